@@ -1,0 +1,3 @@
+module rrbench
+
+go 1.26

@@ -1,0 +1,3 @@
+// Package measure reads clocks, CPU, memory and the machine itself. It knows nothing of
+// WebAssembly or of transports.
+package measure

@@ -1,0 +1,218 @@
+// Package transport is the contract that Roadrunner's modes and the baselines fulfil.
+//
+// A transport has two halves, because the source function A and the target function B may
+// live in one shim, in two, or on two hosts. The target half makes a function reachable
+// and returns an Endpoint, which the driver carries to the source half, which opens a
+// Route to one or many endpoints. Opening lies outside the measurement; a route then hands
+// over one payload at a time and returns one Delivery a target. User mode is the case in
+// which both halves meet in one process. Transports differ in nothing else, so a sweep
+// knows none of them by name.
+package transport
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"rrbench/measure"
+	"rrbench/payloads"
+)
+
+// Transport is one way to move a payload from a function to others.
+type Transport interface {
+	Info() Info
+	// Check returns nil when the transport can run on this machine, else an *Unavailable.
+	Check() error
+	// Serve makes a fresh target function reachable, in this process. The context bounds
+	// the set-up, not the target's life.
+	Serve(ctx context.Context, setup Setup) (Target, error)
+	// Open makes a fresh source function and a route from it to the endpoints, in this
+	// process. The context bounds the set-up, not the route's life.
+	Open(ctx context.Context, setup Setup, targets []Endpoint) (Route, error)
+}
+
+// Target is a function that can be reached.
+type Target interface {
+	Endpoint() Endpoint
+	// Close ends the function and everything that made it reachable. A hand-off under way
+	// fails at its source.
+	Close() error
+}
+
+// Route carries payloads from one source function to its targets. It is used by one
+// goroutine at a time.
+type Route interface {
+	// Prepare puts a payload into the source function's own memory, as the object that
+	// the function would send, and returns its digest (payloads.Digest). It is never
+	// measured. The payload stays until the next Prepare: it may be sent again.
+	Prepare(spec payloads.Spec) (digest uint64, err error)
+	// Send hands the prepared payload over to every target, all started together, and
+	// returns when each has consumed it or failed. It fills handoff.Start and
+	// handoff.Deliveries, one a target in the order of Open's endpoints; it allocates
+	// nothing itself. The error is one that concerns all targets; a failure of one target
+	// is in its delivery.
+	Send(handoff *Handoff) error
+	Close() error
+}
+
+// Info describes a transport to the catalogue and the plan.
+type Info struct {
+	// Name is the transport's name on the command line and in results, "kernel/stream".
+	Name string
+	// Summary is one line for rrbench list.
+	Summary string
+	Hosting Hosting
+	Runs    Runs
+	// Codecs that the transport can use, the default ones first.
+	Codecs []Codec
+	// CopiesPerTarget is how many payload-sized buffers a target holds at its peak, an
+	// estimate for refusing a cell that cannot fit into memory; so CopiesAtSource.
+	CopiesPerTarget, CopiesAtSource int
+}
+
+// Hosting says in which processes a transport's functions live.
+type Hosting int
+
+const (
+	// Apart is a shim for each function.
+	Apart Hosting = iota
+	// Together is one shim for all functions of a cell.
+	Together
+)
+
+// Runs says what kind of functions a transport connects.
+type Runs int
+
+const (
+	// Wasm functions run in each engine asked for.
+	Wasm Runs = iota
+	// Native functions are compiled Go code; their engine column says "native".
+	Native
+	// Nothing but the machine: no function at all. The engine column says "native".
+	Nothing
+)
+
+// NativeEngine is the engine column of what runs without WebAssembly.
+const NativeEngine = "native"
+
+// Codec is how a payload is represented between the functions.
+type Codec string
+
+const (
+	// None is Roadrunner's: the bytes of the object move as they are.
+	None Codec = "none"
+	// Raw is a body or value that is the payload's bytes themselves.
+	Raw Codec = "raw"
+	// JSON is encoding/json/v2.
+	JSON Codec = "json"
+	// JSONStd is the encoding/json of Go's standard library.
+	JSONStd Codec = "json-std"
+)
+
+// Setup describes a cell's functions to both halves of a transport.
+type Setup struct {
+	// Engine runs the function; it is NativeEngine for what is not WebAssembly.
+	Engine string
+	// Guest is the name of a built-in guest or the path of a Wasm module.
+	Guest   string
+	Codec   Codec
+	Payload payloads.Kind
+	// Size is the payload's size in bytes, so that buffers can be made beforehand.
+	Size int64
+	// Fanout is the number of targets of a route.
+	Fanout int
+	// Deadline bounds one hand-off. Sockets time out after it.
+	Deadline time.Duration
+}
+
+// Endpoint tells a source how to reach a target. It is plain data: it travels through the
+// driver, possibly to another host.
+type Endpoint struct {
+	Transport string `json:"transport"`
+	// Network and Address are as in package net; Together transports leave Network empty.
+	Network string `json:"network,omitempty"`
+	Address string `json:"address"`
+	// Nonce is the secret by which the two halves recognise one another.
+	Nonce []byte `json:"nonce,omitempty"`
+	// Facts are a transport's own further parameters.
+	Facts map[string]string `json:"facts,omitempty"`
+}
+
+// Handoff is one payload on its way to every target of a route. The caller keeps it and
+// uses it again.
+type Handoff struct {
+	// Start is t0: the source function has its object ready and asks for the transfer.
+	Start int64
+	// Deliveries has one element a target.
+	Deliveries []Delivery
+}
+
+// Delivery is what became of a payload at one target.
+type Delivery struct {
+	Timeline Timeline
+	// Length and Digest are what the receiving function saw.
+	Length uint64
+	Digest uint64
+	// Usage is what the target's process used for this delivery, when that is not the
+	// process of the source.
+	Usage measure.Usage
+	// Err is non-nil when this target did not get the payload.
+	Err error
+}
+
+// Timeline holds the moments of a delivery in nanoseconds of measure.Now. The first three
+// are read on the source's clock, the next four on the target's, the last on the source's
+// again; on one host these are the same clock. A moment that a transport does not have
+// equals the one before it.
+type Timeline struct {
+	// Start is t0.
+	Start int64
+	// Serialized: the wire representation is complete.
+	Serialized int64
+	// CopiedOut: the payload is where the host sends from (the function's own memory,
+	// where nothing is copied).
+	CopiedOut int64
+	// Received: the last byte has arrived at the target's host.
+	Received int64
+	// CopiedIn: the last byte is in the target function's memory.
+	CopiedIn int64
+	// Delivered: the handler is about to be entered with a usable object.
+	Delivered int64
+	// Consumed: the handler has read every byte.
+	Consumed int64
+	// Acknowledged: the source knows.
+	Acknowledged int64
+}
+
+// Phases are the parts of a latency in nanoseconds; their sum is the latency.
+type Phases struct {
+	Serialize, CopyOut, Transfer, CopyIn, Deserialize int64
+}
+
+// Latency is the time from t0 until the target's handler is entered.
+func (t *Timeline) Latency() int64 { return t.Delivered - t.Start }
+
+// ConsumedAfter is the time from t0 until the handler has read every byte.
+func (t *Timeline) ConsumedAfter() int64 { return t.Consumed - t.Start }
+
+// Phases splits the latency.
+func (t *Timeline) Phases() Phases {
+	return Phases{
+		Serialize:   t.Serialized - t.Start,
+		CopyOut:     t.CopiedOut - t.Serialized,
+		Transfer:    t.Received - t.CopiedOut,
+		CopyIn:      t.CopiedIn - t.Received,
+		Deserialize: t.Delivered - t.CopiedIn,
+	}
+}
+
+// Unavailable says why a transport cannot run on this machine, and what would mend that.
+type Unavailable struct {
+	Transport string
+	Reason    string
+	Remedy    string
+}
+
+func (u *Unavailable) Error() string {
+	return fmt.Sprintf("transport %s cannot run here: %s (%s)", u.Transport, u.Reason, u.Remedy)
+}
