@@ -1,0 +1,16 @@
+//go:build !linux
+
+package measure
+
+import "errors"
+
+var errNeedsLinux = errors.New("memory counters need Linux's /proc")
+
+// ResetPeaks needs Linux.
+func ResetPeaks() error { return errNeedsLinux }
+
+// SelfMemory needs Linux.
+func SelfMemory() (Memory, error) { return Memory{}, errNeedsLinux }
+
+// AvailableMemory needs Linux.
+func AvailableMemory() (int64, error) { return 0, errNeedsLinux }
