@@ -1,0 +1,48 @@
+package main
+
+import (
+	"errors"
+	"os"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"rrbench/doctor"
+)
+
+func doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "doctor",
+		Short:   "Say what this machine lacks and the command that mends it",
+		Example: "  rrbench doctor",
+		RunE: func(*cobra.Command, []string) error {
+			missing := false
+			out := newTable("subject", "state", "detail", "remedy")
+			for _, f := range doctor.Examine() {
+				missing = missing || f.Level == doctor.Missing
+				out.AppendRow(table.Row{f.Subject, f.Level, f.Detail, f.Remedy})
+			}
+			out.Render()
+			if missing {
+				return errors.New("something that rrbench needs is missing, see above")
+			}
+			return nil
+		},
+	}
+}
+
+// newTable is a plain table on standard output that wraps long cells.
+func newTable(columns ...any) table.Writer {
+	out := table.NewWriter()
+	out.SetOutputMirror(os.Stdout)
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	out.SetStyle(style)
+	out.AppendHeader(table.Row(columns))
+	configs := make([]table.ColumnConfig, len(columns))
+	for i := range columns {
+		configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: 60}
+	}
+	out.SetColumnConfigs(configs)
+	return out
+}

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"rrbench/sweep"
+)
+
+func figuresCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "figures DIR",
+		Short:   "Draw the figures of a run as PNG, SVG and PDF, with the CSV behind each",
+		Example: "  rrbench figures results/runs/20260131T120000Z-quick",
+		Args:    oneDirectory,
+		RunE: func(_ *cobra.Command, arguments []string) error {
+			files, err := sweep.Redraw(arguments[0])
+			for _, file := range files {
+				fmt.Println(file)
+			}
+			return err
+		},
+	}
+}

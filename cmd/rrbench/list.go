@@ -1,0 +1,79 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"rrbench/engines/catalogue"
+	transports "rrbench/shim/catalogue"
+	"rrbench/transport"
+	"rrbench/workloads"
+)
+
+func listCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "List transports, engines, codecs and guests: which run here, and if not, why not",
+		Example: "  rrbench list",
+		RunE: func(*cobra.Command, []string) error {
+			out := newTable("transport", "functions", "codecs", "here", "what it does")
+			for _, t := range transports.All() {
+				info := t.Info()
+				out.AppendRow(table.Row{info.Name, functionsOf(info), codecsOf(info), here(t.Check()), info.Summary})
+			}
+			out.Render()
+
+			out = newTable("\nengine", "\nhere")
+			for _, name := range catalogue.Names() {
+				out.AppendRow(table.Row{name, here(catalogue.Check(name))})
+			}
+			out.Render()
+
+			out = newTable("\nguest", "\nhere")
+			for _, name := range workloads.Guests() {
+				_, err := workloads.Guest(name)
+				out.AppendRow(table.Row{name, here(err)})
+			}
+			out.Render()
+
+			out = newTable("\ncodec", "\nwhat it is")
+			out.AppendRow(table.Row{transport.None, "the bytes of the object as they lie in memory, Roadrunner's"})
+			out.AppendRow(table.Row{transport.Raw, "a body or value that is the bytes themselves"})
+			out.AppendRow(table.Row{transport.JSON, "encoding/json/v2"})
+			out.AppendRow(table.Row{transport.JSONStd, "encoding/json"})
+			out.Render()
+			return nil
+		},
+	}
+}
+
+func here(err error) string {
+	if err == nil {
+		return "yes"
+	}
+	return "no: " + err.Error()
+}
+
+func functionsOf(info transport.Info) string {
+	where := "a shim each"
+	if info.Hosting == transport.Together {
+		where = "one shim"
+	}
+	switch info.Runs {
+	case transport.Wasm:
+		return "Wasm, " + where
+	case transport.Native:
+		return "native, " + where
+	}
+	return "none"
+}
+
+func codecsOf(info transport.Info) string {
+	names := make([]string, len(info.Codecs))
+	for i, codec := range info.Codecs {
+		names[i] = string(codec)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"rrbench/payloads"
+	"rrbench/sweep"
+)
+
+// newProgress shows a bar on a terminal, a line now and then elsewhere, nothing when quiet.
+func newProgress(out *os.File, quiet bool) sweep.Progress {
+	switch {
+	case quiet:
+		return silent{}
+	case term.IsTerminal(int(out.Fd())):
+		return &bar{out: out}
+	}
+	return &lines{out: out}
+}
+
+type silent struct{}
+
+func (silent) Begin(float64)                        {}
+func (silent) Visiting(int, int, sweep.PlannedCell) {}
+func (silent) Advance(float64)                      {}
+func (silent) Failed(sweep.PlannedCell, string)     {}
+func (silent) End()                                 {}
+
+// bar is a progress bar with the time left.
+type bar struct {
+	out io.Writer
+	bar *progressbar.ProgressBar
+}
+
+// barUnits is the resolution of a second of estimated work.
+const barUnits = 1000
+
+func (b *bar) Begin(total float64) {
+	b.bar = progressbar.NewOptions64(int64(total*barUnits),
+		progressbar.OptionSetWriter(b.out),
+		progressbar.OptionSetWidth(24),
+		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionSetElapsedTime(true),
+		progressbar.OptionClearOnFinish(),
+		// Nothing is drawn while something is measured.
+		progressbar.OptionSpinnerCustom([]string{""}),
+	)
+}
+
+func (b *bar) Visiting(block, blocks int, cell sweep.PlannedCell) {
+	b.bar.Describe(fmt.Sprintf("block %d/%d  %-48s", block+1, blocks, describe(cell)))
+}
+
+func (b *bar) Advance(work float64) { _ = b.bar.Add64(int64(work * barUnits)) }
+
+func (b *bar) Failed(cell sweep.PlannedCell, reason string) {
+	_ = b.bar.Clear()
+	fmt.Fprintf(b.out, "failed: %s: %s\n", describe(cell), reason)
+}
+
+func (b *bar) End() { _ = b.bar.Finish() }
+
+// lines prints a line every so often, for logs.
+type lines struct {
+	out            io.Writer
+	total, done    float64
+	started, spoke time.Time
+}
+
+const linesEvery = 15 * time.Second
+
+func (l *lines) Begin(total float64) {
+	l.total = total
+	l.started = time.Now()
+	l.spoke = l.started
+}
+
+func (l *lines) Visiting(block, blocks int, cell sweep.PlannedCell) {
+	now := time.Now()
+	if now.Sub(l.spoke) < linesEvery || l.done == 0 {
+		return
+	}
+	l.spoke = now
+	left := time.Duration(float64(now.Sub(l.started)) * (l.total - l.done) / l.done)
+	fmt.Fprintf(l.out, "%3.0f %%  block %d/%d  about %v left  %s\n", 100*l.done/l.total, block+1, blocks, left.Round(time.Second), describe(cell))
+}
+
+func (l *lines) Advance(work float64) { l.done += work }
+
+func (l *lines) Failed(cell sweep.PlannedCell, reason string) {
+	fmt.Fprintf(l.out, "failed: %s: %s\n", describe(cell), reason)
+}
+
+func (l *lines) End() {}
+
+func describe(cell sweep.PlannedCell) string {
+	text := fmt.Sprintf("%s %s %s %s", cell.Transport, cell.Engine, cell.Codec, payloads.FormatSize(cell.SizeBytes))
+	if cell.Fanout > 1 {
+		text += fmt.Sprintf(" to %d", cell.Fanout)
+	}
+	if cell.Concurrency > 1 {
+		text += fmt.Sprintf(" × %d", cell.Concurrency)
+	}
+	return text
+}

@@ -1,0 +1,148 @@
+// Package doctor examines the machine: what rrbench needs, what is missing, and the
+// command that mends it.
+package doctor
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"rrbench/engines/catalogue"
+	"rrbench/measure"
+	"rrbench/payloads"
+	transports "rrbench/shim/catalogue"
+	"rrbench/workloads"
+)
+
+// Level grades a finding.
+type Level string
+
+const (
+	// Good needs nothing.
+	Good Level = "ok"
+	// Advice is something that makes measurements noisier or leaves a part out.
+	Advice Level = "advice"
+	// Missing is something without which rrbench cannot measure.
+	Missing Level = "missing"
+)
+
+// Finding is the outcome of one examination.
+type Finding struct {
+	Subject string
+	Level   Level
+	Detail  string
+	// Remedy is the command or the change that mends it; empty when nothing is wrong.
+	Remedy string
+}
+
+// Examine looks at everything. It changes nothing.
+func Examine() []Finding {
+	findings := []Finding{operatingSystem(), memory(), governor(), load(), pipes()}
+	for _, name := range catalogue.Names() {
+		findings = append(findings, fromError("engine "+name, catalogue.Check(name)))
+	}
+	for _, t := range transports.All() {
+		findings = append(findings, fromError("transport "+t.Info().Name, t.Check()))
+	}
+	for _, name := range workloads.Guests() {
+		findings = append(findings, guest(name))
+	}
+	return append(findings,
+		tool("clang", "rebuilds the C guest; the committed build serves without it", "apt-get install clang lld"),
+		tool("strace", "counts system calls", "apt-get install strace"),
+	)
+}
+
+func fromError(subject string, err error) Finding {
+	if err == nil {
+		return Finding{Subject: subject, Level: Good, Detail: "runs here"}
+	}
+	return Finding{Subject: subject, Level: Advice, Detail: err.Error(), Remedy: "see the reason"}
+}
+
+func operatingSystem() Finding {
+	f := Finding{Subject: "operating system", Level: Good, Detail: runtime.GOOS + "/" + runtime.GOARCH}
+	if runtime.GOOS != "linux" {
+		f.Level = Missing
+		f.Remedy = "measure on Linux; reading results and drawing figures works here"
+	}
+	return f
+}
+
+// comfortableMemory runs the paper's largest payload on every transport.
+const comfortableMemory = 4 << 30
+
+func memory() Finding {
+	available, err := measure.AvailableMemory()
+	if err != nil {
+		return Finding{Subject: "memory", Level: Advice, Detail: err.Error()}
+	}
+	f := Finding{Subject: "memory", Level: Good, Detail: payloads.FormatSize(available) + " free"}
+	if available < comfortableMemory {
+		f.Level = Advice
+		f.Remedy = "cells that do not fit are skipped; end other programs or give smaller --sizes"
+	}
+	return f
+}
+
+func governor() Finding {
+	f := Finding{Subject: "CPU frequency governor", Level: Good}
+	text, err := os.ReadFile("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+	if err != nil {
+		f.Detail = "not visible, as on most virtual machines"
+		return f
+	}
+	f.Detail = strings.TrimSpace(string(text))
+	if f.Detail != "performance" {
+		f.Level = Advice
+		f.Remedy = "cpupower frequency-set -g performance"
+	}
+	return f
+}
+
+func load() Finding {
+	average := measure.ReadEnvironment().LoadAverage[0]
+	f := Finding{Subject: "load average", Level: Good, Detail: strconv.FormatFloat(average, 'f', 2, 64)}
+	if average > 0.5 {
+		f.Level = Advice
+		f.Remedy = "wait until the machine is idle, or end other programs"
+	}
+	return f
+}
+
+// pipeBytes is the pipe size that network/splice asks for.
+const pipeBytes = 1 << 20
+
+func pipes() Finding {
+	f := Finding{Subject: "pipe size", Level: Good}
+	text, err := os.ReadFile("/proc/sys/fs/pipe-max-size")
+	if err != nil {
+		f.Detail = "not known"
+		return f
+	}
+	limit, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	f.Detail = payloads.FormatSize(int64(limit)) + " at most"
+	if limit < pipeBytes {
+		f.Level = Advice
+		f.Remedy = fmt.Sprintf("sysctl -w fs.pipe-max-size=%d", pipeBytes)
+	}
+	return f
+}
+
+func guest(name string) Finding {
+	_, err := workloads.Guest(name)
+	if err != nil {
+		return Finding{Subject: "guest " + name, Level: Advice, Detail: err.Error(), Remedy: "make guests"}
+	}
+	return Finding{Subject: "guest " + name, Level: Good, Detail: "built"}
+}
+
+func tool(name, purpose, remedy string) Finding {
+	if path, err := exec.LookPath(name); err == nil {
+		return Finding{Subject: name, Level: Good, Detail: path}
+	}
+	return Finding{Subject: name, Level: Advice, Detail: "not found; " + purpose, Remedy: remedy}
+}
