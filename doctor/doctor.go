@@ -10,9 +10,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+
 	"rrbench/engines/catalogue"
 	"rrbench/measure"
-	"rrbench/payloads"
 	transports "rrbench/shim/catalogue"
 	"rrbench/workloads"
 )
@@ -80,7 +81,7 @@ func memory() Finding {
 	if err != nil {
 		return Finding{Subject: "memory", Level: Advice, Detail: err.Error()}
 	}
-	f := Finding{Subject: "memory", Level: Good, Detail: payloads.FormatSize(available) + " free"}
+	f := Finding{Subject: "memory", Level: Good, Detail: humanize.IBytes(uint64(available)) + " free"}
 	if available < comfortableMemory {
 		f.Level = Advice
 		f.Remedy = "cells that do not fit are skipped; end other programs or give smaller --sizes"
@@ -124,7 +125,7 @@ func pipes() Finding {
 		return f
 	}
 	limit, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-	f.Detail = payloads.FormatSize(int64(limit)) + " at most"
+	f.Detail = humanize.IBytes(uint64(limit)) + " at most"
 	if limit < pipeBytes {
 		f.Level = Advice
 		f.Remedy = fmt.Sprintf("sysctl -w fs.pipe-max-size=%d", pipeBytes)

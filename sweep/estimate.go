@@ -1,0 +1,46 @@
+package sweep
+
+import (
+	"time"
+
+	"rrbench/transport"
+)
+
+// Rough costs on a present-day machine, for the progress bar and --dry-run only.
+const (
+	visitSeconds        = 0.12
+	processSeconds      = 0.08
+	bytesPerSecond      = 1.5e9
+	serializedPerSecond = 0.2e9
+	windowSeconds       = 0.25
+)
+
+// estimate is about how many seconds a visit takes.
+func (p *Plan) estimate(v Visit, infos map[string]transport.Info) float64 {
+	cell := p.Cells[v.Cell]
+	speed := bytesPerSecond
+	switch transport.Codec(cell.Codec) {
+	case transport.JSON, transport.JSONStd:
+		speed = serializedPerSecond
+	}
+	moved := float64(cell.SizeBytes) * float64(cell.Concurrency) * float64(1+cell.Fanout)
+	rounds := float64(p.RoundsIn(v.Block) + p.Warmup)
+	return visitSeconds + windowSeconds + processSeconds*float64(processesOf(infos[cell.Transport], cell.Fanout)) + rounds*moved/speed
+}
+
+// Estimate is about how long the whole plan takes.
+func (p *Plan) Estimate(infos map[string]transport.Info) time.Duration {
+	var seconds float64
+	for _, visit := range p.Schedule() {
+		seconds += p.estimate(visit, infos)
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+func byName(transports []transport.Transport) map[string]transport.Info {
+	infos := make(map[string]transport.Info, len(transports))
+	for _, t := range transports {
+		infos[t.Info().Name] = t.Info()
+	}
+	return infos
+}

@@ -1,0 +1,231 @@
+package sweep
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"time"
+
+	engines "rrbench/engines/catalogue"
+	"rrbench/measure"
+	"rrbench/plots"
+	"rrbench/results"
+	"rrbench/shim/catalogue"
+	"rrbench/workloads"
+)
+
+// Request is a sweep as a user asks for it.
+type Request struct {
+	// Flags win over the config file.
+	Flags      Config
+	ConfigFile string
+	// Resume is the directory of an interrupted run; its plan is taken from there.
+	Resume string
+	// Command is the command line for the manifest.
+	Command  []string
+	Progress Progress
+}
+
+// Execute plans, measures, summarizes and draws. The outcome is nil only when nothing was
+// measured; beside an error it holds what was.
+func Execute(ctx context.Context, request Request) (*Outcome, error) {
+	if runtime.GOOS != "linux" {
+		return nil, usage("measuring needs Linux; rrbench figures works here")
+	}
+	run, err := begin(request)
+	if err != nil {
+		return nil, err
+	}
+	runner := &Runner{
+		Plan:       run.plan,
+		Transports: catalogue.All(),
+		Journal:    run.journal,
+		Progress:   request.Progress,
+		Done:       run.done,
+	}
+	err = runner.Run(ctx)
+	if errors.Is(err, Interrupted) {
+		err = fmt.Errorf("%w; every finished trial is kept, go on with: rrbench sweep --resume %s", err, run.directory.Path())
+	}
+	outcome, finishErr := run.finish()
+	return outcome, errors.Join(err, finishErr)
+}
+
+// run is a sweep under way.
+type run struct {
+	directory *results.Directory
+	manifest  results.Manifest
+	journal   *results.Journal
+	plan      *Plan
+	done      []results.Trial
+}
+
+func begin(request Request) (*run, error) {
+	if request.Resume != "" {
+		return resume(request.Resume)
+	}
+	plan, out, err := planOf(request)
+	if err != nil {
+		return nil, err
+	}
+	manifest := results.NewManifest()
+	manifest.Name = plan.name()
+	manifest.Command = request.Command
+	manifest.Seed = plan.Seed
+	manifest.Versions.Program = programVersion(manifest.Before)
+	manifest.Versions.Engines = engineVersions(plan)
+	if manifest.Plan, err = json.Marshal(plan); err != nil {
+		return nil, fmt.Errorf("write the plan: %w", err)
+	}
+	if out == "" {
+		out = results.DefaultPath(manifest.Start, manifest.Name)
+	}
+	directory, err := results.Create(out)
+	if err != nil {
+		return nil, err
+	}
+	if err := directory.WriteManifest(manifest); err != nil {
+		return nil, err
+	}
+	journal, err := directory.CreateJournal()
+	if err != nil {
+		return nil, err
+	}
+	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan}, nil
+}
+
+// resume takes an interrupted run up again, with the plan in its manifest.
+func resume(path string) (*run, error) {
+	directory, err := results.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := directory.Manifest()
+	if err != nil {
+		return nil, usage("resume %s: %v", path, err)
+	}
+	plan := new(Plan)
+	if err := json.Unmarshal(manifest.Plan, plan); err != nil {
+		return nil, usage("resume %s: the manifest holds no plan: %v", path, err)
+	}
+	journal, recovered, err := directory.ResumeJournal()
+	if err != nil {
+		return nil, err
+	}
+	manifest.Resumed = append(manifest.Resumed, time.Now().UTC())
+	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan, done: recovered.Trials}, nil
+}
+
+// finish closes the journal, summarizes, draws, and completes the manifest.
+func (r *run) finish() (*Outcome, error) {
+	if err := r.journal.Close(); err != nil {
+		return nil, fmt.Errorf("close the journal: %w", err)
+	}
+	trials, _, err := r.directory.Trials()
+	if err != nil {
+		return nil, fmt.Errorf("read the trials back: %w", err)
+	}
+	summaries := results.Summarize(trials)
+	outcome := &Outcome{Directory: r.directory.Path(), Summaries: summaries}
+	for _, s := range summaries {
+		if s.Status == results.Failed {
+			outcome.Failed++
+		}
+	}
+	r.manifest.Finish(trials, summaries)
+	outcome.Warnings = r.manifest.Warnings
+	if err := errors.Join(r.directory.WriteSummaries(summaries), r.directory.WriteManifest(r.manifest)); err != nil {
+		return outcome, err
+	}
+	outcome.Figures, err = plots.Draw(r.directory)
+	if err != nil {
+		err = fmt.Errorf("draw the figures: %w", err)
+	}
+	return outcome, err
+}
+
+// Redraw draws the figures of a run anew.
+func Redraw(path string) ([]string, error) {
+	directory, err := results.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return plots.Draw(directory)
+}
+
+// planOf settles a request into a plan and the directory asked for, which may be empty.
+func planOf(request Request) (*Plan, string, error) {
+	var file Config
+	if request.ConfigFile != "" {
+		var err error
+		if file, err = ReadConfig(request.ConfigFile); err != nil {
+			return nil, "", err
+		}
+	}
+	config, err := Resolve(request.Flags, file)
+	if err != nil {
+		return nil, "", err
+	}
+	if config.Seed == nil {
+		seed := rand.Uint64()
+		config.Seed = &seed
+	}
+	machine, err := thisMachine()
+	if err != nil {
+		return nil, "", err
+	}
+	plan, err := NewPlan(config, machine)
+	return plan, config.Out, err
+}
+
+func thisMachine() (Machine, error) {
+	available, err := measure.AvailableMemory()
+	if err != nil {
+		return Machine{}, fmt.Errorf("read the free memory: %w", err)
+	}
+	return Machine{
+		Transports:      catalogue.All(),
+		Engines:         engines.Names(),
+		EngineCheck:     engines.Check,
+		GuestCheck:      func(name string) error { _, err := workloads.Guest(name); return err },
+		AvailableMemory: available,
+	}, nil
+}
+
+func (p *Plan) name() string {
+	if p.Preset == "" {
+		return "sweep"
+	}
+	return p.Preset
+}
+
+// engineVersions asks each engine that the plan uses and that runs here.
+func engineVersions(plan *Plan) map[string]string {
+	versions := make(map[string]string)
+	for _, name := range engines.Names() {
+		if !slices.ContainsFunc(plan.Cells, func(c PlannedCell) bool { return c.Engine == name && c.Skip == "" }) {
+			continue
+		}
+		engine, err := engines.New(name, engines.Options{})
+		if err != nil {
+			continue
+		}
+		versions[name] = engine.Version()
+		engine.Close()
+	}
+	return versions
+}
+
+func programVersion(e measure.Environment) string {
+	switch {
+	case e.Commit == "":
+		return "unknown"
+	case e.Modified:
+		return e.Commit + ", modified"
+	}
+	return e.Commit
+}

@@ -1,0 +1,77 @@
+package sweep
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"rrbench/results"
+	"rrbench/shim/catalogue"
+)
+
+// Outcome is what a run leaves for its user.
+type Outcome struct {
+	Directory string
+	Summaries []results.Summary
+	// Figures are the paths of the files drawn.
+	Figures  []string
+	Warnings []string
+	// Failed counts the cells with a failed trial.
+	Failed int
+}
+
+// Print writes the table and the paths of the results.
+func (o *Outcome) Print(w io.Writer) error {
+	if err := results.WriteTable(w, o.Summaries); err != nil {
+		return err
+	}
+	for _, warning := range o.Warnings {
+		fmt.Fprintln(w, "note:", warning)
+	}
+	_, err := fmt.Fprintf(w, "\nresults: %s  (summary.csv, trials.csv, manifest.json, %d files in figures/)\n", o.Directory, len(o.Figures))
+	return err
+}
+
+// Planned is a plan that is not carried out.
+type Planned struct {
+	plan *Plan
+	out  string
+}
+
+// Preview plans a request and measures nothing.
+func Preview(request Request) (*Planned, error) {
+	plan, out, err := planOf(request)
+	if err != nil {
+		return nil, err
+	}
+	if out == "" {
+		out = results.DefaultPath(time.Now(), plan.name())
+	}
+	return &Planned{plan, out}, nil
+}
+
+// Print writes the plan's cells and what it takes to run them.
+func (p *Planned) Print(w io.Writer) error {
+	infos := byName(catalogue.All())
+	skipped, peak := 0, int64(0)
+	for _, cell := range p.plan.Cells {
+		line := fmt.Sprintf("%-10s  %-16s %-9s %-8s %10s  fan-out %-4d concurrency %d", cell.Experiment, cell.Transport, cell.Engine,
+			cell.Codec, humanize.IBytes(uint64(cell.SizeBytes)), cell.Fanout, cell.Concurrency)
+		if cell.Skip != "" {
+			skipped++
+			line += "  skipped: " + cell.Skip
+		} else {
+			peak = max(peak, memoryOf(infos[cell.Transport], cell))
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "\n%d cells, %d skipped; %d rounds each in %d blocks, %d warm-up rounds a visit; seed %d\n"+
+		"about %v, at most about %s of memory; results would go to %s\n",
+		len(p.plan.Cells), skipped, p.plan.Reps, p.plan.Blocks, p.plan.Warmup, p.plan.Seed,
+		p.plan.Estimate(infos).Round(time.Second), humanize.IBytes(uint64(peak)), p.out)
+	return err
+}

@@ -1,0 +1,295 @@
+package sweep
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"rrbench/payloads"
+	"rrbench/results"
+	"rrbench/transport"
+)
+
+// Plan is a settled sweep: every cell, in a fixed order, and how often each is measured.
+// It is written to the manifest and a resumed run takes it from there.
+type Plan struct {
+	Preset   string        `json:"preset,omitempty"`
+	Seed     uint64        `json:"seed"`
+	Reps     int           `json:"reps"`
+	Blocks   int           `json:"blocks"`
+	Warmup   int           `json:"warmup"`
+	Deadline time.Duration `json:"deadline_ns"`
+	Cells    []PlannedCell `json:"cells"`
+}
+
+// PlannedCell is a cell with what it takes to run it.
+type PlannedCell struct {
+	results.Cell
+	Payload payloads.Kind `json:"payload"`
+	Guest   string        `json:"guest,omitempty"`
+	// Skip is the reason why this cell cannot run here; empty when it can.
+	Skip string `json:"skip,omitempty"`
+}
+
+// Machine is what a plan needs to know of the machine and of the program.
+type Machine struct {
+	Transports []transport.Transport
+	// Engines are the names of all engines known; EngineCheck says why one cannot run.
+	Engines     []string
+	EngineCheck func(name string) error
+	GuestCheck  func(name string) error
+	// AvailableMemory is in bytes.
+	AvailableMemory int64
+}
+
+// Limits of what a plan accepts.
+const (
+	maxFanout      = 1000
+	maxConcurrency = 256
+	maxReps        = 100_000
+	// processMemory is what a shim needs beside payloads, roughly.
+	processMemory = 48 * mib
+)
+
+// NewPlan turns a settled request into a plan. Errors are of type *UsageError and name the
+// value and the remedy.
+func NewPlan(config Config, machine Machine) (*Plan, error) {
+	plan := &Plan{
+		Preset:   config.Preset,
+		Seed:     *config.Seed,
+		Reps:     config.Reps,
+		Warmup:   *config.Warmup,
+		Deadline: time.Duration(config.Deadline),
+	}
+	switch {
+	case plan.Reps < 1 || plan.Reps > maxReps:
+		return nil, usage("reps %d: give 1 to %d (--reps)", plan.Reps, maxReps)
+	case plan.Warmup < 0 || plan.Warmup > maxReps:
+		return nil, usage("warmup %d: give 0 to %d (--warmup)", plan.Warmup, maxReps)
+	case plan.Deadline < time.Millisecond:
+		return nil, usage("deadline %v: give at least 1ms (--deadline)", plan.Deadline)
+	}
+	// A cell is visited in as many blocks as each visit has rounds, roughly: both what
+	// varies from one start of the functions to the next and what varies within one start
+	// are then sampled equally often.
+	plan.Blocks = int(math.Sqrt(float64(plan.Reps)))
+	for _, experiment := range config.Experiments {
+		cells, err := machine.expand(experiment)
+		if err != nil {
+			return nil, err
+		}
+		plan.Cells = append(plan.Cells, cells...)
+	}
+	plan.Cells = distinct(plan.Cells)
+	if len(plan.Cells) == 0 {
+		return nil, usage("no cell to measure: the transports and engines asked for have none in common (--transports, --engines)")
+	}
+	return plan, nil
+}
+
+// RoundsIn is the number of measured rounds of a cell in a block.
+func (p *Plan) RoundsIn(block int) int {
+	rounds := p.Reps / p.Blocks
+	if block < p.Reps%p.Blocks {
+		rounds++
+	}
+	return rounds
+}
+
+// FirstRep numbers a block's first round among all rounds of a cell.
+func (p *Plan) FirstRep(block int) int {
+	first := 0
+	for b := range block {
+		first += p.RoundsIn(b)
+	}
+	return first
+}
+
+// expand makes the product of an experiment's axes.
+func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
+	chosen, err := m.chooseTransports(e.Transports)
+	if err != nil {
+		return nil, err
+	}
+	engines, err := m.chooseEngines(e.Engines)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.checkAxes(e.Axes); err != nil {
+		return nil, err
+	}
+	var cells []PlannedCell
+	for _, t := range chosen {
+		info := t.Info()
+		for _, engine := range enginesOf(info, engines) {
+			for _, codec := range codecsOf(info, e.Codecs) {
+				for _, placement := range e.Placement {
+					for _, size := range e.Sizes {
+						for _, fanout := range e.Fanout {
+							for _, concurrency := range e.Concurrency {
+								cell := PlannedCell{
+									Cell: results.Cell{
+										Experiment: e.Name, Transport: info.Name, Engine: engine, Codec: string(codec),
+										Placement: placement, SizeBytes: int64(size), Fanout: fanout, Concurrency: concurrency,
+									},
+									Payload: e.Payload,
+								}
+								if info.Runs == transport.Wasm {
+									cell.Guest = e.Guest
+								}
+								cell.Skip = m.reasonToSkip(t, cell)
+								cells = append(cells, cell)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	return cells, nil
+}
+
+func (m Machine) chooseTransports(names []string) ([]transport.Transport, error) {
+	if names == nil {
+		return m.Transports, nil
+	}
+	var chosen []transport.Transport
+	for _, name := range names {
+		i := slices.IndexFunc(m.Transports, func(t transport.Transport) bool { return t.Info().Name == name })
+		if i < 0 {
+			known := make([]string, len(m.Transports))
+			for i, t := range m.Transports {
+				known[i] = t.Info().Name
+			}
+			return nil, usage("unknown transport %q: choose from %s (--transports)", name, strings.Join(known, ", "))
+		}
+		chosen = append(chosen, m.Transports[i])
+	}
+	return chosen, nil
+}
+
+func (m Machine) chooseEngines(names []string) ([]string, error) {
+	if names == nil {
+		return m.Engines, nil
+	}
+	for _, name := range names {
+		if name != transport.NativeEngine && !slices.Contains(m.Engines, name) {
+			return nil, usage("unknown engine %q: choose from %s (--engines)", name, strings.Join(m.Engines, ", "))
+		}
+	}
+	return names, nil
+}
+
+func (m Machine) checkAxes(a Axes) error {
+	known := []transport.Codec{transport.None, transport.Raw, transport.JSON, transport.JSONStd}
+	for _, codec := range a.Codecs {
+		if !slices.Contains(known, transport.Codec(codec)) {
+			return usage("unknown codec %q: choose from raw, json, json-std (--codecs)", codec)
+		}
+	}
+	for _, size := range a.Sizes {
+		if size < 1 || int64(size) > payloads.MaxSize {
+			return usage("size %d: give 1 byte to %s (--sizes)", size, payloads.FormatSize(payloads.MaxSize))
+		}
+		if need := 2 * int64(size); need > m.AvailableMemory {
+			return usage("size %s: source and target need %s, but %s of memory are free; give a smaller size (--sizes)",
+				payloads.FormatSize(int64(size)), payloads.FormatSize(need), humanize.IBytes(uint64(m.AvailableMemory)))
+		}
+	}
+	for _, n := range a.Fanout {
+		if n < 1 || n > maxFanout {
+			return usage("fanout %d: give 1 to %d (--fanout)", n, maxFanout)
+		}
+	}
+	for _, n := range a.Concurrency {
+		if n < 1 || n > maxConcurrency {
+			return usage("concurrency %d: give 1 to %d (--concurrency)", n, maxConcurrency)
+		}
+	}
+	for _, placement := range a.Placement {
+		switch placement {
+		case "intra":
+		case "inter":
+			return usage("placement inter: this version measures on one node; use intra (--placement)")
+		default:
+			return usage("unknown placement %q: use intra (--placement)", placement)
+		}
+	}
+	if _, err := payloads.ParseKind(string(a.Payload)); err != nil {
+		return usage("%v (--payload)", err)
+	}
+	if err := m.GuestCheck(a.Guest); err != nil {
+		return usage("%v (--guest)", err)
+	}
+	return nil
+}
+
+func enginesOf(info transport.Info, asked []string) []string {
+	if info.Runs != transport.Wasm {
+		return []string{transport.NativeEngine}
+	}
+	return slices.DeleteFunc(slices.Clone(asked), func(name string) bool { return name == transport.NativeEngine })
+}
+
+// codecsOf keeps the codecs that a transport has no use for in the list, for a row that
+// says so; a transport that serializes nothing has the codec none, whatever was asked for.
+func codecsOf(info transport.Info, asked []string) []transport.Codec {
+	if len(info.Codecs) == 1 && info.Codecs[0] == transport.None {
+		return info.Codecs
+	}
+	codecs := make([]transport.Codec, len(asked))
+	for i, name := range asked {
+		codecs[i] = transport.Codec(name)
+	}
+	return codecs
+}
+
+// reasonToSkip is empty for a cell that can run.
+func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
+	info := t.Info()
+	if err := t.Check(); err != nil {
+		return err.Error()
+	}
+	if info.Runs == transport.Wasm {
+		if err := m.EngineCheck(cell.Engine); err != nil {
+			return err.Error()
+		}
+	}
+	if !slices.Contains(info.Codecs, transport.Codec(cell.Codec)) {
+		return fmt.Sprintf("%s has no codec %s", info.Name, cell.Codec)
+	}
+	if need := memoryOf(info, cell); need > m.AvailableMemory {
+		return fmt.Sprintf("needs about %s of memory, %s are free", humanize.IBytes(uint64(need)), humanize.IBytes(uint64(m.AvailableMemory)))
+	}
+	return ""
+}
+
+// memoryOf estimates a cell's peak memory in bytes.
+func memoryOf(info transport.Info, cell PlannedCell) int64 {
+	buffers := int64(cell.Concurrency) * int64(info.CopiesAtSource+cell.Fanout*info.CopiesPerTarget)
+	return buffers*cell.SizeBytes + int64(processesOf(info, cell.Fanout))*processMemory
+}
+
+func processesOf(info transport.Info, fanout int) int {
+	if info.Hosting == transport.Together {
+		return 1
+	}
+	return 1 + fanout
+}
+
+// distinct drops cells that two experiments, or a repeated flag value, both name.
+func distinct(cells []PlannedCell) []PlannedCell {
+	seen := make(map[PlannedCell]bool, len(cells))
+	kept := cells[:0]
+	for _, cell := range cells {
+		if !seen[cell] {
+			seen[cell] = true
+			kept = append(kept, cell)
+		}
+	}
+	return kept
+}

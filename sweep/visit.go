@@ -1,0 +1,239 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"rrbench/measure"
+	"rrbench/results"
+	"rrbench/shim"
+	"rrbench/transport"
+)
+
+// host is a shim as the driver sees it; *shim.Process is one.
+type host interface {
+	Serve(ctx context.Context, transport string, setup transport.Setup) (transport.Endpoint, error)
+	Open(ctx context.Context, transport string, setup transport.Setup, targets []transport.Endpoint) error
+	Run(ctx context.Context, batch shim.Batch, each func(shim.Record) error) error
+	Memory(ctx context.Context) (measure.Memory, error)
+	Close() error
+}
+
+var _ host = (*shim.Process)(nil)
+
+const (
+	// startDeadline bounds the start of a cell's functions; compiling a large guest for
+	// the first time takes seconds.
+	startDeadline = 2 * time.Minute
+	// splitWindow is how long hand-offs are repeated for the split of CPU time into user
+	// and kernel time, which tick-based accounting gives over 200 ms and more only.
+	splitWindow = 200 * time.Millisecond
+	// batchBytes bounds what one batch moves, so that little is under way, and can be
+	// lost, at any moment.
+	batchBytes = 256 * mib
+)
+
+// visitor carries out visits.
+type visitor struct {
+	plan  *Plan
+	start func(ctx context.Context) (host, error)
+	infos map[string]transport.Info
+}
+
+// visitRequest is a visit less the rounds that an earlier run has finished.
+type visitRequest struct {
+	Visit
+	// doneRounds are already in the journal.
+	doneRounds int
+}
+
+// run starts the functions of the visit's cell, measures and ends them. Rows of finished
+// rounds reach the journal through rows as soon as their batch is over, also when a later
+// batch fails; the error then says why.
+func (v *visitor) run(ctx context.Context, request visitRequest, rows func([]results.Trial) error) (err error) {
+	cell := v.plan.Cells[request.Cell]
+	hosts, err := v.startHosts(ctx, processesOf(v.infos[cell.Transport], cell.Fanout))
+	defer func() {
+		err = errors.Join(err, closeAll(hosts))
+	}()
+	if err != nil {
+		return err
+	}
+	if err := v.connect(ctx, cell, hosts); err != nil {
+		return err
+	}
+	rounds := v.plan.RoundsIn(request.Block)
+	for done := request.doneRounds; done < rounds; {
+		batch := v.batch(request, done)
+		batch.Rounds = min(batch.Rounds, rounds-done)
+		trials, err := v.measure(ctx, cell, request, hosts, batch, done)
+		if journalErr := rows(trials); journalErr != nil {
+			return journalErr
+		}
+		if err != nil {
+			return err
+		}
+		done += batch.Rounds
+	}
+	return nil
+}
+
+func (v *visitor) startHosts(ctx context.Context, n int) ([]host, error) {
+	ctx, cancel := context.WithTimeout(ctx, startDeadline)
+	defer cancel()
+	hosts := make([]host, n)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i := range hosts {
+		group.Go(func() (err error) {
+			hosts[i], err = v.start(ctx)
+			return err
+		})
+	}
+	return hosts, group.Wait()
+}
+
+func closeAll(hosts []host) error {
+	var group errgroup.Group
+	for _, h := range hosts {
+		if h != nil {
+			group.Go(h.Close)
+		}
+	}
+	return group.Wait()
+}
+
+// connect makes every target reachable and opens one route for each concurrent hand-off.
+func (v *visitor) connect(ctx context.Context, cell PlannedCell, hosts []host) error {
+	ctx, cancel := context.WithTimeout(ctx, startDeadline)
+	defer cancel()
+	setup := v.setup(cell)
+	source, targets := hosts[0], hosts[1:]
+	for range cell.Concurrency {
+		endpoints := make([]transport.Endpoint, cell.Fanout)
+		group, ctx := errgroup.WithContext(ctx)
+		if len(targets) == 0 {
+			group.SetLimit(1)
+		}
+		for i := range endpoints {
+			target := source
+			if len(targets) > 0 {
+				target = targets[i]
+			}
+			group.Go(func() (err error) {
+				if endpoints[i], err = target.Serve(ctx, cell.Transport, setup); err != nil {
+					return fmt.Errorf("start target %d: %w", i, err)
+				}
+				return nil
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		if err := source.Open(ctx, cell.Transport, setup, endpoints); err != nil {
+			return fmt.Errorf("open the route: %w", err)
+		}
+	}
+	return nil
+}
+
+func (v *visitor) setup(cell PlannedCell) transport.Setup {
+	return transport.Setup{
+		Engine:   cell.Engine,
+		Guest:    cell.Guest,
+		Codec:    transport.Codec(cell.Codec),
+		Payload:  cell.Payload,
+		Size:     cell.SizeBytes,
+		Fanout:   cell.Fanout,
+		Deadline: v.plan.Deadline,
+	}
+}
+
+// batch is the next batch of a visit of which done rounds are over. Only the first warms
+// up; only a cell's first visit has the window for the split of CPU time.
+func (v *visitor) batch(request visitRequest, done int) shim.Batch {
+	cell := v.plan.Cells[request.Cell]
+	perRound := cell.SizeBytes * int64(cell.Fanout*cell.Concurrency)
+	batch := shim.Batch{
+		Kind:      cell.Payload,
+		Size:      cell.SizeBytes,
+		FirstSeed: v.plan.payloadSeed(request.Visit) + uint64(done*cell.Concurrency),
+		Rounds:    int(max(1, batchBytes/perRound)),
+		Deadline:  v.plan.Deadline,
+	}
+	if done == request.doneRounds {
+		batch.Warmup = v.plan.Warmup
+		batch.Window = splitWindow
+	}
+	return batch
+}
+
+// measure runs one batch and turns its records into rows. Rows of rounds that finished are
+// returned beside an error.
+func (v *visitor) measure(ctx context.Context, cell PlannedCell, request visitRequest, hosts []host, batch shim.Batch, done int) ([]results.Trial, error) {
+	// The shim ends a hand-off that exceeds its deadline itself; this is for a shim that
+	// can no longer do so.
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(batch.Warmup+batch.Rounds+2)*batch.Deadline+startDeadline)
+	defer cancel()
+	var trials []results.Trial
+	err := hosts[0].Run(ctx, batch, func(r shim.Record) error {
+		trial := row(cell, r)
+		trial.CellIndex = request.Cell
+		trial.Block = request.Block
+		trial.Rep = v.plan.FirstRep(request.Block) + done + r.Round
+		trials = append(trials, trial)
+		return nil
+	})
+	if err != nil {
+		return trials, err
+	}
+	memory, err := v.memory(ctx, hosts)
+	for i := range trials {
+		trials[i].RSSPeak, trials[i].PSSPeak = memory.RSSPeak, memory.PSSPeak
+	}
+	return trials, err
+}
+
+// memory adds up the peaks of all participants.
+func (v *visitor) memory(ctx context.Context, hosts []host) (measure.Memory, error) {
+	var total measure.Memory
+	for _, h := range hosts {
+		memory, err := h.Memory(ctx)
+		if err != nil {
+			return total, fmt.Errorf("read the memory of a shim: %w", err)
+		}
+		total.RSSPeak += memory.RSSPeak
+		total.PSSPeak += memory.PSSPeak
+	}
+	return total, nil
+}
+
+// row makes a journal row of a shim's record.
+func row(cell PlannedCell, r shim.Record) results.Trial {
+	trial := results.Trial{
+		Seed:    r.Seed,
+		Cell:    cell.Cell,
+		Payload: string(cell.Payload),
+		Worker:  r.Worker,
+		Target:  r.Target,
+		Status:  results.OK,
+		Clock:   "shared",
+		T0:      r.Timeline.Start,
+	}
+	if r.Err != "" {
+		trial.Status, trial.Reason = results.Failed, r.Err
+		return trial
+	}
+	phases := r.Timeline.Phases()
+	trial.Latency, trial.Consumed = r.Timeline.Latency(), r.Timeline.ConsumedAfter()
+	trial.Serialize, trial.CopyOut, trial.Transfer = phases.Serialize, phases.CopyOut, phases.Transfer
+	trial.CopyIn, trial.Deserialize = phases.CopyIn, phases.Deserialize
+	trial.CPUUser, trial.CPUKernel, trial.SoftIRQ = r.Usage.UserNs, r.Usage.KernelNs, r.SoftIRQNs
+	trial.MinorFaults, trial.ContextSwitches = float64(r.Usage.MinorFaults), float64(r.Usage.ContextSwitches)
+	trial.Digest = r.Digest
+	return trial
+}
