@@ -42,9 +42,9 @@ type Environment struct {
 	Virtualization string `json:"virtualization,omitempty"`
 
 	// CgroupMode is "v1", "hybrid" or "v2".
-	CgroupMode     string `json:"cgroup_mode,omitempty"`
-	TransparentHP  string `json:"transparent_hugepages,omitempty"`
-	HugePageDefrag string `json:"transparent_hugepages_defrag,omitempty"`
+	CgroupMode           string `json:"cgroup_mode,omitempty"`
+	TransparentHugePages string `json:"transparent_hugepages,omitempty"`
+	HugePageDefrag       string `json:"transparent_hugepages_defrag,omitempty"`
 	// Sysctls are the kernel settings that bear on sockets and mappings, by name.
 	Sysctls map[string]string `json:"sysctls,omitempty"`
 
@@ -54,8 +54,8 @@ type Environment struct {
 	// LoadAverage is over 1, 5 and 15 minutes.
 	LoadAverage [3]float64 `json:"load_average"`
 
-	GoVersion string `json:"go_version"`
-	GOMAXPROCS int `json:"gomaxprocs"`
+	GoVersion  string `json:"go_version"`
+	GOMAXPROCS int    `json:"gomaxprocs"`
 	// Commit is the program's revision; Modified says that its sources differed from it.
 	Commit   string `json:"commit,omitempty"`
 	Modified bool   `json:"commit_modified,omitempty"`

@@ -1,4 +1,264 @@
 package measure
 
+import (
+	"bufio"
+	"compress/gzip"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+)
+
+// sysctls are the settings that change what sockets and mappings can do.
+var sysctls = []string{
+	"kernel.perf_event_paranoid",
+	"kernel.yama.ptrace_scope",
+	"net.core.rmem_default",
+	"net.core.rmem_max",
+	"net.core.wmem_default",
+	"net.core.wmem_max",
+	"net.core.somaxconn",
+	"net.core.optmem_max",
+	"net.ipv4.tcp_congestion_control",
+	"net.ipv4.tcp_mem",
+	"net.ipv4.tcp_moderate_rcvbuf",
+	"net.ipv4.tcp_rmem",
+	"net.ipv4.tcp_slow_start_after_idle",
+	"net.ipv4.tcp_wmem",
+	"fs.pipe-max-size",
+	"vm.max_map_count",
+	"vm.overcommit_memory",
+	"vm.overcommit_ratio",
+	"vm.swappiness",
+}
+
 // readMachine fills in what /proc and /sys tell.
-func readMachine(e *Environment) {}
+func readMachine(e *Environment) {
+	readKernel(e)
+	readProcessors(e)
+	readMemory(e)
+	e.CgroupMode = cgroupMode()
+	e.Sysctls = make(map[string]string)
+	for _, name := range sysctls {
+		if value := readLine(filepath.Join("/proc/sys", strings.ReplaceAll(name, ".", "/"))); value != "" {
+			e.Sysctls[name] = strings.Join(strings.Fields(value), " ")
+		}
+	}
+}
+
+func readKernel(e *Environment) {
+	var name unix.Utsname
+	if unix.Uname(&name) == nil {
+		e.KernelRelease = unix.ByteSliceToString(name.Release[:])
+		e.KernelVersion = unix.ByteSliceToString(name.Version[:])
+	}
+	e.OSRelease = osRelease()
+	if config := kernelConfig(e.KernelRelease); config != nil {
+		e.CPUAccounting, e.IRQAccounting = accounting(config, readLine("/sys/devices/system/cpu/nohz_full"))
+	}
+	e.ClockSource = readLine("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+	e.TransparentHugePages = chosen(readLine("/sys/kernel/mm/transparent_hugepage/enabled"))
+	e.HugePageDefrag = chosen(readLine("/sys/kernel/mm/transparent_hugepage/defrag"))
+}
+
+func readProcessors(e *Environment) {
+	var guest bool
+	if fs, err := procfs.NewDefaultFS(); err == nil {
+		if processors, err := fs.CPUInfo(); err == nil && len(processors) > 0 {
+			first := processors[0]
+			e.CPUModel = first.ModelName
+			e.CPUMHz = first.CPUMHz
+			e.Microcode = first.Microcode
+			e.CPUCores = physicalCores(processors)
+			guest = slices.Contains(first.Flags, "hypervisor")
+		}
+	}
+	e.Virtualization = virtualization(guest)
+	const cpu = "/sys/devices/system/cpu/"
+	e.CPUsOnline = readLine(cpu + "online")
+	e.CPUsIsolated = readLine(cpu + "isolated")
+	e.Governor = readLine(cpu + "cpu0/cpufreq/scaling_governor")
+	e.SMT = onOff(readLine(cpu + "smt/active"))
+	// Intel says whether turbo is forbidden, the others whether boosting is allowed.
+	switch readLine(cpu + "intel_pstate/no_turbo") {
+	case "0":
+		e.Turbo = "on"
+	case "1":
+		e.Turbo = "off"
+	default:
+		e.Turbo = onOff(readLine(cpu + "cpufreq/boost"))
+	}
+	weaknesses, _ := filepath.Glob(cpu + "vulnerabilities/*")
+	e.Mitigations = make(map[string]string, len(weaknesses))
+	for _, path := range weaknesses {
+		e.Mitigations[filepath.Base(path)] = readLine(path)
+	}
+	// Most CPUs lack most weaknesses: those say nothing about this one.
+	maps.DeleteFunc(e.Mitigations, func(_, state string) bool { return state == "" || state == "Not affected" })
+}
+
+func readMemory(e *Environment) {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return
+	}
+	if info, err := fs.Meminfo(); err == nil {
+		e.MemoryTotal = asInt(info.MemTotalBytes)
+		e.MemoryAvailable = asInt(info.MemAvailableBytes)
+		e.SwapTotal = asInt(info.SwapTotalBytes)
+	}
+	if load, err := fs.LoadAvg(); err == nil {
+		e.LoadAverage = [3]float64{load.Load1, load.Load5, load.Load15}
+	}
+}
+
+// physicalCores counts distinct (package, core) pairs; machines that do not tell them
+// apart (most arm64) count every processor.
+func physicalCores(processors []procfs.CPUInfo) int {
+	type core struct{ socket, id string }
+	cores := make(map[core]struct{})
+	for _, p := range processors {
+		if p.CoreID == "" {
+			return len(processors)
+		}
+		cores[core{p.PhysicalID, p.CoreID}] = struct{}{}
+	}
+	return len(cores)
+}
+
+// virtualization collects the traces that a hypervisor or a container manager leaves.
+func virtualization(hypervisorFlag bool) string {
+	var traces []string
+	if hypervisorFlag {
+		traces = append(traces, "hypervisor")
+	}
+	const dmi = "/sys/class/dmi/id/"
+	for _, path := range []string{"/sys/hypervisor/type", "/proc/device-tree/hypervisor/compatible", dmi + "sys_vendor", dmi + "product_name", "/run/systemd/container"} {
+		if value := strings.Trim(readLine(path), "\x00 "); value != "" {
+			traces = append(traces, value)
+		}
+	}
+	if _, err := os.Stat("/.dockerenv"); err == nil {
+		traces = append(traces, "docker")
+	}
+	if _, err := os.Stat("/run/.containerenv"); err == nil {
+		traces = append(traces, "podman")
+	}
+	return strings.Join(traces, ", ")
+}
+
+// cgroupMode tells the three layouts of cgroups(7) apart by the file systems mounted.
+func cgroupMode() string {
+	var at unix.Statfs_t
+	if unix.Statfs("/sys/fs/cgroup", &at) != nil {
+		return ""
+	}
+	if at.Type == unix.CGROUP2_SUPER_MAGIC {
+		return "v2"
+	}
+	if unix.Statfs("/sys/fs/cgroup/unified", &at) == nil && at.Type == unix.CGROUP2_SUPER_MAGIC {
+		return "hybrid"
+	}
+	return "v1"
+}
+
+// accounting reads the kernel's build options. With VIRT_CPU_ACCOUNTING_GEN the kernel
+// still samples on ticks unless some CPU runs tickless under load (nohz_full).
+func accounting(config map[string]bool, nohzFull string) (cpu, irq string) {
+	tickless := nohzFull != "" && nohzFull != "(null)"
+	cpu, irq = "tick", "tick"
+	if config["CONFIG_VIRT_CPU_ACCOUNTING_NATIVE"] || config["CONFIG_VIRT_CPU_ACCOUNTING_GEN"] && tickless {
+		cpu = "exact"
+	}
+	if config["CONFIG_IRQ_TIME_ACCOUNTING"] || config["CONFIG_VIRT_CPU_ACCOUNTING_NATIVE"] {
+		irq = "exact"
+	}
+	return cpu, irq
+}
+
+// kernelConfig returns the options that the running kernel was built with, or nil when it
+// does not publish them.
+func kernelConfig(release string) map[string]bool {
+	if file, err := os.Open("/proc/config.gz"); err == nil {
+		defer file.Close()
+		if plain, err := gzip.NewReader(file); err == nil {
+			return parseKernelConfig(plain)
+		}
+	}
+	file, err := os.Open("/boot/config-" + release)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	return parseKernelConfig(file)
+}
+
+// parseKernelConfig keeps the options that are built in.
+func parseKernelConfig(r io.Reader) map[string]bool {
+	options := make(map[string]bool)
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		if name, found := strings.CutSuffix(lines.Text(), "=y"); found {
+			options[name] = true
+		}
+	}
+	return options
+}
+
+// osRelease is the distribution's own name; see os-release(5).
+func osRelease() string {
+	file, err := os.Open("/etc/os-release")
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		if name, found := strings.CutPrefix(lines.Text(), "PRETTY_NAME="); found {
+			return strings.Trim(name, `"'`)
+		}
+	}
+	return ""
+}
+
+// chosen picks the value in brackets out of "always [madvise] never".
+func chosen(list string) string {
+	_, rest, _ := strings.Cut(list, "[")
+	value, _, found := strings.Cut(rest, "]")
+	if !found {
+		return list
+	}
+	return value
+}
+
+func onOff(digit string) string {
+	switch digit {
+	case "1":
+		return "on"
+	case "0":
+		return "off"
+	}
+	return ""
+}
+
+// readLine returns the first line of a small file, or nothing.
+func readLine(path string) string {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(string(content), "\n")
+	return strings.TrimSpace(line)
+}
+
+func asInt(n *uint64) int64 {
+	if n == nil {
+		return 0
+	}
+	return int64(*n)
+}
