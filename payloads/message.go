@@ -1,0 +1,81 @@
+package payloads
+
+import "fmt"
+
+// Message is the object that functions exchange over transports that serialize. Exactly
+// one of Text, Records with Rest, and Bytes is set, by the payload's kind. In JSON:
+//
+//	{"id":7,"text":"..."}
+//	{"id":7,"records":[{"id":1,...},...],"rest":"base64"}
+//	{"id":7,"bytes":"base64"}
+//
+// Its digest is that of the payload in memory, however it travelled: encoding/json and
+// github.com/go-json-experiment/json read back exactly what they wrote.
+type Message struct {
+	// ID is the payload's seed.
+	ID      uint64   `json:"id"`
+	Text    string   `json:"text,omitzero"`
+	Records []Record `json:"records,omitzero"`
+	// Rest is what follows the last whole record, where a size is not a multiple of 64.
+	Rest  []byte `json:"rest,omitzero"`
+	Bytes []byte `json:"bytes,omitzero"`
+}
+
+// NewMessage makes the payload of spec as an object with memory of its own.
+func NewMessage(spec Spec) *Message {
+	flat := allocate(spec.Size)
+	Fill(flat, spec.Kind, spec.Seed)
+	message, err := MessageFromFlat(spec.Kind, spec.Seed, flat)
+	if err != nil {
+		panic(err) // Fill has refused an unknown kind already.
+	}
+	return message
+}
+
+// MessageFromFlat makes an object of a payload that lies in memory as Fill writes it,
+// without copying: the message shares flat's memory, so flat must not change while the
+// message is in use. Records alone are copied when flat is not aligned to 8 bytes.
+func MessageFromFlat(kind Kind, id uint64, flat []byte) (*Message, error) {
+	message := &Message{ID: id}
+	switch kind {
+	case Text:
+		message.Text = textView(flat)
+	case Records:
+		whole := len(flat) / RecordSize * RecordSize
+		message.Records = recordsView(flat[:whole])
+		if whole < len(flat) {
+			message.Rest = flat[whole:]
+		}
+	case Bytes:
+		message.Bytes = flat
+	default:
+		return nil, fmt.Errorf("payload kind %q has no message form", kind)
+	}
+	return message, nil
+}
+
+// Digest returns the digest and the length in bytes of the payload that the message
+// stands for, equal to those of the payload in memory. It copies nothing.
+func (m *Message) Digest() (digest, length uint64) {
+	d := newDigester()
+	rest := m.Rest
+	switch {
+	case len(m.Text) > 0:
+		rest = d.steps(textBytes(m.Text))
+	case len(m.Bytes) > 0:
+		rest = d.steps(m.Bytes)
+	case len(m.Records) > 0:
+		// A record is two whole steps, so nothing is left over.
+		d.steps(recordBytes(m.Records))
+	}
+	// The rest of a forged message may be as long as it likes.
+	d.last(d.steps(rest))
+	return d.sum(), d.length
+}
+
+// Reset empties the message for the next decoding; slices keep their capacity, so that
+// decoding into a used message allocates less.
+func (m *Message) Reset() {
+	m.ID, m.Text = 0, ""
+	m.Records, m.Rest, m.Bytes = m.Records[:0], m.Rest[:0], m.Bytes[:0]
+}
