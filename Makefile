@@ -1,0 +1,98 @@
+# Builds, checks and runs rrbench. `make` alone lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# Targets name what must happen first; on a small machine they would only fight for it.
+.NOTPARALLEL:
+
+# Where Go's own archive installs it, which not every shell looks at.
+export PATH := $(PATH):/usr/local/go/bin
+GO ?= go
+
+# Tools are pinned here, so that a checkout is judged by the same rules for ever.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOTESTSUM := gotest.tools/gotestsum@v1.13.0
+
+# A compiler that cannot build a program must not break what needs none.
+CGO = CGO_ENABLED=$$(scripts/cgo 2>/dev/null || true)
+
+# What test, race and bench look at, and how long each fuzz target runs.
+PACKAGES ?= ./...
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## install what is missing on this machine (says what it does)
+	@scripts/setup
+
+.PHONY: guests
+guests: ## build the guest functions
+	workloads/build.sh
+
+# The program carries the commit it was built from, for the manifest of every run; where
+# git cannot tell (a tarball, a checkout of another user) it is built without.
+.PHONY: build
+build: guests ## build the guests and bin/rrbench
+	@reason=$$(scripts/cgo 2>&1 >/dev/null) || \
+		echo "Building with wazero alone, wasmtime is left out: $$reason. To mend it: scripts/setup"
+	stamp=false; if git rev-parse HEAD >/dev/null 2>&1; then stamp=auto; fi; \
+	$(CGO) $(GO) build -trimpath -buildvcs=$$stamp -o bin/rrbench ./cmd/rrbench
+
+.PHONY: sweep
+sweep: setup build ## set up, build, run the quick sweep, draw the figures
+	bin/rrbench sweep --preset quick
+
+# gotestsum runs `go test` and, beside go test's own closing lines, counts the tests and
+# repeats what failed and what was skipped and why.
+.PHONY: test
+test: setup guests ## run every test
+	$(CGO) $(GO) run $(GOTESTSUM) --format standard-quiet -- $(PACKAGES)
+
+.PHONY: race
+race: guests ## run every test under the race detector (needs cgo)
+	@scripts/cgo >/dev/null || { echo "The race detector needs cgo. To mend it: scripts/setup" >&2; exit 1; }
+	$(GO) test -race $(PACKAGES)
+
+.PHONY: bench
+bench: guests ## run the Go benchmarks
+	$(CGO) $(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: guests ## run each fuzz target for FUZZTIME (10s)
+	scripts/fuzz $(FUZZTIME)
+
+.PHONY: lint
+lint: format vet staticcheck cross scripts-check ## check format, vet, staticcheck, other platforms, scripts
+
+.PHONY: format
+format:
+	@files=$$(gofmt -l .); if [[ -n $$files ]]; then printf 'Not formatted, run gofmt -w:\n%s\n' "$$files" >&2; exit 1; fi
+
+.PHONY: vet
+vet:
+	$(CGO) $(GO) vet ./...
+
+.PHONY: staticcheck
+staticcheck:
+	$(CGO) $(GO) run $(STATICCHECK) ./...
+
+# vet type-checks the tests too and compiles what they import.
+.PHONY: cross
+cross:
+	CGO_ENABLED=0 $(GO) vet ./...
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) build ./...
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build ./...
+
+.PHONY: scripts-check
+scripts-check:
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run workloads/*.sh; \
+	else echo "Scripts not checked: shellcheck is not installed. To mend it: scripts/setup --develop"; fi
+
+.PHONY: clean
+clean: ## remove what was built (results stay)
+	rm -rf bin
