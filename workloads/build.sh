@@ -1,0 +1,108 @@
+#!/bin/sh
+# Builds the guests.
+#
+#	workloads/build.sh           builds all: C guests (committed) and the Go guest (not committed)
+#	workloads/build.sh go        builds the Go guest alone, which needs no clang
+#	workloads/build.sh --check   builds the C guests elsewhere and compares them byte for byte
+#
+# Environment: CLANG (default clang), GO (default go).
+set -eu
+
+cd "$(dirname "$0")"
+clang=${CLANG:-clang}
+go=${GO:-go}
+
+# compile OUTPUT SOURCE... [-DNAME...]: freestanding, without libc and without WASI.
+compile() {
+	output=$1
+	shift
+	"$clang" --target=wasm32 -std=c11 -O3 -ffreestanding -nostdlib -mbulk-memory -Wall -Wextra -Werror \
+		-Wl,--no-entry -Wl,--strip-all -Wl,--stack-first -Wl,-z,stack-size=16384 -o "$output" "$@"
+	chmod 644 "$output"
+}
+
+# variants lists the misbehaving guests by the names that hostile.c asks for.
+variants() {
+	sed -n 's/.*defined GUEST_\([a-z_]*\).*/\1/p; s/^#ifdef GUEST_\([a-z_]*\).*/\1/p' hostile/hostile.c | sort -u
+}
+
+build_c() {
+	directory=$1
+	mkdir -p "$directory/built" "$directory/hostile/built"
+	compile "$directory/built/c.wasm" c/function.c c/heap.c c/digest.c
+	for name in $(variants); do
+		compile "$directory/hostile/built/$(echo "$name" | tr _ -).wasm" "-DGUEST_$name" hostile/hostile.c c/heap.c c/digest.c
+	done
+	compile "$directory/hostile/built/memory-4gib.wasm" -Wl,--initial-memory=4294967296 hostile/hostile.c c/heap.c c/digest.c
+	compile "$directory/hostile/built/memory-imported.wasm" -Wl,--import-memory hostile/hostile.c c/heap.c c/digest.c
+}
+
+build_go() {
+	mkdir -p built
+	# To another name first: a run that looks for the guest meanwhile must find a whole one.
+	GOOS=wasip1 GOARCH=wasm "$go" build -buildmode=c-shared -trimpath -ldflags='-s -w' -o "built/go.wasm.$$" ./goguest
+	mv "built/go.wasm.$$" built/go.wasm
+}
+
+# major prints the major version in a line such as "Debian clang version 14.0.6".
+major() { sed -n 's/.*version \([0-9]*\)\..*/\1/p'; }
+
+check() {
+	if ! command -v "$clang" >/dev/null 2>&1; then
+		echo "guests not compared: $clang is not installed (apt-get install clang lld)"
+		return 0
+	fi
+	have=$("$clang" --version | head -n 1 | major)
+	want=$(major <built/CLANG)
+	if [ "$have" != "$want" ]; then
+		echo "guests not compared: they were built with clang $want, this is clang $have (CLANG=clang-$want picks another)"
+		return 0
+	fi
+	if ! command -v wasm-ld >/dev/null 2>&1 && ! command -v "wasm-ld-$want" >/dev/null 2>&1; then
+		echo "guests not compared: wasm-ld is not installed (apt-get install lld)"
+		return 0
+	fi
+	fresh=$(mktemp -d)
+	trap 'rm -rf "$fresh"' EXIT
+	build_c "$fresh"
+	same=true
+	for file in built/c.wasm hostile/built/*.wasm; do
+		cmp "$file" "$fresh/$file" || same=false
+	done
+	count=$(ls hostile/built/*.wasm | wc -l)
+	fresh_count=$(ls "$fresh"/hostile/built/*.wasm | wc -l)
+	if [ "$count" != "$fresh_count" ]; then
+		echo "hostile/built has $count modules, the source makes $fresh_count"
+		same=false
+	fi
+	if ! $same; then
+		echo "committed guests differ from their source: run workloads/build.sh and commit them" >&2
+		return 1
+	fi
+	echo "guests are what their source makes (clang $have)"
+}
+
+case "${1:-}" in
+--check)
+	check
+	;;
+go)
+	build_go
+	;;
+"")
+	# The committed C guests serve where clang is missing, or is another one than made them.
+	if ! command -v "$clang" >/dev/null 2>&1; then
+		echo "C guests as committed: $clang is not installed"
+	elif [ -z "${REBUILD:-}" ] && [ -f built/CLANG ] && [ "$("$clang" --version | head -n 1 | major)" != "$(major <built/CLANG)" ]; then
+		echo "C guests as committed: they were built with another clang (REBUILD=1 builds them all the same)"
+	else
+		build_c .
+		"$clang" --version | head -n 1 >built/CLANG
+	fi
+	build_go
+	;;
+*)
+	echo "usage: workloads/build.sh [go | --check]" >&2
+	exit 2
+	;;
+esac

@@ -1,0 +1,64 @@
+//go:build wasip1
+
+// The function that is measured, in Go: the same as workloads/c, to show that the ABI is
+// nobody's in particular. Built as a reactor:
+//
+//	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared
+package main
+
+import (
+	"unsafe"
+
+	"rrbench/payloads"
+)
+
+// buffers keeps what the host was given alive: the garbage collector neither moves nor
+// frees it.
+var buffers = map[uint32][]byte{}
+
+// spare is the buffer freed last. Its pages are warm, so the next allocation that fits
+// gets it.
+var spare []byte
+
+//go:wasmexport allocate_memory
+func allocateMemory(length uint32) uint32 {
+	if length == 0 {
+		return 0
+	}
+	buffer := spare
+	// A much larger one is left for what needs it.
+	if uint64(cap(buffer)) < uint64(length) || cap(buffer)/2 > int(length) {
+		buffer = make([]byte, length)
+	} else {
+		spare = nil
+	}
+	buffer = buffer[:length]
+	pointer := uint32(uintptr(unsafe.Pointer(unsafe.SliceData(buffer))))
+	buffers[pointer] = buffer
+	return pointer
+}
+
+//go:wasmexport deallocate_memory
+func deallocateMemory(pointer, length uint32) {
+	buffer, ok := buffers[pointer]
+	if !ok {
+		return
+	}
+	delete(buffers, pointer)
+	if cap(buffer) >= cap(spare) {
+		spare = buffer
+	}
+}
+
+//go:wasmexport handle
+func handle(pointer, length uint32) uint64 {
+	return payloads.Digest(buffers[pointer][:length])
+}
+
+//go:wasmexport send
+func send(pointer, length uint32) int32 { return sendToHost(pointer, length) }
+
+//go:wasmimport roadrunner send_to_host
+func sendToHost(pointer, length uint32) int32
+
+func main() {}

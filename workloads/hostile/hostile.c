@@ -1,0 +1,174 @@
+// Functions that misbehave, one a build: -DGUEST_<name> picks it. What a variant does not
+// do wrong, it does as the measured function does.
+#include "../c/digest.h"
+#include "../c/heap.h"
+
+#ifdef GUEST_wrong_signature
+// Exported below with another result than the ABI's.
+#define handle handle_of_the_header
+#include "../c/roadrunner.h"
+#undef handle
+#else
+#include "../c/roadrunner.h"
+#endif
+
+#define PAGE 65536u
+
+#define memory_size() ((uint32_t)__builtin_wasm_memory_size(0) * PAGE)
+
+// allocate_memory
+
+#if defined GUEST_lacks_allocate
+// none
+#elif defined GUEST_allocate_traps
+uint32_t allocate_memory(uint32_t length) { (void)length; __builtin_trap(); }
+#elif defined GUEST_allocate_zero
+uint32_t allocate_memory(uint32_t length) { (void)length; return 0; }
+#elif defined GUEST_allocate_outside
+uint32_t allocate_memory(uint32_t length) { (void)length; return memory_size() + 16; }
+#elif defined GUEST_allocate_straddles
+uint32_t allocate_memory(uint32_t length) { return memory_size() - length + 1; }
+#elif defined GUEST_allocate_wraps
+uint32_t allocate_memory(uint32_t length) { return 0u - length + 8; }
+#elif defined GUEST_allocate_same
+uint32_t allocate_memory(uint32_t length) {
+	static uint32_t only;
+	if (!only) only = heap_allocate(length);
+	return only;
+}
+#elif defined GUEST_allocate_sends
+// The second allocation happens while the host sends the first: it sends it once more.
+uint32_t allocate_memory(uint32_t length) {
+	static uint32_t first, first_length;
+	if (!first) return first_length = length, first = heap_allocate(length);
+	return (uint32_t)-send_to_host(first, first_length);
+}
+#else
+uint32_t allocate_memory(uint32_t length) { return heap_allocate(length); }
+#endif
+
+// deallocate_memory
+
+#if defined GUEST_deallocate_traps
+void deallocate_memory(uint32_t pointer, uint32_t length) { (void)pointer, (void)length; __builtin_trap(); }
+#else
+void deallocate_memory(uint32_t pointer, uint32_t length) { (void)length; heap_free(pointer); }
+#endif
+
+// handle
+
+#if defined GUEST_lacks_handle
+// none
+#elif defined GUEST_wrong_signature
+EXPORT(handle) uint32_t handle(uint32_t pointer, uint32_t length) { return pointer + length; }
+#elif defined GUEST_handle_traps
+uint64_t handle(uint32_t pointer, uint32_t length) { (void)pointer, (void)length; __builtin_trap(); }
+#elif defined GUEST_handle_reads_outside
+uint64_t handle(uint32_t pointer, uint32_t length) { (void)pointer, (void)length; return *(volatile uint64_t *)(memory_size() - 4); }
+#elif defined GUEST_handle_loops
+uint64_t handle(uint32_t pointer, uint32_t length) {
+	for (volatile uint32_t i = 0;; i++) (void)pointer, (void)length;
+}
+#elif defined GUEST_handle_recurses
+uint64_t handle(uint32_t pointer, uint32_t length) {
+	if (pointer == 0) return 0;
+	// Not a tail call: the result is used twice.
+	uint64_t deeper = handle(pointer + 1, length);
+	return deeper ^ deeper >> 1;
+}
+#elif defined GUEST_handle_grows
+// Takes all the memory it can get.
+uint64_t handle(uint32_t pointer, uint32_t length) {
+	while (__builtin_wasm_memory_grow(0, 16) != (uintptr_t)-1) {}
+	return digest((const uint8_t *)(uintptr_t)pointer, length);
+}
+#elif defined GUEST_handle_keeps
+uint64_t handle(uint32_t pointer, uint32_t length) {
+	keep_memory_region(pointer);
+	return digest((const uint8_t *)(uintptr_t)pointer, length);
+}
+#elif defined GUEST_handle_frees
+// Frees behind the host's back, twice; the host will free once more.
+uint64_t handle(uint32_t pointer, uint32_t length) {
+	uint64_t result = digest((const uint8_t *)(uintptr_t)pointer, length);
+	heap_free(pointer);
+	heap_free(pointer);
+	return result;
+}
+#elif defined GUEST_handle_exits
+__attribute__((import_module("wasi_snapshot_preview1"), import_name("proc_exit"))) _Noreturn void proc_exit(uint32_t status);
+uint64_t handle(uint32_t pointer, uint32_t length) { (void)pointer, (void)length; proc_exit(7); }
+#elif defined GUEST_calls
+// Does what the payload says: {operation, a, b}; returns what the host answers.
+uint64_t handle(uint32_t pointer, uint32_t length) {
+	const uint32_t *command = (const uint32_t *)(uintptr_t)pointer;
+	if (length < 12) return 0;
+	uint32_t a = command[1], b = command[2];
+	switch (command[0]) {
+	case 1: return (uint64_t)(int64_t)send_to_host(a, b);
+	case 2: return (uint64_t)(int64_t)locate_memory_region(a, b);
+	case 3: return (uint64_t)(int64_t)keep_memory_region(a);
+	case 4: return (uint64_t)(int64_t)release_memory_region(a);
+	case 5: return (uint64_t)(int64_t)read_memory_host(a, b);
+	case 6: return (uint64_t)(int64_t)write_memory_host(a, b);
+	case 7: return heap_allocate(a);
+	case 8: heap_free(a); return 0;
+	}
+	return 0;
+}
+#else
+uint64_t handle(uint32_t pointer, uint32_t length) { return digest((const uint8_t *)(uintptr_t)pointer, length); }
+#endif
+
+// send
+
+#if defined GUEST_lacks_send
+// none
+#elif defined GUEST_send_traps
+int32_t send(uint32_t pointer, uint32_t length) { (void)pointer, (void)length; __builtin_trap(); }
+#elif defined GUEST_send_never
+int32_t send(uint32_t pointer, uint32_t length) { (void)pointer, (void)length; return 0; }
+#elif defined GUEST_send_lies_longer
+int32_t send(uint32_t pointer, uint32_t length) { return send_to_host(pointer, length + 1); }
+#elif defined GUEST_send_lies_shorter
+int32_t send(uint32_t pointer, uint32_t length) { return send_to_host(pointer, length - 1); }
+#elif defined GUEST_send_wraps
+int32_t send(uint32_t pointer, uint32_t length) { (void)length; return send_to_host(pointer, 0xFFFFFFFFu); }
+#elif defined GUEST_send_nothing
+int32_t send(uint32_t pointer, uint32_t length) { (void)length; return send_to_host(pointer, 0); }
+#elif defined GUEST_send_unallocated
+int32_t send(uint32_t pointer, uint32_t length) { return send_to_host(pointer + 16, length); }
+#elif defined GUEST_send_twice
+int32_t send(uint32_t pointer, uint32_t length) {
+	int32_t status = send_to_host(pointer, length);
+	return status ? status : send_to_host(pointer, length);
+}
+#elif defined GUEST_send_cheers
+// Says that all is well whatever the host answered.
+int32_t send(uint32_t pointer, uint32_t length) { send_to_host(pointer, length); return 0; }
+#elif defined GUEST_send_from_own_memory
+// Sends a buffer that it allocated by itself and made known.
+int32_t send(uint32_t pointer, uint32_t length) {
+	uint32_t own = heap_allocate(length);
+	if (!own) return -6;
+	__builtin_memcpy((void *)(uintptr_t)own, (void *)(uintptr_t)pointer, length);
+	int32_t status = locate_memory_region(own, length);
+	if (!status) status = send_to_host(own, length);
+	int32_t released = release_memory_region(own);
+	heap_free(own);
+	return status ? status : released;
+}
+#else
+int32_t send(uint32_t pointer, uint32_t length) { return send_to_host(pointer, length); }
+#endif
+
+#if defined GUEST_unknown_import
+IMPORT(teleport) int32_t teleport(uint32_t pointer);
+EXPORT(unused) int32_t unused(uint32_t pointer) { return teleport(pointer); }
+#elif defined GUEST_wrong_import
+IMPORT(release_memory_region) int64_t release_with_another_signature(uint64_t pointer);
+EXPORT(unused) int64_t unused(uint64_t pointer) { return release_with_another_signature(pointer); }
+#elif defined GUEST_foreign_import
+__attribute__((import_module("env"), import_name("print"))) void print(uint32_t pointer);
+EXPORT(unused) void unused(uint32_t pointer) { print(pointer); }
+#endif
