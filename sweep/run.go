@@ -38,8 +38,6 @@ type Runner struct {
 	Transports []transport.Transport
 	Journal    Journal
 	Progress   Progress
-	// Options start each shim.
-	Options shim.Options
 	// Done are the rows of the run that is resumed, nil for a fresh one.
 	Done []results.Trial
 }
@@ -51,8 +49,8 @@ func (r *Runner) Run(ctx context.Context) error {
 	visitor := &visitor{
 		plan:  r.Plan,
 		infos: byName(r.Transports),
-		start: func(ctx context.Context) (host, error) {
-			process, err := shim.Start(ctx, r.Options)
+		start: func(ctx context.Context, name string) (host, error) {
+			process, err := shim.Start(ctx, shim.Options{Name: name})
 			if err != nil {
 				return nil, err
 			}

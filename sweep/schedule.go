@@ -24,7 +24,7 @@ func (p *Plan) Schedule() []Visit {
 	return visits
 }
 
-// payloadSeed is the seed of the first payload of a visit; the others follow from it.
-func (p *Plan) payloadSeed(v Visit) uint64 {
-	return rand.NewPCG(p.Seed, uint64(v.Cell)<<32|uint64(v.Block)).Uint64()
+// payloadSeed is what the seeds of a batch derive from; done rounds of the visit precede it.
+func (p *Plan) payloadSeed(v Visit, done int) uint64 {
+	return rand.NewPCG(p.Seed+uint64(done), uint64(v.Cell)<<32|uint64(v.Block)).Uint64()
 }

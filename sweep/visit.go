@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,21 +27,20 @@ type host interface {
 var _ host = (*shim.Process)(nil)
 
 const (
-	// startDeadline bounds the start of a cell's functions; compiling a large guest for
-	// the first time takes seconds.
-	startDeadline = 2 * time.Minute
 	// splitWindow is how long hand-offs are repeated for the split of CPU time into user
 	// and kernel time, which tick-based accounting gives over 200 ms and more only.
 	splitWindow = 200 * time.Millisecond
 	// batchBytes bounds what one batch moves, so that little is under way, and can be
 	// lost, at any moment.
 	batchBytes = 256 * mib
+	// startsAtOnce bounds how many shims start at the same time.
+	startsAtOnce = 8
 )
 
 // visitor carries out visits.
 type visitor struct {
 	plan  *Plan
-	start func(ctx context.Context) (host, error)
+	start func(ctx context.Context, name string) (host, error)
 	infos map[string]transport.Info
 }
 
@@ -74,7 +74,7 @@ func (v *visitor) run(ctx context.Context, request visitRequest, rows func([]res
 		if journalErr := rows(trials); journalErr != nil {
 			return journalErr
 		}
-		if err != nil {
+		if err != nil || anyFailed(trials) {
 			return err
 		}
 		done += batch.Rounds
@@ -82,15 +82,19 @@ func (v *visitor) run(ctx context.Context, request visitRequest, rows func([]res
 	return nil
 }
 
+// startHosts starts the source's shim, which comes first, and one for each target that has
+// its own. What it returns beside an error must be closed too.
 func (v *visitor) startHosts(ctx context.Context, n int) ([]host, error) {
-	ctx, cancel := context.WithTimeout(ctx, startDeadline)
-	defer cancel()
 	hosts := make([]host, n)
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(8)
+	group.SetLimit(startsAtOnce)
 	for i := range hosts {
+		name := "source"
+		if i > 0 {
+			name = fmt.Sprintf("target %d", i-1)
+		}
 		group.Go(func() (err error) {
-			hosts[i], err = v.start(ctx)
+			hosts[i], err = v.start(ctx, name)
 			return err
 		})
 	}
@@ -109,33 +113,26 @@ func closeAll(hosts []host) error {
 
 // connect makes every target reachable and opens one route for each concurrent hand-off.
 func (v *visitor) connect(ctx context.Context, cell PlannedCell, hosts []host) error {
-	ctx, cancel := context.WithTimeout(ctx, startDeadline)
-	defer cancel()
 	setup := v.setup(cell)
 	source, targets := hosts[0], hosts[1:]
 	for range cell.Concurrency {
 		endpoints := make([]transport.Endpoint, cell.Fanout)
 		group, ctx := errgroup.WithContext(ctx)
-		if len(targets) == 0 {
-			group.SetLimit(1)
-		}
 		for i := range endpoints {
 			target := source
 			if len(targets) > 0 {
 				target = targets[i]
 			}
 			group.Go(func() (err error) {
-				if endpoints[i], err = target.Serve(ctx, cell.Transport, setup); err != nil {
-					return fmt.Errorf("start target %d: %w", i, err)
-				}
-				return nil
+				endpoints[i], err = target.Serve(ctx, cell.Transport, setup)
+				return err
 			})
 		}
 		if err := group.Wait(); err != nil {
 			return err
 		}
 		if err := source.Open(ctx, cell.Transport, setup, endpoints); err != nil {
-			return fmt.Errorf("open the route: %w", err)
+			return err
 		}
 	}
 	return nil
@@ -154,16 +151,16 @@ func (v *visitor) setup(cell PlannedCell) transport.Setup {
 }
 
 // batch is the next batch of a visit of which done rounds are over. Only the first warms
-// up; only a cell's first visit has the window for the split of CPU time.
+// up; the split of CPU time into user and kernel time holds for the batches after it.
 func (v *visitor) batch(request visitRequest, done int) shim.Batch {
 	cell := v.plan.Cells[request.Cell]
 	perRound := cell.SizeBytes * int64(cell.Fanout*cell.Concurrency)
 	batch := shim.Batch{
-		Kind:      cell.Payload,
-		Size:      cell.SizeBytes,
-		FirstSeed: v.plan.payloadSeed(request.Visit) + uint64(done*cell.Concurrency),
-		Rounds:    int(max(1, batchBytes/perRound)),
-		Deadline:  v.plan.Deadline,
+		Payload:  cell.Payload,
+		Size:     cell.SizeBytes,
+		Seed:     v.plan.payloadSeed(request.Visit, done),
+		Rounds:   int(max(1, batchBytes/perRound)),
+		Deadline: v.plan.Deadline,
 	}
 	if done == request.doneRounds {
 		batch.Warmup = v.plan.Warmup
@@ -175,10 +172,6 @@ func (v *visitor) batch(request visitRequest, done int) shim.Batch {
 // measure runs one batch and turns its records into rows. Rows of rounds that finished are
 // returned beside an error.
 func (v *visitor) measure(ctx context.Context, cell PlannedCell, request visitRequest, hosts []host, batch shim.Batch, done int) ([]results.Trial, error) {
-	// The shim ends a hand-off that exceeds its deadline itself; this is for a shim that
-	// can no longer do so.
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(batch.Warmup+batch.Rounds+2)*batch.Deadline+startDeadline)
-	defer cancel()
 	var trials []results.Trial
 	err := hosts[0].Run(ctx, batch, func(r shim.Record) error {
 		trial := row(cell, r)
@@ -198,13 +191,17 @@ func (v *visitor) measure(ctx context.Context, cell PlannedCell, request visitRe
 	return trials, err
 }
 
+func anyFailed(trials []results.Trial) bool {
+	return slices.ContainsFunc(trials, func(t results.Trial) bool { return t.Status == results.Failed })
+}
+
 // memory adds up the peaks of all participants.
 func (v *visitor) memory(ctx context.Context, hosts []host) (measure.Memory, error) {
 	var total measure.Memory
 	for _, h := range hosts {
 		memory, err := h.Memory(ctx)
 		if err != nil {
-			return total, fmt.Errorf("read the memory of a shim: %w", err)
+			return total, err
 		}
 		total.RSSPeak += memory.RSSPeak
 		total.PSSPeak += memory.PSSPeak
@@ -232,8 +229,8 @@ func row(cell PlannedCell, r shim.Record) results.Trial {
 	trial.Latency, trial.Consumed = r.Timeline.Latency(), r.Timeline.ConsumedAfter()
 	trial.Serialize, trial.CopyOut, trial.Transfer = phases.Serialize, phases.CopyOut, phases.Transfer
 	trial.CopyIn, trial.Deserialize = phases.CopyIn, phases.Deserialize
-	trial.CPUUser, trial.CPUKernel, trial.SoftIRQ = r.Usage.UserNs, r.Usage.KernelNs, r.SoftIRQNs
-	trial.MinorFaults, trial.ContextSwitches = float64(r.Usage.MinorFaults), float64(r.Usage.ContextSwitches)
+	trial.CPUUser, trial.CPUKernel, trial.SoftIRQ = r.CPUUser, r.CPUKernel, r.SoftIRQ
+	trial.MinorFaults, trial.ContextSwitches = r.MinorFaults, r.ContextSwitches
 	trial.Digest = r.Digest
 	return trial
 }

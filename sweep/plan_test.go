@@ -1,0 +1,199 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"rrbench/transport"
+)
+
+// stub is a transport that is only planned with.
+type stub struct {
+	info transport.Info
+	err  error
+}
+
+func (s stub) Info() transport.Info { return s.info }
+func (s stub) Check() error         { return s.err }
+func (s stub) Serve(context.Context, transport.Setup) (transport.Target, error) {
+	panic("planned, not served")
+}
+func (s stub) Open(context.Context, transport.Setup, []transport.Endpoint) (transport.Route, error) {
+	panic("planned, not opened")
+}
+
+func testMachine() Machine {
+	none := []transport.Codec{transport.None}
+	return Machine{
+		Transports: []transport.Transport{
+			stub{info: transport.Info{Name: "user/copy", Hosting: transport.Together, Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
+			stub{info: transport.Info{Name: "kernel/stream", Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
+			stub{info: transport.Info{Name: "http/native", Runs: transport.Native, Codecs: []transport.Codec{transport.JSON, transport.Raw}, CopiesPerTarget: 3, CopiesAtSource: 3}},
+			stub{info: transport.Info{Name: "limit/tcp", Runs: transport.Nothing, Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
+			stub{info: transport.Info{Name: "odd", Codecs: none}, err: &transport.Unavailable{Transport: "odd", Reason: "no such thing", Remedy: "none"}},
+		},
+		Engines: []string{"wazero", "wasmtime"},
+		EngineCheck: func(name string) error {
+			if name == "wasmtime" {
+				return errors.New("built without cgo")
+			}
+			return nil
+		},
+		GuestCheck: func(name string) error {
+			if name == "c" {
+				return nil
+			}
+			return errors.New("no guest " + name)
+		},
+		AvailableMemory: 8 << 30,
+	}
+}
+
+func planFor(t *testing.T, flags Config) *Plan {
+	t.Helper()
+	plan, err := tryPlan(flags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
+
+func tryPlan(flags Config) (*Plan, error) {
+	config, err := Resolve(flags, Config{})
+	if err != nil {
+		return nil, err
+	}
+	if config.Seed == nil {
+		seed := uint64(1)
+		config.Seed = &seed
+	}
+	return NewPlan(config, testMachine())
+}
+
+func TestPlanIsTheProductOfItsAxes(t *testing.T) {
+	plan := planFor(t, Config{Axes: Axes{Sizes: []Size{mib}, Codecs: []string{"raw", "json-std"}}})
+	var got []string
+	for _, c := range plan.Cells {
+		line := strings.Join([]string{c.Transport, c.Engine, c.Codec}, " ")
+		if c.Skip != "" {
+			line += ": " + c.Skip
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"user/copy wazero none",
+		"user/copy wasmtime none: built without cgo",
+		"kernel/stream wazero none",
+		"kernel/stream wasmtime none: built without cgo",
+		"http/native native raw",
+		"http/native native json-std: http/native has no codec json-std",
+		"limit/tcp native none",
+		"odd wazero none: transport odd cannot run here: no such thing (none)",
+		"odd wasmtime none: transport odd cannot run here: no such thing (none)",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestPlanRefusesWithTheValueAndTheRemedy(t *testing.T) {
+	for name, test := range map[string]struct {
+		flags Config
+		want  []string
+	}{
+		"transport":   {Config{Axes: Axes{Transports: []string{"user/cpoy"}}}, []string{"user/cpoy", "user/copy", "--transports"}},
+		"engine":      {Config{Axes: Axes{Engines: []string{"v9"}}}, []string{"v9", "wazero", "--engines"}},
+		"codec":       {Config{Axes: Axes{Codecs: []string{"xml"}}}, []string{"xml", "json", "--codecs"}},
+		"preset":      {Config{Preset: "fast"}, []string{"fast", "smoke", "--preset"}},
+		"size 0":      {Config{Axes: Axes{Sizes: []Size{0}}}, []string{"size 0", "--sizes"}},
+		"size -1":     {Config{Axes: Axes{Sizes: []Size{-1}}}, []string{"-1", "--sizes"}},
+		"size 4 GiB":  {Config{Axes: Axes{Sizes: []Size{4 << 30}}}, []string{"4294967296", "3GiB", "--sizes"}},
+		"fanout":      {Config{Axes: Axes{Fanout: []int{0}}}, []string{"fanout 0", "--fanout"}},
+		"concurrency": {Config{Axes: Axes{Concurrency: []int{-2}}}, []string{"-2", "--concurrency"}},
+		"placement":   {Config{Axes: Axes{Placement: []string{"moon"}}}, []string{"moon", "intra"}},
+		"payload":     {Config{Axes: Axes{Payload: "song"}}, []string{"song", "text"}},
+		"guest":       {Config{Axes: Axes{Guest: "nope.wasm"}}, []string{"nope.wasm", "--guest"}},
+		"reps":        {Config{Reps: -1}, []string{"-1", "--reps"}},
+		"no cell":     {Config{Axes: Axes{Transports: []string{"user/copy"}, Engines: []string{"native"}}}, []string{"no cell"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := tryPlan(test.flags)
+			var usage *UsageError
+			if !errors.As(err, &usage) {
+				t.Fatalf("got %v, want a usage error", err)
+			}
+			for _, word := range test.want {
+				if !strings.Contains(err.Error(), word) {
+					t.Errorf("%q lacks %q", err, word)
+				}
+			}
+		})
+	}
+}
+
+func TestPlanAndMemory(t *testing.T) {
+	machine := testMachine()
+	machine.AvailableMemory = 3 << 30
+	config, _ := Resolve(Config{Axes: Axes{Sizes: []Size{2 << 30}}}, Config{})
+	config.Seed = new(uint64)
+	if _, err := NewPlan(config, machine); err == nil || !strings.Contains(err.Error(), "2GiB") {
+		t.Errorf("a payload that does not fit twice: %v", err)
+	}
+	config, _ = Resolve(Config{Axes: Axes{Sizes: []Size{512 * mib}, Fanout: []int{16}, Transports: []string{"user/copy"}, Engines: []string{"wazero"}}}, Config{})
+	config.Seed = new(uint64)
+	plan, err := NewPlan(config, machine)
+	if err != nil || !strings.Contains(plan.Cells[0].Skip, "memory") {
+		t.Errorf("a fan-out that does not fit: %v, %+v", err, plan)
+	}
+}
+
+func TestScheduleIsBlocksOfPermutations(t *testing.T) {
+	plan := planFor(t, Config{Reps: 9})
+	visits := plan.Schedule()
+	if !slices.Equal(visits, plan.Schedule()) {
+		t.Fatal("the same plan has two schedules")
+	}
+	runnable := 0
+	for _, c := range plan.Cells {
+		if c.Skip == "" {
+			runnable++
+		}
+	}
+	if plan.Blocks != 3 || len(visits) != 3*runnable {
+		t.Fatalf("%d blocks, %d visits of %d cells", plan.Blocks, len(visits), runnable)
+	}
+	rounds := make(map[int]int)
+	for i, v := range visits {
+		if v.Block != i/runnable {
+			t.Fatalf("visit %d is in block %d", i, v.Block)
+		}
+		rounds[v.Cell] += plan.RoundsIn(v.Block)
+	}
+	for cell, n := range rounds {
+		if n != plan.Reps {
+			t.Errorf("cell %d has %d rounds", cell, n)
+		}
+	}
+	if slices.Equal(visits[:runnable], visits[runnable:2*runnable]) {
+		t.Error("two blocks have the same order")
+	}
+}
+
+func TestRoundsOfBlocksAddUp(t *testing.T) {
+	for reps := 1; reps < 200; reps++ {
+		plan := planFor(t, Config{Reps: reps})
+		total := 0
+		for block := range plan.Blocks {
+			if plan.FirstRep(block) != total {
+				t.Fatalf("reps %d: block %d begins at %d", reps, block, plan.FirstRep(block))
+			}
+			total += plan.RoundsIn(block)
+		}
+		if total != reps {
+			t.Fatalf("reps %d: %d rounds", reps, total)
+		}
+	}
+}
