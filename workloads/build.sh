@@ -23,7 +23,7 @@ compile() {
 
 # variants lists the misbehaving guests by the names that hostile.c asks for.
 variants() {
-	sed -n 's/.*defined GUEST_\([a-z_]*\).*/\1/p; s/^#ifdef GUEST_\([a-z_]*\).*/\1/p' hostile/hostile.c | sort -u
+	sed -n 's/.*defined GUEST_\([a-z_]*\).*/\1/p; s/^#ifdef GUEST_\([a-z_]*\).*/\1/p' hostile/c/hostile.c | sort -u
 }
 
 build_c() {
@@ -31,10 +31,10 @@ build_c() {
 	mkdir -p "$directory/built" "$directory/hostile/built"
 	compile "$directory/built/c.wasm" c/function.c c/heap.c c/digest.c
 	for name in $(variants); do
-		compile "$directory/hostile/built/$(echo "$name" | tr _ -).wasm" "-DGUEST_$name" hostile/hostile.c c/heap.c c/digest.c
+		compile "$directory/hostile/built/$(echo "$name" | tr _ -).wasm" "-DGUEST_$name" hostile/c/hostile.c c/heap.c c/digest.c
 	done
-	compile "$directory/hostile/built/memory-4gib.wasm" -Wl,--initial-memory=4294967296 hostile/hostile.c c/heap.c c/digest.c
-	compile "$directory/hostile/built/memory-imported.wasm" -Wl,--import-memory hostile/hostile.c c/heap.c c/digest.c
+	compile "$directory/hostile/built/memory-4gib.wasm" -Wl,--initial-memory=4294967296 hostile/c/hostile.c c/heap.c c/digest.c
+	compile "$directory/hostile/built/memory-imported.wasm" -Wl,--import-memory hostile/c/hostile.c c/heap.c c/digest.c
 }
 
 build_go() {

@@ -1,5 +1,5 @@
 // Package hostile holds functions that misbehave, for the tests of what runs functions:
-// built from hostile.c by workloads/build.sh, which names every one of them.
+// built from c/hostile.c by workloads/build.sh, which names every one of them.
 package hostile
 
 import (

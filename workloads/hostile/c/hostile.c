@@ -1,15 +1,15 @@
 // Functions that misbehave, one a build: -DGUEST_<name> picks it. What a variant does not
 // do wrong, it does as the measured function does.
-#include "../c/digest.h"
-#include "../c/heap.h"
+#include "../../c/digest.h"
+#include "../../c/heap.h"
 
 #ifdef GUEST_wrong_signature
 // Exported below with another result than the ABI's.
 #define handle handle_of_the_header
-#include "../c/roadrunner.h"
+#include "../../c/roadrunner.h"
 #undef handle
 #else
-#include "../c/roadrunner.h"
+#include "../../c/roadrunner.h"
 #endif
 
 #define PAGE 65536u
