@@ -1,0 +1,60 @@
+package enginetest
+
+import (
+	"testing"
+
+	"rrbench/engines"
+)
+
+// Benchmark measures what crossing the border between host and guest costs: a call that
+// does nothing, one with parameters and a result, one in which the guest calls its host,
+// one such host call alone, and a view of the memory.
+func Benchmark(b *testing.B, open New) {
+	stack := make([]uint64, 4)
+	measure := func(name string, instance engines.Instance) {
+		f := function(b, instance, name)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				stack[0] = 0
+				if err := f.Call(stack); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	unhosted := newPlain(b, open)
+	measure("nop", unhosted)
+	measure("add", unhosted)
+	hosted := newHosted(b, open, handlers{})
+	measure("nothing", hosted)
+	measure("event", hosted)
+	many := function(b, hosted, "many")
+	b.Run("host call", func(b *testing.B) {
+		b.ReportAllocs()
+		for left := b.N; left > 0; left -= 1000 {
+			stack[0] = uint64(min(left, 1000))
+			if err := many.Call(stack); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("memory", func(b *testing.B) {
+		b.ReportAllocs()
+		sum := 0
+		for b.Loop() {
+			sum += len(unhosted.Memory().Bytes())
+		}
+	})
+	engine := openEngine(b, open)
+	module := compile(b, engine, plain())
+	b.Run("instantiate", func(b *testing.B) {
+		for b.Loop() {
+			instance, err := module.Instantiate(b.Context(), engines.InstanceConfig{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			instance.Close()
+		}
+	})
+}

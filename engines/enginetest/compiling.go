@@ -1,0 +1,259 @@
+package enginetest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rrbench/engines"
+)
+
+func testIdentity(t *testing.T, open New) {
+	engine := openEngine(t, open)
+	if engine.Name() == "" || engine.Version() == "" {
+		t.Errorf("name %q, version %q", engine.Name(), engine.Version())
+	}
+}
+
+func testCompileErrors(t *testing.T, open New) {
+	engine := openEngine(t, open)
+	broken := Module{Start: NoStart, Functions: []Function{{Export: "f", Results: types(i32)}}}.Encode()
+	for name, test := range map[string]struct {
+		wasm []byte
+		want string
+	}{
+		"nothing":        {nil, "not a WebAssembly module"},
+		"page not found": {[]byte("<html><body>404</body></html>"), "not a WebAssembly module"},
+		"elf":            {[]byte("\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00"), "not a WebAssembly module"},
+		"text":           {[]byte("  (module)"), "wat2wasm"},
+		"cut in magic":   {[]byte("\x00as"), "not a WebAssembly module"},
+		"cut in version": {[]byte("\x00asm\x01"), "not a WebAssembly module"},
+		"component":      {[]byte("\x00asm\x0d\x00\x01\x00"), "component"},
+		"version 2":      {[]byte("\x00asm\x02\x00\x00\x00"), "version"},
+		"cut in section": {plain().Encode()[:60], engine.Name()},
+		"invalid code":   {broken, engine.Name()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			module, err := engine.Compile(t.Context(), test.wasm)
+			if err == nil {
+				module.Close()
+				t.Fatal("compiled")
+			}
+			if !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error is %q, want one line with %q", err, test.want)
+			}
+		})
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := engine.Compile(cancelled, plain().Encode()); err == nil {
+		t.Error("compiled with a context that is done")
+	}
+}
+
+func testTypes(t *testing.T, open New) {
+	module := compile(t, openEngine(t, open), hosted())
+	wantImports := []string{
+		"env.host(i32, i64, f32, f64) -> i64",
+		"env.event(i32) -> i32",
+		"env.nothing()",
+	}
+	imports := module.Imports()
+	if len(imports) != len(wantImports) {
+		t.Fatalf("imports are %v", imports)
+	}
+	for i, want := range wantImports {
+		if imports[i].String() != want {
+			t.Errorf("import %d is %s, want %s", i, imports[i], want)
+		}
+	}
+	exports := map[string]bool{}
+	for _, export := range module.Exports() {
+		exports[export.String()] = true
+	}
+	for _, want := range []string{"host(i32, i64, f32, f64) -> i64", "event(i32) -> i32", "nothing()", "add(i32, i32) -> i32"} {
+		if !exports[want] {
+			t.Errorf("exports %v lack %s", exports, want)
+		}
+	}
+}
+
+func testImports(t *testing.T, open New) {
+	engine := openEngine(t, open)
+	module := compile(t, engine, hosted())
+	all := handlers{}.functions()
+	wrong := all[1]
+	wrong.Params = types(i64)
+	for name, test := range map[string]struct {
+		imports []engines.HostFunction
+		want    []string
+	}{
+		"none":            {nil, []string{"env.host(i32, i64, f32, f64) -> i64", "env.event(i32) -> i32", "env.nothing()"}},
+		"one missing":     {all[:2], []string{"env.nothing()"}},
+		"wrong signature": {append([]engines.HostFunction{wrong}, all[0], all[2]), []string{"env.event(i32) -> i32", "env.event(i64) -> i32"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			instance, err := module.Instantiate(t.Context(), engines.InstanceConfig{Name: "guest", Imports: test.imports})
+			if err == nil {
+				instance.Close()
+				t.Fatal("instantiated")
+			}
+			for _, want := range append(test.want, "guest") {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q lacks %q", err, want)
+				}
+			}
+		})
+	}
+	t.Run("more than needed, and twice", func(t *testing.T) {
+		instantiate(t, module, engines.InstanceConfig{Imports: append([]engines.HostFunction{wrong}, append(all, all...)...)})
+	})
+	t.Run("imported twice", func(t *testing.T) {
+		guest := Module{
+			Imports: []Import{{"env", "event", types(i32), types(i32)}, {"env", "event", types(i32), types(i32)}},
+			Start:   NoStart,
+			Functions: []Function{
+				{"first", types(i32), types(i32), Code(Local(0), Call(0))},
+				{"second", types(i32), types(i32), Code(Local(0), Call(1))},
+			},
+		}
+		module := compile(t, engine, guest)
+		if got := module.Imports(); len(got) != 1 {
+			t.Errorf("imports are %v", got)
+		}
+		instance := instantiate(t, module, engines.InstanceConfig{Imports: handlers{
+			event: func(_ engines.Instance, stack []uint64) error { stack[0]++; return nil },
+		}.functions()})
+		if first, second := call(t, instance, "first", 1), call(t, instance, "second", 5); first != 2 || second != 6 {
+			t.Errorf("results are %d and %d", first, second)
+		}
+	})
+	t.Run("memory", func(t *testing.T) {
+		// (import "env" "m" (memory 0))
+		wasm := append([]byte("\x00asm\x01\x00\x00\x00"), 2, 10, 1, 3, 'e', 'n', 'v', 1, 'm', 2, 0, 0)
+		module, err := engine.Compile(t.Context(), wasm)
+		if err == nil {
+			module.Close()
+			t.Fatal("compiled")
+		}
+		if !strings.Contains(err.Error(), "env.m") {
+			t.Errorf("error %q does not name the memory", err)
+		}
+	})
+}
+
+func testExports(t *testing.T, open New) {
+	instance := newPlain(t, open)
+	if _, ok := instance.Function("missing"); ok {
+		t.Error("found a function that is not exported")
+	}
+	if _, ok := instance.Function("memory"); ok {
+		t.Error("found a memory as a function")
+	}
+	if function(t, instance, "add") != function(t, instance, "add") {
+		t.Error("a lookup is not cached")
+	}
+	if got := function(t, instance, "add").Type().String(); got != "add(i32, i32) -> i32" {
+		t.Errorf("type is %s", got)
+	}
+	if err := function(t, instance, "add").Call(make([]uint64, 1)); err == nil {
+		t.Error("a stack that is too short is taken")
+	}
+}
+
+func testDiskCache(t *testing.T, open New) {
+	dir := t.TempDir()
+	guest := plain()
+	guest.Padding = 512 << 10
+	run := func(t *testing.T) {
+		t.Helper()
+		engine, err := open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer engine.Close()
+		module := compile(t, engine, guest)
+		instance := instantiate(t, module, engines.InstanceConfig{})
+		if got := call(t, instance, "add", 2, 3); got != 5 {
+			t.Errorf("2 + 3 = %d", got)
+		}
+		instance.Close()
+		module.Close()
+	}
+	run(t)
+	before := files(t, dir)
+	if len(before) == 0 {
+		t.Fatal("a large module is not kept")
+	}
+	run(t)
+	if after := files(t, dir); !sameFiles(before, after) {
+		t.Error("the second compilation wrote to the cache")
+	}
+	for name, spoil := range map[string]func(content []byte) []byte{
+		"flipped": func(content []byte) []byte {
+			for i := range content {
+				content[i] ^= 0x55
+			}
+			return content
+		},
+		"cut":      func(content []byte) []byte { return content[:len(content)/2] },
+		"emptied":  func([]byte) []byte { return nil },
+		"replaced": func([]byte) []byte { return []byte("#!/bin/sh\n") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for path, content := range files(t, dir) {
+				if err := os.WriteFile(path, spoil([]byte(content)), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			run(t)
+			if after := files(t, dir); len(after) != len(before) {
+				t.Errorf("the cache holds %d files after the repair, %d before", len(after), len(before))
+			}
+			run(t)
+		})
+	}
+	t.Run("small modules stay in memory", func(t *testing.T) {
+		dir := t.TempDir()
+		engine, err := open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer engine.Close()
+		compile(t, engine, plain()).Close()
+		if kept := files(t, dir); len(kept) != 0 {
+			t.Errorf("cache holds %d files", len(kept))
+		}
+	})
+}
+
+func files(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		found[path] = string(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func sameFiles(a, b map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for path, content := range a {
+		if b[path] != content {
+			return false
+		}
+	}
+	return true
+}

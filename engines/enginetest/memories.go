@@ -1,0 +1,182 @@
+package enginetest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"rrbench/engines"
+)
+
+const refused = math.MaxUint32 // memory.grow answers -1
+
+func testMemoryView(t *testing.T, open New) {
+	instance := newPlain(t, open)
+	memory := instance.Memory()
+	if memory.Size() != engines.PageSize || len(memory.Bytes()) != engines.PageSize || cap(memory.Bytes()) != engines.PageSize {
+		t.Fatalf("size %d, view of %d with capacity %d", memory.Size(), len(memory.Bytes()), cap(memory.Bytes()))
+	}
+	if got := string(memory.Bytes()[:5]); got != "guest" {
+		t.Errorf("data segment is %q", got)
+	}
+	call(t, instance, "store", 1000, 0x04030201)
+	if got := memory.Bytes()[1000:1004]; !bytes.Equal(got, []byte{1, 2, 3, 4}) {
+		t.Errorf("host sees %v", got)
+	}
+	copy(memory.Bytes()[engines.PageSize-4:], []byte{5, 6, 7, 8})
+	if got := call(t, instance, "load", engines.PageSize-4); got != 0x08070605 {
+		t.Errorf("guest sees %#x", got)
+	}
+}
+
+func testMemoryGrowth(t *testing.T, open New) {
+	engine := openEngine(t, open)
+	instance := instantiate(t, compile(t, engine, plain()), engines.InstanceConfig{})
+	memory := instance.Memory()
+	copy(memory.Bytes()[100:], "contents")
+	base := &memory.Bytes()[0]
+	for pages := uint64(1); pages < 700; pages *= 3 {
+		if got := call(t, instance, "grow", 2*pages); got != pages {
+			t.Fatalf("growing %d pages by %d gave %d", pages, 2*pages, int32(got))
+		}
+		if got := memory.Size(); got != 3*pages*engines.PageSize {
+			t.Errorf("size is %d", got)
+		}
+		if got := call(t, instance, "size"); got != 3*pages {
+			t.Errorf("guest sees %d pages", got)
+		}
+		view := memory.Bytes()
+		if string(view[100:108]) != "contents" || view[len(view)-1] != 0 {
+			t.Error("contents are lost")
+		}
+		if engine.Capabilities().StableBase && base != &view[0] {
+			t.Error("the base moved")
+		}
+		view[len(view)-1] = 9
+		if got := call(t, instance, "load", uint64(len(view)-4)); got != 9<<24 {
+			t.Errorf("guest sees %#x", got)
+		}
+	}
+}
+
+func testMemoryLimit(t *testing.T, open New) {
+	module := compile(t, openEngine(t, open), plain())
+	instance := instantiate(t, module, engines.InstanceConfig{MemoryLimit: 3*engines.PageSize + 5})
+	for _, test := range []struct{ pages, want uint64 }{{3, refused}, {1, 1}, {2, refused}, {1, 2}, {1, refused}, {0, 3}} {
+		if got := call(t, instance, "grow", test.pages); got != test.want {
+			t.Errorf("growing by %d gave %d, want %d", test.pages, int32(got), int32(test.want))
+		}
+	}
+	if got := instance.Memory().Size(); got != 3*engines.PageSize {
+		t.Errorf("size is %d", got)
+	}
+	bounded := plain()
+	bounded.Memory.Maximum = 2
+	instance = instantiate(t, compile(t, openEngine(t, open), bounded), engines.InstanceConfig{MemoryLimit: 1 << 30})
+	if got := call(t, instance, "grow", 2); got != refused {
+		t.Errorf("growing beyond the declared maximum gave %d", int32(got))
+	}
+	if got := call(t, instance, "grow", 1); got != 1 {
+		t.Errorf("growing to the declared maximum gave %d", int32(got))
+	}
+}
+
+func testMemoryTooLarge(t *testing.T, open New) {
+	engine := openEngine(t, open)
+	for _, export := range []string{"memory", ""} {
+		for _, test := range []struct{ pages, limit uint64 }{{65536, 1 << 30}, {2, engines.PageSize}, {1, engines.PageSize - 1}} {
+			guest := Module{Memory: &Memory{Export: export, Initial: uint32(test.pages)}, Start: NoStart}
+			module := compile(t, engine, guest)
+			instance, err := module.Instantiate(t.Context(), engines.InstanceConfig{Name: "guest", MemoryLimit: test.limit})
+			if err == nil {
+				instance.Close()
+				t.Fatal("instantiated")
+			}
+			var tooLarge *engines.MemoryTooLarge
+			if !errors.As(err, &tooLarge) {
+				t.Fatalf("error is %v", err)
+			}
+			for _, number := range []uint64{test.pages * engines.PageSize, test.limit &^ (engines.PageSize - 1)} {
+				if !strings.Contains(err.Error(), fmt.Sprint(number)) {
+					t.Errorf("error %q lacks %d", err, number)
+				}
+			}
+		}
+	}
+}
+
+// testWholeAddressSpace grows as far as it goes: 4 GiB, or a page less on an engine that
+// counts bytes in 32 bits.
+func testWholeAddressSpace(t *testing.T, open New) {
+	instance := newPlain(t, open)
+	if call(t, instance, "grow", 65535) == refused && call(t, instance, "grow", 65534) == refused {
+		t.Skip("this machine does not give 4 GiB of address space to a linear memory")
+	}
+	memory := instance.Memory()
+	size := memory.Size()
+	if size < engines.AddressSpace-engines.PageSize || uint64(len(memory.Bytes())) != size {
+		t.Fatalf("size %d, view of %d", size, len(memory.Bytes()))
+	}
+	call(t, instance, "store", size-4, 7)
+	if got := memory.Bytes()[size-4]; got != 7 {
+		t.Errorf("the last word begins with %d", got)
+	}
+	if _, err := tryCall(t, instance, "load", size-3); err == nil {
+		t.Error("a load across the end worked")
+	}
+}
+
+func testHiddenMemory(t *testing.T, open New) {
+	engine := openEngine(t, open)
+	for name, memory := range map[string]*Memory{
+		"none": nil, "not exported": {Initial: 1}, "other name": {Export: "heap", Initial: 1},
+	} {
+		instance := instantiate(t, compile(t, engine, Module{Memory: memory, Start: NoStart}), engines.InstanceConfig{})
+		if instance.Memory() != nil {
+			t.Errorf("%s: the memory is visible", name)
+		}
+	}
+}
+
+func testMemorySeenByHost(t *testing.T, open New) {
+	// (func (export "both") (drop (memory.grow 1)) (call $nothing))
+	guest := hosted()
+	guest.Functions = append(guest.Functions, Function{"both", nil, nil, Code(Int32(1), Op(MemoryGrow), Op(0), Op(Drop), Call(2))})
+	var size uint64
+	module := compile(t, openEngine(t, open), guest)
+	instance := instantiate(t, module, engines.InstanceConfig{Imports: handlers{
+		nothing: func(caller engines.Instance, _ []uint64) error {
+			size = caller.Memory().Size()
+			view := caller.Memory().Bytes()
+			view[len(view)-1] = 1
+			return nil
+		},
+	}.functions()})
+	call(t, instance, "both")
+	if size != 2*engines.PageSize {
+		t.Errorf("the host sees %d bytes after the guest grew", size)
+	}
+}
+
+func testNestedGrowth(t *testing.T, open New) {
+	instance := newHosted(t, open, handlers{
+		nothing: func(caller engines.Instance, _ []uint64) error {
+			before := caller.Memory().Size()
+			grow, _ := caller.Function("grow")
+			if err := grow.Call([]uint64{3}); err != nil {
+				return err
+			}
+			if got := caller.Memory().Size() - before; got != 3*engines.PageSize {
+				return fmt.Errorf("the view grew by %d bytes", got)
+			}
+			return nil
+		},
+	})
+	call(t, instance, "nothing")
+	if got := instance.Memory().Size(); got != 4*engines.PageSize {
+		t.Errorf("size is %d", got)
+	}
+}

@@ -1,0 +1,85 @@
+package wazero
+
+import (
+	"fmt"
+
+	"github.com/tetratelabs/wazero/api"
+
+	"rrbench/engines"
+)
+
+type function struct {
+	instance *instance
+	kind     engines.FunctionType
+	slots    int
+	// narrowParams and narrowResults are the places of 32-bit values.
+	narrowParams, narrowResults []int
+	// callees has one wazero function a level of recursion, each with a stack of its own:
+	// wazero's are not reentrant.
+	callees []api.Function
+	running int
+}
+
+var _ engines.Function = (*function)(nil)
+
+func (in *instance) Function(name string) (engines.Function, bool) {
+	if f, ok := in.functions[name]; ok {
+		return f, true
+	}
+	if in.closed {
+		return nil, false
+	}
+	callee := in.guest.ExportedFunction(name)
+	if callee == nil {
+		return nil, false
+	}
+	kind, ok := functionType(name, callee.Definition())
+	if !ok {
+		return nil, false
+	}
+	f := &function{
+		instance:      in,
+		kind:          kind,
+		slots:         kind.Slots(),
+		narrowParams:  engines.Narrow(kind.Params),
+		narrowResults: engines.Narrow(kind.Results),
+		callees:       []api.Function{callee},
+	}
+	in.functions[name] = f
+	return f, true
+}
+
+func (f *function) Type() engines.FunctionType { return f.kind }
+
+func (f *function) Call(stack []uint64) error {
+	in := f.instance
+	if in.closed {
+		return fmt.Errorf("call %s in %s: the instance is closed", f.kind.Name, in.name)
+	}
+	if len(stack) < f.slots {
+		return fmt.Errorf("call %s in %s: the stack has %d slots, %s needs %d", f.kind.Name, in.name, len(stack), f.kind, f.slots)
+	}
+	clearUpperHalves(stack, f.narrowParams)
+	if f.running == len(f.callees) {
+		f.callees = append(f.callees, in.guest.ExportedFunction(f.kind.Name))
+	}
+	callee := f.callees[f.running]
+	f.running++
+	in.depth++
+	err := callee.CallWithStack(&in.calls, stack)
+	in.depth--
+	f.running--
+	if err != nil {
+		return in.explain(f.kind.Name, err)
+	}
+	clearUpperHalves(stack, f.narrowResults)
+	return nil
+}
+
+// clearUpperHalves makes 32-bit values of slots in which wazero leaves what a 64-bit
+// register held.
+func clearUpperHalves(stack []uint64, places []int) {
+	for _, place := range places {
+		stack[place] = uint64(uint32(stack[place]))
+	}
+}

@@ -1,0 +1,136 @@
+package wazero
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"rrbench/engines"
+)
+
+type instance struct {
+	name   string
+	module *module
+	guest  api.Module
+	hosts  []host
+	// linear is nil for a guest without memory, memory for one that does not export it.
+	linear    linearMemory
+	memory    *memory
+	calls     callContext
+	functions map[string]*function
+	// failure is what ended the call that is being unwound.
+	failure error
+	depth   int
+	closed  bool
+}
+
+var _ engines.Instance = (*instance)(nil)
+
+// callContext leads a host function to the instance that called it.
+type callContext struct {
+	context.Context
+	instance *instance
+}
+
+// initializer is a reactor's constructor.
+// See https://github.com/WebAssembly/WASI/blob/main/legacy/application-abi.md
+const initializer = "_initialize"
+
+func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig) (_ engines.Instance, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("instantiate %s: %w", config.Name, err)
+		}
+	}()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	resolved, err := engines.Resolve(m.imports, config.Imports)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.retain(); err != nil {
+		return nil, err
+	}
+	in := &instance{
+		name:      config.Name,
+		module:    m,
+		hosts:     makeHosts(resolved),
+		functions: map[string]*function{},
+	}
+	in.calls = callContext{context.Background(), in}
+	if err := in.create(min(config.Limit(), largest)); err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	if start, ok := in.Function(initializer); ok {
+		if err := start.Call(nil); err != nil {
+			return nil, errors.Join(err, in.Close())
+		}
+	}
+	return in, nil
+}
+
+// create makes the guest. wazero has no error for a memory that cannot be had and panics;
+// a failing start section leaves the memory to its allocator.
+func (in *instance) create(limit uint64) (err error) {
+	in.depth++
+	defer func() {
+		in.depth--
+		if recovered := recover(); recovered != nil {
+			if in.failure == nil {
+				in.failure = fmt.Errorf("wazero failed: %v", recovered)
+			}
+			err = in.failure
+		}
+	}()
+	allocator := experimental.MemoryAllocatorFunc(func(initial, maximum uint64) experimental.LinearMemory {
+		if initial > limit {
+			in.failure = &engines.MemoryTooLarge{Wanted: initial, Limit: limit}
+			panic(in.failure)
+		}
+		in.linear, in.failure = newLinearMemory(min(maximum, limit))
+		if in.failure != nil {
+			panic(in.failure)
+		}
+		return in.linear
+	})
+	creation := &callContext{experimental.WithMemoryAllocator(context.Background(), allocator), in}
+	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
+	in.guest, err = in.module.runtime.InstantiateModule(creation, in.module.compiled, config)
+	if err != nil {
+		return in.explain("the start function", err)
+	}
+	if in.guest.ExportedMemory(memoryName) != nil {
+		in.memory = &memory{in}
+	}
+	return nil
+}
+
+func (in *instance) Memory() engines.Memory {
+	if in.memory == nil {
+		return nil
+	}
+	return in.memory
+}
+
+func (in *instance) Close() error {
+	if in.closed {
+		return nil
+	}
+	if in.depth > 0 {
+		return fmt.Errorf("close %s: a call into it is running: let it return first", in.name)
+	}
+	in.closed = true
+	var err error
+	if in.guest != nil {
+		err = in.guest.Close(context.Background())
+	}
+	if in.linear != nil {
+		in.linear.Free()
+	}
+	return errors.Join(err, in.module.release())
+}

@@ -1,0 +1,65 @@
+package wazero
+
+import (
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// reserved says that memories of this engine never move and are private anonymous pages.
+const reserved = true
+
+// guard is the inaccessible rest of a reservation in bytes, so that an overrun of the host
+// faults where it happens.
+const guard = 1 << 20
+
+// reservation is a linear memory at the front of one private anonymous mapping that is
+// as long as the memory may ever become. See mmap(2), mprotect(2).
+//
+// Invariant: region covers exactly one mapping that this value alone unmaps, from
+// newLinearMemory to Free; [0, len(view)) is accessible, the rest is not; view begins where
+// region does and len(view) never shrinks before Free. What is moved into the middle of
+// the mapping and back out of it by others must leave it private, anonymous and readable.
+type reservation struct {
+	region []byte
+	view   []byte
+	limit  uint64
+}
+
+// newLinearMemory reserves address space for limit bytes. No memory is used before it is
+// written to.
+func newLinearMemory(limit uint64) (linearMemory, error) {
+	length := uintptr(limit) + guard
+	base, err := unix.MmapPtr(-1, 0, nil, length, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, fmt.Errorf("reserve %d bytes of address space for the linear memory: %w (raise ulimit -v or vm.max_map_count, or lower the memory limit)", length, err)
+	}
+	return &reservation{region: unsafe.Slice((*byte)(base), length), limit: limit}, nil
+}
+
+// Reallocate makes the first size bytes accessible and returns them, nil when it cannot.
+func (r *reservation) Reallocate(size uint64) []byte {
+	if r.region == nil || size > r.limit {
+		return nil
+	}
+	if present := uint64(len(r.view)); size > present {
+		if err := unix.Mprotect(r.region[present:size], unix.PROT_READ|unix.PROT_WRITE); err != nil {
+			return nil
+		}
+		r.view = r.region[:size:size]
+	}
+	return r.region[:size:size]
+}
+
+func (r *reservation) bytes() []byte { return r.view }
+
+// Free unmaps the memory; wazero and the instance both call it.
+func (r *reservation) Free() {
+	if r.region == nil {
+		return
+	}
+	// munmap(2) fails for arguments only that mmap(2) did not return.
+	_ = unix.MunmapPtr(unsafe.Pointer(unsafe.SliceData(r.region)), uintptr(len(r.region)))
+	r.region, r.view = nil, nil
+}
