@@ -90,7 +90,7 @@ cross:
 
 .PHONY: scripts-check
 scripts-check:
-	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run workloads/*.sh; \
+	@if command -v shellcheck >/dev/null; then shellcheck --severity=warning scripts/* .ci/run workloads/*.sh; \
 	else echo "Scripts not checked: shellcheck is not installed. To mend it: scripts/setup --develop"; fi
 
 .PHONY: clean
