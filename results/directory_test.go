@@ -1,0 +1,154 @@
+package results_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"rrbench/results"
+)
+
+func TestCreateRefuses(t *testing.T) {
+	base := t.TempDir()
+	file := filepath.Join(base, "file")
+	occupied := filepath.Join(base, "occupied")
+	if err := errors.Join(os.WriteFile(file, nil, 0o644), os.Mkdir(occupied, 0o755), os.WriteFile(filepath.Join(occupied, "thesis.tex"), nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	run := newDirectory(t)
+	write(t, run)
+	for name, test := range map[string]struct{ path, problem, remedy string }{
+		"a file":           {file, "cannot be written (not a directory)", "--out"},
+		"under a file":     {filepath.Join(file, "run"), "cannot be written (not a directory)", "--out"},
+		"not empty":        {occupied, "is not empty", "name another one with --out, or empty it"},
+		"another run":      {run.Path(), "is not empty", "--resume " + run.Path()},
+		"impossible names": {filepath.Join(base, strings.Repeat("x", 5000)), "cannot be written", "--out"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := results.Create(test.path)
+			if _, ok := errors.AsType[*results.DirectoryError](err); !ok {
+				t.Fatalf("got %T %v", err, err)
+			}
+			message := err.Error()
+			for _, part := range []string{test.path, test.problem, test.remedy} {
+				if !strings.Contains(message, part) {
+					t.Errorf("%q lacks %q", message, part)
+				}
+			}
+			if strings.Contains(message, "\n") {
+				t.Errorf("more than one line: %q", message)
+			}
+		})
+	}
+}
+
+func TestCreateAcceptsAnEmptyDirectory(t *testing.T) {
+	path := t.TempDir()
+	directory, err := results.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(directory.Figures()); err != nil || !info.IsDir() {
+		t.Error(err)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	base := t.TempDir()
+	file := filepath.Join(base, "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for path, problem := range map[string]string{
+		filepath.Join(base, "nowhere"): "does not exist",
+		file:                           "is not a directory",
+		base:                           "holds neither trials.csv nor summary.csv",
+	} {
+		_, err := results.Open(path)
+		if _, ok := errors.AsType[*results.DirectoryError](err); !ok || !strings.Contains(err.Error(), problem) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestDefaultPath(t *testing.T) {
+	start := time.Date(2026, 3, 1, 1, 2, 3, 0, time.FixedZone("", 3600))
+	for name, want := range map[string]string{"quick": "20260301T000203Z-quick", "": "20260301T000203Z-sweep"} {
+		if got := results.DefaultPath(start, name); got != filepath.Join("results", "runs", want) {
+			t.Errorf("got %s", got)
+		}
+	}
+}
+
+func TestManifest(t *testing.T) {
+	directory := newDirectory(t)
+	manifest := results.NewManifest()
+	manifest.Name, manifest.Seed, manifest.Command = "quick", 1<<63+1, []string{"rrbench", "sweep", "--out", "a b"}
+	manifest.Plan = json.RawMessage(`{"sizes":[1,2]}`)
+	manifest.Versions.Engines = map[string]string{"wazero": "1.12.0"}
+	if err := directory.WriteManifest(manifest); err != nil {
+		t.Fatal(err)
+	}
+	began, err := directory.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if began.End != nil || began.After != nil {
+		t.Error("a manifest that was not finished has an end")
+	}
+	trials := someTrials()
+	summaries := results.Summarize(trials)
+	manifest.Finish(trials, summaries)
+	if err := directory.WriteManifest(manifest); err != nil {
+		t.Fatal(err)
+	}
+	ended, err := directory.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ended.Trials != (results.Counts{OK: 7, Failed: 1}) || ended.Cells != (results.Counts{Failed: 1}) {
+		t.Errorf("counts %+v %+v", ended.Trials, ended.Cells)
+	}
+	if ended.End == nil || ended.After == nil || ended.Seed != manifest.Seed || !reflect.DeepEqual(ended.Command, manifest.Command) {
+		t.Errorf("got %+v", ended)
+	}
+	entries, err := os.ReadDir(directory.Path())
+	if err != nil || len(entries) != 2 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+func TestManifestThatIsNone(t *testing.T) {
+	directory := newDirectory(t)
+	if err := os.WriteFile(filepath.Join(directory.Path(), "manifest.json"), []byte(`{"seed": "x"`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := directory.Manifest(); err == nil || !strings.Contains(err.Error(), "manifest.json") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSummariesOfTheDirectory(t *testing.T) {
+	directory, trials := newDirectory(t), someTrials()
+	want := results.Summarize(trials)
+	// What only summary.csv tells, when trials.csv was not kept.
+	if err := directory.WriteSummaries(want); err != nil {
+		t.Fatal(err)
+	}
+	fromSummary, err := directory.Summaries()
+	if err != nil || len(fromSummary) != len(want) || fromSummary[0].LatencyMedian != want[0].LatencyMedian {
+		t.Fatal(fromSummary, err)
+	}
+	// A resumed run has more trials than its old summary tells.
+	more := append(trials, resultsOf("kernel/stream")...)
+	write(t, directory, more)
+	fromTrials, err := directory.Summaries()
+	if err != nil || len(fromTrials) != len(want)+1 {
+		t.Fatal(fromTrials, err)
+	}
+}

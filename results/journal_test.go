@@ -1,0 +1,239 @@
+package results_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"rrbench/results"
+	"rrbench/results/resultstest"
+)
+
+func someTrials() []results.Trial {
+	trials := resultstest.Trials(resultstest.Single())[:8]
+	trials[3].Status = results.Failed
+	trials[3].Reason = `digest differs: got "12", want 34`
+	trials[5].MinorFaults = 12.25
+	return trials
+}
+
+func newDirectory(t *testing.T) *results.Directory {
+	t.Helper()
+	directory, err := results.Create(filepath.Join(t.TempDir(), "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return directory
+}
+
+func write(t *testing.T, directory *results.Directory, batches ...[]results.Trial) {
+	t.Helper()
+	journal, err := directory.CreateJournal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, batch := range batches {
+		if err := journal.Append(batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := journal.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readStrict(t *testing.T, directory *results.Directory) []results.Trial {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(directory.Path(), "trials.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trials, err := results.ReadTrials(bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trials
+}
+
+func TestJournalKeepsEveryField(t *testing.T) {
+	directory, want := newDirectory(t), someTrials()
+	write(t, directory, want[:3], nil, want[3:])
+	if got := readStrict(t, directory); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestRowsAreInTheFileOnceAppended(t *testing.T) {
+	directory, want := newDirectory(t), someTrials()
+	journal, err := directory.CreateJournal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer journal.Close()
+	for i := range want {
+		if err := journal.Append(want[i : i+1]); err != nil {
+			t.Fatal(err)
+		}
+		if got := readStrict(t, directory); len(got) != i+1 {
+			t.Fatalf("%d rows in the file after %d", len(got), i+1)
+		}
+	}
+}
+
+// Wherever the writer dies within its last row, reading ignores that row, and resuming
+// cuts it off, so that what follows is a whole file again.
+func TestJournalCutShortAnywhere(t *testing.T) {
+	directory, trials := newDirectory(t), someTrials()
+	write(t, directory, trials)
+	path := filepath.Join(directory.Path(), "trials.csv")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lastRow := bytes.LastIndexByte(whole[:len(whole)-1], '\n') + 1
+	for length := lastRow; length < len(whole); length++ {
+		if err := os.WriteFile(path, whole[:length], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got, damage, err := directory.Trials()
+		if err != nil || len(got) != len(trials)-1 {
+			t.Fatalf("cut at %d: %d trials, %v", length, len(got), err)
+		}
+		if (len(damage) == 0) != (length == lastRow) {
+			t.Errorf("cut at %d: damage %v", length, damage)
+		}
+		journal, recovered, err := directory.ResumeJournal()
+		if err != nil || len(recovered.Trials) != len(trials)-1 {
+			t.Fatalf("cut at %d: resumed with %d trials, %v", length, len(recovered.Trials), err)
+		}
+		if err := errors.Join(journal.Append(trials[len(trials)-1:]), journal.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, whole) {
+			t.Fatalf("cut at %d: the resumed journal differs from one written in one go", length)
+		}
+	}
+}
+
+func TestJournalCutWithinItsHeader(t *testing.T) {
+	directory, trials := newDirectory(t), someTrials()
+	path := filepath.Join(directory.Path(), "trials.csv")
+	if err := os.WriteFile(path, []byte("trial,cell,bl"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	journal, recovered, err := directory.ResumeJournal()
+	if err != nil || len(recovered.Trials) != 0 {
+		t.Fatal(recovered, err)
+	}
+	if err := errors.Join(journal.Append(trials), journal.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := readStrict(t, directory); len(got) != len(trials) {
+		t.Errorf("%d trials, want %d", len(got), len(trials))
+	}
+}
+
+func TestResumeRefusesOtherColumns(t *testing.T) {
+	directory := newDirectory(t)
+	header := strings.Join(results.TrialColumns(), ",") + ",colour\n"
+	if err := os.WriteFile(filepath.Join(directory.Path(), "trials.csv"), []byte(header), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := directory.ResumeJournal()
+	if _, ok := errors.AsType[*results.DirectoryError](err); !ok || !strings.Contains(err.Error(), "another version") {
+		t.Errorf("got %v", err)
+	}
+	// Reading is possible all the same.
+	if _, damage, err := directory.Trials(); err != nil || len(damage) > 0 {
+		t.Error(damage, err)
+	}
+}
+
+func TestTwoRunsCannotShareAJournal(t *testing.T) {
+	directory := newDirectory(t)
+	write(t, directory, someTrials())
+	_, err := directory.CreateJournal()
+	if !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "--resume") {
+		t.Errorf("got %v", err)
+	}
+}
+
+const journalWriter = "RESULTS_TEST_JOURNAL"
+
+// TestJournalOfAKilledProcess kills a process that appends without end, and expects the
+// rows that it said to have written.
+func TestJournalOfAKilledProcess(t *testing.T) {
+	if path := os.Getenv(journalWriter); path != "" {
+		appendForEver(path)
+	}
+	path := filepath.Join(t.TempDir(), "run")
+	command := exec.Command(os.Args[0], "-test.run=^TestJournalOfAKilledProcess$")
+	command.Env = append(os.Environ(), journalWriter+"="+path)
+	progress, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.AfterFunc(time.Minute, func() { command.Process.Kill() })
+	defer deadline.Stop()
+	said := 0
+	for said < 200 {
+		if _, err := fmt.Fscanln(progress, &said); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	command.Wait()
+
+	directory, err := results.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trials, _, err := directory.Trials()
+	if err != nil || len(trials) < said {
+		t.Fatalf("%d rows of at least %d: %v", len(trials), said, err)
+	}
+	journal, _, err := directory.ResumeJournal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := journal.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := readStrict(t, directory); len(got) != len(trials) {
+		t.Errorf("%d rows after the cut, %d before", len(got), len(trials))
+	}
+}
+
+func appendForEver(path string) {
+	directory, err := results.Create(path)
+	if err != nil {
+		panic(err)
+	}
+	journal, err := directory.CreateJournal()
+	if err != nil {
+		panic(err)
+	}
+	batch := someTrials()
+	for rep := 1; ; rep++ {
+		for i := range batch {
+			batch[i].Rep, batch[i].CellIndex = rep, i
+		}
+		if err := journal.Append(batch); err != nil {
+			panic(err)
+		}
+		fmt.Println(rep * len(batch))
+	}
+}

@@ -1,0 +1,92 @@
+package results_test
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"rrbench/results"
+	"rrbench/results/resultstest"
+)
+
+func render(t *testing.T, summaries []results.Summary) string {
+	t.Helper()
+	var out strings.Builder
+	if err := results.WriteTable(&out, summaries); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// allTransports is a plan of 50 rows and more, with the longest names.
+func allTransports() resultstest.Plan {
+	plan := resultstest.Single()
+	plan.Transports = []string{"limit/memcpy", "limit/unix", "limit/tcp", "user/copy", "user/remap", "kernel/stream", "kernel/memfd", "network/splice", "network/zerocopy", "http/native"}
+	plan.Engines = []string{"wazero", "wasmtime"}
+	plan.Codecs = []string{"json", "json-std", "raw"}
+	plan.Sizes = []int64{64 << 10, 1 << 20, 100 << 20}
+	return plan
+}
+
+func TestTableFitsTheTerminal(t *testing.T) {
+	out := render(t, results.Summarize(resultstest.Trials(allTransports())))
+	for line := range strings.SplitSeq(out, "\n") {
+		if width := utf8.RuneCountInString(line); width > 120 {
+			t.Errorf("%d columns: %s", width, line)
+		}
+	}
+	for _, part := range []string{"\n64 KiB\n", "\n1 MiB\n", "\n100 MiB\n", "network/zerocopy", "json-std"} {
+		if !strings.Contains(out, part) {
+			t.Errorf("no %q in\n%s", part, out)
+		}
+	}
+	if strings.Contains(out, "fan") || strings.Contains(out, "conc") {
+		t.Error("columns of what does not vary")
+	}
+}
+
+func TestTableRatioToTheLimit(t *testing.T) {
+	trials := resultsOf("limit/memcpy", "user/copy", "kernel/stream")
+	for i := range trials {
+		trials[i].Latency = map[string]int64{"limit/memcpy": 1000, "user/copy": 1250, "kernel/stream": 5000}[trials[i].Transport]
+	}
+	out := render(t, results.Summarize(trials))
+	for transport, ratio := range map[string]string{"limit/memcpy": "MiB", "user/copy": "1.25", "kernel/stream": "MiB"} {
+		for line := range strings.SplitSeq(out, "\n") {
+			if strings.Contains(line, transport) && !strings.HasSuffix(line, ratio) {
+				t.Errorf("%q does not end with %q", line, ratio)
+			}
+		}
+	}
+}
+
+func TestTableListsWhatDidNotRun(t *testing.T) {
+	plan := resultstest.Single()
+	plan.Transports, plan.Sizes = []string{"user/copy"}, []int64{1 << 20, 10 << 20}
+	trials := resultstest.Trials(plan)
+	for i := range trials {
+		trials[i].Status, trials[i].Reason = results.Skipped, "no root"
+	}
+	want := "\n2 cells skipped\n  user/copy wazero none, 1 MiB, 10 MiB: no root\n"
+	if got := render(t, results.Summarize(trials)); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTableShowsFanoutWhenItVaries(t *testing.T) {
+	plan := resultstest.Single()
+	plan.Fanouts, plan.Placements = []int{1, 10}, []string{"intra", "inter"}
+	plan.Rounds = 3
+	out := render(t, results.Summarize(resultstest.Trials(plan)))
+	for _, part := range []string{" fan ", "1 MiB · inter", "~ fewer than 6 rounds"} {
+		if !strings.Contains(out, part) {
+			t.Errorf("no %q in\n%s", part, out)
+		}
+	}
+}
+
+func TestTableOfNothing(t *testing.T) {
+	if out := render(t, nil); out != "" {
+		t.Errorf("got %q", out)
+	}
+}

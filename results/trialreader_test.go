@@ -1,0 +1,121 @@
+package results_test
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"rrbench/results"
+)
+
+func journalText(t *testing.T, trials []results.Trial) string {
+	t.Helper()
+	directory, err := results.Create(filepath.Join(t.TempDir(), "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	journal, err := directory.CreateJournal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := journal.Append(trials); err != nil {
+		t.Fatal(err)
+	}
+	if err := journal.Close(); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(filepath.Join(directory.Path(), "trials.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func TestReadTrialsNamesTheDamage(t *testing.T) {
+	text := journalText(t, someTrials())
+	lines := strings.SplitAfter(text, "\n")
+	rows := len(lines) - 2
+	third := strings.Split(lines[3], ",")
+	with := func(column, value string) string {
+		fields := append([]string(nil), third...)
+		for i, name := range results.TrialColumns() {
+			if name == column {
+				fields[i] = value
+			}
+		}
+		return strings.Join(lines[:3], "") + strings.TrimSuffix(strings.Join(fields, ","), "\n") + "\n" + strings.Join(lines[4:], "")
+	}
+	for name, test := range map[string]struct {
+		text, message string
+		kept          int
+	}{
+		"empty":            {"", "header missing", 0},
+		"cut short":        {text[:len(text)-5], "line 9 is cut short", rows - 1},
+		"not a number":     {with("latency_ns", "fast"), `line 4: column latency_ns: "fast": invalid syntax`, rows - 1},
+		"number too large": {with("rep", "99999999999999999999"), "line 4: column rep", rows - 1},
+		"unknown status":   {with("status", "fine"), `line 4: column status: "fine": neither ok, skipped nor failed`, rows - 1},
+		"short digest":     {with("digest", "12"), "not 16 hexadecimal digits", rows - 1},
+		"not finite":       {with("minor_faults", "NaN"), "not a finite number", rows - 1},
+		"too few fields":   {strings.Join(lines[:3], "") + "1,2,3\n" + strings.Join(lines[4:], ""), "line 4: 3 fields where the header has 36", rows - 1},
+		"empty line":       {strings.Join(lines[:3], "") + "\n" + strings.Join(lines[4:], ""), "line 4: 1 fields", rows - 1},
+		"open quote":       {with("reason", `"open`), "line 4:", rows - 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := results.ReadTrials(strings.NewReader(test.text))
+			if err == nil || !strings.Contains(err.Error(), test.message) {
+				t.Errorf("got %v, want %s", err, test.message)
+			}
+			recovered, err := results.RecoverTrials(strings.NewReader(test.text))
+			if err != nil || len(recovered.Trials) != test.kept {
+				t.Errorf("recovered %d of %d, %v", len(recovered.Trials), test.kept, err)
+			}
+		})
+	}
+}
+
+func TestReadTrialsHeaders(t *testing.T) {
+	text := journalText(t, someTrials())
+	want, err := results.ReadTrials(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("another order and more columns", func(t *testing.T) {
+		var other strings.Builder
+		for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+			first, rest, _ := strings.Cut(line, ",")
+			extra := "x"
+			if i == 0 {
+				extra = "later"
+			}
+			other.WriteString(rest + "," + extra + "," + first + "\r\n")
+		}
+		got, err := results.ReadTrials(strings.NewReader(other.String()))
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %v, %v", got, err)
+		}
+	})
+	for name, test := range map[string][2]string{
+		"missing column": {strings.Replace(text, ",digest\n", "\n", 1), "columns missing: digest"},
+		"column twice":   {strings.Replace(text, ",digest\n", ",trial\n", 1), `column "trial" occurs twice`},
+		"something else": {"hello\n", "columns missing: trial, cell"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := results.ReadTrials(strings.NewReader(test[0]))
+			if err == nil || !strings.Contains(err.Error(), test[1]) {
+				t.Errorf("got %v, want %s", err, test[1])
+			}
+		})
+	}
+}
+
+func TestLatestKeepsTheRepetition(t *testing.T) {
+	trials := someTrials()
+	again := trials[2]
+	again.Latency = 1
+	latest := results.Latest(append(append([]results.Trial(nil), trials...), again))
+	if len(latest) != len(trials) || latest[2].Latency != 1 || latest[3].Trial != trials[3].Trial {
+		t.Errorf("got %+v", latest)
+	}
+}
