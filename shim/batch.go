@@ -1,0 +1,92 @@
+package shim
+
+import (
+	"fmt"
+	"time"
+
+	"rrbench/payloads"
+	"rrbench/transport"
+)
+
+// DefaultDeadline bounds a hand-off when Batch.Deadline is zero.
+const DefaultDeadline = 30 * time.Second
+
+// Batch asks for rounds of hand-offs over all routes that a shim has opened. In a round
+// every route, called a worker, prepares its payload; when all are ready they send
+// together; the round ends when the last of them is done.
+type Batch struct {
+	Payload payloads.Kind
+	// Size is the payload's size in bytes.
+	Size int64
+	// Seed is where the seeds of all payloads derive from; see SeedOf.
+	Seed uint64
+	// Warmup rounds come first: sent and verified, but not recorded.
+	Warmup int
+	// Rounds are measured and recorded.
+	Rounds int
+	// Window is how long CPU time is accounted, after the warm-up, to learn how it splits
+	// into user and kernel time and how much interrupt work a hand-off makes. The same
+	// payload is sent again and again meanwhile. Kernels that account by ticks split
+	// soundly over 200 ms and more only. Zero leaves it out.
+	Window time.Duration
+	// Deadline bounds one round; zero is DefaultDeadline.
+	Deadline time.Duration
+}
+
+// SeedOf is the seed of a worker's payload in a round. Rounds count from 0; the warm-up's
+// rounds are negative, the last one before the records is -1. No two hand-offs of a batch
+// share a seed but by a chance of 2^-64.
+func (b *Batch) SeedOf(round, worker int) uint64 {
+	return splitmix(splitmix(b.Seed+uint64(round)) + uint64(worker))
+}
+
+// splitmix is SplitMix64's output function over its golden-ratio increment: a bijection
+// in which neighbours come out unrelated.
+// See Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014.
+func splitmix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+func (b *Batch) deadline() time.Duration {
+	if b.Deadline == 0 {
+		return DefaultDeadline
+	}
+	return b.Deadline
+}
+
+func (b *Batch) check() error {
+	if _, err := payloads.ParseKind(string(b.Payload)); err != nil {
+		return err
+	}
+	if b.Size <= 0 {
+		return fmt.Errorf("payload size %d: must be at least 1 byte", b.Size)
+	}
+	if b.Warmup < 0 || b.Rounds < 0 || b.Window < 0 || b.Deadline < 0 {
+		return fmt.Errorf("batch with warm-up %d, rounds %d, window %v, deadline %v: none may be negative", b.Warmup, b.Rounds, b.Window, b.Deadline)
+	}
+	return nil
+}
+
+// Record is one hand-off to one target.
+type Record struct {
+	Round, Worker, Target int
+	Seed                  uint64
+	Timeline              transport.Timeline
+	// Length and Digest are what the target's function saw, Expected is the source's
+	// digest.
+	Length, Digest, Expected uint64
+	// CPUUser and CPUKernel are this hand-off's CPU time in nanoseconds: its share of what
+	// the source's process used in the round, plus what the target's own process used.
+	// Their sum is what the kernel counted; with a Window they are split in its proportion.
+	CPUUser, CPUKernel int64
+	// SoftIRQ is the machine's interrupt work a hand-off, in nanoseconds, as the Window
+	// showed it; 0 without one.
+	SoftIRQ int64
+	// MinorFaults and ContextSwitches are shares like the CPU time.
+	MinorFaults, ContextSwitches float64
+	// Err is why this hand-off failed; empty when the target got every byte.
+	Err string
+}

@@ -1,0 +1,70 @@
+// Package catalogue lists the transports. A new one is one line here.
+package catalogue
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"rrbench/transport"
+)
+
+// All returns every transport, in display order. A transport that cannot run here is in
+// the list all the same; its Check says why.
+func All() []transport.Transport {
+	return []transport.Transport{}
+}
+
+// Find returns the transport of that name. The error names those that the name may stand
+// for, or else all.
+func Find(name string) (transport.Transport, error) { return find(All(), name) }
+
+func find(all []transport.Transport, name string) (transport.Transport, error) {
+	var names, near []string
+	for _, t := range all {
+		known := t.Info().Name
+		if known == name {
+			return t, nil
+		}
+		names = append(names, known)
+		if resembles(known, name) {
+			near = append(near, known)
+		}
+	}
+	if len(near) > 0 {
+		return nil, fmt.Errorf("unknown transport %q: did you mean %s?", name, strings.Join(near, " or "))
+	}
+	slices.Sort(names)
+	return nil, fmt.Errorf("unknown transport %q: known are %s", name, strings.Join(names, ", "))
+}
+
+// resembles says whether somebody who typed name may have meant known: it is a part of it
+// ("copy", "kernel/"), or a slip or two away.
+func resembles(known, name string) bool {
+	name = strings.ToLower(name)
+	if len(name) >= 3 && strings.Contains(known, name) {
+		return true
+	}
+	return distance(known, name) <= 2
+}
+
+// distance is the Levenshtein distance in bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			substituted := diagonal
+			if a[i] != b[j] {
+				substituted++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(substituted, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

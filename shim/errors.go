@@ -1,0 +1,106 @@
+package shim
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"rrbench/engines"
+	"rrbench/shim/control"
+	"rrbench/transport"
+)
+
+// ErrNoAnswer says that a shim did not answer within the deadline. It has been killed: a
+// guest that never returns cannot be stopped otherwise.
+var ErrNoAnswer = errors.New("no answer")
+
+// Crash says that a shim ended without being asked to.
+type Crash struct {
+	// Shim is Options.Name.
+	Shim string
+	PID  int
+	// How is "exited with status 2" or "killed by SIGKILL, out of memory?".
+	How string
+	// LastWords is the line of standard error that says most, LastStderr its last 8 KiB.
+	LastWords, LastStderr string
+}
+
+func (c *Crash) Error() string {
+	text := fmt.Sprintf("shim %s (process %d) %s", c.Shim, c.PID, c.How)
+	if c.LastWords != "" {
+		text += ": " + c.LastWords
+	}
+	return text
+}
+
+// longestError bounds an error's text on its way to the driver, so that any number of
+// records fits into a message.
+const longestError = 2 << 10
+
+// text makes an error's text fit to travel.
+func text(err error) string {
+	t := err.Error()
+	if len(t) > longestError {
+		t = t[:longestError] + " ..."
+	}
+	return strings.ToValidUTF8(t, "\uFFFD")
+}
+
+// toStatus turns a shim's error into one that gRPC carries. What is unavailable stays
+// recognisable. The code tells it from the errors that gRPC itself makes.
+func toStatus(err error) error {
+	if err == nil {
+		return nil
+	}
+	code := codes.Aborted
+	if errors.Is(err, ErrNoAnswer) {
+		code = codes.DeadlineExceeded
+	}
+	s := status.New(code, text(err))
+	var detail *control.Unavailable
+	var missing *transport.Unavailable
+	var engine *engines.Unavailable
+	switch {
+	case errors.As(err, &missing):
+		detail = &control.Unavailable{Transport: missing.Transport, Reason: missing.Reason, Remedy: missing.Remedy}
+	case errors.As(err, &engine):
+		detail = &control.Unavailable{Engine: engine.Engine, Reason: engine.Reason, Remedy: engine.Remedy}
+	default:
+		return s.Err()
+	}
+	if detailed, err := s.WithDetails(detail); err == nil {
+		s = detailed
+	}
+	return s.Err()
+}
+
+// remoteError is an error that a shim returned.
+type remoteError struct {
+	text  string
+	cause error
+}
+
+func (e *remoteError) Error() string { return e.text }
+
+func (e *remoteError) Unwrap() error { return e.cause }
+
+// fromStatus is the reverse of toStatus.
+func fromStatus(s *status.Status) error {
+	remote := &remoteError{text: s.Message()}
+	if s.Code() == codes.DeadlineExceeded {
+		remote.cause = ErrNoAnswer
+	}
+	for _, detail := range s.Details() {
+		if u, ok := detail.(*control.Unavailable); ok {
+			if u.GetTransport() != "" {
+				remote.cause = &transport.Unavailable{Transport: u.GetTransport(), Reason: u.GetReason(), Remedy: u.GetRemedy()}
+			} else {
+				remote.cause = &engines.Unavailable{Engine: u.GetEngine(), Reason: u.GetReason(), Remedy: u.GetRemedy()}
+			}
+		}
+	}
+	return remote
+}

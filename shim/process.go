@@ -1,0 +1,353 @@
+package shim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	"rrbench/measure"
+	"rrbench/shim/control"
+	"rrbench/transport"
+)
+
+const (
+	// protocol is what both sides must speak.
+	protocol = 1
+	// largestMessage bounds what either side accepts.
+	largestMessage = 4 << 20
+
+	helloTimeout    = 30 * time.Second
+	setupTimeout    = time.Minute
+	memoryTimeout   = 30 * time.Second
+	shutdownTimeout = 10 * time.Second
+	// exitTimeout is for a process that has nothing left to do but to end.
+	exitTimeout = 3 * time.Second
+)
+
+// Options says which program a shim is and what it is called.
+type Options struct {
+	// Name is the shim's name in errors, for example "source".
+	Name string
+	// Executable is the program to run. Empty means the running program itself, even
+	// when its file has been replaced meanwhile.
+	Executable string
+	// Arguments make the program call Serve; nil means {"shim"}.
+	Arguments []string
+	// Env is added to the driver's environment.
+	Env []string
+}
+
+// Process is the driver's handle on a shim. Its methods are safe for concurrent use;
+// batches of one shim run one after the other.
+//
+// An error that a shim returned leaves it usable. After a *Crash, or an error that is
+// ErrNoAnswer, the process is gone and every further call returns that error.
+type Process struct {
+	name    string
+	command *exec.Cmd
+	stderr  lastStderr
+	dialed  *grpc.ClientConn
+	control control.ShimClient
+	pid     int
+
+	// exited is closed when the process has been reaped.
+	exited chan struct{}
+
+	mutex sync.Mutex
+	// fate is why the process is gone or was killed; told says that a caller knows.
+	fate error
+	told bool
+
+	closing sync.Once
+	closed  atomic.Bool
+	failed  error
+}
+
+// Start starts a shim and waits until it answers. The context bounds the start alone: the
+// shim lives until Close, or until the driver ends.
+func Start(ctx context.Context, options Options) (*Process, error) {
+	p := &Process{name: options.Name, exited: make(chan struct{})}
+	connection, err := p.spawn(options)
+	if err != nil {
+		return nil, fmt.Errorf("start shim %s: %w", p.name, err)
+	}
+	dial := onlyConnection(connection)
+	// No idle timeout, no flow-control estimation: nothing moves on the socket but calls.
+	p.dialed, err = grpc.NewClient("passthrough:///shim",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(dial),
+		grpc.WithNoProxy(),
+		grpc.WithDisableRetry(),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithIdleTimeout(0),
+		grpc.WithStaticStreamWindowSize(1<<20),
+		grpc.WithStaticConnWindowSize(1<<20),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(largestMessage), grpc.MaxCallSendMsgSize(largestMessage)))
+	go p.reap()
+	if err != nil {
+		_ = connection.Close()
+		p.kill(err)
+		return nil, fmt.Errorf("start shim %s: %w", p.name, err)
+	}
+	p.control = control.NewShimClient(p.dialed)
+
+	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
+	defer cancel()
+	hello, err := p.control.Hello(ctx, &control.HelloRequest{Protocol: protocol, DriverPid: int64(os.Getpid())})
+	if err != nil {
+		err = p.explain(ctx, "start", err)
+	} else if hello.GetProtocol() != protocol {
+		err = fmt.Errorf("start shim %s: %s speaks protocol %d instead of %d: it is another version of this program", p.name, p.command.Path, hello.GetProtocol(), protocol)
+	}
+	if err != nil {
+		p.kill(err)
+		_ = p.Close()
+		return nil, err
+	}
+	p.pid = int(hello.GetPid())
+	return p, nil
+}
+
+// onlyConnection dials by handing out a connection that exists already, once.
+func onlyConnection(connection net.Conn) func(context.Context, string) (net.Conn, error) {
+	var taken atomic.Bool
+	return func(context.Context, string) (net.Conn, error) {
+		if taken.Swap(true) {
+			return nil, errors.New("the shim's connection has ended")
+		}
+		return connection, nil
+	}
+}
+
+// PID is the shim's process id.
+func (p *Process) PID() int { return p.pid }
+
+// Serve makes a target function reachable in the shim. What cannot run here is a
+// *transport.Unavailable or an *engines.Unavailable.
+func (p *Process) Serve(ctx context.Context, transportName string, setup transport.Setup) (transport.Endpoint, error) {
+	ctx, cancel := context.WithTimeout(ctx, max(setupTimeout, setup.Deadline))
+	defer cancel()
+	reply, err := p.control.Serve(ctx, &control.ServeRequest{Transport: transportName, Setup: setupToControl(setup)})
+	if err != nil {
+		return transport.Endpoint{}, p.explain(ctx, "serve "+transportName, err)
+	}
+	return endpointFromControl(reply.GetEndpoint()), nil
+}
+
+// Open makes a source function in the shim and a route from it to the targets: one more
+// worker of the batches to come.
+func (p *Process) Open(ctx context.Context, transportName string, setup transport.Setup, targets []transport.Endpoint) error {
+	ctx, cancel := context.WithTimeout(ctx, max(setupTimeout, setup.Deadline))
+	defer cancel()
+	request := &control.OpenRequest{Transport: transportName, Setup: setupToControl(setup)}
+	for _, target := range targets {
+		request.Targets = append(request.Targets, endpointToControl(target))
+	}
+	if _, err := p.control.Open(ctx, request); err != nil {
+		return p.explain(ctx, "open "+transportName, err)
+	}
+	return nil
+}
+
+// Run runs a batch over all opened routes and calls each with every record, in the order
+// of rounds, workers and targets. No round runs while each does; when it returns an
+// error, the batch ends and Run returns that error.
+//
+// A hand-off that failed is a record with its Err, and nil is returned. What failed by
+// other than a wrong digest ends the batch with its round. An error means that there is
+// no record of what went wrong: in the warm-up, for want of an answer (ErrNoAnswer), or
+// because the shim is gone (*Crash). Records of finished rounds have been delivered then,
+// but for those of the last 50 ms before a crash.
+//
+// When the context ends, Run returns at once and the shim ends the batch after its round.
+func (p *Process) Run(ctx context.Context, batch Batch, each func(Record) error) error {
+	call, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := p.control.Run(call)
+	if err != nil {
+		return p.explain(ctx, "run", err)
+	}
+	// The shim watches its rounds itself, unless its guests hold every processor. Between
+	// two replies lies a round or a window, and some patience.
+	silence := 3*batch.deadline() + batch.Window + 10*time.Second
+	alarm := time.AfterFunc(silence, func() {
+		p.kill(fmt.Errorf("shim %s: %w within %v: its guests leave it no processor (--deadline)", p.name, ErrNoAnswer, batch.deadline()))
+	})
+	defer alarm.Stop()
+	request := &control.RunRequest{Batch: batchToControl(batch)}
+	for {
+		// An error of Send is found, with its cause, by Recv.
+		_ = stream.Send(request)
+		alarm.Reset(silence)
+		reply, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("shim %s: run: %w", p.name, context.Cause(ctx))
+		}
+		if err != nil {
+			return p.explain(ctx, "run", err)
+		}
+		alarm.Stop()
+		for _, record := range reply.GetRecords() {
+			if err := each(recordFromControl(record)); err != nil {
+				return err
+			}
+		}
+		request = &control.RunRequest{}
+	}
+}
+
+// Memory reads the shim's memory peaks since its last Serve or Open, or since its last Run
+// began. Call it before Close.
+func (p *Process) Memory(ctx context.Context) (measure.Memory, error) {
+	ctx, cancel := context.WithTimeout(ctx, memoryTimeout)
+	defer cancel()
+	reply, err := p.control.Memory(ctx, &control.MemoryRequest{})
+	if err != nil {
+		return measure.Memory{}, p.explain(ctx, "read memory", err)
+	}
+	return measure.Memory{RSSPeak: reply.GetRssPeak(), PSSPeak: reply.GetPssPeak()}, nil
+}
+
+// Close closes routes and targets, ends the process and reaps it; one that does not end
+// in good time is killed. It returns what could not be closed, or a *Crash that no call
+// has returned. Further calls return the same.
+func (p *Process) Close() error {
+	p.closing.Do(func() { p.failed = p.shutdown() })
+	return p.failed
+}
+
+func (p *Process) shutdown() error {
+	p.closed.Store(true)
+	defer p.dialed.Close()
+	p.mutex.Lock()
+	fate, told := p.fate, p.told
+	p.mutex.Unlock()
+	if fate != nil {
+		if err := p.reaped(); err != nil {
+			return err
+		}
+		if told {
+			return nil
+		}
+		return fate
+	}
+
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	reply, err := p.control.Shutdown(ctx, &control.ShutdownRequest{})
+	if err != nil {
+		err = p.explain(ctx, "shut down", err)
+	}
+	for _, text := range reply.GetErrors() {
+		err = errors.Join(err, fmt.Errorf("shim %s: %s", p.name, text))
+	}
+	_ = p.dialed.Close()
+	select {
+	case <-p.exited:
+	case <-time.After(exitTimeout):
+		stuck := fmt.Errorf("shim %s (process %d) did not end and was killed", p.name, p.command.Process.Pid)
+		p.kill(stuck)
+		err = errors.Join(err, stuck, p.reaped())
+	}
+	return err
+}
+
+// reap waits for the process, notes how it ended and ends the connection.
+func (p *Process) reap() {
+	err := p.command.Wait()
+	p.mutex.Lock()
+	if p.fate == nil {
+		words, all := p.stderr.words()
+		p.fate = &Crash{Shim: p.name, PID: p.command.Process.Pid, How: howEnded(p.command.ProcessState, err), LastWords: words, LastStderr: all}
+	}
+	p.mutex.Unlock()
+	close(p.exited)
+}
+
+// kill ends the process at once; why is what its callers are told.
+func (p *Process) kill(why error) {
+	p.mutex.Lock()
+	if p.fate == nil {
+		p.fate = why
+	}
+	p.mutex.Unlock()
+	// The error would be that it has ended already.
+	_ = p.command.Process.Kill()
+}
+
+// reaped waits for a process that has been killed.
+func (p *Process) reaped() error {
+	select {
+	case <-p.exited:
+		return nil
+	case <-time.After(exitTimeout):
+		return fmt.Errorf("shim %s (process %d) survived SIGKILL: it hangs in the kernel", p.name, p.command.Process.Pid)
+	}
+}
+
+// explain turns the error of a call into one that says which shim failed at what, and
+// how the process ended if it did.
+func (p *Process) explain(ctx context.Context, step string, err error) error {
+	s := status.Convert(err)
+	switch s.Code() {
+	case codes.Aborted:
+		return fmt.Errorf("shim %s: %w", p.name, fromStatus(s))
+	case codes.Unavailable:
+		return p.gone(step, err)
+	}
+	if cause := ctx.Err(); errors.Is(cause, context.Canceled) {
+		return fmt.Errorf("shim %s: %s: %w", p.name, step, cause)
+	}
+	if s.Code() != codes.DeadlineExceeded {
+		if p.closed.Load() {
+			return fmt.Errorf("shim %s: %s: it has been closed", p.name, step)
+		}
+		return fmt.Errorf("shim %s: %s: %s", p.name, step, s.Message())
+	}
+	why := fmt.Errorf("shim %s: %w", p.name, fromStatus(s))
+	if ctx.Err() != nil {
+		why = fmt.Errorf("shim %s: %s: %w in time (--deadline)", p.name, step, ErrNoAnswer)
+	}
+	p.kill(why)
+	return p.fateOr(why)
+}
+
+// gone explains a connection that has ended: the process is ending, has been killed or
+// was closed.
+func (p *Process) gone(step string, err error) error {
+	select {
+	case <-p.exited:
+	case <-time.After(exitTimeout):
+		p.kill(fmt.Errorf("shim %s: %s: its connection broke and it was killed: %w", p.name, step, err))
+		if err := p.reaped(); err != nil {
+			return err
+		}
+	}
+	return p.fateOr(err)
+}
+
+// fateOr is what became of the process, or err when nothing has.
+func (p *Process) fateOr(err error) error {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.fate == nil {
+		return err
+	}
+	p.told = true
+	return p.fate
+}

@@ -1,0 +1,91 @@
+package shim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"rrbench/shim/control"
+)
+
+// recordsPerMessage keeps a reply well below largestMessage, long errors included.
+const recordsPerMessage = 256
+
+// Run runs a batch on a goroutine of its own and watches over it: a guest that never
+// returns keeps that goroutine, and its process, for good.
+func (s *server) Run(stream grpc.BidiStreamingServer[control.RunRequest, control.RunReply]) error {
+	return toStatus(s.run(stream))
+}
+
+func (s *server) run(stream grpc.BidiStreamingServer[control.RunRequest, control.RunReply]) error {
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	request, err := stream.Recv()
+	if err != nil {
+		return fmt.Errorf("receive the batch: %w", err)
+	}
+	batch := batchFromControl(request.GetBatch())
+	if err := batch.check(); err != nil {
+		return err
+	}
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	if len(s.workers) == 0 {
+		s.end()
+		return errors.New("run a batch: no route has been opened")
+	}
+	s.collector.settle()
+	r := newRunner(batch, s.workers)
+	done := make(chan error, 1)
+	go func() {
+		defer s.end()
+		done <- r.run(ctx)
+	}()
+
+	watch := time.NewTimer(patience(batch.deadline()))
+	defer watch.Stop()
+	for {
+		select {
+		case records := <-r.full:
+			if err := deliver(stream, records); err != nil {
+				return err
+			}
+			r.taken <- struct{}{}
+		case err := <-done:
+			return err
+		case <-watch.C:
+			left, overdue := r.overdue()
+			if overdue != nil {
+				// The records of finished rounds are not touched any more.
+				return errors.Join(overdue, deliver(stream, r.kept[:r.finished.Load()]))
+			}
+			watch.Reset(left)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// deliver sends records and waits until the driver is done with them.
+func deliver(stream grpc.BidiStreamingServer[control.RunRequest, control.RunReply], records []Record) error {
+	for {
+		n := min(len(records), recordsPerMessage)
+		reply := &control.RunReply{Records: make([]*control.Record, n)}
+		for i := range n {
+			reply.Records[i] = recordToControl(&records[i])
+		}
+		if err := stream.Send(reply); err != nil {
+			return fmt.Errorf("hand records over: %w", err)
+		}
+		if _, err := stream.Recv(); err != nil {
+			return fmt.Errorf("hand records over: %w", err)
+		}
+		if records = records[n:]; len(records) == 0 {
+			return nil
+		}
+	}
+}

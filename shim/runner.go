@@ -1,0 +1,182 @@
+package shim
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"rrbench/measure"
+)
+
+const (
+	// flushEvery is how old a finished record may grow before it is handed over at the
+	// end of a round.
+	flushEvery = 50 * time.Millisecond
+	// keptRecords is how many records wait for that at most, unless one round makes more.
+	keptRecords = 4096
+)
+
+// runner runs one batch on a goroutine of its own. It hands records over between rounds
+// and waits until they are taken.
+type runner struct {
+	batch Batch
+	crew  *crew
+	meter *measure.Meter
+	costs costs
+
+	// handoffs is how many a round makes.
+	handoffs int
+	// kept is the memory of the records not handed over yet, of which the first finished
+	// belong to finished rounds: those can be read while a round hangs.
+	kept     []Record
+	records  []Record
+	finished atomic.Int64
+	flushed  time.Time
+	// full carries records to whoever started the runner, taken the answer.
+	full  chan []Record
+	taken chan struct{}
+
+	watched
+}
+
+// costs is what a window of accounting has shown.
+type costs struct {
+	// userShare is the user time's part of all CPU time, or less than 0 when unknown.
+	userShare float64
+	// softIRQ is the interrupt work a hand-off, in nanoseconds.
+	softIRQ int64
+}
+
+func newRunner(batch Batch, workers []*worker) *runner {
+	handoffs := 0
+	for _, w := range workers {
+		handoffs += len(w.handoff.Deliveries)
+	}
+	rounds := min(batch.Rounds, max(1, keptRecords/handoffs))
+	kept := make([]Record, rounds*handoffs)
+	return &runner{
+		batch:    batch,
+		crew:     newCrew(workers),
+		meter:    measure.NewMeter(),
+		costs:    costs{userShare: -1},
+		handoffs: handoffs,
+		kept:     kept,
+		records:  kept[:0],
+		flushed:  time.Now(),
+		full:     make(chan []Record),
+		taken:    make(chan struct{}, 1),
+	}
+}
+
+// run runs the batch. Its error is one that no record tells.
+func (r *runner) run(ctx context.Context) error {
+	defer r.crew.dismiss()
+	if err := r.warmUp(ctx); err != nil {
+		return err
+	}
+	for round := range r.batch.Rounds {
+		if cap(r.records)-len(r.records) < r.handoffs || time.Since(r.flushed) >= flushEvery {
+			if err := r.flush(ctx); err != nil {
+				return err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		used := r.round(round)
+		goOn := r.record(round, used)
+		r.finished.Store(int64(len(r.records)))
+		if !goOn {
+			break
+		}
+	}
+	return r.flush(ctx)
+}
+
+// round prepares and sends once in every worker, and returns what this process used for
+// the sending.
+func (r *runner) round(round int) measure.Usage {
+	for i, w := range r.crew.workers {
+		w.spec.Kind, w.spec.Size, w.spec.Seed = r.batch.Payload, r.batch.Size, r.batch.SeedOf(round, i)
+		w.expected = 0
+		w.forget()
+	}
+	r.enter(round, false)
+	r.crew.each((*worker).prepare)
+	r.leave()
+	for i, w := range r.crew.workers {
+		if w.err == nil {
+			continue
+		}
+		for _, other := range r.crew.workers {
+			if other.err == nil {
+				other.err = fmt.Errorf("not sent, because worker %d could not %w", i, w.err)
+			}
+		}
+		return measure.Usage{}
+	}
+	r.enter(round, true)
+	r.meter.Take()
+	r.crew.each((*worker).send)
+	used := r.meter.Take()
+	r.leave()
+	return used
+}
+
+// record keeps the round's hand-offs. It returns false when the batch must end: where a
+// payload was not delivered, what is left of it may be in the way of the next.
+func (r *runner) record(round int, used measure.Usage) bool {
+	goOn := true
+	n := float64(r.handoffs)
+	for i, w := range r.crew.workers {
+		for target := range w.handoff.Deliveries {
+			d := &w.handoff.Deliveries[target]
+			record := Record{
+				Round: round, Worker: i, Target: target,
+				Seed:     w.spec.Seed,
+				Timeline: d.Timeline,
+				Length:   d.Length, Digest: d.Digest, Expected: w.expected,
+				CPUUser:         used.UserNs/int64(n) + d.Usage.UserNs,
+				CPUKernel:       used.KernelNs/int64(n) + d.Usage.KernelNs,
+				SoftIRQ:         r.costs.softIRQ,
+				MinorFaults:     float64(used.MinorFaults)/n + float64(d.Usage.MinorFaults),
+				ContextSwitches: float64(used.ContextSwitches)/n + float64(d.Usage.ContextSwitches),
+			}
+			if r.costs.userShare >= 0 {
+				total := record.CPUUser + record.CPUKernel
+				record.CPUUser = int64(float64(total)*r.costs.userShare + 0.5)
+				record.CPUKernel = total - record.CPUUser
+			}
+			if err, mismatch := w.failure(target); err != nil {
+				record.Err = text(err)
+				if left := r.batch.Rounds - round - 1; !mismatch {
+					goOn = false
+					if left > 0 {
+						record.Err += fmt.Sprintf("; the %d following rounds were not attempted", left)
+					}
+				}
+			}
+			r.records = append(r.records, record)
+		}
+	}
+	return goOn
+}
+
+// flush hands the records over and waits until they are taken.
+func (r *runner) flush(ctx context.Context) error {
+	select {
+	case r.full <- r.records:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-r.taken:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	r.finished.Store(0)
+	r.records = r.records[:0]
+	r.flushed = time.Now()
+	return nil
+}

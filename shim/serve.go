@@ -1,0 +1,87 @@
+package shim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	"rrbench/shim/control"
+	"rrbench/transport"
+)
+
+// Find finds a transport by name; see catalogue.Find.
+type Find func(name string) (transport.Transport, error)
+
+// Serve is the whole of a function-host process: it answers the driver that started it
+// until the driver has closed the connection or is gone. It returns nil after an orderly
+// shutdown; the process should end then.
+//
+// An interrupt from the keyboard, which reaches every process of a terminal, is ignored:
+// the driver decides what becomes of a batch.
+func Serve(find Find) error {
+	signal.Ignore(os.Interrupt)
+	connection, err := inherit()
+	if err != nil {
+		return err
+	}
+	listener := &onlyAccept{connection: connection, ended: make(chan struct{})}
+	s := newServer(find)
+	g := grpc.NewServer(
+		grpc.MaxRecvMsgSize(largestMessage), grpc.MaxSendMsgSize(largestMessage),
+		grpc.StaticStreamWindowSize(1<<20), grpc.StaticConnWindowSize(1<<20))
+	control.RegisterShimServer(g, s)
+	if err := g.Serve(listener); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("answer the driver: %w", err)
+	}
+	// Stop does not wait for a batch whose guest never returns.
+	g.Stop()
+	if s.shut.Load() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), exitTimeout)
+	defer cancel()
+	return errors.Join(append([]error{errors.New("the driver has ended")}, s.closeAll(ctx)...)...)
+}
+
+// onlyAccept is a listener that accepts one connection, which exists already, and ends
+// when that is closed.
+type onlyAccept struct {
+	connection net.Conn
+	accept     sync.Once
+	end        sync.Once
+	ended      chan struct{}
+}
+
+func (l *onlyAccept) Accept() (net.Conn, error) {
+	var connection net.Conn
+	l.accept.Do(func() { connection = &endingConnection{Conn: l.connection, listener: l} })
+	if connection != nil {
+		return connection, nil
+	}
+	<-l.ended
+	return nil, io.EOF
+}
+
+func (l *onlyAccept) Close() error {
+	l.end.Do(func() { close(l.ended) })
+	return nil
+}
+
+func (l *onlyAccept) Addr() net.Addr { return l.connection.LocalAddr() }
+
+type endingConnection struct {
+	net.Conn
+	listener *onlyAccept
+}
+
+func (c *endingConnection) Close() error {
+	_ = c.listener.Close()
+	return c.Conn.Close()
+}

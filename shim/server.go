@@ -1,0 +1,168 @@
+package shim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync/atomic"
+
+	"rrbench/measure"
+	"rrbench/shim/control"
+	"rrbench/transport"
+)
+
+// server answers the driver's calls.
+type server struct {
+	control.UnimplementedShimServer
+	find Find
+	// turn holds a token: whoever has it may set functions up, run a batch, or close all.
+	// The fields below belong to it.
+	turn      chan struct{}
+	collector *collector
+	targets   []transport.Target
+	workers   []*worker
+	// shut is set when everything has been closed or given up.
+	shut atomic.Bool
+}
+
+var errShut = errors.New("the shim has been shut down")
+
+func newServer(find Find) *server {
+	s := &server{find: find, turn: make(chan struct{}, 1), collector: newCollector()}
+	s.turn <- struct{}{}
+	return s
+}
+
+// begin waits for the turn.
+func (s *server) begin(ctx context.Context) error {
+	select {
+	case <-s.turn:
+	case <-ctx.Done():
+		return fmt.Errorf("a batch or a set-up is still running: %w", ctx.Err())
+	}
+	if s.shut.Load() {
+		s.end()
+		return errShut
+	}
+	return nil
+}
+
+func (s *server) end() { s.turn <- struct{}{} }
+
+func (s *server) Hello(_ context.Context, request *control.HelloRequest) (*control.HelloReply, error) {
+	if err := dieWith(request.GetDriverPid()); err != nil {
+		return nil, toStatus(err)
+	}
+	return &control.HelloReply{Protocol: protocol, Pid: int64(os.Getpid())}, nil
+}
+
+func (s *server) Serve(ctx context.Context, request *control.ServeRequest) (*control.ServeReply, error) {
+	var endpoint transport.Endpoint
+	err := s.setUp(ctx, request.GetTransport(), request.GetSetup(), func(t transport.Transport, setup transport.Setup) error {
+		target, err := t.Serve(ctx, setup)
+		if err != nil {
+			return fmt.Errorf("serve %s: %w", request.GetTransport(), err)
+		}
+		s.targets = append(s.targets, target)
+		endpoint = target.Endpoint()
+		return nil
+	})
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	return &control.ServeReply{Endpoint: endpointToControl(endpoint)}, nil
+}
+
+func (s *server) Open(ctx context.Context, request *control.OpenRequest) (*control.OpenReply, error) {
+	var endpoints []transport.Endpoint
+	for _, target := range request.GetTargets() {
+		endpoints = append(endpoints, endpointFromControl(target))
+	}
+	err := s.setUp(ctx, request.GetTransport(), request.GetSetup(), func(t transport.Transport, setup transport.Setup) error {
+		if len(endpoints) == 0 {
+			return fmt.Errorf("open %s: a route needs at least one target", request.GetTransport())
+		}
+		route, err := t.Open(ctx, setup, endpoints)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", request.GetTransport(), err)
+		}
+		s.workers = append(s.workers, newWorker(route, len(endpoints)))
+		return nil
+	})
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	return &control.OpenReply{}, nil
+}
+
+// setUp runs one step that makes a function.
+func (s *server) setUp(ctx context.Context, name string, c *control.Setup, step func(transport.Transport, transport.Setup) error) error {
+	t, err := s.find(name)
+	if err != nil {
+		return err
+	}
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.end()
+	setup := setupFromControl(c)
+	s.collector.allow()
+	err = step(t, setup)
+	if err == nil {
+		s.collector.host(t.Info(), setup)
+	}
+	s.collector.settle()
+	return err
+}
+
+func (s *server) Memory(context.Context, *control.MemoryRequest) (*control.MemoryReply, error) {
+	memory, err := measure.SelfMemory()
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	return &control.MemoryReply{RssPeak: memory.RSSPeak, PssPeak: memory.PSSPeak}, nil
+}
+
+func (s *server) Shutdown(ctx context.Context, _ *control.ShutdownRequest) (*control.ShutdownReply, error) {
+	reply := &control.ShutdownReply{}
+	for _, err := range s.closeAll(ctx) {
+		reply.Errors = append(reply.Errors, text(err))
+	}
+	return reply, nil
+}
+
+// closeAll closes routes and then targets, the last made first. It gives up when the
+// context ends: a guest that never returns keeps its route from closing.
+func (s *server) closeAll(ctx context.Context) []error {
+	if err := s.begin(ctx); err != nil {
+		if errors.Is(err, errShut) {
+			return nil
+		}
+		return []error{err}
+	}
+	s.shut.Store(true)
+	closed := make(chan []error, 1)
+	go func() {
+		defer s.end()
+		var failed []error
+		for _, worker := range slices.Backward(s.workers) {
+			if err := worker.route.Close(); err != nil {
+				failed = append(failed, fmt.Errorf("close route: %w", err))
+			}
+		}
+		for _, target := range slices.Backward(s.targets) {
+			if err := target.Close(); err != nil {
+				failed = append(failed, fmt.Errorf("close target: %w", err))
+			}
+		}
+		closed <- failed
+	}()
+	select {
+	case failed := <-closed:
+		return failed
+	case <-ctx.Done():
+		return []error{fmt.Errorf("close routes and targets: %w", ctx.Err())}
+	}
+}

@@ -1,0 +1,56 @@
+package shim
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"rrbench/measure"
+)
+
+// watched is the step of a round that a runner is at. It is written by the runner alone,
+// and read when the step has taken too long.
+type watched struct {
+	// since is when the step began (measure.Now), 0 between steps.
+	since   atomic.Int64
+	round   atomic.Int64
+	sending atomic.Bool
+}
+
+// enter and leave enclose a step that can hang.
+func (w *watched) enter(round int, sending bool) {
+	w.round.Store(int64(round))
+	w.sending.Store(sending)
+	w.since.Store(measure.Now())
+}
+
+func (w *watched) leave() { w.since.Store(0) }
+
+// patience is how long a step may take. Transports time out by themselves after the
+// deadline, and know better why: they get the time to say so.
+func patience(deadline time.Duration) time.Duration {
+	return deadline + min(deadline/4, 2*time.Second)
+}
+
+// overdue says how long the present step may still take, and what is wrong when that is
+// over.
+func (r *runner) overdue() (left time.Duration, err error) {
+	deadline := r.batch.deadline()
+	allowed := patience(deadline)
+	since := r.since.Load()
+	if since == 0 {
+		return allowed, nil
+	}
+	if left := allowed - time.Duration(measure.Now()-since); left > 0 {
+		return left, nil
+	}
+	where := "the warm-up"
+	if round := r.watched.round.Load(); round >= 0 {
+		where = fmt.Sprintf("round %d of %d", round+1, r.batch.Rounds)
+	}
+	doing := "preparing its payload"
+	if r.sending.Load() {
+		doing = "sending"
+	}
+	return 0, fmt.Errorf("%w within %v: %s is still %s (--deadline)", ErrNoAnswer, deadline, where, doing)
+}

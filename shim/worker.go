@@ -1,0 +1,114 @@
+package shim
+
+import (
+	"fmt"
+	"sync"
+
+	"rrbench/payloads"
+	"rrbench/transport"
+)
+
+// worker is an opened route and what it is about to send.
+type worker struct {
+	route    transport.Route
+	handoff  transport.Handoff
+	spec     payloads.Spec
+	expected uint64
+	// err is why the last step failed, for all targets.
+	err error
+}
+
+func newWorker(route transport.Route, fanout int) *worker {
+	return &worker{route: route, handoff: transport.Handoff{Deliveries: make([]transport.Delivery, fanout)}}
+}
+
+func (w *worker) prepare() {
+	w.expected, w.err = w.route.Prepare(w.spec)
+	if w.err != nil {
+		w.err = fmt.Errorf("prepare the payload: %w", w.err)
+	}
+}
+
+// forget makes sure that no delivery is mistaken for an earlier one.
+func (w *worker) forget() {
+	w.handoff.Start = 0
+	clear(w.handoff.Deliveries)
+}
+
+func (w *worker) send() { w.err = w.route.Send(&w.handoff) }
+
+// failure is why the hand-off to one target failed, or nil. Whether it is only the
+// content that is wrong is told by mismatch.
+func (w *worker) failure(target int) (err error, mismatch bool) {
+	d := &w.handoff.Deliveries[target]
+	switch {
+	case w.err != nil:
+		return w.err, false
+	case d.Err != nil:
+		return d.Err, false
+	case d.Length != uint64(w.spec.Size):
+		return fmt.Errorf("the target got %d bytes instead of %d", d.Length, w.spec.Size), true
+	case d.Digest != w.expected:
+		return fmt.Errorf("the target's digest is %016x, the source's %016x", d.Digest, w.expected), true
+	}
+	return nil, false
+}
+
+// crew runs steps in all workers at once. A single worker runs on the caller's goroutine,
+// so that nothing is handed over between goroutines inside a round.
+type crew struct {
+	workers []*worker
+	calls   []chan call
+	ready   sync.WaitGroup
+	done    sync.WaitGroup
+}
+
+type call struct {
+	step func(*worker)
+	gate <-chan struct{}
+}
+
+func newCrew(workers []*worker) *crew {
+	c := &crew{workers: workers}
+	if len(workers) == 1 {
+		return c
+	}
+	for _, w := range workers {
+		calls := make(chan call, 1)
+		c.calls = append(c.calls, calls)
+		go func() {
+			for call := range calls {
+				c.ready.Done()
+				<-call.gate
+				call.step(w)
+				c.done.Done()
+			}
+		}()
+	}
+	return c
+}
+
+// each runs step in every worker and returns when all are done. No worker starts before
+// all are ready to.
+func (c *crew) each(step func(*worker)) {
+	if len(c.workers) == 1 {
+		step(c.workers[0])
+		return
+	}
+	gate := make(chan struct{})
+	c.ready.Add(len(c.workers))
+	c.done.Add(len(c.workers))
+	for _, calls := range c.calls {
+		calls <- call{step, gate}
+	}
+	c.ready.Wait()
+	close(gate)
+	c.done.Wait()
+}
+
+// dismiss ends the workers' goroutines.
+func (c *crew) dismiss() {
+	for _, calls := range c.calls {
+		close(calls)
+	}
+}
