@@ -46,6 +46,8 @@ func Run(t *testing.T, open New) {
 		{"isolation", testIsolation},
 		{"closing", testClosing},
 		{"concurrency", testConcurrency},
+		{"traps under load", testTrapsUnderLoad},
+		{"private anonymous memory", testPrivateAnonymousMemory},
 		{"no allocation", testNoAllocation},
 		{"disk cache", testDiskCache},
 		{"no leak", testNoLeak},

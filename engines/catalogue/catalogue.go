@@ -1,0 +1,66 @@
+// Package catalogue knows every engine by its name.
+package catalogue
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"rrbench/engines"
+	"rrbench/engines/wasmtime"
+	"rrbench/engines/wazero"
+)
+
+// Options are what all engines can be told.
+type Options struct {
+	// CacheDir is where engines keep the native code of large modules, each in a directory
+	// of its own. Empty means rrbench in the user's cache directory.
+	CacheDir string
+}
+
+// catalogue has one line an engine, in display order.
+var catalogue = []struct {
+	name  string
+	check func() error
+	open  func(cacheDir string) (engines.Engine, error)
+}{
+	{wazero.Name, wazero.Check, wazero.New},
+	{wasmtime.Name, wasmtime.Check, wasmtime.New},
+}
+
+// Names lists every engine, whether it runs here or not, in display order.
+func Names() []string {
+	names := make([]string, len(catalogue))
+	for i, entry := range catalogue {
+		names[i] = entry.name
+	}
+	return names
+}
+
+// New makes an engine, which the caller closes. The error is an *engines.Unavailable when
+// it cannot run here.
+func New(name string, options Options) (engines.Engine, error) {
+	place, err := find(name)
+	if err != nil {
+		return nil, err
+	}
+	return catalogue[place].open(options.CacheDir)
+}
+
+// Check returns nil when the engine can run here, else an *engines.Unavailable.
+func Check(name string) error {
+	place, err := find(name)
+	if err != nil {
+		return err
+	}
+	return catalogue[place].check()
+}
+
+func find(name string) (int, error) {
+	names := Names()
+	place := slices.Index(names, name)
+	if place < 0 {
+		return 0, fmt.Errorf("unknown engine %q: choose among %s", name, strings.Join(names, ", "))
+	}
+	return place, nil
+}

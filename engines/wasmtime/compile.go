@@ -1,0 +1,72 @@
+//go:build cgo
+
+package wasmtime
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/bytecodealliance/wasmtime-go/v39"
+
+	"rrbench/engines"
+	"rrbench/engines/internal/codecache"
+)
+
+// codeFile is the one file of a cache entry: what Module.Serialize returned.
+const codeFile = "module.cwasm"
+
+func (e *engine) Compile(ctx context.Context, wasm []byte) (engines.Module, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("compile: %w", err)
+	}
+	if err := engines.CheckPreamble(wasm); err != nil {
+		return nil, err
+	}
+	compiled, err := e.compile(wasm)
+	if err != nil {
+		return nil, fmt.Errorf("engine %s refuses the module: %s", Name, oneLine(err.Error()))
+	}
+	m := &module{runtime: e.runtime, compiled: compiled}
+	if err := m.describe(); err != nil {
+		compiled.Close()
+		return nil, fmt.Errorf("engine %s refuses the module: %w", Name, err)
+	}
+	return m, nil
+}
+
+func (e *engine) compile(wasm []byte) (*wasmtime.Module, error) {
+	if len(wasm) < codecache.Worthwhile || e.disk == nil {
+		return wasmtime.NewModule(e.runtime, wasm)
+	}
+	key := codecache.Key(wasm, e.version)
+	if dir, ok := e.disk.Find(key); ok {
+		// Wasmtime checks version, configuration and processor by itself, and the file is
+		// mapped: processes share its pages.
+		if found, err := wasmtime.NewModuleDeserializeFile(e.runtime, filepath.Join(dir, codeFile)); err == nil {
+			return found, nil
+		}
+	}
+	compiled, err := wasmtime.NewModule(e.runtime, wasm)
+	if err == nil {
+		// The module works without its entry too, which the next process then makes.
+		_ = e.keep(compiled, key)
+	}
+	return compiled, err
+}
+
+func (e *engine) keep(compiled *wasmtime.Module, key string) error {
+	code, err := compiled.Serialize()
+	if err != nil {
+		return err
+	}
+	stage, err := e.disk.Stage()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(stage, codeFile), code, 0o600); err != nil {
+		return err
+	}
+	return e.disk.Commit(stage, key)
+}

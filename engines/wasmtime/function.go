@@ -1,0 +1,87 @@
+//go:build cgo
+
+package wasmtime
+
+// #include "bridge.h"
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"rrbench/engines"
+)
+
+type function struct {
+	instance *instance
+	kind     engines.FunctionType
+	slots    int
+	// narrowParams and narrowResults are the places of 32-bit values.
+	narrowParams, narrowResults []int
+	// store and callee are the wasmtime_func_t, guest is instance.guest: as integers they
+	// pass cgo unexamined. callee is C memory in the store.
+	store  C.uint64_t
+	callee C.uintptr_t
+	guest  C.uintptr_t
+}
+
+var _ engines.Function = (*function)(nil)
+
+func (in *instance) Function(name string) (engines.Function, bool) {
+	if f, ok := in.functions[name]; ok {
+		return f, true
+	}
+	if in.closed || in.exports == nil {
+		return nil, false
+	}
+	exported := in.exports.GetFunc(in.store, name)
+	if exported == nil {
+		return nil, false
+	}
+	kind, ok := functionType(name, exported.Type(in.store))
+	if !ok {
+		return nil, false
+	}
+	value := (*C.wasmtime_func_t)(functionValue(exported))
+	f := &function{
+		instance:      in,
+		kind:          kind,
+		slots:         kind.Slots(),
+		narrowParams:  engines.Narrow(kind.Params),
+		narrowResults: engines.Narrow(kind.Results),
+		store:         value.store_id,
+		callee:        C.uintptr_t(uintptr(value.private_)),
+		guest:         C.uintptr_t(uintptr(unsafe.Pointer(in.guest))),
+	}
+	in.functions[name] = f
+	return f, true
+}
+
+func (f *function) Type() engines.FunctionType { return f.kind }
+
+func (f *function) Call(stack []uint64) error {
+	in := f.instance
+	if in.closed {
+		return fmt.Errorf("call %s in %s: the instance is closed", f.kind.Name, in.name)
+	}
+	if len(stack) < f.slots {
+		return fmt.Errorf("call %s in %s: the stack has %d slots, %s needs %d", f.kind.Name, in.name, len(stack), f.kind, f.slots)
+	}
+	in.depth++
+	outcome := C.guest_call(f.guest, f.store, f.callee, (*C.uint64_t)(unsafe.SliceData(stack)), C.size_t(f.slots))
+	in.depth--
+	runtime.KeepAlive(in)
+	if outcome.trap != nil || outcome.error != nil {
+		return in.explain(f.kind.Name, outcome)
+	}
+	clearUpperHalves(stack, f.narrowResults)
+	return nil
+}
+
+// clearUpperHalves makes 32-bit values of slots of which Wasmtime sets one half only.
+func clearUpperHalves(stack []uint64, places []int) {
+	for _, place := range places {
+		stack[place] = uint64(uint32(stack[place]))
+	}
+}
