@@ -142,17 +142,14 @@ func (r *run) finish() (*Outcome, error) {
 		return outcome, err
 	}
 	outcome.Figures, err = plots.Draw(r.directory)
-	if err != nil {
-		err = fmt.Errorf("draw the figures: %w", err)
-	}
 	return outcome, err
 }
 
 // Redraw draws the figures of a run anew.
-func Redraw(path string) ([]string, error) {
+func Redraw(path string) (plots.Report, error) {
 	directory, err := results.Open(path)
 	if err != nil {
-		return nil, err
+		return plots.Report{}, err
 	}
 	return plots.Draw(directory)
 }

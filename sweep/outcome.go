@@ -7,6 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"rrbench/plots"
 	"rrbench/results"
 	"rrbench/shim/catalogue"
 )
@@ -15,9 +16,8 @@ import (
 type Outcome struct {
 	Directory string
 	Summaries []results.Summary
-	// Figures are the paths of the files drawn.
-	Figures  []string
-	Warnings []string
+	Figures   plots.Report
+	Warnings  []string
 	// Failed counts the cells with a failed trial.
 	Failed int
 }
@@ -30,7 +30,7 @@ func (o *Outcome) Print(w io.Writer) error {
 	for _, warning := range o.Warnings {
 		fmt.Fprintln(w, "note:", warning)
 	}
-	_, err := fmt.Fprintf(w, "\nresults: %s  (summary.csv, trials.csv, manifest.json, %d files in figures/)\n", o.Directory, len(o.Figures))
+	_, err := fmt.Fprintf(w, "\nresults: %s  (summary.csv, trials.csv, manifest.json, %d files in figures/)\n", o.Directory, len(o.Figures.Files))
 	return err
 }
 

@@ -15,9 +15,12 @@ func figuresCommand() *cobra.Command {
 		Example: "  rrbench figures results/runs/20260131T120000Z-quick",
 		Args:    oneDirectory,
 		RunE: func(_ *cobra.Command, arguments []string) error {
-			files, err := sweep.Redraw(arguments[0])
-			for _, file := range files {
+			report, err := sweep.Redraw(arguments[0])
+			for _, file := range report.Files {
 				fmt.Println(file)
+			}
+			for _, omission := range report.Omitted {
+				fmt.Println(omission)
 			}
 			return err
 		},
