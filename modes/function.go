@@ -1,0 +1,219 @@
+// Package modes holds what Roadrunner's transports share: the guest ABI (docs/guest-abi.md),
+// functions on any engine, and the regions of their memories that are handed over. The
+// transports are in the subfolders.
+//
+// Nothing that a guest does ends the process: a guest that traps, exits, lies about
+// pointers and lengths, frees twice or sends what is under way gets a status or makes the
+// call fail that met it.
+package modes
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"rrbench/engines"
+	"rrbench/payloads"
+)
+
+// Sender carries a region to every target, inside the guest's send_to_host. The region is
+// leased meanwhile: the guest is suspended and the bytes do not change. It returns when
+// every target has consumed the payload or failed: nil when all have consumed it,
+// ErrDelivery when the deliveries say which have not, another error when nothing was
+// delivered at all. The guest gets 0 or TransferFailed.
+type Sender func(region *Region) error
+
+// ErrDelivery is what a Sender returns when a target failed and its delivery says why.
+var ErrDelivery = errors.New("a target did not get the payload")
+
+// Function is an instance of a guest with the host's record of its regions. One goroutine
+// at a time may use it; calls into different functions run in parallel.
+type Function struct {
+	name     string
+	instance engines.Instance
+	memory   engines.Memory
+	regions  table
+	sender   Sender
+
+	allocateExport, deallocateExport, handleExport, sendExport export
+
+	// prepared is the region that Send sends.
+	prepared *Region
+	// sending: Send is running; sent: and the guest has called send_to_host since.
+	sending, sent bool
+	sendErr       error
+	// buffer is what read_memory_host took.
+	buffer []byte
+	// broken is why the guest cannot be called any more.
+	broken error
+	closed bool
+	// afterwards ends what serves the guest besides the engine.
+	afterwards func() error
+}
+
+// export is an exported function with the stack of its calls, so that a call allocates
+// nothing.
+type export struct {
+	function engines.Function
+	stack    [2]uint64
+}
+
+// call enters the guest. An error leaves the instance in no state that the ABI knows, so
+// it is the last call.
+func (f *Function) call(e *export, a, b uint32) (uint64, error) {
+	if f.broken != nil {
+		return 0, f.broken
+	}
+	e.stack = [2]uint64{uint64(a), uint64(b)}
+	if err := e.function.Call(e.stack[:]); err != nil {
+		if f.broken == nil {
+			f.broken = fmt.Errorf("guest %s cannot be called after its failure: %w", f.name, err)
+		}
+		return 0, fmt.Errorf("guest %s: %w", f.name, err)
+	}
+	return e.stack[0], nil
+}
+
+// Prepare puts a payload into the function's memory, in the region that the next Send
+// sends, and returns its digest. The region of the last Prepare is used again when it has
+// the same size, so its pages are warm, else released.
+func (f *Function) Prepare(spec payloads.Spec) (digest uint64, err error) {
+	if spec.Size < 1 || spec.Size > math.MaxUint32 {
+		return 0, fmt.Errorf("guest %s: a payload of %d bytes does not fit into a 32-bit memory: use 1 byte to %s", f.name, spec.Size, payloads.FormatSize(payloads.MaxSize))
+	}
+	if f.broken != nil {
+		return 0, f.broken
+	}
+	if f.prepared != nil && int64(f.prepared.length) != spec.Size {
+		stale := f.prepared
+		f.prepared = nil
+		if err := f.Release(stale); err != nil {
+			return 0, err
+		}
+	}
+	if f.prepared == nil {
+		if f.prepared, err = f.Allocate(uint32(spec.Size)); err != nil {
+			return 0, err
+		}
+	}
+	payload := f.prepared.Bytes()
+	payloads.Fill(payload, spec.Kind, spec.Seed)
+	return payloads.Digest(payload), nil
+}
+
+// Send calls the guest's send export with the prepared region, which has the guest call
+// send_to_host and so the Sender, once. It returns what the Sender returned, or how the
+// guest misbehaved.
+func (f *Function) Send() error {
+	region := f.prepared
+	if region == nil || f.sender == nil {
+		return fmt.Errorf("guest %s has nothing to send: load it with a sender and prepare a payload first", f.name)
+	}
+	f.sending, f.sent, f.sendErr = true, false, nil
+	status, err := f.call(&f.sendExport, region.pointer, region.length)
+	f.sending = false
+	switch {
+	case err != nil:
+		return err
+	case f.sendErr != nil:
+		return f.sendErr
+	case Status(int32(status)) != OK:
+		return fmt.Errorf("guest %s: send(%d, %d) returned %v: see %s", f.name, region.pointer, region.length, Status(int32(status)), document)
+	case !f.sent:
+		return fmt.Errorf("guest %s: send(%d, %d) returned without calling send_to_host: see %s", f.name, region.pointer, region.length, document)
+	}
+	return nil
+}
+
+// Allocate has the guest allocate n bytes and records them as a region. What the guest
+// returns is checked against its memory and its other regions.
+func (f *Function) Allocate(n uint32) (*Region, error) {
+	if n == 0 {
+		return nil, fmt.Errorf("guest %s: a region of 0 bytes cannot be allocated", f.name)
+	}
+	result, err := f.call(&f.allocateExport, n, 0)
+	if err != nil {
+		return nil, err
+	}
+	pointer := uint32(result)
+	if pointer == 0 {
+		return nil, fmt.Errorf("guest %s has no memory for %d bytes: allocate_memory returned 0 (memory is %d bytes)", f.name, n, f.memory.Size())
+	}
+	if size := f.memory.Size(); !inside(pointer, n, size) {
+		return nil, fmt.Errorf("guest %s: allocate_memory(%d) returned %d, which is not inside its memory of %d bytes", f.name, n, pointer, size)
+	}
+	region, overlapped := f.regions.add(f, pointer, n)
+	switch {
+	case region != nil:
+		return region, nil
+	case overlapped != nil:
+		return nil, fmt.Errorf("guest %s: allocate_memory(%d) returned %d, which overlaps the live region of %d bytes at %d", f.name, n, pointer, overlapped.length, overlapped.pointer)
+	}
+	return nil, fmt.Errorf("guest %s has %d live regions, more than the host remembers: release some", f.name, maxRegions)
+}
+
+// Handle enters the guest's handler with a region and releases the region after it,
+// whatever the handler did, unless the guest keeps it.
+func (f *Function) Handle(region *Region) (digest uint64, err error) {
+	digest, err = f.Enter(region)
+	if released := f.Release(region); err == nil {
+		err = released
+	}
+	return digest, err
+}
+
+// Enter is the first half of Handle: it returns as soon as the handler does, so that a
+// caller can read the clock in between. Release must follow.
+func (f *Function) Enter(region *Region) (digest uint64, err error) {
+	if !region.live || region.handled || region.function != f {
+		return 0, fmt.Errorf("guest %s: the region at %d cannot be handled: it is released, handled already, or another function's", f.name, region.pointer)
+	}
+	region.handled, region.handling = true, true
+	digest, err = f.call(&f.handleExport, region.pointer, region.length)
+	region.handling = false
+	return digest, err
+}
+
+// Release gives an allocated region back to the guest, handled or not; one that the guest
+// keeps stays the guest's. A second release is an error and does nothing.
+func (f *Function) Release(region *Region) error {
+	switch {
+	case !region.live || region.function != f:
+		return fmt.Errorf("guest %s: the region at %d was released already, or is another function's", f.name, region.pointer)
+	case region.leased || region.handling:
+		return fmt.Errorf("guest %s: the region at %d is still in use", f.name, region.pointer)
+	case region.kept:
+		return nil
+	}
+	return f.deallocateRegion(region)
+}
+
+// deallocateRegion forgets a region before the guest frees it: the guest may allocate the
+// memory again at once.
+func (f *Function) deallocateRegion(region *Region) error {
+	pointer, length := region.pointer, region.length
+	if region == f.prepared {
+		f.prepared = nil
+	}
+	f.regions.remove(region)
+	if f.broken != nil {
+		return nil
+	}
+	_, err := f.call(&f.deallocateExport, pointer, length)
+	return err
+}
+
+// Close ends the function; its memory is gone. Closing again does nothing.
+func (f *Function) Close() error {
+	if f.closed {
+		return nil
+	}
+	f.closed = true
+	f.broken = fmt.Errorf("guest %s is closed", f.name)
+	f.buffer = nil
+	err := f.instance.Close()
+	if f.afterwards != nil {
+		err = errors.Join(err, f.afterwards())
+	}
+	return err
+}

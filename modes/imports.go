@@ -1,0 +1,145 @@
+package modes
+
+import "rrbench/engines"
+
+// hostFunctions are what the host offers to the guest of this function.
+func (f *Function) hostFunctions() []engines.HostFunction {
+	return []engines.HostFunction{
+		f.offer("send_to_host", two, f.sendToHost),
+		f.offer("locate_memory_region", two, f.locate),
+		f.offer("keep_memory_region", one, f.keep),
+		f.offer("release_memory_region", one, f.giveBack),
+		f.offer("read_memory_host", two, f.readMemory),
+		f.offer("write_memory_host", two, f.writeMemory),
+	}
+}
+
+func (f *Function) offer(name string, params []engines.ValueType, call func(stack []uint64) (Status, error)) engines.HostFunction {
+	return engines.HostFunction{
+		Module:       hostModule,
+		FunctionType: engines.FunctionType{Name: name, Params: params, Results: one},
+		Handler: func(_ engines.Instance, stack []uint64) error {
+			// While the guest's initializer runs, the host knows no memory yet.
+			status, err := NotPossible, error(nil)
+			if f.memory != nil {
+				status, err = call(stack)
+			}
+			stack[0] = uint64(uint32(status))
+			return err
+		},
+	}
+}
+
+// sendToHost leases a region while the sender carries it to every target.
+func (f *Function) sendToHost(stack []uint64) (Status, error) {
+	pointer, length := uint32(stack[0]), uint32(stack[1])
+	if !inside(pointer, length, f.memory.Size()) {
+		return Invalid, nil
+	}
+	region, status := f.regions.find(pointer)
+	switch {
+	case region == nil:
+		return status, nil
+	case region.length != length:
+		return LengthDiffers, nil
+	case region.leased:
+		return Leased, nil
+	case f.sender == nil || f.sending && f.sent:
+		return NotPossible, nil
+	}
+	f.sent = true
+	region.leased = true
+	f.sendErr = f.sender(region)
+	region.leased = false
+	if f.sendErr != nil {
+		return TransferFailed, nil
+	}
+	return OK, nil
+}
+
+// locate records memory that the guest allocated by itself. Doing so twice is no fault.
+func (f *Function) locate(stack []uint64) (Status, error) {
+	pointer, length := uint32(stack[0]), uint32(stack[1])
+	if !inside(pointer, length, f.memory.Size()) {
+		return Invalid, nil
+	}
+	region, overlapped := f.regions.add(f, pointer, length)
+	switch {
+	case region != nil:
+		region.located = true
+		return OK, nil
+	case overlapped == nil:
+		return NoMemory, nil
+	case overlapped.leased:
+		return Leased, nil
+	case overlapped.pointer != pointer:
+		return Invalid, nil
+	case overlapped.length != length:
+		return LengthDiffers, nil
+	}
+	return OK, nil
+}
+
+// keep lets the guest have the region that its handler was given.
+func (f *Function) keep(stack []uint64) (Status, error) {
+	region, status := f.regions.find(uint32(stack[0]))
+	if region == nil {
+		return status, nil
+	}
+	if !region.handling {
+		return NotPossible, nil
+	}
+	region.kept = true
+	return OK, nil
+}
+
+// giveBack ends what keep or locate began. A kept region is deallocated by the host, as it
+// would have been without being kept: at once, or when the handler returns.
+func (f *Function) giveBack(stack []uint64) (Status, error) {
+	region, status := f.regions.find(uint32(stack[0]))
+	switch {
+	case region == nil:
+		return status, nil
+	case region.leased:
+		return Leased, nil
+	case region.located:
+		f.regions.remove(region)
+		return OK, nil
+	case !region.kept:
+		return NotPossible, nil
+	}
+	region.kept = false
+	if region.handling {
+		return OK, nil
+	}
+	return OK, f.deallocateRegion(region)
+}
+
+// readMemory takes a copy of guest memory into the function's host buffer.
+func (f *Function) readMemory(stack []uint64) (Status, error) {
+	pointer, length := uint32(stack[0]), uint32(stack[1])
+	if !inside(pointer, length, f.memory.Size()) {
+		return Invalid, nil
+	}
+	end := uint64(pointer) + uint64(length)
+	f.buffer = append(f.buffer[:0], f.memory.Bytes()[pointer:end]...)
+	return OK, nil
+}
+
+// writeMemory copies the host buffer into guest memory, at most length bytes, and returns
+// how many it were; lengths of 2 GiB and more have no such number.
+func (f *Function) writeMemory(stack []uint64) (Status, error) {
+	pointer, length := uint32(stack[0]), uint32(stack[1])
+	if !inside(pointer, length, f.memory.Size()) || int32(length) < 0 {
+		return Invalid, nil
+	}
+	length = uint32(min(uint64(length), uint64(len(f.buffer))))
+	if length == 0 {
+		return 0, nil
+	}
+	if f.regions.anyLeased(pointer, length) {
+		return Leased, nil
+	}
+	end := uint64(pointer) + uint64(length)
+	return Status(copy(f.memory.Bytes()[pointer:end], f.buffer)), nil
+}

@@ -1,0 +1,99 @@
+package modes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"rrbench/engines"
+	"rrbench/transport"
+	"rrbench/workloads"
+)
+
+// Load makes a fresh function of setup.Guest on setup.Engine. With a sender it can be a
+// source (Prepare, Send), without one it is a target only; either can be handed regions. A
+// guest is compiled once a process and engine. The error names the guest, and the export
+// or import that is not as the ABI wants it. The context bounds the set-up alone.
+func Load(ctx context.Context, setup transport.Setup, send Sender) (*Function, error) {
+	wasm, err := workloads.Guest(setup.Guest)
+	if err != nil {
+		return nil, err
+	}
+	module, err := compiled.module(ctx, setup.Engine, wasm)
+	if err != nil {
+		return nil, fmt.Errorf("guest %s: %w", setup.Guest, err)
+	}
+	return instantiate(ctx, module, setup, send)
+}
+
+// Memory that an instance may use beyond its payloads: the guest's own data, its runtime's
+// heap, fragmentation.
+const memoryReserve = 256 << 20
+
+// memoryLimit is room for a payload that arrives while the one before is still kept, and
+// never so much that the end of memory has no 32-bit offset.
+func memoryLimit(size int64) uint64 {
+	const most = engines.AddressSpace - engines.PageSize
+	return min(2*uint64(max(size, 0))+memoryReserve, most)
+}
+
+func instantiate(ctx context.Context, module engines.Module, setup transport.Setup, send Sender) (_ *Function, err error) {
+	f := &Function{name: setup.Guest, sender: send}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("guest %s: %w", f.name, err), f.discard())
+		}
+	}()
+	wanted := []engines.FunctionType{allocateType, deallocateType, handleType}
+	if send != nil {
+		wanted = append(wanted, sendType)
+	}
+	if err := checkExports(module.Exports(), wanted...); err != nil {
+		return nil, err
+	}
+	offered := f.hostFunctions()
+	needsWASI, err := checkImports(module.Imports(), offered)
+	if err != nil {
+		return nil, err
+	}
+	if needsWASI {
+		return nil, errors.New("no WASI yet")
+	}
+	f.instance, err = module.Instantiate(ctx, engines.InstanceConfig{
+		Name:        setup.Guest,
+		Imports:     offered,
+		MemoryLimit: memoryLimit(setup.Size),
+	})
+	if err != nil {
+		return nil, err
+	}
+	memory := f.instance.Memory()
+	if memory == nil {
+		return nil, fmt.Errorf("it does not export its memory as %q: see %s", "memory", document)
+	}
+	for _, want := range []struct {
+		name string
+		into *export
+	}{
+		{allocateType.Name, &f.allocateExport},
+		{deallocateType.Name, &f.deallocateExport},
+		{handleType.Name, &f.handleExport},
+		{sendType.Name, &f.sendExport},
+	} {
+		want.into.function, _ = f.instance.Function(want.name)
+	}
+	f.memory = memory
+	return f, nil
+}
+
+// discard ends a function that never came to be.
+func (f *Function) discard() error {
+	var err error
+	if f.instance != nil {
+		err = f.instance.Close()
+	}
+	if f.afterwards != nil {
+		err = errors.Join(err, f.afterwards())
+	}
+	return err
+}

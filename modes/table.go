@@ -1,0 +1,113 @@
+package modes
+
+// maxRegions bounds what a guest can make its host remember.
+const maxRegions = 1 << 16
+
+// table holds a function's live regions, which never overlap. Records are used again and
+// the slices keep their capacity, so a table that has been as full before allocates
+// nothing.
+type table struct {
+	// live is sorted by pointer.
+	live []*Region
+	// spare holds records of released regions.
+	spare []*Region
+	// gone holds the pointers released last, to tell a second release from a pointer that
+	// never was a region.
+	gone    [16]uint32
+	goneAll int
+}
+
+// search returns the place of the first live region at or after pointer.
+func (t *table) search(pointer uint32) int {
+	low, high := 0, len(t.live)
+	for low < high {
+		middle := int(uint(low+high) >> 1)
+		if t.live[middle].pointer < pointer {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low
+}
+
+// find returns the live region that begins at pointer, or nil and why there is none.
+func (t *table) find(pointer uint32) (*Region, Status) {
+	if place := t.search(pointer); place < len(t.live) && t.live[place].pointer == pointer {
+		return t.live[place], OK
+	}
+	for _, gone := range t.gone[:min(t.goneAll, len(t.gone))] {
+		if gone == pointer {
+			return nil, Released
+		}
+	}
+	return nil, UnknownRegion
+}
+
+// overlapping returns a live region that shares a byte with [pointer, pointer+length), or
+// nil; place is where search puts pointer.
+func (t *table) overlapping(place int, pointer, length uint32) *Region {
+	if place > 0 && t.live[place-1].end() > uint64(pointer) {
+		return t.live[place-1]
+	}
+	if place < len(t.live) && uint64(t.live[place].pointer) < uint64(pointer)+uint64(length) {
+		return t.live[place]
+	}
+	return nil
+}
+
+// add records a region that lies inside the memory. It returns nil and a live region that
+// the new one would overlap, or nil and nil when the table is full.
+func (t *table) add(function *Function, pointer, length uint32) (added, overlapped *Region) {
+	place := t.search(pointer)
+	if overlapped := t.overlapping(place, pointer, length); overlapped != nil {
+		return nil, overlapped
+	}
+	if len(t.live) == maxRegions {
+		return nil, nil
+	}
+	var region *Region
+	if last := len(t.spare) - 1; last >= 0 {
+		region = t.spare[last]
+		t.spare = t.spare[:last]
+	} else {
+		region = new(Region)
+	}
+	*region = Region{function: function, pointer: pointer, length: length, live: true}
+	t.live = append(t.live, nil)
+	copy(t.live[place+1:], t.live[place:])
+	t.live[place] = region
+	return region, nil
+}
+
+// remove forgets a live region.
+func (t *table) remove(region *Region) {
+	place := t.search(region.pointer)
+	last := len(t.live) - 1
+	copy(t.live[place:], t.live[place+1:])
+	t.live[last] = nil
+	t.live = t.live[:last]
+	region.live = false
+	t.gone[t.goneAll%len(t.gone)] = region.pointer
+	t.goneAll++
+	t.spare = append(t.spare, region)
+}
+
+// anyLeased says whether a leased region shares a byte with [pointer, pointer+length).
+func (t *table) anyLeased(pointer, length uint32) bool {
+	end := uint64(pointer) + uint64(length)
+	place := t.search(pointer)
+	if place > 0 {
+		// The one before may reach into the range.
+		place--
+	}
+	for _, region := range t.live[place:] {
+		if uint64(region.pointer) >= end {
+			break
+		}
+		if region.leased && region.end() > uint64(pointer) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,60 @@
+package user
+
+import (
+	"crypto/rand"
+	"fmt"
+	"sync"
+
+	"rrbench/modes"
+	"rrbench/transport"
+)
+
+// targets are the functions that this process serves, by addresses that nobody can guess:
+// who may name a target is who was given its endpoint.
+var targets = registry{byAddress: map[string]*target{}}
+
+type registry struct {
+	lock      sync.Mutex
+	byAddress map[string]*target
+}
+
+func (r *registry) add(function *modes.Function) *target {
+	t := &target{address: rand.Text(), function: function}
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.byAddress[t.address] = t
+	return t
+}
+
+func (r *registry) remove(t *target) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	delete(r.byAddress, t.address)
+}
+
+// find returns the targets of a route. A function that is named twice could not receive
+// both payloads at once, so that is refused.
+func (r *registry) find(endpoints []transport.Endpoint) ([]*target, error) {
+	if len(endpoints) == 0 {
+		return nil, fmt.Errorf("%s: a route needs at least one target", copyName)
+	}
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	found := make([]*target, 0, len(endpoints))
+	seen := make(map[*target]bool, len(endpoints))
+	for _, endpoint := range endpoints {
+		if endpoint.Transport != copyName {
+			return nil, fmt.Errorf("%s cannot reach a target of %q: serve it with the same transport", copyName, endpoint.Transport)
+		}
+		t := r.byAddress[endpoint.Address]
+		if t == nil {
+			return nil, fmt.Errorf("%s: no target %q in this process: serve it here, in the shim of the source, and keep it open", copyName, endpoint.Address)
+		}
+		if seen[t] {
+			return nil, fmt.Errorf("%s: target %q is named twice: serve a target for each delivery", copyName, endpoint.Address)
+		}
+		seen[t] = true
+		found = append(found, t)
+	}
+	return found, nil
+}
