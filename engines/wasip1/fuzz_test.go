@@ -1,0 +1,45 @@
+package wasip1
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+	"time"
+)
+
+// FuzzPointers calls each function with any parameters on any memory: no call may panic or
+// touch what lies around the memory.
+func FuzzPointers(f *testing.F) {
+	for i := range calls {
+		f.Add(uint16(i), []byte{}, []byte("memory of a guest, of any contents"))
+		f.Add(uint16(i), []byte{1, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 16}, make([]byte, 200))
+		f.Add(uint16(i), bytes.Repeat([]byte{0xff}, 72), make([]byte, 100))
+	}
+	f.Fuzz(func(t *testing.T, number uint16, params, contents []byte) {
+		const margin = 64
+		w := newWorld(t, Config{Arguments: []string{"a", "bc"}, Environment: []string{"d=e"}})
+		w.system.SetDeadline(time.Now().Add(time.Millisecond))
+		around := bytes.Repeat([]byte{0xa5}, len(contents)+2*margin)
+		copy(around[margin:], contents)
+		w.bytes = around[margin : margin+len(contents)]
+		functions := w.system.Functions()
+		function := functions[int(number)%len(functions)]
+		stack := make([]uint64, function.Slots())
+		for i := range function.Params {
+			var value [8]byte
+			params = params[copy(value[:], params):]
+			stack[i] = binary.LittleEndian.Uint64(value[:])
+			if function.Params[i] == 0x7f {
+				stack[i] = uint64(uint32(stack[i]))
+			}
+		}
+		if err := function.Handler(w.guest, stack); err == nil && len(stack) > 0 && stack[0] > 76 {
+			t.Errorf("%s answers %d", function.Name, stack[0])
+		}
+		for i := range margin {
+			if around[i] != 0xa5 || around[len(around)-1-i] != 0xa5 {
+				t.Fatalf("%s wrote outside of the memory", function.Name)
+			}
+		}
+	})
+}

@@ -1,0 +1,77 @@
+package wasip1
+
+import (
+	"fmt"
+	"strings"
+)
+
+// keptOutput is how much of the end of a guest's output is kept, in bytes.
+const keptOutput = 4 << 10
+
+// standardInput is at its end.
+type standardInput struct{}
+
+func (standardInput) read(*System, [][]byte) (int, error)  { return 0, nil }
+func (standardInput) write(*System, [][]byte) (int, error) { return 0, EBADF }
+func (standardInput) stat() stat                           { return stat{characterDevice, 0, rightRead | rightPoll} }
+func (standardInput) setFlags(uint16)                      {}
+func (standardInput) watch() watch                         { return watch{ready: true, hangup: true} }
+func (standardInput) close() error                         { return nil }
+
+// standardOutput goes to the host.
+type standardOutput struct{ flags uint16 }
+
+func (o *standardOutput) read(*System, [][]byte) (int, error) { return 0, EBADF }
+func (o *standardOutput) stat() stat {
+	return stat{characterDevice, o.flags, rightWrite | rightFlags | rightPoll}
+}
+func (o *standardOutput) setFlags(flags uint16) { o.flags = flags }
+func (o *standardOutput) watch() watch          { return watch{ready: true} }
+func (o *standardOutput) close() error          { return nil }
+
+func (o *standardOutput) write(s *System, buffers [][]byte) (int, error) {
+	written := 0
+	for _, buffer := range buffers {
+		s.output.write(buffer)
+		if s.config.Output != nil {
+			if _, err := s.config.Output.Write(buffer); err != nil {
+				return 0, EIO
+			}
+		}
+		written += len(buffer)
+	}
+	return written, nil
+}
+
+// tail keeps the end of what is written to it.
+type tail struct{ kept []byte }
+
+func (t *tail) write(p []byte) {
+	if excess := len(p) - keptOutput; excess > 0 {
+		p = p[excess:]
+	}
+	if excess := len(t.kept) + len(p) - keptOutput; excess > 0 {
+		t.kept = t.kept[:copy(t.kept, t.kept[excess:])]
+	}
+	t.kept = append(t.kept, p...)
+}
+
+// Output is the end of what the guest wrote to standard output and error, at most 4 KiB.
+func (s *System) Output() string {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return string(s.output.kept)
+}
+
+// Explain adds to the error of a guest's call what the guest wrote last, in one line:
+// a program in Go tells there why it panicked, and then merely exits.
+func (s *System) Explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := strings.Join(strings.Fields(s.Output()), " ")
+	if text == "" {
+		return err
+	}
+	return fmt.Errorf("%w; its output ends: %s", err, text)
+}

@@ -1,0 +1,155 @@
+package wasip1
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"rrbench/engines"
+)
+
+// ErrClosed ends a guest's call in which the System is closed.
+var ErrClosed = errors.New("the guest's WASI system was closed")
+
+// ErrDeadline ends a guest's call that waits beyond the deadline.
+var ErrDeadline = errors.New("the guest waited beyond its deadline")
+
+// Config is what a guest finds. The zero value is an empty world.
+type Config struct {
+	// Arguments and Environment are the program's; an element of Environment is "key=value".
+	Arguments, Environment []string
+	// Output receives what the guest writes to standard output and standard error. Nil
+	// discards it. The last 4 KiB are kept either way, see System.Explain.
+	Output io.Writer
+	// Monotonic is the guest's monotonic clock in nanoseconds; nil counts from New on.
+	Monotonic func() int64
+}
+
+// System is the operating system of one instance. The instance's calls use it one at a
+// time; Close, SetDeadline and Explain may be called meanwhile from elsewhere.
+type System struct {
+	config Config
+	waiter *waiter
+
+	// lock is held during calls, but not while they wait.
+	lock        sync.Mutex
+	closed      bool
+	deadline    time.Time
+	descriptors table
+	output      tail
+	// buffers and subscriptions are used again by each call.
+	buffers       [][]byte
+	subscriptions []subscription
+}
+
+// New makes the system of an instance; it holds a descriptor until Close.
+func New(config Config) (*System, error) {
+	if config.Monotonic == nil {
+		start := time.Now()
+		config.Monotonic = func() int64 { return int64(time.Since(start)) }
+	}
+	waiter, err := newWaiter()
+	if err != nil {
+		return nil, err
+	}
+	s := &System{config: config, waiter: waiter}
+	s.descriptors.add(standardInput{})
+	s.descriptors.add(&standardOutput{})
+	s.descriptors.add(&standardOutput{})
+	return s, nil
+}
+
+// SetDeadline bounds waiting: from then on a call that would wait fails with ErrDeadline,
+// one that waits already too. A guest that computes is not stopped. The zero time is no
+// deadline.
+func (s *System) SetDeadline(deadline time.Time) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.deadline = deadline
+	if !s.closed {
+		s.waiter.interrupt()
+	}
+}
+
+// Close closes all sockets of the guest. A call that waits ends with ErrClosed, as does
+// every later one.
+func (s *System) Close() error {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	err := s.descriptors.closeAll()
+	s.waiter.close()
+	return err
+}
+
+// Functions are the host functions that serve this system to its instance.
+func (s *System) Functions() []engines.HostFunction {
+	functions := make([]engines.HostFunction, len(calls))
+	for i, c := range calls {
+		functions[i] = engines.HostFunction{
+			FunctionType: c.function,
+			Module:       moduleName,
+			Handler: func(caller engines.Instance, stack []uint64) error {
+				return s.serve(c.handler, caller, stack)
+			},
+		}
+	}
+	return functions
+}
+
+// serve runs one call: an Errno is the guest's answer, another error ends the guest.
+func (s *System) serve(handler handler, caller engines.Instance, stack []uint64) error {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	var m memory
+	if exported := caller.Memory(); exported != nil {
+		m = exported.Bytes()
+	}
+	switch err := handler(s, m, stack).(type) {
+	case nil:
+		if len(stack) > 0 {
+			stack[0] = 0
+		}
+	case Errno:
+		stack[0] = uint64(err)
+	default:
+		return err
+	}
+	return nil
+}
+
+// wait waits for a descriptor or until the time has passed, negative for ever. The lock is
+// free meanwhile. The error is ErrClosed or ErrDeadline.
+func (s *System) wait(timeout time.Duration) error {
+	bounded := false
+	if !s.deadline.IsZero() {
+		left := time.Until(s.deadline)
+		if left <= 0 {
+			return ErrDeadline
+		}
+		if timeout < 0 || timeout > left {
+			timeout, bounded = left, true
+		}
+	}
+	s.waiter.begin()
+	s.lock.Unlock()
+	err := s.waiter.wait(timeout)
+	s.lock.Lock()
+	s.waiter.end(s.closed)
+	switch {
+	case s.closed:
+		return ErrClosed
+	case err != nil:
+		return err
+	case bounded && !s.deadline.IsZero() && time.Until(s.deadline) <= 0:
+		return ErrDeadline
+	}
+	return nil
+}
