@@ -40,7 +40,7 @@ func clockError() (lower, upper int64) {
 // Processes that all agree with the machine's clock within 500 ns agree with one another
 // within a microsecond.
 func TestNowAgreesBetweenProcesses(t *testing.T) {
-	for range 8 {
+	for range 4 {
 		command := exec.Command(os.Args[0])
 		command.Env = append(os.Environ(), childVariable+"=1")
 		output, err := command.Output()
