@@ -27,7 +27,8 @@ type Batch struct {
 	// Window is how long CPU time is accounted, after the warm-up, to learn how it splits
 	// into user and kernel time and how much interrupt work a hand-off makes. The same
 	// payload is sent again and again meanwhile. Kernels that account by ticks split
-	// soundly over 200 ms and more only. Zero leaves it out.
+	// soundly over 200 ms and more only. Zero leaves it out: what the last window over the
+	// same routes has shown holds.
 	Window time.Duration
 	// Deadline bounds one round; zero is DefaultDeadline.
 	Deadline time.Duration
@@ -37,7 +38,7 @@ type Batch struct {
 // rounds are negative, the last one before the records is -1. No two hand-offs of a batch
 // share a seed but by a chance of 2^-64.
 func (b *Batch) SeedOf(round, worker int) uint64 {
-	return splitmix(splitmix(b.Seed+uint64(round)) + uint64(worker))
+	return splitmix(splitmix(splitmix(b.Seed)+uint64(round)) + uint64(worker))
 }
 
 // splitmix is SplitMix64's output function over its golden-ratio increment: a bijection
@@ -80,10 +81,10 @@ type Record struct {
 	Length, Digest, Expected uint64
 	// CPUUser and CPUKernel are this hand-off's CPU time in nanoseconds: its share of what
 	// the source's process used in the round, plus what the target's own process used.
-	// Their sum is what the kernel counted; with a Window they are split in its proportion.
+	// Their sum is what the kernel counted; after a Window they are split in its proportion.
 	CPUUser, CPUKernel int64
 	// SoftIRQ is the machine's interrupt work a hand-off, in nanoseconds, as the Window
-	// showed it; 0 without one.
+	// showed it; 0 before the first.
 	SoftIRQ int64
 	// MinorFaults and ContextSwitches are shares like the CPU time.
 	MinorFaults, ContextSwitches float64

@@ -1,11 +1,11 @@
 // Package shim is the function-host process and the driver's handle on it.
 //
 // Functions never run in the driver. Start makes a child process of the same program (the
-// hidden command rrbench shim, which calls Serve), and a Process asks it to serve target
-// functions, to open routes from source functions, and to run batches of hand-offs. The
-// child runs a batch by itself: the driver sleeps until records arrive, and records are
-// handed over between rounds only, so nothing but the functions runs while one is
-// measured.
+// hidden command rrbench shim, which calls Serve(catalogue.Find)), and a Process asks it
+// to serve target functions, to open routes from source functions, and to run batches of
+// hand-offs. The child runs a batch by itself: the driver sleeps until records arrive, and
+// records are handed over between rounds only, so nothing but the functions runs while one
+// is measured.
 //
 //	target, err := shim.Start(ctx, shim.Options{Name: "target"})
 //	source, err := shim.Start(ctx, shim.Options{Name: "source"})

@@ -49,15 +49,21 @@ func text(err error) string {
 	return strings.ToValidUTF8(t, "\uFFFD")
 }
 
+// The status codes of a shim's own errors; gRPC makes no errors with these by itself.
+const (
+	codeFailed   = codes.Aborted
+	codeNoAnswer = codes.OutOfRange
+)
+
 // toStatus turns a shim's error into one that gRPC carries. What is unavailable stays
-// recognisable. The code tells it from the errors that gRPC itself makes.
+// recognisable.
 func toStatus(err error) error {
 	if err == nil {
 		return nil
 	}
-	code := codes.Aborted
+	code := codeFailed
 	if errors.Is(err, ErrNoAnswer) {
-		code = codes.DeadlineExceeded
+		code = codeNoAnswer
 	}
 	s := status.New(code, text(err))
 	var detail *control.Unavailable
@@ -90,7 +96,7 @@ func (e *remoteError) Unwrap() error { return e.cause }
 // fromStatus is the reverse of toStatus.
 func fromStatus(s *status.Status) error {
 	remote := &remoteError{text: s.Message()}
-	if s.Code() == codes.DeadlineExceeded {
+	if s.Code() == codeNoAnswer {
 		remote.cause = ErrNoAnswer
 	}
 	for _, detail := range s.Details() {

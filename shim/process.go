@@ -259,6 +259,9 @@ func (p *Process) shutdown() error {
 	_ = p.dialed.Close()
 	select {
 	case <-p.exited:
+		if err == nil && !p.command.ProcessState.Success() {
+			err = p.fateOr(nil)
+		}
 	case <-time.After(exitTimeout):
 		stuck := fmt.Errorf("shim %s (process %d) did not end and was killed", p.name, p.command.Process.Pid)
 		p.kill(stuck)
@@ -304,24 +307,24 @@ func (p *Process) reaped() error {
 // how the process ended if it did.
 func (p *Process) explain(ctx context.Context, step string, err error) error {
 	s := status.Convert(err)
+	why := fmt.Errorf("shim %s: %s: %s", p.name, step, s.Message())
 	switch s.Code() {
-	case codes.Aborted:
+	case codeFailed:
 		return fmt.Errorf("shim %s: %w", p.name, fromStatus(s))
 	case codes.Unavailable:
 		return p.gone(step, err)
-	}
-	if cause := ctx.Err(); errors.Is(cause, context.Canceled) {
-		return fmt.Errorf("shim %s: %s: %w", p.name, step, cause)
-	}
-	if s.Code() != codes.DeadlineExceeded {
+	case codeNoAnswer:
+		why = fmt.Errorf("shim %s: %w", p.name, fromStatus(s))
+	case codes.DeadlineExceeded:
+		why = fmt.Errorf("shim %s: %s: %w in time (--deadline)", p.name, step, ErrNoAnswer)
+	default:
+		if ctx.Err() != nil {
+			return fmt.Errorf("shim %s: %s: %w", p.name, step, context.Cause(ctx))
+		}
 		if p.closed.Load() {
 			return fmt.Errorf("shim %s: %s: it has been closed", p.name, step)
 		}
-		return fmt.Errorf("shim %s: %s: %s", p.name, step, s.Message())
-	}
-	why := fmt.Errorf("shim %s: %w", p.name, fromStatus(s))
-	if ctx.Err() != nil {
-		why = fmt.Errorf("shim %s: %s: %w in time (--deadline)", p.name, step, ErrNoAnswer)
+		return why
 	}
 	p.kill(why)
 	return p.fateOr(why)

@@ -39,11 +39,13 @@ func (s *server) run(stream grpc.BidiStreamingServer[control.RunRequest, control
 		return errors.New("run a batch: no route has been opened")
 	}
 	s.collector.settle()
-	r := newRunner(batch, s.workers)
+	r := newRunner(batch, s.workers, s.costs)
 	done := make(chan error, 1)
 	go func() {
-		defer s.end()
-		done <- r.run(ctx)
+		err := r.run(ctx)
+		s.costs = r.costs
+		s.end()
+		done <- err
 	}()
 
 	watch := time.NewTimer(patience(batch.deadline()))

@@ -40,15 +40,18 @@ type runner struct {
 	watched
 }
 
-// costs is what a window of accounting has shown.
+// costs is what a window of CPU accounting has shown.
 type costs struct {
-	// userShare is the user time's part of all CPU time, or less than 0 when unknown.
+	known bool
+	// userShare is the user time's part of all CPU time.
 	userShare float64
 	// softIRQ is the interrupt work a hand-off, in nanoseconds.
 	softIRQ int64
 }
 
-func newRunner(batch Batch, workers []*worker) *runner {
+// newRunner makes the runner of one batch; costs are those that the last window over the
+// same workers has shown.
+func newRunner(batch Batch, workers []*worker, costs costs) *runner {
 	handoffs := 0
 	for _, w := range workers {
 		handoffs += len(w.handoff.Deliveries)
@@ -59,7 +62,7 @@ func newRunner(batch Batch, workers []*worker) *runner {
 		batch:    batch,
 		crew:     newCrew(workers),
 		meter:    measure.NewMeter(),
-		costs:    costs{userShare: -1},
+		costs:    costs,
 		handoffs: handoffs,
 		kept:     kept,
 		records:  kept[:0],
@@ -143,7 +146,7 @@ func (r *runner) record(round int, used measure.Usage) bool {
 				MinorFaults:     float64(used.MinorFaults)/n + float64(d.Usage.MinorFaults),
 				ContextSwitches: float64(used.ContextSwitches)/n + float64(d.Usage.ContextSwitches),
 			}
-			if r.costs.userShare >= 0 {
+			if r.costs.known {
 				total := record.CPUUser + record.CPUKernel
 				record.CPUUser = int64(float64(total)*r.costs.userShare + 0.5)
 				record.CPUKernel = total - record.CPUUser

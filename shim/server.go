@@ -23,6 +23,7 @@ type server struct {
 	collector *collector
 	targets   []transport.Target
 	workers   []*worker
+	costs     costs
 	// shut is set when everything has been closed or given up.
 	shut atomic.Bool
 }
@@ -89,6 +90,7 @@ func (s *server) Open(ctx context.Context, request *control.OpenRequest) (*contr
 			return fmt.Errorf("open %s: %w", request.GetTransport(), err)
 		}
 		s.workers = append(s.workers, newWorker(route, len(endpoints)))
+		s.costs = costs{}
 		return nil
 	})
 	if err != nil {

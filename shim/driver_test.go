@@ -1,0 +1,101 @@
+//go:build linux
+
+package shim
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"rrbench/transport"
+)
+
+// driveForEver is a driver with an idle shim and one whose guest never returns. It prints
+// their process ids and waits to be killed.
+func driveForEver([]string) error {
+	ctx := context.Background()
+	idle, err := Start(ctx, Options{Name: "idle"})
+	if err != nil {
+		return err
+	}
+	busy, err := Start(ctx, Options{Name: "busy"})
+	if err != nil {
+		return err
+	}
+	setup := transport.Setup{Guest: "spin@1", Fanout: 1}
+	for range 4 {
+		endpoint, err := busy.Serve(ctx, "fake", setup)
+		if err != nil {
+			return err
+		}
+		if err := busy.Open(ctx, "fake", setup, []transport.Endpoint{endpoint}); err != nil {
+			return err
+		}
+	}
+	time.AfterFunc(200*time.Millisecond, func() { fmt.Println(idle.PID(), busy.PID()) })
+	batch := fakeBatch()
+	batch.Deadline = time.Hour
+	return busy.Run(ctx, batch, func(Record) error { return nil })
+}
+
+func TestShimsDieWithTheirDriver(t *testing.T) {
+	driver := exec.Command("/proc/self/exe", "driver")
+	driver.Stderr = os.Stderr
+	output, err := driver.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := driver.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(output).ReadString('\n')
+	if killed := driver.Process.Kill(); killed != nil {
+		t.Error(killed)
+	}
+	_ = driver.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range strings.Fields(line) {
+		pid, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := time.Now().Add(time.Second)
+		for running(pid) {
+			if time.Now().After(end) {
+				t.Fatalf("shim %d outlives its driver", pid)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+}
+
+// running says whether a process has not ended, be it reaped by its new parent or not.
+func running(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	state := strings.TrimSpace(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
+}
+
+func TestShimEndsWithItsConnection(t *testing.T) {
+	p := startFake(t, "source")
+	openFake(t, p, "", 1, 1)
+	if err := p.dialed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.exited:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the shim lives on without a connection")
+	}
+}

@@ -1,0 +1,164 @@
+package shim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"rrbench/engines"
+	"rrbench/measure"
+	"rrbench/payloads"
+	"rrbench/transport"
+)
+
+// fake is a transport that moves nothing. Setup.Guest tells what goes wrong and when:
+// "trap@3" traps in the third Send, the warm-up's included.
+type fake struct{}
+
+var _ transport.Transport = fake{}
+
+func findFake(name string) (transport.Transport, error) {
+	if name != "fake" {
+		return nil, fmt.Errorf("unknown transport %q: known are fake", name)
+	}
+	return fake{}, nil
+}
+
+func (fake) Info() transport.Info {
+	return transport.Info{Name: "fake", Hosting: transport.Apart, CopiesPerTarget: 1}
+}
+
+func (fake) Check() error { return nil }
+
+func (fake) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
+	switch setup.Guest {
+	case "unavailable transport":
+		return nil, &transport.Unavailable{Transport: "fake", Reason: "it is Tuesday", Remedy: "wait"}
+	case "unavailable engine":
+		return nil, fmt.Errorf("load the guest: %w", &engines.Unavailable{Engine: "v8", Reason: "no v8 here", Remedy: "install it"})
+	case "endless":
+		select {}
+	case "noise":
+		fmt.Fprintf(os.Stderr, "%s\nlast words\n", strings.Repeat("x", 20<<10))
+		os.Exit(3)
+	}
+	return &fakeTarget{setup}, nil
+}
+
+func (fake) Open(ctx context.Context, setup transport.Setup, targets []transport.Endpoint) (transport.Route, error) {
+	for _, target := range targets {
+		if string(target.Nonce) != "nonce" || target.Facts["guest"] != setup.Guest {
+			return nil, fmt.Errorf("endpoint arrived as %+v", target)
+		}
+	}
+	route := &fakeRoute{action: setup.Guest}
+	if action, when, ok := strings.Cut(setup.Guest, "@"); ok {
+		at, err := strconv.Atoi(when)
+		if err != nil {
+			return nil, err
+		}
+		route.action, route.at = action, at
+	}
+	return route, nil
+}
+
+type fakeTarget struct{ setup transport.Setup }
+
+func (t *fakeTarget) Endpoint() transport.Endpoint {
+	return transport.Endpoint{
+		Transport: "fake", Network: "none", Address: "nowhere",
+		Nonce: []byte("nonce"), Facts: map[string]string{"guest": t.setup.Guest},
+	}
+}
+
+func (t *fakeTarget) Close() error {
+	if t.setup.Guest == "close" {
+		return errors.New("the target would not close")
+	}
+	return nil
+}
+
+type fakeRoute struct {
+	action string
+	at     int
+	sent   int
+	spec   payloads.Spec
+}
+
+// meeting counts the sends of one round that are under way; see the action "meet".
+var meeting atomic.Int64
+
+func (r *fakeRoute) Prepare(spec payloads.Spec) (uint64, error) {
+	if r.action == "prepare" && r.sent+1 == r.at {
+		return 0, errors.New("no memory for the payload")
+	}
+	r.spec = spec
+	return spec.Seed * 3, nil
+}
+
+func (r *fakeRoute) Send(handoff *transport.Handoff) error {
+	handoff.Start = measure.Now()
+	r.sent++
+	for i := range handoff.Deliveries {
+		now := measure.Now()
+		handoff.Deliveries[i] = transport.Delivery{
+			Timeline: transport.Timeline{
+				Start: handoff.Start, Serialized: now, CopiedOut: now, Received: now,
+				CopiedIn: now, Delivered: now, Consumed: now, Acknowledged: now,
+			},
+			Length: uint64(r.spec.Size),
+			Digest: r.spec.Seed * 3,
+			Usage:  measure.Usage{UserNs: 1000, KernelNs: 3000, MinorFaults: 2, ContextSwitches: 1},
+		}
+	}
+	switch r.action {
+	case "slow":
+		time.Sleep(60 * time.Millisecond)
+	case "meet":
+		// Returns only when four sends are under way at once.
+		meeting.Add(1)
+		for meeting.Load()%4 != 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if r.sent != r.at {
+		return nil
+	}
+	last := &handoff.Deliveries[len(handoff.Deliveries)-1]
+	switch r.action {
+	case "digest":
+		last.Digest++
+	case "short":
+		last.Length--
+	case "target":
+		last.Err = errors.New("the target is gone")
+	case "trap":
+		return &engines.Trap{Function: "send", Cause: errors.New("unreachable\xff executed")}
+	case "spin":
+		for {
+			meeting.Load()
+		}
+	case "panic":
+		panic("out of luck")
+	case "kill":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	case "late":
+		time.Sleep(400 * time.Millisecond)
+		return errors.New("timed out by itself")
+	}
+	return nil
+}
+
+func (r *fakeRoute) Close() error {
+	if r.action == "close" {
+		return errors.New("the route would not close")
+	}
+	return nil
+}

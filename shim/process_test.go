@@ -1,0 +1,469 @@
+//go:build linux
+
+package shim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"rrbench/engines"
+	"rrbench/payloads"
+	"rrbench/transport"
+)
+
+// fakeOptions are those of a shim that, under the race detector, ends without a pause.
+func fakeOptions(name string) Options {
+	return Options{Name: name, Env: []string{"GORACE=atexit_sleep_ms=0"}}
+}
+
+// startFake starts a shim, closes it when the test ends, and checks then that it has left
+// nothing behind.
+func startFake(t *testing.T, name string) *Process {
+	t.Helper()
+	p, err := Start(t.Context(), fakeOptions(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// Close tells of a data race in the shim too: it exits with status 66 then.
+		err := p.Close()
+		if crash := (*Crash)(nil); errors.As(err, &crash) && crash.How == "exited with status 66" {
+			t.Errorf("%v\n%s", err, crash.LastStderr)
+		}
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d", p.PID())); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the shim is still there after Close: %v", err)
+		}
+	})
+	return p
+}
+
+// openFake opens workers in p, each to fanout targets.
+func openFake(t *testing.T, p *Process, guest string, workers, fanout int) {
+	t.Helper()
+	setup := transport.Setup{Guest: guest, Size: 1000, Fanout: fanout}
+	for range workers {
+		endpoints := make([]transport.Endpoint, fanout)
+		for i := range endpoints {
+			var err error
+			if endpoints[i], err = p.Serve(t.Context(), "fake", setup); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := p.Open(t.Context(), "fake", setup, endpoints); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func fakeBatch() Batch {
+	return Batch{Payload: payloads.Text, Size: 1000, Seed: 42, Warmup: 2, Rounds: 5, Deadline: 10 * time.Second}
+}
+
+// runFake runs a batch and returns its records.
+func runFake(t *testing.T, p *Process, batch Batch) ([]Record, error) {
+	t.Helper()
+	var records []Record
+	err := p.Run(t.Context(), batch, func(r Record) error {
+		records = append(records, r)
+		return nil
+	})
+	return records, err
+}
+
+func TestRunRecordsEveryHandoff(t *testing.T) {
+	for _, c := range []struct{ workers, fanout, rounds int }{{1, 1, 5}, {1, 7, 3}, {4, 3, 4}, {1, 1, 10_000}, {2, 300, 20}} {
+		t.Run(fmt.Sprintf("%d workers, %d targets, %d rounds", c.workers, c.fanout, c.rounds), func(t *testing.T) {
+			p := startFake(t, "source")
+			openFake(t, p, "", c.workers, c.fanout)
+			batch := fakeBatch()
+			batch.Rounds = c.rounds
+			records, err := runFake(t, p, batch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := c.workers * c.fanout * c.rounds; len(records) != want {
+				t.Fatalf("%d records instead of %d", len(records), want)
+			}
+			i := 0
+			for round := range c.rounds {
+				for worker := range c.workers {
+					for target := range c.fanout {
+						r := records[i]
+						i++
+						seed := batch.SeedOf(round, worker)
+						if r.Err != "" || r.Round != round || r.Worker != worker || r.Target != target ||
+							r.Seed != seed || r.Digest != seed*3 || r.Expected != r.Digest || r.Length != 1000 {
+							t.Fatalf("round %d, worker %d, target %d is %+v", round, worker, target, r)
+						}
+						if r.Timeline.Latency() < 0 || r.Timeline.Start == 0 || r.CPUUser < 1000 || r.CPUKernel < 3000 || r.MinorFaults < 2 {
+							t.Fatalf("timeline and usage did not arrive: %+v", r)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestWindowSplitsCPUTime(t *testing.T) {
+	p := startFake(t, "source")
+	openFake(t, p, "slow", 1, 1)
+	batch := fakeBatch()
+	batch.Warmup, batch.Window = 0, 100*time.Millisecond
+	first, err := runFake(t, p, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch.Window = 0
+	second, err := runFake(t, p, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	share := func(r Record) float64 { return float64(r.CPUUser) / float64(r.CPUUser+r.CPUKernel) }
+	want := share(first[0])
+	for _, r := range append(first, second...) {
+		// The records' CPU times are whole nanoseconds out of 4000 and more.
+		if got := share(r); got < want-0.001 || got > want+0.001 {
+			t.Errorf("%.4f of the CPU time is user time instead of %.4f: %+v", got, want, r)
+		}
+	}
+}
+
+func TestWorkersSendTogether(t *testing.T) {
+	p := startFake(t, "source")
+	openFake(t, p, "meet", 4, 1)
+	records, err := runFake(t, p, fakeBatch())
+	if err != nil || len(records) != 20 {
+		t.Fatalf("%d records, %v", len(records), err)
+	}
+}
+
+func TestFailuresAreRecords(t *testing.T) {
+	for _, c := range []struct {
+		guest string
+		// failed is the text of the third round's last target, all whether the other
+		// target failed too, goesOn whether rounds follow.
+		failed      string
+		all, goesOn bool
+	}{
+		{"digest@5", "the target's digest is ", false, true},
+		{"short@5", "the target got 999 bytes instead of 1000", false, true},
+		{"target@5", "the target is gone; the 2 following rounds were not attempted", false, false},
+		{"trap@5", "guest trapped in send: unreachable\uFFFD executed; the 2 following rounds were not attempted", true, false},
+		{"prepare@5", "prepare the payload: no memory for the payload; the 2 following rounds were not attempted", true, false},
+	} {
+		t.Run(c.guest, func(t *testing.T) {
+			p := startFake(t, "source")
+			openFake(t, p, c.guest, 1, 2)
+			records, err := runFake(t, p, fakeBatch())
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := 6
+			if c.goesOn {
+				want = 10
+			}
+			if len(records) != want {
+				t.Fatalf("%d records instead of %d", len(records), want)
+			}
+			for _, r := range records {
+				failed := r.Round == 2 && (c.all || r.Target == 1)
+				if failed != strings.HasPrefix(r.Err, c.failed) || !failed && r.Err != "" {
+					t.Errorf("round %d, target %d: %q", r.Round, r.Target, r.Err)
+				}
+			}
+		})
+	}
+}
+
+func TestPrepareFailsInOneOfTwoWorkers(t *testing.T) {
+	p := startFake(t, "source")
+	openFake(t, p, "", 1, 1)
+	openFake(t, p, "prepare@1", 1, 1)
+	batch := fakeBatch()
+	batch.Warmup = 0
+	records, err := runFake(t, p, batch)
+	if err != nil || len(records) != 2 {
+		t.Fatalf("%v, %v", records, err)
+	}
+	if !strings.HasPrefix(records[0].Err, "not sent, because worker 1 could not prepare the payload") {
+		t.Errorf("the worker that was ready: %q", records[0].Err)
+	}
+}
+
+func TestFailureInWarmupIsAnError(t *testing.T) {
+	p := startFake(t, "source")
+	openFake(t, p, "digest@2", 1, 2)
+	records, err := runFake(t, p, fakeBatch())
+	if len(records) != 0 || err == nil || !strings.HasPrefix(err.Error(), "shim source: warm-up round 2 of 2: worker 0, target 1: the target's digest") {
+		t.Fatalf("%d records, %v", len(records), err)
+	}
+	// The shim lives on.
+	if records, err := runFake(t, p, fakeBatch()); err != nil || len(records) != 10 {
+		t.Fatalf("%d records, %v", len(records), err)
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	p := startFake(t, "source")
+	openFake(t, p, "spin@5", 2, 1)
+	batch := fakeBatch()
+	batch.Deadline = 300 * time.Millisecond
+	records, err := runFake(t, p, batch)
+	if len(records) != 4 {
+		t.Errorf("%d records of finished rounds instead of 4", len(records))
+	}
+	if !errors.Is(err, ErrNoAnswer) || err.Error() != "shim source: no answer within 300ms: round 3 of 5 is still sending (--deadline)" {
+		t.Errorf("%v", err)
+	}
+	if _, again := p.Memory(t.Context()); !errors.Is(again, ErrNoAnswer) {
+		t.Errorf("a call after it: %v", again)
+	}
+	if err := p.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+func TestTransportTimesOutByItself(t *testing.T) {
+	p := startFake(t, "source")
+	openFake(t, p, "late@3", 1, 1)
+	batch := fakeBatch()
+	batch.Deadline = 360 * time.Millisecond
+	records, err := runFake(t, p, batch)
+	if err != nil || len(records) != 1 || !strings.HasPrefix(records[0].Err, "timed out by itself") {
+		t.Fatalf("%v, %v", records, err)
+	}
+}
+
+func TestSetupThatNeverEnds(t *testing.T) {
+	p := startFake(t, "target")
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err := p.Serve(ctx, "fake", transport.Setup{Guest: "endless"})
+	if !errors.Is(err, ErrNoAnswer) || !strings.HasPrefix(err.Error(), "shim target: serve fake: no answer in time") {
+		t.Fatalf("%v", err)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCrash(t *testing.T) {
+	for _, c := range []struct{ guest, text string }{
+		{"panic@5", "exited with status 2: panic: out of luck"},
+		{"kill@5", "killed by SIGKILL, out of memory?"},
+	} {
+		t.Run(c.guest, func(t *testing.T) {
+			p := startFake(t, "source")
+			setup := transport.Setup{Guest: c.guest, Fanout: 1}
+			slow := transport.Setup{Guest: "slow", Fanout: 1}
+			for _, setup := range []transport.Setup{setup, slow} {
+				endpoint, err := p.Serve(t.Context(), "fake", setup)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := p.Open(t.Context(), "fake", setup, []transport.Endpoint{endpoint}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			records, err := runFake(t, p, fakeBatch())
+			if len(records) != 4 {
+				t.Errorf("%d records of finished rounds instead of 4", len(records))
+			}
+			var crash *Crash
+			if !errors.As(err, &crash) || err.Error() != fmt.Sprintf("shim source (process %d) %s", p.PID(), c.text) {
+				t.Fatalf("%v", err)
+			}
+			if _, err := p.Memory(t.Context()); !errors.As(err, &crash) {
+				t.Errorf("a call after it: %v", err)
+			}
+			if err := p.Close(); err != nil {
+				t.Errorf("close told of a crash again: %v", err)
+			}
+		})
+	}
+}
+
+func TestCrashThatNobodyMet(t *testing.T) {
+	p := startFake(t, "target")
+	if err := syscall.Kill(p.PID(), syscall.SIGSEGV); err != nil {
+		t.Fatal(err)
+	}
+	<-p.exited
+	var crash *Crash
+	if err := p.Close(); !errors.As(err, &crash) {
+		t.Errorf("close: %v", err)
+	}
+	if err := p.Close(); !errors.As(err, &crash) {
+		t.Errorf("close again: %v", err)
+	}
+}
+
+func TestLastWords(t *testing.T) {
+	p := startFake(t, "target")
+	_, err := p.Serve(t.Context(), "fake", transport.Setup{Guest: "noise"})
+	var crash *Crash
+	if !errors.As(err, &crash) || crash.How != "exited with status 3" || crash.LastWords != "last words" || len(crash.LastStderr) != keptStderr {
+		t.Fatalf("%v, %d bytes of standard error", err, len(crash.LastStderr))
+	}
+}
+
+func TestUnavailableStaysRecognisable(t *testing.T) {
+	p := startFake(t, "target")
+	_, err := p.Serve(t.Context(), "fake", transport.Setup{Guest: "unavailable transport"})
+	var missing *transport.Unavailable
+	if !errors.As(err, &missing) || *missing != (transport.Unavailable{Transport: "fake", Reason: "it is Tuesday", Remedy: "wait"}) {
+		t.Errorf("%#v", err)
+	}
+	_, err = p.Serve(t.Context(), "fake", transport.Setup{Guest: "unavailable engine"})
+	var engine *engines.Unavailable
+	if !errors.As(err, &engine) || *engine != (engines.Unavailable{Engine: "v8", Reason: "no v8 here", Remedy: "install it"}) {
+		t.Errorf("%#v", err)
+	}
+	if want := "shim target: serve fake: load the guest: engine v8 is not available: no v8 here (install it)"; err.Error() != want {
+		t.Errorf("%q instead of %q", err, want)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	p := startFake(t, "source")
+	check := func(err error, want string) {
+		t.Helper()
+		if err == nil || err.Error() != want {
+			t.Errorf("%v instead of %s", err, want)
+		}
+	}
+	_, err := p.Serve(t.Context(), "faek", transport.Setup{})
+	check(err, `shim source: unknown transport "faek": known are fake`)
+	check(p.Open(t.Context(), "fake", transport.Setup{}, nil), "shim source: open fake: a route needs at least one target")
+	_, err = runFake(t, p, fakeBatch())
+	check(err, "shim source: run a batch: no route has been opened")
+	openFake(t, p, "", 1, 1)
+	batch := fakeBatch()
+	batch.Size = 0
+	_, err = runFake(t, p, batch)
+	check(err, "shim source: payload size 0: must be at least 1 byte")
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = runFake(t, p, fakeBatch())
+	check(err, "shim source: run: it has been closed")
+}
+
+func TestCallerEndsBatch(t *testing.T) {
+	p := startFake(t, "source")
+	openFake(t, p, "slow", 1, 1)
+	enough := errors.New("enough")
+	batch := fakeBatch()
+	batch.Rounds = 1000
+	if err := p.Run(t.Context(), batch, func(Record) error { return enough }); !errors.Is(err, enough) {
+		t.Fatalf("%v", err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	if err := p.Run(ctx, batch, func(Record) error { cancel(enough); return nil }); !errors.Is(err, enough) {
+		t.Fatalf("%v", err)
+	}
+	if records, err := runFake(t, p, fakeBatch()); err != nil || len(records) != 5 {
+		t.Fatalf("the batch after them: %d records, %v", len(records), err)
+	}
+}
+
+func TestCloseReportsWhatWouldNotClose(t *testing.T) {
+	p := startFake(t, "source")
+	openFake(t, p, "close", 1, 1)
+	for range 2 {
+		err := p.Close()
+		if want := "shim source: close route: the route would not close\nshim source: close target: the target would not close"; err == nil || err.Error() != want {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestMemory(t *testing.T) {
+	p := startFake(t, "source")
+	memory, err := p.Memory(t.Context())
+	if err != nil || memory.RSSPeak < 1<<20 || memory.PSSPeak < 1<<20 {
+		t.Fatalf("%+v, %v", memory, err)
+	}
+}
+
+func TestManyAtOnceLeaveNothing(t *testing.T) {
+	startFake(t, "first").Close()
+	before := descriptors(t)
+	const n = 30
+	processes := make([]*Process, n)
+	var group sync.WaitGroup
+	for i := range processes {
+		group.Go(func() {
+			p, err := Start(t.Context(), fakeOptions(fmt.Sprint("target ", i)))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			processes[i] = p
+			if _, err := p.Serve(t.Context(), "fake", transport.Setup{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	for _, p := range processes {
+		if p != nil {
+			group.Go(func() {
+				if err := p.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	group.Wait()
+	if after := descriptors(t); after != before {
+		t.Errorf("%d descriptors are open, %d were before", after, before)
+	}
+	if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); !errors.Is(err, syscall.ECHILD) {
+		t.Errorf("there are children left: %d, %v", pid, err)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+func TestStartOfWhatIsNoShim(t *testing.T) {
+	before := descriptors(t)
+	for _, c := range []struct {
+		options Options
+		want    string
+	}{
+		{Options{Name: "source", Executable: "/nonexistent"}, "start shim source: fork/exec /nonexistent: no such file or directory (is /nonexistent executable?)"},
+		{Options{Name: "source", Executable: "/bin/true", Arguments: []string{}}, "exited with status 0"},
+		{Options{Name: "source", Executable: "/bin/sh", Arguments: []string{"-c", "echo no such command >&2; exit 2"}}, "exited with status 2: no such command"},
+	} {
+		_, err := Start(t.Context(), c.options)
+		if err == nil || !strings.HasSuffix(err.Error(), c.want) {
+			t.Errorf("%v instead of %s", err, c.want)
+		}
+	}
+	if after := descriptors(t); after != before {
+		t.Errorf("%d descriptors are open, %d were before", after, before)
+	}
+}
+
+func TestServeByHand(t *testing.T) {
+	// Under go test descriptor 3 is no socket of a driver's.
+	if err := Serve(findFake); err == nil || !strings.Contains(err.Error(), "rrbench sweep") {
+		t.Fatalf("%v", err)
+	}
+}
