@@ -13,6 +13,7 @@ import (
 	"math"
 
 	"rrbench/engines"
+	"rrbench/engines/wasip1"
 	"rrbench/payloads"
 )
 
@@ -47,8 +48,8 @@ type Function struct {
 	// broken is why the guest cannot be called any more.
 	broken error
 	closed bool
-	// afterwards ends what serves the guest besides the engine.
-	afterwards func() error
+	// system is the WASI of a guest that imports it, else nil.
+	system *wasip1.System
 }
 
 // export is an exported function with the stack of its calls, so that a call allocates
@@ -66,12 +67,21 @@ func (f *Function) call(e *export, a, b uint32) (uint64, error) {
 	}
 	e.stack = [2]uint64{uint64(a), uint64(b)}
 	if err := e.function.Call(e.stack[:]); err != nil {
+		err = f.explain(err)
 		if f.broken == nil {
 			f.broken = fmt.Errorf("guest %s cannot be called after its failure: %w", f.name, err)
 		}
 		return 0, fmt.Errorf("guest %s: %w", f.name, err)
 	}
 	return e.stack[0], nil
+}
+
+// explain adds what the guest wrote last to the error of its call.
+func (f *Function) explain(err error) error {
+	if f.system == nil {
+		return err
+	}
+	return f.system.Explain(err)
 }
 
 // Prepare puts a payload into the function's memory, in the region that the next Send
@@ -212,8 +222,8 @@ func (f *Function) Close() error {
 	f.broken = fmt.Errorf("guest %s is closed", f.name)
 	f.buffer = nil
 	err := f.instance.Close()
-	if f.afterwards != nil {
-		err = errors.Join(err, f.afterwards())
+	if f.system != nil {
+		err = errors.Join(err, f.system.Close())
 	}
 	return err
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"rrbench/engines"
+	"rrbench/engines/wasip1"
+	"rrbench/measure"
 	"rrbench/transport"
 	"rrbench/workloads"
 )
@@ -57,16 +59,20 @@ func instantiate(ctx context.Context, module engines.Module, setup transport.Set
 		return nil, err
 	}
 	if needsWASI {
-		return nil, errors.New("no WASI yet")
+		if f.system, err = wasip1.New(wasip1.Config{Arguments: []string{f.name}, Monotonic: measure.Now}); err != nil {
+			return nil, fmt.Errorf("set up WASI: %w", err)
+		}
+		offered = append(offered, f.system.Functions()...)
 	}
-	f.instance, err = module.Instantiate(ctx, engines.InstanceConfig{
+	instance, err := module.Instantiate(ctx, engines.InstanceConfig{
 		Name:        setup.Guest,
 		Imports:     offered,
 		MemoryLimit: memoryLimit(setup.Size),
 	})
 	if err != nil {
-		return nil, err
+		return nil, f.explain(err)
 	}
+	f.instance = instance
 	memory := f.instance.Memory()
 	if memory == nil {
 		return nil, fmt.Errorf("it does not export its memory as %q: see %s", "memory", document)
@@ -92,8 +98,8 @@ func (f *Function) discard() error {
 	if f.instance != nil {
 		err = f.instance.Close()
 	}
-	if f.afterwards != nil {
-		err = errors.Join(err, f.afterwards())
+	if f.system != nil {
+		err = errors.Join(err, f.system.Close())
 	}
 	return err
 }

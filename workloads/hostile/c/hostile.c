@@ -71,7 +71,7 @@ uint64_t handle(uint32_t pointer, uint32_t length) {
 }
 #elif defined GUEST_handle_recurses
 uint64_t handle(uint32_t pointer, uint32_t length) {
-	if (pointer == 0) return 0;
+	if (pointer == 0) return length;
 	// Not a tail call: the result is used twice.
 	uint64_t deeper = handle(pointer + 1, length);
 	return deeper ^ deeper >> 1;

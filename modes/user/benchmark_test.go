@@ -1,0 +1,72 @@
+package user
+
+import (
+	"fmt"
+	"testing"
+
+	"rrbench/payloads"
+	"rrbench/transport"
+)
+
+func benchmarkSend(b *testing.B, engine string, size int64, fanout int) {
+	setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Fanout: fanout}
+	route := open(b, setup, serveMany(b, setup, fanout)...)
+	if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
+		b.Fatal(err)
+	}
+	var handoff transport.Handoff
+	// The first one grows memories and touches every page.
+	if err := route.Send(&handoff); err != nil {
+		b.Fatal(err)
+	}
+	var latency, consumed int64
+	b.SetBytes(size)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		if err := route.Send(&handoff); err != nil {
+			b.Fatal(err)
+		}
+		latency += handoff.Deliveries[0].Timeline.Latency()
+		consumed += handoff.Deliveries[0].Timeline.ConsumedAfter()
+	}
+	b.ReportMetric(float64(latency)/float64(b.N), "latency-ns")
+	b.ReportMetric(float64(consumed)/float64(b.N), "consumed-ns")
+}
+
+// BenchmarkHandoff is a whole hand-off with its clock readings: A's send, the host,
+// allocation in B, the copy, B's handler, which reads every byte, and the release.
+func BenchmarkHandoff(b *testing.B) {
+	for _, engine := range enginesHere(b) {
+		for _, size := range []int64{64, 256, 1 << 10, 4 << 10, 64 << 10, 1 << 20, 10 << 20, 100 << 20} {
+			b.Run(fmt.Sprintf("%s/%s", engine, payloads.FormatSize(size)), func(b *testing.B) {
+				benchmarkSend(b, engine, size, 1)
+			})
+		}
+	}
+}
+
+func BenchmarkFanOut(b *testing.B) {
+	for _, engine := range enginesHere(b) {
+		for _, fanout := range []int{2, 10, 100} {
+			b.Run(fmt.Sprintf("%s/1MiB/%d", engine, fanout), func(b *testing.B) {
+				benchmarkSend(b, engine, 1<<20, fanout)
+			})
+		}
+	}
+}
+
+// BenchmarkCopy is the limit: the same copy between warm buffers of this process.
+func BenchmarkCopy(b *testing.B) {
+	for _, size := range []int64{64 << 10, 1 << 20, 10 << 20, 100 << 20} {
+		b.Run(payloads.FormatSize(size), func(b *testing.B) {
+			from, to := make([]byte, size), make([]byte, size)
+			payloads.Fill(from, payloads.Text, 1)
+			payloads.Fill(to, payloads.Text, 2)
+			b.SetBytes(size)
+			for b.Loop() {
+				copy(to, from)
+			}
+		})
+	}
+}
