@@ -1,0 +1,127 @@
+package stream
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rrbench/measure"
+	"rrbench/transport"
+)
+
+// dialDeadline bounds connecting and the handshake together when the context does not.
+const dialDeadline = 5 * time.Second
+
+// dial connects to an endpoint and proves itself.
+func dial(ctx context.Context, endpoint transport.Endpoint) (*socket, error) {
+	if len(endpoint.Nonce) != nonceSize {
+		return nil, fmt.Errorf("the endpoint's nonce has %d bytes, not %d", len(endpoint.Nonce), nonceSize)
+	}
+	domain, address, err := sockaddr(endpoint.Network, endpoint.Address)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialDeadline)
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+
+	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("make a socket: %w", err)
+	}
+	s := &socket{fd: fd}
+	stop := context.AfterFunc(ctx, s.interrupt)
+	err = s.introduce(domain, address, endpoint.Nonce, time.Until(deadline))
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		s.close()
+		if cause := ctx.Err(); cause != nil {
+			err = fmt.Errorf("%w (%w)", err, cause)
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+// introduce connects, and does the connector's half of the handshake.
+func (s *socket) introduce(domain int, address unix.Sockaddr, nonce []byte, timeout time.Duration) error {
+	until := measure.Now() + int64(timeout)
+	if err := s.setTimeout(max(timeout, time.Microsecond)); err != nil {
+		return err
+	}
+	if err := tune(s.fd, domain, addrPort(address).Addr()); err != nil {
+		return err
+	}
+	if err := connect(s.fd, address); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	if domain == unix.AF_UNIX {
+		if err := checkUser(s.fd); err != nil {
+			return err
+		}
+	}
+	return s.handshakeAsConnector(nonce, until)
+}
+
+func (s *socket) handshakeAsConnector(nonce []byte, until int64) error {
+	mine := hello{version: version}
+	_, _ = rand.Read(mine.challenge[:]) // never fails
+	var out [helloSize]byte
+	mine.encode(&out)
+	if err := s.writeFull(out[:]); err != nil {
+		return fmt.Errorf("handshake: send the hello: %w", err)
+	}
+	var in [replySize]byte
+	if err := s.readFull(in[:], until); err != nil {
+		return fmt.Errorf("handshake: the target did not reply: %w", err)
+	}
+	theirs, err := parseReply(&in)
+	if err != nil {
+		return err
+	}
+	if !proves(theirs.proof[:], nonce, roleListener, &mine.challenge, &theirs.challenge) {
+		return fmt.Errorf("handshake: what listens at this address does not know the endpoint's nonce")
+	}
+	proof := prove(nonce, roleConnector, &mine.challenge, &theirs.challenge)
+	if err := s.writeFull(proof[:]); err != nil {
+		return fmt.Errorf("handshake: send the proof: %w", err)
+	}
+	var last [verdictSize]byte
+	if err := s.readFull(last[:], until); err != nil {
+		return fmt.Errorf("handshake: the target gave no verdict: %w", err)
+	}
+	verdict, err := parseVerdict(&last)
+	if err != nil {
+		return err
+	}
+	return verdict.err()
+}
+
+// connect is connect(2) that outlives signals: called again it waits for the attempt that
+// is under way.
+func connect(fd int, address unix.Sockaddr) error {
+	for {
+		switch err := unix.Connect(fd, address); err {
+		case unix.EINTR, unix.EALREADY:
+		case unix.EISCONN:
+			return nil
+		case unix.EAGAIN, unix.EINPROGRESS:
+			return errTimeout
+		default:
+			return err
+		}
+	}
+}
+
+func tune(fd, domain int, peer netip.Addr) error {
+	if domain == unix.AF_UNIX {
+		return tuneUnix(fd)
+	}
+	return TuneTCP(fd, peer)
+}

@@ -1,0 +1,236 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rrbench/measure"
+	"rrbench/transport"
+)
+
+// Fan is a source's connections to all targets of a route. One goroutine at a time may
+// use it.
+type Fan struct {
+	links []*link
+
+	// With several targets, each link has a goroutine of its own since Open, so that all
+	// start together. They read payload and handoff, which are set before they are woken.
+	payload []byte
+	handoff *transport.Handoff
+	flying  sync.WaitGroup
+	ended   sync.WaitGroup
+}
+
+// FanOptions configure the connections of a Fan.
+type FanOptions struct {
+	// Deadline bounds each of sending a payload and waiting for its acknowledgement; the
+	// latter includes the handler. Zero means no bound.
+	Deadline time.Duration
+	// NewWriter makes the writer of one connection. nil means NewCopying.
+	NewWriter func() (Writer, error)
+}
+
+// OpenFan connects to every endpoint. When one cannot be reached, none stays connected.
+func OpenFan(ctx context.Context, endpoints []transport.Endpoint, options FanOptions) (*Fan, error) {
+	if len(endpoints) == 0 {
+		return nil, errors.New("open a route: it needs at least one target")
+	}
+	if options.NewWriter == nil {
+		options.NewWriter = NewCopying
+	}
+	fan := &Fan{}
+	for i, endpoint := range endpoints {
+		l, err := openLink(ctx, endpoint, options)
+		if err != nil {
+			_ = fan.Close()
+			return nil, fmt.Errorf("open a route to target %d at %s: %w", i, endpoint.Address, err)
+		}
+		fan.links = append(fan.links, l)
+	}
+	if len(fan.links) > 1 {
+		for i, l := range fan.links {
+			l.wake = make(chan struct{}, 1)
+			fan.ended.Go(func() { fan.fly(i, l) })
+		}
+	}
+	return fan, nil
+}
+
+// fly runs one link's hand-offs.
+func (f *Fan) fly(i int, l *link) {
+	for range l.wake {
+		l.deliver(f.payload, f.handoff.Start, &f.handoff.Deliveries[i])
+		f.flying.Done()
+	}
+}
+
+// Send hands the payload to every target, all started together, and returns when each has
+// acknowledged or failed. The caller has set handoff.Start, which becomes the start of
+// every delivery; Send fills handoff.Deliveries. A connection that cannot be brought back
+// into step is closed; Send reports how many were closed now: of those the kernel may
+// still refer to the payload's memory when the writer does not copy.
+func (f *Fan) Send(payload []byte, handoff *transport.Handoff) (closed int) {
+	n := len(f.links)
+	if cap(handoff.Deliveries) < n {
+		handoff.Deliveries = make([]transport.Delivery, n)
+	}
+	handoff.Deliveries = handoff.Deliveries[:n]
+	before := f.closedLinks()
+	if n == 1 {
+		f.links[0].deliver(payload, handoff.Start, &handoff.Deliveries[0])
+		return f.closedLinks() - before
+	}
+	f.payload, f.handoff = payload, handoff
+	f.flying.Add(n)
+	for _, l := range f.links {
+		l.wake <- struct{}{}
+	}
+	f.flying.Wait()
+	f.payload, f.handoff = nil, nil
+	return f.closedLinks() - before
+}
+
+func (f *Fan) closedLinks() (n int) {
+	for _, l := range f.links {
+		if l.broken != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Close ends all connections.
+func (f *Fan) Close() error {
+	for _, l := range f.links {
+		if l.wake != nil {
+			close(l.wake)
+		}
+	}
+	f.ended.Wait()
+	var errs []error
+	for _, l := range f.links {
+		errs = append(errs, l.close())
+	}
+	f.links = nil
+	return errors.Join(errs...)
+}
+
+// link is one connection to one target.
+type link struct {
+	socket   *socket
+	writer   Writer
+	deadline time.Duration
+	wake     chan struct{}
+	sequence uint64
+	header   [headerSize]byte
+	in       [acknowledgementSize]byte
+	// broken is why the connection was closed.
+	broken error
+}
+
+func openLink(ctx context.Context, endpoint transport.Endpoint, options FanOptions) (*link, error) {
+	s, err := dial(ctx, endpoint)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.setTimeout(options.Deadline); err != nil {
+		s.close()
+		return nil, err
+	}
+	writer, err := options.NewWriter()
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	return &link{socket: s, writer: writer, deadline: options.Deadline}, nil
+}
+
+func (l *link) close() error {
+	if l.socket == nil {
+		return nil
+	}
+	l.socket.close()
+	l.socket = nil
+	return l.writer.Close()
+}
+
+// deliver hands one payload over. It allocates nothing unless it fails.
+func (l *link) deliver(payload []byte, start int64, d *transport.Delivery) {
+	*d = transport.Delivery{Timeline: transport.Timeline{Start: start, Serialized: start, CopiedOut: start}}
+	if l.broken != nil {
+		d.Err = fmt.Errorf("the connection to this target was closed after an earlier failure: %w", l.broken)
+		return
+	}
+	if len(payload) == 0 {
+		d.Err = errors.New("send the payload: it is empty")
+		return
+	}
+	l.sequence++
+	header{sequence: l.sequence, length: uint64(len(payload))}.encode(&l.header)
+	if err := l.writer.Write(l.socket.fd, l.header[:], payload, momentAfter(l.deadline)); err != nil {
+		l.abort(d, fmt.Errorf("send the payload: %w%s", err, l.lastWords()))
+		return
+	}
+	// The target reads, allocates and runs its handler in the meantime.
+	if err := l.socket.readFull(l.in[:], momentAfter(l.deadline)); err != nil {
+		l.abort(d, fmt.Errorf("wait for the target's acknowledgement: %w", err))
+		return
+	}
+	acknowledged := measure.Now()
+	a, err := parseAcknowledgement(&l.in)
+	if err == nil && a.sequence != l.sequence && a.status != statusRubbish {
+		err = fmt.Errorf("acknowledgement of hand-off %d came instead of %d", a.sequence, l.sequence)
+	}
+	if err != nil {
+		l.abort(d, err)
+		return
+	}
+	d.Timeline.Received = a.received
+	d.Timeline.CopiedIn = a.copiedIn
+	d.Timeline.Delivered = a.delivered
+	d.Timeline.Consumed = a.consumed
+	d.Timeline.Acknowledged = acknowledged
+	d.Length, d.Digest, d.Usage = a.length, a.digest, a.usage
+	if a.status == statusConsumed && a.textLength == 0 {
+		return
+	}
+	text := make([]byte, a.textLength)
+	if err := l.socket.readFull(text, momentAfter(l.deadline)); err != nil {
+		l.abort(d, fmt.Errorf("read the target's failure: %w", err))
+		return
+	}
+	d.Err = fmt.Errorf("the target failed: %s", printable(string(text)))
+	if a.status == statusRubbish {
+		l.abort(d, d.Err)
+	}
+}
+
+// abort closes the connection. On TCP the closing is a reset (SO_LINGER with time 0,
+// socket(7)): what the kernel had not sent yet is dropped, not sent in the background.
+func (l *link) abort(d *transport.Delivery, cause error) {
+	d.Err = cause
+	l.broken = cause
+	_ = unix.SetsockoptLinger(l.socket.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: 0})
+	_ = l.close()
+}
+
+// lastWords is what the target said before it stopped reading.
+func (l *link) lastWords() string {
+	if l.socket.pending(l.in[:]) != nil {
+		return ""
+	}
+	a, err := parseAcknowledgement(&l.in)
+	if err != nil || a.textLength == 0 {
+		return ""
+	}
+	text := make([]byte, a.textLength)
+	if l.socket.pending(text) != nil {
+		return ""
+	}
+	return "; the target said: " + printable(string(text))
+}

@@ -1,0 +1,443 @@
+package stream
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rrbench/transport"
+)
+
+// rawConnect is a peer that has not said anything yet.
+func rawConnect(t *testing.T, endpoint transport.Endpoint) *socket {
+	t.Helper()
+	domain, address, err := sockaddr(endpoint.Network, endpoint.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := connect(fd, address); err != nil {
+		t.Fatal(err)
+	}
+	s := &socket{fd: fd}
+	if err := s.setTimeout(10 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func mustDial(t *testing.T, endpoint transport.Endpoint) *socket {
+	t.Helper()
+	s, err := dial(context.Background(), endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.setTimeout(10 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// mustWork shows that a target still serves honest sources.
+func mustWork(t *testing.T, endpoint transport.Endpoint) {
+	t.Helper()
+	fan := mustOpen(t, FanOptions{Deadline: 10 * time.Second}, endpoint)
+	defer mustClose(t, fan)
+	p := payload(100_000, 3)
+	var handoff transport.Handoff
+	fan.Send(p, &handoff)
+	checkDelivery(t, &handoff.Deliveries[0], p)
+}
+
+func helloBytes(version uint16) []byte {
+	var out [helloSize]byte
+	h := hello{version: version}
+	_, _ = rand.Read(h.challenge[:])
+	h.encode(&out)
+	return out[:]
+}
+
+func TestStrangersAreDropped(t *testing.T) {
+	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
+		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}, Deadline: 10 * time.Second})
+		defer mustClose(t, l)
+		rubbish := make([]byte, 1<<16)
+		_, _ = rand.Read(rubbish)
+		for name, words := range map[string][]byte{
+			"says nothing":  nil,
+			"http":          []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n" + strings.Repeat(" ", helloSize)),
+			"rubbish":       rubbish,
+			"half a hello":  helloBytes(version)[:helloSize/2],
+			"only a hello":  helloBytes(version),
+			"wrong proof":   append(helloBytes(version), make([]byte, proofSize)...),
+			"old version":   helloBytes(version - 1),
+			"newer version": append(helloBytes(version+1), make([]byte, proofSize)...),
+		} {
+			s := rawConnect(t, endpoint)
+			_ = s.writeFull(words)
+			_ = unix.Shutdown(s.fd, unix.SHUT_WR)
+			answer := make([]byte, replySize+verdictSize)
+			if err := s.readFull(answer, 0); err == nil {
+				v, err := parseVerdict((*[verdictSize]byte)(answer[replySize:]))
+				if err != nil || v != verdictStranger {
+					t.Errorf("%s: verdict %v %v", name, v, err)
+				}
+			}
+			s.close()
+			mustWork(t, endpoint)
+		}
+	})
+}
+
+// A listener's proof is of no use to whoever sends the listener's own words back to it.
+func TestReflection(t *testing.T) {
+	l, endpoint := mustServe(t, ListenUnix, Service{Receiver: &buffer{}})
+	defer mustClose(t, l)
+	s := rawConnect(t, endpoint)
+	defer s.close()
+	if err := s.writeFull(helloBytes(version)); err != nil {
+		t.Fatal(err)
+	}
+	var in [replySize]byte
+	if err := s.readFull(in[:], 0); err != nil {
+		t.Fatal(err)
+	}
+	r, err := parseReply(&in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.writeFull(r.proof[:]); err != nil {
+		t.Fatal(err)
+	}
+	var last [verdictSize]byte
+	if err := s.readFull(last[:], 0); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := parseVerdict(&last); err != nil || v != verdictStranger {
+		t.Errorf("verdict %v %v", v, err)
+	}
+}
+
+// Strangers who keep silent keep nobody out, and are gone after the handshake's deadline.
+func TestSilentStrangers(t *testing.T) {
+	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
+		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}, Deadline: 10 * time.Second})
+		defer mustClose(t, l)
+		var silent []*socket
+		for range strangersLimit + 20 {
+			silent = append(silent, rawConnect(t, endpoint))
+		}
+		start := time.Now()
+		mustWork(t, endpoint)
+		if took := time.Since(start); took > handshakeDeadline {
+			t.Errorf("an honest source waited %v", took)
+		}
+		for _, s := range silent {
+			if err := s.readFull(make([]byte, 1), 0); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("a silent stranger is still connected: %v", err)
+			}
+			s.close()
+		}
+	})
+}
+
+func frame(sequence, length uint64) []byte {
+	var out [headerSize]byte
+	header{sequence: sequence, length: length}.encode(&out)
+	return out[:]
+}
+
+// A source that is known may still go mad or die: the target drops it, frees what it held
+// and serves the next one.
+func TestMadSource(t *testing.T) {
+	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
+		b := &buffer{}
+		l, endpoint := mustServe(t, listen, Service{Receiver: b, Limit: 1 << 20, Deadline: 300 * time.Millisecond})
+		defer mustClose(t, l)
+		for _, test := range []struct {
+			name  string
+			words []byte
+			// silent keeps the connection open without a word.
+			silent bool
+			want   string
+		}{
+			{"rubbish", bytes.Repeat([]byte{7}, headerSize), false, "frame header starts with"},
+			{"flags", append(append([]byte{}, frame(1, 8)[:4]...), bytes.Repeat([]byte{9}, headerSize-4)...), false, "unknown flags"},
+			{"length 0", frame(1, 0), false, "announces 0 bytes"},
+			{"length 2^63", frame(1, 1<<63), false, "announces 9223372036854775808 bytes"},
+			{"length 2^64-1", frame(1, 1<<64-1), false, "announces 18446744073709551615 bytes"},
+			{"dies before a header", nil, false, ""},
+			{"dies in the header", frame(1, 8)[:9], false, ""},
+			{"dies before the payload", frame(1, 1<<20), false, "closed the connection"},
+			{"dies in the payload", append(frame(1, 1<<20), make([]byte, 100_000)...), false, "closed the connection"},
+			{"dies in a refused payload", append(frame(1, 2<<20), make([]byte, 100_000)...), false, ""},
+			{"stops in the header", frame(1, 8)[:9], true, ""},
+			{"stops in the payload", append(frame(1, 1<<20), make([]byte, 100_000)...), true, "did not go on in time"},
+		} {
+			s := mustDial(t, endpoint)
+			if err := s.writeFull(test.words); err != nil {
+				t.Errorf("%s: %v", test.name, err)
+			}
+			if !test.silent {
+				_ = unix.Shutdown(s.fd, unix.SHUT_WR)
+			}
+			said := make([]byte, 4096)
+			n := 0
+			for {
+				m, err := unix.Read(s.fd, said[n:])
+				if err == unix.EINTR {
+					continue
+				}
+				if m <= 0 {
+					if err == unix.EAGAIN {
+						t.Errorf("%s: the target keeps the connection", test.name)
+					}
+					break
+				}
+				n += m
+			}
+			if !strings.Contains(string(said[:n]), test.want) {
+				t.Errorf("%s: the target said %q, want %q in it", test.name, said[:n], test.want)
+			}
+			s.close()
+			mustWork(t, endpoint)
+		}
+		if live := b.live.Load(); live != 0 {
+			t.Errorf("%d places were not released", live)
+		}
+	})
+}
+
+// A source that sends drop by drop is bounded as a whole.
+func TestDripping(t *testing.T) {
+	b := &buffer{}
+	l, endpoint := mustServe(t, ListenUnix, Service{Receiver: b, Deadline: 200 * time.Millisecond})
+	defer mustClose(t, l)
+	s := mustDial(t, endpoint)
+	defer s.close()
+	if err := s.writeFull(frame(1, 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		if unix.Send(s.fd, []byte{1}, unix.MSG_NOSIGNAL) != nil {
+			mustWork(t, endpoint)
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Error("the target still listens")
+}
+
+// fakeTarget is a listener in the test's hands: it does the handshake with the endpoint's
+// nonce, unless told otherwise, and then what the test wants.
+func fakeTarget(t *testing.T, listen func() (*Listener, error), after func(s *socket)) transport.Endpoint {
+	t.Helper()
+	l, err := listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		fd, _, err := unix.Accept4(l.fd, unix.SOCK_CLOEXEC)
+		if err != nil {
+			return
+		}
+		s := &socket{fd: fd}
+		defer s.close()
+		_ = s.setTimeout(10 * time.Second)
+		after(s)
+	}()
+	t.Cleanup(func() {
+		mustClose(t, l)
+		<-done
+	})
+	return l.Endpoint("test")
+}
+
+func welcomed(l **Listener, listen func() (*Listener, error)) func() (*Listener, error) {
+	return func() (*Listener, error) {
+		made, err := listen()
+		*l = made
+		return made, err
+	}
+}
+
+func TestMadListener(t *testing.T) {
+	var wrongVersion, wrongProof, garbled [replySize]byte
+	(&reply{version: version + 1}).encode(&wrongVersion)
+	(&reply{version: version}).encode(&wrongProof)
+	_, _ = rand.Read(garbled[:])
+	for _, test := range []struct {
+		name  string
+		words []byte
+		want  string
+	}{
+		{"closes", nil, "did not reply"},
+		{"closes in the reply", wrongProof[:20], "after 20 of"},
+		{"rubbish", garbled[:], "does not speak this protocol"},
+		{"another version", wrongVersion[:], "run the same program on both sides"},
+		{"an impostor", wrongProof[:], "does not know the endpoint's nonce"},
+	} {
+		endpoint := fakeTarget(t, ListenUnix, func(s *socket) {
+			var in [helloSize]byte
+			_ = s.readFull(in[:], 0)
+			_ = s.writeFull(test.words)
+		})
+		if fan, err := OpenFan(context.Background(), []transport.Endpoint{endpoint}, FanOptions{}); err == nil {
+			mustClose(t, fan)
+			t.Errorf("%s: opened", test.name)
+		} else if !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error is %q, want %q in it", test.name, err, test.want)
+		}
+	}
+}
+
+// A listener that keeps silent ends Open when its context ends.
+func TestMuteListener(t *testing.T) {
+	released := make(chan struct{})
+	endpoint := fakeTarget(t, ListenUnix, func(*socket) { <-released })
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	_, err := OpenFan(ctx, []transport.Endpoint{endpoint}, FanOptions{})
+	close(released)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// A target that dies or goes mad at any point of a hand-off is a failure of that delivery.
+func TestMadTarget(t *testing.T) {
+	acknowledge := func(a acknowledgement) []byte {
+		var out [acknowledgementSize]byte
+		a.encode(&out)
+		return out[:]
+	}
+	const size = 4 << 20
+	for _, test := range []struct {
+		name string
+		read int
+		say  []byte
+		want string
+	}{
+		{"dies at once", 0, nil, ""},
+		{"dies in the payload", 1 << 20, nil, "closed the connection"},
+		{"dies after the payload", headerSize + size, nil, "wait for the target's acknowledgement"},
+		{"dies in the acknowledgement", headerSize + size, acknowledge(acknowledgement{sequence: 1})[:50], "after 50 of 96 bytes"},
+		{"dies in the text", headerSize + size, append(acknowledge(acknowledgement{sequence: 1, status: statusFailed, textLength: 100}), "abc"...), "after 3 of 100 bytes"},
+		{"rubbish", headerSize + size, bytes.Repeat([]byte{1}, acknowledgementSize), "acknowledgement starts with"},
+		{"endless text", headerSize + size, acknowledge(acknowledgement{sequence: 1, textLength: 65535}), "text of 65535 bytes"},
+		{"unknown status", headerSize + size, acknowledge(acknowledgement{sequence: 1, status: 99}), "unknown status 99"},
+		{"another sequence", headerSize + size, acknowledge(acknowledgement{sequence: 2}), "hand-off 2 came instead of 1"},
+		{"stops reading, with a word", 1 << 20, append(acknowledge(acknowledgement{status: statusRubbish, textLength: 9}), "too\nmuch!"...), "too much!"},
+	} {
+		overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
+			var l *Listener
+			endpoint := fakeTarget(t, welcomed(&l, listen), func(s *socket) {
+				if l.welcome(s, 0) != nil || s.sendVerdict(verdictWelcome) != nil {
+					return
+				}
+				_ = s.discard(uint64(test.read), make([]byte, 1000), 0)
+				_ = s.writeFull(test.say)
+			})
+			fan := mustOpen(t, FanOptions{Deadline: 10 * time.Second}, endpoint)
+			var handoff transport.Handoff
+			if closed := fan.Send(make([]byte, size), &handoff); closed != 1 {
+				t.Errorf("%s: %d connections closed", test.name, closed)
+			}
+			if err := handoff.Deliveries[0].Err; err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s: error is %v, want %q in it", test.name, err, test.want)
+			}
+			mustClose(t, fan)
+			mustClose(t, l)
+		})
+	}
+}
+
+// A target that stops reading lets the source's deadline pass.
+func TestStalledTarget(t *testing.T) {
+	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
+		var l *Listener
+		released := make(chan struct{})
+		endpoint := fakeTarget(t, welcomed(&l, listen), func(s *socket) {
+			if l.welcome(s, 0) == nil && s.sendVerdict(verdictWelcome) == nil {
+				<-released
+			}
+		})
+		fan := mustOpen(t, FanOptions{Deadline: 100 * time.Millisecond}, endpoint)
+		var handoff transport.Handoff
+		fan.Send(make([]byte, 64<<20), &handoff)
+		if err := handoff.Deliveries[0].Err; !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("error is %v", err)
+		}
+		close(released)
+		mustClose(t, fan)
+		mustClose(t, l)
+	})
+}
+
+// Reads and writes survive signals.
+func TestSignals(t *testing.T) {
+	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
+		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}, Deadline: 20 * time.Second})
+		defer mustClose(t, l)
+		fan := mustOpen(t, FanOptions{Deadline: 20 * time.Second}, endpoint)
+		defer mustClose(t, fan)
+		stop := make(chan struct{})
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					// Go answers SIGURG in whichever thread takes it; a blocked one
+					// returns with EINTR, since its socket has a time-out (signal(7)).
+					_ = unix.Kill(os.Getpid(), unix.SIGURG)
+					time.Sleep(20 * time.Microsecond)
+				}
+			}
+		}()
+		p := payload(1<<20, 1)
+		var handoff transport.Handoff
+		for range 10 {
+			fan.Send(p, &handoff)
+			checkDelivery(t, &handoff.Deliveries[0], p)
+		}
+		close(stop)
+		<-stopped
+	})
+}
+
+func TestEndOfStream(t *testing.T) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := &socket{fd: pair[0]}, &socket{fd: pair[1]}
+	defer b.close()
+	if err := a.writeFull([]byte("abc")); err != nil {
+		t.Fatal(err)
+	}
+	a.close()
+	a.close()
+	a.interrupt()
+	if err := b.readFull(make([]byte, 5), 0); !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), "after 3 of 5 bytes") {
+		t.Error(err)
+	}
+	if err := b.awaitFull(make([]byte, 5), 0); err != io.EOF {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,182 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rrbench/measure"
+)
+
+// socket is a connected blocking stream socket. One goroutine reads and writes it; any
+// may interrupt it.
+type socket struct {
+	fd int
+
+	// mutex keeps the descriptor's number from being used after it was closed, when it
+	// may already be another file's.
+	mutex  sync.Mutex
+	closed bool
+}
+
+// interrupt ends both directions: a blocked read or write returns, in whatever goroutine.
+func (s *socket) interrupt() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if !s.closed {
+		_ = unix.Shutdown(s.fd, unix.SHUT_RDWR)
+	}
+}
+
+// close frees the descriptor. Only the goroutine that reads and writes may call it.
+func (s *socket) close() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if !s.closed {
+		s.closed = true
+		_ = unix.Close(s.fd)
+	}
+}
+
+// setTimeout bounds every single read and write (SO_RCVTIMEO and SO_SNDTIMEO, socket(7));
+// zero bounds nothing. What must be bounded as a whole passes a moment to readFull too.
+func (s *socket) setTimeout(timeout time.Duration) error {
+	value := unix.NsecToTimeval(int64(timeout))
+	if timeout > 0 && value.Sec == 0 && value.Usec == 0 {
+		value.Usec = 1 // all zero would mean no time-out at all
+	}
+	for _, option := range []int{unix.SO_RCVTIMEO, unix.SO_SNDTIMEO} {
+		if err := unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, option, &value); err != nil {
+			return fmt.Errorf("set the time-out of a socket: %w", err)
+		}
+	}
+	return nil
+}
+
+// errTimeout is what a read or write returns when the peer let its time pass.
+var errTimeout = fmt.Errorf("the peer did not go on in time: %w", os.ErrDeadlineExceeded)
+
+// readFull fills p. When the peer closes before, the error wraps io.ErrUnexpectedEOF. Past
+// the moment until (measure.Now; 0 is never) it gives up even on a peer that sends drop by
+// drop.
+func (s *socket) readFull(p []byte, until int64) error {
+	for done := 0; done < len(p); {
+		n, err := unix.Read(s.fd, p[done:])
+		switch {
+		case n > 0:
+			done += n
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			return errTimeout
+		case err != nil:
+			return fmt.Errorf("read after %d of %d bytes: %w", done, len(p), err)
+		default:
+			return fmt.Errorf("the peer closed the connection after %d of %d bytes: %w", done, len(p), io.ErrUnexpectedEOF)
+		}
+		if until != 0 && done < len(p) && measure.Now() > until {
+			return errTimeout
+		}
+	}
+	return nil
+}
+
+// awaitFull is readFull for a message after a pause of any length: the deadline begins
+// with the first byte. An end before it is io.EOF.
+func (s *socket) awaitFull(p []byte, deadline time.Duration) error {
+	for {
+		n, err := unix.Read(s.fd, p)
+		switch {
+		case n == len(p):
+			return nil
+		case n > 0:
+			return s.readFull(p[n:], momentAfter(deadline))
+		case err == unix.EINTR, err == unix.EAGAIN:
+		case err != nil:
+			return fmt.Errorf("wait for a message: %w", err)
+		default:
+			return io.EOF
+		}
+	}
+}
+
+// discard reads n bytes and forgets them.
+func (s *socket) discard(n uint64, scratch []byte, until int64) error {
+	for n > 0 {
+		part := scratch[:min(n, uint64(len(scratch)))]
+		if err := s.readFull(part, until); err != nil {
+			return err
+		}
+		n -= uint64(len(part))
+	}
+	return nil
+}
+
+// pending reads what has already arrived, without waiting, and fails when that is less
+// than p.
+func (s *socket) pending(p []byte) error {
+	for done := 0; done < len(p); {
+		n, _, err := unix.Recvfrom(s.fd, p[done:], unix.MSG_DONTWAIT)
+		switch {
+		case n > 0:
+			done += n
+		case err == unix.EINTR:
+		case err != nil:
+			return err
+		default:
+			return io.EOF
+		}
+	}
+	return nil
+}
+
+// writeFull writes p, which is short: the socket's own time-out is bound enough.
+func (s *socket) writeFull(p []byte) error { return writeFull(s.fd, p, 0) }
+
+// writeFull writes p; past the moment until it gives up even on a peer that reads drop by
+// drop.
+func writeFull(fd int, p []byte, until int64) error {
+	for done := 0; done < len(p); {
+		n, err := unix.Write(fd, p[done:])
+		if n > 0 {
+			done += n
+			if until != 0 && done < len(p) && measure.Now() > until {
+				return sendError(unix.EAGAIN, done, len(p))
+			}
+			continue
+		}
+		if err := sendError(err, done, len(p)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendError turns the error of a write, sendmsg or splice to a socket into one that says
+// what happened; nil means try again.
+func sendError(err error, done, whole int) error {
+	switch {
+	case err == unix.EINTR:
+		return nil
+	case err == unix.EAGAIN:
+		return fmt.Errorf("after %d of %d bytes %w", done, whole, errTimeout)
+	case err == unix.EPIPE, err == unix.ECONNRESET:
+		return fmt.Errorf("the peer closed the connection before it had all %d bytes: %w", whole, err)
+	case err == nil:
+		return errors.New("the kernel accepted no byte")
+	default:
+		return fmt.Errorf("after %d of %d bytes: %w", done, whole, err)
+	}
+}
+
+// momentAfter is the moment of measure.Now after a duration, 0 for none.
+func momentAfter(d time.Duration) int64 {
+	if d <= 0 {
+		return 0
+	}
+	return measure.Now() + int64(d)
+}

@@ -1,0 +1,54 @@
+//go:build !linux
+
+package stream
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"rrbench/transport"
+)
+
+var errNeedsLinux = errors.New("stream sockets between shims need Linux")
+
+// Listener needs Linux.
+type Listener struct{}
+
+// ListenUnix needs Linux.
+func ListenUnix() (*Listener, error) { return nil, errNeedsLinux }
+
+// ListenTCP needs Linux.
+func ListenTCP(string) (*Listener, error) { return nil, errNeedsLinux }
+
+// Endpoint needs Linux.
+func (*Listener) Endpoint(string) transport.Endpoint { return transport.Endpoint{} }
+
+// Serve needs Linux.
+func (*Listener) Serve(Service) {}
+
+// Close needs Linux.
+func (*Listener) Close() error { return nil }
+
+// Fan needs Linux.
+type Fan struct{}
+
+// FanOptions configure the connections of a Fan.
+type FanOptions struct {
+	Deadline  time.Duration
+	NewWriter func() (Writer, error)
+}
+
+// OpenFan needs Linux.
+func OpenFan(context.Context, []transport.Endpoint, FanOptions) (*Fan, error) {
+	return nil, errNeedsLinux
+}
+
+// Send needs Linux.
+func (*Fan) Send([]byte, *transport.Handoff) int { return 0 }
+
+// Close needs Linux.
+func (*Fan) Close() error { return nil }
+
+// NewCopying needs Linux.
+func NewCopying() (Writer, error) { return nil, errNeedsLinux }

@@ -1,0 +1,14 @@
+package stream
+
+// Writer puts frames into one connection's socket. It is the part in which transports
+// over the same sockets differ.
+type Writer interface {
+	// Write sends header and payload through the blocking socket fd. It returns when the
+	// kernel has taken all of them, which may still refer to the payload's memory: that is
+	// left alone until the target has acknowledged. Past the moment until (measure.Now; 0
+	// is never) it gives up; single system calls are bounded by the socket's own time-out.
+	// After an error the connection, and the writer with it, is closed.
+	Write(fd int, header, payload []byte, until int64) error
+	// Close frees what the writer holds. The socket is closed already.
+	Close() error
+}
