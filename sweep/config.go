@@ -2,12 +2,16 @@ package sweep
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 
 	"rrbench/payloads"
 )
@@ -58,23 +62,30 @@ type Axes struct {
 type Size int64
 
 // UnmarshalYAML accepts what payloads.ParseSize accepts.
-func (s *Size) UnmarshalYAML(text []byte) error {
-	n, err := payloads.ParseSize(strings.Trim(strings.TrimSpace(string(text)), `"'`))
+func (s *Size) UnmarshalYAML(node *yaml.Node) error {
+	n, err := payloads.ParseSize(node.Value)
 	*s = Size(n)
-	return err
+	return at(node, err)
 }
 
 // Duration is a time.Duration that reads "30s" in YAML.
 type Duration time.Duration
 
 // UnmarshalYAML accepts what time.ParseDuration accepts.
-func (d *Duration) UnmarshalYAML(text []byte) error {
-	v, err := time.ParseDuration(strings.Trim(strings.TrimSpace(string(text)), `"'`))
-	if err != nil {
-		return fmt.Errorf("%s is no duration, write for example 30s", bytes.TrimSpace(text))
-	}
+func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
+	v, err := time.ParseDuration(node.Value)
 	*d = Duration(v)
-	return nil
+	if err != nil {
+		err = fmt.Errorf("%q is no duration, write for example 30s", node.Value)
+	}
+	return at(node, err)
+}
+
+func at(node *yaml.Node, cause error) error {
+	if cause == nil {
+		return nil
+	}
+	return fmt.Errorf("line %d: %w", node.Line, cause)
 }
 
 // ReadConfig reads a YAML file. Errors name the line and the key.
@@ -89,27 +100,36 @@ func ReadConfig(path string) (Config, error) {
 // ParseConfig reads YAML text; path appears in errors.
 func ParseConfig(path string, text []byte) (Config, error) {
 	var c Config
-	if err := yaml.UnmarshalWithOptions(text, &c, yaml.Strict()); err != nil {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
 		return Config{}, usage("config file %s: %s", path, configFault(text, err))
 	}
 	return c, nil
 }
 
-// configFault turns the parser's report, several lines with an excerpt, into one line
-// that names the line and the key.
+var (
+	unknownField = regexp.MustCompile(`field (.*) not found in type \S+`)
+	lineNumber   = regexp.MustCompile(`line (\d+): `)
+)
+
+// configFault turns the parser's report into one line that names the line and the key.
 func configFault(text []byte, err error) string {
-	message := strings.TrimSpace(yaml.FormatError(err, false, false))
-	var line, column int
-	rest := message
-	if n, _ := fmt.Sscanf(message, "[%d:%d]", &line, &column); n == 2 {
-		rest = strings.TrimSpace(message[strings.Index(message, "]")+1:])
+	message := err.Error()
+	var several *yaml.TypeError
+	if errors.As(err, &several) {
+		message = strings.Join(several.Errors, "; ")
 	}
-	rest, _, _ = strings.Cut(rest, "\n")
+	message = strings.TrimPrefix(oneLine(errors.New(message)), "yaml: ")
+	message = unknownField.ReplaceAllString(message, "unknown key $1")
 	lines := strings.Split(string(text), "\n")
-	if line < 1 || line > len(lines) {
-		return rest
-	}
-	return fmt.Sprintf("line %d, %q: %s", line, strings.TrimSpace(lines[line-1]), rest)
+	return lineNumber.ReplaceAllStringFunc(message, func(prefix string) string {
+		n, err := strconv.Atoi(lineNumber.FindStringSubmatch(prefix)[1])
+		if err != nil || n < 1 || n > len(lines) {
+			return prefix
+		}
+		return fmt.Sprintf("line %d, %q: ", n, strings.TrimSpace(lines[n-1]))
+	})
 }
 
 // Resolve settles one request from the flags, a config file and the preset that either

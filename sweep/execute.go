@@ -186,6 +186,7 @@ func thisMachine() (Machine, error) {
 	}
 	return Machine{
 		Transports:      catalogue.All(),
+		FindTransport:   catalogue.Find,
 		Engines:         engines.Names(),
 		EngineCheck:     engines.Check,
 		GuestCheck:      func(name string) error { _, err := workloads.Guest(name); return err },

@@ -37,7 +37,8 @@ type PlannedCell struct {
 
 // Machine is what a plan needs to know of the machine and of the program.
 type Machine struct {
-	Transports []transport.Transport
+	Transports    []transport.Transport
+	FindTransport func(name string) (transport.Transport, error)
 	// Engines are the names of all engines known; EngineCheck says why one cannot run.
 	Engines     []string
 	EngineCheck func(name string) error
@@ -157,17 +158,13 @@ func (m Machine) chooseTransports(names []string) ([]transport.Transport, error)
 	if names == nil {
 		return m.Transports, nil
 	}
-	var chosen []transport.Transport
-	for _, name := range names {
-		i := slices.IndexFunc(m.Transports, func(t transport.Transport) bool { return t.Info().Name == name })
-		if i < 0 {
-			known := make([]string, len(m.Transports))
-			for i, t := range m.Transports {
-				known[i] = t.Info().Name
-			}
-			return nil, usage("unknown transport %q: choose from %s (--transports)", name, strings.Join(known, ", "))
+	chosen := make([]transport.Transport, len(names))
+	for i, name := range names {
+		t, err := m.FindTransport(name)
+		if err != nil {
+			return nil, usage("%v (--transports)", err)
 		}
-		chosen = append(chosen, m.Transports[i])
+		chosen[i] = t
 	}
 	return chosen, nil
 }

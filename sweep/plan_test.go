@@ -3,6 +3,7 @@ package sweep
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -27,13 +28,22 @@ func (s stub) Open(context.Context, transport.Setup, []transport.Endpoint) (tran
 
 func testMachine() Machine {
 	none := []transport.Codec{transport.None}
+	transports := []transport.Transport{
+		stub{info: transport.Info{Name: "user/copy", Hosting: transport.Together, Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
+		stub{info: transport.Info{Name: "kernel/stream", Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
+		stub{info: transport.Info{Name: "http/native", Runs: transport.Native, Codecs: []transport.Codec{transport.JSON, transport.Raw}, CopiesPerTarget: 3, CopiesAtSource: 3}},
+		stub{info: transport.Info{Name: "limit/tcp", Runs: transport.Nothing, Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
+		stub{info: transport.Info{Name: "odd", Codecs: none}, err: &transport.Unavailable{Transport: "odd", Reason: "no such thing", Remedy: "none"}},
+	}
 	return Machine{
-		Transports: []transport.Transport{
-			stub{info: transport.Info{Name: "user/copy", Hosting: transport.Together, Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
-			stub{info: transport.Info{Name: "kernel/stream", Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
-			stub{info: transport.Info{Name: "http/native", Runs: transport.Native, Codecs: []transport.Codec{transport.JSON, transport.Raw}, CopiesPerTarget: 3, CopiesAtSource: 3}},
-			stub{info: transport.Info{Name: "limit/tcp", Runs: transport.Nothing, Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
-			stub{info: transport.Info{Name: "odd", Codecs: none}, err: &transport.Unavailable{Transport: "odd", Reason: "no such thing", Remedy: "none"}},
+		Transports: transports,
+		FindTransport: func(name string) (transport.Transport, error) {
+			for _, t := range transports {
+				if t.Info().Name == name {
+					return t, nil
+				}
+			}
+			return nil, fmt.Errorf("unknown transport %q: known are user/copy and others", name)
 		},
 		Engines: []string{"wazero", "wasmtime"},
 		EngineCheck: func(name string) error {

@@ -24,7 +24,7 @@ var presets = map[string]func() Config{
 		return Config{
 			Axes:        defaults(Size(64*kib), Size(1*mib)),
 			Experiments: []Experiment{{Name: "sequential"}},
-			Reps:        2, Warmup: number(1), Deadline: Duration(10 * time.Second),
+			Reps:        6, Warmup: number(1), Deadline: Duration(10 * time.Second),
 		}
 	},
 	"quick": func() Config {

@@ -26,7 +26,10 @@ func (h *fakeHost) Serve(_ context.Context, name string, _ transport.Setup) (tra
 	return transport.Endpoint{Transport: name}, nil
 }
 
-func (h *fakeHost) Open(_ context.Context, _ string, _ transport.Setup, targets []transport.Endpoint) error {
+func (h *fakeHost) Open(ctx context.Context, _ string, _ transport.Setup, targets []transport.Endpoint) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	h.routes++
 	h.targets = len(targets)
 	return nil
@@ -46,6 +49,10 @@ func (h *fakeHost) Run(_ context.Context, batch shim.Batch, each func(shim.Recor
 					return err
 				}
 			}
+		}
+		if text != "" {
+			// A shim ends a batch with the round in which a hand-off failed.
+			return nil
 		}
 	}
 	return nil

@@ -116,19 +116,8 @@ func (v *visitor) connect(ctx context.Context, cell PlannedCell, hosts []host) e
 	setup := v.setup(cell)
 	source, targets := hosts[0], hosts[1:]
 	for range cell.Concurrency {
-		endpoints := make([]transport.Endpoint, cell.Fanout)
-		group, ctx := errgroup.WithContext(ctx)
-		for i := range endpoints {
-			target := source
-			if len(targets) > 0 {
-				target = targets[i]
-			}
-			group.Go(func() (err error) {
-				endpoints[i], err = target.Serve(ctx, cell.Transport, setup)
-				return err
-			})
-		}
-		if err := group.Wait(); err != nil {
+		endpoints, err := serve(ctx, cell, setup, source, targets)
+		if err != nil {
 			return err
 		}
 		if err := source.Open(ctx, cell.Transport, setup, endpoints); err != nil {
@@ -136,6 +125,24 @@ func (v *visitor) connect(ctx context.Context, cell PlannedCell, hosts []host) e
 		}
 	}
 	return nil
+}
+
+// serve makes one target function reachable for each of the fan-out: in a shim of its own,
+// or in the source's where there are no others.
+func serve(ctx context.Context, cell PlannedCell, setup transport.Setup, source host, targets []host) ([]transport.Endpoint, error) {
+	endpoints := make([]transport.Endpoint, cell.Fanout)
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range endpoints {
+		target := source
+		if len(targets) > 0 {
+			target = targets[i]
+		}
+		group.Go(func() (err error) {
+			endpoints[i], err = target.Serve(ctx, cell.Transport, setup)
+			return err
+		})
+	}
+	return endpoints, group.Wait()
 }
 
 func (v *visitor) setup(cell PlannedCell) transport.Setup {

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rrbench/shim"
+	"rrbench/shim/catalogue"
 )
 
 func shimCommand() *cobra.Command {
@@ -11,6 +12,6 @@ func shimCommand() *cobra.Command {
 		Use:    "shim",
 		Short:  "Host functions for a driver (started by rrbench itself)",
 		Hidden: true,
-		RunE:   func(*cobra.Command, []string) error { return shim.Main() },
+		RunE:   func(*cobra.Command, []string) error { return shim.Serve(catalogue.Find) },
 	}
 }

@@ -6,13 +6,16 @@ import (
 	"slices"
 	"strings"
 
+	"rrbench/modes/user"
 	"rrbench/transport"
 )
 
 // All returns every transport, in display order. A transport that cannot run here is in
 // the list all the same; its Check says why.
 func All() []transport.Transport {
-	return []transport.Transport{}
+	return []transport.Transport{
+		user.NewCopy(),
+	}
 }
 
 // Find returns the transport of that name. The error names those that the name may stand
