@@ -70,33 +70,22 @@ func batchFromControl(c *control.Batch) Batch {
 	}
 }
 
-func recordToControl(r *Record) *control.Record {
-	t := &r.Timeline
-	return &control.Record{
-		Round:  int64(r.Round),
-		Worker: int64(r.Worker),
-		Target: int64(r.Target),
-		Seed:   r.Seed,
-		Timeline: &control.Timeline{
-			Start:        t.Start,
-			Serialized:   t.Serialized,
-			CopiedOut:    t.CopiedOut,
-			Received:     t.Received,
-			CopiedIn:     t.CopiedIn,
-			Delivered:    t.Delivered,
-			Consumed:     t.Consumed,
-			Acknowledged: t.Acknowledged,
-		},
-		Length:          r.Length,
-		Digest:          r.Digest,
-		Expected:        r.Expected,
-		CpuUser:         r.CPUUser,
-		CpuKernel:       r.CPUKernel,
-		Softirq:         r.SoftIRQ,
-		MinorFaults:     r.MinorFaults,
-		ContextSwitches: r.ContextSwitches,
-		Error:           r.Err,
-	}
+// recordToControl sets every field of c, which has a timeline.
+func recordToControl(r *Record, c *control.Record) {
+	c.Round, c.Worker, c.Target = int64(r.Round), int64(r.Worker), int64(r.Target)
+	c.Seed = r.Seed
+	c.Timeline.Start = r.Timeline.Start
+	c.Timeline.Serialized = r.Timeline.Serialized
+	c.Timeline.CopiedOut = r.Timeline.CopiedOut
+	c.Timeline.Received = r.Timeline.Received
+	c.Timeline.CopiedIn = r.Timeline.CopiedIn
+	c.Timeline.Delivered = r.Timeline.Delivered
+	c.Timeline.Consumed = r.Timeline.Consumed
+	c.Timeline.Acknowledged = r.Timeline.Acknowledged
+	c.Length, c.Digest, c.Expected = r.Length, r.Digest, r.Expected
+	c.CpuUser, c.CpuKernel, c.Softirq = r.CPUUser, r.CPUKernel, r.SoftIRQ
+	c.MinorFaults, c.ContextSwitches = r.MinorFaults, r.ContextSwitches
+	c.Error = r.Err
 }
 
 func recordFromControl(c *control.Record) Record {

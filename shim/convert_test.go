@@ -49,7 +49,10 @@ func TestConversionsKeepEverything(t *testing.T) {
 		return batchFromControl(carried(t, batchToControl(b), &control.Batch{})) == b
 	})
 	check(func(r Record) bool {
-		return recordFromControl(carried(t, recordToControl(&r), &control.Record{})) == r
+		// The message has been used before.
+		c := &control.Record{Round: 1, Error: "x", Timeline: &control.Timeline{Consumed: 1}}
+		recordToControl(&r, c)
+		return recordFromControl(carried(t, c, &control.Record{})) == r
 	})
 }
 

@@ -29,7 +29,7 @@ const (
 	largestMessage = 4 << 20
 
 	helloTimeout    = 30 * time.Second
-	setupTimeout    = time.Minute
+	setupTimeout    = 2 * time.Minute
 	memoryTimeout   = 30 * time.Second
 	shutdownTimeout = 10 * time.Second
 	// exitTimeout is for a process that has nothing left to do but to end.
@@ -181,7 +181,7 @@ func (p *Process) Run(ctx context.Context, batch Batch, each func(Record) error)
 	}
 	// The shim watches its rounds itself, unless its guests hold every processor. Between
 	// two replies lies a round or a window, and some patience.
-	silence := 3*batch.deadline() + batch.Window + 10*time.Second
+	silence := 3*batch.deadline() + batch.Window + 5*time.Second
 	alarm := time.AfterFunc(silence, func() {
 		p.kill(fmt.Errorf("shim %s: %w within %v: its guests leave it no processor (--deadline)", p.name, ErrNoAnswer, batch.deadline()))
 	})

@@ -48,12 +48,13 @@ func (s *server) run(stream grpc.BidiStreamingServer[control.RunRequest, control
 		done <- err
 	}()
 
+	out := newOutbox(stream)
 	watch := time.NewTimer(patience(batch.deadline()))
 	defer watch.Stop()
 	for {
 		select {
 		case records := <-r.full:
-			if err := deliver(stream, records); err != nil {
+			if err := out.deliver(records); err != nil {
 				return err
 			}
 			r.taken <- struct{}{}
@@ -63,7 +64,7 @@ func (s *server) run(stream grpc.BidiStreamingServer[control.RunRequest, control
 			left, overdue := r.overdue()
 			if overdue != nil {
 				// The records of finished rounds are not touched any more.
-				return errors.Join(overdue, deliver(stream, r.kept[:r.finished.Load()]))
+				return errors.Join(overdue, out.deliver(r.kept[:r.finished.Load()]))
 			}
 			watch.Reset(left)
 		case <-ctx.Done():
@@ -72,18 +73,34 @@ func (s *server) run(stream grpc.BidiStreamingServer[control.RunRequest, control
 	}
 }
 
-// deliver sends records and waits until the driver is done with them.
-func deliver(stream grpc.BidiStreamingServer[control.RunRequest, control.RunReply], records []Record) error {
+// outbox sends records to the driver. Its messages are made once, because nobody collects
+// garbage while guests run.
+type outbox struct {
+	stream  grpc.BidiStreamingServer[control.RunRequest, control.RunReply]
+	records []*control.Record
+}
+
+func newOutbox(stream grpc.BidiStreamingServer[control.RunRequest, control.RunReply]) *outbox {
+	records := make([]*control.Record, recordsPerMessage)
+	for i := range records {
+		records[i] = &control.Record{Timeline: &control.Timeline{}}
+	}
+	return &outbox{stream, records}
+}
+
+// deliver sends records and waits until the driver is done with them. No records are a
+// sign of life.
+func (o *outbox) deliver(records []Record) error {
 	for {
 		n := min(len(records), recordsPerMessage)
-		reply := &control.RunReply{Records: make([]*control.Record, n)}
 		for i := range n {
-			reply.Records[i] = recordToControl(&records[i])
+			recordToControl(&records[i], o.records[i])
 		}
-		if err := stream.Send(reply); err != nil {
+		if err := o.stream.Send(&control.RunReply{Records: o.records[:n]}); err != nil {
 			return fmt.Errorf("hand records over: %w", err)
 		}
-		if _, err := stream.Recv(); err != nil {
+		// The answer is also what allows the messages to be used again.
+		if _, err := o.stream.Recv(); err != nil {
 			return fmt.Errorf("hand records over: %w", err)
 		}
 		if records = records[n:]; len(records) == 0 {

@@ -1,0 +1,273 @@
+//go:build linux
+
+package catalogue
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	engines "rrbench/engines/catalogue"
+	"rrbench/payloads"
+	"rrbench/shim"
+	"rrbench/transport"
+	"rrbench/workloads/hostile"
+)
+
+// TestMain lets the test program be its own shim.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "shim" {
+		if err := shim.Serve(Find); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("rrbench/shim.init.func1.1"))
+}
+
+// cell is what a test runs: one source, its targets, and as many routes as workers.
+type cell struct {
+	transport transport.Transport
+	setup     transport.Setup
+	workers   int
+	env       []string
+}
+
+// shims are a cell's processes. The source comes first.
+type shims struct {
+	source  *shim.Process
+	targets []*shim.Process
+}
+
+// open starts a cell's shims and connects them. They are closed when the test ends.
+func open(t *testing.T, c cell) shims {
+	t.Helper()
+	start := func(name string) *shim.Process {
+		env := append([]string{"GORACE=atexit_sleep_ms=0"}, c.env...)
+		p, err := shim.Start(t.Context(), shim.Options{Name: name, Env: env})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			var crash *shim.Crash
+			if err := p.Close(); errors.As(err, &crash) && crash.How == "exited with status 66" {
+				t.Errorf("%v\n%s", err, crash.LastStderr)
+			} else if err != nil && !t.Failed() {
+				t.Log(err)
+			}
+		})
+		return p
+	}
+	s := shims{source: start("source")}
+	info := c.transport.Info()
+	for i := range c.setup.Fanout {
+		target := s.source
+		if info.Hosting == transport.Apart {
+			target = start(fmt.Sprint("target ", i))
+		}
+		s.targets = append(s.targets, target)
+	}
+	for range c.workers {
+		endpoints := make([]transport.Endpoint, c.setup.Fanout)
+		for i, target := range s.targets {
+			var err error
+			if endpoints[i], err = target.Serve(t.Context(), info.Name, c.setup); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.source.Open(t.Context(), info.Name, c.setup, endpoints); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// setups are all ways in which a transport can run here.
+func setups(t *testing.T, tr transport.Transport) []transport.Setup {
+	t.Helper()
+	info := tr.Info()
+	names := []string{transport.NativeEngine}
+	if info.Runs == transport.Wasm {
+		names = slices.DeleteFunc(engines.Names(), func(name string) bool { return engines.Check(name) != nil })
+	}
+	var all []transport.Setup
+	for _, engine := range names {
+		for _, codec := range info.Codecs {
+			all = append(all, transport.Setup{
+				Engine: engine, Guest: "c", Codec: codec, Payload: payloads.Records,
+				Fanout: 1, Deadline: 20 * time.Second,
+			})
+		}
+	}
+	return all
+}
+
+// each runs a test for every transport and every way in which it can run here.
+func each(t *testing.T, test func(*testing.T, transport.Transport, transport.Setup)) {
+	for _, tr := range All() {
+		if err := tr.Check(); err != nil {
+			t.Logf("left out: %v", err)
+			continue
+		}
+		for _, setup := range setups(t, tr) {
+			t.Run(fmt.Sprintf("%s,%s,%s", tr.Info().Name, setup.Engine, setup.Codec), func(t *testing.T) {
+				test(t, tr, setup)
+			})
+		}
+	}
+}
+
+func run(t *testing.T, p *shim.Process, batch shim.Batch) ([]shim.Record, error) {
+	t.Helper()
+	var records []shim.Record
+	err := p.Run(t.Context(), batch, func(r shim.Record) error {
+		records = append(records, r)
+		return nil
+	})
+	return records, err
+}
+
+func batchOf(setup transport.Setup) shim.Batch {
+	return shim.Batch{Payload: setup.Payload, Size: setup.Size, Seed: 1, Warmup: 1, Rounds: 3, Deadline: setup.Deadline}
+}
+
+func TestEveryTransportDelivers(t *testing.T) {
+	each(t, func(t *testing.T, tr transport.Transport, setup transport.Setup) {
+		for _, c := range []struct {
+			size            int64
+			fanout, workers int
+		}{{1, 1, 1}, {65_537, 3, 1}, {100_003, 1, 3}, {3<<20 + 5, 2, 2}} {
+			setup := setup
+			setup.Size, setup.Fanout = c.size, c.fanout
+			s := open(t, cell{transport: tr, setup: setup, workers: c.workers})
+			batch := batchOf(setup)
+			if c.workers == 1 {
+				batch.Window = 20 * time.Millisecond
+			}
+			records, err := run(t, s.source, batch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := batch.Rounds * c.fanout * c.workers; len(records) != want {
+				t.Fatalf("%+v: %d records instead of %d", c, len(records), want)
+			}
+			digests := map[uint64]bool{}
+			for _, r := range records {
+				if r.Err != "" {
+					t.Fatalf("%+v: %s", c, r.Err)
+				}
+				if !ordered(r.Timeline) {
+					t.Errorf("%+v: the moments are out of order: %+v", c, r.Timeline)
+				}
+				if r.CPUUser < 0 || r.CPUKernel < 0 || r.SoftIRQ < 0 || r.MinorFaults < 0 || r.ContextSwitches < 0 {
+					t.Errorf("%+v: usage is negative: %+v", c, r)
+				}
+				digests[r.Digest] = true
+			}
+			if c.size > 8 && len(digests) != batch.Rounds*c.workers {
+				t.Errorf("%+v: %d different payloads were sent instead of %d", c, len(digests), batch.Rounds*c.workers)
+			}
+		}
+	})
+}
+
+func ordered(t transport.Timeline) bool {
+	return t.Start > 0 && slices.IsSorted([]int64{
+		t.Start, t.Serialized, t.CopiedOut, t.Received, t.CopiedIn, t.Delivered, t.Consumed, t.Acknowledged,
+	})
+}
+
+func TestTargetShimIsKilled(t *testing.T) {
+	each(t, func(t *testing.T, tr transport.Transport, setup transport.Setup) {
+		if tr.Info().Hosting == transport.Together {
+			t.Skip("its target is in the source's process")
+		}
+		setup.Size, setup.Fanout = 1<<20, 2
+		s := open(t, cell{transport: tr, setup: setup, workers: 1})
+		batch := batchOf(setup)
+		batch.Rounds = 1_000_000
+		var once sync.Once
+		var last shim.Record
+		err := s.source.Run(t.Context(), batch, func(r shim.Record) error {
+			once.Do(func() {
+				if err := syscall.Kill(s.targets[1].PID(), syscall.SIGKILL); err != nil {
+					t.Error(err)
+				}
+			})
+			last = r
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last.Target != 1 || last.Err == "" || !strings.Contains(last.Err, "rounds were not attempted") {
+			t.Errorf("the last record is %+v", last)
+		}
+		var crash *shim.Crash
+		if err := s.targets[1].Close(); !errors.As(err, &crash) {
+			t.Errorf("close of the killed target: %v", err)
+		}
+	})
+}
+
+// eachGuest runs a test for every transport of guests, on every engine.
+func eachGuest(t *testing.T, test func(*testing.T, transport.Transport, transport.Setup)) {
+	each(t, func(t *testing.T, tr transport.Transport, setup transport.Setup) {
+		if tr.Info().Runs != transport.Wasm {
+			t.Skip("it has no guests")
+		}
+		test(t, tr, setup)
+	})
+}
+
+func TestGuestThatTraps(t *testing.T) {
+	eachGuest(t, func(t *testing.T, tr transport.Transport, setup transport.Setup) {
+		setup.Guest, setup.Size = hostile.File(t, "handle-traps"), 1000
+		s := open(t, cell{transport: tr, setup: setup, workers: 1})
+		batch := batchOf(setup)
+		batch.Warmup = 0
+		records, err := run(t, s.source, batch)
+		if err != nil || len(records) != 1 || !strings.Contains(records[0].Err, "trapped") {
+			t.Fatalf("%+v, %v", records, err)
+		}
+	})
+}
+
+// A target's guest that loops for ever hangs its source's shim too where both are one, and
+// takes the only processor from it where there is one only.
+func TestGuestThatNeverReturns(t *testing.T) {
+	eachGuest(t, func(t *testing.T, tr transport.Transport, setup transport.Setup) {
+		for _, env := range []string{"GOMAXPROCS=2", "GOMAXPROCS=1"} {
+			t.Run(env, func(t *testing.T) {
+				t.Parallel()
+				setup := setup
+				setup.Guest, setup.Size, setup.Deadline = hostile.File(t, "handle-loops"), 1000, 300*time.Millisecond
+				s := open(t, cell{transport: tr, setup: setup, workers: 1, env: []string{env}})
+				batch := batchOf(setup)
+				batch.Warmup = 0
+				records, err := run(t, s.source, batch)
+				if tr.Info().Hosting == transport.Apart {
+					if err != nil || len(records) != 1 || records[0].Err == "" {
+						t.Fatalf("%+v, %v", records, err)
+					}
+					return
+				}
+				if !errors.Is(err, shim.ErrNoAnswer) {
+					t.Fatal(err)
+				}
+				if err := s.source.Close(); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+	})
+}
