@@ -81,7 +81,9 @@ type Record struct {
 	Length, Digest, Expected uint64
 	// CPUUser and CPUKernel are this hand-off's CPU time in nanoseconds: its share of what
 	// the source's process used in the round, plus what the target's own process used.
-	// Their sum is what the kernel counted; after a Window they are split in its proportion.
+	// Their sum is what the kernel counted; after a Window they are split in its
+	// proportion, and a round of less than 100 microseconds, too short for the kernel's
+	// counters, gets the window's mean.
 	CPUUser, CPUKernel int64
 	// SoftIRQ is the machine's interrupt work a hand-off, in nanoseconds, as the Window
 	// showed it; 0 before the first.

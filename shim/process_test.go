@@ -467,3 +467,16 @@ func TestServeByHand(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 }
+
+func TestInterruptIsTheDriversAffair(t *testing.T) {
+	p := startFake(t, "source")
+	if err := syscall.Kill(p.PID(), syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Memory(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+}

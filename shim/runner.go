@@ -45,9 +45,29 @@ type costs struct {
 	known bool
 	// userShare is the user time's part of all CPU time.
 	userShare float64
+	// mean is what a hand-off used.
+	mean shares
 	// softIRQ is the interrupt work a hand-off, in nanoseconds.
 	softIRQ int64
 }
+
+// shares is a hand-off's part of a usage.
+type shares struct{ userNs, kernelNs, minorFaults, contextSwitches float64 }
+
+func shareOf(u measure.Usage, handoffs float64) shares {
+	return shares{
+		float64(u.UserNs) / handoffs, float64(u.KernelNs) / handoffs,
+		float64(u.MinorFaults) / handoffs, float64(u.ContextSwitches) / handoffs,
+	}
+}
+
+func (s shares) add(t shares) shares {
+	return shares{s.userNs + t.userNs, s.kernelNs + t.kernelNs, s.minorFaults + t.minorFaults, s.contextSwitches + t.contextSwitches}
+}
+
+// tooShort is when a round is over before it can be metered: the meter counts whole
+// microseconds and takes about one itself.
+const tooShort = 100 * time.Microsecond
 
 // newRunner makes the runner of one batch; costs are those that the last window over the
 // same workers has shown.
@@ -87,8 +107,8 @@ func (r *runner) run(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		used := r.round(round)
-		goOn := r.record(round, used)
+		used, took := r.round(round)
+		goOn := r.record(round, used, took)
 		r.finished.Store(int64(len(r.records)))
 		if !goOn {
 			break
@@ -97,9 +117,9 @@ func (r *runner) run(ctx context.Context) error {
 	return r.flush(ctx)
 }
 
-// round prepares and sends once in every worker, and returns what this process used for
-// the sending.
-func (r *runner) round(round int) measure.Usage {
+// round prepares and sends once in every worker. It returns what this process used for the
+// sending, and how long that took.
+func (r *runner) round(round int) (used measure.Usage, took time.Duration) {
 	for i, w := range r.crew.workers {
 		w.spec.Kind, w.spec.Size, w.spec.Seed = r.batch.Payload, r.batch.Size, r.batch.SeedOf(round, i)
 		w.expected = 0
@@ -117,39 +137,45 @@ func (r *runner) round(round int) measure.Usage {
 				other.err = fmt.Errorf("not sent, because worker %d could not %w", i, w.err)
 			}
 		}
-		return measure.Usage{}
+		return used, 0
 	}
 	r.enter(round, true)
 	r.meter.Take()
+	began := measure.Now()
 	r.crew.each((*worker).send)
-	used := r.meter.Take()
+	took = time.Duration(measure.Now() - began)
+	used = r.meter.Take()
 	r.leave()
-	return used
+	return used, took
 }
 
 // record keeps the round's hand-offs. It returns false when the batch must end: where a
 // payload was not delivered, what is left of it may be in the way of the next.
-func (r *runner) record(round int, used measure.Usage) bool {
+func (r *runner) record(round int, used measure.Usage, took time.Duration) bool {
 	goOn := true
-	n := float64(r.handoffs)
+	ours := shareOf(used, float64(r.handoffs))
 	for i, w := range r.crew.workers {
 		for target := range w.handoff.Deliveries {
 			d := &w.handoff.Deliveries[target]
+			share := ours.add(shareOf(d.Usage, 1))
+			if r.costs.known {
+				if took < tooShort {
+					share = r.costs.mean
+				}
+				total := share.userNs + share.kernelNs
+				share.userNs = total * r.costs.userShare
+				share.kernelNs = total - share.userNs
+			}
 			record := Record{
 				Round: round, Worker: i, Target: target,
 				Seed:     w.spec.Seed,
 				Timeline: d.Timeline,
 				Length:   d.Length, Digest: d.Digest, Expected: w.expected,
-				CPUUser:         used.UserNs/int64(n) + d.Usage.UserNs,
-				CPUKernel:       used.KernelNs/int64(n) + d.Usage.KernelNs,
+				CPUUser:         int64(share.userNs + 0.5),
+				CPUKernel:       int64(share.kernelNs + 0.5),
 				SoftIRQ:         r.costs.softIRQ,
-				MinorFaults:     float64(used.MinorFaults)/n + float64(d.Usage.MinorFaults),
-				ContextSwitches: float64(used.ContextSwitches)/n + float64(d.Usage.ContextSwitches),
-			}
-			if r.costs.known {
-				total := record.CPUUser + record.CPUKernel
-				record.CPUUser = int64(float64(total)*r.costs.userShare + 0.5)
-				record.CPUKernel = total - record.CPUUser
+				MinorFaults:     share.minorFaults,
+				ContextSwitches: share.contextSwitches,
 			}
 			if err, mismatch := w.failure(target); err != nil {
 				record.Err = text(err)

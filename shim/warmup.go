@@ -68,6 +68,7 @@ func (r *runner) window(ctx context.Context) error {
 		r.costs.known = true
 		r.costs.userShare = float64(used.UserNs) / float64(cpu)
 	}
+	r.costs.mean = shareOf(used, float64(sent))
 	r.costs.softIRQ = (measure.SoftIRQ() - interrupts) / sent
 	return nil
 }
