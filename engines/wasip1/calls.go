@@ -13,7 +13,7 @@ type call struct {
 	handler  handler
 }
 
-// calls are those of preview 1. A signature has a letter a parameter, i for 32 bits and I
+// calls are those of preview 1, but for sockets. A signature has a letter a parameter, i for 32 bits and I
 // for 64; the result is the Errno, but for proc_exit, which does not return.
 var calls = []call{
 	define("args_get", "ii", (*System).argsGet),
@@ -58,10 +58,6 @@ var calls = []call{
 	define("proc_raise", "i", notImplemented),
 	define("random_get", "ii", (*System).randomGet),
 	define("sched_yield", "", (*System).schedYield),
-	define("sock_accept", "iii", notImplemented),
-	define("sock_recv", "iiiiii", notImplemented),
-	define("sock_send", "iiiii", notImplemented),
-	define("sock_shutdown", "ii", notImplemented),
 }
 
 func define(name, params string, handler handler) call {

@@ -27,7 +27,6 @@ type stat struct {
 
 const (
 	characterDevice = 2
-	socketDatagram  = 5
 	socketStream    = 6
 
 	rightRead     = 1 << 1

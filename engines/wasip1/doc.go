@@ -20,11 +20,32 @@
 //	proc_exit                        ends the call with *engines.Exit
 //	random_get                       from the operating system
 //	sched_yield                      nothing
+//	sock_accept, sock_recv           as the system does, with PEEK and WAITALL
+//	sock_send, sock_shutdown         as the system does
 //
 // The remaining ones answer ENOSYS: fd_advise, fd_allocate, fd_datasync,
 // fd_fdstat_set_rights, fd_filestat_get, fd_filestat_set_size, fd_filestat_set_times,
 // fd_pread, fd_prestat_dir_name, fd_pwrite, fd_readdir, fd_renumber, fd_seek, fd_sync,
-// fd_tell, path_*, proc_raise, sock_accept, sock_recv, sock_send, sock_shutdown.
+// fd_tell, path_*, proc_raise.
 //
-// See https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md
+// Preview 1 cannot open a socket. The calls that WasmEdge added to it can, and are here in
+// both of its versions, in the same module; where one name has several signatures, a guest
+// gets the one that it imports. They serve TCP over IPv4 and IPv6, on Linux, to guests with
+// Config.Sockets:
+//
+//	sock_open, sock_open_v2          streams; TCP_NODELAY is on
+//	sock_bind, sock_listen, sock_connect, and _v2
+//	sock_accept, sock_accept_v2      with and without flags
+//	sock_recv_v2, sock_send_v2       as in preview 1
+//	sock_getlocaladdr, sock_getpeeraddr
+//	                                 version 1 with the address's type, version 2 without
+//	sock_getsockopt, sock_setsockopt the options of level 0 that are integers
+//	sock_getaddrinfo, sock_recv_from, sock_send_to
+//	                                 ENOSYS: no names, no datagrams
+//
+// An address lies in memory as pointer and length of 4 bytes (IPv4), 16 bytes (IPv6) or 128
+// bytes, which begin with the family in 16 bits.
+//
+// See https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md and
+// https://github.com/second-state/wasmedge_wasi_socket
 package wasip1

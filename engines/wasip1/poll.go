@@ -141,7 +141,7 @@ func (s *System) awaitEvents() error {
 
 // timeout is how long to wait after what has elapsed, negative for ever.
 func (s *System) timeout(elapsed time.Duration) (_ time.Duration, ready bool) {
-	timeout := time.Duration(-1)
+	timeout := forever
 	for i := range s.subscriptions {
 		next := &s.subscriptions[i]
 		switch {

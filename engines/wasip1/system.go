@@ -3,6 +3,7 @@ package wasip1
 import (
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,9 @@ type Config struct {
 	// Output receives what the guest writes to standard output and standard error. Nil
 	// discards it. The last 4 KiB are kept either way, see System.Explain.
 	Output io.Writer
+	// Sockets lets the guest connect to and listen on any address that this process can,
+	// over TCP.
+	Sockets bool
 	// Monotonic is the guest's monotonic clock in nanoseconds; nil counts from New on.
 	Monotonic func() int64
 }
@@ -88,15 +92,15 @@ func (s *System) Close() error {
 
 // Functions are the host functions that serve this system to its instance.
 func (s *System) Functions() []engines.HostFunction {
-	functions := make([]engines.HostFunction, len(calls))
-	for i, c := range calls {
-		functions[i] = engines.HostFunction{
+	functions := make([]engines.HostFunction, 0, len(calls)+len(socketCalls))
+	for _, c := range slices.Concat(calls, socketCalls) {
+		functions = append(functions, engines.HostFunction{
 			FunctionType: c.function,
 			Module:       moduleName,
 			Handler: func(caller engines.Instance, stack []uint64) error {
 				return s.serve(c.handler, caller, stack)
 			},
-		}
+		})
 	}
 	return functions
 }
@@ -125,17 +129,21 @@ func (s *System) serve(handler handler, caller engines.Instance, stack []uint64)
 	return nil
 }
 
+// forever is the timeout of a wait that has none.
+const forever = time.Duration(-1)
+
+// expired says that the deadline has passed.
+func (s *System) expired() bool { return !s.deadline.IsZero() && time.Until(s.deadline) <= 0 }
+
 // wait waits for a descriptor or until the time has passed, negative for ever. The lock is
 // free meanwhile. The error is ErrClosed or ErrDeadline.
 func (s *System) wait(timeout time.Duration) error {
-	bounded := false
+	if s.expired() {
+		return ErrDeadline
+	}
 	if !s.deadline.IsZero() {
-		left := time.Until(s.deadline)
-		if left <= 0 {
-			return ErrDeadline
-		}
-		if timeout < 0 || timeout > left {
-			timeout, bounded = left, true
+		if left := time.Until(s.deadline); timeout < 0 || timeout > left {
+			timeout = max(left, 0)
 		}
 	}
 	s.waiter.begin()
@@ -143,13 +151,8 @@ func (s *System) wait(timeout time.Duration) error {
 	err := s.waiter.wait(timeout)
 	s.lock.Lock()
 	s.waiter.end(s.closed)
-	switch {
-	case s.closed:
+	if s.closed {
 		return ErrClosed
-	case err != nil:
-		return err
-	case bounded && !s.deadline.IsZero() && time.Until(s.deadline) <= 0:
-		return ErrDeadline
 	}
-	return nil
+	return err
 }

@@ -1,0 +1,245 @@
+package wasip1
+
+import (
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// streamSocket is a TCP socket. To the system it is always non-blocking; for a guest that
+// wants to block, the call waits where Close and the deadline can end that. See tcp(7).
+type streamSocket struct {
+	descriptor int
+	ipv6       bool
+	flags      uint16
+}
+
+var _ socket = (*streamSocket)(nil)
+
+func openSocket(ipv6 bool) (socket, error) {
+	domain := unix.AF_INET
+	if ipv6 {
+		domain = unix.AF_INET6
+	}
+	descriptor, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, errnoOf(err)
+	}
+	return newStreamSocket(descriptor, ipv6, 0), nil
+}
+
+func newStreamSocket(descriptor int, ipv6 bool, flags uint16) *streamSocket {
+	// As Go's net package does for every connection; preview 1 has no such option.
+	_ = unix.SetsockoptInt(descriptor, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	return &streamSocket{descriptor, ipv6, flags}
+}
+
+// await waits for the socket, or answers EAGAIN to a guest that does not want to wait.
+func (k *streamSocket) await(s *System, write bool) error {
+	if k.flags&flagNonblock != 0 {
+		if s.expired() {
+			return ErrDeadline
+		}
+		return EAGAIN
+	}
+	for {
+		s.waiter.reset()
+		place := s.waiter.add(k.descriptor, write)
+		if err := s.wait(forever); err != nil {
+			return err
+		}
+		if ready, _ := s.waiter.ready(place); ready {
+			return nil
+		}
+	}
+}
+
+// retry calls until the system neither was interrupted nor wants to be asked later.
+func (k *streamSocket) retry(s *System, write bool, call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		switch err {
+		case nil:
+			return n, nil
+		case unix.EINTR:
+		case unix.EAGAIN:
+			if err := k.await(s, write); err != nil {
+				return 0, err
+			}
+		default:
+			return 0, errnoOf(err)
+		}
+	}
+}
+
+func (k *streamSocket) read(s *System, buffers [][]byte) (int, error) {
+	return k.receive(s, buffers, 0)
+}
+
+func (k *streamSocket) receive(s *System, buffers [][]byte, flags uint64) (int, error) {
+	switch {
+	case len(buffers) == 0:
+		return 0, nil
+	case flags&receivePeek != 0:
+		return k.retry(s, false, func() (int, error) {
+			n, _, err := unix.Recvfrom(k.descriptor, buffers[0], unix.MSG_PEEK)
+			return n, err
+		})
+	}
+	total := 0
+	for {
+		n, err := k.readOnce(s, buffers)
+		if err != nil {
+			if _, answered := err.(Errno); answered && total > 0 {
+				return total, nil
+			}
+			return 0, err
+		}
+		total += n
+		buffers = after(buffers, n)
+		if flags&receiveAll == 0 || n == 0 || len(buffers) == 0 {
+			return total, nil
+		}
+	}
+}
+
+func (k *streamSocket) readOnce(s *System, buffers [][]byte) (int, error) {
+	return k.retry(s, false, func() (int, error) {
+		if len(buffers) == 1 {
+			return unix.Read(k.descriptor, buffers[0])
+		}
+		return unix.Readv(k.descriptor, buffers)
+	})
+}
+
+// write sends all that a guest which waits has given, else what the system takes at once.
+func (k *streamSocket) write(s *System, buffers [][]byte) (int, error) {
+	total := 0
+	for len(buffers) > 0 {
+		n, err := k.retry(s, true, func() (int, error) {
+			if len(buffers) == 1 {
+				return unix.Write(k.descriptor, buffers[0])
+			}
+			return unix.Writev(k.descriptor, buffers)
+		})
+		if err != nil {
+			if _, answered := err.(Errno); answered && total > 0 {
+				return total, nil
+			}
+			return 0, err
+		}
+		total += n
+		buffers = after(buffers, n)
+	}
+	return total, nil
+}
+
+// after is what is left of buffers after n bytes. It changes buffers.
+func after(buffers [][]byte, n int) [][]byte {
+	for len(buffers) > 0 && n >= len(buffers[0]) {
+		n -= len(buffers[0])
+		buffers = buffers[1:]
+	}
+	if len(buffers) > 0 {
+		buffers[0] = buffers[0][n:]
+	}
+	return buffers
+}
+
+func (k *streamSocket) bind(address netip.AddrPort) error {
+	target, err := k.systemAddress(address)
+	if err != nil {
+		return err
+	}
+	return answer(unix.Bind(k.descriptor, target))
+}
+
+func (k *streamSocket) listen(backlog int) error { return answer(unix.Listen(k.descriptor, backlog)) }
+
+func (k *streamSocket) connect(s *System, address netip.AddrPort) error {
+	target, err := k.systemAddress(address)
+	if err != nil {
+		return err
+	}
+	err = unix.Connect(k.descriptor, target)
+	if err != unix.EINPROGRESS && err != unix.EINTR {
+		return answer(err)
+	}
+	if k.flags&flagNonblock != 0 {
+		return EINPROGRESS
+	}
+	if err := k.await(s, true); err != nil {
+		return err
+	}
+	failure, err := unix.GetsockoptInt(k.descriptor, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil {
+		return errnoOf(err)
+	}
+	if failure != 0 {
+		return errnoOf(unix.Errno(failure))
+	}
+	return nil
+}
+
+func (k *streamSocket) accept(s *System, flags uint16) (socket, error) {
+	descriptor, err := k.retry(s, false, func() (int, error) {
+		accepted, _, err := unix.Accept4(k.descriptor, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		return accepted, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return newStreamSocket(descriptor, k.ipv6, flags), nil
+}
+
+func (k *streamSocket) shutdown(read, write bool) error {
+	how := unix.SHUT_RDWR
+	switch {
+	case !write:
+		how = unix.SHUT_RD
+	case !read:
+		how = unix.SHUT_WR
+	}
+	return answer(unix.Shutdown(k.descriptor, how))
+}
+
+func (k *streamSocket) local() (netip.AddrPort, error) {
+	return addressOf(unix.Getsockname(k.descriptor))
+}
+
+func (k *streamSocket) peer() (netip.AddrPort, error) {
+	return addressOf(unix.Getpeername(k.descriptor))
+}
+
+func (k *streamSocket) stat() stat {
+	return stat{socketStream, k.flags, rightRead | rightFlags | rightWrite | rightPoll | rightShutdown | rightAccept}
+}
+
+func (k *streamSocket) setFlags(flags uint16) { k.flags = flags }
+func (k *streamSocket) watch() watch          { return watch{system: k.descriptor} }
+func (k *streamSocket) close() error          { return answer(unix.Close(k.descriptor)) }
+
+// systemAddress is an address of the socket's family. An IPv6 socket takes IPv4 addresses
+// too, in their mapped form.
+func (k *streamSocket) systemAddress(address netip.AddrPort) (unix.Sockaddr, error) {
+	switch {
+	case k.ipv6:
+		return &unix.SockaddrInet6{Port: int(address.Port()), Addr: address.Addr().As16()}, nil
+	case address.Addr().Unmap().Is4():
+		return &unix.SockaddrInet4{Port: int(address.Port()), Addr: address.Addr().Unmap().As4()}, nil
+	}
+	return nil, EAFNOSUPPORT
+}
+
+func addressOf(address unix.Sockaddr, err error) (netip.AddrPort, error) {
+	if err != nil {
+		return netip.AddrPort{}, errnoOf(err)
+	}
+	switch address := address.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(address.Addr), uint16(address.Port)), nil
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(address.Addr), uint16(address.Port)), nil
+	}
+	return netip.AddrPort{}, EAFNOSUPPORT
+}
