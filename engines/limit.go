@@ -1,12 +1,23 @@
 package engines
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // PageSize is the unit of linear memory in bytes.
 const PageSize = 1 << 16
 
 // AddressSpace is what a 32-bit linear memory can address, in bytes.
 const AddressSpace = 1 << 32
+
+// MaxDepth is how deep calls into one instance may nest, by a guest calling its host and
+// the host calling the guest. Beyond it a call fails, long before the host's own stack
+// would: that could not be survived.
+const MaxDepth = 256
+
+// ErrTooDeep is the error of a call at the depth MaxDepth.
+var ErrTooDeep = errors.New("guest and host call one another without end")
 
 // Limit is the bound that MemoryLimit stands for, in bytes: whole pages, at most
 // AddressSpace.

@@ -41,6 +41,7 @@ func Run(t *testing.T, open New) {
 		{"nested growth", testNestedGrowth},
 		{"nested failure", testNestedFailure},
 		{"deep recursion", testDeepRecursion},
+		{"endless recursion", testEndlessRecursion},
 		{"start section", testStartSection},
 		{"initializer", testInitializer},
 		{"isolation", testIsolation},

@@ -104,15 +104,12 @@ func testStartSection(t *testing.T, open New) {
 	var seen string
 	instantiate(t, module, engines.InstanceConfig{Imports: handlers{
 		nothing: func(caller engines.Instance, _ []uint64) error {
-			if caller == nil {
-				return errors.New("no caller")
-			}
-			seen = "called"
+			seen = string(caller.Memory().Bytes()[:4])
 			return nil
 		},
 	}.functions()})
-	if seen != "called" {
-		t.Error("the start function did not run")
+	if seen != "data" {
+		t.Errorf("the start function's host saw %q", seen)
 	}
 	failure := errors.New("not ready")
 	_, err := module.Instantiate(t.Context(), engines.InstanceConfig{Name: "failing", Imports: handlers{
@@ -141,4 +138,26 @@ func testInitializer(t *testing.T, open New) {
 	guest.Functions[len(guest.Functions)-1].Body = Op(Unreachable)
 	_, err := compile(t, engine, guest).Instantiate(t.Context(), engines.InstanceConfig{Name: "guest"})
 	checkTrap(t, err, "_initialize", "unreachable", "instantiate guest")
+}
+
+func testEndlessRecursion(t *testing.T, open New) {
+	engine := openEngine(t, open)
+	module := compile(t, engine, hosted())
+	var pair [2]engines.Instance
+	for i := range pair {
+		pair[i] = instantiate(t, module, engines.InstanceConfig{Imports: handlers{
+			nothing: func(caller engines.Instance, _ []uint64) error {
+				return function(t, caller, "nothing").Call(nil)
+			},
+			event: func(_ engines.Instance, _ []uint64) error {
+				return function(t, pair[1-i], "event").Call([]uint64{0})
+			},
+		}.functions()})
+	}
+	for _, name := range []string{"nothing", "event"} {
+		_, err := tryCall(t, pair[0], name)
+		if trap := (*engines.Trap)(nil); !errors.As(err, &trap) {
+			t.Errorf("%s: error is %v", name, err)
+		}
+	}
 }

@@ -56,6 +56,9 @@ func (f *function) Call(stack []uint64) error {
 	if in.closed {
 		return fmt.Errorf("call %s in %s: the instance is closed", f.kind.Name, in.name)
 	}
+	if in.depth == engines.MaxDepth {
+		return &engines.Trap{Function: f.kind.Name, Cause: engines.ErrTooDeep}
+	}
 	if len(stack) < f.slots {
 		return fmt.Errorf("call %s in %s: the stack has %d slots, %s needs %d", f.kind.Name, in.name, len(stack), f.kind, f.slots)
 	}

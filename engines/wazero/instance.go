@@ -96,6 +96,9 @@ func (in *instance) create(limit uint64) (err error) {
 		if in.failure != nil {
 			panic(in.failure)
 		}
+		if in.module.exportsMemory {
+			in.memory = &memory{in}
+		}
 		return in.linear
 	})
 	creation := &callContext{experimental.WithMemoryAllocator(context.Background(), allocator), in}
@@ -103,9 +106,6 @@ func (in *instance) create(limit uint64) (err error) {
 	in.guest, err = in.module.runtime.InstantiateModule(creation, in.module.compiled, config)
 	if err != nil {
 		return in.explain("the start function", err)
-	}
-	if in.guest.ExportedMemory(memoryName) != nil {
-		in.memory = &memory{in}
 	}
 	return nil
 }

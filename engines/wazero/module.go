@@ -23,6 +23,8 @@ type module struct {
 	// imports has each function once, though a module may import it several times.
 	imports []engines.FunctionType
 	exports []engines.FunctionType
+	// exportsMemory says that the guest shows its memory.
+	exportsMemory bool
 
 	lock      sync.Mutex
 	instances int
@@ -57,6 +59,7 @@ func (m *module) describe() error {
 		seen[function.Path()] = function
 		m.imports = append(m.imports, function)
 	}
+	_, m.exportsMemory = m.compiled.ExportedMemories()[memoryName]
 	exported := m.compiled.ExportedFunctions()
 	for _, name := range slices.Sorted(maps.Keys(exported)) {
 		if function, ok := functionType(name, exported[name]); ok {
