@@ -1,0 +1,76 @@
+package function
+
+import (
+	"bytes"
+	"fmt"
+
+	"rrbench/payloads"
+	"rrbench/transport"
+)
+
+// Source is function A. One goroutine at a time uses it.
+type Source struct {
+	codec codec
+	// flat is A's own memory; the message is a view of it.
+	flat    []byte
+	message *payloads.Message
+	wire    bytes.Buffer
+}
+
+// NewSource makes a function with memory for objects of setup's size and kind.
+func NewSource(setup transport.Setup) (*Source, error) {
+	codec, err := check(setup)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{codec: codec, flat: make([]byte, 0, setup.Size)}
+	if !codec.raw() {
+		// The JSON encoder keeps a quarter of what it has written free behind it.
+		s.wire.Grow(int(WireSize(setup.Codec, setup.Payload, setup.Size) * 5 / 4))
+	}
+	return s, nil
+}
+
+// Prepare makes the object of spec in the function's memory and returns its digest. What
+// Encode has returned before is no longer valid.
+func (s *Source) Prepare(spec payloads.Spec) (digest uint64, err error) {
+	if spec.Size <= 0 {
+		return 0, fmt.Errorf("payload of %d bytes: it must have at least one", spec.Size)
+	}
+	s.message = nil
+	if spec.Size > int64(cap(s.flat)) {
+		s.flat = make([]byte, spec.Size)
+	}
+	s.flat = s.flat[:spec.Size]
+	message, err := payloads.MessageFromFlat(spec.Kind, spec.Seed, s.flat)
+	if err != nil {
+		return 0, err
+	}
+	payloads.Fill(s.flat, spec.Kind, spec.Seed)
+	s.message = message
+	return payloads.Digest(s.flat), nil
+}
+
+// Encode serializes the prepared object. The bytes are the function's and valid until the
+// next Prepare or Encode; with transport.Raw they are the object's own memory.
+func (s *Source) Encode() ([]byte, error) {
+	if s.message == nil {
+		return nil, fmt.Errorf("serialize: no payload has been prepared")
+	}
+	if s.codec.raw() {
+		return s.flat, nil
+	}
+	s.wire.Reset()
+	if err := s.codec.encode(&s.wire, s.message); err != nil {
+		return nil, fmt.Errorf("serialize: %w", err)
+	}
+	return s.wire.Bytes(), nil
+}
+
+// check finds the codec and refuses what no function can be made for.
+func check(setup transport.Setup) (codec, error) {
+	if setup.Size <= 0 || setup.Size > payloads.MaxSize {
+		return codec{}, fmt.Errorf("payload size of %d bytes: use 1 to %d", setup.Size, int64(payloads.MaxSize))
+	}
+	return codecOf(setup.Codec)
+}

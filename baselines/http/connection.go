@@ -1,0 +1,53 @@
+package http
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+)
+
+// dial makes a tuned connection for the client.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var dialer net.Dialer
+	plain, err := dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	connection := plain.(*net.TCPConn)
+	if err := tune(connection); err != nil {
+		_ = connection.Close()
+		return nil, fmt.Errorf("prepare a connection to %s: %w", address, err)
+	}
+	return wholeWriter{connection}, nil
+}
+
+// wholeWriter is a connection that writes a body as a whole. net/http copies a body of
+// known length through an io.LimitedReader and memory of its own, in pieces of 32 KiB,
+// but offers it to a connection that can read for itself first.
+type wholeWriter struct{ *net.TCPConn }
+
+// ReadFrom implements io.ReaderFrom.
+func (c wholeWriter) ReadFrom(r io.Reader) (int64, error) {
+	if limited, ok := r.(*io.LimitedReader); ok {
+		if b, ok := limited.R.(*body); ok && int64(len(b.rest)) <= limited.N {
+			n, err := b.WriteTo(c.TCPConn)
+			limited.N -= n
+			return n, err
+		}
+	}
+	return c.TCPConn.ReadFrom(r)
+}
+
+// tunedListener tunes what it accepts.
+type tunedListener struct{ net.Listener }
+
+func (l tunedListener) Accept() (net.Conn, error) {
+	connection, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	// A connection that cannot be tuned is slower and no less sound.
+	_ = tune(connection.(*net.TCPConn))
+	return connection, nil
+}

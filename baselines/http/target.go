@@ -1,0 +1,177 @@
+package http
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	nethttp "net/http"
+	"sync"
+
+	"rrbench/baselines/function"
+	"rrbench/measure"
+	"rrbench/transport"
+)
+
+// meter is the process' one meter: pieces of usage that several targets of a process take
+// add up to the whole.
+var meter = measure.NewMeter()
+
+const (
+	nonceSize = 32
+	// headerLimit bounds a request's header, in bytes.
+	headerLimit = 16 << 10
+)
+
+// Serve implements transport.Transport.
+func (n Native) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
+	f, err := function.NewTarget(setup)
+	if err != nil {
+		return nil, fmt.Errorf("make the function: %w", err)
+	}
+	address := n.Listen
+	if address == "" {
+		address = "127.0.0.1:0"
+	}
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for HTTP: %w (choose another address, or port 0)", err)
+	}
+	nonce := make([]byte, nonceSize)
+	// It never fails; see crypto/rand.
+	_, _ = rand.Read(nonce)
+
+	t := &target{
+		function: f,
+		token:    []byte(bearer(nonce)),
+		served:   make(chan struct{}),
+		endpoint: transport.Endpoint{
+			Transport: name,
+			Network:   "tcp",
+			Address:   listener.Addr().String(),
+			Nonce:     nonce,
+		},
+	}
+	t.server = nethttp.Server{
+		Handler:           t,
+		ReadHeaderTimeout: setup.Deadline,
+		ReadTimeout:       setup.Deadline,
+		WriteTimeout:      setup.Deadline,
+		// A source may think between two payloads for as long as it likes.
+		IdleTimeout:    -1,
+		MaxHeaderBytes: headerLimit,
+		ConnState: func(_ net.Conn, state nethttp.ConnState) {
+			switch state {
+			case nethttp.StateNew:
+				t.connections.Add(1)
+			case nethttp.StateClosed:
+				t.connections.Done()
+			}
+		},
+	}
+	go func() {
+		defer close(t.served)
+		// It returns when Close has closed the listener.
+		_ = t.server.Serve(tunedListener{listener})
+	}()
+	return t, nil
+}
+
+// target is a function behind an HTTP server.
+type target struct {
+	server      nethttp.Server
+	endpoint    transport.Endpoint
+	token       []byte
+	served      chan struct{}
+	connections sync.WaitGroup
+
+	// busy guards what follows: a function takes one object at a time.
+	busy     sync.Mutex
+	function *function.Target
+	reply    [function.ReplyLimit]byte
+}
+
+func (t *target) Endpoint() transport.Endpoint { return t.endpoint }
+
+// Close ends the server and its connections, and waits for both.
+func (t *target) Close() error {
+	err := t.server.Close()
+	<-t.served
+	t.connections.Wait()
+	return err
+}
+
+// ServeHTTP answers GET / with an empty reply, which says that the function is ready, and
+// POST / with what became of the body.
+func (t *target) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
+	if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), t.token) != 1 {
+		refuse(w, nethttp.StatusUnauthorized, errors.New("the token is not this endpoint's"))
+		return
+	}
+	if r.URL.Path != "/" {
+		refuse(w, nethttp.StatusNotFound, fmt.Errorf("there is no function at %.100q", r.URL.Path))
+		return
+	}
+	if !t.busy.TryLock() {
+		refuse(w, nethttp.StatusServiceUnavailable, errors.New("the function is busy with another payload"))
+		return
+	}
+	defer t.busy.Unlock()
+	var reply function.Reply
+	switch r.Method {
+	case nethttp.MethodGet:
+		meter.Take()
+	case nethttp.MethodPost:
+		if status, err := t.receive(r, &reply); err != nil {
+			refuse(w, status, err)
+			return
+		}
+	default:
+		refuse(w, nethttp.StatusMethodNotAllowed, fmt.Errorf("method %.20q: use POST", r.Method))
+		return
+	}
+	reply.Usage = meter.Take()
+	answer(w, nethttp.StatusOK, reply.AppendTo(t.reply[:0]))
+}
+
+// receive takes a body into the function's memory and has it handled. The error comes with
+// its HTTP status.
+func (t *target) receive(r *nethttp.Request, reply *function.Reply) (status int, err error) {
+	if r.ContentLength < 0 {
+		return nethttp.StatusLengthRequired, errors.New("the request does not tell its body's length")
+	}
+	buffer, err := t.function.Buffer(r.ContentLength)
+	if err != nil {
+		return nethttp.StatusRequestEntityTooLarge, err
+	}
+	// Beyond net/http's 4 KiB of read-ahead these are reads of the socket straight into
+	// buffer, as large as what the kernel has.
+	if n, err := io.ReadFull(r.Body, buffer); err != nil {
+		return nethttp.StatusBadRequest, fmt.Errorf("received %d of %d bytes: %w", n, len(buffer), err)
+	}
+	reply.Received = measure.Now()
+	if err := t.function.Handle(reply); err != nil {
+		return nethttp.StatusUnprocessableEntity, err
+	}
+	return nethttp.StatusOK, nil
+}
+
+// refuse answers with a failure. The connection closes, as the body may be unread.
+func refuse(w nethttp.ResponseWriter, status int, err error) {
+	w.Header().Set("Connection", "close")
+	reply := function.Reply{Failure: err.Error()}
+	answer(w, status, reply.AppendTo(nil))
+}
+
+func answer(w nethttp.ResponseWriter, status int, reply []byte) {
+	header := w.Header()
+	header.Set("Content-Type", "application/octet-stream")
+	// The length is known, so it is told by net/http itself, in the same write.
+	w.WriteHeader(status)
+	// A source that is gone already has nobody to be told.
+	_, _ = w.Write(reply)
+}

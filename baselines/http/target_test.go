@@ -1,0 +1,197 @@
+package http
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	nethttp "net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"rrbench/baselines/function"
+	"rrbench/payloads"
+	"rrbench/transport"
+)
+
+// request writes text to the target and returns the answer.
+func request(t *testing.T, endpoint transport.Endpoint, text string) (status int, reply string) {
+	t.Helper()
+	connection, err := net.Dial(endpoint.Network, endpoint.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	_ = connection.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(connection, text); err != nil {
+		t.Fatal(err)
+	}
+	response, err := nethttp.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if parsed, err := function.ParseReply(body); err == nil {
+		return response.StatusCode, parsed.Failure
+	}
+	return response.StatusCode, string(body)
+}
+
+func TestTargetRefuses(t *testing.T) {
+	setup := setupOf(transport.JSON, payloads.Text, 1000)
+	setup.Deadline = 300 * time.Millisecond
+	target := mustServe(t, setup)
+	route := mustOpen(t, setup, target.Endpoint())
+	authorization := "Authorization: " + bearer(target.Endpoint().Nonce) + "\r\n"
+	const host = " HTTP/1.1\r\nHost: x\r\n"
+	for _, test := range []struct {
+		name, request string
+		status        int
+		want          string
+	}{
+		{"no token", "POST /" + host + "Content-Length: 2\r\n\r\n{}", 401, "token"},
+		{"wrong token", "POST /" + host + "Authorization: " + bearer(make([]byte, nonceSize)) + "\r\nContent-Length: 2\r\n\r\n{}", 401, "token"},
+		{"half a token", "POST /" + host + authorization[:40] + "\r\nContent-Length: 2\r\n\r\n{}", 401, "token"},
+		{"wrong path", "POST /other" + host + authorization + "Content-Length: 2\r\n\r\n{}", 404, `no function at "/other"`},
+		{"wrong method", "PUT /" + host + authorization + "Content-Length: 2\r\n\r\n{}", 405, "use POST"},
+		{"no length", "POST /" + host + authorization + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 411, "length"},
+		{"empty", "POST /" + host + authorization + "Content-Length: 0\r\n\r\n", 413, "0 bytes"},
+		{"too long", "POST /" + host + authorization + "Content-Length: 12097\r\n\r\n{}", 413, "longer than the 12096"},
+		{"far too long", "POST /" + host + authorization + "Content-Length: 9000000000000000000\r\n\r\n{}", 413, "longer than"},
+		{"absurd length", "POST /" + host + authorization + "Content-Length: 99999999999999999999\r\n\r\n{}", 400, "Bad Request"},
+		{"negative length", "POST /" + host + authorization + "Content-Length: -1\r\n\r\n{}", 400, "Bad Request"},
+		{"late body", "POST /" + host + authorization + "Content-Length: 3\r\n\r\n{}", 400, "received 2 of 3 bytes"},
+		{"rubbish", "POST /" + host + authorization + "Content-Length: 2\r\n\r\n{]", 422, "deserialize 2 bytes"},
+		{"long header", "POST /" + host + authorization + "X: " + strings.Repeat("x", 3*headerLimit) + "\r\n\r\n", 431, ""},
+		{"no HTTP", "\x16\x03\x01\r\n\r\n", 400, ""},
+	} {
+		status, reply := request(t, target.Endpoint(), test.request)
+		if status != test.status || !strings.Contains(reply, test.want) {
+			t.Errorf("%s: %d %q, want %d with %q", test.name, status, reply, test.status, test.want)
+		}
+	}
+	// The function is none the worse for it.
+	digest := mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000})
+	var handoff transport.Handoff
+	mustSend(t, route, &handoff)
+	checkDelivery(t, &handoff.Deliveries[0], digest, 1000)
+}
+
+func TestServeRefuses(t *testing.T) {
+	for _, setup := range []transport.Setup{
+		setupOf(transport.None, payloads.Text, 10),
+		setupOf(transport.Raw, payloads.Text, 0),
+		setupOf(transport.Raw, payloads.Text, -1),
+		setupOf(transport.Raw, payloads.Text, 1<<62),
+	} {
+		if target, err := New().Serve(context.Background(), setup); err == nil {
+			t.Errorf("%+v is served", setup)
+			_ = target.Close()
+		}
+		if route, err := New().Open(context.Background(), setup, []transport.Endpoint{{}}); err == nil {
+			t.Errorf("%+v is opened", setup)
+			_ = route.Close()
+		}
+	}
+}
+
+// A source that says nothing, or stops in the middle, is not waited for longer than the
+// deadline.
+func TestSilentSource(t *testing.T) {
+	setup := setupOf(transport.Raw, payloads.Text, 1000)
+	setup.Deadline = 100 * time.Millisecond
+	target := mustServe(t, setup)
+	for _, text := range []string{
+		"POST / HT",
+		fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 1000\r\n\r\nhalf", bearer(target.Endpoint().Nonce)),
+	} {
+		connection, err := net.Dial("tcp", target.Endpoint().Address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(connection, text); err != nil {
+			t.Fatal(err)
+		}
+		_ = connection.SetReadDeadline(time.Now().Add(20 * time.Second))
+		if _, err := io.Copy(io.Discard, connection); err != nil {
+			t.Errorf("after %q: %v", text, err)
+		}
+		_ = connection.Close()
+	}
+}
+
+// Close does not wait for sources: neither idle ones nor one that is in the middle of a
+// payload.
+func TestCloseEndsConnections(t *testing.T) {
+	setup := setupOf(transport.Raw, payloads.Text, 1000)
+	setup.Deadline = 0
+	target, err := New().Serve(context.Background(), setup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	route := mustOpen(t, setup, target.Endpoint())
+	connection, err := net.Dial("tcp", target.Endpoint().Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	fmt.Fprintf(connection, "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 1000\r\n\r\nhalf", bearer(target.Endpoint().Nonce))
+	for range 2 {
+		if err := target.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	_ = connection.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.Copy(io.Discard, connection); err != nil && strings.Contains(err.Error(), "timeout") {
+		t.Error(err)
+	}
+	mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000})
+	var handoff transport.Handoff
+	mustSend(t, route, &handoff)
+	if handoff.Deliveries[0].Err == nil {
+		t.Error("a closed target took a payload")
+	}
+	if _, err := net.Dial("tcp", target.Endpoint().Address); err == nil {
+		t.Error("a closed target listens")
+	}
+}
+
+// A function takes one object at a time; whoever comes in between is told so.
+func TestBusyFunction(t *testing.T) {
+	setup := setupOf(transport.Raw, payloads.Text, 1000)
+	target := mustServe(t, setup)
+	route := mustOpen(t, setup, target.Endpoint())
+	digest := mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000})
+
+	connection, err := net.Dial("tcp", target.Endpoint().Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	fmt.Fprintf(connection, "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 1000\r\n\r\nhalf", bearer(target.Endpoint().Nonce))
+	var handoff transport.Handoff
+	for {
+		mustSend(t, route, &handoff)
+		if err := handoff.Deliveries[0].Err; err == nil {
+			continue // The other request has not begun yet.
+		} else if !strings.Contains(err.Error(), "busy") {
+			t.Fatal(err)
+		}
+		break
+	}
+	_ = connection.Close()
+	for {
+		mustSend(t, route, &handoff)
+		if err := handoff.Deliveries[0].Err; err != nil && strings.Contains(err.Error(), "busy") {
+			continue // It has not noticed yet.
+		}
+		checkDelivery(t, &handoff.Deliveries[0], digest, 1000)
+		break
+	}
+}
