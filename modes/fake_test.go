@@ -127,4 +127,12 @@ func mustAllocate(tb testing.TB, f *Function, n uint32) *Region {
 	return region
 }
 
+// inUse counts the regions that are not idle.
+func (f *Function) inUse() int {
+	if f.idle != nil {
+		return len(f.regions.live) - 1
+	}
+	return len(f.regions.live)
+}
+
 var errFake = errors.New("invented failure")

@@ -40,6 +40,10 @@ type Function struct {
 
 	// prepared is the region that Send sends.
 	prepared *Region
+	// idle is the region released last, or nil: the next payload of its length needs no
+	// call into the guest's allocator and finds warm pages. It is given back before the
+	// guest is asked for another one, so it never costs memory that a payload lacks.
+	idle *Region
 	// sending: Send is running; sent: and the guest has called send_to_host since.
 	sending, sent bool
 	sendErr       error
@@ -65,7 +69,7 @@ func (f *Function) call(e *export, a, b uint32) (uint64, error) {
 	if f.broken != nil {
 		return 0, f.broken
 	}
-	e.stack = [2]uint64{uint64(a), uint64(b)}
+	e.stack[0], e.stack[1] = uint64(a), uint64(b)
 	if err := e.function.Call(e.stack[:]); err != nil {
 		err = f.explain(err)
 		if f.broken == nil {
@@ -95,9 +99,7 @@ func (f *Function) Prepare(spec payloads.Spec) (digest uint64, err error) {
 		return 0, f.broken
 	}
 	if f.prepared != nil && int64(f.prepared.length) != spec.Size {
-		stale := f.prepared
-		f.prepared = nil
-		if err := f.Release(stale); err != nil {
+		if err := f.Release(f.prepared); err != nil {
 			return 0, err
 		}
 	}
@@ -135,9 +137,24 @@ func (f *Function) Send() error {
 	return nil
 }
 
-// Allocate has the guest allocate n bytes and records them as a region. What the guest
-// returns is checked against its memory and its other regions.
+// Allocate returns a region of n bytes: the one released last when it has that length, else
+// one that the guest allocates now. What the guest returns is checked against its memory
+// and its other regions. The content is undefined.
 func (f *Function) Allocate(n uint32) (*Region, error) {
+	if idle := f.idle; idle != nil {
+		f.idle = nil
+		if idle.length == n && f.broken == nil {
+			idle.flags = flags{live: true}
+			return idle, nil
+		}
+		if err := f.deallocateRegion(idle); err != nil {
+			return nil, err
+		}
+	}
+	return f.allocateRegion(n)
+}
+
+func (f *Function) allocateRegion(n uint32) (*Region, error) {
 	if n == 0 {
 		return nil, fmt.Errorf("guest %s: a region of 0 bytes cannot be allocated", f.name)
 	}
@@ -175,7 +192,7 @@ func (f *Function) Handle(region *Region) (digest uint64, err error) {
 // Enter is the first half of Handle: it returns as soon as the handler does, so that a
 // caller can read the clock in between. Release must follow.
 func (f *Function) Enter(region *Region) (digest uint64, err error) {
-	if !region.live || region.handled || region.function != f {
+	if !region.live || region.idle || region.handled || region.function != f {
 		return 0, fmt.Errorf("guest %s: the region at %d cannot be handled: it is released, handled already, or another function's", f.name, region.pointer)
 	}
 	region.handled, region.handling = true, true
@@ -184,15 +201,25 @@ func (f *Function) Enter(region *Region) (digest uint64, err error) {
 	return digest, err
 }
 
-// Release gives an allocated region back to the guest, handled or not; one that the guest
-// keeps stays the guest's. A second release is an error and does nothing.
+// Release ends the host's use of an allocated region, handled or not; one that the guest
+// keeps stays the guest's. The guest gets the memory back at once or, for the region
+// released last, when it is asked for another length. A second release is an error and
+// does nothing.
 func (f *Function) Release(region *Region) error {
 	switch {
-	case !region.live || region.function != f:
+	case !region.live || region.idle || region.function != f:
 		return fmt.Errorf("guest %s: the region at %d was released already, or is another function's", f.name, region.pointer)
 	case region.leased || region.handling:
 		return fmt.Errorf("guest %s: the region at %d is still in use", f.name, region.pointer)
 	case region.kept:
+		return nil
+	}
+	if region == f.prepared {
+		f.prepared = nil
+	}
+	if f.idle == nil {
+		region.idle = true
+		f.idle = region
 		return nil
 	}
 	return f.deallocateRegion(region)
@@ -202,9 +229,6 @@ func (f *Function) Release(region *Region) error {
 // memory again at once.
 func (f *Function) deallocateRegion(region *Region) error {
 	pointer, length := region.pointer, region.length
-	if region == f.prepared {
-		f.prepared = nil
-	}
 	f.regions.remove(region)
 	if f.broken != nil {
 		return nil

@@ -33,15 +33,18 @@ func (f *Function) offer(name string, params []engines.ValueType, call func(stac
 // sendToHost leases a region while the sender carries it to every target.
 func (f *Function) sendToHost(stack []uint64) (Status, error) {
 	pointer, length := uint32(stack[0]), uint32(stack[1])
-	if !inside(pointer, length, f.memory.Size()) {
-		return Invalid, nil
-	}
 	region, status := f.regions.find(pointer)
 	switch {
+	case region != nil && region.length == length:
+		// A region lies inside the memory, which never shrinks.
+	case !inside(pointer, length, f.memory.Size()):
+		return Invalid, nil
 	case region == nil:
 		return status, nil
-	case region.length != length:
+	default:
 		return LengthDiffers, nil
+	}
+	switch {
 	case region.leased:
 		return Leased, nil
 	case f.sender == nil || f.sending && f.sent:
@@ -72,6 +75,8 @@ func (f *Function) locate(stack []uint64) (Status, error) {
 		return NoMemory, nil
 	case overlapped.leased:
 		return Leased, nil
+	case overlapped.idle:
+		return NotPossible, nil
 	case overlapped.pointer != pointer:
 		return Invalid, nil
 	case overlapped.length != length:

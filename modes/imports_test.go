@@ -16,9 +16,11 @@ func delivered(*Region) error { return nil }
 func TestSendToHostStatus(t *testing.T) {
 	guest, f := newFake(t, delivered)
 	region := mustAllocate(t, f, 100)
-	released := mustAllocate(t, f, 100)
-	if err := f.Release(released); err != nil {
-		t.Fatal(err)
+	released, idle := mustAllocate(t, f, 100), mustAllocate(t, f, 100)
+	for _, region := range []*Region{idle, released} {
+		if err := f.Release(region); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, test := range []struct {
 		pointer, length uint32
@@ -32,6 +34,7 @@ func TestSendToHostStatus(t *testing.T) {
 		{region.pointer - 1, 100, UnknownRegion},
 		{0, 100, UnknownRegion},
 		{released.pointer, 100, Released},
+		{idle.pointer, 100, Released},
 		{fakeMemorySize, 1, Invalid},
 		{fakeMemorySize - 1, 1, UnknownRegion},
 		{fakeMemorySize - 1, 2, Invalid},
@@ -213,6 +216,7 @@ func TestKeep(t *testing.T) {
 	if _, err := f.Handle(changed); err != nil {
 		t.Fatal(err)
 	}
+	mustAllocate(t, f, 51)
 	if freed[pointer] != 1 {
 		t.Errorf("a region was freed %d times", freed[pointer])
 	}
@@ -400,8 +404,65 @@ func TestReleaseExactlyOnce(t *testing.T) {
 	if _, err := f.Handle(region); err == nil {
 		t.Error("handled after the release")
 	}
+	mustAllocate(t, f, 101)
 	if freed != 1 {
 		t.Errorf("freed %d times", freed)
+	}
+}
+
+// TestIdleRegion is about the region released last, which waits for the next payload.
+func TestIdleRegion(t *testing.T) {
+	guest, f := newFake(t, delivered)
+	allocated, freed := 0, []uint32{}
+	allocate := guest.allocate
+	guest.allocate = func(length uint32) uint32 { allocated++; return allocate(length) }
+	guest.free = func(pointer, _ uint32) { freed = append(freed, pointer) }
+	first := mustAllocate(t, f, 100)
+	pointer := first.pointer
+	for range 3 {
+		if _, err := f.Handle(first); err != nil {
+			t.Fatal(err)
+		}
+		if got := guest.call(t, "send_to_host", pointer, 100); got != Released {
+			t.Errorf("sending an idle region: %v", got)
+		}
+		if got := guest.call(t, "keep_memory_region", pointer); got != Released {
+			t.Errorf("keeping an idle region: %v", got)
+		}
+		if got := guest.call(t, "release_memory_region", pointer); got != Released {
+			t.Errorf("releasing an idle region: %v", got)
+		}
+		for _, start := range []uint32{pointer, pointer + 10, pointer - 10} {
+			if got := guest.call(t, "locate_memory_region", start, 100); got != NotPossible {
+				t.Errorf("locating an idle region: %v", got)
+			}
+		}
+		if first = mustAllocate(t, f, 100); first.pointer != pointer {
+			t.Errorf("a region at %d, want the idle one at %d", first.pointer, pointer)
+		}
+		if got := guest.call(t, "send_to_host", pointer, 100); got != OK {
+			t.Errorf("sending a region that was idle: %v", got)
+		}
+	}
+	if allocated != 1 || len(freed) != 0 {
+		t.Errorf("%d allocations and %d frees for one size", allocated, len(freed))
+	}
+	// Two at a time: one waits, the other goes back.
+	second := mustAllocate(t, f, 100)
+	other := second.pointer
+	if err := errors.Join(f.Release(first), f.Release(second)); err != nil {
+		t.Fatal(err)
+	}
+	if len(freed) != 1 || freed[0] != other {
+		t.Errorf("freed %v, want %d", freed, other)
+	}
+	// Another length: the idle one goes back first.
+	mustAllocate(t, f, 99)
+	if len(freed) != 2 || freed[1] != pointer {
+		t.Errorf("freed %v, want %d last", freed, pointer)
+	}
+	if len(f.regions.live) != 1 {
+		t.Errorf("%d regions are left", len(f.regions.live))
 	}
 }
 
@@ -412,7 +473,7 @@ func TestFailureIsTheLastCall(t *testing.T) {
 	if _, err := f.Handle(region); !errors.Is(err, errFake) {
 		t.Errorf("error %v", err)
 	}
-	if region.live {
+	if f.inUse() != 0 {
 		t.Error("the region outlives its function")
 	}
 	guest.failure = nil
@@ -467,10 +528,11 @@ func TestStatusNames(t *testing.T) {
 }
 
 func TestSteadyStateAllocatesNothing(t *testing.T) {
-	_, f := newFake(t, delivered)
+	guest, f := newFake(t, delivered)
+	guest.allocate = func(uint32) uint32 { return 1024 }
 	handOff := func() {
-		for range 10 {
-			region, err := f.Allocate(16)
+		for round := range uint32(10) {
+			region, err := f.Allocate(16 + round%2)
 			if err != nil {
 				t.Fatal(err)
 			}

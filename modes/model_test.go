@@ -14,8 +14,8 @@ type model struct {
 }
 
 type modelRegion struct {
-	pointer, length uint64
-	located, kept   bool
+	pointer, length     uint64
+	located, kept, idle bool
 }
 
 // covers returns the lowest region that shares a byte with the range.
@@ -31,8 +31,11 @@ func (m *model) covers(pointer, length uint64) (lowest *modelRegion) {
 
 func (m *model) at(pointer uint64) (*modelRegion, Status) {
 	for _, region := range m.regions {
-		if region.pointer == pointer {
+		if region.pointer == pointer && !region.idle {
 			return region, OK
+		}
+		if region.pointer == pointer {
+			return nil, Released
 		}
 	}
 	for i := 0; i < len(m.gone) && i < 16; i++ {
@@ -74,6 +77,8 @@ func (m *model) locate(pointer, length uint64) Status {
 	case region == nil:
 		m.regions = append(m.regions, &modelRegion{pointer: pointer, length: length, located: true})
 		return OK
+	case region.idle:
+		return NotPossible
 	case region.pointer == pointer && region.length == length:
 		return OK
 	case region.pointer == pointer:
@@ -94,8 +99,38 @@ func (m *model) release(pointer uint64) Status {
 	return OK
 }
 
-// allocate says whether the host accepts what the guest's allocator returned.
-func (m *model) allocate(pointer, length uint64) bool {
+func (m *model) idle() *modelRegion {
+	for _, region := range m.regions {
+		if region.idle {
+			return region
+		}
+	}
+	return nil
+}
+
+// finish is the host's own release: one region waits for the next payload.
+func (m *model) finish(region *modelRegion) {
+	if m.idle() == nil {
+		region.idle = true
+		return
+	}
+	m.remove(region)
+}
+
+// allocate says whether the host accepts what the guest's allocator returned, and where
+// the region is: the idle one is taken without asking.
+func (m *model) allocate(pointer, length uint64) (at uint64, ok bool) {
+	if idle := m.idle(); idle != nil {
+		if idle.length == length {
+			idle.idle = false
+			return idle.pointer, true
+		}
+		m.remove(idle)
+	}
+	return pointer, m.allocateFresh(pointer, length)
+}
+
+func (m *model) allocateFresh(pointer, length uint64) bool {
 	if pointer == 0 || !valid(pointer, length) || m.covers(pointer, length) != nil {
 		return false
 	}
@@ -138,12 +173,15 @@ func FuzzRegions(f *testing.F) {
 			case 0:
 				guest.allocate = func(uint32) uint32 { return pointer }
 				region, err := function.Allocate(length)
-				accepted := m.allocate(uint64(pointer), uint64(length))
+				at, accepted := m.allocate(uint64(pointer), uint64(length))
 				if (err == nil) != accepted {
 					t.Fatalf("allocate(%d) = %d: error %v, the model accepts: %v", length, pointer, err, accepted)
 				}
 				if err == nil {
-					held[pointer] = region
+					if uint64(region.pointer) != at {
+						t.Fatalf("allocate(%d): a region at %d, the model says %d", length, region.pointer, at)
+					}
+					held[region.pointer] = region
 					if view := region.Bytes(); uint32(len(view)) != length || cap(view) != len(view) {
 						t.Fatalf("a view of %d and capacity %d of a region of %d bytes", len(view), cap(view), length)
 					}
@@ -158,7 +196,7 @@ func FuzzRegions(f *testing.F) {
 						t.Fatal(err)
 					}
 					known, _ := m.at(uint64(pointer))
-					m.remove(known)
+					m.finish(known)
 					delete(held, pointer)
 				}
 			case 4:

@@ -6,6 +6,11 @@ package modes
 type Region struct {
 	function        *Function
 	pointer, length uint32
+	flags
+}
+
+// flags say what is the case with a region.
+type flags struct {
 	// leased: a transfer is reading it, so it can be neither sent again nor released.
 	leased bool
 	// located: the guest allocated it by itself and only made it known.
@@ -16,6 +21,8 @@ type Region struct {
 	kept bool
 	// live is false before the allocation and after the release.
 	live bool
+	// idle: released, but not given back to the guest yet.
+	idle bool
 }
 
 // Function is the function whose memory the region lies in.

@@ -13,8 +13,9 @@ type table struct {
 	spare []*Region
 	// gone holds the pointers released last, to tell a second release from a pointer that
 	// never was a region.
-	gone    [16]uint32
-	goneAll int
+	gone [16]uint32
+	// goneAll counts them all.
+	goneAll uint
 }
 
 // search returns the place of the first live region at or after pointer.
@@ -31,12 +32,15 @@ func (t *table) search(pointer uint32) int {
 	return low
 }
 
-// find returns the live region that begins at pointer, or nil and why there is none.
+// find returns the live region in use that begins at pointer, or nil and why there is none.
 func (t *table) find(pointer uint32) (*Region, Status) {
 	if place := t.search(pointer); place < len(t.live) && t.live[place].pointer == pointer {
+		if t.live[place].idle {
+			return nil, Released
+		}
 		return t.live[place], OK
 	}
-	for _, gone := range t.gone[:min(t.goneAll, len(t.gone))] {
+	for _, gone := range t.gone[:min(t.goneAll, uint(len(t.gone)))] {
 		if gone == pointer {
 			return nil, Released
 		}
@@ -73,22 +77,26 @@ func (t *table) add(function *Function, pointer, length uint32) (added, overlapp
 	} else {
 		region = new(Region)
 	}
-	*region = Region{function: function, pointer: pointer, length: length, live: true}
-	t.live = append(t.live, nil)
-	copy(t.live[place+1:], t.live[place:])
-	t.live[place] = region
+	region.function, region.pointer, region.length = function, pointer, length
+	region.flags = flags{live: true}
+	t.live = append(t.live, region)
+	if place < len(t.live)-1 {
+		copy(t.live[place+1:], t.live[place:])
+		t.live[place] = region
+	}
 	return region, nil
 }
 
 // remove forgets a live region.
 func (t *table) remove(region *Region) {
-	place := t.search(region.pointer)
 	last := len(t.live) - 1
-	copy(t.live[place:], t.live[place+1:])
-	t.live[last] = nil
+	if t.live[last] != region {
+		place := t.search(region.pointer)
+		copy(t.live[place:], t.live[place+1:])
+	}
 	t.live = t.live[:last]
 	region.live = false
-	t.gone[t.goneAll%len(t.gone)] = region.pointer
+	t.gone[t.goneAll%uint(len(t.gone))] = region.pointer
 	t.goneAll++
 	t.spare = append(t.spare, region)
 }

@@ -164,7 +164,7 @@ func TestTargetsFailAlone(t *testing.T) {
 			const size = 1000
 			setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size}
 			var targets []transport.Target
-			names := []string{"handle-traps", "", "allocate-zero", "allocate-outside", "", "handle-exits", "deallocate-traps"}
+			names := []string{"handle-traps", "", "allocate-zero", "allocate-outside", "", "handle-exits"}
 			for _, name := range names {
 				own := setup
 				if name != "" {

@@ -53,7 +53,9 @@ func (r *route) Send(handoff *transport.Handoff) error {
 		handoff.Deliveries = make([]transport.Delivery, len(r.targets))
 	}
 	handoff.Deliveries = handoff.Deliveries[:len(r.targets)]
-	clear(handoff.Deliveries)
+	for i := range handoff.Deliveries {
+		handoff.Deliveries[i] = transport.Delivery{}
+	}
 	r.handoff = handoff
 	handoff.Start = measure.Now()
 	err := r.source.Send()
