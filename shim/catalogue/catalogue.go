@@ -6,6 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"rrbench/baselines/http"
+	"rrbench/measure/limits"
+	"rrbench/modes/kernel"
+	"rrbench/modes/network"
 	"rrbench/modes/user"
 	"rrbench/transport"
 )
@@ -15,6 +19,13 @@ import (
 func All() []transport.Transport {
 	return []transport.Transport{
 		user.NewCopy(),
+		kernel.NewStream(),
+		network.NewSplice(),
+		network.NewStream(),
+		http.New(),
+		limits.NewMemcpy(),
+		limits.NewUnix(),
+		limits.NewTCP(),
 	}
 }
 
