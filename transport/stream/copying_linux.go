@@ -12,7 +12,6 @@ type copying struct {
 func NewCopying() (Writer, error) { return &copying{}, nil }
 
 func (c *copying) Write(fd int, header, payload []byte, until int64) error {
-	whole := len(header) + len(payload)
 	c.vector = [2][]byte{header, payload}
 	defer func() { c.vector = [2][]byte{} }()
 	for {
@@ -20,14 +19,11 @@ func (c *copying) Write(fd int, header, payload []byte, until int64) error {
 		if n >= len(header) {
 			return writeFull(fd, payload[n-len(header):], until)
 		}
-		if n > 0 {
-			header = header[n:]
-			c.vector[0] = header
-			continue
-		}
-		if err := sendError(err, 0, whole); err != nil {
+		if err := CheckSent(n, err, until); err != nil {
 			return err
 		}
+		header = header[max(n, 0):]
+		c.vector[0] = header
 	}
 }
 

@@ -28,6 +28,8 @@ type Fan struct {
 
 // FanOptions configure the connections of a Fan.
 type FanOptions struct {
+	// Transport is the transport whose targets these are; others are refused.
+	Transport string
 	// Deadline bounds each of sending a payload and waiting for its acknowledgement; the
 	// latter includes the handler. Zero means no bound.
 	Deadline time.Duration
@@ -134,6 +136,9 @@ type link struct {
 }
 
 func openLink(ctx context.Context, endpoint transport.Endpoint, options FanOptions) (*link, error) {
+	if endpoint.Transport != options.Transport {
+		return nil, fmt.Errorf("it is a target of %q, not of %q", endpoint.Transport, options.Transport)
+	}
 	s, err := dial(ctx, endpoint)
 	if err != nil {
 		return nil, err

@@ -52,7 +52,7 @@ func mustDial(t *testing.T, endpoint transport.Endpoint) *socket {
 // mustWork shows that a target still serves honest sources.
 func mustWork(t *testing.T, endpoint transport.Endpoint) {
 	t.Helper()
-	fan := mustOpen(t, FanOptions{Deadline: 10 * time.Second}, endpoint)
+	fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 10 * time.Second}, endpoint)
 	defer mustClose(t, fan)
 	p := payload(100_000, 3)
 	var handoff transport.Handoff
@@ -295,7 +295,7 @@ func TestMadListener(t *testing.T) {
 			_ = s.readFull(in[:], 0)
 			_ = s.writeFull(test.words)
 		})
-		if fan, err := OpenFan(context.Background(), []transport.Endpoint{endpoint}, FanOptions{}); err == nil {
+		if fan, err := OpenFan(context.Background(), []transport.Endpoint{endpoint}, FanOptions{Transport: "test"}); err == nil {
 			mustClose(t, fan)
 			t.Errorf("%s: opened", test.name)
 		} else if !strings.Contains(err.Error(), test.want) {
@@ -310,7 +310,7 @@ func TestMuteListener(t *testing.T) {
 	endpoint := fakeTarget(t, ListenUnix, func(*socket) { <-released })
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	_, err := OpenFan(ctx, []transport.Endpoint{endpoint}, FanOptions{})
+	_, err := OpenFan(ctx, []transport.Endpoint{endpoint}, FanOptions{Transport: "test"})
 	close(released)
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error is %v", err)
@@ -351,7 +351,7 @@ func TestMadTarget(t *testing.T) {
 				_ = s.discard(uint64(test.read), make([]byte, 1000), 0)
 				_ = s.writeFull(test.say)
 			})
-			fan := mustOpen(t, FanOptions{Deadline: 10 * time.Second}, endpoint)
+			fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 10 * time.Second}, endpoint)
 			var handoff transport.Handoff
 			if closed := fan.Send(make([]byte, size), &handoff); closed != 1 {
 				t.Errorf("%s: %d connections closed", test.name, closed)
@@ -375,7 +375,7 @@ func TestStalledTarget(t *testing.T) {
 				<-released
 			}
 		})
-		fan := mustOpen(t, FanOptions{Deadline: 100 * time.Millisecond}, endpoint)
+		fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 100 * time.Millisecond}, endpoint)
 		var handoff transport.Handoff
 		fan.Send(make([]byte, 64<<20), &handoff)
 		if err := handoff.Deliveries[0].Err; !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -392,7 +392,7 @@ func TestSignals(t *testing.T) {
 	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
 		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}, Deadline: 20 * time.Second})
 		defer mustClose(t, l)
-		fan := mustOpen(t, FanOptions{Deadline: 20 * time.Second}, endpoint)
+		fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 20 * time.Second}, endpoint)
 		defer mustClose(t, fan)
 		stop := make(chan struct{})
 		stopped := make(chan struct{})

@@ -142,35 +142,35 @@ func (s *socket) writeFull(p []byte) error { return writeFull(s.fd, p, 0) }
 func writeFull(fd int, p []byte, until int64) error {
 	for done := 0; done < len(p); {
 		n, err := unix.Write(fd, p[done:])
-		if n > 0 {
-			done += n
-			if until != 0 && done < len(p) && measure.Now() > until {
-				return sendError(unix.EAGAIN, done, len(p))
-			}
-			continue
-		}
-		if err := sendError(err, done, len(p)); err != nil {
-			return err
+		done += max(n, 0)
+		if err := CheckSent(n, err, until); err != nil && done < len(p) {
+			return fmt.Errorf("after %d of %d bytes: %w", done, len(p), err)
 		}
 	}
 	return nil
 }
 
-// sendError turns the error of a write, sendmsg or splice to a socket into one that says
-// what happened; nil means try again.
-func sendError(err error, done, whole int) error {
+// CheckSent judges a system call that was to send to a blocking socket, sent n bytes and
+// returned err. It returns nil when the sender can go on with the rest, and otherwise what
+// happened: the peer is gone, the socket's time-out or the moment until (measure.Now; 0 is
+// never) has passed, or something else that err says.
+func CheckSent(n int, err error, until int64) error {
 	switch {
+	case n > 0:
+		if until != 0 && measure.Now() > until {
+			return errTimeout
+		}
+		return nil
 	case err == unix.EINTR:
 		return nil
 	case err == unix.EAGAIN:
-		return fmt.Errorf("after %d of %d bytes %w", done, whole, errTimeout)
+		return errTimeout
 	case err == unix.EPIPE, err == unix.ECONNRESET:
-		return fmt.Errorf("the peer closed the connection before it had all %d bytes: %w", whole, err)
+		return fmt.Errorf("the peer closed the connection: %w", err)
 	case err == nil:
 		return errors.New("the kernel accepted no byte")
-	default:
-		return fmt.Errorf("after %d of %d bytes: %w", done, whole, err)
 	}
+	return err
 }
 
 // momentAfter is the moment of measure.Now after a duration, 0 for none.

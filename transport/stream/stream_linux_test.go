@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +14,7 @@ import (
 
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 )
 
 // buffer is a receiver without a function: it reads into one buffer and digests natively.
@@ -66,16 +66,9 @@ func overEach(t *testing.T, test func(t *testing.T, listen func() (*Listener, er
 			if name == "tcp6" && !hasIPv6() {
 				t.Skip("this machine has no IPv6 on loopback")
 			}
-			before := descriptors(t)
+			before := transporttest.Descriptors(t)
 			test(t, listen)
-			after := before
-			for range 100 {
-				if after = descriptors(t); len(after) <= len(before) {
-					return
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
-			t.Errorf("descriptors leaked: %v before, %v after", before, after)
+			transporttest.CheckDescriptors(t, before)
 		})
 	}
 }
@@ -87,21 +80,6 @@ func hasIPv6() bool {
 	}
 	_ = l.Close()
 	return true
-}
-
-// descriptors lists what this process has open, without the poller's own.
-func descriptors(t *testing.T) (open []string) {
-	t.Helper()
-	links, err := filepath.Glob("/proc/self/fd/*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, link := range links {
-		if name, err := os.Readlink(link); err == nil && (strings.HasPrefix(name, "socket:") || strings.HasPrefix(name, "pipe:")) {
-			open = append(open, name)
-		}
-	}
-	return open
 }
 
 func mustServe(t *testing.T, listen func() (*Listener, error), service Service) (*Listener, transport.Endpoint) {
@@ -145,13 +123,7 @@ func checkDelivery(t *testing.T, d *transport.Delivery, p []byte) {
 	if d.Length != uint64(len(p)) || d.Digest != payloads.Digest(p) {
 		t.Errorf("target saw %d bytes with digest %x, want %d with %x", d.Length, d.Digest, len(p), payloads.Digest(p))
 	}
-	l := d.Timeline
-	moments := []int64{l.Start, l.Serialized, l.CopiedOut, l.Received, l.CopiedIn, l.Delivered, l.Consumed, l.Acknowledged}
-	for i := 1; i < len(moments); i++ {
-		if moments[i] < moments[i-1] {
-			t.Errorf("moment %d lies before moment %d: %v", i, i-1, moments)
-		}
-	}
+	transporttest.CheckTimeline(t, 1, &d.Timeline)
 }
 
 func TestPayloadsArrive(t *testing.T) {
@@ -163,7 +135,7 @@ func TestPayloadsArrive(t *testing.T) {
 				l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}, Deadline: 20 * time.Second})
 				opened, endpoints = append(opened, l), append(endpoints, endpoint)
 			}
-			fan := mustOpen(t, FanOptions{Deadline: 20 * time.Second}, endpoints...)
+			fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 20 * time.Second}, endpoints...)
 			var handoff transport.Handoff
 			for i, size := range []int64{1, 7, 64, 4096, 65536, 1<<20 + 1, 64} {
 				p := payload(size, uint64(i))
@@ -189,7 +161,7 @@ func TestSendAllocatesNothing(t *testing.T) {
 	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
 		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{memory: make([]byte, 4096)}, Deadline: time.Second})
 		defer mustClose(t, l)
-		fan := mustOpen(t, FanOptions{Deadline: time.Second}, endpoint)
+		fan := mustOpen(t, FanOptions{Transport: "test", Deadline: time.Second}, endpoint)
 		defer mustClose(t, fan)
 		p := payload(4096, 1)
 		var handoff transport.Handoff
@@ -208,7 +180,7 @@ func TestFailureKeepsConnection(t *testing.T) {
 		b := &buffer{}
 		l, endpoint := mustServe(t, listen, Service{Receiver: b, Limit: 2 << 20, Deadline: 20 * time.Second})
 		defer mustClose(t, l)
-		fan := mustOpen(t, FanOptions{Deadline: 20 * time.Second}, endpoint)
+		fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 20 * time.Second}, endpoint)
 		defer mustClose(t, fan)
 		large := payload(2<<20, 1)
 		var handoff transport.Handoff
@@ -251,7 +223,7 @@ func TestOneTargetOfMany(t *testing.T) {
 			opened, endpoints = append(opened, l), append(endpoints, endpoint)
 			defer mustClose(t, l)
 		}
-		fan := mustOpen(t, FanOptions{Deadline: 20 * time.Second}, endpoints...)
+		fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 20 * time.Second}, endpoints...)
 		defer mustClose(t, fan)
 		mustClose(t, opened[1])
 		p := payload(1<<20, 1)
@@ -273,15 +245,15 @@ func TestOneTargetOfMany(t *testing.T) {
 func TestOneSourceAtATime(t *testing.T) {
 	l, endpoint := mustServe(t, ListenUnix, Service{Receiver: &buffer{}, Deadline: time.Second})
 	defer mustClose(t, l)
-	first := mustOpen(t, FanOptions{}, endpoint)
-	if second, err := OpenFan(context.Background(), []transport.Endpoint{endpoint}, FanOptions{}); err == nil {
+	first := mustOpen(t, FanOptions{Transport: "test"}, endpoint)
+	if second, err := OpenFan(context.Background(), []transport.Endpoint{endpoint}, FanOptions{Transport: "test"}); err == nil {
 		mustClose(t, second)
 		t.Error("a second source was welcome")
 	} else if !strings.Contains(err.Error(), "already serves another source") {
 		t.Error(err)
 	}
 	mustClose(t, first)
-	mustClose(t, mustOpen(t, FanOptions{}, endpoint))
+	mustClose(t, mustOpen(t, FanOptions{Transport: "test"}, endpoint))
 }
 
 // A handler that takes longer than the deadline fails its delivery, not the process.
@@ -289,7 +261,7 @@ func TestSlowHandler(t *testing.T) {
 	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
 		b := &buffer{blocking: make(chan struct{})}
 		l, endpoint := mustServe(t, listen, Service{Receiver: b, Deadline: 20 * time.Second})
-		fan := mustOpen(t, FanOptions{Deadline: 50 * time.Millisecond}, endpoint)
+		fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 50 * time.Millisecond}, endpoint)
 		var handoff transport.Handoff
 		if closed := fan.Send(payload(64, 1), &handoff); closed != 1 {
 			t.Errorf("%d connections closed", closed)
@@ -324,11 +296,12 @@ func TestOpenRefuses(t *testing.T) {
 		{with(func(e *transport.Endpoint) { e.Nonce = e.Nonce[:31] }), "31 bytes"},
 		{with(func(e *transport.Endpoint) { e.Address = "/tmp/x" }), "has to start with @"},
 		{with(func(e *transport.Endpoint) { e.Address += "0" }), "connect: connection refused"},
+		{with(func(e *transport.Endpoint) { e.Transport = "http/native" }), `"http/native", not of "test"`},
 		{with(func(e *transport.Endpoint) { e.Network = "udp" }), "neither unix nor tcp"},
 		{with(func(e *transport.Endpoint) { e.Network = "tcp" }), "not IP:port"},
 		{with(func(e *transport.Endpoint) { e.Network, e.Address = "tcp", "localhost:1" }), "not IP:port"},
 	} {
-		fan, err := OpenFan(context.Background(), []transport.Endpoint{good, test.endpoint}, FanOptions{})
+		fan, err := OpenFan(context.Background(), []transport.Endpoint{good, test.endpoint}, FanOptions{Transport: "test"})
 		if err == nil {
 			mustClose(t, fan)
 			t.Errorf("%+v was reached", test.endpoint)
@@ -336,12 +309,12 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("error is %q, want %q in it", err, test.want)
 		}
 	}
-	if _, err := OpenFan(context.Background(), nil, FanOptions{}); err == nil {
+	if _, err := OpenFan(context.Background(), nil, FanOptions{Transport: "test"}); err == nil {
 		t.Error("a route to nowhere was opened")
 	}
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := OpenFan(cancelled, []transport.Endpoint{gone}, FanOptions{}); !errors.Is(err, context.Canceled) {
+	if _, err := OpenFan(cancelled, []transport.Endpoint{gone}, FanOptions{Transport: "test"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("with a cancelled context: %v", err)
 	}
 }
@@ -352,7 +325,7 @@ func TestOpenWithoutWriter(t *testing.T) {
 		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}})
 		defer mustClose(t, l)
 		want := errors.New("no pipe")
-		if _, err := OpenFan(context.Background(), []transport.Endpoint{endpoint}, FanOptions{NewWriter: func() (Writer, error) { return nil, want }}); !errors.Is(err, want) {
+		if _, err := OpenFan(context.Background(), []transport.Endpoint{endpoint}, FanOptions{Transport: "test", NewWriter: func() (Writer, error) { return nil, want }}); !errors.Is(err, want) {
 			t.Error(err)
 		}
 	})
@@ -361,7 +334,7 @@ func TestOpenWithoutWriter(t *testing.T) {
 func TestCloseEndsHandler(t *testing.T) {
 	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
 		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}})
-		fan := mustOpen(t, FanOptions{}, endpoint)
+		fan := mustOpen(t, FanOptions{Transport: "test"}, endpoint)
 		mustClose(t, l)
 		mustClose(t, l)
 		var handoff transport.Handoff

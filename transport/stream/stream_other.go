@@ -35,6 +35,7 @@ type Fan struct{}
 
 // FanOptions configure the connections of a Fan.
 type FanOptions struct {
+	Transport string
 	Deadline  time.Duration
 	NewWriter func() (Writer, error)
 }

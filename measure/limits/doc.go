@@ -1,0 +1,41 @@
+// Package limits measures what the machine itself reaches, in the same runs and the same
+// way as the transports: bytes go from one warm buffer to another by the plainest means,
+// with no function on either side. What a transport loses against its limit is what it
+// adds to the machine.
+//
+//   - limit/memcpy: one process copies from one buffer to another.
+//   - limit/unix: two processes, write(2) and read(2) over a Unix stream socket.
+//   - limit/tcp: the same over TCP.
+//
+// The digest that stands for a handler is native, and every delivery is verified like any
+// other.
+package limits
+
+import (
+	"fmt"
+
+	"rrbench/payloads"
+	"rrbench/transport"
+)
+
+// source is the buffer that a limit sends from.
+type source struct{ memory pages }
+
+// Prepare fills the buffer and returns its digest.
+func (s *source) Prepare(spec payloads.Spec) (digest uint64, err error) {
+	if spec.Size < 1 {
+		return 0, fmt.Errorf("a payload of %d bytes cannot be sent", spec.Size)
+	}
+	if err := s.memory.resize(spec.Size); err != nil {
+		return 0, err
+	}
+	payloads.Fill(s.memory.bytes, spec.Kind, spec.Seed)
+	return payloads.Digest(s.memory.bytes), nil
+}
+
+func checkCodec(name string, setup transport.Setup) error {
+	if setup.Codec == transport.None || setup.Codec == "" {
+		return nil
+	}
+	return fmt.Errorf("%s does not serialize: codec %q is not possible, use %q", name, setup.Codec, transport.None)
+}

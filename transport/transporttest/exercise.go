@@ -1,0 +1,139 @@
+package transporttest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rrbench/payloads"
+	"rrbench/transport"
+)
+
+// Exercise hands payloads of all kinds over to several targets, in processes of their own
+// or in this one, and checks every delivery.
+func Exercise(t *testing.T, of transport.Transport, setup transport.Setup, apart bool) {
+	t.Helper()
+	before := Descriptors(t)
+	if err := of.Check(); err != nil {
+		t.Skip(err)
+	}
+	var endpoints []transport.Endpoint
+	var closers []interface{ Close() error }
+	for range setup.Fanout {
+		if apart {
+			p := Start(t, of, setup)
+			endpoints, closers = append(endpoints, p.Endpoint), append(closers, p)
+			continue
+		}
+		served := Serve(t, of, setup)
+		endpoints, closers = append(endpoints, served.Endpoint()), append(closers, served)
+	}
+	route := Open(t, of, setup, endpoints...)
+	var handoff transport.Handoff
+	for i, kind := range payloads.Kinds() {
+		for _, size := range []int64{setup.Size, 1, 100, setup.Size - 3, setup.Size} {
+			HandOver(t, route, payloads.Spec{Kind: kind, Seed: uint64(i), Size: size}, &handoff)
+			if len(handoff.Deliveries) != setup.Fanout {
+				t.Fatalf("%d deliveries to %d targets", len(handoff.Deliveries), setup.Fanout)
+			}
+		}
+	}
+	for _, closer := range append(closers, route) {
+		if err := closer.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	CheckDescriptors(t, before)
+}
+
+// Serve serves a target in this process, which the caller closes.
+func Serve(t testing.TB, of transport.Transport, setup transport.Setup) transport.Target {
+	t.Helper()
+	served, err := of.Serve(context.Background(), setup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := served.Endpoint().Transport; name != of.Info().Name {
+		t.Errorf("the endpoint says %q, the transport is %q", name, of.Info().Name)
+	}
+	return served
+}
+
+// Open opens a route, which the caller closes.
+func Open(t testing.TB, of transport.Transport, setup transport.Setup, endpoints ...transport.Endpoint) transport.Route {
+	t.Helper()
+	route, err := of.Open(context.Background(), setup, endpoints)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return route
+}
+
+// HandOver prepares and sends one payload, and checks every delivery.
+func HandOver(t testing.TB, route transport.Route, spec payloads.Spec, handoff *transport.Handoff) {
+	t.Helper()
+	digest, err := route.Prepare(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := route.Send(handoff); err != nil {
+		t.Fatal(err)
+	}
+	for i := range handoff.Deliveries {
+		d := &handoff.Deliveries[i]
+		if d.Err != nil {
+			t.Errorf("%+v to target %d: %v", spec, i, d.Err)
+			continue
+		}
+		if d.Length != uint64(spec.Size) || d.Digest != digest {
+			t.Errorf("%+v: target %d saw %d bytes with digest %x, not %x", spec, i, d.Length, d.Digest, digest)
+		}
+		CheckTimeline(t, handoff.Start, &d.Timeline)
+	}
+}
+
+// CheckTimeline checks the order of the moments, which are of one clock.
+func CheckTimeline(t testing.TB, start int64, l *transport.Timeline) {
+	t.Helper()
+	moments := []int64{1, start, l.Start, l.Serialized, l.CopiedOut, l.Received, l.CopiedIn, l.Delivered, l.Consumed, l.Acknowledged}
+	for i := 1; i < len(moments); i++ {
+		// The processes of a host know their common clock to a fraction of a microsecond.
+		if moments[i] < moments[i-1]-1000 {
+			t.Errorf("moments are not in order: %v", moments[1:])
+			return
+		}
+	}
+}
+
+// Descriptors lists the sockets, pipes and memory files that this process has open.
+func Descriptors(t testing.TB) (open []string) {
+	t.Helper()
+	links, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		name, err := os.Readlink(link)
+		if err == nil && (strings.HasPrefix(name, "socket:") || strings.HasPrefix(name, "pipe:") || strings.HasPrefix(name, "/memfd:")) {
+			open = append(open, name)
+		}
+	}
+	return open
+}
+
+// CheckDescriptors checks that no more are open than before, allowing what was just closed
+// a moment to go.
+func CheckDescriptors(t testing.TB, before []string) {
+	t.Helper()
+	var after []string
+	for range 200 {
+		if after = Descriptors(t); len(after) <= len(before) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("descriptors leaked: %v before, %v after", before, after)
+}

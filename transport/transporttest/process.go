@@ -1,0 +1,139 @@
+// Package transporttest runs transports in their tests the way a sweep does: targets in
+// this process or in processes of their own, digests verified, moments in order, nothing
+// left open.
+package transporttest
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"rrbench/transport"
+)
+
+// roleVariable tells a copy of the test binary to be a target.
+const roleVariable = "RRBENCH_TEST_TARGET"
+
+// Main runs a package's tests. In a process that Process has started it is a target of one
+// of the transports instead.
+func Main(m *testing.M, transports ...transport.Transport) {
+	if os.Getenv(roleVariable) == "" {
+		os.Exit(m.Run())
+	}
+	if err := target(transports); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// order is what a target's process is told.
+type order struct {
+	Transport string
+	Setup     transport.Setup
+}
+
+// target serves until its standard input ends, that is, until the test's process ends too.
+func target(transports []transport.Transport) error {
+	in := bufio.NewReader(os.Stdin)
+	line, err := in.ReadBytes('\n')
+	if err != nil {
+		return err
+	}
+	var told order
+	if err := json.Unmarshal(line, &told); err != nil {
+		return err
+	}
+	for _, t := range transports {
+		if t.Info().Name != told.Transport {
+			continue
+		}
+		served, err := t.Serve(context.Background(), told.Setup)
+		if err != nil {
+			return err
+		}
+		if err := json.NewEncoder(os.Stdout).Encode(served.Endpoint()); err != nil {
+			return err
+		}
+		_, _ = io.Copy(io.Discard, in)
+		return served.Close()
+	}
+	return fmt.Errorf("no transport %q in this test", told.Transport)
+}
+
+// Process is a target in a process of its own.
+type Process struct {
+	Endpoint transport.Endpoint
+	command  *exec.Cmd
+	in       io.Closer
+}
+
+// Start starts a target's process. The test's Main must be this package's.
+func Start(t testing.TB, of transport.Transport, setup transport.Setup) *Process {
+	t.Helper()
+	command := exec.Command("/proc/self/exe", "-test.run=^$")
+	command.Env = append(os.Environ(), roleVariable+"=1")
+	command.Stderr = os.Stderr
+	in, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &Process{command: command, in: in}
+	t.Cleanup(func() { p.Kill() })
+	told, err := json.Marshal(order{of.Info().Name, setup})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Write(append(told, '\n')); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.NewDecoder(out).Decode(&p.Endpoint); err != nil {
+		t.Fatalf("the target's process said no endpoint: %v", err)
+	}
+	return p
+}
+
+// Close ends the process in good order and returns how that went.
+func (p *Process) Close() error {
+	if err := p.in.Close(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- p.command.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(20 * time.Second):
+		_ = p.command.Process.Kill()
+		return errors.Join(errors.New("the target's process did not end"), <-ended)
+	}
+}
+
+// Kill ends the process at once, as a crash would.
+func (p *Process) Kill() {
+	if p.command.ProcessState == nil {
+		_ = p.command.Process.Kill()
+		_ = p.command.Wait()
+	}
+}
+
+// Signal sends the process a signal.
+func (p *Process) Signal(t testing.TB, signal os.Signal) {
+	if err := p.command.Process.Signal(signal); err != nil {
+		t.Error(err)
+	}
+}
