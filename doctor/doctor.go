@@ -3,6 +3,7 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,9 +13,11 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"rrbench/engines"
 	"rrbench/engines/catalogue"
 	"rrbench/measure"
 	transports "rrbench/shim/catalogue"
+	"rrbench/transport"
 	"rrbench/workloads"
 )
 
@@ -61,7 +64,16 @@ func fromError(subject string, err error) Finding {
 	if err == nil {
 		return Finding{Subject: subject, Level: Good, Detail: "runs here"}
 	}
-	return Finding{Subject: subject, Level: Advice, Detail: err.Error(), Remedy: "see the reason"}
+	f := Finding{Subject: subject, Level: Advice, Detail: err.Error()}
+	var engine *engines.Unavailable
+	var carrier *transport.Unavailable
+	switch {
+	case errors.As(err, &engine):
+		f.Detail, f.Remedy = engine.Reason, engine.Remedy
+	case errors.As(err, &carrier):
+		f.Detail, f.Remedy = carrier.Reason, carrier.Remedy
+	}
+	return f
 }
 
 func operatingSystem() Finding {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"os"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -29,20 +28,4 @@ func doctorCommand() *cobra.Command {
 			return nil
 		},
 	}
-}
-
-// newTable is a plain table on standard output that wraps long cells.
-func newTable(columns ...any) table.Writer {
-	out := table.NewWriter()
-	out.SetOutputMirror(os.Stdout)
-	style := table.StyleDefault
-	style.Options = table.OptionsNoBordersAndSeparators
-	out.SetStyle(style)
-	out.AppendHeader(table.Row(columns))
-	configs := make([]table.ColumnConfig, len(columns))
-	for i := range columns {
-		configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: 60}
-	}
-	out.SetColumnConfigs(configs)
-	return out
 }

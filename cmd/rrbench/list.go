@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -24,21 +25,24 @@ func listCommand() *cobra.Command {
 				out.AppendRow(table.Row{info.Name, functionsOf(info), codecsOf(info), here(t.Check()), info.Summary})
 			}
 			out.Render()
+			fmt.Println()
 
-			out = newTable("\nengine", "\nhere")
+			out = newTable("engine", "here")
 			for _, name := range catalogue.Names() {
 				out.AppendRow(table.Row{name, here(catalogue.Check(name))})
 			}
 			out.Render()
+			fmt.Println()
 
-			out = newTable("\nguest", "\nhere")
+			out = newTable("guest", "here")
 			for _, name := range workloads.Guests() {
 				_, err := workloads.Guest(name)
 				out.AppendRow(table.Row{name, here(err)})
 			}
 			out.Render()
+			fmt.Println()
 
-			out = newTable("\ncodec", "\nwhat it is")
+			out = newTable("codec", "what it is")
 			out.AppendRow(table.Row{transport.None, "the bytes of the object as they lie in memory, Roadrunner's"})
 			out.AppendRow(table.Row{transport.Raw, "a body or value that is the bytes themselves"})
 			out.AppendRow(table.Row{transport.JSON, "encoding/json/v2"})

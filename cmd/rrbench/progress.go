@@ -13,24 +13,28 @@ import (
 	"rrbench/sweep"
 )
 
-// newProgress shows a bar on a terminal, a line now and then elsewhere, nothing when quiet.
+// newProgress shows a bar on a terminal, a line now and then elsewhere, failures alone when quiet.
 func newProgress(out *os.File, quiet bool) sweep.Progress {
 	switch {
 	case quiet:
-		return silent{}
+		return errorsOnly{out}
 	case term.IsTerminal(int(out.Fd())):
 		return &bar{out: out}
 	}
 	return &lines{out: out}
 }
 
-type silent struct{}
+// errorsOnly tells of failures alone.
+type errorsOnly struct{ out io.Writer }
 
-func (silent) Begin(float64)                        {}
-func (silent) Visiting(int, int, sweep.PlannedCell) {}
-func (silent) Advance(float64)                      {}
-func (silent) Failed(sweep.PlannedCell, string)     {}
-func (silent) End()                                 {}
+func (errorsOnly) Begin(float64)                        {}
+func (errorsOnly) Visiting(int, int, sweep.PlannedCell) {}
+func (errorsOnly) Advance(float64)                      {}
+func (errorsOnly) End()                                 {}
+
+func (e errorsOnly) Failed(cell sweep.PlannedCell, reason string) {
+	fmt.Fprintf(e.out, "failed: %s: %s\n", describe(cell), reason)
+}
 
 // bar is a progress bar with the time left.
 type bar struct {

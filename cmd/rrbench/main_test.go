@@ -1,0 +1,254 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"rrbench/results"
+)
+
+// program is the path of the built rrbench: its shims are processes of the same file.
+var program string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		if runtime.GOOS != "linux" {
+			fmt.Println("rrbench measures on Linux only, its tests run there")
+			return 0
+		}
+		directory, err := os.MkdirTemp("", "rrbench-test")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(directory)
+		program = filepath.Join(directory, "rrbench")
+		if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+			panic(fmt.Sprintf("build rrbench: %v\n%s", err, out))
+		}
+		return m.Run()
+	}())
+}
+
+type outcome struct {
+	status         int
+	stdout, stderr string
+}
+
+func rrbench(t *testing.T, arguments ...string) outcome {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, program, arguments...)
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return outcome{command.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+func TestBadInputIsOneLineAndStatus2(t *testing.T) {
+	occupied := t.TempDir()
+	write(t, filepath.Join(occupied, "notes.txt"), "mine")
+	config := filepath.Join(t.TempDir(), "bad.yaml")
+	write(t, config, "reps: 2\nsizs: [1MiB]\n")
+	for name, test := range map[string]struct {
+		arguments []string
+		want      []string
+	}{
+		"transport":      {[]string{"sweep", "--transports", "user/cpoy"}, []string{"user/cpoy", "user/copy", "--transports"}},
+		"engine":         {[]string{"sweep", "--engines", "v8x"}, []string{"v8x", "wazero", "--engines"}},
+		"codec":          {[]string{"sweep", "--codecs", "xml"}, []string{"xml", "json", "--codecs"}},
+		"preset":         {[]string{"sweep", "--preset", "fast"}, []string{"fast", "quick"}},
+		"size 0":         {[]string{"sweep", "--sizes", "0"}, []string{`"0"`, "1 byte", "--sizes"}},
+		"size negative":  {[]string{"sweep", "--sizes", "-1MiB"}, []string{"-1MiB", "negative"}},
+		"size too large": {[]string{"sweep", "--sizes", "4GiB"}, []string{"4GiB", "3GiB"}},
+		"size nonsense":  {[]string{"sweep", "--sizes", "big"}, []string{"big"}},
+		"config":         {[]string{"sweep", "--config", config}, []string{"line 2", "sizs"}},
+		"no config":      {[]string{"sweep", "--config", "nowhere.yaml"}, []string{"nowhere.yaml"}},
+		"occupied":       {[]string{"sweep", "--out", occupied}, []string{occupied, "not empty", "--out"}},
+		"unwritable":     {[]string{"sweep", "--out", "/proc/rrbench"}, []string{"/proc/rrbench", "--out"}},
+		"no guest":       {[]string{"sweep", "--guest", "nowhere.wasm"}, []string{"nowhere.wasm", "--guest"}},
+		"flag":           {[]string{"sweep", "--size", "1MiB"}, []string{"--size", "--help"}},
+		"command":        {[]string{"swep"}, []string{"swep"}},
+		"argument":       {[]string{"sweep", "now"}, []string{"now"}},
+		"fanout":         {[]string{"sweep", "--fanout", "0"}, []string{"fanout 0", "--fanout"}},
+		"resume":         {[]string{"sweep", "--resume", t.TempDir()}, []string{"trials.csv"}},
+		"resume + flags": {[]string{"sweep", "--resume", occupied, "--reps", "3"}, []string{"--reps", "--resume"}},
+		"figures":        {[]string{"figures", t.TempDir()}, []string{"trials.csv"}},
+		"figures of ?":   {[]string{"figures"}, []string{"directory"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := rrbench(t, test.arguments...)
+			if got.status != exitUsage || got.stdout != "" || strings.Count(got.stderr, "\n") != 1 {
+				t.Fatalf("status %d, stdout %q, stderr %q", got.status, got.stdout, got.stderr)
+			}
+			for _, word := range test.want {
+				if !strings.Contains(got.stderr, word) {
+					t.Errorf("%q lacks %q", got.stderr, word)
+				}
+			}
+		})
+	}
+}
+
+func TestSweepWritesEverythingThatItPromises(t *testing.T) {
+	directory := filepath.Join(t.TempDir(), "run")
+	got := rrbench(t, "sweep", "--preset", "smoke", "--sizes", "64KiB", "--reps", "2", "--out", directory)
+	if got.status != exitOK {
+		t.Fatalf("status %d: %s", got.status, got.stderr)
+	}
+	if !strings.Contains(got.stdout, "results: "+directory) || !strings.Contains(got.stdout, "user/copy") {
+		t.Errorf("the table and the path are not there:\n%s", got.stdout)
+	}
+	for _, file := range []string{"manifest.json", "trials.csv", "summary.csv", "figures/latency-breakdown.png", "figures/latency-breakdown.csv", "figures/cpu.svg", "figures/cpu.pdf"} {
+		if info, err := os.Stat(filepath.Join(directory, file)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	for _, trial := range trials(t, directory) {
+		if trial.Status == results.Failed {
+			t.Errorf("%s %s failed: %s", trial.Transport, trial.Engine, trial.Reason)
+		}
+		if sum := trial.Serialize + trial.CopyOut + trial.Transfer + trial.CopyIn + trial.Deserialize; sum != trial.Latency {
+			t.Errorf("%s: phases add up to %d, latency is %d", trial.Transport, sum, trial.Latency)
+		}
+		if trial.Status == results.OK && (trial.Latency <= 0 || trial.Consumed < trial.Latency || trial.PSSPeak <= 0 || trial.CPUUser+trial.CPUKernel <= 0) {
+			t.Errorf("implausible: %+v", trial)
+		}
+	}
+	if again := rrbench(t, "figures", directory); again.status != exitOK || !strings.Contains(again.stdout, "latency-breakdown.png") {
+		t.Errorf("figures: status %d: %s%s", again.status, again.stdout, again.stderr)
+	}
+	if quiet := rrbench(t, "sweep", "--quiet", "--transports", "limit/memcpy", "--sizes", "64B", "--reps", "1", "--out", filepath.Join(t.TempDir(), "q")); quiet != (outcome{}) {
+		t.Errorf("a quiet sweep said %+v", quiet)
+	}
+}
+
+func TestDryRunMeasuresNothing(t *testing.T) {
+	directory := filepath.Join(t.TempDir(), "run")
+	got := rrbench(t, "sweep", "--dry-run", "--preset", "paper", "--out", directory)
+	if got.status != exitOK || !strings.Contains(got.stdout, "500 MiB") || !strings.Contains(got.stdout, directory) {
+		t.Errorf("status %d: %s%s", got.status, got.stdout, got.stderr)
+	}
+	if _, err := os.Stat(directory); err == nil {
+		t.Error("the directory was made")
+	}
+}
+
+// TestKilledDriver kills a sweep in the middle: its shims must be gone, its finished trials
+// kept, and the run resumed to its end.
+func TestKilledDriver(t *testing.T) {
+	for name, signal := range map[string]syscall.Signal{"SIGKILL": syscall.SIGKILL, "SIGINT": syscall.SIGINT} {
+		t.Run(name, func(t *testing.T) {
+			directory := filepath.Join(t.TempDir(), "run")
+			driver := exec.Command(program, "sweep", "--quiet", "--transports", "user/copy,kernel/stream", "--sizes", "1MiB", "--reps", "25", "--out", directory)
+			driver.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			if err := driver.Start(); err != nil {
+				t.Fatal(err)
+			}
+			group := driver.Process.Pid
+			waitFor(t, "a few trials", func() bool { return len(trials(t, directory)) > 12 })
+			before := len(trials(t, directory))
+			_ = driver.Process.Signal(signal)
+			err := driver.Wait()
+			if signal == syscall.SIGINT && driver.ProcessState.ExitCode() != exitFailed {
+				t.Errorf("after an interrupt: %v", err)
+			}
+			// The shims are of the driver's process group.
+			waitFor(t, "the shims' end", func() bool { return !errors.Is(syscall.Kill(-group, 0), nil) })
+			if kept := len(trials(t, directory)); kept < before {
+				t.Errorf("%d trials before, %d after", before, kept)
+			}
+			if got := rrbench(t, "sweep", "--quiet", "--resume", directory); got.status != exitOK {
+				t.Fatalf("resume: status %d: %s", got.status, got.stderr)
+			}
+			seen := make(map[string]int)
+			for _, trial := range trials(t, directory) {
+				seen[strconv.Itoa(trial.CellIndex)+"/"+strconv.Itoa(trial.Rep)]++
+			}
+			summaries := rows(t, filepath.Join(directory, "summary.csv"))
+			if len(seen) != 25*summaries {
+				t.Errorf("%d rounds of %d cells", len(seen), summaries)
+			}
+			for key, n := range seen {
+				if n != 1 {
+					t.Errorf("round %s is there %d times", key, n)
+				}
+			}
+		})
+	}
+}
+
+// TestMisbehavingGuest measures beside guests that do not hold the contract.
+func TestMisbehavingGuest(t *testing.T) {
+	notWasm := filepath.Join(t.TempDir(), "text.wasm")
+	write(t, notWasm, "this is no module")
+	got := rrbench(t, "sweep", "--quiet", "--transports", "user/copy,limit/memcpy", "--engines", "wazero", "--sizes", "64KiB", "--reps", "1",
+		"--guest", notWasm, "--out", filepath.Join(t.TempDir(), "run"))
+	if got.status == exitOK || !strings.Contains(got.stderr, "text.wasm") || strings.Contains(got.stderr, "panic") {
+		t.Errorf("status %d: %s", got.status, got.stderr)
+	}
+}
+
+func TestListAndDoctor(t *testing.T) {
+	for _, name := range []string{"list", "doctor"} {
+		got := rrbench(t, name)
+		if got.status != exitOK || !strings.Contains(got.stdout, "wazero") || !strings.Contains(got.stdout, "limit/memcpy") {
+			t.Errorf("%s: status %d: %s%s", name, got.status, got.stdout, got.stderr)
+		}
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func trials(t *testing.T, directory string) []results.Trial {
+	t.Helper()
+	run, err := results.Open(directory)
+	if err != nil {
+		return nil
+	}
+	all, _, err := run.Trials()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// rows counts the rows of a CSV without its header.
+func rows(t *testing.T, path string) int {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Count(content, []byte("\n")) - 1
+}
+
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if done() {
+			return
+		}
+	}
+	t.Fatalf("waited a minute for %s", what)
+}

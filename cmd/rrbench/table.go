@@ -1,0 +1,26 @@
+package main
+
+import (
+	"os"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// newTable is a plain table on standard output that wraps long cells.
+func newTable(columns ...any) table.Writer {
+	out := table.NewWriter()
+	out.SetOutputMirror(os.Stdout)
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Format.Header = text.FormatDefault
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	out.SetStyle(style)
+	out.AppendHeader(table.Row(columns))
+	configs := make([]table.ColumnConfig, len(columns))
+	for i := range columns {
+		configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: 60, WidthMaxEnforcer: text.WrapSoft}
+	}
+	out.SetColumnConfigs(configs)
+	return out
+}
