@@ -28,10 +28,11 @@ const (
 	// largestMessage bounds what either side accepts.
 	largestMessage = 4 << 20
 
-	helloTimeout    = 30 * time.Second
-	setupTimeout    = 2 * time.Minute
-	memoryTimeout   = 30 * time.Second
-	shutdownTimeout = 10 * time.Second
+	helloTimeout  = 30 * time.Second
+	setupTimeout  = 2 * time.Minute
+	memoryTimeout = 30 * time.Second
+	// shutdownTimeout leaves a hand-off that is under way the time to end.
+	shutdownTimeout = 5 * time.Second
 	// exitTimeout is for a process that has nothing left to do but to end.
 	exitTimeout = 3 * time.Second
 )

@@ -29,7 +29,7 @@ func (w *watched) leave() { w.since.Store(0) }
 // patience is how long a step may take. Transports time out by themselves after the
 // deadline, and know better why: they get the time to say so.
 func patience(deadline time.Duration) time.Duration {
-	return deadline + min(deadline/4, 2*time.Second)
+	return deadline + min(max(deadline/4, 500*time.Millisecond), 2*time.Second)
 }
 
 // overdue says how long the present step may still take, and what is wrong when that is

@@ -103,7 +103,7 @@ func setups(t *testing.T, tr transport.Transport) []transport.Setup {
 	for _, engine := range names {
 		for _, codec := range info.Codecs {
 			all = append(all, transport.Setup{
-				Engine: engine, Guest: "c", Codec: codec, Payload: payloads.Records,
+				Engine: engine, Guest: "c", Codec: codec, Payload: payloads.Text,
 				Fanout: 1, Deadline: 20 * time.Second,
 			})
 		}
@@ -255,14 +255,11 @@ func TestGuestThatNeverReturns(t *testing.T) {
 				batch := batchOf(setup)
 				batch.Warmup = 0
 				records, err := run(t, s.source, batch)
-				if tr.Info().Hosting == transport.Apart {
-					if err != nil || len(records) != 1 || records[0].Err == "" {
-						t.Fatalf("%+v, %v", records, err)
-					}
-					return
-				}
-				if !errors.Is(err, shim.ErrNoAnswer) {
-					t.Fatal(err)
+				// A source apart from its target times out by itself, unless the machine
+				// is too busy for it to come first.
+				timedOut := tr.Info().Hosting == transport.Apart && err == nil && len(records) == 1 && records[0].Err != ""
+				if !timedOut && !errors.Is(err, shim.ErrNoAnswer) {
+					t.Fatalf("%+v, %v", records, err)
 				}
 				if err := s.source.Close(); err != nil {
 					t.Fatal(err)
