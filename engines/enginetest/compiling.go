@@ -12,7 +12,7 @@ import (
 
 func testIdentity(t *testing.T, open New) {
 	engine := openEngine(t, open)
-	if engine.Name() == "" || engine.Version() == "" {
+	if engine.Name() == "" || engine.Version() == engines.UnknownVersion || engine.Version() == "" {
 		t.Errorf("name %q, version %q", engine.Name(), engine.Version())
 	}
 }

@@ -40,7 +40,7 @@ func (e *engine) compile(wasm []byte) (*wasmtime.Module, error) {
 	if len(wasm) < codecache.Worthwhile || e.disk == nil {
 		return wasmtime.NewModule(e.runtime, wasm)
 	}
-	key := codecache.Key(wasm, e.version)
+	key := e.disk.Key(wasm)
 	if dir, ok := e.disk.Find(key); ok {
 		// Wasmtime checks version, configuration and processor by itself, and the file is
 		// mapped: processes share its pages.

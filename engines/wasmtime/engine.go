@@ -29,12 +29,17 @@ func Check() error { return nil }
 // user's cache directory when cacheDir is empty. Without a usable directory it compiles
 // anew in every process.
 func New(cacheDir string) (engines.Engine, error) {
-	disk, err := codecache.Open(cacheDir, Name)
+	version := engines.LibraryVersion(library, wasmtime.NewEngine)
+	disk, err := codecache.Open(cacheDir, Name, version)
 	if err != nil && cacheDir != "" {
 		return nil, fmt.Errorf("engine %s: %w", Name, err)
 	}
+	if version == engines.UnknownVersion {
+		// Code of another version is not to be taken for this one's.
+		disk = nil
+	}
 	return &engine{
-		version: engines.LibraryVersion(library),
+		version: version,
 		runtime: wasmtime.NewEngineWithConfig(configuration()),
 		disk:    disk,
 	}, nil

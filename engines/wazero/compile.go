@@ -3,8 +3,10 @@ package wazero
 import (
 	"context"
 	"fmt"
+	"runtime"
 
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/experimental"
 
 	"rrbench/engines"
 	"rrbench/engines/internal/codecache"
@@ -27,7 +29,7 @@ func (e *engine) Compile(ctx context.Context, wasm []byte) (engines.Module, erro
 // entry of ours: wazero's checksum covers a part of its file only and a wrong length in
 // the rest ends the process, so nothing reaches it that our digest has not cleared.
 func (e *engine) compileOnDisk(ctx context.Context, wasm []byte) (engines.Module, error) {
-	key := codecache.Key(wasm, e.version)
+	key := e.disk.Key(wasm)
 	if dir, ok := e.disk.Find(key); ok {
 		if found, err := compileWithDirectory(ctx, wasm, dir); err == nil {
 			return found, nil
@@ -70,7 +72,8 @@ func compile(ctx context.Context, wasm []byte, cache wazero.CompilationCache, ow
 			m.dispose()
 		}
 	}()
-	m.compiled, err = m.runtime.CompileModule(ctx, wasm)
+	parallel := experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0))
+	m.compiled, err = m.runtime.CompileModule(parallel, wasm)
 	if err != nil {
 		return nil, fmt.Errorf("engine %s refuses the module: %s", Name, firstLine(err))
 	}

@@ -51,12 +51,17 @@ func New(cacheDir string) (engines.Engine, error) {
 	if err := Check(); err != nil {
 		return nil, err
 	}
-	disk, err := codecache.Open(cacheDir, Name)
+	version := engines.LibraryVersion(library, wazero.NewRuntime)
+	disk, err := codecache.Open(cacheDir, Name, version)
 	if err != nil && cacheDir != "" {
 		return nil, fmt.Errorf("engine %s: %w", Name, err)
 	}
+	if version == engines.UnknownVersion {
+		// Code of another version is not to be taken for this one's.
+		disk = nil
+	}
 	return &engine{
-		version: engines.LibraryVersion(library),
+		version: version,
 		memory:  wazero.NewCompilationCache(),
 		disk:    disk,
 	}, nil

@@ -34,11 +34,12 @@ const (
 
 // Cache is the part of the cache directory that belongs to one engine. It is safe for
 // concurrent use, by several processes too.
-type Cache struct{ dir string }
+type Cache struct{ dir, version string }
 
 // Open makes the engine's directory below base, or below the user's cache directory when
-// base is empty. The error says why code from there could not be trusted.
-func Open(base, engine string) (*Cache, error) {
+// base is empty. The error says why code from there could not be trusted. Version is the
+// engine's: code is of use to the same one only.
+func Open(base, engine, version string) (*Cache, error) {
 	if base == "" {
 		user, err := os.UserCacheDir()
 		if err != nil {
@@ -56,15 +57,15 @@ func Open(base, engine string) (*Cache, error) {
 	if err := makePrivate(dir); err != nil {
 		return nil, err
 	}
-	cache := &Cache{dir}
+	cache := &Cache{dir, version}
 	cache.removeAbandoned()
 	return cache, nil
 }
 
-// Key names the code that an engine of this version makes of a module on this machine.
-func Key(wasm []byte, version string) string {
+// Key names the code that the engine makes of a module on this machine.
+func (c *Cache) Key(wasm []byte) string {
 	module := sha256.Sum256(wasm)
-	key := sha256.Sum256(fmt.Appendf(nil, "%x %s %s %s", module, version, runtime.GOOS, runtime.GOARCH))
+	key := sha256.Sum256(fmt.Appendf(nil, "%x %s %s %s", module, c.version, runtime.GOOS, runtime.GOARCH))
 	return hex.EncodeToString(key[:])
 }
 

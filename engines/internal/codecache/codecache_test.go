@@ -11,7 +11,7 @@ import (
 
 func open(t *testing.T) *Cache {
 	t.Helper()
-	cache, err := Open(t.TempDir(), "engine")
+	cache, err := Open(t.TempDir(), "engine", "v1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func commit(t *testing.T, cache *Cache, key, content string) {
 
 func TestCommitAndFind(t *testing.T) {
 	cache := open(t)
-	key := Key([]byte("module"), "v1")
+	key := cache.Key([]byte("module"))
 	if _, ok := cache.Find(key); ok {
 		t.Fatal("found what was never committed")
 	}
@@ -59,7 +59,8 @@ func TestCommitAndFind(t *testing.T) {
 
 func TestKeysDiffer(t *testing.T) {
 	seen := map[string]bool{}
-	for _, key := range []string{Key([]byte("a"), "v1"), Key([]byte("b"), "v1"), Key([]byte("a"), "v2")} {
+	first, second := &Cache{version: "v1"}, &Cache{version: "v2"}
+	for _, key := range []string{first.Key([]byte("a")), first.Key([]byte("b")), second.Key([]byte("a"))} {
 		if seen[key] {
 			t.Fatalf("key %s is used twice", key)
 		}
@@ -90,7 +91,7 @@ func TestDamagedEntryIsAbsent(t *testing.T) {
 	for name, spoil := range damage {
 		t.Run(name, func(t *testing.T) {
 			cache := open(t)
-			key := Key([]byte("module"), "v1")
+			key := cache.Key([]byte("module"))
 			commit(t, cache, key, "code")
 			if err := spoil(filepath.Join(cache.dir, key)); err != nil {
 				t.Fatal(err)
@@ -115,7 +116,7 @@ func TestDirectoryIsPrivate(t *testing.T) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(base, "engine"); err != nil {
+	if _, err := Open(base, "engine", "v1"); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(dir)
@@ -128,14 +129,14 @@ func TestDirectoryIsPrivate(t *testing.T) {
 	if err := os.Symlink(dir, filepath.Join(base, "link")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(base, "link"); err == nil {
+	if _, err := Open(base, "link", "v1"); err == nil {
 		t.Fatal("a link to a directory was trusted")
 	}
 }
 
 func TestAbandonedStagesAreRemoved(t *testing.T) {
 	base := t.TempDir()
-	cache, err := Open(base, "engine")
+	cache, err := Open(base, "engine", "v1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +152,7 @@ func TestAbandonedStagesAreRemoved(t *testing.T) {
 	if err := os.Chtimes(old, then, then); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(base, "engine"); err != nil {
+	if _, err := Open(base, "engine", "v1"); err != nil {
 		t.Fatal(err)
 	}
 	if exists(old) || !exists(fresh) {
@@ -161,7 +162,7 @@ func TestAbandonedStagesAreRemoved(t *testing.T) {
 
 func TestConcurrentCommits(t *testing.T) {
 	cache := open(t)
-	key := Key([]byte("module"), "v1")
+	key := cache.Key([]byte("module"))
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
