@@ -7,35 +7,27 @@ import (
 	"gonum.org/v1/plot"
 )
 
-func latencyAxis() axis {
-	return axis{"latency (median, 95 % interval)", func(low, high float64) []plot.Tick { return decades(low, high, durationLabel) }}
-}
+func durationTicks(low, high float64) []plot.Tick { return decades(low, high, durationLabel) }
 
-func makespanAxis() axis {
-	return axis{"time to last delivery (median, 95 % interval)", func(low, high float64) []plot.Tick { return decades(low, high, durationLabel) }}
-}
-
-func throughputAxis() axis {
-	return axis{"throughput (median, 95 % interval)", func(low, high float64) []plot.Tick { return decades(low, high, rateLabel) }}
-}
+func rateTicks(low, high float64) []plot.Tick { return decades(low, high, rateLabel) }
 
 var (
-	latency    = measure{"latency", "ns", func(c *cell) estimate { return estimate{c.LatencyMedian, c.LatencyLo, c.LatencyHi} }}
-	throughput = measure{"throughput", "bytes_per_s", func(c *cell) estimate { return c.throughput }}
-	makespan   = measure{"makespan", "ns", func(c *cell) estimate { return c.makespan }}
+	latency    = measure{"latency", "ns", axis{"latency", durationTicks}, func(c *cell) estimate { return estimate{c.LatencyMedian, c.LatencyLo, c.LatencyHi} }}
+	throughput = measure{"throughput", "bytes_per_s", axis{"throughput", rateTicks}, func(c *cell) estimate { return c.throughput }}
+	makespan   = measure{"makespan", "ns", axis{"time to last delivery", durationTicks}, func(c *cell) estimate { return c.makespan }}
 )
 
 // latencyAgainstSize is the paper's first question: how long until B has the object?
-func latencyAgainstSize(r *run) (*drawing, error) { return againstSize(r, latencyAxis(), latency) }
+func latencyAgainstSize(r *run) (*drawing, error) { return againstSize(r, latency) }
 
 func throughputAgainstSize(r *run) (*drawing, error) {
-	return againstSize(r, throughputAxis(), throughput)
+	return againstSize(r, throughput)
 }
 
 // againstSize draws lines where sizes vary, and rows of dots where there is one size.
-func againstSize(r *run, y axis, m measure) (*drawing, error) {
+func againstSize(r *run, m measure) (*drawing, error) {
 	cells := r.sized()
-	f := &lineFigure{cells: cells, x: sizeAxis(cells), y: y, at: func(c *cell) float64 { return float64(c.SizeBytes) }, measure: m}
+	f := &lineFigure{cells: cells, x: sizeAxis(cells), at: func(c *cell) float64 { return float64(c.SizeBytes) }, measure: m}
 	if len(sizes(f.shown())) == 1 {
 		return dots(f)
 	}
@@ -62,19 +54,19 @@ var (
 )
 
 func makespanAgainstFanout(r *run) (*drawing, error) {
-	return againstCount(r.with(concurrency, r.concurrency), fanout, makespanAxis(), makespan)
+	return againstCount(r.with(concurrency, r.concurrency), fanout, makespan)
 }
 
 func throughputAgainstFanout(r *run) (*drawing, error) {
-	return againstCount(r.with(concurrency, r.concurrency), fanout, throughputAxis(), throughput)
+	return againstCount(r.with(concurrency, r.concurrency), fanout, throughput)
 }
 
 func makespanAgainstConcurrency(r *run) (*drawing, error) {
-	return againstCount(r.with(fanout, r.fanout), concurrency, makespanAxis(), makespan)
+	return againstCount(r.with(fanout, r.fanout), concurrency, makespan)
 }
 
 func throughputAgainstConcurrency(r *run) (*drawing, error) {
-	return againstCount(r.with(fanout, r.fanout), concurrency, throughputAxis(), throughput)
+	return againstCount(r.with(fanout, r.fanout), concurrency, throughput)
 }
 
 // with selects the cells of which a count has a value.
@@ -84,7 +76,7 @@ func (r *run) with(of count, value int) []*cell {
 
 // againstCount draws lines against fan-out or concurrency. Payload sizes at which it does
 // not vary are left out.
-func againstCount(cells []*cell, n count, y axis, m measure) (*drawing, error) {
+func againstCount(cells []*cell, n count, m measure) (*drawing, error) {
 	counts := make(map[int64][]int)
 	for _, c := range cells {
 		if !slices.Contains(counts[c.SizeBytes], n.of(c)) {
@@ -102,7 +94,7 @@ func againstCount(cells []*cell, n count, y axis, m measure) (*drawing, error) {
 	slices.Sort(values)
 	label := func(value float64) string { return strconv.FormatFloat(value, 'f', -1, 64) }
 	f := &lineFigure{
-		cells: cells, y: y, at: func(c *cell) float64 { return float64(n.of(c)) }, perSize: true, measure: m,
+		cells: cells, at: func(c *cell) float64 { return float64(n.of(c)) }, perSize: true, measure: m,
 		x: axis{n.title, func(low, high float64) []plot.Tick { return spaced(values, low, high, 0.07, label) }},
 	}
 	return f.compose()

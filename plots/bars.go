@@ -66,7 +66,7 @@ func breakdown(r *run) (*drawing, error) {
 		{"deserialize", "deserialize_median_ns", style{color: vermillion}, func(c *cell) float64 { return c.DeserializeMedian }},
 	}
 	f := &rowFigure{
-		cells: r.sized(), why: whyNot(phases), title: "share of the latency, and the median latency", legend: boxes(phases),
+		cells: r.sized(), why: whyNot(phases), title: "share of the latency; the number is the median", legend: boxes(phases),
 		columns: append(partColumns(phases), csvColumn{"latency_median_ns", func(c *cell) float64 { return c.LatencyMedian }}),
 	}
 	axis := scale{bound{0, 1.3}, false, []plot.Tick{{Value: 0, Label: "0"}, {Value: 0.5, Label: "50 %"}, {Value: 1, Label: "100 %"}}}
@@ -118,14 +118,14 @@ func memory(r *run) (*drawing, error) {
 	pss := part{"proportional set (PSS): shared pages once", "pss_peak_bytes", style{color: bluishGreen}, func(c *cell) float64 { return c.PSSPeak }}
 	rss := part{"resident set (RSS)", "rss_peak_bytes", style{color: shade(bluishGreen, 2)}, func(c *cell) float64 { return c.RSSPeak }}
 	f := &rowFigure{
-		cells: r.sized(), why: whyNot([]part{pss, rss}), title: "peak memory of all processes, and the peak PSS", legend: boxes([]part{pss, rss}),
+		cells: r.sized(), why: whyNot([]part{pss, rss}), title: "peak memory of all processes; the number is PSS", legend: boxes([]part{pss, rss}),
 		columns: partColumns([]part{pss, rss}),
 	}
 	f.legend.entries = append(f.legend.entries, uprightEntry("size of the payload", payloadLine))
 	f.panel = func(cells []*cell) (scale, rowPainter) {
 		largest := 1.0
 		for _, c := range cells {
-			largest = max(largest, positiveOr0(c.RSSPeak), positiveOr0(c.PSSPeak))
+			largest = max(largest, positiveOr0(c.RSSPeak), positiveOr0(c.PSSPeak), float64(c.SizeBytes))
 		}
 		unit := 1.0
 		for unit*1024 <= largest {

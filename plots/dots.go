@@ -1,7 +1,6 @@
 package plots
 
 import (
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -10,14 +9,14 @@ import (
 func dots(f *lineFigure) (*drawing, error) {
 	looks := styles(ordered(f.cells), false)
 	m := f.measure
-	figure := &rowFigure{cells: f.cells, why: f.why, title: f.y.title, columns: m.columns()}
+	figure := &rowFigure{cells: f.cells, why: f.why, title: m.title(f.shown()), columns: m.columns()}
 	figure.panel = func(cells []*cell) (scale, rowPainter) {
 		values := nothing()
 		for _, c := range cells {
 			e := m.of(c)
 			values.include(e.value, e.lo, e.hi)
 		}
-		return logarithmic(values, f.y.ticks), func(v view, c *cell, middle, thickness vg.Length) {
+		return logarithmic(values, m.axis.ticks), func(v view, c *cell, middle, thickness vg.Length) {
 			e, look := m.of(c), looks[c.series()]
 			interval(v, e, middle, thickness, look)
 			v.DrawGlyphNoClip(look.glyph(), vg.Point{X: v.toX(e.value), Y: middle})
@@ -59,13 +58,12 @@ func consumedAndDelivered(r *run) (*drawing, error) {
 			return ""
 		},
 	}
-	ticks := func(low, high float64) []plot.Tick { return decades(low, high, durationLabel) }
 	f.panel = func(cells []*cell) (scale, rowPainter) {
 		values := nothing()
 		for _, c := range cells {
 			values.include(c.LatencyMedian, c.ConsumedMedian)
 		}
-		return logarithmic(values, ticks), func(v view, c *cell, middle, thickness vg.Length) {
+		return logarithmic(values, durationTicks), func(v view, c *cell, middle, thickness vg.Length) {
 			look := looks[c.series()]
 			delivered, consumed := style{color: look.color, shape: circle}, style{color: look.color, shape: circle, hollow: true}
 			from, to := v.toX(c.LatencyMedian), v.toX(c.ConsumedMedian)

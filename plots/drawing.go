@@ -61,7 +61,7 @@ func (d *drawing) encode(extension string) ([]byte, error) {
 			return withFallbackFonts(content.Bytes()), nil
 		}
 	case ".pdf":
-		err = d.render(vgpdf.New(d.width, d.height), &content)
+		err = d.render(pdfCanvas{vgpdf.New(d.width, d.height)}, &content)
 	case ".csv":
 		rows := csv.NewWriter(&content)
 		err = rows.WriteAll(d.table)

@@ -2,10 +2,13 @@ package plots
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
+
+	"rrbench/results"
 )
 
 // An axis is one of the two logarithmic axes of a line figure.
@@ -18,7 +21,25 @@ type axis struct {
 // lo and hi, and the unit.
 type measure struct {
 	name, unit string
+	axis       axis
 	of         func(*cell) estimate
+}
+
+// title names the measure and what its intervals are.
+func (m measure) title(shown []*cell) string {
+	short := 0
+	for _, c := range shown {
+		if c.N < results.MinimumRounds {
+			short++
+		}
+	}
+	switch short {
+	case 0:
+		return m.axis.title + " (median, 95 % interval)"
+	case len(shown):
+		return m.axis.title + " (median, range)"
+	}
+	return m.axis.title + fmt.Sprintf(" (median, 95 %% interval; range if n < %d)", results.MinimumRounds)
 }
 
 func (m measure) columns() []csvColumn {
@@ -32,7 +53,7 @@ func (m measure) columns() []csvColumn {
 // A lineFigure shows a measure of cells against one of their properties.
 type lineFigure struct {
 	cells   []*cell
-	x, y    axis
+	x       axis
 	at      func(*cell) float64
 	measure measure
 	// perSize gives each payload size a panel.
@@ -78,11 +99,11 @@ func (f *lineFigure) compose() (*drawing, error) {
 		p := f.panel(key, all, looks)
 		p.title = key.title(keys, engineNames)
 		p.x = scale{xBound, true, f.x.ticks(xBound.low, xBound.high)}
-		p.y = scale{yBound, true, f.y.ticks(yBound.low, yBound.high)}
+		p.y = scale{yBound, true, f.measure.axis.ticks(yBound.low, yBound.high)}
 		rows[len(rows)-1][i%columns] = p
 	}
 	s := &sheet{
-		panels: rows, xTitle: f.x.title, yTitle: f.y.title, width: columnWidth, panelHeight: 2.1 * vg.Inch,
+		panels: rows, xTitle: f.x.title, yTitle: f.measure.title(shown), width: columnWidth, panelHeight: 2.1 * vg.Inch,
 		legend: f.legend(all, looks, perEngine, len(engineNames)),
 	}
 	if len(keys) > 1 || len(all) > distinguishable {

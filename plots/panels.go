@@ -153,7 +153,7 @@ func (s *sheet) paint(c draw.Canvas) {
 	widthOf := func() vg.Length { return (c.Max.X - c.Min.X - left - right - (columns-1)*gap) / columns }
 	before, behind := s.overhang(widthOf())
 	right += behind
-	gap = max(gap, before+behind+vg.Points(columnGap/2))
+	gap = max(gap, before+behind+vg.Points(columnGap))
 	dataWidth := widthOf()
 	var data vg.Rectangle
 	for i, row := range s.panels {
@@ -181,7 +181,10 @@ func (s *sheet) drawTitles(c draw.Canvas, data vg.Rectangle) {
 	if s.xTitle != "" {
 		style := axisTitle
 		style.YAlign = draw.YTop
-		c.FillText(style, vg.Point{X: middle.X, Y: data.Min.Y - s.xLabelHeight() - vg.Points(tickGap)}, s.xTitle)
+		// Below narrow data a long title moves to stay on the page.
+		half := style.Width(s.xTitle)/2 + vg.Points(edge)
+		x := max(min(middle.X, c.Max.X-half), c.Min.X+half)
+		c.FillText(style, vg.Point{X: x, Y: data.Min.Y - s.xLabelHeight() - vg.Points(tickGap)}, s.xTitle)
 	}
 	if s.yTitle != "" {
 		style := axisTitle
@@ -259,16 +262,14 @@ func (b *bound) include(values ...float64) {
 	}
 }
 
-// margins widens a bound by a share of its ratio on each side, and one that holds hardly
-// more than one value to a factor of two.
+// margins widens a bound by a share of its ratio on each side, and at least to a ratio of
+// five, so that a 1, 2 or 5 lies within.
 func (b bound) margins(share float64) bound {
 	if b.low > b.high {
 		return bound{1, 10}
 	}
-	factor := math.Pow(b.high/b.low, share)
-	if b.high/b.low < 1.2 {
-		factor = 2
-	}
+	ratio := b.high / b.low
+	factor := max(math.Pow(ratio, share), math.Sqrt(5/ratio))
 	return bound{b.low / factor, b.high * factor}
 }
 

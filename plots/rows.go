@@ -129,21 +129,20 @@ func bar(v view, from, to float64, middle, thickness vg.Length, fill style) {
 // linear is an axis from zero to the largest value, marked at round numbers of a unit, with
 // room for a note behind the longest bar.
 func linear(largest, unit float64, label func(float64) string) scale {
-	step := unit * math.Pow10(int(math.Floor(math.Log10(largest/unit))))
-	switch {
-	case largest/step < 1.5:
-		step /= 2
-	case largest/step >= 3:
-		step *= 2
+	power := unit * math.Pow10(int(math.Floor(math.Log10(largest/unit))))
+	step := 5 * power
+	for _, digit := range []float64{0.5, 1, 2, 2.5} {
+		if largest/(digit*power) <= 3.2 {
+			step = digit * power
+			break
+		}
 	}
 	ticks := []plot.Tick{{Value: 0, Label: "0"}}
 	for value := step; value <= largest*1.001; value += step {
 		ticks = append(ticks, plot.Tick{Value: value, Label: label(value)})
 	}
 	const noteShare = 0.27
-	axis := scale{bound: bound{0, largest / (1 - noteShare)}, ticks: ticks}
-	axis.ticks = thin(ticks, axis, 0.2)
-	return axis
+	return scale{bound: bound{0, largest / (1 - noteShare)}, ticks: ticks}
 }
 
 // logarithmic is an axis over the values that occur. Its labels are sparse, because it is

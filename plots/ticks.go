@@ -36,10 +36,7 @@ func decades(low, high float64, label func(float64) string) []plot.Tick {
 				continue
 			}
 			major := digit == 1 && (exponent-first)%every == 0
-			switch {
-			case span < 0.5:
-				major = true
-			case span < 2:
+			if span < 2 {
 				major = digit == 1 || digit == 2 || digit == 5
 			}
 			tick := plot.Tick{Value: value}
@@ -54,9 +51,11 @@ func decades(low, high float64, label func(float64) string) []plot.Tick {
 
 // spaced marks a logarithmic axis at the values that occur, with as many labels as fit.
 func spaced(values []float64, low, high, fraction float64, label func(float64) string) []plot.Tick {
-	ticks := make([]plot.Tick, len(values))
-	for i, value := range values {
-		ticks[i] = plot.Tick{Value: value, Label: label(value)}
+	var ticks []plot.Tick
+	for _, value := range values {
+		if value >= low && value <= high {
+			ticks = append(ticks, plot.Tick{Value: value, Label: label(value)})
+		}
 	}
 	return thin(ticks, scale{bound: bound{low, high}, logarithmic: true}, fraction)
 }

@@ -1,0 +1,273 @@
+package plots_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/xml"
+	"errors"
+	"flag"
+	"image/png"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rrbench/plots"
+	"rrbench/results"
+	"rrbench/results/resultstest"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// record writes trials as a run's results.
+func record(t *testing.T, trials []results.Trial) *results.Directory {
+	t.Helper()
+	directory, err := results.Create(filepath.Join(t.TempDir(), "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	journal, err := directory.CreateJournal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(journal.Append(trials), journal.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return directory
+}
+
+func drawn(t *testing.T, directory *results.Directory) plots.Report {
+	t.Helper()
+	report, err := plots.Draw(directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+func small() resultstest.Plan {
+	plan := resultstest.Single()
+	plan.Transports = []string{"limit/memcpy", "user/copy", "kernel/stream"}
+	plan.Sizes = []int64{64 << 10, 1 << 20, 10 << 20, 100 << 20}
+	return plan
+}
+
+var bySize = []string{"latency-size", "throughput-size", "latency-breakdown", "consumed-delivered", "cpu", "memory"}
+
+var byCount = []string{"makespan-fanout", "throughput-fanout", "makespan-concurrency", "throughput-concurrency"}
+
+func TestDrawWritesEveryFormat(t *testing.T) {
+	plan := resultstest.Single()
+	plan.Sizes, plan.Fanouts, plan.Concurrencies, plan.Rounds = []int64{64 << 10, 1 << 20}, []int{1, 4}, []int{1, 2}, 3
+	directory := record(t, resultstest.Trials(plan))
+	report := drawn(t, directory)
+	var want []string
+	for _, figure := range append(append([]string(nil), bySize...), byCount...) {
+		for _, extension := range []string{".png", ".svg", ".pdf", ".csv"} {
+			want = append(want, filepath.Join(directory.Figures(), figure+extension))
+		}
+	}
+	if got := strings.Join(report.Files, "\n"); got != strings.Join(want, "\n") {
+		t.Fatalf("files\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+	if len(report.Omitted) != 0 {
+		t.Errorf("omitted %v", report.Omitted)
+	}
+	for _, path := range report.Files {
+		check(t, path)
+	}
+}
+
+// check reads a file as what its name says.
+func check(t *testing.T, path string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch filepath.Ext(path) {
+	case ".png":
+		image, err := png.DecodeConfig(bytes.NewReader(content))
+		if err != nil || image.Width < 1000 || image.Height < 200 || image.Height > 3000 {
+			t.Errorf("%s: %+v, %v", path, image, err)
+		}
+	case ".svg":
+		if bytes.Contains(content, []byte("NaN")) || bytes.Contains(content, []byte("Inf")) {
+			t.Errorf("%s places something nowhere", path)
+		}
+		for decoder := xml.NewDecoder(bytes.NewReader(content)); ; {
+			if _, err := decoder.Token(); err == io.EOF {
+				return
+			} else if err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+		}
+	case ".pdf":
+		if !bytes.HasPrefix(content, []byte("%PDF-")) {
+			t.Errorf("%s is no PDF", path)
+		}
+	case ".csv":
+		if rows, err := csv.NewReader(bytes.NewReader(content)).ReadAll(); err != nil || len(rows) < 2 {
+			t.Errorf("%s: %d rows, %v", path, len(rows), err)
+		}
+	}
+}
+
+func TestDrawIsDeterministic(t *testing.T) {
+	directory := record(t, resultstest.Trials(small()))
+	first := make(map[string][]byte)
+	for pass := range 2 {
+		for _, path := range drawn(t, directory).Files {
+			if filepath.Ext(path) == ".pdf" {
+				continue // carries its time of creation
+			}
+			content, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if pass == 0 {
+				first[path] = content
+			} else if !bytes.Equal(content, first[path]) {
+				t.Errorf("%s differs when it is drawn again", path)
+			}
+		}
+	}
+}
+
+func table(t *testing.T, directory *results.Directory, figure string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(directory.Figures(), figure+".csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// damaged is a small run with everything that can be wrong with a cell.
+func damaged() []results.Trial {
+	trials := resultstest.Trials(small())
+	for i := range trials {
+		trial := &trials[i]
+		switch {
+		case trial.Transport == "user/copy" && trial.SizeBytes == 1<<20:
+			trial.Status, trial.Reason = results.Failed, "digest differs"
+		case trial.Transport == "kernel/stream" && trial.SizeBytes == 100<<20:
+			trial.Status, trial.Reason = results.Skipped, "too little memory"
+		case trial.Transport == "kernel/stream" && trial.SizeBytes == 64<<10:
+			trial.Latency, trial.Transfer, trial.CopyIn, trial.Consumed = 0, 0, 0, 0
+			trial.CPUUser, trial.CPUKernel, trial.RSSPeak, trial.PSSPeak = 0, 0, 0, 0
+		}
+	}
+	return trials
+}
+
+func TestFigureDataNamesWhatIsNotDrawn(t *testing.T) {
+	directory := record(t, damaged())
+	for _, path := range drawn(t, directory).Files {
+		check(t, path)
+	}
+	for _, figure := range bySize {
+		got := []byte(table(t, directory, figure))
+		path := filepath.Join("testdata", figure+".csv")
+		if *update {
+			if err := os.WriteFile(path, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s.csv differs; got\n%s", figure, got)
+		}
+	}
+	latency := table(t, directory, "latency-size")
+	for _, part := range []string{"failed,digest differs,no: failed", "skipped,too little memory,no: skipped", "ok,,no: no positive number"} {
+		if !strings.Contains(latency, part) {
+			t.Errorf("no %q in\n%s", part, latency)
+		}
+	}
+}
+
+func TestNothingToDraw(t *testing.T) {
+	trials := resultstest.Trials(small())
+	directory := record(t, trials)
+	drawn(t, directory)
+	for i := range trials {
+		trials[i].Status, trials[i].Reason = results.Failed, "all of them"
+	}
+	failed := replaceTrials(t, directory, trials)
+	report := drawn(t, failed)
+	if len(report.Files) != 0 || len(report.Omitted) != len(bySize)+len(byCount) {
+		t.Errorf("got %+v", report)
+	}
+	for _, omission := range report.Omitted {
+		if omission.Reason == "" || !strings.Contains(omission.String(), omission.Figure+" not drawn: ") {
+			t.Errorf("got %v", omission)
+		}
+	}
+	// What an earlier call drew is gone: it would belie the run.
+	entries, err := os.ReadDir(failed.Figures())
+	if err != nil || len(entries) != 0 {
+		t.Errorf("left behind %v, %v", entries, err)
+	}
+}
+
+// replaceTrials replaces the trials of a run.
+func replaceTrials(t *testing.T, directory *results.Directory, trials []results.Trial) *results.Directory {
+	t.Helper()
+	if err := os.Remove(filepath.Join(directory.Path(), "trials.csv")); err != nil {
+		t.Fatal(err)
+	}
+	journal, err := directory.CreateJournal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(journal.Append(trials), journal.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return directory
+}
+
+// The figures can be drawn from summary.csv alone, whose numbers may be missing.
+func TestDrawFromTheSummary(t *testing.T) {
+	plan := small()
+	plan.Fanouts = []int{1, 10}
+	summaries := results.Summarize(resultstest.Trials(plan))
+	summaries[0].LatencyMedian, summaries[0].OpsPerSecond, summaries[0].BytesPerSecond = math.NaN(), math.NaN(), math.NaN()
+	summaries[1].SerializeMedian, summaries[1].CPUUser, summaries[1].PSSPeak = math.NaN(), math.NaN(), math.NaN()
+	directory, err := results.Create(filepath.Join(t.TempDir(), "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := directory.WriteSummaries(summaries); err != nil {
+		t.Fatal(err)
+	}
+	report := drawn(t, directory)
+	if len(report.Files) != 4*(len(bySize)+2) {
+		t.Errorf("got %+v", report)
+	}
+	for _, path := range report.Files {
+		check(t, path)
+	}
+	if got := table(t, directory, "latency-size"); !strings.Contains(got, "no: no positive number") {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestDrawNeedsResults(t *testing.T) {
+	directory := record(t, nil)
+	report := drawn(t, directory)
+	if len(report.Files) != 0 {
+		t.Errorf("drawn from nothing: %v", report.Files)
+	}
+	if err := os.Remove(filepath.Join(directory.Path(), "trials.csv")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := plots.Draw(directory); err == nil {
+		t.Error("no error without results")
+	}
+}

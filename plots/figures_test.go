@@ -1,0 +1,130 @@
+package plots
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gonum.org/v1/plot/vg"
+
+	"rrbench/results"
+	"rrbench/results/resultstest"
+)
+
+// keep is for looking at figures: go test ./plots -run Figures -keep /tmp/figures
+var keep = flag.String("keep", "", "directory to write the figures of made-up runs to")
+
+func quick() resultstest.Plan {
+	plan := resultstest.Single()
+	plan.Transports = []string{"limit/memcpy", "limit/unix", "limit/tcp", "user/copy", "kernel/stream", "network/splice", "network/stream", "http/native"}
+	plan.Sizes = []int64{64 << 10, 1 << 20, 10 << 20, 100 << 20}
+	return plan
+}
+
+// every is the largest run that is likely: every transport, two engines, two placements
+// and the paper's sizes.
+func every() resultstest.Plan {
+	plan := quick()
+	plan.Transports = append(plan.Transports, "user/remap", "kernel/memfd", "kernel/cma", "network/zerocopy", "http/wasi", "redis")
+	plan.Engines = []string{"wazero", "wasmtime"}
+	plan.Placements = []string{"intra", "inter"}
+	plan.Sizes = nil
+	for _, size := range []int64{1, 2, 4, 6, 8, 10, 20, 40, 60, 100, 200, 300, 400, 500} {
+		plan.Sizes = append(plan.Sizes, size<<20)
+	}
+	return plan
+}
+
+func TestFiguresOfManyPlans(t *testing.T) {
+	const bySize, byCount = 6, 4
+	for name, test := range map[string]struct {
+		change  func(*resultstest.Plan)
+		figures int
+	}{
+		"one engine":    {func(*resultstest.Plan) {}, bySize},
+		"two engines":   {func(p *resultstest.Plan) { p.Engines = append(p.Engines, "wasmtime") }, bySize},
+		"few series":    {func(p *resultstest.Plan) { p.Engines, p.Transports = append(p.Engines, "wasmtime"), p.Transports[3:6] }, bySize},
+		"everything":    {func(p *resultstest.Plan) { *p = every() }, bySize},
+		"two hosts":     {func(p *resultstest.Plan) { p.Placements = []string{"intra", "inter"} }, bySize},
+		"five engines":  {func(p *resultstest.Plan) { p.Engines = []string{"wazero", "wasmtime", "wasmer", "v8", "wasmedge"} }, bySize},
+		"one size":      {func(p *resultstest.Plan) { p.Sizes = p.Sizes[2:3] }, bySize},
+		"one trial":     {func(p *resultstest.Plan) { p.Sizes, p.Transports, p.Rounds = p.Sizes[:1], p.Transports[3:4], 1 }, bySize},
+		"few rounds":    {func(p *resultstest.Plan) { p.Rounds = 3 }, bySize},
+		"unknown names": {func(p *resultstest.Plan) { p.Transports = []string{"pigeon/post", "user/copy"} }, bySize},
+		"counts": {func(p *resultstest.Plan) {
+			p.Sizes, p.Fanouts, p.Concurrencies, p.Rounds = p.Sizes[1:3], []int{1, 2, 4, 10, 20, 50, 100}, []int{1, 4}, 6
+		}, bySize + byCount},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan := quick()
+			test.change(&plan)
+			trials := resultstest.Trials(plan)
+			r := newRun(results.Summarize(trials), trials)
+			count := 0
+			for _, figure := range catalogue() {
+				d, err := figure.compose(r)
+				if _, ok := errors.AsType[errNoData](err); ok {
+					continue
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				count++
+				if d.width > pageWidth || d.height > 9.5*vg.Inch {
+					t.Errorf("%s: %v x %v does not fit a page", figure.name, d.width, d.height)
+				}
+				svg, err := d.encode(".svg")
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkPlaces(t, figure.name, svg)
+				if *keep != "" {
+					show(t, filepath.Join(*keep, strings.ReplaceAll(name, " ", "-")), figure.name, d)
+				}
+			}
+			if count != test.figures {
+				t.Errorf("%d figures, want %d", count, test.figures)
+			}
+		})
+	}
+}
+
+// checkPlaces expects an SVG to be well formed, with numbers for every place.
+func checkPlaces(t *testing.T, name string, svg []byte) {
+	t.Helper()
+	if bytes.Contains(svg, []byte("NaN")) || bytes.Contains(svg, []byte("Inf")) {
+		t.Errorf("%s places something nowhere", name)
+	}
+	texts := 0
+	for decoder := xml.NewDecoder(bytes.NewReader(svg)); ; {
+		token, err := decoder.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if start, ok := token.(xml.StartElement); ok && start.Name.Local == "text" {
+			texts++
+		}
+	}
+	if texts < 3 {
+		t.Errorf("%s has %d texts", name, texts)
+	}
+}
+
+func show(t *testing.T, folder, name string, d *drawing) {
+	t.Helper()
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.write(filepath.Join(folder, name)); err != nil {
+		t.Fatal(err)
+	}
+}
