@@ -1,3 +1,5 @@
+//go:build !race
+
 package wasip1_test
 
 import (
