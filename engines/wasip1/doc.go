@@ -4,8 +4,8 @@
 //
 // Every guest has a System of its own. Whoever calls the guest closes it when a call ends
 // with an error, for a guest that trapped does not close its sockets itself, and its peers
-// would wait. A guest has no files. Every pointer and length that
-// it passes is checked against its memory; a wrong one is answered with EFAULT.
+// would wait. A guest has no files. Every pointer and length that it passes is checked
+// against its memory; a wrong one is answered with EFAULT.
 //
 // What each call of wasi_snapshot_preview1 does:
 //
