@@ -16,6 +16,9 @@ type point struct {
 type curve struct {
 	look   style
 	points []point
+	// shift moves the series a little to the side, so that intervals at the same place
+	// do not hide one another.
+	shift vg.Length
 }
 
 func (l *curve) draw(v view) {
@@ -27,7 +30,7 @@ func (l *curve) draw(v view) {
 			whole = false
 			continue
 		}
-		at := vg.Point{X: v.toX(point.x), Y: v.toY(point.y.value)}
+		at := vg.Point{X: v.toX(point.x) + l.shift, Y: v.toY(point.y.value)}
 		if !whole {
 			stretches = append(stretches, nil)
 		}
@@ -48,5 +51,13 @@ func (l *curve) draw(v view) {
 		for _, at := range stretch {
 			v.DrawGlyphNoClip(l.look.glyph(), at)
 		}
+	}
+}
+
+// spread shifts the series of a panel apart, evenly about their true place.
+func spread(curves []*curve) {
+	step := min(vg.Points(1.5), vg.Points(6)/vg.Length(max(len(curves), 1)))
+	for i, c := range curves {
+		c.shift = (vg.Length(i) - vg.Length(len(curves)-1)/2) * step
 	}
 }

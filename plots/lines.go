@@ -179,15 +179,22 @@ func (k panelKey) holds(c *cell) bool {
 
 func (f *lineFigure) panel(key panelKey, all []series, looks map[series]style) *panel {
 	p := &panel{acrossX: true, acrossY: true}
-	// Later families are drawn first: what the figure is about lies on top.
-	for _, s := range slices.Backward(all) {
+	var curves []*curve
+	for _, s := range all {
 		line := &curve{look: looks[s]}
 		for _, c := range f.cells {
 			if c.series() == s && key.holds(c) {
 				line.points = append(line.points, point{f.at(c), f.measure.of(c), f.why(c) != ""})
 			}
 		}
-		slices.SortStableFunc(line.points, func(a, b point) int { return cmp.Compare(a.x, b.x) })
+		if len(line.points) > 0 {
+			slices.SortStableFunc(line.points, func(a, b point) int { return cmp.Compare(a.x, b.x) })
+			curves = append(curves, line)
+		}
+	}
+	spread(curves)
+	// Later families are drawn first: what the figure is about lies on top.
+	for _, line := range slices.Backward(curves) {
 		p.layers = append(p.layers, line.draw)
 	}
 	return p

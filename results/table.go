@@ -65,9 +65,9 @@ func writeGroups(out *strings.Builder, summaries []Summary) {
 	codecs := firsts(shown, func(s *Summary) string { return s.Codec })
 	_, none := codecs["none"]
 	configs = append(configs, table.ColumnConfig{Number: 3, Hidden: none && len(codecs) == 1})
-	writer.SetColumnConfigs(configs)
-
 	limits := limitLatencies(summaries)
+	configs[8].Hidden = len(limits) == 0
+	writer.SetColumnConfigs(configs)
 	var current group
 	for i, s := range shown {
 		if next := groupOf(s); i == 0 || next != current {
