@@ -256,6 +256,10 @@ func TestBridge(t *testing.T) {
 		if address, err := b.plug(again); err != nil || address.String() != want {
 			t.Errorf("container %d has the address %v, %v; want %s", i, address, err, want)
 		}
+		port, err := inside.links.LinkByName(portName)
+		if err != nil || port.Attrs().MTU != frameSize {
+			t.Errorf("container %d: %+v, %v", i, port, err)
+		}
 		if _, err := b.plug(inside); err == nil || !strings.Contains(err.Error(), "connected already") {
 			t.Errorf("a second cable: %v", err)
 		}
