@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -41,7 +42,11 @@ func dial(ctx context.Context, endpoint transport.Endpoint) (*socket, error) {
 	}
 	if err != nil {
 		s.close()
-		if cause := ctx.Err(); cause != nil {
+		cause := ctx.Err()
+		if cause == nil && errors.Is(err, errTimeout) {
+			cause = context.DeadlineExceeded // the socket was quicker to notice
+		}
+		if cause != nil {
 			err = fmt.Errorf("%w (%w)", err, cause)
 		}
 		return nil, err

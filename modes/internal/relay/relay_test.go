@@ -225,9 +225,12 @@ func TestTargetDiesOrStops(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
 		t.Run(signal.String(), func(t *testing.T) {
 			forEach(t, func(t *testing.T, of transport.Transport, engine string) {
-				const size = 32 << 20
+				if engine != "wazero" {
+					return // the sockets are the same
+				}
+				const size = 8 << 20
 				with := setup(engine, size, 2)
-				with.Deadline = 2 * time.Second
+				with.Deadline = 3 * time.Second
 				survivor, victim := transporttest.Start(t, of, with), transporttest.Start(t, of, with)
 				route := transporttest.Open(t, of, with, survivor.Endpoint, victim.Endpoint)
 				spec := payloads.Spec{Kind: payloads.Bytes, Size: size}
