@@ -28,7 +28,7 @@ func driveForEver([]string) error {
 	if err != nil {
 		return err
 	}
-	setup := transport.Setup{Guest: "spin@1", Fanout: 1}
+	setup := transport.Setup{Guest: "spin@-2", Fanout: 1}
 	for range 4 {
 		endpoint, err := busy.Serve(ctx, "fake", setup)
 		if err != nil {

@@ -20,7 +20,7 @@ import (
 )
 
 // fake is a transport that moves nothing. Setup.Guest tells what goes wrong and when:
-// "trap@3" traps in the third Send, the warm-up's included.
+// "trap@2" traps in round 2 of a fakeBatch, "trap@-1" in the last of its warm-up.
 type fake struct{}
 
 var _ transport.Transport = fake{}
@@ -61,11 +61,15 @@ func (fake) Open(ctx context.Context, setup transport.Setup, targets []transport
 	}
 	route := &fakeRoute{action: setup.Guest}
 	if action, when, ok := strings.Cut(setup.Guest, "@"); ok {
-		at, err := strconv.Atoi(when)
+		round, err := strconv.Atoi(when)
 		if err != nil {
 			return nil, err
 		}
-		route.action, route.at = action, at
+		batch := fakeBatch()
+		route.action, route.seeds = action, map[uint64]bool{}
+		for worker := range 4 {
+			route.seeds[batch.SeedOf(round, worker)] = true
+		}
 	}
 	return route, nil
 }
@@ -86,18 +90,23 @@ func (t *fakeTarget) Close() error {
 	return nil
 }
 
+// fakeBatch is the batch that fakes know the seeds of.
+func fakeBatch() Batch {
+	return Batch{Payload: payloads.Text, Size: 1000, Seed: 42, Warmup: 2, Rounds: 5, Deadline: 10 * time.Second}
+}
+
 type fakeRoute struct {
 	action string
-	at     int
-	sent   int
-	spec   payloads.Spec
+	// seeds are those at which it goes wrong.
+	seeds map[uint64]bool
+	spec  payloads.Spec
 }
 
 // meeting counts the sends of one round that are under way; see the action "meet".
 var meeting atomic.Int64
 
 func (r *fakeRoute) Prepare(spec payloads.Spec) (uint64, error) {
-	if r.action == "prepare" && r.sent+1 == r.at {
+	if r.action == "prepare" && r.seeds[spec.Seed] {
 		return 0, errors.New("no memory for the payload")
 	}
 	r.spec = spec
@@ -106,7 +115,6 @@ func (r *fakeRoute) Prepare(spec payloads.Spec) (uint64, error) {
 
 func (r *fakeRoute) Send(handoff *transport.Handoff) error {
 	handoff.Start = measure.Now()
-	r.sent++
 	for i := range handoff.Deliveries {
 		now := measure.Now()
 		handoff.Deliveries[i] = transport.Delivery{
@@ -129,7 +137,7 @@ func (r *fakeRoute) Send(handoff *transport.Handoff) error {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	if r.sent != r.at {
+	if !r.seeds[r.spec.Seed] {
 		return nil
 	}
 	last := &handoff.Deliveries[len(handoff.Deliveries)-1]

@@ -37,6 +37,11 @@ type runner struct {
 	full  chan []Record
 	taken chan struct{}
 
+	// took is how long the last round's sending took, disturbed whether something else has
+	// been done since.
+	took      time.Duration
+	disturbed bool
+
 	watched
 }
 
@@ -68,6 +73,10 @@ func (s shares) add(t shares) shares {
 // tooShort is when a round is over before it can be metered: the meter counts whole
 // microseconds and takes about one itself.
 const tooShort = 100 * time.Microsecond
+
+// lastingRound is when a round takes so long that what was done before it, which costs it
+// some 50 microseconds, is lost in the noise.
+const lastingRound = 5 * time.Millisecond
 
 // newRunner makes the runner of one batch; costs are those that the last window over the
 // same workers has shown.
@@ -107,8 +116,11 @@ func (r *runner) run(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		used, took := r.round(round)
-		goOn := r.record(round, used, took)
+		if err := r.settle(); err != nil {
+			return err
+		}
+		used := r.round(round)
+		goOn := r.record(round, used)
 		r.finished.Store(int64(len(r.records)))
 		if !goOn {
 			break
@@ -117,9 +129,24 @@ func (r *runner) run(ctx context.Context) error {
 	return r.flush(ctx)
 }
 
-// round prepares and sends once in every worker. It returns what this process used for the
-// sending, and how long that took.
-func (r *runner) round(round int) (used measure.Usage, took time.Duration) {
+// settle sends once without recording it, when something else than hand-offs has been
+// done since the last round: processors have gone to sleep meanwhile and caches have been
+// filled with other things, so that a short round would take up to three times as long.
+func (r *runner) settle() error {
+	if !r.disturbed || r.took > lastingRound {
+		return nil
+	}
+	r.round(-1)
+	r.disturbed = false
+	if err := r.verify(); err != nil {
+		return fmt.Errorf("unrecorded round: %w", err)
+	}
+	return nil
+}
+
+// round prepares and sends once in every worker, and returns what this process used for
+// the sending.
+func (r *runner) round(round int) measure.Usage {
 	for i, w := range r.crew.workers {
 		w.spec.Kind, w.spec.Size, w.spec.Seed = r.batch.Payload, r.batch.Size, r.batch.SeedOf(round, i)
 		w.expected = 0
@@ -137,21 +164,21 @@ func (r *runner) round(round int) (used measure.Usage, took time.Duration) {
 				other.err = fmt.Errorf("not sent, because worker %d could not %w", i, w.err)
 			}
 		}
-		return used, 0
+		return measure.Usage{}
 	}
 	r.enter(round, true)
 	r.meter.Take()
 	began := measure.Now()
 	r.crew.each((*worker).send)
-	took = time.Duration(measure.Now() - began)
-	used = r.meter.Take()
+	r.took = time.Duration(measure.Now() - began)
+	used := r.meter.Take()
 	r.leave()
-	return used, took
+	return used
 }
 
 // record keeps the round's hand-offs. It returns false when the batch must end: where a
 // payload was not delivered, what is left of it may be in the way of the next.
-func (r *runner) record(round int, used measure.Usage, took time.Duration) bool {
+func (r *runner) record(round int, used measure.Usage) bool {
 	goOn := true
 	ours := shareOf(used, float64(r.handoffs))
 	for i, w := range r.crew.workers {
@@ -159,7 +186,7 @@ func (r *runner) record(round int, used measure.Usage, took time.Duration) bool 
 			d := &w.handoff.Deliveries[target]
 			share := ours.add(shareOf(d.Usage, 1))
 			if r.costs.known {
-				if took < tooShort {
+				if r.took < tooShort {
 					share = r.costs.mean
 				}
 				total := share.userNs + share.kernelNs
@@ -207,5 +234,6 @@ func (r *runner) flush(ctx context.Context) error {
 	r.finished.Store(0)
 	r.records = r.records[:0]
 	r.flushed = time.Now()
+	r.disturbed = true
 	return nil
 }

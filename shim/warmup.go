@@ -64,6 +64,7 @@ func (r *runner) window(ctx context.Context) error {
 		}
 	}
 	used = used.Add(r.meter.Take())
+	r.disturbed = true
 	if cpu := used.CPU(); cpu > 0 {
 		r.costs.known = true
 		r.costs.userShare = float64(used.UserNs) / float64(cpu)
