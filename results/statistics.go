@@ -45,8 +45,8 @@ func orNaN(result float64, err error) float64 {
 	return result
 }
 
-// outliers counts the values that lie outlierScore scaled median absolute deviations or
-// more from the median. When more than half of the values are equal there is no such scale
+// outliers counts the values that lie more than outlierScore scaled median absolute
+// deviations from the median. When more than half of the values are equal there is no such scale
 // and none counts.
 func outliers(values []float64) int {
 	deviation, err := stats.MedianAbsoluteDeviation(values)
