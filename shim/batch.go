@@ -22,8 +22,8 @@ type Batch struct {
 	Seed uint64
 	// Warmup rounds come first: sent and verified, but not recorded.
 	Warmup int
-	// Rounds are measured and recorded. Short ones are preceded by one that is not where
-	// records have been handed over.
+	// Rounds are measured and recorded. Where records have been handed over, a short one
+	// is preceded by one that is recorded in its place only when it fails.
 	Rounds int
 	// Window is how long CPU time is accounted, after the warm-up, to learn how it splits
 	// into user and kernel time and how much interrupt work a hand-off makes. The same

@@ -17,18 +17,20 @@ func setupToControl(s transport.Setup) *control.Setup {
 		Size:       s.Size,
 		Fanout:     int64(s.Fanout),
 		DeadlineNs: int64(s.Deadline),
+		Parameter:  []byte(s.Parameter),
 	}
 }
 
 func setupFromControl(c *control.Setup) transport.Setup {
 	return transport.Setup{
-		Engine:   c.GetEngine(),
-		Guest:    string(c.GetGuest()),
-		Codec:    transport.Codec(c.GetCodec()),
-		Payload:  payloads.Kind(c.GetPayload()),
-		Size:     c.GetSize(),
-		Fanout:   int(c.GetFanout()),
-		Deadline: time.Duration(c.GetDeadlineNs()),
+		Engine:    c.GetEngine(),
+		Guest:     string(c.GetGuest()),
+		Codec:     transport.Codec(c.GetCodec()),
+		Payload:   payloads.Kind(c.GetPayload()),
+		Size:      c.GetSize(),
+		Fanout:    int(c.GetFanout()),
+		Deadline:  time.Duration(c.GetDeadlineNs()),
+		Parameter: string(c.GetParameter()),
 	}
 }
 

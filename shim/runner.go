@@ -116,10 +116,7 @@ func (r *runner) run(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := r.settle(); err != nil {
-			return err
-		}
-		used := r.round(round)
+		used := r.settledRound(round)
 		goOn := r.record(round, used)
 		r.finished.Store(int64(len(r.records)))
 		if !goOn {
@@ -129,19 +126,19 @@ func (r *runner) run(ctx context.Context) error {
 	return r.flush(ctx)
 }
 
-// settle sends once without recording it, when something else than hand-offs has been
-// done since the last round: processors have gone to sleep meanwhile and caches have been
-// filled with other things, so that a short round would take up to three times as long.
-func (r *runner) settle() error {
-	if !r.disturbed || r.took > lastingRound {
-		return nil
+// settledRound is a round that is preceded by one whose result counts only when it failed,
+// if something else than hand-offs has been done since the last: processors have gone to
+// sleep meanwhile and caches have been filled with other things, so that a short round
+// would take up to three times as long.
+func (r *runner) settledRound(round int) measure.Usage {
+	if r.disturbed && r.took < lastingRound {
+		used := r.round(-1)
+		if r.verify() != nil {
+			return used
+		}
 	}
-	r.round(-1)
 	r.disturbed = false
-	if err := r.verify(); err != nil {
-		return fmt.Errorf("unrecorded round: %w", err)
-	}
-	return nil
+	return r.round(round)
 }
 
 // round prepares and sends once in every worker, and returns what this process used for

@@ -119,12 +119,41 @@ func (s *server) setUp(ctx context.Context, name string, c *control.Setup, step 
 	return err
 }
 
-func (s *server) Memory(context.Context, *control.MemoryRequest) (*control.MemoryReply, error) {
-	memory, err := measure.SelfMemory()
+func (s *server) Memory(ctx context.Context, _ *control.MemoryRequest) (*control.MemoryReply, error) {
+	memory, err := s.memory(ctx)
 	if err != nil {
 		return nil, toStatus(err)
 	}
 	return &control.MemoryReply{RssPeak: memory.RSSPeak, PssPeak: memory.PSSPeak}, nil
+}
+
+// memory adds up the peaks of this process and of those that work for its functions.
+func (s *server) memory(ctx context.Context) (measure.Memory, error) {
+	if err := s.begin(ctx); err != nil {
+		return measure.Memory{}, err
+	}
+	defer s.end()
+	total, err := measure.SelfMemory()
+	if err != nil {
+		return measure.Memory{}, err
+	}
+	add := func(part any) {
+		reporter, ok := part.(transport.MemoryReporter)
+		if !ok || err != nil {
+			return
+		}
+		var memory measure.Memory
+		memory, err = reporter.Memory()
+		total.RSSPeak += memory.RSSPeak
+		total.PSSPeak += memory.PSSPeak
+	}
+	for _, target := range s.targets {
+		add(target)
+	}
+	for _, worker := range s.workers {
+		add(worker.route)
+	}
+	return total, err
 }
 
 func (s *server) Shutdown(ctx context.Context, _ *control.ShutdownRequest) (*control.ShutdownReply, error) {

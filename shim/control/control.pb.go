@@ -140,6 +140,7 @@ type Setup struct {
 	Size          int64  `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"`
 	Fanout        int64  `protobuf:"varint,6,opt,name=fanout,proto3" json:"fanout,omitempty"`
 	DeadlineNs    int64  `protobuf:"varint,7,opt,name=deadline_ns,json=deadlineNs,proto3" json:"deadline_ns,omitempty"`
+	Parameter     []byte `protobuf:"bytes,8,opt,name=parameter,proto3" json:"parameter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -221,6 +222,13 @@ func (x *Setup) GetDeadlineNs() int64 {
 		return x.DeadlineNs
 	}
 	return 0
+}
+
+func (x *Setup) GetParameter() []byte {
+	if x != nil {
+		return x.Parameter
+	}
+	return nil
 }
 
 type Endpoint struct {
@@ -1171,7 +1179,7 @@ const file_control_proto_rawDesc = "" +
 	"\n" +
 	"HelloReply\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x10\n" +
-	"\x03pid\x18\x02 \x01(\x03R\x03pid\"\xb2\x01\n" +
+	"\x03pid\x18\x02 \x01(\x03R\x03pid\"\xd0\x01\n" +
 	"\x05Setup\x12\x16\n" +
 	"\x06engine\x18\x01 \x01(\tR\x06engine\x12\x14\n" +
 	"\x05guest\x18\x02 \x01(\fR\x05guest\x12\x14\n" +
@@ -1180,7 +1188,8 @@ const file_control_proto_rawDesc = "" +
 	"\x04size\x18\x05 \x01(\x03R\x04size\x12\x16\n" +
 	"\x06fanout\x18\x06 \x01(\x03R\x06fanout\x12\x1f\n" +
 	"\vdeadline_ns\x18\a \x01(\x03R\n" +
-	"deadlineNs\"\xe8\x01\n" +
+	"deadlineNs\x12\x1c\n" +
+	"\tparameter\x18\b \x01(\fR\tparameter\"\xe8\x01\n" +
 	"\bEndpoint\x12\x1c\n" +
 	"\ttransport\x18\x01 \x01(\tR\ttransport\x12\x18\n" +
 	"\anetwork\x18\x02 \x01(\tR\anetwork\x12\x18\n" +
