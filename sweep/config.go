@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"regexp"
 	"strconv"
@@ -56,6 +57,8 @@ type Axes struct {
 	Payload     payloads.Kind `yaml:"payload"`
 	// Guest is a built-in guest's name or the path of a Wasm module.
 	Guest string `yaml:"guest"`
+	// Parameters are what a user tells single transports, by transport.Info.Parameter.
+	Parameters map[string]string `yaml:"parameters"`
 }
 
 // Size is a payload size in bytes that reads "1MiB" in YAML.
@@ -181,6 +184,7 @@ func (a Axes) over(base Axes) Axes {
 		Placement:   firstList(a.Placement, base.Placement),
 		Payload:     firstText(a.Payload, base.Payload),
 		Guest:       firstText(a.Guest, base.Guest),
+		Parameters:  firstMap(a.Parameters, base.Parameters),
 	}
 }
 
@@ -189,6 +193,16 @@ func firstList[T any](a, b []T) []T {
 		return a
 	}
 	return b
+}
+
+// firstMap has the entries of both, those of a where both have one.
+func firstMap(a, b map[string]string) map[string]string {
+	merged := maps.Clone(b)
+	if merged == nil {
+		return maps.Clone(a)
+	}
+	maps.Copy(merged, a)
+	return merged
 }
 
 func firstText[T ~string](a, b T) T {

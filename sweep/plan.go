@@ -31,6 +31,8 @@ type PlannedCell struct {
 	results.Cell
 	Payload payloads.Kind `json:"payload"`
 	Guest   string        `json:"guest,omitempty"`
+	// Parameter is for transport.Setup.Parameter.
+	Parameter string `json:"parameter,omitempty"`
 	// Skip is the reason why this cell cannot run here; empty when it can.
 	Skip string `json:"skip,omitempty"`
 }
@@ -137,7 +139,8 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 										Experiment: e.Name, Transport: info.Name, Engine: engine, Codec: string(codec),
 										Placement: placement, SizeBytes: int64(size), Fanout: fanout, Concurrency: concurrency,
 									},
-									Payload: e.Payload,
+									Payload:   e.Payload,
+									Parameter: e.Parameters[info.Parameter],
 								}
 								if info.Runs == transport.Wasm {
 									cell.Guest = e.Guest

@@ -147,13 +147,14 @@ func serve(ctx context.Context, cell PlannedCell, setup transport.Setup, source 
 
 func (v *visitor) setup(cell PlannedCell) transport.Setup {
 	return transport.Setup{
-		Engine:   cell.Engine,
-		Guest:    cell.Guest,
-		Codec:    transport.Codec(cell.Codec),
-		Payload:  cell.Payload,
-		Size:     cell.SizeBytes,
-		Fanout:   cell.Fanout,
-		Deadline: v.plan.Deadline,
+		Engine:    cell.Engine,
+		Guest:     cell.Guest,
+		Codec:     transport.Codec(cell.Codec),
+		Payload:   cell.Payload,
+		Size:      cell.SizeBytes,
+		Fanout:    cell.Fanout,
+		Deadline:  v.plan.Deadline,
+		Parameter: cell.Parameter,
 	}
 }
 

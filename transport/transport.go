@@ -55,6 +55,12 @@ type Route interface {
 	Close() error
 }
 
+// MemoryReporter is a Target or Route for which processes other than its shim work: a
+// container, a server. Its memory peaks are added to the shim's.
+type MemoryReporter interface {
+	Memory() (measure.Memory, error)
+}
+
 // Info describes a transport to the catalogue and the plan.
 type Info struct {
 	// Name is the transport's name on the command line and in results, "kernel/stream".
@@ -68,6 +74,9 @@ type Info struct {
 	// CopiesPerTarget is how many payload-sized buffers a target holds at its peak, an
 	// estimate for refusing a cell that cannot fit into memory; so CopiesAtSource.
 	CopiesPerTarget, CopiesAtSource int
+	// Parameter names the one thing that a user may tell this transport, as the flag of
+	// rrbench sweep that carries it; empty for most. See Setup.Parameter.
+	Parameter string
 }
 
 // Hosting says in which processes a transport's functions live.
@@ -123,6 +132,8 @@ type Setup struct {
 	Fanout int
 	// Deadline bounds one hand-off. Sockets time out after it.
 	Deadline time.Duration
+	// Parameter is the value of Info.Parameter, empty when the user gave none.
+	Parameter string
 }
 
 // Endpoint tells a source how to reach a target. It is plain data: it travels through the
