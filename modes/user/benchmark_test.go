@@ -6,6 +6,7 @@ import (
 
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/bulk"
 )
 
 func benchmarkSend(b *testing.B, engine string, size int64, fanout int) {
@@ -65,7 +66,7 @@ func BenchmarkCopy(b *testing.B) {
 			payloads.Fill(to, payloads.Text, 2)
 			b.SetBytes(size)
 			for b.Loop() {
-				copy(to, from)
+				bulk.Copy(to, from)
 			}
 		})
 	}

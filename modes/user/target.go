@@ -8,6 +8,7 @@ import (
 	"rrbench/measure"
 	"rrbench/modes"
 	"rrbench/transport"
+	"rrbench/transport/bulk"
 )
 
 // errTargetClosed is met by a hand-off to a target that was closed before it.
@@ -56,8 +57,7 @@ func (t *target) takeLocked(payload []byte, delivery *transport.Delivery) error 
 	if err != nil {
 		return fmt.Errorf("%s: allocate at the target: %w", copyName, err)
 	}
-	// copy is memmove, which on amd64 goes past the caches for large payloads by itself.
-	copy(region.Bytes(), payload)
+	bulk.Copy(region.Bytes(), payload)
 	line := &delivery.Timeline
 	line.CopiedIn = measure.Now()
 	line.Delivered = line.CopiedIn
