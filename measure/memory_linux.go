@@ -32,17 +32,23 @@ func ResetPeaks() error {
 // sharing hides at present. The present values walk the page tables (smaps_rollup), which
 // takes milliseconds in a large process: read them outside any measured interval.
 func SelfMemory() (Memory, error) {
-	self, err := procfs.Self()
+	return ProcessMemory(os.Getpid())
+}
+
+// ProcessMemory reads another process' memory peaks since it started, as SelfMemory does.
+// It needs the permission to trace that process (proc_pid_smaps(5)): the same user.
+func ProcessMemory(pid int) (Memory, error) {
+	process, err := procfs.NewProc(pid)
 	if err != nil {
-		return Memory{}, fmt.Errorf("read memory peaks: %w (mount /proc)", err)
+		return Memory{}, fmt.Errorf("read memory peaks of process %d: %w", pid, err)
 	}
-	status, err := self.NewStatus()
+	status, err := process.NewStatus()
 	if err != nil {
-		return Memory{}, fmt.Errorf("read memory peaks from /proc/self/status: %w", err)
+		return Memory{}, fmt.Errorf("read memory peaks of process %d: %w", pid, err)
 	}
-	rollup, err := self.ProcSMapsRollup()
+	rollup, err := process.ProcSMapsRollup()
 	if err != nil {
-		return Memory{}, fmt.Errorf("read memory from /proc/self/smaps_rollup: %w (needs Linux 4.14)", err)
+		return Memory{}, fmt.Errorf("read memory of process %d: %w (needs Linux 4.14)", pid, err)
 	}
 	return peaks(status.VmHWM, rollup.Rss, rollup.Pss), nil
 }

@@ -4,7 +4,7 @@ package measure
 
 import "errors"
 
-var errNeedsLinux = errors.New("memory counters need Linux's /proc")
+var errNeedsLinux = errors.New("counters of processes and memory need Linux's /proc")
 
 // ResetPeaks needs Linux.
 func ResetPeaks() error { return errNeedsLinux }
