@@ -161,6 +161,7 @@ func (k *streamSocket) connect(s *System, address netip.AddrPort) error {
 	if err != nil {
 		return err
 	}
+	s.tune(k.descriptor, address.Addr())
 	err = unix.Connect(k.descriptor, target)
 	if err != unix.EINPROGRESS && err != unix.EINTR {
 		return answer(err)
@@ -182,14 +183,25 @@ func (k *streamSocket) connect(s *System, address netip.AddrPort) error {
 }
 
 func (k *streamSocket) accept(s *System, flags uint16) (socket, error) {
-	descriptor, err := k.retry(s, false, func() (int, error) {
-		accepted, _, err := unix.Accept4(k.descriptor, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	var from unix.Sockaddr
+	descriptor, err := k.retry(s, false, func() (accepted int, err error) {
+		accepted, from, err = unix.Accept4(k.descriptor, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		return accepted, err
 	})
 	if err != nil {
 		return nil, err
 	}
+	if peer, err := addressOf(from, nil); err == nil {
+		s.tune(descriptor, peer.Addr())
+	}
 	return newStreamSocket(descriptor, k.ipv6, flags), nil
+}
+
+// tune asks the host to set a socket's options.
+func (s *System) tune(descriptor int, peer netip.Addr) {
+	if s.config.Tune != nil {
+		_ = s.config.Tune(descriptor, peer)
+	}
 }
 
 func (k *streamSocket) shutdown(read, write bool) error {

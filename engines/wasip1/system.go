@@ -3,6 +3,7 @@ package wasip1
 import (
 	"errors"
 	"io"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -26,6 +27,9 @@ type Config struct {
 	// Sockets lets the guest connect to and listen on any address that this process can,
 	// over TCP.
 	Sockets bool
+	// Tune, when not nil, sets the system's options of every TCP socket that is connected to
+	// a peer, before anything is sent. A socket that cannot be tuned is used all the same.
+	Tune func(descriptor int, peer netip.Addr) error
 	// Monotonic is the guest's monotonic clock in nanoseconds; nil counts from New on.
 	Monotonic func() int64
 }

@@ -88,9 +88,11 @@ func (w *waiter) end(closed bool) {
 	}
 }
 
-// interrupt ends the wait that is under way, or the next one.
+// interrupt ends the wait that is under way, which may not have reached the kernel yet.
 func (w *waiter) interrupt() {
-	_, _ = unix.Write(w.event, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	if w.waiting {
+		_, _ = unix.Write(w.event, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	}
 }
 
 func (w *waiter) close() {
