@@ -9,12 +9,10 @@ import (
 
 // dial makes a tuned connection for the client.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	var dialer net.Dialer
-	plain, err := dialer.DialContext(ctx, network, address)
+	connection, err := connect(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	connection := plain.(*net.TCPConn)
 	if err := tune(connection); err != nil {
 		_ = connection.Close()
 		return nil, fmt.Errorf("prepare a connection to %s: %w", address, err)

@@ -36,8 +36,7 @@ func (n Native) Serve(ctx context.Context, setup transport.Setup) (transport.Tar
 	if address == "" {
 		address = "127.0.0.1:0"
 	}
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", address)
+	listener, err := listen(ctx, address)
 	if err != nil {
 		return nil, fmt.Errorf("listen for HTTP: %w (choose another address, or port 0)", err)
 	}
@@ -60,7 +59,9 @@ func (n Native) Serve(ctx context.Context, setup transport.Setup) (transport.Tar
 		Handler:           t,
 		ReadHeaderTimeout: setup.Deadline,
 		ReadTimeout:       setup.Deadline,
-		WriteTimeout:      setup.Deadline,
+		// It runs from the header on as ReadTimeout does; a source whose body is late is
+		// still told so.
+		WriteTimeout: 2 * setup.Deadline,
 		// A source may think between two payloads for as long as it likes.
 		IdleTimeout:    -1,
 		MaxHeaderBytes: headerLimit,

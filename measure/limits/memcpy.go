@@ -10,18 +10,19 @@ import (
 	"rrbench/measure"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/memcpy"
 )
 
 const memcpyName = "limit/memcpy"
 
-type memcpy struct{}
+type memory struct{}
 
-var _ transport.Transport = memcpy{}
+var _ transport.Transport = memory{}
 
 // NewMemcpy is limit/memcpy: one process copies from one warm buffer to another.
-func NewMemcpy() transport.Transport { return memcpy{} }
+func NewMemcpy() transport.Transport { return memory{} }
 
-func (memcpy) Info() transport.Info {
+func (memory) Info() transport.Info {
 	return transport.Info{
 		Name:            memcpyName,
 		Summary:         "no function: memcpy from one warm buffer to another",
@@ -33,7 +34,7 @@ func (memcpy) Info() transport.Info {
 	}
 }
 
-func (memcpy) Check() error { return nil }
+func (memory) Check() error { return nil }
 
 // memcpyTargets are the buffers that this process offers, by addresses that nobody guesses.
 var memcpyTargets = struct {
@@ -50,7 +51,7 @@ type memcpyTarget struct {
 	closed bool
 }
 
-func (memcpy) Serve(_ context.Context, setup transport.Setup) (transport.Target, error) {
+func (memory) Serve(_ context.Context, setup transport.Setup) (transport.Target, error) {
 	if err := checkCodec(memcpyName, setup); err != nil {
 		return nil, err
 	}
@@ -92,7 +93,7 @@ func (t *memcpyTarget) take(payload []byte, start int64, d *transport.Delivery) 
 		d.Err = fmt.Errorf("%s: payload of %d bytes is longer than the %d bytes agreed on", memcpyName, len(payload), len(t.memory.bytes))
 		return
 	}
-	n := copy(t.memory.bytes, payload)
+	n := memcpy.Copy(t.memory.bytes, payload)
 	d.Timeline.CopiedIn = measure.Now()
 	d.Timeline.Delivered = d.Timeline.CopiedIn
 	d.Digest = payloads.Digest(t.memory.bytes[:n])
@@ -101,7 +102,7 @@ func (t *memcpyTarget) take(payload []byte, start int64, d *transport.Delivery) 
 	d.Timeline.Acknowledged = d.Timeline.Consumed
 }
 
-func (memcpy) Open(_ context.Context, setup transport.Setup, endpoints []transport.Endpoint) (transport.Route, error) {
+func (memory) Open(_ context.Context, setup transport.Setup, endpoints []transport.Endpoint) (transport.Route, error) {
 	if err := checkCodec(memcpyName, setup); err != nil {
 		return nil, err
 	}
