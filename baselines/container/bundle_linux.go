@@ -67,6 +67,8 @@ func (b blueprint) spec() *specs.Spec {
 	}
 	if b.network != "" {
 		linux.Namespaces = append(linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace, Path: b.network})
+		// Every peer is on this host: see stream.TuneTCP, which tells that by the address.
+		linux.Sysctl = map[string]string{"net.ipv4.tcp_congestion_control": "reno"}
 	}
 	// Go's runtime reads the size of huge pages from /sys.
 	sys := specs.Mount{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "ro"}}

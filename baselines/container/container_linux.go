@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 	"sync"
@@ -49,10 +48,10 @@ func startContainer(ctx context.Context, made blueprint, request control.Begin) 
 	if err != nil {
 		return nil, control.Begun{}, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = c.control.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, c.control.Interrupt)
 	begun, err := c.control.Begin(request)
-	if !stop() && err != nil {
-		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	if !stop() {
+		return nil, begun, errors.Join(fmt.Errorf("start a container: %w", context.Cause(ctx)), c.close())
 	}
 	if err != nil {
 		return nil, begun, errors.Join(c.explain("start a container", err), c.close())
@@ -120,26 +119,15 @@ func launch(made *blueprint) (*container, error) {
 // connect makes the control connection and the file for last words, and returns the
 // container's end of the former.
 func (c *container) connect() (theirs *os.File, err error) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("make a control connection: socketpair: %w", err)
-	}
-	ours := os.NewFile(uintptr(pair[0]), "control")
-	theirs = os.NewFile(uintptr(pair[1]), "control")
-	defer ours.Close()
-	socket, err := net.FileConn(ours)
-	if err != nil {
-		_ = theirs.Close()
-		return nil, fmt.Errorf("make a control connection: %w", err)
-	}
 	words, err := unix.MemfdCreate("last words", unix.MFD_CLOEXEC)
 	if err != nil {
-		_ = theirs.Close()
-		_ = socket.Close()
 		return nil, fmt.Errorf("make a file for error messages: memfd_create: %w", err)
 	}
 	c.lastWords = os.NewFile(uintptr(words), "last words")
-	c.control = control.NewConnection(socket)
+	if c.control, theirs, err = control.Pair(); err != nil {
+		_ = c.lastWords.Close()
+		return nil, err
+	}
 	return theirs, nil
 }
 

@@ -13,10 +13,8 @@ package control
 import (
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"time"
 
 	"rrbench/measure"
@@ -35,15 +33,22 @@ const RemoveBundle = "remove-bundle"
 // longest bounds a message, in bytes: a thousand targets, each with an error to tell.
 const longest = 4 << 20
 
-// Connection is one end of the conversation. It is used by one goroutine at a time; Close
-// may be called by another.
+// Connection is one end of the conversation. It is used by one goroutine at a time;
+// Interrupt and Close may be called by another.
 type Connection struct {
-	net.Conn
+	socket socket
 	buffer []byte
 }
 
-// NewConnection takes a connected stream socket over.
-func NewConnection(socket net.Conn) *Connection { return &Connection{Conn: socket} }
+// Within bounds every wait for the other side from now on; zero is no bound. A wait that
+// took longer is os.ErrDeadlineExceeded, and the connection is of no use any more.
+func (c *Connection) Within(patience time.Duration) error { return c.socket.within(patience) }
+
+// Interrupt ends the conversation at once, with io.EOF for both sides.
+func (c *Connection) Interrupt() { c.socket.interrupt() }
+
+// Close interrupts and releases the connection.
+func (c *Connection) Close() error { return c.socket.close() }
 
 // write sends the message that lies in c.buffer behind room for its length.
 func (c *Connection) write() error {
@@ -52,7 +57,7 @@ func (c *Connection) write() error {
 		return fmt.Errorf("control message of %d bytes: at most %d", body, longest)
 	}
 	binary.LittleEndian.PutUint32(c.buffer, uint32(body))
-	_, err := c.Conn.Write(c.buffer)
+	_, err := c.socket.Write(c.buffer)
 	return err
 }
 
@@ -64,7 +69,7 @@ func (c *Connection) begin() { c.buffer = append(c.buffer[:0], make([]byte, leng
 // read receives a message; the result is valid until the next call of any method.
 func (c *Connection) read() ([]byte, error) {
 	var length [lengthBytes]byte
-	if _, err := io.ReadFull(c.Conn, length[:]); err != nil {
+	if _, err := io.ReadFull(&c.socket, length[:]); err != nil {
 		return nil, err
 	}
 	n := binary.LittleEndian.Uint32(length[:])
@@ -75,8 +80,8 @@ func (c *Connection) read() ([]byte, error) {
 		c.buffer = make([]byte, n)
 	}
 	c.buffer = c.buffer[:n]
-	if _, err := io.ReadFull(c.Conn, c.buffer); err != nil {
-		return nil, errors.Join(io.ErrUnexpectedEOF, err)
+	if _, err := io.ReadFull(&c.socket, c.buffer); err != nil {
+		return nil, fmt.Errorf("control message is cut short: %w", err)
 	}
 	return c.buffer, nil
 }
@@ -248,12 +253,4 @@ func (c *Connection) answer(f Function, body []byte, meter *measure.Meter, hando
 		return fmt.Errorf("control message %d: no such request", op)
 	}
 	return c.write()
-}
-
-// Within bounds the next request and its answer; zero is no bound.
-func (c *Connection) Within(patience time.Duration) error {
-	if patience == 0 {
-		return c.SetDeadline(time.Time{})
-	}
-	return c.SetDeadline(time.Now().Add(patience))
 }

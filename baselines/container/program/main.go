@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 
@@ -34,15 +33,14 @@ func main() {
 
 // answer is the function.
 func answer() error {
-	socket, err := net.FileConn(os.NewFile(control.Descriptor, "control"))
+	shim, err := control.Inherited()
 	if err != nil {
-		return fmt.Errorf("there is no control connection: %w (rrbench starts this program by itself)", err)
+		return err
 	}
-	err = control.NewConnection(socket).Answer(&function{})
-	if errors.Is(err, io.EOF) {
-		return nil
+	if err := shim.Answer(&function{}); !errors.Is(err, io.EOF) {
+		return err
 	}
-	return err
+	return nil
 }
 
 // removeBundle is the hook by which runc removes what it has not made itself, when the

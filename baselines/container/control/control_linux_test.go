@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"net"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -44,17 +44,27 @@ func (f *double) Send(handoff *transport.Handoff) error {
 	return f.err
 }
 
+// pair connects two ends in this process.
+func pair(t *testing.T) (shim, function *Connection) {
+	t.Helper()
+	shim, theirs, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	function = newConnection(theirs)
+	t.Cleanup(func() {
+		shim.Close()
+		function.Close()
+	})
+	return shim, function
+}
+
 // talk connects a shim's end with a function that answers at the other.
 func talk(t *testing.T, f Function) (shim *Connection, answered <-chan error) {
 	t.Helper()
-	ours, theirs := net.Pipe()
+	shim, function := pair(t)
 	done := make(chan error, 1)
-	go func() {
-		done <- NewConnection(theirs).Answer(f)
-		theirs.Close()
-	}()
-	shim = NewConnection(ours)
-	t.Cleanup(func() { shim.Close() })
+	go func() { done <- function.Answer(f) }()
 	return shim, done
 }
 
@@ -168,12 +178,38 @@ func TestFunctionRefusesNonsense(t *testing.T) {
 }
 
 func TestLengthIsBounded(t *testing.T) {
-	ours, theirs := net.Pipe()
-	defer ours.Close()
-	defer theirs.Close()
-	go ours.Write(binary.LittleEndian.AppendUint32(nil, longest+1))
-	if _, err := NewConnection(theirs).read(); err == nil || !strings.Contains(err.Error(), "at most") {
+	shim, function := pair(t)
+	if _, err := shim.socket.Write(binary.LittleEndian.AppendUint32(nil, longest+1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := function.read(); err == nil || !strings.Contains(err.Error(), "at most") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestWaitsAreBounded(t *testing.T) {
+	shim, _ := pair(t)
+	if err := shim.Within(10 * time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := shim.Memory(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("error %v, want a deadline exceeded", err)
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	for _, end := range []func(*Connection){(*Connection).Interrupt, func(c *Connection) { c.Close() }} {
+		shim, _ := pair(t)
+		done := make(chan error)
+		go func() {
+			_, err := shim.Memory()
+			done <- err
+		}()
+		time.Sleep(10 * time.Millisecond)
+		end(shim)
+		if err := <-done; err == nil {
+			t.Error("an interrupted conversation goes on")
+		}
 	}
 }
 
