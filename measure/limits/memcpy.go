@@ -10,7 +10,7 @@ import (
 	"rrbench/measure"
 	"rrbench/payloads"
 	"rrbench/transport"
-	"rrbench/transport/memcpy"
+	"rrbench/transport/bulk"
 )
 
 const memcpyName = "limit/memcpy"
@@ -93,7 +93,7 @@ func (t *memcpyTarget) take(payload []byte, start int64, d *transport.Delivery) 
 		d.Err = fmt.Errorf("%s: payload of %d bytes is longer than the %d bytes agreed on", memcpyName, len(payload), len(t.memory.bytes))
 		return
 	}
-	n := memcpy.Copy(t.memory.bytes, payload)
+	n := bulk.Copy(t.memory.bytes, payload)
 	d.Timeline.CopiedIn = measure.Now()
 	d.Timeline.Delivered = d.Timeline.CopiedIn
 	d.Digest = payloads.Digest(t.memory.bytes[:n])
