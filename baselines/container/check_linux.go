@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
+
+	"rrbench/transport"
 )
 
 const (
@@ -18,8 +20,8 @@ const (
 )
 
 // Check looks for everything that a container needs, without starting one.
-func (c containers) Check() error {
-	_, err := c.site()
+func (containers) Check() error {
+	_, err := survey(transport.Setup{})
 	return err
 }
 
@@ -30,8 +32,9 @@ type site struct {
 	rootless bool
 }
 
-func (c containers) site() (site, error) {
-	here := site{network: c.network, rootless: os.Geteuid() != 0}
+// survey looks for everything that containers with that setup need.
+func survey(setup transport.Setup) (site, error) {
+	here := site{rootless: os.Geteuid() != 0}
 	if _, err := findRunc(); err != nil {
 		return here, unavailable(err, installRunc)
 	}
@@ -39,11 +42,15 @@ func (c containers) site() (site, error) {
 	if here.program, err = findProgram(); err != nil {
 		return here, unavailable(err, buildIt)
 	}
-	if here.network == "" {
-		here.network = Bridge
-		if here.rootless {
-			here.network = Host
+	switch {
+	case setup.Parameter != "":
+		if here.network, err = ParseNetwork(setup.Parameter); err != nil {
+			return here, err
 		}
+	case here.rootless:
+		here.network = Host
+	default:
+		here.network = Bridge
 	}
 	if here.rootless {
 		return here, checkRootless(here.network)

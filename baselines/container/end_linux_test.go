@@ -55,10 +55,10 @@ func takeInventory(t *testing.T) inventory {
 func TestNothingIsLeft(t *testing.T) {
 	for _, network := range []Network{Bridge, Host} {
 		t.Run(string(network), func(t *testing.T) {
-			containers := onNetwork(t, network)
+			onNetwork(t, network)
 			// The first pair opens what the process keeps.
 			once := func() []string {
-				pair, err := open(containers, setupFor(1<<16, 2))
+				pair, err := open(setupFor(network, 1<<16, 2))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -88,7 +88,7 @@ func TestNothingIsLeft(t *testing.T) {
 }
 
 func TestStartFails(t *testing.T) {
-	containers := onNetwork(t, Host)
+	onNetwork(t, Host)
 	before := takeInventory(t)
 	good := findProgram
 	defer func() { findProgram = good }()
@@ -106,7 +106,7 @@ func TestStartFails(t *testing.T) {
 				}
 				return test.program, checkStatic(test.program)
 			}
-			_, err := containers.Serve(context.Background(), setupFor(1, 1))
+			_, err := New().Serve(context.Background(), setupFor(Host, 1, 1))
 			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("error %v", err)
 			}
@@ -136,12 +136,12 @@ func static(t *testing.T) string {
 }
 
 func TestStartIsInterrupted(t *testing.T) {
-	containers := onNetwork(t, Host)
+	onNetwork(t, Host)
 	before := takeInventory(t)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	because := errors.New("interrupted")
 	cancel(because)
-	if _, err := containers.Serve(ctx, setupFor(1, 1)); !errors.Is(err, because) {
+	if _, err := New().Serve(ctx, setupFor(Host, 1, 1)); !errors.Is(err, because) {
 		t.Errorf("error %v, want %v", err, because)
 	}
 	if after := takeInventory(t); fmt.Sprint(after) != fmt.Sprint(before) {
@@ -177,9 +177,9 @@ func TestContainerIsKilled(t *testing.T) {
 		for _, who := range []string{"target", "source"} {
 			for _, when := range []string{"before", "during"} {
 				t.Run(fmt.Sprintf("%s/%s/%s", network, who, when), func(t *testing.T) {
-					containers := onNetwork(t, network)
-					setup := setupFor(256<<20, 1)
-					pair := mustOpen(t, containers, setup)
+					onNetwork(t, network)
+					setup := setupFor(network, 256<<20, 1)
+					pair := mustOpen(t, setup)
 					victim := pair.target(0)
 					if who == "source" {
 						victim = pair.source()

@@ -6,24 +6,19 @@ import (
 
 	"rrbench/measure"
 	"rrbench/payloads"
+	"rrbench/transport"
 )
-
-// memorized is what tells a shim of memory outside of it.
-type memorized interface {
-	Memory() (measure.Memory, error)
-}
 
 func TestHandoff(t *testing.T) {
 	for _, network := range []Network{Bridge, Host} {
-		containers := New(network)
-		for _, codec := range containers.Info().Codecs {
+		for _, codec := range New().Info().Codecs {
 			for _, fanout := range []int{1, 3} {
 				t.Run(fmt.Sprintf("%s/%s/%d", network, codec, fanout), func(t *testing.T) {
-					containers := onNetwork(t, network)
-					setup := setupFor(1<<20, fanout)
+					onNetwork(t, network)
+					setup := setupFor(network, 1<<20, fanout)
 					setup.Codec = codec
 					setup.Payload = payloads.Records
-					pair := mustOpen(t, containers, setup)
+					pair := mustOpen(t, setup)
 					for seed := range uint64(5) {
 						if err := pair.send(seed); err != nil {
 							t.Fatal(err)
@@ -51,12 +46,12 @@ func (o *opened) check(t *testing.T) {
 		if d.Usage.CPU() <= 0 || d.Usage.UserNs < 0 || d.Usage.KernelNs < 0 {
 			t.Errorf("target %d: usage %+v", i, d.Usage)
 		}
-		checkMemory(t, o.targets[i].(memorized), o.setup.Size)
+		checkMemory(t, o.targets[i].(transport.MemoryReporter), o.setup.Size)
 	}
-	checkMemory(t, o.Route.(memorized), o.setup.Size)
+	checkMemory(t, o.Route.(transport.MemoryReporter), o.setup.Size)
 }
 
-func checkMemory(t *testing.T, m memorized, size int64) {
+func checkMemory(t *testing.T, m transport.MemoryReporter, size int64) {
 	t.Helper()
 	memory, err := m.Memory()
 	if err != nil {
@@ -70,7 +65,8 @@ func checkMemory(t *testing.T, m memorized, size int64) {
 
 // The control group and the function count the same processor time.
 func TestUsageIsThatOfTheFunctions(t *testing.T) {
-	pair := mustOpen(t, onNetwork(t, Host), setupFor(8<<20, 1))
+	onNetwork(t, Host)
+	pair := mustOpen(t, setupFor(Host, 8<<20, 1))
 	if pair.source().group == nil {
 		t.Skip("containers have no control groups here")
 	}

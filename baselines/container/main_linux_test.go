@@ -63,32 +63,32 @@ var built = sync.OnceValues(func() (string, error) {
 	return path, os.Chmod(directory, 0o755)
 })
 
-// onNetwork returns the transport, or skips the test when the machine cannot run it.
-func onNetwork(t testing.TB, network Network) transport.Transport {
+// onNetwork skips the test when the machine cannot run containers on that network.
+func onNetwork(t testing.TB, network Network) {
 	t.Helper()
 	path, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
 	findProgram = func() (string, error) { return path, checkStatic(path) }
-	containers := New(network)
 	var missing *transport.Unavailable
-	if err := containers.Check(); errors.As(err, &missing) {
+	if _, err := survey(setupFor(network, 1, 1)); errors.As(err, &missing) {
 		t.Skip(err)
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	return containers
 }
 
-func setupFor(size int64, fanout int) transport.Setup {
+// setupFor leaves the network to the transport when it is empty.
+func setupFor(network Network, size int64, fanout int) transport.Setup {
 	return transport.Setup{
-		Engine:   transport.NativeEngine,
-		Codec:    transport.Raw,
-		Payload:  payloads.Text,
-		Size:     size,
-		Fanout:   fanout,
-		Deadline: 20 * time.Second,
+		Parameter: string(network),
+		Engine:    transport.NativeEngine,
+		Codec:     transport.Raw,
+		Payload:   payloads.Text,
+		Size:      size,
+		Fanout:    fanout,
+		Deadline:  20 * time.Second,
 	}
 }
 
@@ -101,13 +101,13 @@ type opened struct {
 }
 
 // open serves and opens; the caller closes.
-func open(containers transport.Transport, setup transport.Setup) (*opened, error) {
+func open(setup transport.Setup) (*opened, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	o := &opened{setup: setup, handoff: transport.Handoff{Deliveries: make([]transport.Delivery, setup.Fanout)}}
 	var endpoints []transport.Endpoint
 	for range setup.Fanout {
-		target, err := containers.Serve(ctx, setup)
+		target, err := New().Serve(ctx, setup)
 		if err != nil {
 			return o, errors.Join(err, o.Close())
 		}
@@ -115,15 +115,15 @@ func open(containers transport.Transport, setup transport.Setup) (*opened, error
 		endpoints = append(endpoints, target.Endpoint())
 	}
 	var err error
-	if o.Route, err = containers.Open(ctx, setup, endpoints); err != nil {
+	if o.Route, err = New().Open(ctx, setup, endpoints); err != nil {
 		return o, errors.Join(err, o.Close())
 	}
 	return o, nil
 }
 
-func mustOpen(t testing.TB, containers transport.Transport, setup transport.Setup) *opened {
+func mustOpen(t testing.TB, setup transport.Setup) *opened {
 	t.Helper()
-	o, err := open(containers, setup)
+	o, err := open(setup)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func (o *opened) target(i int) *container { return o.targets[i].(*target).contai
 func playShim() error {
 	path := os.Getenv(programVariable)
 	findProgram = func() (string, error) { return path, checkStatic(path) }
-	o, err := open(New(Network(os.Getenv(networkVariable))), setupFor(1<<20, 1))
+	o, err := open(setupFor(Network(os.Getenv(networkVariable)), 1<<20, 1))
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ import (
 )
 
 // Open starts a container with a source function, on the network that its targets are on.
-func (c containers) Open(ctx context.Context, setup transport.Setup, targets []transport.Endpoint) (transport.Route, error) {
-	here, err := c.site()
+func (containers) Open(ctx context.Context, setup transport.Setup, targets []transport.Endpoint) (transport.Route, error) {
+	here, err := survey(setup)
 	if err != nil {
 		return nil, err
 	}

@@ -26,8 +26,8 @@ var sweepOnce = sync.OnceValue(Clean)
 
 // Serve starts a container with a target function. On a bridge it has no cable yet: the
 // route that is opened to it lays one.
-func (c containers) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
-	here, err := c.site()
+func (containers) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
+	here, err := survey(setup)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +59,8 @@ func (c containers) Serve(ctx context.Context, setup transport.Setup) (transport
 	}
 	return t, nil
 }
+
+var _ transport.MemoryReporter = (*target)(nil)
 
 type target struct {
 	container *container

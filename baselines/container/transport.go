@@ -38,15 +38,16 @@ func ParseNetwork(name string) (Network, error) {
 	return "", fmt.Errorf("container network %q: known are %s and %s", name, Bridge, Host)
 }
 
-// New is the transport http/container over the network; the empty network is Bridge as root
-// and Host without privileges.
-func New(network Network) transport.Transport { return containers{network} }
+// New is the transport http/container. Its parameter is the Network; without one that is
+// Bridge as root and Host without privileges.
+func New() transport.Transport { return containers{} }
 
-type containers struct{ network Network }
+type containers struct{}
 
 func (containers) Info() transport.Info {
 	info := http.New().Info()
 	info.Name = Name
+	info.Parameter = "container-net"
 	info.Summary = "the functions of http/native in two OCI containers, over a bridge or the host's network"
 	return info
 }

@@ -215,7 +215,7 @@ func TestRuncIsMissing(t *testing.T) {
 	defer func() { runcPlaces = places }()
 	runcPlaces = []string{"/nonexistent/runc"}
 	var missing *transport.Unavailable
-	if err := New(Host).Check(); !errors.As(err, &missing) || missing.Remedy != installRunc {
+	if err := New().Check(); !errors.As(err, &missing) || missing.Remedy != installRunc {
 		t.Errorf("error %v", err)
 	}
 }
