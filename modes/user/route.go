@@ -74,7 +74,8 @@ func (r *route) carry(region *modes.Region) error {
 	// host can read it from the start on.
 	start := r.handoff.Start
 	for i := range deliveries {
-		deliveries[i].Timeline = transport.Timeline{Start: start, Serialized: start, CopiedOut: start, Received: start}
+		line := &deliveries[i].Timeline
+		line.Start, line.Serialized, line.CopiedOut, line.Received = start, start, start, start
 	}
 	r.payload = region.Bytes()
 	if len(r.start) == 0 {
