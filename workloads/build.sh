@@ -1,8 +1,8 @@
 #!/bin/sh
 # Builds the guests.
 #
-#	workloads/build.sh           builds all: C guests (committed) and the Go guest (not committed)
-#	workloads/build.sh go        builds the Go guest alone, which needs no clang
+#	workloads/build.sh           builds all: C guests (committed) and Go guests (not committed)
+#	workloads/build.sh go        builds the Go guests alone, which need no clang
 #	workloads/build.sh --check   builds the C guests elsewhere and compares them byte for byte
 #
 # Environment: CLANG (default clang), GO (default go).
@@ -37,11 +37,17 @@ build_c() {
 	compile "$directory/hostile/built/memory-imported.wasm" -Wl,--import-memory hostile/c/hostile.c c/heap.c c/digest.c
 }
 
+# go_guest NAME SOURCE
+go_guest() {
+	# To another name first: a run that looks for the guest meanwhile must find a whole one.
+	GOOS=wasip1 GOARCH=wasm "$go" build -buildmode=c-shared -trimpath -ldflags='-s -w' -o "built/$1.wasm.$$" "./$2"
+	mv "built/$1.wasm.$$" "built/$1.wasm"
+}
+
 build_go() {
 	mkdir -p built
-	# To another name first: a run that looks for the guest meanwhile must find a whole one.
-	GOOS=wasip1 GOARCH=wasm "$go" build -buildmode=c-shared -trimpath -ldflags='-s -w' -o "built/go.wasm.$$" ./goguest
-	mv "built/go.wasm.$$" built/go.wasm
+	go_guest go goguest
+	go_guest http-go httpguest
 }
 
 # major prints the major version in a line such as "Debian clang version 14.0.6".

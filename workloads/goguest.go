@@ -12,53 +12,66 @@ import (
 	"time"
 )
 
-// buildTimeout bounds a build of the Go guest, which compiles the standard library for
+// buildTimeout bounds a build of a Go guest, which compiles the standard library for
 // WebAssembly when the machine does it for the first time.
 const buildTimeout = 5 * time.Minute
 
-// goModule is the file name of the Go guest wherever it lies.
-const goModule = "go.wasm"
+// goGuest is a guest that is built from Go.
+type goGuest struct {
+	name string
+	// source is its folder beside this file.
+	source string
+}
+
+// Go guests. build.sh knows them too.
+var (
+	goFunction = goGuest{"go", "goguest"}
+	goHTTP     = goGuest{"http-go", "httpguest"}
+)
+
+// file is the name of the guest's module wherever it lies.
+func (g goGuest) file() string { return g.name + ".wasm" }
 
 // building keeps two goroutines from building the same guest.
 var building sync.Mutex
 
-func goGuest() ([]byte, error) {
+func (g goGuest) module() ([]byte, error) {
 	building.Lock()
 	defer building.Unlock()
-	source := sourceTree()
-	places := goPlaces(source)
+	source := g.tree()
+	places := g.places(source)
 	for _, path := range places {
 		if wasm, err := os.ReadFile(path); err == nil {
 			return wasm, nil
 		}
 	}
 	if source == "" {
-		return nil, fmt.Errorf("guest go is not built: run `make guests` in the source tree, or copy its workloads/built/%s to one of %s", goModule, strings.Join(places, ", "))
+		return nil, fmt.Errorf("guest %s is not built: run `make guests` in the source tree, or copy its workloads/built/%s to one of %s", g.name, g.file(), strings.Join(places, ", "))
 	}
-	wasm, err := buildGo(source, places)
+	wasm, err := g.build(source, places)
 	if err != nil {
-		return nil, fmt.Errorf("guest go is not built and cannot be built now: %w; run `make guests` in %s", err, source)
+		return nil, fmt.Errorf("guest %s is not built and cannot be built now: %w; run `make guests` in %s", g.name, err, source)
 	}
 	return wasm, nil
 }
 
-// goPlaces lists where the Go guest may lie, in order of preference.
-func goPlaces(source string) []string {
+// places lists where the guest may lie, in order of preference.
+func (g goGuest) places(source string) []string {
 	var places []string
 	if source != "" {
-		places = append(places, filepath.Join(source, "workloads", "built", goModule))
+		places = append(places, filepath.Join(source, "workloads", "built", g.file()))
 	}
 	if executable, err := os.Executable(); err == nil {
-		places = append(places, filepath.Join(filepath.Dir(executable), goModule))
+		places = append(places, filepath.Join(filepath.Dir(executable), g.file()))
 	}
 	if cache, err := os.UserCacheDir(); err == nil {
-		places = append(places, filepath.Join(cache, "rrbench", "guests", goModule))
+		places = append(places, filepath.Join(cache, "rrbench", "guests", g.file()))
 	}
 	return places
 }
 
-// sourceTree returns the checkout that the working directory or the program lies in, or "".
-func sourceTree() string {
+// tree returns the checkout that the working directory or the program lies in, or "".
+func (g goGuest) tree() string {
 	var starts []string
 	if directory, err := os.Getwd(); err == nil {
 		starts = append(starts, directory)
@@ -68,7 +81,7 @@ func sourceTree() string {
 	}
 	for _, start := range starts {
 		for directory := start; ; directory = filepath.Dir(directory) {
-			if isSource(directory) {
+			if g.liesIn(directory) {
 				return directory
 			}
 			if directory == filepath.Dir(directory) {
@@ -79,17 +92,17 @@ func sourceTree() string {
 	return ""
 }
 
-func isSource(directory string) bool {
+func (g goGuest) liesIn(directory string) bool {
 	module, err := os.ReadFile(filepath.Join(directory, "go.mod"))
 	if err != nil || !strings.HasPrefix(string(module), "module rrbench\n") {
 		return false
 	}
-	_, err = os.Stat(filepath.Join(directory, "workloads", "goguest"))
+	_, err = os.Stat(filepath.Join(directory, "workloads", g.source))
 	return err == nil
 }
 
-// buildGo builds the guest into the first of the places that can be written.
-func buildGo(source string, places []string) ([]byte, error) {
+// build builds the guest into the first of the places that can be written.
+func (g goGuest) build(source string, places []string) ([]byte, error) {
 	tool, err := exec.LookPath("go")
 	if err != nil {
 		return nil, errors.New("the go tool is not on PATH")
@@ -99,11 +112,11 @@ func buildGo(source string, places []string) ([]byte, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(scratch)
-	built := filepath.Join(scratch, goModule)
+	built := filepath.Join(scratch, g.file())
 	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
 	defer cancel()
 	// The same command as in build.sh.
-	command := exec.CommandContext(ctx, tool, "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", built, "./workloads/goguest")
+	command := exec.CommandContext(ctx, tool, "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", built, "./workloads/"+g.source)
 	command.Dir = source
 	command.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=")
 	if output, err := command.CombinedOutput(); err != nil {
@@ -126,7 +139,7 @@ func store(path string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), goModule+".")
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".")
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -12,9 +13,10 @@ import (
 var magic = []byte("\x00asm\x01\x00\x00\x00")
 
 func TestBuiltInGuests(t *testing.T) {
-	for _, name := range Guests() {
-		if _, err := exec.LookPath("go"); err != nil && name == "go" {
-			t.Skip("the go tool is not on PATH, so the Go guest cannot be built")
+	for _, name := range slices.Concat(Guests(), HTTPGuests()) {
+		if _, err := exec.LookPath("go"); err != nil && strings.HasSuffix(name, "go") {
+			t.Logf("the go tool is not on PATH, so the guest %s cannot be built", name)
+			continue
 		}
 		wasm, err := Guest(name)
 		if err != nil {
@@ -38,7 +40,7 @@ func TestGuestFile(t *testing.T) {
 
 func TestGuestErrors(t *testing.T) {
 	for name, want := range map[string]string{
-		"rust":         `guest "rust" is unknown: use c, go or the path of a .wasm file`,
+		"rust":         `guest "rust" is unknown: use c, go, http-go or the path of a .wasm file`,
 		"":             `guest "" is unknown`,
 		"missing.wasm": "guest missing.wasm does not exist: give the path",
 		"./missing":    "guest missing does not exist",
@@ -57,14 +59,14 @@ func TestGoGuestElsewhere(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", cache)
 	t.Setenv("HOME", cache)
 	t.Chdir(t.TempDir())
-	if source := sourceTree(); source != "" {
+	if source := goFunction.tree(); source != "" {
 		t.Skipf("the test binary lies in the checkout %s", source)
 	}
 	_, err := Guest("go")
 	if err == nil || !strings.Contains(err.Error(), "make guests") {
 		t.Errorf("error %v does not say how to build", err)
 	}
-	places := goPlaces("")
+	places := goFunction.places("")
 	if err := store(places[len(places)-1], magic); err != nil {
 		t.Fatal(err)
 	}

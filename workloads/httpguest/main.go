@@ -1,0 +1,172 @@
+//go:build wasip1
+
+// The functions of http/native as a WebAssembly guest: A and B with net/http, as package
+// baselines/wasi/abi has it. Built as a reactor:
+//
+//	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime/debug"
+	"time"
+	"unsafe"
+
+	"rrbench/baselines/http"
+	"rrbench/baselines/wasi/abi"
+	"rrbench/payloads"
+	"rrbench/transport"
+)
+
+// heapLimit is where the garbage collector stops to let the heap double, in bytes: beyond
+// 4 GiB there is no memory, however little of it is in use.
+const heapLimit = 3 << 30
+
+var (
+	setup transport.Setup
+
+	served transport.Target
+
+	endpoints []transport.Endpoint
+	route     transport.Route
+	digested  uint64
+	handoff   transport.Handoff
+	// told are the deliveries as the host reads them, causes their errors' texts.
+	told   []byte
+	causes []string
+
+	failed string
+)
+
+func main() {}
+
+func init() { debug.SetMemoryLimit(heapLimit) }
+
+// status keeps an error for failure.
+func status(err error) uint32 {
+	if err == nil {
+		return 0
+	}
+	failed = err.Error()
+	return 1
+}
+
+func pointer[T any](to *T) uint32 { return uint32(uintptr(unsafe.Pointer(to))) }
+
+// textOf is where a text lies. Somebody has to keep it alive.
+func textOf(text string) abi.Text {
+	return abi.Text{Pointer: pointer(unsafe.StringData(text)), Length: uint32(len(text))}
+}
+
+//go:wasmexport failure
+func failure() uint64 {
+	text := textOf(failed)
+	return uint64(text.Pointer)<<32 | uint64(text.Length)
+}
+
+//go:wasmexport begin
+func begin(codec, kind uint32, size, deadline int64) uint32 {
+	if int(codec) >= len(abi.Codecs) || int(kind) >= len(abi.Kinds) {
+		return status(fmt.Errorf("codec %d or payload %d is unknown to this guest", codec, kind))
+	}
+	setup = transport.Setup{
+		Codec:    abi.Codecs[codec],
+		Payload:  abi.Kinds[kind],
+		Size:     size,
+		Deadline: time.Duration(deadline),
+	}
+	return 0
+}
+
+func addressOf(address, port uint32) string {
+	var bytes [4]byte
+	binary.BigEndian.PutUint32(bytes[:], address)
+	return netip.AddrPortFrom(netip.AddrFrom4(bytes), uint16(port)).String()
+}
+
+//go:wasmexport listen
+func listen(address, port uint32) uint32 {
+	var err error
+	served, err = http.Native{Listen: addressOf(address, port)}.Serve(context.Background(), setup)
+	if err != nil {
+		status(err)
+		return 0
+	}
+	chosen, err := netip.ParseAddrPort(served.Endpoint().Address)
+	if err != nil {
+		status(err)
+		return 0
+	}
+	return uint32(chosen.Port())
+}
+
+//go:wasmexport token
+func token() uint32 { return pointer(unsafe.SliceData(served.Endpoint().Nonce)) }
+
+// serve lets the server's goroutines run.
+//
+//go:wasmexport serve
+func serve() { select {} }
+
+//go:wasmexport target
+func target(address, port uint32) uint32 {
+	endpoint := transport.Endpoint{
+		Transport: http.New().Info().Name,
+		Network:   "tcp",
+		Address:   addressOf(address, port),
+		Nonce:     make([]byte, abi.TokenSize),
+	}
+	endpoints = append(endpoints, endpoint)
+	return pointer(unsafe.SliceData(endpoint.Nonce))
+}
+
+//go:wasmexport open
+func open() uint32 {
+	var err error
+	route, err = http.New().Open(context.Background(), setup, endpoints)
+	handoff.Deliveries = make([]transport.Delivery, len(endpoints))
+	told = make([]byte, len(endpoints)*abi.DeliverySize)
+	causes = make([]string, len(endpoints))
+	return status(err)
+}
+
+var errNotOpen = errors.New("the route is not open")
+
+//go:wasmexport prepare
+func prepare(seed uint64, size int64) uint32 {
+	if route == nil {
+		return status(errNotOpen)
+	}
+	var err error
+	digested, err = route.Prepare(payloads.Spec{Kind: setup.Payload, Seed: seed, Size: size})
+	return status(err)
+}
+
+//go:wasmexport digest
+func digest() uint64 { return digested }
+
+//go:wasmexport send
+func send() uint32 {
+	if route == nil {
+		return status(errNotOpen)
+	}
+	if err := route.Send(&handoff); err != nil {
+		return status(err)
+	}
+	for i := range handoff.Deliveries {
+		delivery := &handoff.Deliveries[i]
+		causes[i] = ""
+		if delivery.Err != nil {
+			causes[i] = delivery.Err.Error()
+		}
+		abi.PutDelivery(told[i*abi.DeliverySize:], delivery, textOf(causes[i]))
+	}
+	return 0
+}
+
+//go:wasmexport deliveries
+func deliveries() uint32 { return pointer(unsafe.SliceData(told)) }
