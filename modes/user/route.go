@@ -54,7 +54,7 @@ func (r *route) Send(handoff *transport.Handoff) error {
 	}
 	handoff.Deliveries = handoff.Deliveries[:len(r.targets)]
 	for i := range handoff.Deliveries {
-		handoff.Deliveries[i] = transport.Delivery{}
+		handoff.Deliveries[i].Reset()
 	}
 	r.handoff = handoff
 	handoff.Start = measure.Now()

@@ -1,0 +1,56 @@
+package modes
+
+import (
+	"fmt"
+	"testing"
+
+	"rrbench/engines/catalogue"
+	"rrbench/payloads"
+	"rrbench/transport"
+	"rrbench/transport/bulk"
+)
+
+// BenchmarkHandoff is a hand-off as two functions of one shim see it, with nobody measuring:
+// A's send, the host, allocation in B, the copy, B's handler, the release. The transports'
+// own benchmarks add the readings of the clock that a trial takes.
+func BenchmarkHandoff(b *testing.B) {
+	for _, engine := range catalogue.Names() {
+		if err := catalogue.Check(engine); err != nil {
+			continue
+		}
+		for _, size := range []int64{64, 256, 1 << 10, 4 << 10} {
+			b.Run(fmt.Sprintf("%s/%s", engine, payloads.FormatSize(size)), func(b *testing.B) {
+				benchmarkHandoff(b, engine, size)
+			})
+		}
+	}
+}
+
+func benchmarkHandoff(b *testing.B, engine string, size int64) {
+	setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Fanout: 1}
+	target := load(b, setup, nil)
+	var digest uint64
+	source := load(b, setup, func(region *Region) error {
+		copied, err := target.Allocate(region.Len())
+		if err != nil {
+			return err
+		}
+		bulk.Copy(copied.Bytes(), region.Bytes())
+		digest, err = target.Handle(copied)
+		return err
+	})
+	expected, err := source.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(size)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := source.Send(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if digest != expected {
+		b.Errorf("digest %x instead of %x", digest, expected)
+	}
+}
