@@ -16,8 +16,8 @@ import (
 )
 
 // cgroupRoot is where the hierarchies of cgroups(7) are mounted: one tree, or one
-// directory a controller and, on a hybrid host, "unified".
-const cgroupRoot = "/sys/fs/cgroup"
+// directory a controller and, on a hybrid host, "unified". Only tests change it.
+var cgroupRoot = "/sys/fs/cgroup"
 
 // cgroup is a container's control group.
 type cgroup struct {
@@ -34,7 +34,7 @@ func cgroupOf(id string) cgroup { return cgroup{mode: cgroups.Mode(), path: "/" 
 // peak (version 2 before Linux 5.19).
 func (c cgroup) memoryPeak() (int64, error) {
 	if c.mode == cgroups.Unified {
-		group, err := cgroup2.Load(c.path)
+		group, err := cgroup2.Load(c.path, cgroup2.WithMountpoint(cgroupRoot))
 		if err != nil {
 			return 0, c.unreadable(err)
 		}
