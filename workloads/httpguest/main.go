@@ -137,12 +137,15 @@ func open() uint32 {
 var errNotOpen = errors.New("the route is not open")
 
 //go:wasmexport prepare
-func prepare(seed uint64, size int64) uint32 {
+func prepare(kind uint32, seed uint64, size int64) uint32 {
 	if route == nil {
 		return status(errNotOpen)
 	}
+	if int(kind) >= len(abi.Kinds) {
+		return status(fmt.Errorf("payload %d is unknown to this guest", kind))
+	}
 	var err error
-	digested, err = route.Prepare(payloads.Spec{Kind: setup.Payload, Seed: seed, Size: size})
+	digested, err = route.Prepare(payloads.Spec{Kind: abi.Kinds[kind], Seed: seed, Size: size})
 	return status(err)
 }
 

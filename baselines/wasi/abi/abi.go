@@ -20,7 +20,7 @@
 //
 //	target(address, port) -> pointer  adds a target; the host writes its token there
 //	open() -> status                  connects to all targets
-//	prepare(seed i64, size i64) -> status
+//	prepare(kind, seed i64, size i64) -> status
 //	                                  makes the object to be sent
 //	digest() -> i64                   the digest of the object
 //	send() -> status                  sends it to all targets and awaits their replies

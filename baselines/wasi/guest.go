@@ -1,0 +1,167 @@
+package wasi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"rrbench/baselines/wasi/abi"
+	"rrbench/engines"
+	"rrbench/engines/wasip1"
+	"rrbench/measure"
+	"rrbench/transport"
+)
+
+// guest is a running guest. One goroutine at a time calls it; close may come from another
+// and ends the call that is under way when the guest next calls its system.
+type guest struct {
+	name     string
+	system   *wasip1.System
+	instance engines.Instance
+	// stack has room for every export's parameters.
+	stack [4]uint64
+	// ended is why the guest cannot be called any more.
+	ended error
+}
+
+// start makes a guest of setup and tells it what its payloads will be like. The context
+// bounds what comes until the returned function is called.
+func (g Guests) start(ctx context.Context, setup transport.Setup) (_ *guest, bounded func() error, err error) {
+	name, err := guestOf(setup)
+	if err != nil {
+		return nil, nil, err
+	}
+	codec, kind, err := numbers(setup)
+	if err != nil {
+		return nil, nil, err
+	}
+	module, err := compiled(ctx, setup.Engine, name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("guest %s: %w", name, err)
+	}
+	made := &guest{name: name}
+	if made.system, err = wasip1.New(wasip1.Config{
+		Arguments: []string{name},
+		// Of a panic the message is of use; traces would crowd it out.
+		Environment: []string{"GOTRACEBACK=none"},
+		Sockets:     true,
+		Tune:        tune,
+		Monotonic:   measure.Now,
+	}); err != nil {
+		return nil, nil, fmt.Errorf("guest %s: set up WASI: %w", name, err)
+	}
+	cut := context.AfterFunc(ctx, func() { _ = made.system.Close() })
+	bounded = func() error {
+		if !cut() {
+			return fmt.Errorf("set up guest %s: %w", name, context.Cause(ctx))
+		}
+		return nil
+	}
+	made.within(setup.Deadline)
+	if err := made.create(ctx, module, g.limit()); err != nil {
+		return nil, nil, errors.Join(err, bounded(), made.close())
+	}
+	if err := made.do(abi.Begin, codec, kind, uint64(setup.Size), uint64(setup.Deadline)); err != nil {
+		return nil, nil, errors.Join(err, bounded(), made.close())
+	}
+	return made, bounded, nil
+}
+
+func (g *guest) create(ctx context.Context, module engines.Module, limit uint64) error {
+	instance, err := module.Instantiate(ctx, engines.InstanceConfig{
+		Name:        g.name,
+		Imports:     append(g.system.Functions(), takeUsage),
+		MemoryLimit: limit,
+	})
+	if err != nil {
+		return g.system.Explain(err)
+	}
+	g.instance = instance
+	if instance.Memory() == nil {
+		return fmt.Errorf("guest %s: %w", g.name, errNoMemory)
+	}
+	return nil
+}
+
+// within bounds how long the guest may wait from now on; zero is no bound.
+func (g *guest) within(patience time.Duration) {
+	if patience <= 0 {
+		g.system.SetDeadline(time.Time{})
+		return
+	}
+	g.system.SetDeadline(time.Now().Add(patience))
+}
+
+// call calls an export. A guest that fails to return is not called again, and its sockets
+// are closed: it has not done so, and its peers would wait.
+func (g *guest) call(export string, params ...uint64) (uint64, error) {
+	if g.ended != nil {
+		return 0, g.ended
+	}
+	function, ok := g.instance.Function(export)
+	if !ok {
+		return 0, fmt.Errorf("guest %s does not export %s", g.name, export)
+	}
+	copy(g.stack[:], params)
+	if err := function.Call(g.stack[:]); err != nil {
+		g.ended = g.system.Explain(err)
+		_ = g.system.Close()
+		return 0, g.ended
+	}
+	return g.stack[0], nil
+}
+
+// do calls an export that returns a status.
+func (g *guest) do(export string, params ...uint64) error {
+	status, err := g.call(export, params...)
+	if err != nil {
+		return fmt.Errorf("guest %s: %w", g.name, err)
+	}
+	if status != 0 {
+		return g.failure()
+	}
+	return nil
+}
+
+// failure is what the guest says went wrong.
+func (g *guest) failure() error {
+	where, err := g.call(abi.Failure)
+	if err != nil {
+		return err
+	}
+	text, err := g.text(abi.Text{Pointer: uint32(where >> 32), Length: uint32(where)})
+	if err != nil {
+		return err
+	}
+	if text == "" {
+		text = "it failed and does not say why"
+	}
+	return fmt.Errorf("guest %s: %s", g.name, text)
+}
+
+// longestText bounds what is taken of a guest's text, in bytes.
+const longestText = 4 << 10
+
+func (g *guest) text(at abi.Text) (string, error) {
+	bytes, err := g.memory(uint64(at.Pointer), uint64(at.Length))
+	return string(bytes[:min(len(bytes), longestText)]), err
+}
+
+// memory is a part of the guest's memory, until the guest is called again.
+func (g *guest) memory(pointer, length uint64) ([]byte, error) {
+	bytes, err := slice(g.instance.Memory().Bytes(), pointer, length)
+	if err != nil {
+		return nil, fmt.Errorf("guest %s: %w", g.name, err)
+	}
+	return bytes, nil
+}
+
+// close frees the guest, which must not be running any more.
+func (g *guest) close() error {
+	err := g.system.Close()
+	if g.instance != nil {
+		err = errors.Join(err, g.instance.Close())
+	}
+	return err
+}

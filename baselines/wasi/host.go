@@ -1,0 +1,47 @@
+package wasi
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"rrbench/baselines/wasi/abi"
+	"rrbench/engines"
+	"rrbench/measure"
+)
+
+// meter is the process' one meter: pieces of usage that several guests of a process take
+// add up to the whole.
+var meter = measure.NewMeter()
+
+// takeUsage is the import of abi.HostModule.
+var takeUsage = engines.HostFunction{
+	FunctionType: engines.FunctionType{Name: abi.TakeUsage, Params: []engines.ValueType{engines.I32}},
+	Module:       abi.HostModule,
+	Handler: func(caller engines.Instance, stack []uint64) error {
+		exported := caller.Memory()
+		if exported == nil {
+			return errNoMemory
+		}
+		to, err := slice(exported.Bytes(), stack[0], 4*8)
+		if err != nil {
+			return err
+		}
+		used := meter.Take()
+		binary.LittleEndian.PutUint64(to[0:], uint64(used.UserNs))
+		binary.LittleEndian.PutUint64(to[8:], uint64(used.KernelNs))
+		binary.LittleEndian.PutUint64(to[16:], uint64(used.MinorFaults))
+		binary.LittleEndian.PutUint64(to[24:], uint64(used.ContextSwitches))
+		return nil
+	},
+}
+
+var errNoMemory = errors.New(`it does not export its memory as "memory"`)
+
+// slice is the part of a guest's memory that it has told; both numbers have 32 bits.
+func slice(memory []byte, pointer, length uint64) ([]byte, error) {
+	if size := uint64(len(memory)); pointer > size || length > size-pointer {
+		return nil, fmt.Errorf("it points at %d bytes at %d, outside of its memory of %d bytes", length, pointer, size)
+	}
+	return memory[pointer : pointer+length], nil
+}

@@ -1,0 +1,126 @@
+package wasi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"rrbench/baselines/wasi/abi"
+	"rrbench/payloads"
+	"rrbench/transport"
+)
+
+// Open implements transport.Transport. Every target has answered on the connection that
+// payloads will take when it returns.
+func (g Guests) Open(ctx context.Context, setup transport.Setup, targets []transport.Endpoint) (transport.Route, error) {
+	if len(targets) == 0 {
+		return nil, errors.New("a route needs at least one target")
+	}
+	made, bounded, err := g.start(ctx, setup)
+	if err != nil {
+		return nil, err
+	}
+	r := &route{guest: made, targets: slices.Clone(targets), deadline: setup.Deadline}
+	if err := errors.Join(r.open(), bounded()); err != nil {
+		return nil, errors.Join(err, made.close())
+	}
+	return r, nil
+}
+
+// route is a guest that sends.
+type route struct {
+	guest    *guest
+	targets  []transport.Endpoint
+	deadline time.Duration
+}
+
+func (r *route) open() error {
+	for _, endpoint := range r.targets {
+		if endpoint.Transport != Name || endpoint.Network != "tcp" || len(endpoint.Nonce) != abi.TokenSize {
+			return fmt.Errorf("endpoint %s of transport %q over %q with a token of %d bytes: it must be one of %s", endpoint.Address, endpoint.Transport, endpoint.Network, len(endpoint.Nonce), Name)
+		}
+		address, port, err := addressOf(endpoint.Address)
+		if err != nil {
+			return fmt.Errorf("endpoint: %w", err)
+		}
+		where, err := r.guest.call(abi.Target, address, port)
+		if err != nil {
+			return fmt.Errorf("guest %s: %w", r.guest.name, err)
+		}
+		if where == 0 {
+			return r.guest.failure()
+		}
+		token, err := r.guest.memory(where, abi.TokenSize)
+		if err != nil {
+			return err
+		}
+		copy(token, endpoint.Nonce)
+	}
+	return r.guest.do(abi.Open)
+}
+
+// patience is how long the guest may wait: a little more than it gives a hand-off by
+// itself, as it knows better what is wrong, and less than the shim.
+func (r *route) patience() time.Duration {
+	return r.deadline + min(r.deadline/8, time.Second)
+}
+
+// Prepare implements transport.Route: the guest makes the object.
+func (r *route) Prepare(spec payloads.Spec) (uint64, error) {
+	kind := slices.Index(abi.Kinds, spec.Kind)
+	if kind < 0 {
+		return 0, fmt.Errorf("payload %q is unknown to guests: use %v", spec.Kind, abi.Kinds)
+	}
+	r.guest.within(r.patience())
+	if err := r.guest.do(abi.Prepare, uint64(kind), spec.Seed, uint64(spec.Size)); err != nil {
+		return 0, err
+	}
+	return r.guest.call(abi.Digest)
+}
+
+// Send implements transport.Route.
+func (r *route) Send(handoff *transport.Handoff) error {
+	if len(handoff.Deliveries) != len(r.targets) {
+		handoff.Deliveries = make([]transport.Delivery, len(r.targets))
+	}
+	r.guest.within(r.patience())
+	if err := r.guest.do(abi.Send); err != nil {
+		return err
+	}
+	where, err := r.guest.call(abi.Deliveries)
+	if err != nil {
+		return err
+	}
+	told, err := r.guest.memory(where, uint64(len(r.targets))*abi.DeliverySize)
+	if err != nil {
+		return err
+	}
+	for i := range handoff.Deliveries {
+		d := &handoff.Deliveries[i]
+		cause, err := abi.ParseDelivery(told[i*abi.DeliverySize:], d)
+		d.Err = err
+		if cause.Length > 0 {
+			d.Err = r.explain(cause, i)
+		}
+	}
+	handoff.Start = handoff.Deliveries[0].Timeline.Start
+	return nil
+}
+
+// explain is the error of a delivery: what the source's guest saw, and what the target's
+// shim knows about its guest's end.
+func (r *route) explain(cause abi.Text, target int) error {
+	text, err := r.guest.text(cause)
+	if err != nil {
+		return err
+	}
+	if known := read(r.targets[target]); known != "" {
+		return fmt.Errorf("%s (the target's guest has ended: %s)", text, known)
+	}
+	return errors.New(text)
+}
+
+// Close implements transport.Route.
+func (r *route) Close() error { return r.guest.close() }

@@ -1,0 +1,105 @@
+package wasi
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"rrbench/baselines/wasi/abi"
+	"rrbench/engines"
+	"rrbench/transport"
+	"rrbench/workloads"
+)
+
+// Name is the transport's.
+const Name = "http/wasi"
+
+// Guests is the transport http/wasi.
+type Guests struct {
+	// Listen is the IPv4 address that targets listen on, "127.0.0.1:0" when empty. A port
+	// of 0 is chosen by the kernel; the endpoint names it.
+	Listen string
+
+	// memoryLimit bounds a guest's memory in bytes; zero is all that it can address.
+	memoryLimit uint64
+}
+
+var _ transport.Transport = Guests{}
+
+// New is http/wasi on this host's loopback.
+func New() transport.Transport { return Guests{} }
+
+// Info implements transport.Transport.
+func (Guests) Info() transport.Info {
+	return transport.Info{
+		Name:    Name,
+		Summary: "WebAssembly functions exchange HTTP/1.1 requests over WASI sockets, JSON or raw bodies",
+		Hosting: transport.Apart,
+		Runs:    transport.Wasm,
+		Codecs:  []transport.Codec{transport.JSON, transport.Raw, transport.JSONStd},
+		// The serialized object, the decoded one, and as much garbage before the collector
+		// runs; linear memory never shrinks.
+		CopiesPerTarget: 5,
+		// The object and its serialized form.
+		CopiesAtSource: 3,
+	}
+}
+
+// Check implements transport.Transport.
+func (Guests) Check() error {
+	if !hasSockets {
+		return &transport.Unavailable{Transport: Name, Reason: "guests have sockets on Linux only", Remedy: "run it on Linux"}
+	}
+	return nil
+}
+
+// goGuest is what runs unless the user asks for another guest.
+const goGuest = "http-go"
+
+// guestOf names the guest of a setup. The defaults of other transports, which are the same
+// function for another ABI, stand for the one in Go.
+func guestOf(setup transport.Setup) (string, error) {
+	switch name := setup.Guest; {
+	case name == "" || slices.Contains(workloads.Guests(), name):
+		return goGuest, nil
+	case !slices.Contains(workloads.HTTPGuests(), name):
+		return "", fmt.Errorf("guest %s: %s runs guests that speak HTTP: use %v", name, Name, workloads.HTTPGuests())
+	case name != goGuest && setup.Codec != transport.Raw:
+		return "", fmt.Errorf("guest %s knows the codec %s alone: use --codecs %s, or the guest %s", name, transport.Raw, transport.Raw, goGuest)
+	default:
+		return name, nil
+	}
+}
+
+// numbers are what the guest calls a setup's codec and kind of payload by.
+func numbers(setup transport.Setup) (codec, kind uint64, err error) {
+	c, k := slices.Index(abi.Codecs, setup.Codec), slices.Index(abi.Kinds, setup.Payload)
+	if c < 0 || k < 0 {
+		return 0, 0, fmt.Errorf("codec %q or payload %q is unknown to guests: use %v and %v", setup.Codec, setup.Payload, abi.Codecs, abi.Kinds)
+	}
+	return uint64(c), uint64(k), nil
+}
+
+// addressOf takes an IPv4 address apart for a guest.
+func addressOf(text string) (address, port uint64, err error) {
+	parsed, err := netip.ParseAddrPort(text)
+	if err != nil {
+		return 0, 0, err
+	}
+	if !parsed.Addr().Unmap().Is4() {
+		return 0, 0, fmt.Errorf("address %s: guests know IPv4 alone", text)
+	}
+	for _, b := range parsed.Addr().Unmap().As4() {
+		address = address<<8 | uint64(b)
+	}
+	return address, uint64(parsed.Port()), nil
+}
+
+// limit is the most memory that a guest may have: a page less than it can address, so that
+// the end of memory has an offset.
+func (g Guests) limit() uint64 {
+	if g.memoryLimit != 0 {
+		return g.memoryLimit
+	}
+	return engines.AddressSpace - engines.PageSize
+}
