@@ -37,11 +37,12 @@ guests: ## build the guest functions
 # The program carries the commit it was built from, for the manifest of every run; where
 # git cannot tell (a tarball, a checkout of another user) it is built without.
 .PHONY: build
-build: guests ## build the guests and bin/rrbench
+build: guests ## build the guests, bin/rrbench and the function that runs in containers
 	@reason=$$(scripts/cgo 2>&1 >/dev/null) || \
 		echo "Building with wazero alone, wasmtime is left out: $$reason. To mend it: scripts/setup"
 	stamp=false; if git rev-parse HEAD >/dev/null 2>&1; then stamp=auto; fi; \
 	$(CGO) $(GO) build -trimpath -buildvcs=$$stamp -o bin/rrbench ./cmd/rrbench
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags='-s -w' -o bin/rrbench-function ./baselines/container/program
 
 .PHONY: sweep
 sweep: setup build ## set up, build, run the quick sweep, draw the figures

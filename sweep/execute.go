@@ -48,7 +48,7 @@ func Execute(ctx context.Context, request Request) (*Outcome, error) {
 		Done:       run.done,
 	}
 	err = runner.Run(ctx)
-	if errors.Is(err, Interrupted) {
+	if errors.Is(err, ErrInterrupted) {
 		err = fmt.Errorf("%w; every finished trial is kept, go on with: rrbench sweep --resume %s", err, run.directory.Path())
 	}
 	outcome, finishErr := run.finish()

@@ -147,5 +147,5 @@ func outcome(cell PlannedCell, index, block int, status results.Status, reason s
 	}
 }
 
-// Interrupted is the cause of a context that a signal ended.
-var Interrupted = errors.New("interrupted")
+// ErrInterrupted is the cause of a context that a signal ended.
+var ErrInterrupted = errors.New("interrupted")

@@ -211,12 +211,12 @@ func TestInterruptedRunIsResumedWithoutRepeating(t *testing.T) {
 	rounds := 0
 	first := newHarness(t, flags, func(int) (string, error) {
 		if rounds++; rounds == 8 {
-			cancel(Interrupted)
+			cancel(ErrInterrupted)
 			return "", ctx.Err()
 		}
 		return "", nil
 	})
-	if err := first.runner.run(ctx, first.visitor); !errors.Is(err, Interrupted) {
+	if err := first.runner.run(ctx, first.visitor); !errors.Is(err, ErrInterrupted) {
 		t.Fatalf("got %v", err)
 	}
 	second := newHarness(t, flags, fine)

@@ -41,7 +41,7 @@ func interruptible() (context.Context, func()) {
 	go func() {
 		if _, open := <-signals; open {
 			signal.Stop(signals)
-			cancel(sweep.Interrupted)
+			cancel(sweep.ErrInterrupted)
 		}
 	}()
 	return ctx, func() { signal.Stop(signals); close(signals); cancel(nil) }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"rrbench/payloads"
+	transports "rrbench/shim/catalogue"
 	"rrbench/sweep"
 )
 
@@ -22,6 +23,7 @@ func sweepCommand() *cobra.Command {
 		seed               uint64
 		payload            string
 	)
+	parameters := make(map[string]*string)
 	c := &cobra.Command{
 		Use:   "sweep",
 		Short: "Measure a set of cells, write CSVs, draw figures",
@@ -47,6 +49,7 @@ failed, 2 when the request cannot be carried out as written.`,
 				flags.Seed = &seed
 			}
 			flags.Payload = payloads.Kind(payload)
+			flags.Parameters = givenParameters(c, parameters)
 			request := sweep.Request{
 				Flags:      flags,
 				ConfigFile: configFile,
@@ -91,6 +94,11 @@ failed, 2 when the request cannot be carried out as written.`,
 	f.StringSliceVar(&flags.Placement, "placement", nil, "where the target runs: intra (default intra)")
 	f.StringVar(&payload, "payload", "", "what is sent: "+kinds()+" (default text)")
 	f.StringVar(&flags.Guest, "guest", "", "WebAssembly function: c, go or a module `FILE` (default c)")
+	for _, t := range transports.All() {
+		if name := t.Info().Parameter; name != "" {
+			parameters[name] = f.String(name, "", "parameter of "+t.Info().Name+", see rrbench list")
+		}
+	}
 	f.IntVar(&flags.Reps, "reps", 0, "measured rounds of a cell (default: the preset's)")
 	f.IntVar(&warmup, "warmup", 0, "discarded rounds at each start of a cell (default: the preset's)")
 	f.Uint64Var(&seed, "seed", 0, "seed of order and payloads (default: random, recorded)")
@@ -100,6 +108,17 @@ failed, 2 when the request cannot be carried out as written.`,
 	f.BoolVar(&dryRun, "dry-run", false, "print the plan and the time it takes, measure nothing")
 	f.BoolVar(&quiet, "quiet", false, "print nothing but errors")
 	return c
+}
+
+// givenParameters are the transports' parameters that were given.
+func givenParameters(c *cobra.Command, values map[string]*string) map[string]string {
+	given := make(map[string]string)
+	for name, value := range values {
+		if c.Flags().Changed(name) {
+			given[name] = *value
+		}
+	}
+	return given
 }
 
 // givenFlags names the flags that were given, other than the allowed ones.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"rrbench/baselines/container"
 	"rrbench/baselines/http"
 	"rrbench/measure/limits"
 	"rrbench/modes/kernel"
@@ -23,6 +24,7 @@ func All() []transport.Transport {
 		network.NewSplice(),
 		network.NewStream(),
 		http.New(),
+		container.New(),
 		limits.NewMemcpy(),
 		limits.NewUnix(),
 		limits.NewTCP(),
