@@ -66,14 +66,28 @@ func (r *Reply) fields() [9]uint64 {
 
 var errNoReply = errors.New("it is no function's reply")
 
+// ReplyTextSize returns how many bytes of text follow the first ReplySize bytes of a reply,
+// for those who read from a stream.
+func ReplyTextSize(wire []byte) (int, error) {
+	if len(wire) < ReplySize || binary.LittleEndian.Uint32(wire) != replyMagic {
+		return 0, errNoReply
+	}
+	n := binary.LittleEndian.Uint32(wire[4:])
+	if n > failureLimit {
+		return 0, fmt.Errorf("its reply announces %d bytes of text, more than %d", n, failureLimit)
+	}
+	return int(n), nil
+}
+
 // ParseReply reads the wire form. It refuses what is cut short or goes on, and moments of
 // a success that are not in order.
 func ParseReply(wire []byte) (Reply, error) {
-	if len(wire) < ReplySize || binary.LittleEndian.Uint32(wire) != replyMagic {
-		return Reply{}, errNoReply
+	n, err := ReplyTextSize(wire)
+	if err != nil {
+		return Reply{}, err
 	}
 	text := wire[ReplySize:]
-	if n := binary.LittleEndian.Uint32(wire[4:]); uint64(n) != uint64(len(text)) || n > failureLimit {
+	if n != len(text) {
 		return Reply{}, fmt.Errorf("its reply announces %d bytes of text and has %d", n, len(text))
 	}
 	var fields [9]uint64

@@ -1,0 +1,85 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// place is where a server is, and how to be let in. It travels to targets.
+type place struct {
+	Network  Network `json:"network"`
+	Address  string  `json:"address"`
+	Password string  `json:"password"`
+}
+
+// The library logs what it returns as an error, too; a shim's output is no place for that.
+func init() { logging.Disable() }
+
+// connect makes a client with one connection. No command is tried twice: a payload that
+// was sent again would be two hand-offs in the time of one.
+func connect(ctx context.Context, at place, deadline time.Duration) (*redis.Client, error) {
+	if deadline <= 0 {
+		deadline = -1 // none
+	}
+	client := redis.NewClient(&redis.Options{
+		Network:                  string(at.Network),
+		Addr:                     at.Address,
+		Password:                 at.Password,
+		Dialer:                   dial,
+		Protocol:                 2,
+		MaxRetries:               -1,
+		DialerRetries:            1,
+		ReadTimeout:              deadline,
+		WriteTimeout:             deadline,
+		ContextTimeoutEnabled:    true,
+		PoolSize:                 1,
+		ConnMaxIdleTime:          -1,
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+	if err := client.Ping(ctx).Err(); err != nil {
+		return nil, errors.Join(explain("connect to redis-server at "+at.Address, err), client.Close())
+	}
+	return client, nil
+}
+
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var dialer net.Dialer
+	connection, err := dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if err := tune(connection); err != nil {
+		_ = connection.Close()
+		return nil, err
+	}
+	return connection, nil
+}
+
+// explain names the remedy of what a server answers.
+func explain(step string, err error) error {
+	remedy := ""
+	switch text := err.Error(); {
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		remedy = " (a longer deadline may help)"
+	case errors.Is(err, redis.Nil):
+		return fmt.Errorf("%s: the server does not have the value: was it evicted? (set maxmemory-policy noeviction)", step)
+	case errors.Is(err, io.EOF), strings.Contains(text, "connection refused"), strings.Contains(text, "broken pipe"), strings.Contains(text, "connection reset"), strings.Contains(text, "no such file"):
+		remedy = " (has redis-server ended?)"
+	case strings.HasPrefix(text, "OOM"):
+		remedy = " (raise the server's maxmemory)"
+	case strings.HasPrefix(text, "NOAUTH"), strings.HasPrefix(text, "WRONGPASS"), strings.HasPrefix(text, "NOPERM"):
+		remedy = " (give the server's password)"
+	}
+	return fmt.Errorf("%s: %w%s", step, err, remedy)
+}

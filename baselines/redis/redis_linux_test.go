@@ -1,0 +1,462 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"rrbench/engines/catalogue"
+	"rrbench/measure"
+	"rrbench/payloads"
+	"rrbench/transport"
+	"rrbench/transport/transporttest"
+)
+
+// parentVariable makes the test binary open a route, say where its server is, and wait to
+// be killed.
+const parentVariable = "REDIS_TEST_PARENT"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(parentVariable) != "" {
+		waitToBeKilled()
+	}
+	transporttest.Main(m, New(Unix), NewPubSub(Unix))
+}
+
+func setupOf(engine string, size int64, fanout int) transport.Setup {
+	return transport.Setup{
+		Engine: engine, Guest: "c", Codec: transport.Raw, Payload: payloads.Text,
+		Size: size, Fanout: fanout, Deadline: 20 * time.Second,
+	}
+}
+
+// variants are all ways to go through a server.
+var variants = map[string]transport.Transport{
+	"redis over unix":        New(Unix),
+	"redis over tcp":         New(TCP),
+	"redis/pubsub over unix": NewPubSub(Unix),
+	"redis/pubsub over tcp":  NewPubSub(TCP),
+}
+
+func forEach(t *testing.T, test func(t *testing.T, of transport.Transport)) {
+	for name, of := range variants {
+		t.Run(name, func(t *testing.T) {
+			if err := of.Check(); err != nil {
+				t.Skip(err)
+			}
+			before := transporttest.Descriptors(t)
+			test(t, of)
+			transporttest.CheckDescriptors(t, before)
+			if left, _ := filepath.Glob(filepath.Join(os.TempDir(), directoryPattern)); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+func mustClose(t *testing.T, closers ...interface{ Close() error }) {
+	t.Helper()
+	for _, closer := range closers {
+		if err := closer.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestHandoff(t *testing.T) {
+	for _, fanout := range []int{1, 3} {
+		t.Run(fmt.Sprint(fanout), func(t *testing.T) {
+			forEach(t, func(t *testing.T, of transport.Transport) {
+				transporttest.Exercise(t, of, setupOf("wazero", 2_500_001, fanout), false)
+				if of == New(Unix) || of == NewPubSub(Unix) {
+					transporttest.Exercise(t, of, setupOf("wazero", 300_000, fanout), true)
+				}
+			})
+		})
+	}
+}
+
+func TestHandoffOnEveryEngine(t *testing.T) {
+	for _, engine := range catalogue.Names() {
+		t.Run(engine, func(t *testing.T) {
+			if err := catalogue.Check(engine); err != nil {
+				t.Skip(err)
+			}
+			transporttest.Exercise(t, New(Unix), setupOf(engine, 1<<20, 1), false)
+		})
+	}
+}
+
+// The server takes part: its CPU time is in the deliveries, its memory told beside.
+func TestServerIsAccounted(t *testing.T) {
+	forEach(t, func(t *testing.T, of transport.Transport) {
+		const size = 16 << 20
+		setup := setupOf("wazero", size, 2)
+		first, second := transporttest.Serve(t, of, setup), transporttest.Serve(t, of, setup)
+		opened := transporttest.Open(t, of, setup, first.Endpoint(), second.Endpoint())
+		handoff := transport.Handoff{Deliveries: make([]transport.Delivery, 2)}
+		pid := opened.(*route).server.command.Process.Pid
+		meter, err := measure.NewProcessMeter(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told measure.Usage
+		for seed := range uint64(4) {
+			transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &handoff)
+			for _, d := range handoff.Deliveries {
+				told = told.Add(d.Usage)
+			}
+		}
+		used, err := meter.Take()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if told.CPU() < used.CPU()*9/10 {
+			t.Errorf("deliveries tell %d ns of CPU time, the server alone used %d", told.CPU(), used.CPU())
+		}
+		memory, err := opened.(transport.MemoryReporter).Memory()
+		if err != nil || memory.RSSPeak < size || memory.PSSPeak < size {
+			t.Errorf("the server's memory is %+v, %v", memory, err)
+		}
+		mustClose(t, opened, first, second)
+	})
+}
+
+func TestShare(t *testing.T) {
+	whole := measure.Usage{UserNs: 100, KernelNs: 7, MinorFaults: 2, ContextSwitches: 0}
+	var sum measure.Usage
+	for i := range int64(3) {
+		sum = sum.Add(share(whole, i, 3))
+	}
+	if sum != whole {
+		t.Errorf("shares add up to %+v, want %+v", sum, whole)
+	}
+}
+
+// Routes of one process share a server, which ends with the last of them.
+func TestRoutesShareServer(t *testing.T) {
+	forEach(t, func(t *testing.T, of transport.Transport) {
+		setup := setupOf("wazero", 1000, 1)
+		targets := []transport.Target{transporttest.Serve(t, of, setup), transporttest.Serve(t, of, setup)}
+		var routes []*route
+		for _, target := range targets {
+			routes = append(routes, transporttest.Open(t, of, setup, target.Endpoint()).(*route))
+		}
+		s := routes[0].server
+		if s != routes[1].server {
+			t.Error("two routes have two servers")
+		}
+		var handoff transport.Handoff
+		for seed := range uint64(3) {
+			for _, r := range routes {
+				transporttest.HandOver(t, r, payloads.Spec{Kind: payloads.Text, Seed: seed, Size: 1000}, &handoff)
+			}
+		}
+		mustClose(t, routes[0])
+		transporttest.HandOver(t, routes[1], payloads.Spec{Kind: payloads.Text, Seed: 9, Size: 1000}, &handoff)
+		mustClose(t, routes[1], targets[0], targets[1])
+		if !s.hasEnded() {
+			t.Error("the server runs on")
+		}
+	})
+}
+
+func TestRefusals(t *testing.T) {
+	forEach(t, func(t *testing.T, of transport.Transport) {
+		good := setupOf("wazero", 1000, 1)
+		target, second := transporttest.Serve(t, of, good), transporttest.Serve(t, of, good)
+		for _, test := range []struct {
+			change func(*transport.Setup)
+			want   string
+		}{
+			{func(s *transport.Setup) { s.Size = valueLimit + 1 }, "more than a Redis value holds: use at most 512MiB"},
+			{func(s *transport.Setup) { s.Size = 0 }, "at least one"},
+			{func(s *transport.Setup) { s.Codec = transport.None }, `codec "none" is not possible`},
+			{func(s *transport.Setup) { s.Engine = "steam" }, "steam"},
+			{func(s *transport.Setup) { s.Guest = "nobody" }, "nobody"},
+		} {
+			setup := good
+			test.change(&setup)
+			if served, err := of.Serve(context.Background(), setup); err == nil {
+				mustClose(t, served)
+				t.Errorf("%+v is served", setup)
+			} else if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error is %q, want %q in it", err, test.want)
+			}
+			if opened, err := of.Open(context.Background(), setup, []transport.Endpoint{target.Endpoint()}); err == nil {
+				mustClose(t, opened)
+				t.Errorf("%+v is opened", setup)
+			} else if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error is %q, want %q in it", err, test.want)
+			}
+		}
+		with := func(change func(*transport.Endpoint)) transport.Endpoint {
+			endpoint := second.Endpoint()
+			change(&endpoint)
+			return endpoint
+		}
+		for _, test := range []struct {
+			endpoint transport.Endpoint
+			want     string
+		}{
+			{target.Endpoint(), "already serves another source"},
+			{with(func(e *transport.Endpoint) { e.Nonce = make([]byte, nonceSize) }), "nonce is not this endpoint's"},
+			{with(func(e *transport.Endpoint) { e.Nonce = nil }), "nonce has 0 bytes"},
+			{with(func(e *transport.Endpoint) { e.Transport = "kernel/stream" }), `"kernel/stream"`},
+			{with(func(e *transport.Endpoint) { e.Network = "udp" }), `over "udp"`},
+			{with(func(e *transport.Endpoint) { e.Address = "@nobody:1" }), "target 1 at @nobody:1"},
+		} {
+			opened, err := of.Open(context.Background(), good, []transport.Endpoint{target.Endpoint(), test.endpoint})
+			if err == nil {
+				mustClose(t, opened)
+				t.Errorf("%+v was reached", test.endpoint)
+			} else if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error is %q, want %q in it", err, test.want)
+			}
+		}
+		if opened, err := of.Open(context.Background(), good, nil); err == nil {
+			mustClose(t, opened)
+			t.Error("a route to nowhere was opened")
+		}
+		cancelled, cancel := context.WithCancel(context.Background())
+		cancel()
+		if opened, err := of.Open(cancelled, good, []transport.Endpoint{target.Endpoint()}); err == nil {
+			mustClose(t, opened)
+			t.Error("a route was opened with a cancelled context")
+		}
+		// None of this was in the target's way.
+		opened := transporttest.Open(t, of, good, target.Endpoint())
+		var handoff transport.Handoff
+		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000}, &handoff)
+		if _, err := opened.Prepare(payloads.Spec{Kind: payloads.Text, Size: valueLimit + 1}); err == nil {
+			t.Error("a payload was prepared that Redis does not hold")
+		}
+		mustClose(t, opened, target, second)
+	})
+}
+
+// A target that cannot take a payload says why, the others get it, and so do all of them
+// the next one.
+func TestOneTargetRefuses(t *testing.T) {
+	forEach(t, func(t *testing.T, of transport.Transport) {
+		setup := setupOf("wazero", 1000, 2)
+		small := setup
+		small.Size = 500
+		targets := []transport.Target{transporttest.Serve(t, of, setup), transporttest.Serve(t, of, small)}
+		opened := transporttest.Open(t, of, setup, targets[0].Endpoint(), targets[1].Endpoint())
+		var handoff transport.Handoff
+		digest, err := opened.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := opened.Send(&handoff); err != nil {
+			t.Fatal(err)
+		}
+		if d := handoff.Deliveries[0]; d.Err != nil || d.Digest != digest {
+			t.Errorf("digest %x, %v", d.Digest, d.Err)
+		}
+		if err := handoff.Deliveries[1].Err; err == nil || !strings.Contains(err.Error(), "longer than the 500 that") {
+			t.Error(err)
+		}
+		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 2, Size: 500}, &handoff)
+		mustClose(t, opened, targets[0], targets[1])
+	})
+}
+
+func TestServerIsKilled(t *testing.T) {
+	forEach(t, func(t *testing.T, of transport.Transport) {
+		setup := setupOf("wazero", 8<<20, 1)
+		target := transporttest.Serve(t, of, setup)
+		opened := transporttest.Open(t, of, setup, target.Endpoint())
+		var handoff transport.Handoff
+		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 8 << 20}, &handoff)
+		go opened.(*route).server.command.Process.Kill()
+		failed := func() error {
+			if err := opened.Send(&handoff); err != nil {
+				return err
+			}
+			return handoff.Deliveries[0].Err
+		}
+		var err error
+		for err == nil {
+			err = failed()
+		}
+		t.Log(err)
+		// The error of a Send after it, at the latest, says so.
+		if err = failed(); err == nil || !strings.Contains(err.Error(), "redis") {
+			t.Error(err)
+		}
+		mustClose(t, opened)
+		// The next route has a new server.
+		opened = transporttest.Open(t, of, setup, target.Endpoint())
+		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 8 << 20}, &handoff)
+		mustClose(t, opened, target)
+	})
+}
+
+func TestTargetIsKilled(t *testing.T) {
+	for _, of := range []transport.Transport{New(Unix), NewPubSub(Unix)} {
+		if err := of.Check(); err != nil {
+			t.Skip(err)
+		}
+		setup := setupOf("wazero", 8<<20, 2)
+		target := transporttest.Serve(t, of, setup)
+		process := transporttest.Start(t, of, setup)
+		opened := transporttest.Open(t, of, setup, target.Endpoint(), process.Endpoint)
+		var handoff transport.Handoff
+		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 8 << 20}, &handoff)
+		go process.Kill()
+		var err error
+		for err == nil {
+			if err = opened.Send(&handoff); err == nil {
+				err = handoff.Deliveries[1].Err
+				if survivor := handoff.Deliveries[0].Err; survivor != nil {
+					t.Error(survivor)
+				}
+			}
+		}
+		t.Log(err)
+		mustClose(t, opened, target)
+	}
+}
+
+// A source that ends in the middle of a conversation leaves its target ready for another.
+func TestSourceComesAndGoes(t *testing.T) {
+	forEach(t, func(t *testing.T, of transport.Transport) {
+		setup := setupOf("wazero", 1000, 1)
+		target := transporttest.Serve(t, of, setup)
+		var handoff transport.Handoff
+		for seed := range uint64(3) {
+			opened := transporttest.Open(t, of, setup, target.Endpoint())
+			transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: seed, Size: 1000}, &handoff)
+			mustClose(t, opened)
+		}
+		mustClose(t, target, target)
+	})
+}
+
+func TestServerMissing(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	var unavailable *transport.Unavailable
+	if err := New(Unix).Check(); !errors.As(err, &unavailable) {
+		t.Errorf("without redis-server: %v", err)
+	}
+	if _, err := New(Unix).Serve(context.Background(), setupOf("wazero", 10, 1)); !errors.As(err, &unavailable) {
+		t.Errorf("without redis-server: %v", err)
+	}
+}
+
+// What a server says that does not start is in the error.
+func TestServerDoesNotStart(t *testing.T) {
+	directory := t.TempDir()
+	script := "#!/bin/sh\necho 'Bad directive' >&2\nexit 3\n"
+	if err := os.WriteFile(filepath.Join(directory, program), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", directory+":"+os.Getenv("PATH"))
+	for _, network := range []Network{Unix, TCP} {
+		_, err := use(context.Background(), network)
+		if err == nil || !strings.Contains(err.Error(), "exit status 3: Bad directive") {
+			t.Error(err)
+		}
+	}
+	if _, err := use(context.Background(), "udp"); err == nil {
+		t.Error("a server over UDP was started")
+	}
+}
+
+// A stranger does not get past the password.
+func TestServerHasPassword(t *testing.T) {
+	if err := New(Unix).Check(); err != nil {
+		t.Skip(err)
+	}
+	for _, network := range []Network{Unix, TCP} {
+		s, err := use(context.Background(), network)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, password := range []string{"", "wrong"} {
+			at := s.place
+			at.Password = password
+			client, err := connect(context.Background(), at, time.Second)
+			if err == nil {
+				_ = client.Close()
+				t.Errorf("password %q lets in", password)
+			} else if !strings.Contains(err.Error(), "give the server's password") {
+				t.Error(err)
+			}
+		}
+		if err := s.release(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func waitToBeKilled() {
+	s, err := use(context.Background(), Unix)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(s.command.Process.Pid, s.directory.path)
+	select {}
+}
+
+// A server does not outlive its process, and what that leaves behind the next one removes.
+func TestServerEndsWithParent(t *testing.T) {
+	if err := New(Unix).Check(); err != nil {
+		t.Skip(err)
+	}
+	parent := exec.Command("/proc/self/exe")
+	parent.Env = append(os.Environ(), parentVariable+"=1")
+	parent.Stderr = os.Stderr
+	output, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	var path string
+	_, err = fmt.Fscan(output, &pid, &path)
+	_ = parent.Process.Kill()
+	_ = parent.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		if syscall.Kill(pid, 0) == syscall.ESRCH {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
+		t.Errorf("the server still runs: %v", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("there is nothing to remove: %v", err)
+	}
+	d, err := newDirectory(os.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("the killed process' directory is still there: %v", err)
+	}
+	// One that is in use stays.
+	removeAbandoned(os.TempDir())
+	if _, err := os.Stat(d.path); err != nil {
+		t.Error(err)
+	}
+	if err := d.remove(); err != nil {
+		t.Error(err)
+	}
+}

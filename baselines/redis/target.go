@@ -1,0 +1,261 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"rrbench/baselines/function"
+	"rrbench/measure"
+	"rrbench/modes"
+	"rrbench/transport"
+)
+
+// meter is the process' one meter: pieces of usage that several targets of a process take
+// add up to the whole.
+var meter = measure.NewMeter()
+
+// introductionPatience bounds how long a connection may take to introduce itself, and how
+// long its target may take to connect to the server.
+const introductionPatience = 10 * time.Second
+
+// leavingPatience bounds how long a source waits for the one before it to leave.
+const leavingPatience = time.Second
+
+// Serve implements transport.Transport.
+func (r relay) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
+	if err := r.checkSetup(setup); err != nil {
+		return nil, err
+	}
+	guest, err := modes.Load(ctx, setup, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: target: %w", r.name, err)
+	}
+	nonce := make([]byte, nonceSize)
+	// It never fails; see crypto/rand.
+	_, _ = rand.Read(nonce)
+	listener, err := r.listen()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: target: %w", r.name, err), guest.Close())
+	}
+	t := &target{
+		relay:    r,
+		guest:    guest,
+		size:     setup.Size,
+		deadline: setup.Deadline,
+		listener: listener,
+		endpoint: transport.Endpoint{
+			Transport: r.name,
+			Network:   string(r.network),
+			Address:   listener.Addr().String(),
+			Nonce:     nonce,
+		},
+		ended: make(chan struct{}),
+		free:  make(chan struct{}, 1),
+	}
+	t.free <- struct{}{}
+	t.closing, t.close = context.WithCancel(context.Background())
+	go t.serve()
+	return t, nil
+}
+
+// listen makes the address of a line: a name in the abstract namespace, so that no file
+// can be left over, or a port of loopback.
+func (r relay) listen() (net.Listener, error) {
+	if r.network == TCP {
+		return net.Listen("tcp", "127.0.0.1:0")
+	}
+	var name [16]byte
+	_, _ = rand.Read(name[:])
+	return net.Listen("unix", "@rrbench-redis-"+hex.EncodeToString(name[:]))
+}
+
+// target is a function whose shim is a server's client.
+type target struct {
+	relay
+	guest    *modes.Function
+	size     int64
+	deadline time.Duration
+	listener net.Listener
+	endpoint transport.Endpoint
+
+	closing context.Context
+	close   context.CancelFunc
+	ended   chan struct{}
+	closed  sync.Once
+	// free holds a token: the function serves one source at a time.
+	free chan struct{}
+}
+
+func (t *target) Endpoint() transport.Endpoint { return t.endpoint }
+
+// Close ends what is under way, and then the function. A handler that does not return is
+// waited for.
+func (t *target) Close() (err error) {
+	t.closed.Do(func() {
+		t.close()
+		_ = t.listener.Close()
+		<-t.ended
+		err = t.guest.Close()
+	})
+	return err
+}
+
+// serve lets sources in until the listener closes, and waits for them.
+func (t *target) serve() {
+	defer close(t.ended)
+	var conversations sync.WaitGroup
+	defer conversations.Wait()
+	for {
+		connection, err := t.listener.Accept()
+		if err != nil {
+			return
+		}
+		conversations.Go(func() { t.converse(connection) })
+	}
+}
+
+// converse serves one source until it, or the target, ends.
+func (t *target) converse(connection net.Conn) {
+	defer connection.Close()
+	stop := context.AfterFunc(t.closing, func() { _ = connection.Close() })
+	defer stop()
+	_ = tune(connection)
+	l := newLine(connection, introductionPatience)
+	refuse := func(err error) { _ = l.answer(&function.Reply{Failure: err.Error()}) }
+	to, err := l.beIntroduced(func(nonce []byte) bool {
+		return subtle.ConstantTimeCompare(nonce, t.endpoint.Nonce) == 1
+	})
+	if err != nil {
+		refuse(err)
+		return
+	}
+	// A source that has just left may not have been noticed yet.
+	select {
+	case <-t.free:
+		defer func() { t.free <- struct{}{} }()
+	case <-time.After(leavingPatience):
+		refuse(errors.New("the function already serves another source"))
+		return
+	case <-t.closing.Done():
+		return
+	}
+	ctx, cancel := context.WithTimeout(t.closing, introductionPatience)
+	defer cancel()
+	client, err := connect(ctx, to.Server, t.deadline)
+	if err != nil {
+		refuse(err)
+		return
+	}
+	defer client.Close()
+	l.deadline = t.deadline
+	if t.publish {
+		t.listenTo(ctx, l, client, to.Key)
+	} else {
+		t.fetchFrom(l, client, to.Key)
+	}
+}
+
+// fetchFrom answers each value that the line tells of.
+func (t *target) fetchFrom(l *line, client *redis.Client, key string) {
+	var reply function.Reply
+	meter.Take()
+	for err := l.answer(&reply); err == nil; err = l.answer(&reply) {
+		length, err := l.await()
+		if err != nil {
+			return
+		}
+		reply = t.handle(length, func(memory []byte, reply *function.Reply) error {
+			value := client.GetToBuffer(t.closing, key, memory)
+			if err := value.Err(); err != nil {
+				return explain("GET the payload", err)
+			}
+			if n := len(value.Bytes()); n != len(memory) {
+				return fmt.Errorf("GET the payload: it has %d bytes, %d were announced", n, len(memory))
+			}
+			reply.Received = measure.Now()
+			return nil
+		})
+	}
+}
+
+// listenTo answers each message of a channel.
+func (t *target) listenTo(ctx context.Context, l *line, client *redis.Client, channel string) {
+	subscription := client.Subscribe(ctx, channel)
+	defer subscription.Close()
+	// The first message says that the subscription holds.
+	if _, err := subscription.Receive(ctx); err != nil {
+		_ = l.answer(&function.Reply{Failure: explain("SUBSCRIBE", err).Error()})
+		return
+	}
+	// A source says nothing more; its end ends the subscription.
+	if err := l.unbound(); err != nil {
+		return
+	}
+	listening, cancel := context.WithCancel(t.closing)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		_, _ = io.Copy(io.Discard, l.from)
+		cancel()
+		_ = subscription.Close()
+	})
+	defer watching.Wait()
+	defer l.connection.Close()
+	defer cancel()
+
+	var reply function.Reply
+	meter.Take()
+	for err := l.answer(&reply); err == nil; err = l.answer(&reply) {
+		message, err := subscription.ReceiveMessage(listening)
+		received := measure.Now()
+		if err != nil {
+			if listening.Err() == nil {
+				_ = l.answer(&function.Reply{Failure: explain("wait for a message", err).Error()})
+			}
+			return
+		}
+		reply = t.handle(uint64(len(message.Payload)), func(memory []byte, reply *function.Reply) error {
+			copy(memory, message.Payload)
+			reply.Received = received
+			return nil
+		})
+	}
+}
+
+// handle has fill put a payload into the function's memory and enters the handler.
+func (t *target) handle(length uint64, fill func(memory []byte, reply *function.Reply) error) (reply function.Reply) {
+	err := t.deliver(length, fill, &reply)
+	reply.Usage = meter.Take()
+	if err != nil {
+		reply.Failure = err.Error()
+	}
+	return reply
+}
+
+func (t *target) deliver(length uint64, fill func([]byte, *function.Reply) error, reply *function.Reply) error {
+	if length > uint64(t.size) || length > math.MaxUint32 {
+		return fmt.Errorf("a payload of %d bytes is longer than the %d that this function was set up for", length, t.size)
+	}
+	region, err := t.guest.Allocate(uint32(length))
+	if err != nil {
+		return err
+	}
+	if err := fill(region.Bytes(), reply); err != nil {
+		return errors.Join(err, t.guest.Release(region))
+	}
+	reply.Delivered = measure.Now()
+	reply.Digest, err = t.guest.Enter(region)
+	reply.Consumed = measure.Now()
+	reply.Length = length
+	return errors.Join(err, t.guest.Release(region))
+}
