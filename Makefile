@@ -41,8 +41,8 @@ build: guests ## build the guests, bin/rrbench and the function that runs in con
 	@reason=$$(scripts/cgo 2>&1 >/dev/null) || \
 		echo "Building with wazero alone, wasmtime is left out: $$reason. To mend it: scripts/setup"
 	stamp=false; if git rev-parse HEAD >/dev/null 2>&1; then stamp=auto; fi; \
-	$(CGO) $(GO) build -trimpath -buildvcs=$$stamp -o bin/rrbench ./cmd/rrbench
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags='-s -w' -o bin/rrbench-function ./baselines/container/program
+	$(CGO) $(GO) build -trimpath -buildvcs=$$stamp -o bin/rrbench ./cmd/rrbench; \
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$$stamp -ldflags='-s -w' -o bin/rrbench-function ./baselines/container/program
 
 .PHONY: sweep
 sweep: setup build ## set up, build, run the quick sweep, draw the figures

@@ -13,6 +13,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"rrbench/baselines/container"
 	"rrbench/engines"
 	"rrbench/engines/catalogue"
 	"rrbench/measure"
@@ -44,7 +45,7 @@ type Finding struct {
 
 // Examine looks at everything. It changes nothing.
 func Examine() []Finding {
-	findings := []Finding{operatingSystem(), memory(), governor(), load(), pipes()}
+	findings := []Finding{operatingSystem(), memory(), governor(), load(), pipes(), leftovers()}
 	for _, name := range catalogue.Names() {
 		findings = append(findings, fromError("engine "+name, catalogue.Check(name)))
 	}
@@ -58,6 +59,17 @@ func Examine() []Finding {
 		tool("clang", "rebuilds the C guest; the committed build serves without it", "apt-get install clang lld"),
 		tool("strace", "counts system calls", "apt-get install strace"),
 	)
+}
+
+// leftovers looks for containers of runs that were killed together with their runc.
+func leftovers() Finding {
+	f := Finding{Subject: "containers left behind", Level: Good, Detail: "none"}
+	if left := container.Leftovers(); len(left) > 0 {
+		f.Level = Advice
+		f.Detail = strings.Join(left, ", ")
+		f.Remedy = "the next run of http/container removes them"
+	}
+	return f
 }
 
 func fromError(subject string, err error) Finding {

@@ -128,6 +128,12 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	var cells []PlannedCell
 	for _, t := range chosen {
 		info := t.Info()
+		parameter, given := e.Parameters[info.Parameter]
+		if given && info.CheckParameter != nil {
+			if err := info.CheckParameter(parameter); err != nil {
+				return nil, usage("%v (--%s)", err, info.Parameter)
+			}
+		}
 		for _, engine := range enginesOf(info, engines) {
 			for _, codec := range codecsOf(info, e.Codecs) {
 				for _, placement := range e.Placement {
@@ -140,7 +146,7 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 										Placement: placement, SizeBytes: int64(size), Fanout: fanout, Concurrency: concurrency,
 									},
 									Payload:   e.Payload,
-									Parameter: e.Parameters[info.Parameter],
+									Parameter: parameter,
 								}
 								if info.Runs == transport.Wasm {
 									cell.Guest = e.Guest

@@ -77,6 +77,8 @@ type Info struct {
 	// Parameter names the one thing that a user may tell this transport, as the flag of
 	// rrbench sweep that carries it; empty for most. See Setup.Parameter.
 	Parameter string
+	// CheckParameter, when set, refuses values of the parameter that cannot be meant.
+	CheckParameter func(value string) error
 }
 
 // Hosting says in which processes a transport's functions live.
@@ -164,8 +166,8 @@ type Delivery struct {
 	// Length and Digest are what the receiving function saw.
 	Length uint64
 	Digest uint64
-	// Usage is what the target's process used for this delivery, when that is not the
-	// process of the source.
+	// Usage is what processes other than the source's shim used for this delivery: the
+	// target's, and its share of a container's or server's that works for the source.
 	Usage measure.Usage
 	// Err is non-nil when this target did not get the payload.
 	Err error

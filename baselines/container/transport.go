@@ -48,6 +48,7 @@ func (containers) Info() transport.Info {
 	info := http.New().Info()
 	info.Name = Name
 	info.Parameter = "container-net"
+	info.CheckParameter = func(value string) error { _, err := ParseNetwork(value); return err }
 	info.Summary = "the functions of http/native in two OCI containers, over a bridge or the host's network"
 	return info
 }

@@ -86,6 +86,7 @@ func TestBadInputIsOneLineAndStatus2(t *testing.T) {
 		"command":        {[]string{"swep"}, []string{"swep"}},
 		"argument":       {[]string{"sweep", "now"}, []string{"now"}},
 		"fanout":         {[]string{"sweep", "--fanout", "0"}, []string{"fanout 0", "--fanout"}},
+		"container-net":  {[]string{"sweep", "--container-net", "moon"}, []string{"moon", "bridge", "--container-net"}},
 		"resume":         {[]string{"sweep", "--resume", t.TempDir()}, []string{"trials.csv"}},
 		"resume + flags": {[]string{"sweep", "--resume", occupied, "--reps", "3"}, []string{"--reps", "--resume"}},
 		"figures":        {[]string{"figures", t.TempDir()}, []string{"trials.csv"}},
