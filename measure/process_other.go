@@ -11,5 +11,8 @@ func NewProcessMeter(int) (*ProcessMeter, error) { return nil, errNeedsLinux }
 // Take needs Linux.
 func (*ProcessMeter) Take() (Usage, error) { return Usage{}, errNeedsLinux }
 
+// Close does nothing.
+func (*ProcessMeter) Close() error { return nil }
+
 // ProcessMemory needs Linux.
 func ProcessMemory(int) (Memory, error) { return Memory{}, errNeedsLinux }

@@ -107,6 +107,7 @@ func TestServerIsAccounted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer meter.Close()
 		var told measure.Usage
 		for seed := range uint64(4) {
 			transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &handoff)
@@ -312,7 +313,8 @@ func TestTargetIsKilled(t *testing.T) {
 		opened := transporttest.Open(t, of, setup, target.Endpoint(), process.Endpoint)
 		var handoff transport.Handoff
 		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 8 << 20}, &handoff)
-		go process.Kill()
+		killed := make(chan struct{})
+		go func() { defer close(killed); process.Kill() }()
 		var err error
 		for err == nil {
 			if err = opened.Send(&handoff); err == nil {
@@ -322,6 +324,7 @@ func TestTargetIsKilled(t *testing.T) {
 				}
 			}
 		}
+		<-killed
 		t.Log(err)
 		mustClose(t, opened, target)
 	}

@@ -204,6 +204,9 @@ func (s *server) stop() error {
 		_ = s.command.Process.Kill()
 		<-s.ended
 	}
+	if s.meter != nil {
+		_ = s.meter.Close()
+	}
 	return s.directory.remove()
 }
 
