@@ -34,7 +34,7 @@ func dial(ctx context.Context, endpoint transport.Endpoint) (*socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a socket: %w", err)
 	}
-	s := &socket{fd: fd}
+	s := &socket{fd: fd, tcp: domain != unix.AF_UNIX}
 	stop := context.AfterFunc(ctx, s.interrupt)
 	err = s.introduce(domain, address, endpoint.Nonce, time.Until(deadline))
 	if !stop() && err == nil {

@@ -168,7 +168,7 @@ func (l *Listener) accept(service Service) {
 			}
 			continue
 		}
-		s := &socket{fd: fd}
+		s := &socket{fd: fd, tcp: l.domain != unix.AF_UNIX}
 		if !l.meet(s) {
 			s.close()
 			return

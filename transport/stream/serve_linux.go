@@ -51,7 +51,7 @@ func (c *conversation) answerOne() error {
 	if err != nil {
 		return c.refuse(head.length, until, err)
 	}
-	if err := c.socket.readFull(place, until); err != nil {
+	if err := c.socket.readPayload(place, until); err != nil {
 		_ = c.service.Receiver.Release()
 		// A source that is only slow still hears why.
 		_ = c.acknowledge(statusRubbish, fmt.Errorf("receive the payload: %w", err))
