@@ -34,7 +34,7 @@ const (
 	// shutdownTimeout leaves a hand-off that is under way the time to end.
 	shutdownTimeout = 5 * time.Second
 	// exitTimeout is for a process that has nothing left to do but to end.
-	exitTimeout = 3 * time.Second
+	exitTimeout = 10 * time.Second
 )
 
 // Options says which program a shim is and what it is called.
