@@ -2,6 +2,7 @@ package wasi
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"rrbench/engines"
@@ -40,7 +41,7 @@ func compiled(ctx context.Context, engineName, guest string) (engines.Module, er
 	}
 	module, err := engine.Compile(ctx, wasm)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("guest %s: %w", guest, err)
 	}
 	code.modules[key] = module
 	return module, nil

@@ -38,7 +38,7 @@ func (g Guests) start(ctx context.Context, setup transport.Setup) (_ *guest, bou
 	}
 	module, err := compiled(ctx, setup.Engine, name)
 	if err != nil {
-		return nil, nil, fmt.Errorf("guest %s: %w", name, err)
+		return nil, nil, err
 	}
 	made := &guest{name: name}
 	if made.system, err = wasip1.New(wasip1.Config{

@@ -8,6 +8,7 @@ import (
 
 	"rrbench/baselines/container"
 	"rrbench/baselines/http"
+	"rrbench/baselines/wasi"
 	"rrbench/measure/limits"
 	"rrbench/modes/kernel"
 	"rrbench/modes/network"
@@ -23,6 +24,7 @@ func All() []transport.Transport {
 		kernel.NewStream(),
 		network.NewSplice(),
 		network.NewStream(),
+		wasi.New(),
 		http.New(),
 		container.New(),
 		limits.NewMemcpy(),
