@@ -1,0 +1,15 @@
+//go:build !linux
+
+package pages
+
+import "errors"
+
+// Supported says whether pages can move on this system.
+const Supported = false
+
+var errNotLinux = errors.New("moving pages needs Linux")
+
+func Move(dst, src []byte) error         { return errNotLinux }
+func Blank([]byte) error                 { return errNotLinux }
+func Reserve(length int) ([]byte, error) { return nil, errNotLinux }
+func Free([]byte) error                  { return nil }
