@@ -7,6 +7,7 @@ import (
 
 	"rrbench/engines"
 	"rrbench/engines/catalogue"
+	"rrbench/transport/pages"
 )
 
 // compiled is what this process has compiled. Engines and modules live as long as the
@@ -47,6 +48,18 @@ func (c *cache) module(ctx context.Context, engineName string, wasm []byte) (eng
 		entry.compiled, err = engine.Compile(ctx, wasm)
 	}
 	return entry.compiled, err
+}
+
+// movable says whether the pages of an engine's linear memories can move.
+func (c *cache) movable(engineName string) bool {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	engine := c.engines[engineName]
+	if engine == nil || !pages.Supported {
+		return false
+	}
+	can := engine.Capabilities()
+	return can.StableBase && can.PrivateAnonymousMemory
 }
 
 func (c *cache) entry(key moduleKey) (engines.Engine, *module, error) {

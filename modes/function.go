@@ -15,6 +15,7 @@ import (
 	"rrbench/engines"
 	"rrbench/engines/wasip1"
 	"rrbench/payloads"
+	"rrbench/transport/pages"
 )
 
 // Sender carries a region to every target, inside the guest's send_to_host. The region is
@@ -47,6 +48,9 @@ type Function struct {
 	// sending: Send is running; sent: and the guest has called send_to_host since.
 	sending, sent bool
 	sendErr       error
+	// movable: pages of the memory can move. moved counts the regions where some have.
+	movable bool
+	moved   int
 	// buffer is what read_memory_host took.
 	buffer []byte
 	// broken is why the guest cannot be called any more.
@@ -141,10 +145,41 @@ func (f *Function) Send() error {
 // one that the guest allocates now. What the guest returns is checked against its memory
 // and its other regions. The content is undefined.
 func (f *Function) Allocate(n uint32) (*Region, error) {
+	region, err := f.allocateBlock(n)
+	if region != nil {
+		region.pointer, region.length = region.block, n
+	}
+	return region, err
+}
+
+// AllocateAligned returns a region of n bytes at an alignment, for pages to move to: it
+// lies inside a longer block that the guest allocates. Where the guest has no memory for
+// that, or such a block would not fit into a memory at all, the alignment is a coarse one
+// or the region begins where it happens to.
+func (f *Function) AllocateAligned(n uint32, alignment pages.Alignment) (*Region, error) {
+	for _, aligned := range [...]pages.Alignment{alignment, alignment.Coarse()} {
+		if n > math.MaxUint32-aligned.Slack() {
+			continue
+		}
+		region, err := f.allocateBlock(n + aligned.Slack())
+		if err == nil {
+			region.aim(n, aligned)
+			return region, nil
+		}
+		if f.broken != nil {
+			return nil, err
+		}
+	}
+	return f.Allocate(n)
+}
+
+// allocateBlock returns a region for a block of n bytes, or an error that says why there is
+// none.
+func (f *Function) allocateBlock(n uint32) (*Region, error) {
 	if idle := f.idle; idle != nil {
 		f.idle = nil
-		if idle.length == n && f.broken == nil {
-			idle.flags = flags{live: true}
+		if idle.blockLength == n && f.broken == nil {
+			idle.flags = flags{live: true, moved: idle.moved}
 			return idle, nil
 		}
 		if err := f.deallocateRegion(idle); err != nil {
@@ -228,14 +263,19 @@ func (f *Function) Release(region *Region) error {
 // deallocateRegion forgets a region before the guest frees it: the guest may allocate the
 // memory again at once.
 func (f *Function) deallocateRegion(region *Region) error {
-	pointer, length := region.pointer, region.length
+	block, length := region.block, region.blockLength
+	// A failure costs mappings and is counted: the guest's memory is what it should be.
+	_ = region.Settle()
 	f.regions.remove(region)
 	if f.broken != nil {
 		return nil
 	}
-	_, err := f.call(&f.deallocateExport, pointer, length)
+	_, err := f.call(&f.deallocateExport, block, length)
 	return err
 }
+
+// Movable says that the function's memory consists of pages that can move (package pages).
+func (f *Function) Movable() bool { return f.movable && !f.closed }
 
 // Close ends the function; its memory is gone. Closing again does nothing.
 func (f *Function) Close() error {
@@ -245,6 +285,8 @@ func (f *Function) Close() error {
 	f.closed = true
 	f.broken = fmt.Errorf("guest %s is closed", f.name)
 	f.buffer = nil
+	pages.ReturnPlaces(f.moved)
+	f.moved = 0
 	err := f.instance.Close()
 	if f.system != nil {
 		err = errors.Join(err, f.system.Close())

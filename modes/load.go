@@ -25,7 +25,12 @@ func Load(ctx context.Context, setup transport.Setup, send Sender) (*Function, e
 	if err != nil {
 		return nil, fmt.Errorf("guest %s: %w", setup.Guest, err)
 	}
-	return instantiate(ctx, module, setup, send)
+	f, err := instantiate(ctx, module, setup, send)
+	if err != nil {
+		return nil, err
+	}
+	f.movable = compiled.movable(setup.Engine)
+	return f, nil
 }
 
 // Memory that an instance may use beyond its payloads: the guest's own data, its runtime's

@@ -1,11 +1,20 @@
 package modes
 
+import (
+	"fmt"
+
+	"rrbench/transport/pages"
+)
+
 // Region is the host's record of a part of a function's linear memory: allocated at the
 // host's request, or made known by the guest. Records are used again, so a region must not
 // be touched after its release.
 type Region struct {
 	function        *Function
 	pointer, length uint32
+	// block is what the guest's allocator returned and blockLength what it was asked for:
+	// the region, or more, where the region had to begin at a certain alignment.
+	block, blockLength uint32
 	flags
 }
 
@@ -23,6 +32,8 @@ type flags struct {
 	live bool
 	// idle: released, but not given back to the guest yet.
 	idle bool
+	// moved: pages of the region have moved here or away since it was allocated.
+	moved bool
 }
 
 // Function is the function whose memory the region lies in.
@@ -43,6 +54,56 @@ func (r *Region) Bytes() []byte {
 	}
 	return r.function.memory.Bytes()[r.pointer:r.end():r.end()]
 }
+
+// Kept says whether the guest keeps the region after its handler.
+func (r *Region) Kept() bool { return r.kept }
+
+// Prepared says whether this is the region that Function.Prepare fills: nobody but the host
+// writes what is sent from it.
+func (r *Region) Prepared() bool { return r.live && r == r.function.prepared }
+
+// MayMove must be true before pages of an allocated region are moved away or others are put
+// in their place (package pages). It is not where memory of this engine cannot move, nor
+// when so many places are in use that the process might run out of mappings. The region is
+// settled before the guest gets its memory back.
+func (r *Region) MayMove() bool {
+	if r.moved {
+		return true
+	}
+	if !r.live || !r.function.Movable() || !pages.TakePlace() {
+		return false
+	}
+	r.moved = true
+	r.function.moved++
+	return true
+}
+
+// Settle undoes what moves have done to the mappings of the memory around a region. Its
+// whole pages read as zeros after it. On an error the mappings stay as they are and count
+// until the function is closed.
+func (r *Region) Settle() error {
+	if !r.moved || r.function.closed {
+		return nil
+	}
+	block := r.function.memory.Bytes()[r.block:r.blockEnd()]
+	from, to := pages.Whole(block)
+	if err := pages.Blank(block[from:to]); err != nil {
+		return fmt.Errorf("guest %s: settle the region at %d: %w", r.function.name, r.pointer, err)
+	}
+	r.moved = false
+	r.function.moved--
+	pages.ReturnPlaces(1)
+	return nil
+}
+
+// aim puts the region at an alignment inside its block, which has the slack for that.
+func (r *Region) aim(n uint32, alignment pages.Alignment) {
+	block := r.function.memory.Bytes()[r.block:r.blockEnd()]
+	r.pointer, r.length = r.block+uint32(alignment.Skip(block)), n
+}
+
+// blockEnd is 64 bits wide, as end is.
+func (r *Region) blockEnd() uint64 { return uint64(r.block) + uint64(r.blockLength) }
 
 // end is 64 bits wide: a region may end where a 32-bit memory does.
 func (r *Region) end() uint64 { return uint64(r.pointer) + uint64(r.length) }

@@ -7,7 +7,7 @@ const maxRegions = 1 << 16
 // the slices keep their capacity, so a table that has been as full before allocates
 // nothing.
 type table struct {
-	// live is sorted by pointer.
+	// live is sorted by block.
 	live []*Region
 	// spare holds records of released regions.
 	spare []*Region
@@ -18,12 +18,12 @@ type table struct {
 	goneAll uint
 }
 
-// search returns the place of the first live region at or after pointer.
+// search returns the place of the first live region whose block is at or after pointer.
 func (t *table) search(pointer uint32) int {
 	low, high := 0, len(t.live)
 	for low < high {
 		middle := int(uint(low+high) >> 1)
-		if t.live[middle].pointer < pointer {
+		if t.live[middle].block < pointer {
 			low = middle + 1
 		} else {
 			high = middle
@@ -34,11 +34,11 @@ func (t *table) search(pointer uint32) int {
 
 // find returns the live region in use that begins at pointer, or nil and why there is none.
 func (t *table) find(pointer uint32) (*Region, Status) {
-	if place := t.search(pointer); place < len(t.live) && t.live[place].pointer == pointer {
-		if t.live[place].idle {
+	if region := t.at(pointer); region != nil {
+		if region.idle {
 			return nil, Released
 		}
-		return t.live[place], OK
+		return region, OK
 	}
 	for _, gone := range t.gone[:min(t.goneAll, uint(len(t.gone)))] {
 		if gone == pointer {
@@ -48,13 +48,26 @@ func (t *table) find(pointer uint32) (*Region, Status) {
 	return nil, UnknownRegion
 }
 
-// overlapping returns a live region that shares a byte with [pointer, pointer+length), or
-// nil; place is where search puts pointer.
-func (t *table) overlapping(place int, pointer, length uint32) *Region {
-	if place > 0 && t.live[place-1].end() > uint64(pointer) {
+// at returns the live region that begins at pointer, or nil. Its block begins there too, or
+// is the last one before.
+func (t *table) at(pointer uint32) *Region {
+	place := t.search(pointer)
+	if place < len(t.live) && t.live[place].block == pointer {
+		place++
+	}
+	if place > 0 && t.live[place-1].pointer == pointer {
 		return t.live[place-1]
 	}
-	if place < len(t.live) && uint64(t.live[place].pointer) < uint64(pointer)+uint64(length) {
+	return nil
+}
+
+// overlapping returns a live region whose block shares a byte with [pointer, pointer+length), or
+// nil; place is where search puts pointer.
+func (t *table) overlapping(place int, pointer, length uint32) *Region {
+	if place > 0 && t.live[place-1].blockEnd() > uint64(pointer) {
+		return t.live[place-1]
+	}
+	if place < len(t.live) && uint64(t.live[place].block) < uint64(pointer)+uint64(length) {
 		return t.live[place]
 	}
 	return nil
@@ -78,6 +91,7 @@ func (t *table) add(function *Function, pointer, length uint32) (added, overlapp
 		region = new(Region)
 	}
 	region.function, region.pointer, region.length = function, pointer, length
+	region.block, region.blockLength = pointer, length
 	region.flags = flags{live: true}
 	t.live = append(t.live, region)
 	if place < len(t.live)-1 {
@@ -91,7 +105,7 @@ func (t *table) add(function *Function, pointer, length uint32) (added, overlapp
 func (t *table) remove(region *Region) {
 	last := len(t.live) - 1
 	if t.live[last] != region {
-		place := t.search(region.pointer)
+		place := t.search(region.block)
 		copy(t.live[place:], t.live[place+1:])
 	}
 	t.live = t.live[:last]
@@ -110,10 +124,10 @@ func (t *table) anyLeased(pointer, length uint32) bool {
 		place--
 	}
 	for _, region := range t.live[place:] {
-		if uint64(region.pointer) >= end {
+		if uint64(region.block) >= end {
 			break
 		}
-		if region.leased && region.end() > uint64(pointer) {
+		if region.leased && region.blockEnd() > uint64(pointer) {
 			return true
 		}
 	}

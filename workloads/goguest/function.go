@@ -51,8 +51,16 @@ func deallocateMemory(pointer, length uint32) {
 }
 
 //go:wasmexport handle
-func handle(pointer, length uint32) uint64 {
-	return payloads.Digest(buffers[pointer][:length])
+func handle(pointer, length uint32) uint64 { return payloads.Digest(region(pointer, length)) }
+
+// region is the payload at pointer, which begins inside a buffer or where one does.
+func region(pointer, length uint32) []byte {
+	for start, buffer := range buffers {
+		if skip := uint64(pointer - start); skip < uint64(len(buffer)) {
+			return buffer[skip : skip+uint64(length)]
+		}
+	}
+	return buffers[pointer][:length] // a panic that says why
 }
 
 //go:wasmexport send
