@@ -55,6 +55,15 @@ type Route interface {
 	Close() error
 }
 
+// Spender is a Route whose Send may take the payload out of the source's memory: there is
+// nothing to send again then. Send by itself prepares such a payload once more, before t0;
+// who accounts for CPU time calls Prepare with the same spec first, as the source's work is
+// no part of a hand-off.
+type Spender interface {
+	// Spent says that the payload is gone and Prepare is due before the next Send.
+	Spent() bool
+}
+
 // MemoryReporter is a Target or Route for which processes other than its shim work: a
 // container, a server. Its memory peaks are added to the shim's.
 type MemoryReporter interface {

@@ -18,7 +18,12 @@ import (
 // serve makes a target that lives as long as the test.
 func serve(tb testing.TB, setup transport.Setup) transport.Target {
 	tb.Helper()
-	target, err := NewCopy().Serve(context.Background(), setup)
+	return serveBy(tb, NewCopy(), setup)
+}
+
+func serveBy(tb testing.TB, by transport.Transport, setup transport.Setup) transport.Target {
+	tb.Helper()
+	target, err := by.Serve(context.Background(), setup)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -33,20 +38,25 @@ func serve(tb testing.TB, setup transport.Setup) transport.Target {
 // open makes a route to these targets that lives as long as the test.
 func open(tb testing.TB, setup transport.Setup, targets ...transport.Target) transport.Route {
 	tb.Helper()
+	return openBy(tb, NewCopy(), setup, targets...)
+}
+
+func openBy(tb testing.TB, by transport.Transport, setup transport.Setup, targets ...transport.Target) *route {
+	tb.Helper()
 	var endpoints []transport.Endpoint
 	for _, target := range targets {
 		endpoints = append(endpoints, target.Endpoint())
 	}
-	route, err := NewCopy().Open(context.Background(), setup, endpoints)
+	opened, err := by.Open(context.Background(), setup, endpoints)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
-		if err := route.Close(); err != nil {
+		if err := opened.Close(); err != nil {
 			tb.Error(err)
 		}
 	})
-	return route
+	return opened.(*route)
 }
 
 func serveMany(tb testing.TB, setup transport.Setup, count int) []transport.Target {

@@ -18,8 +18,8 @@ type registry struct {
 	byAddress map[string]*target
 }
 
-func (r *registry) add(function *modes.Function) *target {
-	t := &target{address: rand.Text(), function: function}
+func (r *registry) add(m *mode, function *modes.Function) *target {
+	t := &target{mode: m, address: rand.Text(), function: function}
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	r.byAddress[t.address] = t
@@ -34,24 +34,24 @@ func (r *registry) remove(t *target) {
 
 // find returns the targets of a route. A function that is named twice could not receive
 // both payloads at once, so that is refused.
-func (r *registry) find(endpoints []transport.Endpoint) ([]*target, error) {
+func (r *registry) find(m *mode, endpoints []transport.Endpoint) ([]*target, error) {
 	if len(endpoints) == 0 {
-		return nil, fmt.Errorf("%s: a route needs at least one target", copyName)
+		return nil, fmt.Errorf("%s: a route needs at least one target", m.name)
 	}
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	found := make([]*target, 0, len(endpoints))
 	seen := make(map[*target]bool, len(endpoints))
 	for _, endpoint := range endpoints {
-		if endpoint.Transport != copyName {
-			return nil, fmt.Errorf("%s cannot reach a target of %q: serve it with the same transport", copyName, endpoint.Transport)
+		if endpoint.Transport != m.name {
+			return nil, fmt.Errorf("%s cannot reach a target of %q: serve it with the same transport", m.name, endpoint.Transport)
 		}
 		t := r.byAddress[endpoint.Address]
 		if t == nil {
-			return nil, fmt.Errorf("%s: no target %q in this process: serve it here, in the shim of the source, and keep it open", copyName, endpoint.Address)
+			return nil, fmt.Errorf("%s: no target %q in this process: serve it here, in the shim of the source, and keep it open", m.name, endpoint.Address)
 		}
 		if seen[t] {
-			return nil, fmt.Errorf("%s: target %q is named twice: serve a target for each delivery", copyName, endpoint.Address)
+			return nil, fmt.Errorf("%s: target %q is named twice: serve a target for each delivery", m.name, endpoint.Address)
 		}
 		seen[t] = true
 		found = append(found, t)

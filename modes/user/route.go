@@ -15,19 +15,27 @@ import (
 // that sends; every other one has a goroutine of its own that waits since Open, so that a
 // fan-out runs on all cores and starting it costs a wake-up each.
 type route struct {
+	mode    *mode
 	source  *modes.Function
 	targets []*target
+	mover   mover
+	// spec is what was prepared.
+	spec payloads.Spec
 
 	// start has a channel for each goroutine; closing it ends the goroutine.
-	start   []chan struct{}
-	running sync.WaitGroup
-	ended   sync.WaitGroup
+	start []chan struct{}
+	// copied counts the targets of a fan-out that still need the source's pages, running
+	// those that are not done.
+	copied, running sync.WaitGroup
+	ended           sync.WaitGroup
 
 	// What is under way: written before the start, read after it.
 	payload []byte
 	handoff *transport.Handoff
 	closed  bool
 }
+
+var _ transport.Spender = (*route)(nil)
 
 func (r *route) startCarriers() {
 	for i := 1; i < len(r.targets); i++ {
@@ -37,7 +45,7 @@ func (r *route) startCarriers() {
 		go func() {
 			defer r.ended.Done()
 			for range start {
-				r.targets[i].take(r.payload, &r.handoff.Deliveries[i])
+				r.targets[i].take(r.payload, &r.handoff.Deliveries[i], &r.copied)
 				r.running.Done()
 			}
 		}()
@@ -45,16 +53,33 @@ func (r *route) startCarriers() {
 }
 
 func (r *route) Prepare(spec payloads.Spec) (digest uint64, err error) {
+	r.mover.restore(spec)
+	r.spec = spec
 	return r.source.Prepare(spec)
 }
 
+// Spent says that the pages of the payload are not in the source's memory any more.
+func (r *route) Spent() bool { return r.mover.spent() }
+
+// Moves returns how many hand-offs of this route moved pages, and how many copied the
+// payload where pages should have moved: the engine's memory cannot, the kernel refused, or
+// too many places are in use.
+func (r *route) Moves() (moved, copied uint64) {
+	return r.mover.moved.Load(), r.mover.copied.Load()
+}
+
 func (r *route) Send(handoff *transport.Handoff) error {
+	if r.Spent() {
+		if _, err := r.Prepare(r.spec); err != nil {
+			return fmt.Errorf("%s: prepare the payload again: %w", r.mode.name, err)
+		}
+	}
 	if cap(handoff.Deliveries) < len(r.targets) {
 		handoff.Deliveries = make([]transport.Delivery, len(r.targets))
 	}
 	handoff.Deliveries = handoff.Deliveries[:len(r.targets)]
 	for i := range handoff.Deliveries {
-		handoff.Deliveries[i].Reset()
+		handoff.Deliveries[i] = transport.Delivery{}
 	}
 	r.handoff = handoff
 	handoff.Start = measure.Now()
@@ -63,7 +88,7 @@ func (r *route) Send(handoff *transport.Handoff) error {
 	if err == nil || errors.Is(err, modes.ErrDelivery) {
 		return nil
 	}
-	return fmt.Errorf("%s: send at the source: %w", copyName, err)
+	return fmt.Errorf("%s: send at the source: %w", r.mode.name, err)
 }
 
 // carry runs inside the source's send_to_host. The region is leased and its guest
@@ -78,11 +103,15 @@ func (r *route) carry(region *modes.Region) error {
 		line.Start, line.Serialized, line.CopiedOut, line.Received = start, start, start, start
 	}
 	r.payload = region.Bytes()
-	if len(r.start) == 0 {
-		r.targets[0].take(r.payload, &deliveries[0])
+	r.fanOut()
+	if int64(len(r.payload)) >= r.mode.moveFrom && fits(region, r.payload) {
+		// Pages can move to one target only, after the others have their copies.
+		r.copied.Wait()
+		r.targets[0].takePages(region, &r.mover, &deliveries[0])
 	} else {
-		r.fanOut()
+		r.targets[0].take(r.payload, &deliveries[0], nil)
 	}
+	r.running.Wait()
 	for i := range deliveries {
 		if deliveries[i].Err != nil {
 			return modes.ErrDelivery
@@ -91,13 +120,16 @@ func (r *route) carry(region *modes.Region) error {
 	return nil
 }
 
+// fanOut starts the hand-offs to all targets but the first.
 func (r *route) fanOut() {
+	if len(r.start) == 0 {
+		return
+	}
 	r.running.Add(len(r.start))
+	r.copied.Add(len(r.start))
 	for _, start := range r.start {
 		start <- struct{}{}
 	}
-	r.targets[0].take(r.payload, &r.handoff.Deliveries[0])
-	r.running.Wait()
 }
 
 func (r *route) Close() error {
@@ -109,5 +141,5 @@ func (r *route) Close() error {
 		close(start)
 	}
 	r.ended.Wait()
-	return r.source.Close()
+	return errors.Join(r.source.Close(), r.mover.shelf.Clear())
 }

@@ -1,0 +1,104 @@
+package user
+
+import (
+	"sync/atomic"
+
+	"rrbench/measure"
+	"rrbench/modes"
+	"rrbench/payloads"
+	"rrbench/transport"
+	"rrbench/transport/bulk"
+	"rrbench/transport/pages"
+)
+
+// mover has the pages of a source's regions go to a target and come back.
+//
+// What moves is the whole pages inside a region, which hold the payload and nothing else;
+// the rest of it, in the page at either end, is copied, so neither function ever has a byte
+// of the other's memory beside the payload. A region whose pages have moved away reads as
+// zeros. Where the target has written to them, that is not for the source to see: once the
+// handler has returned they wait on the shelf, out of everybody's memory, until the host
+// overwrites them with the source's next payload. So in a steady state no page is zeroed,
+// copied or faulted in. A region that the guest fills by itself gets fresh pages instead.
+type mover struct {
+	shelf pages.Shelf
+	// prepared is the source's region whose pages are away or on the shelf, or nil, and
+	// [from, to) what has moved of it.
+	prepared *modes.Region
+	from, to int
+	counts
+}
+
+// counts is how often pages moved, and how often they should have and the payload was
+// copied instead.
+type counts struct{ moved, copied atomic.Uint64 }
+
+// fits says that a region has whole pages and that they may move.
+func fits(region *modes.Region, payload []byte) bool {
+	from, to := pages.Whole(payload)
+	if region.Prepared() {
+		return to > from && region.MayMove()
+	}
+	// Its place is put in order before the guest runs on.
+	return to > from && region.Function().Movable()
+}
+
+// fill makes the target's region the payload, which is as long. It returns what part of it
+// has moved; nothing has where copying was the only way. The move is the transfer.
+func (m *mover) fill(region *modes.Region, payload []byte, line *transport.Timeline) (from, to int) {
+	into := region.Bytes()
+	from, to = pages.Whole(payload)
+	if region.MayMove() && pages.Move(into[from:to], payload[from:to]) == nil {
+		line.Received = measure.Now()
+		copy(into[:from], payload[:from])
+		copy(into[to:], payload[to:])
+		m.moved.Add(1)
+		return from, to
+	}
+	bulk.Copy(into, payload)
+	m.copied.Add(1)
+	return 0, 0
+}
+
+// retrieve takes pages out of the target's region when its handler is done with them.
+func (m *mover) retrieve(region *modes.Region, from, to int, prepared bool) {
+	if to == from || region.Kept() {
+		return
+	}
+	// Where either fails the target frees the pages later, at the next payload.
+	if prepared {
+		_ = m.shelf.Put(region.Bytes()[from:to])
+	} else {
+		_ = region.Settle()
+	}
+}
+
+// sent notes that pages of the source's region have moved away, before its guest runs on.
+func (m *mover) sent(region *modes.Region, from, to int) {
+	if !region.Prepared() {
+		// It reads as zeros already; this is for the mappings' sake.
+		_ = pages.Blank(region.Bytes()[from:to])
+		return
+	}
+	m.prepared, m.from, m.to = region, from, to
+}
+
+// spent says that the prepared payload is gone.
+func (m *mover) spent() bool { return m.prepared != nil }
+
+// restore gives the prepared region its pages back for a payload that overwrites all of
+// them. The region is released if that payload has another size.
+func (m *mover) restore(spec payloads.Spec) {
+	region := m.prepared
+	if region == nil {
+		return
+	}
+	m.prepared = nil
+	if spec.Size == int64(region.Len()) && m.shelf.Holds() == m.to-m.from {
+		if m.shelf.Take(region.Bytes()[m.from:m.to]) == nil {
+			return
+		}
+	}
+	// Without them the region gets fresh pages as it is written to.
+	_ = m.shelf.Clear()
+}

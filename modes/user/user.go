@@ -1,0 +1,108 @@
+// Package user holds the transports between functions of one shim: the payload goes from
+// one linear memory to the other without leaving the process (user space mode in section
+// 4 of the Roadrunner paper, arXiv 2511.01888).
+package user
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"rrbench/modes"
+	"rrbench/transport"
+	"rrbench/transport/pages"
+)
+
+// mode is a transport of this package. They differ in nothing but which payloads are copied
+// and which have their pages moved.
+type mode struct {
+	name, summary string
+	// moveFrom is the size in bytes from which on payloads move.
+	moveFrom int64
+}
+
+var _ transport.Transport = (*mode)(nil)
+
+// never is a size that no payload has.
+const never = math.MaxInt64
+
+// DefaultCrossover is the payload size in bytes from which on moving pages takes less time
+// than copying between warm buffers does.
+const DefaultCrossover = 256 << 10
+
+// NewCopy is user/copy, the paper's user space mode: the shim copies the payload once,
+// from A's linear memory into a region that it has B allocate.
+func NewCopy() transport.Transport {
+	return &mode{"user/copy", "one shim, A's linear memory copied into B's, once", never}
+}
+
+// NewRemap is user/remap: the payload's pages move from A's linear memory into B's and no
+// byte is copied but in the two pages at its ends, which hold other things as well.
+func NewRemap() transport.Transport {
+	return &mode{"user/remap", "one shim, the pages move from A's linear memory to B's", int64(pages.Size)}
+}
+
+// NewAdaptive is user: payloads of at least crossover bytes move, smaller ones are copied.
+func NewAdaptive(crossover int64) transport.Transport {
+	return &mode{"user", "one shim, copies small payloads and moves the pages of large ones", crossover}
+}
+
+func (m *mode) Info() transport.Info {
+	return transport.Info{
+		Name:            m.name,
+		Summary:         m.summary,
+		Hosting:         transport.Together,
+		Runs:            transport.Wasm,
+		Codecs:          []transport.Codec{transport.None},
+		CopiesPerTarget: 1,
+		CopiesAtSource:  1,
+	}
+}
+
+// Check finds fault with what is there to move pages alone: where an engine runs, memory
+// can be copied.
+func (m *mode) Check() error {
+	if m.moveFrom == int64(pages.Size) && !pages.Supported {
+		return &transport.Unavailable{Transport: m.name, Reason: "pages move by Linux's mremap(2)", Remedy: "use user/copy"}
+	}
+	return nil
+}
+
+// Serve makes a fresh function of this process reachable.
+func (m *mode) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
+	if err := m.checkCodec(setup); err != nil {
+		return nil, err
+	}
+	function, err := modes.Load(ctx, setup, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: target: %w", m.name, err)
+	}
+	return targets.add(m, function), nil
+}
+
+// Open makes a fresh source and a route to targets that were served in this process. The
+// deadline of the set-up cannot be kept: a guest that runs in the same process cannot be
+// interrupted, so whoever waits for the route must bound that.
+func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []transport.Endpoint) (transport.Route, error) {
+	if err := m.checkCodec(setup); err != nil {
+		return nil, err
+	}
+	found, err := targets.find(m, endpoints)
+	if err != nil {
+		return nil, err
+	}
+	r := &route{mode: m, targets: found}
+	r.source, err = modes.Load(ctx, setup, r.carry)
+	if err != nil {
+		return nil, fmt.Errorf("%s: source: %w", m.name, err)
+	}
+	r.startCarriers()
+	return r, nil
+}
+
+func (m *mode) checkCodec(setup transport.Setup) error {
+	if setup.Codec == transport.None || setup.Codec == "" {
+		return nil
+	}
+	return fmt.Errorf("%s does not serialize: codec %q is not possible, use %q", m.name, setup.Codec, transport.None)
+}
