@@ -12,7 +12,9 @@ const (
 	processSeconds      = 0.08
 	bytesPerSecond      = 1.5e9
 	serializedPerSecond = 0.2e9
-	windowSeconds       = 0.25
+	// wasmSlowdown is what serializing costs a WebAssembly function more than a native one.
+	wasmSlowdown  = 4
+	windowSeconds = 0.25
 )
 
 // estimate is about how many seconds a visit takes.
@@ -22,6 +24,9 @@ func (p *Plan) estimate(v Visit, infos map[string]transport.Info) float64 {
 	switch transport.Codec(cell.Codec) {
 	case transport.JSON, transport.JSONStd:
 		speed = serializedPerSecond
+		if cell.Engine != transport.NativeEngine {
+			speed /= wasmSlowdown
+		}
 	}
 	moved := float64(cell.SizeBytes) * float64(cell.Concurrency) * float64(1+cell.Fanout)
 	rounds := float64(p.RoundsIn(v.Block) + p.Warmup)

@@ -24,7 +24,7 @@ var presets = map[string]func() Config{
 		return Config{
 			Axes:        defaults(Size(64*kib), Size(1*mib)),
 			Experiments: []Experiment{{Name: "sequential"}},
-			Reps:        6, Warmup: number(1), Deadline: Duration(10 * time.Second),
+			Reps:        3, Warmup: number(1), Deadline: Duration(10 * time.Second),
 		}
 	},
 	"quick": func() Config {
@@ -34,7 +34,7 @@ var presets = map[string]func() Config{
 				{Name: "sequential"},
 				{Name: "parallel", Axes: Axes{Sizes: mebibytes(1), Fanout: []int{2, 8}, Engines: []string{"wazero"}, Codecs: []string{"raw"}}},
 			},
-			Reps: 9, Warmup: number(1), Deadline: Duration(30 * time.Second),
+			Reps: 6, Warmup: number(1), Deadline: Duration(30 * time.Second),
 		}
 	},
 	"paper": func() Config {

@@ -79,6 +79,10 @@ type lines struct {
 
 const linesEvery = 15 * time.Second
 
+// trusted is how many seconds of estimated work the estimate is believed for, whatever the
+// first visits take: they compile and read what is cached afterwards.
+const trusted = 10
+
 func (l *lines) Begin(total float64) {
 	l.total = total
 	l.started = time.Now()
@@ -91,7 +95,8 @@ func (l *lines) Visiting(block, blocks int, cell sweep.PlannedCell) {
 		return
 	}
 	l.spoke = now
-	left := time.Duration(float64(now.Sub(l.started)) * (l.total - l.done) / l.done)
+	pace := (now.Sub(l.started).Seconds() + trusted) / (l.done + trusted)
+	left := time.Duration(pace * (l.total - l.done) * float64(time.Second))
 	fmt.Fprintf(l.out, "%3.0f %%  block %d/%d  about %v left  %s\n", 100*l.done/l.total, block+1, blocks, left.Round(time.Second), describe(cell))
 }
 
