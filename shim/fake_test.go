@@ -100,7 +100,14 @@ type fakeRoute struct {
 	// seeds are those at which it goes wrong.
 	seeds map[uint64]bool
 	spec  payloads.Spec
+	// sent: the prepared payload has been.
+	sent bool
 }
+
+var _ transport.Spender = (*fakeRoute)(nil)
+
+// Spent is true after a send of the action "spend".
+func (r *fakeRoute) Spent() bool { return r.action == "spend" && r.sent }
 
 // meeting counts the sends of one round that are under way; see the action "meet".
 var meeting atomic.Int64
@@ -109,11 +116,15 @@ func (r *fakeRoute) Prepare(spec payloads.Spec) (uint64, error) {
 	if r.action == "prepare" && r.seeds[spec.Seed] {
 		return 0, errors.New("no memory for the payload")
 	}
-	r.spec = spec
+	r.spec, r.sent = spec, false
 	return spec.Seed * 3, nil
 }
 
 func (r *fakeRoute) Send(handoff *transport.Handoff) error {
+	if r.Spent() {
+		return errors.New("the payload is spent")
+	}
+	r.sent = true
 	handoff.Start = measure.Now()
 	for i := range handoff.Deliveries {
 		now := measure.Now()

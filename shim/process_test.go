@@ -131,6 +131,23 @@ func TestWindowSplitsCPUTime(t *testing.T) {
 	}
 }
 
+// TestWindowPreparesWhatIsSpent has routes that cannot send a payload twice.
+func TestWindowPreparesWhatIsSpent(t *testing.T) {
+	p := startFake(t, "source")
+	openFake(t, p, "spend", 3, 2)
+	batch := fakeBatch()
+	batch.Window = 5 * time.Millisecond
+	records, err := runFake(t, p, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		if r.Err != "" || r.Digest != r.Expected {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 func TestWorkersSendTogether(t *testing.T) {
 	p := startFake(t, "source")
 	openFake(t, p, "meet", 4, 1)

@@ -44,6 +44,15 @@ func (r *runner) window(ctx context.Context) error {
 	interrupts := measure.SoftIRQ()
 	r.meter.Take()
 	for end := measure.Now() + int64(r.batch.Window); sent == 0 || measure.Now() < end; {
+		if r.spent() {
+			used = used.Add(r.meter.Take())
+			paused := measure.Now()
+			r.enter(-1, false)
+			r.crew.each((*worker).prepareSpent)
+			r.leave()
+			end += measure.Now() - paused
+			r.meter.Take()
+		}
 		for _, w := range r.crew.workers {
 			w.forget()
 		}
@@ -72,6 +81,17 @@ func (r *runner) window(ctx context.Context) error {
 	r.costs.mean = shareOf(used, float64(sent))
 	r.costs.softIRQ = (measure.SoftIRQ() - interrupts) / sent
 	return nil
+}
+
+// spent says whether any worker has to prepare its payload again. Doing so is not counted,
+// as it is not in a round.
+func (r *runner) spent() bool {
+	for _, w := range r.crew.workers {
+		if w.spent() {
+			return true
+		}
+	}
+	return false
 }
 
 // verify returns the first failure of a round.

@@ -29,13 +29,29 @@ func (w *worker) prepare() {
 	}
 }
 
+// spent says that the last payload cannot be sent again as it is.
+func (w *worker) spent() bool {
+	spender, ok := w.route.(transport.Spender)
+	return ok && spender.Spent()
+}
+
+func (w *worker) prepareSpent() {
+	if w.spent() {
+		w.prepare()
+	}
+}
+
 // forget makes sure that no delivery is mistaken for an earlier one.
 func (w *worker) forget() {
 	w.handoff.Start = 0
 	clear(w.handoff.Deliveries)
 }
 
-func (w *worker) send() { w.err = w.route.Send(&w.handoff) }
+func (w *worker) send() {
+	if w.err == nil {
+		w.err = w.route.Send(&w.handoff)
+	}
+}
 
 // failure is why the hand-off to one target failed, or nil. Whether it is only the
 // content that is wrong is told by mismatch.
