@@ -241,11 +241,19 @@ func enginesOf(info transport.Info, asked []string) []string {
 	return slices.DeleteFunc(slices.Clone(asked), func(name string) bool { return name == transport.NativeEngine })
 }
 
-// codecsOf keeps the codecs that a transport has no use for in the list, for a row that
-// says so; a transport that serializes nothing has the codec none, whatever was asked for.
+// usualCodecs are those of a transport that serializes, where the user names none: the
+// strong JSON, and what tells fewer copies from no JSON.
+var usualCodecs = []transport.Codec{transport.JSON, transport.Raw}
+
+// codecsOf keeps codecs that were asked for and that the transport does not have, for a
+// row that says so. A transport that serializes nothing has the codec none, whatever was
+// asked for.
 func codecsOf(info transport.Info, asked []string) []transport.Codec {
 	if len(info.Codecs) == 1 && info.Codecs[0] == transport.None {
 		return info.Codecs
+	}
+	if asked == nil {
+		return slices.DeleteFunc(slices.Clone(usualCodecs), func(c transport.Codec) bool { return !slices.Contains(info.Codecs, c) })
 	}
 	codecs := make([]transport.Codec, len(asked))
 	for i, name := range asked {

@@ -60,9 +60,9 @@ func preset(name string) (Config, error) {
 	return make(), nil
 }
 
+// defaults leaves open what a plan chooses for each transport: engines and codecs.
 func defaults(sizes ...Size) Axes {
 	return Axes{
-		Codecs:      []string{"json", "raw"},
 		Sizes:       sizes,
 		Fanout:      []int{1},
 		Concurrency: []int{1},

@@ -8,6 +8,7 @@ import (
 
 	"rrbench/baselines/container"
 	"rrbench/baselines/http"
+	"rrbench/baselines/redis"
 	"rrbench/baselines/wasi"
 	"rrbench/measure/limits"
 	"rrbench/modes/kernel"
@@ -27,6 +28,8 @@ func All() []transport.Transport {
 		wasi.New(),
 		http.New(),
 		container.New(),
+		redis.New(redis.Unix),
+		redis.NewPubSub(redis.Unix),
 		limits.NewMemcpy(),
 		limits.NewUnix(),
 		limits.NewTCP(),
