@@ -4,6 +4,7 @@
 // adds to the machine.
 //
 //   - limit/memcpy: one process copies from one buffer to another.
+//   - limit/mremap: one process moves the pages of one buffer to another place.
 //   - limit/unix: two processes, write(2) and read(2) over a Unix stream socket.
 //   - limit/tcp: the same over TCP.
 //
@@ -19,7 +20,7 @@ import (
 )
 
 // source is the buffer that a limit sends from.
-type source struct{ memory pages }
+type source struct{ memory buffer }
 
 // Prepare fills the buffer and returns its digest.
 func (s *source) Prepare(spec payloads.Spec) (digest uint64, err error) {

@@ -13,7 +13,7 @@ import (
 )
 
 func all() []transport.Transport {
-	return []transport.Transport{NewMemcpy(), NewUnix(), NewTCP()}
+	return []transport.Transport{NewMemcpy(), NewMremap(), NewUnix(), NewTCP()}
 }
 
 func TestMain(m *testing.M) { transporttest.Main(m, all()...) }

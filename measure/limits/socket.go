@@ -73,7 +73,7 @@ func (t socket) Serve(_ context.Context, setup transport.Setup) (transport.Targe
 type socketTarget struct {
 	name     string
 	listener *stream.Listener
-	memory   pages
+	memory   buffer
 	length   uint64
 }
 

@@ -33,12 +33,22 @@ type Alignment struct{ Offset, Modulus uintptr }
 // tables, these shall move and not each page by itself: 100 MiB take 25 microseconds
 // instead of 380.
 func AlignmentOf(memory []byte) Alignment {
-	modulus := uintptr(Size)
-	if uintptr(len(memory)) >= 2*tableReach {
-		modulus = tableReach
-	}
-	return Alignment{address(memory) & (modulus - 1), modulus}
+	boundary := Boundary(len(memory))
+	boundary.Offset = address(memory) & (boundary.Modulus - 1)
+	return boundary
 }
+
+// Boundary is the alignment of memory of that length that begins on a page, or a page
+// table.
+func Boundary(length int) Alignment {
+	if length >= 2*tableReach {
+		return Alignment{Modulus: tableReach}
+	}
+	return Alignment{Modulus: uintptr(Size)}
+}
+
+// Enough is length rounded up to whole pages.
+func Enough(length int) int { return (length + Size - 1) &^ (Size - 1) }
 
 // Slack is how much longer than its content a piece of memory must be, in bytes, to have
 // room for the content at this alignment wherever it begins.

@@ -1,0 +1,241 @@
+package limits
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+
+	"rrbench/measure"
+	"rrbench/payloads"
+	"rrbench/transport"
+	"rrbench/transport/bulk"
+	"rrbench/transport/pages"
+)
+
+// memory is a limit inside one process.
+type memory struct {
+	name, summary string
+	// moves: the pages move, else their bytes are copied.
+	moves bool
+}
+
+var _ transport.Transport = (*memory)(nil)
+
+// NewMemcpy is limit/memcpy: one process copies from one warm buffer to another.
+func NewMemcpy() transport.Transport {
+	return &memory{"limit/memcpy", "no function: memcpy from one warm buffer to another", false}
+}
+
+// NewMremap is limit/mremap: one process moves warm pages to another place, mremap(2). Of
+// several targets the first gets them, after the others have copied.
+func NewMremap() transport.Transport {
+	return &memory{"limit/mremap", "no function: warm pages move from one place to another", true}
+}
+
+func (m *memory) Info() transport.Info {
+	return transport.Info{
+		Name:            m.name,
+		Summary:         m.summary,
+		Hosting:         transport.Together,
+		Runs:            transport.Nothing,
+		Codecs:          []transport.Codec{transport.None},
+		CopiesPerTarget: 1,
+		CopiesAtSource:  1,
+	}
+}
+
+func (m *memory) Check() error {
+	if m.moves && !pages.Supported {
+		return &transport.Unavailable{Transport: m.name, Reason: "pages move by Linux's mremap(2)", Remedy: "use limit/memcpy"}
+	}
+	return nil
+}
+
+// memoryTargets are the buffers that this process offers, by addresses that nobody guesses.
+var memoryTargets = struct {
+	sync.Mutex
+	byAddress map[string]*memoryTarget
+}{byAddress: map[string]*memoryTarget{}}
+
+// memoryTarget is a buffer that takes payloads.
+type memoryTarget struct {
+	name    string
+	address string
+
+	mutex  sync.Mutex
+	memory buffer
+	closed bool
+}
+
+func (m *memory) Serve(_ context.Context, setup transport.Setup) (transport.Target, error) {
+	if err := checkCodec(m.name, setup); err != nil {
+		return nil, err
+	}
+	t := &memoryTarget{name: m.name, address: rand.Text()}
+	if err := t.memory.resize(max(setup.Size, 1)); err != nil {
+		return nil, fmt.Errorf("%s: target: %w", m.name, err)
+	}
+	memoryTargets.Lock()
+	defer memoryTargets.Unlock()
+	memoryTargets.byAddress[t.address] = t
+	return t, nil
+}
+
+func (t *memoryTarget) Endpoint() transport.Endpoint {
+	return transport.Endpoint{Transport: t.name, Address: t.address}
+}
+
+func (t *memoryTarget) Close() error {
+	memoryTargets.Lock()
+	delete(memoryTargets.byAddress, t.address)
+	memoryTargets.Unlock()
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.closed = true
+	return t.memory.free()
+}
+
+// take copies the payload and digests it. As in user mode, everything until the handler
+// would be entered is copy_in. Whoever waits for copied may do away with the payload once
+// it has been told.
+func (t *memoryTarget) take(payload []byte, start int64, d *transport.Delivery, copied *sync.WaitGroup) {
+	t.mutex.Lock() // nobody else's but Close's
+	defer t.mutex.Unlock()
+	d.Err = t.ready(len(payload), start, d)
+	if d.Err == nil {
+		bulk.Copy(t.memory.bytes, payload)
+		d.Timeline.CopiedIn = measure.Now()
+	}
+	copied.Done()
+	if d.Err == nil {
+		t.consume(len(payload), d)
+	}
+}
+
+// takePages has the payload's pages move here, digests them and moves them back: what a
+// function would do with them has no place in a limit.
+func (t *memoryTarget) takePages(from *buffer, start int64, d *transport.Delivery) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	n := len(from.bytes)
+	if d.Err = t.ready(n, start, d); d.Err != nil {
+		return
+	}
+	if d.Err = pages.Move(t.memory.pages(n), from.pages(n)); d.Err != nil {
+		return
+	}
+	d.Timeline.Received = measure.Now()
+	d.Timeline.CopiedIn = d.Timeline.Received
+	t.consume(n, d)
+	d.Err = pages.Move(from.pages(n), t.memory.pages(n))
+}
+
+// ready begins a delivery of n bytes.
+func (t *memoryTarget) ready(n int, start int64, d *transport.Delivery) error {
+	*d = transport.Delivery{Timeline: transport.Timeline{Start: start, Serialized: start, CopiedOut: start, Received: start}}
+	if t.closed {
+		return errors.New(t.name + ": the target is closed")
+	}
+	if n > len(t.memory.bytes) {
+		return fmt.Errorf("%s: payload of %d bytes is longer than the %d bytes agreed on", t.name, n, len(t.memory.bytes))
+	}
+	return nil
+}
+
+// consume stands for the handler.
+func (t *memoryTarget) consume(n int, d *transport.Delivery) {
+	d.Timeline.Delivered = d.Timeline.CopiedIn
+	d.Digest = payloads.Digest(t.memory.bytes[:n])
+	d.Length = uint64(n)
+	d.Timeline.Consumed = measure.Now()
+	d.Timeline.Acknowledged = d.Timeline.Consumed
+}
+
+func (m *memory) Open(_ context.Context, setup transport.Setup, endpoints []transport.Endpoint) (transport.Route, error) {
+	if err := checkCodec(m.name, setup); err != nil {
+		return nil, err
+	}
+	targets, err := m.find(endpoints)
+	if err != nil {
+		return nil, err
+	}
+	r := &memoryRoute{limit: m, targets: targets}
+	for i := 1; i < len(targets); i++ {
+		wake := make(chan struct{}, 1)
+		r.wake = append(r.wake, wake)
+		r.ended.Go(func() {
+			for range wake {
+				targets[i].take(r.memory.bytes, r.handoff.Start, &r.handoff.Deliveries[i], &r.copied)
+				r.flying.Done()
+			}
+		})
+	}
+	return r, nil
+}
+
+func (m *memory) find(endpoints []transport.Endpoint) (found []*memoryTarget, err error) {
+	if len(endpoints) == 0 {
+		return nil, errors.New(m.name + ": a route needs at least one target")
+	}
+	memoryTargets.Lock()
+	defer memoryTargets.Unlock()
+	for _, endpoint := range endpoints {
+		t := memoryTargets.byAddress[endpoint.Address]
+		if t == nil || endpoint.Transport != m.name {
+			return nil, fmt.Errorf("%s: no target %q of %q in this process: serve it here", m.name, endpoint.Address, endpoint.Transport)
+		}
+		found = append(found, t)
+	}
+	return found, nil
+}
+
+// memoryRoute serves the first target itself and copies into each other one in a goroutine
+// that waits since Open, as user mode does.
+type memoryRoute struct {
+	source
+	limit   *memory
+	targets []*memoryTarget
+
+	wake    []chan struct{}
+	handoff *transport.Handoff
+	// copied counts the targets that still read the source's pages, flying those that are
+	// not done.
+	copied, flying, ended sync.WaitGroup
+}
+
+func (r *memoryRoute) Send(handoff *transport.Handoff) error {
+	if r.memory.bytes == nil {
+		return errors.New(r.limit.name + ": nothing was prepared")
+	}
+	if cap(handoff.Deliveries) < len(r.targets) {
+		handoff.Deliveries = make([]transport.Delivery, len(r.targets))
+	}
+	handoff.Deliveries = handoff.Deliveries[:len(r.targets)]
+	r.handoff = handoff
+	r.copied.Add(len(r.wake))
+	r.flying.Add(len(r.wake))
+	handoff.Start = measure.Now()
+	for _, wake := range r.wake {
+		wake <- struct{}{}
+	}
+	if r.limit.moves {
+		r.copied.Wait()
+		r.targets[0].takePages(&r.memory, handoff.Start, &handoff.Deliveries[0])
+	} else {
+		r.copied.Add(1)
+		r.targets[0].take(r.memory.bytes, handoff.Start, &handoff.Deliveries[0], &r.copied)
+	}
+	r.flying.Wait()
+	return nil
+}
+
+func (r *memoryRoute) Close() error {
+	for _, wake := range r.wake {
+		close(wake)
+	}
+	r.wake = nil
+	r.ended.Wait()
+	return r.memory.free()
+}
