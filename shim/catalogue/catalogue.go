@@ -22,6 +22,8 @@ import (
 func All() []transport.Transport {
 	return []transport.Transport{
 		user.NewCopy(),
+		user.NewRemap(),
+		user.NewAdaptive(user.DefaultCrossover),
 		kernel.NewStream(),
 		network.NewSplice(),
 		network.NewStream(),
@@ -31,6 +33,7 @@ func All() []transport.Transport {
 		redis.New(redis.Unix),
 		redis.NewPubSub(redis.Unix),
 		limits.NewMemcpy(),
+		limits.NewMremap(),
 		limits.NewUnix(),
 		limits.NewTCP(),
 	}
