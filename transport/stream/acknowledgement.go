@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	acknowledgementMagic = 0x31415252 // "RRA1"
-	acknowledgementSize  = 96
+	acknowledgementMagic = 0x32415252 // "RRA2"
+	acknowledgementSize  = 104
 	textLimit            = 512
 )
 
 // status says how a hand-off ended at the target.
-type status uint16
+type status uint8
 
 const (
 	statusConsumed status = iota
@@ -26,24 +26,34 @@ const (
 	statusFailed
 	// statusRubbish: what arrived is no frame; the target closes the connection.
 	statusRubbish
+	// statusSendBytes: the target could not follow a reference, and waits for a frame with
+	// the payload itself.
+	statusSendBytes
 	statusEnd
 )
 
 // acknowledgement is a target's answer to a frame.
 type acknowledgement struct {
-	status     status
+	status status
+	// held: the target still uses the memory that the frame referred to.
+	held       bool
 	textLength int
 	sequence   uint64
 	// Moments on the target's clock, in nanoseconds.
 	received, copiedIn, delivered, consumed int64
 	length, digest                          uint64
 	usage                                   measure.Usage
+	// released is the ID of a reference held before that no longer is, or zero.
+	released uint64
 }
 
 func (a *acknowledgement) encode(p *[acknowledgementSize]byte) {
 	little := binary.LittleEndian
 	little.PutUint32(p[0:], acknowledgementMagic)
-	little.PutUint16(p[4:], uint16(a.status))
+	p[4], p[5] = byte(a.status), 0
+	if a.held {
+		p[5] = 1
+	}
 	little.PutUint16(p[6:], uint16(a.textLength))
 	little.PutUint64(p[8:], a.sequence)
 	little.PutUint64(p[16:], uint64(a.received))
@@ -56,6 +66,7 @@ func (a *acknowledgement) encode(p *[acknowledgementSize]byte) {
 	little.PutUint64(p[72:], uint64(a.usage.KernelNs))
 	little.PutUint64(p[80:], uint64(a.usage.MinorFaults))
 	little.PutUint64(p[88:], uint64(a.usage.ContextSwitches))
+	little.PutUint64(p[96:], a.released)
 }
 
 func parseAcknowledgement(p *[acknowledgementSize]byte) (acknowledgement, error) {
@@ -64,7 +75,8 @@ func parseAcknowledgement(p *[acknowledgementSize]byte) (acknowledgement, error)
 		return acknowledgement{}, fmt.Errorf("acknowledgement starts with %#08x, not with %#08x", magic, acknowledgementMagic)
 	}
 	a := acknowledgement{
-		status:     status(little.Uint16(p[4:])),
+		status:     status(p[4]),
+		held:       p[5] == 1,
 		textLength: int(little.Uint16(p[6:])),
 		sequence:   little.Uint64(p[8:]),
 		received:   int64(little.Uint64(p[16:])),
@@ -79,9 +91,10 @@ func parseAcknowledgement(p *[acknowledgementSize]byte) (acknowledgement, error)
 			MinorFaults:     int64(little.Uint64(p[80:])),
 			ContextSwitches: int64(little.Uint64(p[88:])),
 		},
+		released: little.Uint64(p[96:]),
 	}
-	if a.status >= statusEnd {
-		return acknowledgement{}, fmt.Errorf("acknowledgement has unknown status %d", a.status)
+	if a.status >= statusEnd || p[5] > 1 {
+		return acknowledgement{}, fmt.Errorf("acknowledgement has unknown status %d or flags %#x", a.status, p[5])
 	}
 	if a.textLength > textLimit {
 		return acknowledgement{}, fmt.Errorf("acknowledgement announces a text of %d bytes, possible are %d", a.textLength, textLimit)

@@ -67,9 +67,11 @@ func (s *socket) introduce(domain int, address unix.Sockaddr, nonce []byte, time
 		return fmt.Errorf("connect: %w", err)
 	}
 	if domain == unix.AF_UNIX {
-		if err := checkUser(s.fd); err != nil {
+		process, err := checkUser(s.fd)
+		if err != nil {
 			return err
 		}
+		s.process = process
 	}
 	return s.handshakeAsConnector(nonce, until)
 }

@@ -23,16 +23,23 @@
 //
 // All numbers are little-endian. A payload travels as a header of 24 bytes and its bytes:
 //
-//	magic u32, flags u32 (zero), sequence u64, length u64
+//	magic u32, flags u32, sequence u64, length u64
 //
-// and is answered by an acknowledgement of 96 bytes, followed by a text on failure:
+// Between processes of one host, flag 1 says that a reference follows in place of the
+// bytes, and flag 2 that an open file comes with it (SCM_RIGHTS, unix(7)):
 //
-//	magic u32, status u16, text length u16, sequence u64,
+//	id u64, size u32, zero u32, directions of that size
+//
+// A frame is answered by an acknowledgement of 104 bytes, followed by a text on failure:
+//
+//	magic u32, status u8, held u8, text length u16, sequence u64,
 //	received i64, copied in i64, delivered i64, consumed i64   (ns of the target's clock)
 //	length u64, digest u64                                     (what the handler saw)
 //	user i64, kernel i64 (ns), minor faults i64, context switches i64
+//	released u64                                               (a reference's id, or zero)
 //
 // A target that cannot take a payload (no memory, a handler that trapped) reads it to its
 // end and says so in the acknowledgement; the connection stays in step and goes on. What
+// A target that cannot follow a reference may ask for the bytes. What
 // breaks the step (an end of stream inside a frame, a time-out, rubbish) closes it.
 package stream

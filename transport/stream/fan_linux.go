@@ -24,6 +24,11 @@ type Fan struct {
 	handoff *transport.Handoff
 	flying  sync.WaitGroup
 	ended   sync.WaitGroup
+
+	// Of references: the frame, the same for all targets but for its sequence number, the
+	// control message beside it, and what targets have released.
+	frame, control []byte
+	released       []uint64
 }
 
 // FanOptions configure the connections of a Fan.
@@ -78,10 +83,7 @@ func (f *Fan) fly(i int, l *link) {
 // still refer to the payload's memory when the writer does not copy.
 func (f *Fan) Send(payload []byte, handoff *transport.Handoff) (closed int) {
 	n := len(f.links)
-	if cap(handoff.Deliveries) < n {
-		handoff.Deliveries = make([]transport.Delivery, n)
-	}
-	handoff.Deliveries = handoff.Deliveries[:n]
+	makeRoom(handoff, n)
 	before := f.closedLinks()
 	if n == 1 {
 		f.links[0].deliver(payload, handoff.Start, &handoff.Deliveries[0])
@@ -95,6 +97,13 @@ func (f *Fan) Send(payload []byte, handoff *transport.Handoff) (closed int) {
 	f.flying.Wait()
 	f.payload, f.handoff = nil, nil
 	return f.closedLinks() - before
+}
+
+func makeRoom(handoff *transport.Handoff, n int) {
+	if cap(handoff.Deliveries) < n {
+		handoff.Deliveries = make([]transport.Delivery, n)
+	}
+	handoff.Deliveries = handoff.Deliveries[:n]
 }
 
 func (f *Fan) closedLinks() (n int) {
@@ -133,6 +142,13 @@ type link struct {
 	in       [acknowledgementSize]byte
 	// broken is why the connection was closed.
 	broken error
+
+	// Of a reference under way: whether its acknowledgement is awaited, and until when.
+	awaited bool
+	until   int64
+	// What the last acknowledgement said about references.
+	held     bool
+	released uint64
 }
 
 func openLink(ctx context.Context, endpoint transport.Endpoint, options FanOptions) (*link, error) {
@@ -166,16 +182,9 @@ func (l *link) close() error {
 
 // deliver hands one payload over. It allocates nothing unless it fails.
 func (l *link) deliver(payload []byte, start int64, d *transport.Delivery) {
-	*d = transport.Delivery{Timeline: transport.Timeline{Start: start, Serialized: start, CopiedOut: start}}
-	if l.broken != nil {
-		d.Err = fmt.Errorf("the connection to this target was closed after an earlier failure: %w", l.broken)
+	if !l.begin(payload, start, d) {
 		return
 	}
-	if len(payload) == 0 {
-		d.Err = errors.New("send the payload: it is empty")
-		return
-	}
-	l.sequence++
 	header{sequence: l.sequence, length: uint64(len(payload))}.encode(&l.header)
 	if err := l.writer.Write(l.socket.fd, l.header[:], payload, momentAfter(l.deadline)); err != nil {
 		l.abort(d, fmt.Errorf("send the payload: %w%s", err, l.lastWords()))
@@ -186,6 +195,29 @@ func (l *link) deliver(payload []byte, start int64, d *transport.Delivery) {
 		l.abort(d, fmt.Errorf("wait for the target's acknowledgement: %w", err))
 		return
 	}
+	if l.conclude(d) == statusSendBytes {
+		l.abort(d, fmt.Errorf("the target wants the bytes that it was sent: %w", d.Err))
+	}
+}
+
+// begin starts a hand-off: false when it has failed already.
+func (l *link) begin(payload []byte, start int64, d *transport.Delivery) bool {
+	*d = transport.Delivery{Timeline: transport.Timeline{Start: start, Serialized: start, CopiedOut: start}}
+	l.held = false
+	if l.broken != nil {
+		d.Err = fmt.Errorf("the connection to this target was closed after an earlier failure: %w", l.broken)
+		return false
+	}
+	if len(payload) == 0 {
+		d.Err = errors.New("send the payload: it is empty")
+		return false
+	}
+	l.sequence++
+	return true
+}
+
+// conclude takes in the acknowledgement that was read.
+func (l *link) conclude(d *transport.Delivery) status {
 	acknowledged := measure.Now()
 	a, err := parseAcknowledgement(&l.in)
 	if err == nil && a.sequence != l.sequence && a.status != statusRubbish {
@@ -193,7 +225,7 @@ func (l *link) deliver(payload []byte, start int64, d *transport.Delivery) {
 	}
 	if err != nil {
 		l.abort(d, err)
-		return
+		return statusRubbish
 	}
 	d.Timeline.Received = a.received
 	d.Timeline.CopiedIn = a.copiedIn
@@ -201,18 +233,20 @@ func (l *link) deliver(payload []byte, start int64, d *transport.Delivery) {
 	d.Timeline.Consumed = a.consumed
 	d.Timeline.Acknowledged = acknowledged
 	d.Length, d.Digest, d.Usage = a.length, a.digest, a.usage
+	l.held, l.released = a.held, a.released
 	if a.status == statusConsumed && a.textLength == 0 {
-		return
+		return statusConsumed
 	}
 	text := make([]byte, a.textLength)
 	if err := l.socket.readFull(text, momentAfter(l.deadline)); err != nil {
 		l.abort(d, fmt.Errorf("read the target's failure: %w", err))
-		return
+		return statusRubbish
 	}
 	d.Err = fmt.Errorf("the target failed: %s", printable(string(text)))
 	if a.status == statusRubbish {
 		l.abort(d, d.Err)
 	}
+	return a.status
 }
 
 // abort closes the connection. On TCP the closing is a reset (SO_LINGER with time 0,

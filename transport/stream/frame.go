@@ -13,27 +13,45 @@ const (
 	frameLimit = 1 << 32
 )
 
+// flags say what follows the header.
+type flags uint32
+
+const (
+	// byReference: not the payload, but a reference to it.
+	byReference flags = 1 << iota
+	// withDescriptor: a descriptor comes along with the reference.
+	withDescriptor
+	flagsEnd
+)
+
 // header announces a payload.
 type header struct {
+	flags    flags
 	sequence uint64
 	length   uint64
 }
 
 func (h header) encode(p *[headerSize]byte) {
 	binary.LittleEndian.PutUint32(p[0:], headerMagic)
-	binary.LittleEndian.PutUint32(p[4:], 0)
+	binary.LittleEndian.PutUint32(p[4:], uint32(h.flags))
 	binary.LittleEndian.PutUint64(p[8:], h.sequence)
 	binary.LittleEndian.PutUint64(p[16:], h.length)
+}
+
+// setSequence changes the sequence number of an encoded frame.
+func setSequence(frame []byte, sequence uint64) {
+	binary.LittleEndian.PutUint64(frame[8:], sequence)
 }
 
 func parseHeader(p *[headerSize]byte) (header, error) {
 	if magic := binary.LittleEndian.Uint32(p[0:]); magic != headerMagic {
 		return header{}, fmt.Errorf("frame header starts with %#08x, not with %#08x", magic, headerMagic)
 	}
-	if flags := binary.LittleEndian.Uint32(p[4:]); flags != 0 {
-		return header{}, fmt.Errorf("frame header has unknown flags %#x", flags)
+	flags := flags(binary.LittleEndian.Uint32(p[4:]))
+	if flags >= flagsEnd || flags == withDescriptor {
+		return header{}, fmt.Errorf("frame header has unknown flags %#x", uint32(flags))
 	}
-	h := header{sequence: binary.LittleEndian.Uint64(p[8:]), length: binary.LittleEndian.Uint64(p[16:])}
+	h := header{flags: flags, sequence: binary.LittleEndian.Uint64(p[8:]), length: binary.LittleEndian.Uint64(p[16:])}
 	if h.length == 0 || h.length > frameLimit {
 		return header{}, fmt.Errorf("frame header announces %d bytes, possible are 1 to %d", h.length, uint64(frameLimit))
 	}

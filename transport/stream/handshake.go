@@ -11,7 +11,7 @@ import (
 const (
 	handshakeMagic = 0x31485252 // "RRH1"
 	// version changes whenever a message or a frame changes.
-	version = 1
+	version = 2
 
 	nonceSize     = 32
 	challengeSize = 32

@@ -334,7 +334,7 @@ func TestMadTarget(t *testing.T) {
 		{"dies at once", 0, nil, ""},
 		{"dies in the payload", 1 << 20, nil, "closed the connection"},
 		{"dies after the payload", headerSize + size, nil, "wait for the target's acknowledgement"},
-		{"dies in the acknowledgement", headerSize + size, acknowledge(acknowledgement{sequence: 1})[:50], "after 50 of 96 bytes"},
+		{"dies in the acknowledgement", headerSize + size, acknowledge(acknowledgement{sequence: 1})[:50], "after 50 of 104 bytes"},
 		{"dies in the text", headerSize + size, append(acknowledge(acknowledgement{sequence: 1, status: statusFailed, textLength: 100}), "abc"...), "after 3 of 100 bytes"},
 		{"rubbish", headerSize + size, bytes.Repeat([]byte{1}, acknowledgementSize), "acknowledgement starts with"},
 		{"endless text", headerSize + size, acknowledge(acknowledgement{sequence: 1, textLength: 65535}), "text of 65535 bytes"},

@@ -264,9 +264,11 @@ func (l *Listener) takeSeat(patience time.Duration) bool {
 // welcome is the listener's half of the handshake up to the verdict.
 func (l *Listener) welcome(s *socket, until int64) error {
 	if l.domain == unix.AF_UNIX {
-		if err := checkUser(s.fd); err != nil {
+		process, err := checkUser(s.fd)
+		if err != nil {
 			return err
 		}
+		s.process = process
 		if err := tuneUnix(s.fd); err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 
 func TestAcknowledgementRoundTrip(t *testing.T) {
 	want := acknowledgement{
-		status: statusFailed, textLength: textLimit, sequence: math.MaxUint64,
+		status: statusFailed, held: true, released: 4, textLength: textLimit, sequence: math.MaxUint64,
 		received: 1, copiedIn: 2, delivered: 3, consumed: math.MinInt64,
 		length: 5, digest: math.MaxUint64,
 		usage: measure.Usage{UserNs: 6, KernelNs: 7, MinorFaults: 8, ContextSwitches: -9},
@@ -27,6 +27,8 @@ func TestAcknowledgementRoundTrip(t *testing.T) {
 func FuzzHeader(f *testing.F) {
 	var seed [headerSize]byte
 	header{sequence: 1, length: 100}.encode(&seed)
+	f.Add(seed[:])
+	header{flags: byReference | withDescriptor, sequence: 2, length: 1}.encode(&seed)
 	f.Add(seed[:])
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var p, again [headerSize]byte
@@ -115,6 +117,26 @@ func FuzzFailureText(f *testing.F) {
 		got := failureText(errors.New(text))
 		if len(got) > textLimit || !utf8.ValidString(got) || strings.ContainsAny(got, "\n\r\x00\x1b") {
 			t.Errorf("%q", got)
+		}
+	})
+}
+
+func FuzzPreface(f *testing.F) {
+	var seed [prefaceSize]byte
+	preface{1, 100}.encode(&seed)
+	f.Add(seed[:])
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var p, again [prefaceSize]byte
+		copy(p[:], data)
+		r, err := parsePreface(&p)
+		if err != nil {
+			return
+		}
+		if r.id == 0 || r.size < 0 || r.size > DirectionsLimit {
+			t.Errorf("%+v was accepted", r)
+		}
+		if r.encode(&again); again != p {
+			t.Errorf("%x parses to %x", p, again)
 		}
 	})
 }

@@ -1,7 +1,10 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
+
+	"golang.org/x/sys/unix"
 
 	"rrbench/measure"
 )
@@ -17,6 +20,9 @@ const discardSize = 256 << 10
 func serve(s *socket, service Service) {
 	_ = meter.Take() // what happened before the first payload is nobody's hand-off
 	c := &conversation{socket: s, service: service}
+	if c.resolver, _ = service.Receiver.(Resolver); c.resolver != nil {
+		defer c.resolver.Disconnected()
+	}
 	for c.answerOne() == nil {
 	}
 }
@@ -28,21 +34,36 @@ type conversation struct {
 	answer  acknowledgement
 	out     [acknowledgementSize]byte
 	scratch []byte
+	// resolver is the receiver if that takes references. The rest is for these.
+	resolver   Resolver
+	inbox      inbox
+	preface    [prefaceSize]byte
+	directions []byte
 }
 
 // answerOne takes one payload. An error means that the connection cannot go on.
 func (c *conversation) answerOne() error {
-	if err := c.socket.awaitFull(c.header[:], c.service.Deadline); err != nil {
+	descriptor, err := c.awaitHeader()
+	if err != nil {
 		return err
+	}
+	if descriptor >= 0 {
+		defer unix.Close(descriptor)
 	}
 	c.answer = acknowledgement{}
 	head, err := parseHeader(&c.header)
+	if err == nil && (head.flags&byReference != 0 && c.resolver == nil || head.flags&withDescriptor == 0 && descriptor >= 0) {
+		err = fmt.Errorf("frame with flags %#x: this target takes no references, or the frame should not have a descriptor", uint32(head.flags))
+	}
 	if err != nil {
 		_ = c.acknowledge(statusRubbish, err)
 		return err
 	}
 	c.answer.sequence = head.sequence
 	until := momentAfter(c.service.Deadline)
+	if head.flags&byReference != 0 {
+		return c.answerReference(head, descriptor, until)
+	}
 
 	if head.length > c.service.Limit {
 		return c.refuse(head.length, until, fmt.Errorf("payload of %d bytes is longer than the %d bytes agreed on", head.length, c.service.Limit))
@@ -57,18 +78,76 @@ func (c *conversation) answerOne() error {
 		_ = c.acknowledge(statusRubbish, fmt.Errorf("receive the payload: %w", err))
 		return err
 	}
-	now := measure.Now()
-	c.answer.received, c.answer.copiedIn, c.answer.delivered = now, now, now
+	c.answer.received = measure.Now()
+	c.answer.copiedIn = c.answer.received
+	return c.finish(head, c.answer.received, false)
+}
+
+// awaitHeader waits for the next frame, and for the descriptor that comes with it, or -1.
+func (c *conversation) awaitHeader() (descriptor int, err error) {
+	if c.resolver == nil {
+		return -1, c.socket.awaitFull(c.header[:], c.service.Deadline)
+	}
+	return c.socket.awaitWithDescriptor(c.header[:], &c.inbox, c.service.Deadline)
+}
+
+// finish has the handler read the payload that is in place, and answers.
+func (c *conversation) finish(head header, delivered int64, referred bool) error {
+	c.answer.delivered = delivered
 	digest, err := c.service.Receiver.Consume()
 	c.answer.consumed = measure.Now()
 	if released := c.service.Receiver.Release(); err == nil {
 		err = released
+	}
+	if c.resolver != nil {
+		held, released := c.resolver.Holds()
+		c.answer.held, c.answer.released = held && referred, released
 	}
 	if err != nil {
 		return c.acknowledge(statusFailed, err)
 	}
 	c.answer.length, c.answer.digest = head.length, digest
 	return c.acknowledge(statusConsumed, nil)
+}
+
+// answerReference takes one payload that a reference leads to.
+func (c *conversation) answerReference(head header, descriptor int, until int64) error {
+	err := c.socket.readFull(c.preface[:], until)
+	if err != nil {
+		return err
+	}
+	preface, err := parsePreface(&c.preface)
+	if err != nil {
+		_ = c.acknowledge(statusRubbish, err)
+		return err
+	}
+	if cap(c.directions) < preface.size {
+		c.directions = make([]byte, preface.size)
+	}
+	c.directions = c.directions[:preface.size]
+	if err := c.socket.readFull(c.directions, until); err != nil {
+		return err
+	}
+	c.answer.received = measure.Now()
+	switch {
+	case head.length > c.service.Limit:
+		err = fmt.Errorf("payload of %d bytes is longer than the %d bytes agreed on", head.length, c.service.Limit)
+	case head.flags&withDescriptor != 0 && descriptor < 0:
+		// The kernel drops what does not fit into the table, MSG_CTRUNC in recvmsg(2).
+		err = fmt.Errorf("the payload's descriptor did not arrive: raise ulimit -n: %w", ErrSendBytes)
+	default:
+		err = c.resolver.Resolve(head.length, Reference{
+			ID: preface.id, Descriptor: descriptor, Directions: c.directions, Process: c.socket.process,
+		})
+	}
+	switch {
+	case errors.Is(err, ErrSendBytes):
+		return c.acknowledge(statusSendBytes, err)
+	case err != nil:
+		return c.acknowledge(statusRefused, err)
+	}
+	c.answer.copiedIn = measure.Now()
+	return c.finish(head, c.answer.copiedIn, true)
 }
 
 // refuse throws a payload away, so that the connection stays in step, and says why.

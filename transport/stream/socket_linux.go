@@ -18,6 +18,8 @@ import (
 type socket struct {
 	fd  int
 	tcp bool
+	// process is the one at the other end of a Unix socket.
+	process int
 
 	// mutex keeps the descriptor's number from being used after it was closed, when it
 	// may already be another file's.

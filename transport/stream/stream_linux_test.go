@@ -363,7 +363,7 @@ func TestAddresses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(fd)
-	if err := checkUser(fd); err == nil {
+	if _, err := checkUser(fd); err == nil {
 		t.Error("a socket without a peer has this user's peer")
 	}
 }

@@ -48,6 +48,15 @@ func OpenFan(context.Context, []transport.Endpoint, FanOptions) (*Fan, error) {
 // Send needs Linux.
 func (*Fan) Send([]byte, *transport.Handoff) int { return 0 }
 
+// Refer needs Linux.
+func (*Fan) Refer(Reference, []byte, *transport.Handoff) int { return 0 }
+
+// TakeReleased needs Linux.
+func (*Fan) TakeReleased() []uint64 { return nil }
+
+// Processes needs Linux.
+func (*Fan) Processes() []int { return nil }
+
 // Close needs Linux.
 func (*Fan) Close() error { return nil }
 

@@ -1,0 +1,133 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"rrbench/measure"
+	"rrbench/transport"
+)
+
+// Refer is Send for a payload that the targets find by reference. Where one cannot, it is
+// sent the bytes. It returns at how many targets the payload may still be in use, so that
+// the memory referred to must not be written to: those that say so, and those whose
+// connections broke on the way. It allocates nothing unless it fails.
+//
+// A frame with a reference is short: all are sent from the caller's goroutine before the
+// first acknowledgement is awaited. That starts a hundred targets sooner than waking a
+// hundred threads would.
+func (f *Fan) Refer(reference Reference, payload []byte, handoff *transport.Handoff) (held int) {
+	makeRoom(handoff, len(f.links))
+	before := f.closedLinks()
+	f.encode(reference, len(payload))
+	for i, l := range f.links {
+		d := &handoff.Deliveries[i]
+		l.awaited = l.begin(payload, handoff.Start, d) && l.refer(f.frame, f.control, payload, d)
+	}
+	for i, l := range f.links {
+		if !l.awaited {
+			continue
+		}
+		d := &handoff.Deliveries[i]
+		if err := l.collect(); err != nil {
+			l.abort(d, fmt.Errorf("wait for the target's acknowledgement: %w", err))
+			continue
+		}
+		if l.conclude(d) == statusSendBytes {
+			l.deliver(payload, handoff.Start, d)
+		}
+	}
+	held = f.closedLinks() - before
+	for _, l := range f.links {
+		if l.held {
+			held++
+		}
+	}
+	return held
+}
+
+// TakeReleased returns the IDs of references that targets held and have released since it
+// was asked last, once for each target. The result is valid until the next call.
+func (f *Fan) TakeReleased() []uint64 {
+	f.released = f.released[:0]
+	for _, l := range f.links {
+		if l.released != 0 {
+			f.released = append(f.released, l.released)
+			l.released = 0
+		}
+	}
+	return f.released
+}
+
+// Processes are those at the other ends of Unix sockets, one a target (SO_PEERCRED).
+func (f *Fan) Processes() (processes []int) {
+	for _, l := range f.links {
+		if l.socket != nil {
+			processes = append(processes, l.socket.process)
+		}
+	}
+	return processes
+}
+
+// encode makes the frame of a reference.
+func (f *Fan) encode(reference Reference, length int) {
+	var head [headerSize]byte
+	h := header{flags: byReference, length: uint64(length)}
+	f.control = f.control[:0]
+	if reference.Descriptor >= 0 {
+		h.flags |= withDescriptor
+		f.control = encodeDescriptor(f.control, reference.Descriptor)
+	}
+	h.encode(&head)
+	var before [prefaceSize]byte
+	preface{reference.ID, len(reference.Directions)}.encode(&before)
+	f.frame = append(append(append(f.frame[:0], head[:]...), before[:]...), reference.Directions...)
+}
+
+// refer sends the frame of a reference, and says whether an acknowledgement will follow.
+func (l *link) refer(frame, control, payload []byte, d *transport.Delivery) bool {
+	setSequence(frame, l.sequence)
+	l.until = momentAfter(l.deadline)
+	n, err := 0, error(nil)
+	for {
+		if n, err = unix.SendmsgN(l.socket.fd, frame, control, nil, 0); err != unix.EINTR {
+			break
+		}
+	}
+	if n <= 0 && isExhaustion(err) {
+		// No byte was sent. The frame that is sent instead has this one's sequence number.
+		l.sequence--
+		l.deliver(payload, d.Timeline.Start, d)
+		return false
+	}
+	if n < len(frame) {
+		if err = CheckSent(n, err, l.until); err == nil {
+			err = writeFull(l.socket.fd, frame[n:], l.until)
+		}
+		if err != nil {
+			l.abort(d, fmt.Errorf("send the payload's reference: %w%s", err, l.lastWords()))
+			return false
+		}
+	}
+	return true
+}
+
+// isExhaustion says that a descriptor cannot be sent for lack of something: too many are in
+// flight (unix(7), ETOOMANYREFS), or memory.
+func isExhaustion(err error) bool {
+	return errors.Is(err, unix.ETOOMANYREFS) || errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENOMEM)
+}
+
+// collect reads an acknowledgement. Targets are asked in turn and each may take until the
+// same moment, so once that has passed only what is there already counts.
+func (l *link) collect() error {
+	if l.until != 0 && measure.Now() > l.until {
+		if l.socket.pending(l.in[:]) != nil {
+			return errTimeout
+		}
+		return nil
+	}
+	return l.socket.readFull(l.in[:], l.until)
+}

@@ -1,0 +1,72 @@
+package stream
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Reference leads a target on the same host to a payload whose bytes do not travel through
+// the socket.
+type Reference struct {
+	// ID names what is referred to in Resolver.Holds and Fan.TakeReleased. It is not zero,
+	// and not used for anything else as long as a target may hold it.
+	ID uint64
+	// Descriptor is an open file that travels along (SCM_RIGHTS, unix(7)), or -1. The
+	// sender keeps its own; at the receiver it is open until Resolve returns.
+	Descriptor int
+	// Directions are what the receiver needs to know, at most DirectionsLimit bytes. At the
+	// receiver they are valid until Resolve returns.
+	Directions []byte
+	// Process is set at the receiver: the process at the other end of the Unix socket when
+	// it was connected (SO_PEERCRED, unix(7)), as this process' namespace numbers it.
+	Process int
+}
+
+// DirectionsLimit is room for what is left of two pages of 64 KiB, and a little more.
+const DirectionsLimit = 132 << 10
+
+// Resolver is a Receiver that also finds payloads by reference. Resolve takes the place of
+// Place, the other calls are as for Receiver.
+type Resolver interface {
+	Receiver
+	// Resolve makes a payload of n bytes, n > 0, usable where Consume will find it. After an
+	// error there is nothing to release. ErrSendBytes asks for the payload itself.
+	Resolve(n uint64, reference Reference) error
+	// Holds is asked after Release: whether the memory of the payload just released is still
+	// in use here, so that its source must not write to it, and the ID of a payload held
+	// earlier that no longer is, or zero; each such ID is reported once.
+	Holds() (held bool, released uint64)
+	// Disconnected is called when the connection has ended that references came from.
+	Disconnected()
+}
+
+// ErrSendBytes is what a Resolver's error wraps when it cannot follow a reference now, but
+// could take the payload's bytes through the socket.
+var ErrSendBytes = errors.New("send the payload's bytes instead")
+
+// A reference follows the header of its frame: id u64, size of the directions u32, zero
+// u32, directions.
+const prefaceSize = 16
+
+// preface is what precedes the directions.
+type preface struct {
+	id   uint64
+	size int
+}
+
+func (r preface) encode(p *[prefaceSize]byte) {
+	binary.LittleEndian.PutUint64(p[0:], r.id)
+	binary.LittleEndian.PutUint32(p[8:], uint32(r.size))
+	binary.LittleEndian.PutUint32(p[12:], 0)
+}
+
+func parsePreface(p *[prefaceSize]byte) (preface, error) {
+	r := preface{id: binary.LittleEndian.Uint64(p[0:])}
+	size := binary.LittleEndian.Uint32(p[8:])
+	if r.id == 0 || size > DirectionsLimit || binary.LittleEndian.Uint32(p[12:]) != 0 {
+		return preface{}, fmt.Errorf("reference %d with directions of %d bytes is garbled, possible are up to %d", r.id, size, DirectionsLimit)
+	}
+	r.size = int(size)
+	return r, nil
+}

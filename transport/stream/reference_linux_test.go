@@ -1,0 +1,262 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rrbench/payloads"
+	"rrbench/transport"
+	"rrbench/transport/transporttest"
+)
+
+// resolver is a buffer that reads a payload from the descriptor that comes with it.
+type resolver struct {
+	buffer
+	disconnected chan struct{}
+
+	// lock is for the race detector, which does not see that a frame sent comes before the
+	// frame received.
+	lock       sync.Mutex
+	resolve    error
+	held       bool
+	released   uint64
+	directions []byte
+	process    int
+}
+
+// will tells the target what to do from now on.
+func (r *resolver) will(resolve, fail error, held bool, released uint64) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.resolve, r.fail, r.held, r.released = resolve, fail, held, released
+}
+
+func (r *resolver) Resolve(n uint64, reference Reference) error {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.directions, r.process = append(r.directions[:0], reference.Directions...), reference.Process
+	if r.resolve != nil {
+		return r.resolve
+	}
+	place, err := r.Place(n)
+	if err != nil {
+		return err
+	}
+	if _, err := unix.Pread(reference.Descriptor, place, 0); err != nil {
+		r.live.Add(-1)
+		return fmt.Errorf("read: %w", err)
+	}
+	return nil
+}
+
+func (r *resolver) Holds() (bool, uint64) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	released := r.released
+	r.released = 0
+	return r.held, released
+}
+
+func (r *resolver) Disconnected() { close(r.disconnected) }
+
+func (r *resolver) Consume() (uint64, error) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	return r.buffer.Consume()
+}
+
+func newResolver() *resolver { return &resolver{disconnected: make(chan struct{})} }
+
+func memoryFile(t testing.TB, content []byte) int {
+	t.Helper()
+	fd, err := unix.MemfdCreate("test", unix.MFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if _, err := unix.Pwrite(fd, content, 0); err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}
+
+func TestReferences(t *testing.T) {
+	before := transporttest.Descriptors(t)
+	p := payload(100_000, 1)
+	fd := memoryFile(t, p)
+	var targets []*resolver
+	var endpoints []transport.Endpoint
+	for range 3 {
+		r := newResolver()
+		l, endpoint := mustServe(t, ListenUnix, Service{Receiver: r, Deadline: 10 * time.Second})
+		defer mustClose(t, l)
+		targets, endpoints = append(targets, r), append(endpoints, endpoint)
+	}
+	fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 10 * time.Second}, endpoints...)
+	for _, process := range fan.Processes() {
+		if process != os.Getpid() {
+			t.Errorf("process %d is said to be at the other end", process)
+		}
+	}
+	var handoff transport.Handoff
+	refer := func(fd int, directions string) int {
+		return fan.Refer(Reference{ID: 7, Descriptor: fd, Directions: []byte(directions)}, p, &handoff)
+	}
+	checkAll := func() {
+		t.Helper()
+		for i := range handoff.Deliveries {
+			checkDelivery(t, &handoff.Deliveries[i], p)
+		}
+	}
+	for _, directions := range []string{"", "there", strings.Repeat("x", DirectionsLimit)} {
+		if held := refer(fd, directions); held != 0 {
+			t.Errorf("%d targets hold what none does", held)
+		}
+		checkAll()
+		for i, target := range targets {
+			target.lock.Lock()
+			if string(target.directions) != directions || target.process != os.Getpid() {
+				t.Errorf("target %d got %d bytes of directions from process %d", i, len(target.directions), target.process)
+			}
+			target.lock.Unlock()
+		}
+	}
+	// One target cannot follow, asks for the bytes and holds nothing then; another does hold.
+	targets[0].will(fmt.Errorf("not now: %w", ErrSendBytes), nil, true, 0)
+	targets[1].will(nil, nil, true, 0)
+	targets[2].will(nil, nil, false, 9)
+	if held := refer(fd, ""); held != 1 {
+		t.Errorf("%d targets hold", held)
+	}
+	checkAll()
+	if released := fan.TakeReleased(); len(released) != 1 || released[0] != 9 {
+		t.Errorf("released: %v", released)
+	}
+	if released := fan.TakeReleased(); len(released) != 0 {
+		t.Errorf("released twice: %v", released)
+	}
+	// A payload sent as bytes can bring the news, too.
+	targets[1].will(nil, nil, false, 7)
+	fan.Send(p, &handoff)
+	checkAll()
+	if released := fan.TakeReleased(); len(released) != 1 || released[0] != 7 {
+		t.Errorf("released: %v", released)
+	}
+	// One refuses, the others do not care.
+	targets[0].will(errors.New("it is too short"), nil, false, 0)
+	if held := refer(fd, ""); held != 0 {
+		t.Errorf("%d targets hold", held)
+	}
+	if err := handoff.Deliveries[0].Err; err == nil || !strings.Contains(err.Error(), "it is too short") {
+		t.Errorf("error %v", err)
+	}
+	checkDelivery(t, &handoff.Deliveries[1], p)
+	targets[0].will(nil, nil, false, 0)
+	// A handler that fails.
+	targets[2].will(nil, errors.New("it trapped"), false, 0)
+	refer(fd, "")
+	if err := handoff.Deliveries[2].Err; err == nil || !strings.Contains(err.Error(), "it trapped") {
+		t.Errorf("error %v", err)
+	}
+	targets[2].will(nil, nil, false, 0)
+	refer(fd, "")
+	checkAll()
+	reference := Reference{ID: 7, Descriptor: fd, Directions: []byte("there")}
+	if n := testing.AllocsPerRun(50, func() { fan.Refer(reference, p, &handoff) }); n != 0 {
+		t.Errorf("%v allocations a hand-off", n)
+	}
+	mustClose(t, fan)
+	for _, target := range targets {
+		<-target.disconnected
+		if live := target.live.Load(); live != 0 {
+			t.Errorf("%d payloads not released", live)
+		}
+	}
+	transporttest.CheckDescriptors(t, append(before, "the test's own", "l", "l", "l"))
+}
+
+// A target that hangs up may hold what it was sent, and what it was sent is not leaked.
+func TestReferenceToADyingTarget(t *testing.T) {
+	r := newResolver()
+	r.blocking = make(chan struct{})
+	l, endpoint := mustServe(t, ListenUnix, Service{Receiver: r, Deadline: time.Second})
+	fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 300 * time.Millisecond}, endpoint)
+	p := payload(1000, 1)
+	fd := memoryFile(t, p)
+	var handoff transport.Handoff
+	if held := fan.Refer(Reference{ID: 1, Descriptor: fd}, p, &handoff); held != 1 {
+		t.Errorf("a target that did not answer holds %d", held)
+	}
+	if err := handoff.Deliveries[0].Err; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("error %v", err)
+	}
+	if held := fan.Refer(Reference{ID: 1, Descriptor: fd}, p, &handoff); held != 0 || handoff.Deliveries[0].Err == nil {
+		t.Errorf("a target that is gone holds %d, error %v", held, handoff.Deliveries[0].Err)
+	}
+	close(r.blocking)
+	mustClose(t, fan)
+	<-r.disconnected
+	mustClose(t, l)
+}
+
+func TestMadReferences(t *testing.T) {
+	p := payload(5000, 1)
+	fd := memoryFile(t, p)
+	frame := func(flags flags, id uint64, size int, directions string) []byte {
+		var head [headerSize]byte
+		header{flags: flags, sequence: 1, length: 5000}.encode(&head)
+		var before [prefaceSize]byte
+		preface{id, size}.encode(&before)
+		return append(append(head[:], before[:]...), directions...)
+	}
+	for name, test := range map[string]struct {
+		frame   []byte
+		control []byte
+		plain   bool
+		want    status
+	}{
+		"garbled id":             {frame(byReference, 0, 0, ""), nil, false, statusRubbish},
+		"endless directions":     {frame(byReference, 1, DirectionsLimit+1, ""), nil, false, statusRubbish},
+		"descriptor of a stream": {append(frame(0, 1, 0, "")[:headerSize], p...), unix.UnixRights(fd), false, statusRubbish},
+		"descriptor unannounced": {frame(byReference, 1, 0, ""), unix.UnixRights(fd), false, statusRubbish},
+		"descriptor announced":   {frame(byReference|withDescriptor, 1, 0, ""), nil, false, statusSendBytes},
+		"two descriptors":        {frame(byReference|withDescriptor, 1, 0, ""), unix.UnixRights(fd, fd), false, statusConsumed},
+		"many descriptors":       {frame(byReference|withDescriptor, 1, 0, ""), unix.UnixRights(fd, fd, fd, fd, fd, fd), false, statusConsumed},
+		"no resolver":            {frame(byReference, 1, 0, ""), nil, true, statusRubbish},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := transporttest.Descriptors(t)
+			r := newResolver()
+			var receiver Receiver = r
+			if test.plain {
+				receiver = &r.buffer
+			}
+			l, endpoint := mustServe(t, ListenUnix, Service{Receiver: receiver, Deadline: 10 * time.Second})
+			s := mustDial(t, endpoint)
+			if _, err := unix.SendmsgN(s.fd, test.frame, test.control, nil, 0); err != nil {
+				t.Fatal(err)
+			}
+			var in [acknowledgementSize]byte
+			if err := s.readFull(in[:], 0); err != nil {
+				t.Fatal(err)
+			}
+			a, err := parseAcknowledgement(&in)
+			if err != nil || a.status != test.want {
+				t.Errorf("status %d, error %v, want %d", a.status, err, test.want)
+			}
+			if test.want == statusConsumed && a.digest != payloads.Digest(p) {
+				t.Error("wrong digest")
+			}
+			s.close()
+			mustClose(t, l)
+			transporttest.CheckDescriptors(t, before)
+		})
+	}
+}
