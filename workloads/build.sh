@@ -30,6 +30,7 @@ build_c() {
 	directory=$1
 	mkdir -p "$directory/built" "$directory/hostile/built"
 	compile "$directory/built/c.wasm" c/function.c c/heap.c c/digest.c
+	compile "$directory/built/http-c.wasm" chttpguest/*.c c/heap.c c/digest.c
 	for name in $(variants); do
 		compile "$directory/hostile/built/$(echo "$name" | tr _ -).wasm" "-DGUEST_$name" hostile/c/hostile.c c/heap.c c/digest.c
 	done
@@ -72,7 +73,7 @@ check() {
 	trap 'rm -rf "$fresh"' EXIT
 	build_c "$fresh"
 	same=true
-	for file in built/c.wasm hostile/built/*.wasm; do
+	for file in built/c.wasm built/http-c.wasm hostile/built/*.wasm; do
 		cmp "$file" "$fresh/$file" || same=false
 	done
 	count=$(ls hostile/built/*.wasm | wc -l)

@@ -15,14 +15,18 @@ import (
 	"strings"
 )
 
-//go:embed built/c.wasm
-var cGuest []byte
+var (
+	//go:embed built/c.wasm
+	cFunction []byte
+	//go:embed built/http-c.wasm
+	cHTTP []byte
+)
 
 // Guests lists the names of the built-in guests of Roadrunner, the default one first.
 func Guests() []string { return []string{"c", "go"} }
 
 // HTTPGuests lists the names of the built-in guests of http/wasi, the default one first.
-func HTTPGuests() []string { return []string{"http-go"} }
+func HTTPGuests() []string { return []string{"http-go", "http-c"} }
 
 // Guest returns the WebAssembly module of a built-in guest, or of a file when name ends in
 // .wasm or contains a slash. The caller must not change the bytes. Go guests are looked
@@ -32,7 +36,9 @@ func HTTPGuests() []string { return []string{"http-go"} }
 func Guest(name string) ([]byte, error) {
 	switch {
 	case name == "c":
-		return cGuest, nil
+		return cFunction, nil
+	case name == "http-c":
+		return cHTTP, nil
 	case name == "go":
 		return goFunction.module()
 	case name == "http-go":

@@ -40,7 +40,7 @@ func TestGuestFile(t *testing.T) {
 
 func TestGuestErrors(t *testing.T) {
 	for name, want := range map[string]string{
-		"rust":         `guest "rust" is unknown: use c, go, http-go or the path of a .wasm file`,
+		"rust":         `guest "rust" is unknown: use c, go, http-go, http-c or the path of a .wasm file`,
 		"":             `guest "" is unknown`,
 		"missing.wasm": "guest missing.wasm does not exist: give the path",
 		"./missing":    "guest missing does not exist",

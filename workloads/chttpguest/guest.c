@@ -1,0 +1,34 @@
+#include "guest.h"
+
+#include "wasi.h"
+
+uint64_t payload_size;
+int64_t patience;
+
+static char failed_text[512];
+Text failed = {failed_text, 0, sizeof failed_text};
+
+Text *fail(void) {
+	failed.length = 0;
+	return &failed;
+}
+
+EXPORT(failure) uint64_t failure(void) { return (uint64_t)(uintptr_t)failed.at << 32 | failed.length; }
+
+EXPORT(begin) uint32_t begin(uint32_t codec, uint32_t kind, uint64_t size, int64_t deadline) {
+	if (codec != 0 || kind > 2) {
+		put(fail(), "this guest knows the codec raw alone");
+		return 1;
+	}
+	payload_size = size;
+	patience = deadline;
+	return 0;
+}
+
+int64_t now(void) {
+	int64_t time = 0;
+	clock_time_get(CLOCK_MONOTONIC, 1, &time);
+	return time;
+}
+
+int64_t from_now(int64_t nanoseconds) { return nanoseconds ? now() + nanoseconds : 0; }
