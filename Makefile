@@ -54,11 +54,12 @@ sweep: setup build ## set up, build, run the quick sweep, draw the figures
 test: setup guests ## run every test
 	$(CGO) $(GO) run $(GOTESTSUM) --format standard-quiet -- $(PACKAGES)
 
-# Drawing has one goroutine, and takes minutes under the race detector.
+# Drawing has one goroutine and takes minutes under the race detector; the command's tests run
+# the program as it is built.
 .PHONY: race
 race: guests ## run every test under the race detector (needs cgo)
 	@scripts/cgo >/dev/null || { echo "The race detector needs cgo. To mend it: scripts/setup" >&2; exit 1; }
-	$(GO) test -race $$($(GO) list $(PACKAGES) | grep -v '^rrbench/plots$$')
+	$(GO) test -race $$($(GO) list $(PACKAGES) | grep -vE '^rrbench/(plots|cmd/rrbench)$$')
 
 .PHONY: bench
 bench: guests ## run the Go benchmarks
