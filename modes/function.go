@@ -28,6 +28,10 @@ type Sender func(region *Region) error
 // ErrDelivery is what a Sender returns when a target failed and its delivery says why.
 var ErrDelivery = errors.New("a target did not get the payload")
 
+// ErrHalt is what a Sender's error wraps when the source's guest must not run on: its call
+// ends as a trap, and it cannot be called again.
+var ErrHalt = errors.New("the source is halted")
+
 // Function is an instance of a guest with the host's record of its regions. One goroutine
 // at a time may use it; calls into different functions run in parallel.
 type Function struct {
@@ -51,6 +55,8 @@ type Function struct {
 	// movable: pages of the memory can move. moved counts the regions where some have.
 	movable bool
 	moved   int
+	// lender may be nil.
+	lender Lender
 	// buffer is what read_memory_host took.
 	buffer []byte
 	// broken is why the guest cannot be called any more.
@@ -111,6 +117,9 @@ func (f *Function) Prepare(spec payloads.Spec) (digest uint64, err error) {
 		if f.prepared, err = f.Allocate(uint32(spec.Size)); err != nil {
 			return 0, err
 		}
+	}
+	if f.lender != nil {
+		f.lender.Lend(f.prepared)
 	}
 	payload := f.prepared.Bytes()
 	payloads.Fill(payload, spec.Kind, spec.Seed)
@@ -276,6 +285,15 @@ func (f *Function) deallocateRegion(region *Region) error {
 
 // Movable says that the function's memory consists of pages that can move (package pages).
 func (f *Function) Movable() bool { return f.movable && !f.closed }
+
+// Memory is a view of the whole linear memory, not a copy. It is valid until the next call
+// into this guest, which may grow the memory and so move it; nil after Close.
+func (f *Function) Memory() []byte {
+	if f.closed {
+		return nil
+	}
+	return f.memory.Bytes()
+}
 
 // Close ends the function; its memory is gone. Closing again does nothing.
 func (f *Function) Close() error {

@@ -33,9 +33,13 @@ type mover struct {
 // copied instead.
 type counts struct{ moved, copied atomic.Uint64 }
 
-// fits says that a region has whole pages and that they may move.
-func fits(region *modes.Region, payload []byte) bool {
-	from, to := pages.Whole(payload)
+// moves says that pages of a region shall move: it is long enough, has whole pages, and they
+// may.
+func (m *mode) moves(region *modes.Region) bool {
+	if int64(region.Len()) < m.moveFrom {
+		return false
+	}
+	from, to := pages.Whole(region.Bytes())
 	if region.Prepared() {
 		return to > from && region.MayMove()
 	}

@@ -104,7 +104,7 @@ func (r *route) carry(region *modes.Region) error {
 	}
 	r.payload = region.Bytes()
 	r.fanOut()
-	if int64(len(r.payload)) >= r.mode.moveFrom && fits(region, r.payload) {
+	if r.mode.moves(region) {
 		// Pages can move to one target only, after the others have their copies.
 		r.copied.Wait()
 		r.targets[0].takePages(region, &r.mover, &deliveries[0])
@@ -141,5 +141,6 @@ func (r *route) Close() error {
 		close(start)
 	}
 	r.ended.Wait()
+	r.mover.prepared = nil
 	return errors.Join(r.source.Close(), r.mover.shelf.Clear())
 }

@@ -116,6 +116,31 @@ uint64_t handle(uint32_t pointer, uint32_t length) {
 	}
 	return 0;
 }
+#elif defined GUEST_handle_obeys
+// Does what the payload's first bytes happen to say, and what hosts must be ready for:
+// writes to the payload, sends it on, writes again, keeps it, gives back what it kept,
+// grows, allocates and frees beside the host.
+uint64_t handle(uint32_t pointer, uint32_t length) {
+	static uint32_t kept[4], own[4];
+	uint64_t result = digest((const uint8_t *)(uintptr_t)pointer, length);
+	uint32_t order = length < 4 ? 0 : *(const uint32_t *)(uintptr_t)pointer;
+	uint32_t slot = order & 3;
+	if ((order & 0x1C) == 0) __builtin_wasm_memory_grow(0, 1);
+	if ((order & 0xE0) == 0) {
+		heap_free(own[slot]);
+		own[slot] = heap_allocate(order >> 20);
+		if (own[slot]) __builtin_memset((void *)(uintptr_t)own[slot], order, order >> 20);
+	}
+	if ((order & 0x300) == 0) __builtin_memset((void *)(uintptr_t)(pointer + slot), 0xB1, length - slot);
+	if ((order & 0x400) == 0) send_to_host(pointer, length);
+	if ((order & 0x1800) == 0) __builtin_memset((void *)(uintptr_t)pointer, 0xB2, length);
+	if ((order & 0xE000) == 0) {
+		if (kept[slot]) release_memory_region(kept[slot]);
+		keep_memory_region(pointer);
+		kept[slot] = pointer;
+	}
+	return result;
+}
 #else
 uint64_t handle(uint32_t pointer, uint32_t length) { return digest((const uint8_t *)(uintptr_t)pointer, length); }
 #endif

@@ -1,0 +1,372 @@
+package user
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+	"unsafe"
+
+	"rrbench/modes"
+	"rrbench/payloads"
+	"rrbench/transport"
+	"rrbench/transport/pages"
+	"rrbench/workloads/hostile"
+)
+
+// twin is a function that really takes part in hand-offs, and its model: the same guest on
+// the same engine, which does the same, but to and from whose memory payloads are copied,
+// byte by byte as it were. What a move should leave behind is written down in modelHandOff:
+// after every step both memories must be equal from the first byte to the
+// last, the guest's heap and stack and all guards included.
+type twin struct {
+	name string
+	real *target
+	// mover is for what this function sends on.
+	mover mover
+	model *modes.Function
+	// next is whom it sends on to, or nil.
+	next *twin
+	// guards lie between payloads: regions that nobody should touch.
+	guards []guard
+}
+
+type guard struct {
+	real, model *modes.Region
+	fill        byte
+}
+
+// world is some functions and one route through them.
+type world struct {
+	t      *testing.T
+	random *rand.Rand
+	mode   *mode
+	// source is the model of the route's source.
+	source  *modes.Function
+	route   *route
+	targets []*twin
+	all     []*twin
+	spec    payloads.Spec
+	handoff transport.Handoff
+	// model's digests, one a target.
+	digests []uint64
+	// handoffs counts those to every function.
+	handoffs int
+}
+
+// newWorld makes a route with a few targets, of which some have others behind them.
+func newWorld(t *testing.T, random *rand.Rand, m *mode, engines []string, guests map[string]string) *world {
+	w := &world{t: t, random: random, mode: m}
+	engine := func() string { return engines[random.IntN(len(engines))] }
+	setup := func(guest string) transport.Setup {
+		return transport.Setup{Engine: engine(), Guest: guests[guest], Codec: transport.None, Size: 16 << 20}
+	}
+	for range 1 + random.IntN(3) {
+		var next *twin
+		for range 1 + random.IntN(3) {
+			next = w.newTwin(setup("handle-obeys"), next)
+		}
+		w.targets = append(w.targets, next)
+	}
+	var endpoints []transport.Endpoint
+	for _, target := range w.targets {
+		endpoints = append(endpoints, target.real.Endpoint())
+	}
+	source := setup([]string{"c", "c", "send-from-own-memory", "send-twice"}[random.IntN(4)])
+	opened, err := m.Open(context.Background(), source, endpoints)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.route = opened.(*route)
+	if w.source, err = modes.Load(context.Background(), source, w.modelCarry); err != nil {
+		t.Fatal(err)
+	}
+	w.digests = make([]uint64, len(w.targets))
+	return w
+}
+
+func (w *world) newTwin(setup transport.Setup, next *twin) *twin {
+	tw := &twin{name: fmt.Sprintf("function %d on %s", len(w.all), setup.Engine), next: next}
+	var sendReal, sendModel modes.Sender
+	if next != nil {
+		sendReal = func(region *modes.Region) error {
+			var delivery transport.Delivery
+			if w.mode.moves(region) {
+				next.real.takePages(region, &tw.mover, &delivery)
+			} else {
+				next.real.take(region.Bytes(), &delivery, nil)
+			}
+			return delivery.Err
+		}
+		sendModel = func(region *modes.Region) error {
+			_, err := w.modelHandOff(tw.real.function, region, next, true)
+			return err
+		}
+	}
+	function, err := modes.Load(context.Background(), setup, sendReal)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	tw.real = targets.add(w.mode, function)
+	if tw.model, err = modes.Load(context.Background(), setup, sendModel); err != nil {
+		w.t.Fatal(err)
+	}
+	w.all = append(w.all, tw)
+	return tw
+}
+
+// modelCarry is the source's send_to_host in the model.
+func (w *world) modelCarry(region *modes.Region) error {
+	var failed error
+	// Pages move to the first target after the others have copies.
+	for i := len(w.targets) - 1; i >= 0; i-- {
+		var err error
+		w.digests[i], err = w.modelHandOff(w.route.source, region, w.targets[i], i == 0)
+		if err != nil {
+			failed = modes.ErrDelivery
+		}
+	}
+	return failed
+}
+
+// modelHandOff says what a hand-off does to the two memories: the payload is in the
+// target's region. If pages moved, the whole pages of the source's region read as zeros,
+// and so do those of the target's after its handler, unless it keeps them. real is the
+// function that does the same as the region's.
+func (w *world) modelHandOff(real *modes.Function, source *modes.Region, to *twin, mayMove bool) (digest uint64, err error) {
+	w.handoffs++
+	payload := source.Bytes()
+	from, end := pages.Whole(payload)
+	moves := mayMove && int64(len(payload)) >= w.mode.moveFrom && end > from && source.Function().Movable()
+	var region *modes.Region
+	if moves {
+		region, err = to.model.AllocateAligned(source.Len(), samePlace(real, source, to))
+	} else {
+		region, err = to.model.Allocate(source.Len())
+	}
+	if err != nil {
+		return 0, err
+	}
+	copy(region.Bytes(), payload)
+	prepared := source.Prepared()
+	if moves {
+		// As the regions of the real functions are, these are settled before they are freed.
+		if prepared && !source.MayMove() || !region.MayMove() {
+			w.t.Fatal("no place left")
+		}
+	}
+	digest, err = to.model.Enter(region)
+	if moves && !region.Kept() {
+		if prepared {
+			clear(region.Bytes()[from:end])
+		} else {
+			block := region.Bytes()
+			first, last := pages.Whole(block)
+			clear(block[first:last])
+			if settled := region.Settle(); settled != nil {
+				w.t.Fatal(settled)
+			}
+		}
+	}
+	if released := to.model.Release(region); err == nil {
+		err = released
+	}
+	if moves {
+		clear(source.Bytes()[from:end])
+	}
+	return digest, err
+}
+
+// samePlace is the alignment that has the model's region begin at the offset at which the
+// real one does: memories do not all begin on the same boundary.
+func samePlace(real *modes.Function, source *modes.Region, to *twin) pages.Alignment {
+	alignment := pages.AlignmentOf(source.Bytes())
+	at := address(real.Memory()) + uintptr(source.Pointer()) - address(to.real.function.Memory()) + address(to.model.Memory())
+	alignment.Offset = at & (alignment.Modulus - 1)
+	return alignment
+}
+
+func address(memory []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(memory))) }
+
+// size is of every interesting kind.
+func (w *world) size() int64 {
+	page := int64(pages.Size)
+	switch w.random.IntN(12) {
+	case 0:
+		return 1 + w.random.Int64N(100)
+	case 1, 2:
+		return page*(1+w.random.Int64N(4)) + w.random.Int64N(33) - 16
+	case 3:
+		return 1 + w.random.Int64N(page*70)
+	case 4:
+		return w.spec.Size + w.random.Int64N(3)
+	case 5:
+		if w.random.IntN(8) == 0 {
+			return 4<<20 + w.random.Int64N(3<<20)
+		}
+	}
+	return 1 + w.random.Int64N(page*10)
+}
+
+// step does one thing to both.
+func (w *world) step() {
+	switch choice := w.random.IntN(10); {
+	case choice == 0:
+		w.guard()
+		return
+	case choice == 1:
+		w.dropGuard()
+		return
+	case choice < 8 || w.spec.Size == 0:
+		w.spec = payloads.Spec{Kind: payloads.Bytes, Seed: w.random.Uint64(), Size: max(1, w.size())}
+		real, err := w.route.Prepare(w.spec)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		model, err := w.source.Prepare(w.spec)
+		if err != nil || real != model {
+			w.t.Fatalf("prepared %016x, the model %016x, %v", real, model, err)
+		}
+	case w.route.Spent():
+		if _, err := w.source.Prepare(w.spec); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	real, model := w.route.Send(&w.handoff), w.source.Send()
+	if errors.Is(model, modes.ErrDelivery) {
+		model = nil
+	}
+	if (real == nil) != (model == nil) {
+		w.t.Fatalf("sending %+v: %v, the model %v", w.spec, real, model)
+	}
+	for i := range w.handoff.Deliveries {
+		delivery := &w.handoff.Deliveries[i]
+		if delivery.Err != nil || delivery.Digest != w.digests[i] {
+			w.t.Fatalf("target %d: %016x, %v, the model %016x", i, delivery.Digest, delivery.Err, w.digests[i])
+		}
+	}
+}
+
+// guard has a function allocate a region beside those of payloads.
+func (w *world) guard() {
+	tw := w.all[w.random.IntN(len(w.all))]
+	size := uint32(1 + w.random.IntN(3*pages.Size))
+	real, err := tw.real.function.Allocate(size)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	model, err := tw.model.Allocate(size)
+	if err != nil || real.Pointer() != model.Pointer() {
+		w.t.Fatal("the model allocates elsewhere", err)
+	}
+	g := guard{real, model, byte(w.random.Uint32())}
+	for _, region := range []*modes.Region{real, model} {
+		view := region.Bytes()
+		for i := range view {
+			view[i] = g.fill
+		}
+	}
+	tw.guards = append(tw.guards, g)
+}
+
+func (w *world) dropGuard() {
+	tw := w.all[w.random.IntN(len(w.all))]
+	if len(tw.guards) == 0 {
+		return
+	}
+	i := w.random.IntN(len(tw.guards))
+	g := tw.guards[i]
+	tw.guards = append(tw.guards[:i:i], tw.guards[i+1:]...)
+	if err := errors.Join(tw.real.function.Release(g.real), tw.model.Release(g.model)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// compare looks at every byte of every memory.
+func (w *world) compare() {
+	w.t.Helper()
+	w.same("the source", w.route.source.Memory(), w.source.Memory())
+	for _, tw := range w.all {
+		if tw.real.function == nil {
+			continue
+		}
+		w.same(tw.name, tw.real.function.Memory(), tw.model.Memory())
+		for _, g := range tw.guards {
+			if n := bytes.Count(g.real.Bytes(), []byte{g.fill}); n != int(g.real.Len()) {
+				w.t.Fatalf("%s: a guard of %d bytes has changed", tw.name, g.real.Len())
+			}
+		}
+	}
+}
+
+func (w *world) same(who string, real, model []byte) {
+	w.t.Helper()
+	if bytes.Equal(real, model) {
+		return
+	}
+	if len(real) != len(model) {
+		w.t.Fatalf("%s has a memory of %d bytes, the model's has %d", who, len(real), len(model))
+	}
+	for i := range real {
+		if real[i] != model[i] {
+			w.t.Fatalf("%s: byte %d is %#x, the model's is %#x (payload of %d bytes)", who, i, real[i], model[i], w.spec.Size)
+		}
+	}
+}
+
+// close ends everything in any order, and looks whether what is left is as it was.
+func (w *world) close() {
+	closers := []func() error{func() error { return errors.Join(w.route.Close(), w.source.Close()) }}
+	for _, tw := range w.all {
+		closers = append(closers, func() error {
+			return errors.Join(tw.real.Close(), tw.model.Close(), tw.mover.shelf.Clear())
+		})
+	}
+	w.random.Shuffle(len(closers), func(i, j int) { closers[i], closers[j] = closers[j], closers[i] })
+	for _, closer := range closers {
+		if err := closer(); err != nil {
+			w.t.Fatal(err)
+		}
+		w.compare()
+	}
+}
+
+// TestPropertyHandoffs runs random hand-offs beside a plain model of memory: all sizes and
+// alignments, fan-out, chains, sources that send from memory of their own or twice, targets
+// that write to payloads, keep them, give them back late, grow and allocate, on all engines.
+func TestPropertyHandoffs(t *testing.T) {
+	engines := enginesHere(t)
+	guests := map[string]string{"c": "c"}
+	for _, name := range []string{"handle-obeys", "send-from-own-memory", "send-twice"} {
+		guests[name] = hostile.File(t, name)
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 1))
+	modes := []transport.Transport{NewRemap(), NewRemap(), NewAdaptive(20000), NewCopy()}
+	handoffs, moved, copied := 0, uint64(0), uint64(0)
+	for end := time.Now().Add(propertyTime); time.Now().Before(end); {
+		w := newWorld(t, random, modes[random.IntN(len(modes))].(*mode), engines, guests)
+		for step := range 60 {
+			w.step()
+			// Looking at large memories takes longer than all the rest.
+			if len(w.route.source.Memory()) < 2<<20 || step%5 == 0 {
+				w.compare()
+			}
+		}
+		w.compare()
+		m, c := w.route.Moves()
+		handoffs, moved, copied = handoffs+w.handoffs, moved+m, copied+c
+		w.close()
+	}
+	t.Logf("%d hand-offs; the routes moved pages in %d and could not in %d", handoffs, moved, copied)
+	if pages.Supported && (moved == 0 || copied > 0) {
+		t.Errorf("pages moved in %d hand-offs and could not in %d", moved, copied)
+	}
+}
+
+// propertyTime bounds TestPropertyHandoffs.
+const propertyTime = 6 * time.Second
