@@ -5,7 +5,9 @@
 //
 // All memory handed to this package is private and anonymous, readable and writable, and
 // not in Go's heap: linear memories of engines that declare so, and memory that was mapped
-// here. Nobody else uses either side of a move while it runs.
+// here. Nobody else uses either side of a move while it runs. Memory that was made to
+// consist of a file's pages (MapShared, MapPrivate) moves in the same way, with the
+// difference that what was moved away shows the file again.
 package pages
 
 import "os"

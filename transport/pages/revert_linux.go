@@ -1,0 +1,78 @@
+package pages
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Bits of an entry of /proc/pid/pagemap, see
+// https://docs.kernel.org/admin-guide/mm/pagemap.html.
+const (
+	entrySize    = 8
+	entryPresent = 1 << 63
+	entrySwapped = 1 << 62
+	entryFile    = 1 << 61
+)
+
+// entriesRead is how many entries are read at a time.
+const entriesRead = 4096
+
+var pagemap = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/self/pagemap") })
+
+// Revert makes whole pages that MapPrivate has mapped show the file again where they were
+// written to; the others stay as they are, populated or not. buffer is for the work, and
+// returned for the next time.
+func Revert(memory, buffer []byte) ([]byte, error) {
+	if err := check(memory, memory[:len(memory):len(memory)]); err != nil {
+		return buffer, err
+	}
+	file, err := pagemap()
+	if err != nil {
+		return buffer, fmt.Errorf("find pages that were written to: %w", err)
+	}
+	if buffer == nil {
+		buffer = make([]byte, entriesRead*entrySize)
+	}
+	for len(memory) > 0 {
+		part := memory[:min(len(memory), entriesRead*Size)]
+		entries := buffer[:len(part)/Size*entrySize]
+		if _, err := file.ReadAt(entries, int64(address(part)/uintptr(Size)*entrySize)); err != nil {
+			return buffer, fmt.Errorf("find pages that were written to: %w", err)
+		}
+		if err := revert(part, entries); err != nil {
+			return buffer, err
+		}
+		memory = memory[len(part):]
+	}
+	return buffer, nil
+}
+
+// revert drops each run of pages that are private copies: MADV_DONTNEED has the next
+// access find the file's (madvise(2)).
+func revert(part, entries []byte) error {
+	for first := 0; len(entries) > 0; {
+		run := 0
+		for run*entrySize < len(entries) && isCopy(entries[run*entrySize:]) {
+			run++
+		}
+		if run == 0 {
+			first, entries = first+1, entries[entrySize:]
+			continue
+		}
+		if err := unix.Madvise(part[first*Size:(first+run)*Size], unix.MADV_DONTNEED); err != nil {
+			return fmt.Errorf("drop %d pages that were written to: %w", run, err)
+		}
+		first, entries = first+run, entries[run*entrySize:]
+	}
+	return nil
+}
+
+// isCopy says that a page is there, or was swapped out, and is not the file's.
+func isCopy(entry []byte) bool {
+	bits := binary.NativeEndian.Uint64(entry)
+	return bits&(entryPresent|entrySwapped) != 0 && bits&entryFile == 0
+}
