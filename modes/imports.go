@@ -1,6 +1,10 @@
 package modes
 
-import "rrbench/engines"
+import (
+	"errors"
+
+	"rrbench/engines"
+)
 
 // hostFunctions are what the host offers to the guest of this function.
 func (f *Function) hostFunctions() []engines.HostFunction {
@@ -54,6 +58,9 @@ func (f *Function) sendToHost(stack []uint64) (Status, error) {
 	region.leased = true
 	f.sendErr = f.sender(region)
 	region.leased = false
+	if errors.Is(f.sendErr, ErrHalt) {
+		return TransferFailed, f.sendErr
+	}
 	if f.sendErr != nil {
 		return TransferFailed, nil
 	}

@@ -85,6 +85,9 @@ func (r *Region) Settle() error {
 	if !r.moved || r.function.closed {
 		return nil
 	}
+	if lender := r.function.lender; lender != nil {
+		lender.TakeBack(r)
+	}
 	block := r.function.memory.Bytes()[r.block:r.blockEnd()]
 	from, to := pages.Whole(block)
 	if err := pages.Blank(block[from:to]); err != nil {

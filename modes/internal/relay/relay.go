@@ -30,6 +30,36 @@ type Transport struct {
 	Detach func(region []byte) error
 	// Facts, when set, are told with every endpoint.
 	Facts func() map[string]string
+
+	// Probe, when set, says what this machine lacks for the transport, a *transport.Unavailable
+	// as a rule.
+	Probe func() error
+	// NewReferrer, when set, makes the part of a source that tells targets where a payload is;
+	// processes are those of the targets.
+	NewReferrer func(source *modes.Function, processes []int) (Referrer, error)
+	// NewResolver, when set, makes the part of a target that finds it there.
+	NewResolver func(target *modes.Function) Resolver
+}
+
+// Referrer lets targets of the same host find payloads without the socket.
+type Referrer interface {
+	// Refer returns where the targets find a region's payload; false when its bytes are to
+	// be sent. The region is leased until Settle has returned.
+	Refer(region *modes.Region, payload []byte) (reference stream.Reference, ok bool)
+	// Settle is called before the source's guest runs on after a payload was referred to,
+	// with the number of targets that hold on to it (stream.Fan.Refer). An error means that
+	// the guest must not run on.
+	Settle(region *modes.Region, payload []byte, held int) error
+	// Released names references that a target has held and holds no longer.
+	Released(ids []uint64)
+	// Close is called when the function and its memory are gone.
+	Close() error
+}
+
+// Resolver is a receiver that is closed when the function and its memory are gone.
+type Resolver interface {
+	stream.Resolver
+	Close() error
 }
 
 var _ transport.Transport = (*Transport)(nil)
@@ -50,6 +80,9 @@ func (t *Transport) Info() transport.Info {
 // Check tells Linux from others; where an engine runs on Linux, these sockets exist.
 func (t *Transport) Check() error {
 	if runtime.GOOS == "linux" {
+		if t.Probe != nil {
+			return t.Probe()
+		}
 		return nil
 	}
 	return &transport.Unavailable{Transport: t.Name, Reason: "it needs Linux", Remedy: "run it on a Linux machine"}
@@ -82,12 +115,18 @@ func (t *Transport) Serve(ctx context.Context, setup transport.Setup) (transport
 	if t.Facts != nil {
 		endpoint.Facts = maps.Clone(t.Facts())
 	}
+	served := &target{endpoint: endpoint, listener: listener, function: function}
+	var into stream.Receiver = &receiver{function: function}
+	if t.NewResolver != nil {
+		served.resolver = t.NewResolver(function)
+		into = served.resolver
+	}
 	listener.Serve(stream.Service{
-		Receiver: &receiver{function: function},
+		Receiver: into,
 		Limit:    uint64(max(setup.Size, 0)),
 		Deadline: setup.Deadline,
 	})
-	return &target{endpoint: endpoint, listener: listener, function: function}, nil
+	return served, nil
 }
 
 // Open makes a fresh source and connects to every endpoint.
@@ -108,6 +147,11 @@ func (t *Transport) Open(ctx context.Context, setup transport.Setup, endpoints [
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", t.Name, err), r.source.Close())
+	}
+	if t.NewReferrer != nil {
+		if r.referrer, err = t.NewReferrer(r.source, r.fan.Processes()); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: source: %w", t.Name, err), r.Close())
+		}
 	}
 	return r, nil
 }

@@ -16,6 +16,8 @@ type route struct {
 	source *modes.Function
 	fan    *stream.Fan
 	detach func(region []byte) error
+	// referrer may be nil.
+	referrer Referrer
 
 	// handoff is the one under way.
 	handoff *transport.Handoff
@@ -52,11 +54,9 @@ func (r *route) Send(handoff *transport.Handoff) error {
 // suspended until carry returns, that is, until every target has acknowledged or failed.
 func (r *route) carry(region *modes.Region) error {
 	payload := region.Bytes()
-	if closed := r.fan.Send(payload, r.handoff); closed > 0 && r.detach != nil {
-		if err := r.detach(payload); err != nil {
-			r.broken = fmt.Errorf("%s: a transfer failed and its pages could not be taken from the source: %w; open a new route", r.name, err)
-			return r.broken
-		}
+	if err := r.deliver(region, payload); err != nil {
+		r.broken = fmt.Errorf("%s: %w: %w; open a new route", r.name, err, modes.ErrHalt)
+		return r.broken
 	}
 	failed := false
 	for i := range r.handoff.Deliveries {
@@ -71,6 +71,34 @@ func (r *route) carry(region *modes.Region) error {
 	return nil
 }
 
+// deliver returns an error when the source's guest must not run on.
+func (r *route) deliver(region *modes.Region, payload []byte) error {
+	if r.referrer == nil {
+		if closed := r.fan.Send(payload, r.handoff); closed > 0 && r.detach != nil {
+			if err := r.detach(payload); err != nil {
+				return fmt.Errorf("a transfer failed and its pages could not be taken from the source: %w", err)
+			}
+		}
+		return nil
+	}
+	defer func() { r.referrer.Released(r.fan.TakeReleased()) }()
+	reference, ok := r.referrer.Refer(region, payload)
+	if !ok {
+		r.fan.Send(payload, r.handoff)
+		return nil
+	}
+	held := r.fan.Refer(reference, payload, r.handoff)
+	if err := r.referrer.Settle(region, payload, held); err != nil {
+		return fmt.Errorf("a target holds on to the payload and its pages could not be taken from the source: %w", err)
+	}
+	return nil
+}
+
 func (r *route) Close() error {
-	return errors.Join(r.fan.Close(), r.source.Close())
+	err := errors.Join(r.fan.Close(), r.source.Close())
+	if r.referrer != nil {
+		err = errors.Join(err, r.referrer.Close())
+		r.referrer = nil
+	}
+	return err
 }

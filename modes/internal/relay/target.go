@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -13,6 +14,8 @@ type target struct {
 	endpoint transport.Endpoint
 	listener *stream.Listener
 	function *modes.Function
+	// resolver may be nil.
+	resolver Resolver
 }
 
 func (t *target) Endpoint() transport.Endpoint { return t.endpoint }
@@ -23,7 +26,12 @@ func (t *target) Close() error {
 	if err := t.listener.Close(); err != nil {
 		return fmt.Errorf("%s: %w", t.endpoint.Transport, err)
 	}
-	return t.function.Close()
+	err := t.function.Close()
+	if t.resolver != nil {
+		err = errors.Join(err, t.resolver.Close())
+		t.resolver = nil
+	}
+	return err
 }
 
 // receiver has payloads read straight into the function's linear memory.

@@ -1,0 +1,68 @@
+package kernel
+
+import (
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"rrbench/transport"
+	"rrbench/transport/pages"
+)
+
+// probeMapping tries on a page what kernel/memfd does with payloads.
+var probeMapping = sync.OnceValue(func() error {
+	unavailable := func(err error) error {
+		return &transport.Unavailable{Transport: memfdName, Reason: err.Error(), Remedy: "it needs Linux 5.13 or later, and memfd_create(2) permitted"}
+	}
+	place, err := pages.Reserve(2 * pages.Size)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer func() { _ = pages.Free(place) }()
+	b, err := newBuffer(1, place[:pages.Size])
+	if err != nil {
+		return unavailable(err)
+	}
+	defer func() { _ = b.close() }()
+	if err := pages.Move(place[:pages.Size], b.park); err != nil {
+		return unavailable(err)
+	}
+	if _, err := inspect(b.fd, uint64(pages.Size)); err != nil {
+		return unavailable(err)
+	}
+	if err := pages.MapPrivate(place[pages.Size:], b.fd, 0); err != nil {
+		return unavailable(err)
+	}
+	return nil
+})
+
+// probeReading tries whether this process may read memory as kernel/cma does. Whether it
+// may read another's is known when the other is there, but for what Yama forbids all.
+func probeReading() error {
+	unavailable := func(err error) error {
+		return &transport.Unavailable{Transport: cmaName, Reason: err.Error(), Remedy: "see process_vm_readv(2), or use kernel/memfd"}
+	}
+	own := os.Getpid()
+	var r reader
+	from, to := [1]byte{1}, [1]byte{}
+	if err := r.read(own, to[:], addressOf(from[:])); err != nil {
+		return unavailable(err)
+	}
+	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	if scope := yamaScope(); scope == yamaNobody || scope == yamaPrivileged && !hasPtraceCapability() ||
+		err == nil && dumpable != 1 && !hasPtraceCapability() {
+		return unavailable(explain(unix.EPERM, own))
+	}
+	return nil
+}
+
+// hasPtraceCapability says whether this process has CAP_SYS_PTRACE, capabilities(7).
+func hasPtraceCapability() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return false
+	}
+	return data[0].Effective&(1<<unix.CAP_SYS_PTRACE) != 0
+}

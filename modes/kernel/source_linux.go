@@ -1,0 +1,233 @@
+package kernel
+
+import (
+	"errors"
+	"math"
+	"slices"
+
+	"rrbench/modes"
+	"rrbench/transport/bulk"
+	"rrbench/transport/pages"
+	"rrbench/transport/stream"
+)
+
+// lending is the source of kernel/memfd. The region that the host prepares consists of a
+// buffer's pages from before it is filled, so sending it is sending the descriptor.
+//
+// It keeps on consisting of these pages as long as nobody else can see what is written to
+// them: every target has left its mapping when it acknowledges, unless its guest keeps the
+// payload. Then, before the source's guest runs on, the region becomes a private mapping of
+// the same pages: it reads as before, and what is written to it is the source's alone. The
+// buffer is used again when the last target has said that it holds on to it no longer.
+type lending struct {
+	// from is the payload size in bytes from which a payload is referred to.
+	from   int
+	lastID uint64
+
+	// region is what has been lent to, and [first, end) are its whole pages; nil for none.
+	region     *modes.Region
+	first, end int
+	// buffer is what these pages are. If it is nil, they are a private mapping of underlay.
+	buffer, underlay *buffer
+	// spare is a buffer that nobody uses.
+	spare *buffer
+	// held are the buffers that targets hold, oldest first.
+	held []*buffer
+	// sent is the buffer under way.
+	sent *buffer
+
+	directions directions
+	encoded    []byte
+}
+
+// heldLimit bounds how many buffers are kept open for their targets to give back. A target
+// that keeps more keeps the memory itself, but it will not be used again.
+const heldLimit = 16
+
+// Lend makes the region's whole pages those of a buffer that nobody else uses. Where that
+// is not possible the region stays as it is, and its payload is copied.
+func (l *lending) Lend(region *modes.Region) {
+	payload := region.Bytes()
+	first, end := pages.Whole(payload)
+	if len(payload) < l.from || end == first || l.region == region && l.buffer != nil || !region.MayMove() {
+		return
+	}
+	if l.region != nil && l.region != region {
+		return // only one region is prepared at a time
+	}
+	b := l.underlay
+	if b == nil || b.holders > 0 {
+		if b = l.take(payload[first:end]); b == nil {
+			return
+		}
+	}
+	if pages.Move(payload[first:end], b.park) != nil {
+		// The region reads as zeros now, and its content was to be overwritten.
+		if l.region = nil; b != l.underlay {
+			l.put(b)
+		}
+		l.uncover()
+		return
+	}
+	l.region, l.first, l.end, l.buffer = region, first, end, b
+	l.uncover()
+}
+
+// uncover ends the use of the buffer that was mapped privately.
+func (l *lending) uncover() {
+	b := l.underlay
+	l.underlay = nil
+	if b == nil || b.holders > 0 || b == l.buffer {
+		return
+	}
+	l.put(b)
+}
+
+// TakeBack leaves fresh pages in a region.
+func (l *lending) TakeBack(region *modes.Region) {
+	if region != l.region {
+		return
+	}
+	lent := region.Bytes()[l.first:l.end]
+	b := l.buffer
+	l.region, l.buffer = nil, nil
+	reusable := b != nil && pages.Move(b.park, lent) == nil
+	if pages.Blank(lent) != nil {
+		reusable = false
+	}
+	switch {
+	case reusable:
+		l.put(b)
+	case b != nil:
+		_ = b.close()
+	}
+	l.uncover()
+}
+
+// take returns a buffer for the content of memory, which is whole pages, or nil.
+func (l *lending) take(memory []byte) *buffer {
+	if b := l.spare; b != nil {
+		l.spare = nil
+		if len(b.park) == len(memory) {
+			return b
+		}
+		_ = b.close()
+	}
+	l.lastID++
+	b, err := newBuffer(l.lastID, memory)
+	if err != nil {
+		return nil // payloads are copied until there is one
+	}
+	return b
+}
+
+// put keeps a buffer for the next payload, instead of the one kept before.
+func (l *lending) put(b *buffer) {
+	if l.spare != nil {
+		_ = l.spare.close()
+	}
+	l.spare = b
+}
+
+// Refer refers to the pages that were lent. A payload that is elsewhere, because its guest
+// allocated it or because it is sent again while a target still holds the first one, is
+// copied into a buffer, once for all targets.
+func (l *lending) Refer(region *modes.Region, payload []byte) (stream.Reference, bool) {
+	first, end := pages.Whole(payload)
+	if len(payload) < l.from || end == first {
+		return stream.Reference{}, false
+	}
+	b := l.buffer
+	if b == nil || region != l.region {
+		if b = l.take(payload[first:end]); b == nil {
+			return stream.Reference{}, false
+		}
+		bulk.Copy(b.park, payload[first:end])
+	}
+	l.sent = b
+	l.directions = directions{method: mapping, oldest: l.oldest(), head: payload[:first], tail: payload[end:]}
+	l.encoded = l.directions.encode(l.encoded[:0])
+	return stream.Reference{ID: b.id, Descriptor: b.fd, Directions: l.encoded}, true
+}
+
+// oldest is the smallest ID of a buffer that is still there.
+func (l *lending) oldest() uint64 {
+	oldest := uint64(math.MaxUint64)
+	for _, b := range [...]*buffer{l.buffer, l.underlay, l.spare, l.sent} {
+		if b != nil {
+			oldest = min(oldest, b.id)
+		}
+	}
+	for _, b := range l.held {
+		oldest = min(oldest, b.id)
+	}
+	return oldest
+}
+
+// Settle takes the buffer away from the source's guest when a target holds it.
+func (l *lending) Settle(region *modes.Region, payload []byte, held int) error {
+	b := l.sent
+	l.sent = nil
+	lent := b == l.buffer
+	if held == 0 {
+		if !lent {
+			l.put(b)
+		}
+		return nil
+	}
+	b.holders = held
+	l.held = append(l.held, b)
+	if lent {
+		if err := pages.MapPrivate(region.Bytes()[l.first:l.end], b.fd, 0); err != nil {
+			// The region has lost its content, but to nobody.
+			return err
+		}
+		l.buffer, l.underlay = nil, b
+	}
+	if len(l.held) > heldLimit {
+		l.forget(l.held[0])
+	}
+	return nil
+}
+
+// Released counts down the holders of buffers.
+func (l *lending) Released(ids []uint64) {
+	for _, id := range ids {
+		for i, b := range l.held {
+			if b.id != id {
+				continue
+			}
+			if b.holders--; b.holders == 0 {
+				l.held = slices.Delete(l.held, i, i+1)
+				if b != l.underlay {
+					l.put(b)
+				}
+			}
+			break
+		}
+	}
+}
+
+// forget gives up a buffer that targets hold.
+func (l *lending) forget(b *buffer) {
+	l.held = slices.DeleteFunc(l.held, func(held *buffer) bool { return held == b })
+	if b == l.underlay {
+		l.underlay = nil
+	}
+	_ = b.close()
+}
+
+// Close gives up all buffers.
+func (l *lending) Close() error {
+	var errs []error
+	for _, b := range append(l.held, l.buffer, l.spare) {
+		if b != nil {
+			errs = append(errs, b.close())
+		}
+	}
+	if b := l.underlay; b != nil && b.fd >= 0 {
+		errs = append(errs, b.close())
+	}
+	*l = lending{from: l.from, lastID: l.lastID}
+	return errors.Join(errs...)
+}

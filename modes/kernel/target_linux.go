@@ -1,0 +1,244 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+
+	"golang.org/x/sys/unix"
+
+	"rrbench/modes"
+	"rrbench/transport/pages"
+	"rrbench/transport/stream"
+)
+
+// resolver is the target of all transports of this package that refer to payloads; what
+// comes as bytes it takes, too.
+//
+// A payload in a memory file becomes the whole pages of a region, privately: what the guest
+// writes there is its own. When the handler is done, the mapping is parked, out of
+// everybody's linear memory, and the region consists of fresh pages again. Parked pages show
+// what the source writes next, which is what the mapping is kept for: the next payload in
+// this file is in place, page table and all, when the mapping moves back.
+type resolver struct {
+	function *modes.Function
+	reader   reader
+	parking  parking
+
+	// now is the payload between Resolve or Place and Release.
+	now lodging
+	// faults is how many page faults this process had before the handler was entered.
+	faults int64
+	// kept are the payloads that the guest keeps.
+	kept []lodging
+	// holds says that the payload released last is one of them, released are IDs of those
+	// given back since and not reported.
+	holds    bool
+	released []uint64
+}
+
+// lodging is a payload in a region.
+type lodging struct {
+	region *modes.Region
+	// [first, end) are the region's bytes that are mapped from a file; none when equal.
+	first, end int
+	// lot is where the mapping is to be parked, or nil.
+	lot *lot
+	// id is that of the reference, 0 when its source is gone.
+	id uint64
+}
+
+var (
+	_ stream.Resolver = (*resolver)(nil)
+	_ modes.Lender    = (*resolver)(nil)
+)
+
+func newResolver(function *modes.Function) *resolver {
+	r := &resolver{function: function}
+	function.SetLender(r)
+	return r
+}
+
+// Place has a payload's bytes read straight into the function's memory.
+func (r *resolver) Place(n uint64) ([]byte, error) {
+	if n > math.MaxUint32 {
+		return nil, fmt.Errorf("a payload of %d bytes does not fit into a 32-bit memory", n)
+	}
+	region, err := r.function.Allocate(uint32(n))
+	if err != nil {
+		return nil, err
+	}
+	r.now = lodging{region: region}
+	return region.Bytes(), nil
+}
+
+// Resolve puts a payload into the function's memory from where the directions lead.
+func (r *resolver) Resolve(n uint64, reference stream.Reference) error {
+	d, err := parseDirections(reference.Directions, n)
+	if err != nil {
+		return err
+	}
+	if d.method == reading {
+		return r.read(uint32(n), reference.Process, uintptr(d.place))
+	}
+	if reference.Descriptor < 0 {
+		return fmt.Errorf("directions to a memory file came without its descriptor")
+	}
+	r.parking.forget(d.oldest)
+	return r.lodge(uint32(n), reference, &d)
+}
+
+// read copies a payload out of the source's process.
+func (r *resolver) read(n uint32, process int, address uintptr) error {
+	if process == 0 {
+		return fmt.Errorf("the source's process is not visible in this process' PID namespace: run both in one, or use kernel/memfd")
+	}
+	region, err := r.function.Allocate(n)
+	if err != nil {
+		return err
+	}
+	if err := r.reader.read(process, region.Bytes(), address); err != nil {
+		_ = r.function.Release(region)
+		return err
+	}
+	r.now = lodging{region: region}
+	return nil
+}
+
+// lodge makes a region consist of a payload's pages.
+func (r *resolver) lodge(n uint32, reference stream.Reference, d *directions) error {
+	head, whole := len(d.head), int(n)-len(d.head)-len(d.tail)
+	held, err := inspect(reference.Descriptor, d.place+uint64(whole))
+	if err != nil {
+		return err
+	}
+	region, err := r.function.AllocateAligned(n, pages.Alignment{
+		Offset:  uintptr(-head) & uintptr(pages.Size-1),
+		Modulus: uintptr(pages.Size),
+	})
+	if err != nil {
+		return err
+	}
+	r.now = lodging{region: region}
+	into := region.Bytes()
+	first, end := pages.Whole(into)
+	if first != head || end != head+whole || !r.settle(into[first:end], reference, d, held) {
+		// The guest's allocator or the limit of mappings does not allow it.
+		if err := readFile(reference.Descriptor, into[head:head+whole], int64(d.place)); err != nil {
+			r.now = lodging{}
+			_ = r.function.Release(region)
+			return err
+		}
+	}
+	copy(into, d.head)
+	copy(into[head+whole:], d.tail)
+	r.faults = faults()
+	return nil
+}
+
+// settle maps the payload's pages, which memory is to consist of.
+func (r *resolver) settle(memory []byte, reference stream.Reference, d *directions, f file) bool {
+	if !r.now.region.MayMove() {
+		return false
+	}
+	l, ok := r.parking.take(f, d.place, memory)
+	if !ok {
+		if pages.MapPrivate(memory, reference.Descriptor, int64(d.place)) != nil {
+			return false
+		}
+		l = &lot{id: reference.ID, file: f, offset: d.place}
+	}
+	r.now.first, r.now.end = len(d.head), len(d.head)+len(memory)
+	r.now.lot, r.now.id = l, reference.ID
+	return true
+}
+
+// readFile copies from a file, which the caller has found to be long enough.
+func readFile(fd int, into []byte, offset int64) error {
+	for len(into) > 0 {
+		n, err := unix.Pread(fd, into, offset)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return fmt.Errorf("read the payload's memory file: %w", err)
+		case n == 0:
+			return fmt.Errorf("read the payload's memory file: it ends %d bytes early", len(into))
+		default:
+			into, offset = into[n:], offset+int64(n)
+		}
+	}
+	return nil
+}
+
+// Consume runs the handler.
+func (r *resolver) Consume() (uint64, error) { return r.function.Enter(r.now.region) }
+
+// Release gives the region back, or notes that the guest keeps it.
+func (r *resolver) Release() error {
+	now := r.now
+	r.now, r.holds = lodging{}, false
+	switch {
+	case now.first == now.end:
+	case now.region.Kept():
+		r.holds = true
+		r.kept = append(r.kept, now)
+	default:
+		// A write to a mapped page takes a fault.
+		r.holds = !r.moveOut(now, faults() != r.faults)
+	}
+	return r.function.Release(now.region)
+}
+
+// moveOut takes a payload's pages out of linear memory; false when they have to stay.
+func (r *resolver) moveOut(from lodging, written bool) bool {
+	memory := from.region.Bytes()[from.first:from.end]
+	r.parking.put(from.lot, memory, written)
+	return pages.Blank(memory) == nil
+}
+
+// Lend has nothing to lend: a target prepares no payloads.
+func (r *resolver) Lend(*modes.Region) {}
+
+// TakeBack ends the use of a payload that the guest has kept.
+func (r *resolver) TakeBack(region *modes.Region) {
+	for i, kept := range r.kept {
+		if kept.region != region {
+			continue
+		}
+		r.kept = append(r.kept[:i], r.kept[i+1:]...)
+		if r.moveOut(kept, true) && kept.id != 0 {
+			r.released = append(r.released, kept.id)
+		}
+		return
+	}
+}
+
+// Holds reports what the guest keeps.
+func (r *resolver) Holds() (held bool, released uint64) {
+	held = r.holds
+	if len(r.released) > 0 {
+		released = r.released[0]
+		r.released = append(r.released[:0], r.released[1:]...)
+	}
+	return held, released
+}
+
+// Disconnected forgets the files of a source that is gone.
+func (r *resolver) Disconnected() {
+	_ = r.parking.clear()
+	r.released = r.released[:0]
+	for i := range r.kept {
+		r.kept[i].lot, r.kept[i].id = nil, 0
+	}
+}
+
+// Close gives up what is parked.
+func (r *resolver) Close() error { return r.parking.clear() }
+
+// faults is how many page faults this process has had that needed no disk.
+func faults() int64 {
+	var usage unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &usage) != nil {
+		return -1
+	}
+	return int64(usage.Minflt)
+}
