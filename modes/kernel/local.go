@@ -41,24 +41,20 @@ func NewCMA() transport.Transport {
 	}
 }
 
-// New is kernel: the best of kernel/stream and kernel/memfd for the size of each payload.
-func New(crossover Crossover) transport.Transport {
+// DefaultCrossover is the payload size in bytes from which on mapping a memory file takes
+// less time than writing to a socket and reading from it does.
+const DefaultCrossover = 256 << 10
+
+// NewAdaptive is kernel: payloads of at least crossover bytes go as kernel/memfd has them,
+// smaller ones as kernel/stream.
+func NewAdaptive(crossover int64) transport.Transport {
 	return &relay.Transport{
 		Name:        bestName,
-		Summary:     "kernel/stream or kernel/memfd, whichever is faster at a payload's size",
+		Summary:     "two shims, a socket for small payloads and a memory file for large ones",
 		Listen:      stream.ListenUnix,
-		NewReferrer: newLending(crossover.Mapping),
+		NewReferrer: newLending(int(crossover)),
 		NewResolver: newTarget,
 	}
 }
-
-// Crossover says from which payload size on, in bytes, the family's mechanisms are faster.
-type Crossover struct {
-	// Mapping is where mapping a memory file overtakes writing to a socket.
-	Mapping int
-}
-
-// DefaultCrossover was measured with both functions on one host of two processors.
-func DefaultCrossover() Crossover { return Crossover{Mapping: 256 << 10} }
 
 func newTarget(target *modes.Function) relay.Resolver { return newResolver(target) }

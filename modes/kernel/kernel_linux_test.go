@@ -1,0 +1,101 @@
+package kernel
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"rrbench/engines/catalogue"
+	"rrbench/payloads"
+	"rrbench/transport"
+	"rrbench/transport/transporttest"
+	"rrbench/workloads"
+)
+
+func all() []transport.Transport {
+	return []transport.Transport{NewStream(), NewMemfd(), NewCMA(), NewAdaptive(DefaultCrossover)}
+}
+
+func TestMain(m *testing.M) { transporttest.Main(m, all()...) }
+
+func setup(engine string, size int64, fanout int) transport.Setup {
+	return transport.Setup{
+		Engine: engine, Guest: "c", Codec: transport.None, Payload: payloads.Text,
+		Size: size, Fanout: fanout, Deadline: 20 * time.Second,
+	}
+}
+
+// forEach runs a test with every transport that refers to payloads on every engine of this
+// program, and checks that no descriptor is left over.
+func forEach(t *testing.T, test func(t *testing.T, of transport.Transport, engine string)) {
+	for _, of := range all()[1:] {
+		for _, engine := range catalogue.Names() {
+			t.Run(of.Info().Name+"/"+engine, func(t *testing.T) {
+				if err := catalogue.Check(engine); err != nil {
+					t.Skip(err)
+				}
+				if err := of.Check(); err != nil {
+					t.Skip(err)
+				}
+				before := transporttest.Descriptors(t)
+				test(t, of, engine)
+				transporttest.CheckDescriptors(t, before)
+			})
+		}
+	}
+}
+
+func mustClose(t testing.TB, closers ...interface{ Close() error }) {
+	t.Helper()
+	for _, closer := range closers {
+		if err := closer.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestHandoff(t *testing.T) {
+	for _, fanout := range []int{1, 3} {
+		t.Run(fmt.Sprint(fanout), func(t *testing.T) {
+			forEach(t, func(t *testing.T, of transport.Transport, engine string) {
+				transporttest.Exercise(t, of, setup(engine, 5_000_001, fanout), false)
+				transporttest.Exercise(t, of, setup(engine, 300_000, fanout), true)
+			})
+		})
+	}
+}
+
+func TestEveryGuest(t *testing.T) {
+	for _, guest := range workloads.Guests() {
+		t.Run(guest, func(t *testing.T) {
+			if _, err := workloads.Guest(guest); err != nil {
+				t.Skip(err)
+			}
+			with := setup("wazero", 300_000, 1)
+			with.Guest = guest
+			for _, of := range all() {
+				transporttest.Exercise(t, of, with, false)
+			}
+		})
+	}
+}
+
+func TestSendAllocatesNothing(t *testing.T) {
+	forEach(t, func(t *testing.T, of transport.Transport, engine string) {
+		const size = 1 << 20
+		with := setup(engine, size, 1)
+		target := transporttest.Serve(t, of, with)
+		route := transporttest.Open(t, of, with, target.Endpoint())
+		var handoff transport.Handoff
+		transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Text, Size: size}, &handoff)
+		n := testing.AllocsPerRun(100, func() {
+			if err := route.Send(&handoff); err != nil {
+				t.Error(err)
+			}
+		})
+		if n != 0 {
+			t.Errorf("%v allocations a hand-off, source and target together", n)
+		}
+		mustClose(t, route, target)
+	})
+}
