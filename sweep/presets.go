@@ -31,8 +31,11 @@ var presets = map[string]func() Config{
 		return Config{
 			Axes: defaults(Size(64*kib), Size(1*mib), Size(10*mib), Size(100*mib)),
 			Experiments: []Experiment{
-				{Name: "sequential"},
-				{Name: "parallel", Axes: Axes{Sizes: mebibytes(1), Fanout: []int{2, 8}, Engines: []string{"wazero"}, Codecs: []string{"raw"}}},
+				{Name: "sequential", Axes: Axes{Sizes: []Size{64 * kib, 1 * mib, 10 * mib}}},
+				// JSON of 100 MiB in WebAssembly takes seconds each time.
+				{Name: "sequential", Axes: Axes{Sizes: mebibytes(100), Codecs: []string{"raw"}}},
+				{Name: "sequential", Axes: Axes{Sizes: mebibytes(100), Codecs: []string{"json"}, Transports: []string{"http/native"}}},
+				{Name: "parallel", Axes: Axes{Sizes: mebibytes(1), Fanout: []int{4}, Engines: []string{"wazero"}, Codecs: []string{"raw"}}},
 			},
 			Reps: 6, Warmup: number(1), Deadline: Duration(30 * time.Second),
 		}
