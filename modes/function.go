@@ -126,6 +126,9 @@ func (f *Function) Prepare(spec payloads.Spec) (digest uint64, err error) {
 	return payloads.Digest(payload), nil
 }
 
+// Prepared is the region that the next Send sends, or nil.
+func (f *Function) Prepared() *Region { return f.prepared }
+
 // Send calls the guest's send export with the prepared region, which has the guest call
 // send_to_host and so the Sender, once. It returns what the Sender returned, or how the
 // guest misbehaved.

@@ -26,7 +26,22 @@ type mover struct {
 	// [from, to) what has moved of it.
 	prepared *modes.Region
 	from, to int
+	// plan is for the prepared region.
+	plan plan
 	counts
+}
+
+// plan is whether the pages of a region shall move, found out before it is sent. It holds
+// for as long as payloads of that length lie there.
+type plan struct {
+	pointer, length uint32
+	moves           bool
+}
+
+func (m *mover) makePlan(mode *mode, region *modes.Region) {
+	if m.plan.pointer != region.Pointer() || m.plan.length != region.Len() {
+		m.plan = plan{region.Pointer(), region.Len(), mode.moves(region)}
+	}
 }
 
 // counts is how often pages moved, and how often they should have and the payload was
@@ -40,11 +55,11 @@ func (m *mode) moves(region *modes.Region) bool {
 		return false
 	}
 	from, to := pages.Whole(region.Bytes())
-	if region.Prepared() {
-		return to > from && region.MayMove()
+	if to == from || !region.Function().Movable() || !pages.OneMapping(region.Bytes()[from:to]) {
+		return false
 	}
-	// Its place is put in order before the guest runs on.
-	return to > from && region.Function().Movable()
+	// The place of a region that the guest fills by itself is put in order before it runs on.
+	return !region.Prepared() || region.MayMove()
 }
 
 // fill makes the target's region the payload, which is as long. It returns what part of it

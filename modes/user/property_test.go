@@ -153,8 +153,7 @@ func (w *world) modelHandOff(real *modes.Function, source *modes.Region, to *twi
 	copy(region.Bytes(), payload)
 	prepared := source.Prepared()
 	if moves {
-		// As the regions of the real functions are, these are settled before they are freed.
-		if prepared && !source.MayMove() || !region.MayMove() {
+		if !region.MayMove() {
 			w.t.Fatal("no place left")
 		}
 	}
@@ -230,6 +229,8 @@ func (w *world) step() {
 		if err != nil || real != model {
 			w.t.Fatalf("prepared %016x, the model %016x, %v", real, model, err)
 		}
+		// A region whose pages may move is settled before it is freed.
+		w.mode.moves(w.source.Prepared())
 	case w.route.Spent():
 		if _, err := w.source.Prepare(w.spec); err != nil {
 			w.t.Fatal(err)
@@ -338,11 +339,7 @@ func (w *world) close() {
 // alignments, fan-out, chains, sources that send from memory of their own or twice, targets
 // that write to payloads, keep them, give them back late, grow and allocate, on all engines.
 func TestPropertyHandoffs(t *testing.T) {
-	engines := enginesHere(t)
-	guests := map[string]string{"c": "c"}
-	for _, name := range []string{"handle-obeys", "send-from-own-memory", "send-twice"} {
-		guests[name] = hostile.File(t, name)
-	}
+	engines, guests := enginesHere(t), guestsOf(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -366,6 +363,15 @@ func TestPropertyHandoffs(t *testing.T) {
 	if pages.Supported && (moved == 0 || copied > 0) {
 		t.Errorf("pages moved in %d hand-offs and could not in %d", moved, copied)
 	}
+}
+
+// guestsOf are the guests of a world.
+func guestsOf(t *testing.T) map[string]string {
+	guests := map[string]string{"c": "c"}
+	for _, name := range []string{"handle-obeys", "send-from-own-memory", "send-twice"} {
+		guests[name] = hostile.File(t, name)
+	}
+	return guests
 }
 
 // propertyTime bounds TestPropertyHandoffs.

@@ -19,7 +19,7 @@ type registry struct {
 }
 
 func (r *registry) add(m *mode, function *modes.Function) *target {
-	t := &target{mode: m, address: rand.Text(), function: function}
+	t := &target{mode: m, address: rand.Text(), function: function, movable: function.Movable()}
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	r.byAddress[t.address] = t

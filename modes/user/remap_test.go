@@ -1,20 +1,30 @@
+//go:build linux
+
 package user
 
 import (
-	"fmt"
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"runtime/debug"
+	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"rrbench/measure"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/pages"
 	"rrbench/workloads"
+	"rrbench/workloads/hostile"
 )
 
-// all are the transports of this package.
-func all() []transport.Transport {
-	return []transport.Transport{NewCopy(), NewRemap(), NewAdaptive(DefaultCrossover)}
-}
-
-func TestRemap(t *testing.T) {
+// TestPagesMove looks at which payloads have pages that move, with every guest: nothing
+// else would tell from outside.
+func TestPagesMove(t *testing.T) {
 	for _, engine := range enginesHere(t) {
 		for _, guest := range workloads.Guests() {
 			t.Run(engine+"/"+guest, func(t *testing.T) {
@@ -22,57 +32,313 @@ func TestRemap(t *testing.T) {
 					t.Skip(err)
 				}
 				setup := transport.Setup{Engine: engine, Guest: guest, Codec: transport.None, Size: 9 << 20}
-				route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup))
+				target := serveBy(t, NewRemap(), setup)
+				if pages := target.Endpoint().Facts["pages"]; pages != "move" {
+					t.Errorf("pages %s", pages)
+				}
+				route := openBy(t, NewRemap(), setup, target)
 				var handoff transport.Handoff
-				want := uint64(0)
-				for i, size := range []int64{1, 4095, 4096, 8191, 8192, 12345, 65536, 1 << 20, 4<<20 - 1, 9 << 20, 9 << 20, 100} {
+				for i, size := range []int64{1, 4095, 8191, 8192, 12345, 65536, 1 << 20, 4<<20 - 1, 9 << 20, 9 << 20, 100} {
 					digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: uint64(i), Size: size})
 					if err != nil {
 						t.Fatal(err)
 					}
 					for range 3 {
+						before, _ := route.Moves()
 						if err := route.Send(&handoff); err != nil {
 							t.Fatal(err)
 						}
 						check(t, &handoff, digest, size)
-						if size >= 8191 {
-							want++
+						if after, copied := route.Moves(); after-before != uint64(min(1, size/8191)) || copied != 0 {
+							t.Errorf("%d bytes: moved %d times, copied %d times", size, after-before, copied)
+						}
+						if moved := size >= 8191; route.Spent() != moved {
+							t.Errorf("%d bytes: spent is %v", size, !moved)
 						}
 					}
-				}
-				if moved, copied := route.Moves(); moved < want || copied != 0 {
-					t.Errorf("pages moved %d times and were copied %d times, want %d and 0", moved, copied, want)
 				}
 			})
 		}
 	}
 }
 
-func TestRemapFansOut(t *testing.T) {
+func TestAdaptive(t *testing.T) {
+	setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None, Size: 1 << 20}
+	by := NewAdaptive(100_000)
+	route := openBy(t, by, setup, serveBy(t, by, setup))
+	var handoff transport.Handoff
+	for size, want := range map[int64]uint64{64: 0, 99_999: 0, 100_000: 1, 1 << 20: 1} {
+		digest, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 7, Size: size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, _ := route.Moves()
+		if err := route.Send(&handoff); err != nil {
+			t.Fatal(err)
+		}
+		check(t, &handoff, digest, size)
+		if after, _ := route.Moves(); after-before != want {
+			t.Errorf("%d bytes: moved %d times", size, after-before)
+		}
+	}
+}
+
+// TestIsolation has a target that overwrites what it gets and a source that looks.
+func TestIsolation(t *testing.T) {
 	for _, engine := range enginesHere(t) {
-		for _, fanout := range []int{2, 10} {
-			t.Run(fmt.Sprintf("%s/%d", engine, fanout), func(t *testing.T) {
-				const size = 100001
-				setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Fanout: fanout}
-				var targets []transport.Target
-				for range fanout {
-					targets = append(targets, serveBy(t, NewRemap(), setup))
+		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 1 << 20}
+		writer := setup
+		writer.Guest = hostile.File(t, "handle-obeys")
+		route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), writer), serveBy(t, NewRemap(), setup))
+		var handoff transport.Handoff
+		for seed := range uint64(100) {
+			digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: 100_000})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if err := route.Send(&handoff); err != nil {
+					t.Fatal(err)
 				}
-				route := openBy(t, NewRemap(), setup, targets...)
-				var handoff transport.Handoff
-				for seed := range uint64(10) {
-					digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
-					if err != nil {
+				check(t, &handoff, digest, 100_000)
+				for _, written := range []string{"\xB1\xB1\xB1\xB1\xB1\xB1", "\xB2\xB2\xB2\xB2\xB2\xB2"} {
+					if bytes.Contains(route.source.Memory(), []byte(written)) {
+						t.Fatal("the source sees what the target has written")
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestKeptForEver has a target that keeps every payload. Places for pages run out before
+// mappings do, and come back when the target ends.
+func TestKeptForEver(t *testing.T) {
+	const size = 3 << 12
+	setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None, Size: size}
+	keeper := setup
+	keeper.Guest = hostile.File(t, "handle-keeps")
+	before := held(t)
+	for range 2 {
+		target := serveBy(t, NewRemap(), keeper)
+		route := openBy(t, NewRemap(), setup, target)
+		var handoff transport.Handoff
+		for seed := uint64(0); ; seed++ {
+			digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := route.Send(&handoff); err != nil {
+				t.Fatal(err)
+			}
+			check(t, &handoff, digest, size)
+			if moved, copied := route.Moves(); copied == 10 {
+				if during := held(t); moved < 1000 || during.mappings > 30_000 {
+					t.Errorf("moved %d times, %d mappings", moved, during.mappings)
+				}
+				break
+			}
+			if t.Failed() || seed == 40_000 {
+				t.Fatal("there is no end to it")
+			}
+		}
+		if err := target.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := route.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if after := held(t); after.mappings > before.mappings+100 {
+			t.Errorf("%d mappings, %d before", after.mappings, before.mappings)
+		}
+	}
+}
+
+// TestFallsBack has sources whose pages belong to several mappings and stay where they are: the payload is copied, and nobody notices.
+func TestFallsBack(t *testing.T) {
+	for _, engine := range enginesHere(t) {
+		size, before := int64(1<<20), uint64(0)
+		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size}
+		route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup), serveBy(t, NewRemap(), setup))
+		var handoff transport.Handoff
+		for _, split := range []bool{false, true, false} {
+			size += 10_000
+			for seed := range uint64(3) {
+				digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if split && seed == 0 {
+					// The middle of the payload gets a mapping of its own.
+					middle := len(route.source.Memory()) / 2
+					if err := unix.Madvise(route.source.Memory()[middle:][:64<<10], unix.MADV_DONTDUMP); err != nil {
 						t.Fatal(err)
 					}
-					for range 2 {
-						if err := route.Send(&handoff); err != nil {
-							t.Fatal(err)
-						}
-						check(t, &handoff, digest, size)
-					}
+					route.mover.plan = plan{}
+					route.mover.makePlan(route.mode, route.source.Prepared())
 				}
-			})
+				for range 2 {
+					if err := route.Send(&handoff); err != nil {
+						t.Fatal(err)
+					}
+					check(t, &handoff, digest, size)
+				}
+			}
+			moved, _ := route.Moves()
+			if want := map[bool]uint64{false: 6, true: 0}[split]; moved-before != want {
+				t.Errorf("moved %d times, want %d", moved-before, want)
+			}
+			before = moved
 		}
+	}
+}
+
+// TestOutOfMappings takes all mappings that the kernel gives a process, in one of its own:
+// payloads arrive all the same, and their pages move again afterwards.
+func TestOutOfMappings(t *testing.T) {
+	const child = "RRBENCH_TEST_OUT_OF_MAPPINGS"
+	if os.Getenv(child) == "" {
+		command := exec.Command(os.Args[0], "-test.run=^TestOutOfMappings$", "-test.v")
+		command.Env = append(os.Environ(), child+"=1")
+		if output, err := command.CombinedOutput(); err != nil || !bytes.Contains(output, []byte("--- PASS")) {
+			t.Errorf("%v:\n%s", err, output)
+		}
+		return
+	}
+	for _, engine := range enginesHere(t) {
+		size := int64(1 << 20)
+		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size}
+		route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup))
+		var handoff transport.Handoff
+		seed := uint64(0)
+		handOver := func() {
+			seed++
+			// Other regions than before need other mappings.
+			size += 5000
+			digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := route.Send(&handoff); err != nil {
+				t.Fatal(err)
+			}
+			check(t, &handoff, digest, size)
+		}
+		handOver()
+		// The Go runtime would not survive where it cannot map memory.
+		debug.SetGCPercent(-1)
+		release := takeMappings(t)
+		for range 5 {
+			handOver()
+		}
+		release()
+		debug.SetGCPercent(100)
+		moved, _ := route.Moves()
+		handOver()
+		if again, _ := route.Moves(); again != moved+1 {
+			t.Error("pages do not move again")
+		}
+	}
+}
+
+// takeMappings makes as many mappings as the kernel lets it but four.
+func takeMappings(t *testing.T) (release func()) {
+	const most = 1 << 20
+	memory, err := unix.Mmap(-1, 0, most*os.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := func(i int) []byte { return memory[i*os.Getpagesize():][:os.Getpagesize()] }
+	taken := 1
+	for unix.Mprotect(page(taken), unix.PROT_READ) == nil {
+		if taken += 2; taken >= most {
+			t.Fatal("the kernel does not limit mappings")
+		}
+	}
+	for range 2 {
+		taken -= 2
+		if err := unix.Mprotect(page(taken), unix.PROT_NONE); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() {
+		if err := unix.Munmap(memory); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestSoak is long with the tag soak. Functions that keep payloads, send them on and grow
+// must not take more of anything with time.
+func TestSoak(t *testing.T) {
+	for _, engine := range enginesHere(t) {
+		t.Run(engine, func(t *testing.T) { soak(t, engine, soakHandoffs/len(enginesHere(t))) })
+	}
+}
+
+func soak(t *testing.T, engine string, handoffs int) {
+	random := rand.New(rand.NewPCG(uint64(handoffs), 2))
+	w := newWorld(t, random, NewRemap().(*mode), []string{engine}, guestsOf(t))
+	defer w.close()
+	send := func(count int) {
+		for w.handoffs < count {
+			w.step()
+		}
+		w.compare()
+	}
+	// Until everything has been as large as it gets.
+	send(handoffs / 4)
+	before := held(t)
+	send(handoffs)
+	after := held(t)
+	t.Logf("%d hand-offs: %+v, then %+v", w.handoffs, before, after)
+	if after.mappings > before.mappings+200 {
+		t.Errorf("%d mappings, %d before", after.mappings, before.mappings)
+	}
+	if after.descriptors > before.descriptors {
+		t.Errorf("%d descriptors, %d before", after.descriptors, before.descriptors)
+	}
+	if after.resident > before.resident*5/4+32<<20 {
+		t.Errorf("%d bytes resident, %d before", after.resident, before.resident)
+	}
+}
+
+type holdings struct {
+	mappings, descriptors int
+	resident              int64
+}
+
+// held is what this process has of the kernel's things.
+func held(t *testing.T) holdings {
+	t.Helper()
+	debug.FreeOSMemory()
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	descriptors, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := measure.ResetPeaks(); err != nil {
+		t.Fatal(err)
+	}
+	memory, err := measure.SelfMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return holdings{bytes.Count(maps, []byte{'\n'}), len(descriptors), memory.RSSPeak}
+}
+
+func TestRemapNeedsLinux(t *testing.T) {
+	err := NewRemap().Check()
+	if (err == nil) != pages.Supported || err != nil && !strings.Contains(err.Error(), "user/remap") {
+		t.Error(err)
+	}
+	if err := NewAdaptive(1).Check(); err != nil {
+		t.Error(err)
+	}
+	if _, err := NewRemap().Serve(context.Background(), transport.Setup{Codec: transport.JSON}); err == nil {
+		t.Error("serves json")
 	}
 }

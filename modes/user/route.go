@@ -55,7 +55,10 @@ func (r *route) startCarriers() {
 func (r *route) Prepare(spec payloads.Spec) (digest uint64, err error) {
 	r.mover.restore(spec)
 	r.spec = spec
-	return r.source.Prepare(spec)
+	if digest, err = r.source.Prepare(spec); err == nil {
+		r.mover.makePlan(r.mode, r.source.Prepared())
+	}
+	return digest, err
 }
 
 // Spent says that the pages of the payload are not in the source's memory any more.
@@ -104,7 +107,11 @@ func (r *route) carry(region *modes.Region) error {
 	}
 	r.payload = region.Bytes()
 	r.fanOut()
-	if r.mode.moves(region) {
+	moves := r.mover.plan.moves
+	if !region.Prepared() {
+		moves = r.mode.moves(region)
+	}
+	if moves {
 		// Pages can move to one target only, after the others have their copies.
 		r.copied.Wait()
 		r.targets[0].takePages(region, &r.mover, &deliveries[0])

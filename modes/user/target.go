@@ -23,10 +23,20 @@ type target struct {
 	// interval unless several routes share a target.
 	lock     sync.Mutex
 	function *modes.Function
+	// movable outlives the function.
+	movable bool
 }
 
+// Endpoint tells of a target to which pages should move whether they can.
 func (t *target) Endpoint() transport.Endpoint {
-	return transport.Endpoint{Transport: t.mode.name, Address: t.address}
+	endpoint := transport.Endpoint{Transport: t.mode.name, Address: t.address}
+	if t.mode.moveFrom != never {
+		endpoint.Facts = map[string]string{"pages": "move"}
+		if !t.movable {
+			endpoint.Facts["pages"] = "are copied, because the engine's memories cannot move"
+		}
+	}
+	return endpoint
 }
 
 // Close waits for a hand-off under way, since neither engine can leave a guest half-way.

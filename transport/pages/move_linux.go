@@ -2,6 +2,7 @@ package pages
 
 import (
 	"fmt"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -14,8 +15,8 @@ const Supported = true
 // of is gone. Both are whole pages, of equal length, apart from one another, as the package
 // says of all memory. The move is one system call and never leaves a gap for others to map
 // into (MREMAP_DONTUNMAP, Linux 5.7). On an error src is unchanged and dst reads as zeros
-// or is unchanged; the reason is the system's limit of mappings as a rule, or that src
-// consists of several.
+// or is unchanged; the reason is the system's limit of mappings as a rule. That src is one
+// mapping is the caller's to know, see OneMapping.
 //
 // Invariant: the caller's slices prove that all of dst and src is mapped and the caller's
 // to use, so the kernel replaces nothing that belongs to anybody else.
@@ -28,14 +29,28 @@ func Move(dst, src []byte) error {
 	if err == nil {
 		return nil
 	}
-	// The kernel may have unmapped dst before it failed.
-	if remapped := Blank(dst); remapped != nil {
-		// Whatever this process maps next, for the Go runtime or a library, could come to lie
-		// in the middle of a linear memory. A guest cannot bring this about: mremap(2) fails
-		// for want of mappings before it touches anything.
-		panic(fmt.Sprintf("pages: moving %d bytes failed (%v) and left a gap that could not be closed: %v", length, err, remapped))
-	}
+	closeGap(dst)
 	return fmt.Errorf("move %d bytes of pages: %w", length, err)
+}
+
+// closeGap maps memory again if a failed move has unmapped it, which happens as a whole or
+// not at all. The kernel keeps one mapping in reserve for that (vm.max_map_count), so it
+// fails only where other threads map memory meanwhile.
+func closeGap(memory []byte) {
+	var err error
+	for range 100 {
+		// That fails if anything is not mapped, msync(2), and does nothing else here.
+		if unix.Msync(memory, unix.MS_ASYNC) == nil {
+			return
+		}
+		if err = mapFresh(memory); err == nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	// Whatever this process maps next, for the Go runtime or a library, could come to lie in
+	// the middle of a linear memory.
+	panic(fmt.Sprintf("pages: a move has left a gap of %d bytes in a memory, which cannot be closed: %v", len(memory), err))
 }
 
 // Blank replaces whole pages by fresh ones, which read as zeros and take no memory until
@@ -50,9 +65,7 @@ func Blank(memory []byte) error {
 	if err := check(memory, memory[:len(memory):len(memory)]); err != nil {
 		return err
 	}
-	_, err := unix.MmapPtr(-1, 0, pointer(memory), uintptr(len(memory)), unix.PROT_READ|unix.PROT_WRITE,
-		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED|unix.MAP_NORESERVE)
-	if err != nil {
+	if err := mapFresh(memory); err != nil {
 		return fmt.Errorf("replace %d bytes of pages: %w", len(memory), err)
 	}
 	return nil
@@ -61,7 +74,7 @@ func Blank(memory []byte) error {
 // Reserve returns length bytes of address space for pages to move to. Until they do, it
 // takes no memory and cannot be accessed. Free gives it back, with the pages in it.
 func Reserve(length int) ([]byte, error) {
-	base, err := unix.MmapPtr(-1, 0, nil, uintptr(length), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	base, err := unix.MmapPtr(-1, 0, nil, uintptr(length), unix.PROT_NONE, fresh)
 	if err != nil {
 		return nil, fmt.Errorf("reserve %d bytes of address space: %w", length, err)
 	}
@@ -77,6 +90,14 @@ func Free(reserved []byte) error {
 		return fmt.Errorf("free %d bytes of address space: %w", len(reserved), err)
 	}
 	return nil
+}
+
+// fresh is memory that consists of nothing until it is written to.
+const fresh = unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_NORESERVE
+
+func mapFresh(memory []byte) error {
+	_, err := unix.MmapPtr(-1, 0, pointer(memory), uintptr(len(memory)), unix.PROT_READ|unix.PROT_WRITE, fresh|unix.MAP_FIXED)
+	return err
 }
 
 func pointer(memory []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(memory)) }

@@ -16,3 +16,4 @@ func Free([]byte) error                            { return nil }
 func MapShared([]byte, int, int64) error           { return errNotLinux }
 func MapPrivate([]byte, int, int64) error          { return errNotLinux }
 func Revert(memory, buffer []byte) ([]byte, error) { return buffer, errNotLinux }
+func OneMapping([]byte) bool                       { return false }

@@ -165,6 +165,29 @@ func TestMoveFails(t *testing.T) {
 	fill(dst, 5) // would be a fault
 }
 
+// TestMoveSeveralMappings has a source that the kernel may refuse after it has unmapped the
+// destination.
+func TestMoveSeveralMappings(t *testing.T) {
+	src, dst := memory(t, 9*Size), memory(t, 9*Size)
+	fill(src, 3)
+	if err := unix.Madvise(src[3*Size:5*Size], unix.MADV_DONTDUMP); err != nil {
+		t.Fatal(err)
+	}
+	if err := Move(dst, src); err == nil {
+		if !all(dst, 3) {
+			t.Error("moved only a part")
+		}
+		return
+	}
+	if !all(src, 3) {
+		t.Error("a failed move has taken something")
+	}
+	if !all(dst, 0) {
+		t.Error("a failed move has left something")
+	}
+	fill(dst, 4)
+}
+
 // TestBlankHeals moves pages in and out and counts mappings: the kernel joins them again.
 func TestBlankHeals(t *testing.T) {
 	src, dst := memory(t, 1<<20), memory(t, 1<<20)

@@ -1,0 +1,5 @@
+//go:build soak
+
+package user
+
+const soakHandoffs = 100_000
