@@ -2,11 +2,17 @@ package wasip1
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
-// keptOutput is how much of the end of a guest's output is kept, in bytes.
-const keptOutput = 4 << 10
+const (
+	// keptOutput is how much of the end of a guest's output is kept, in bytes. Go's runtime
+	// writes the stacks of all goroutines behind what went wrong.
+	keptOutput = 64 << 10
+	// explained is how much of it an error can repeat, in bytes.
+	explained = 1 << 10
+)
 
 // standardInput is at its end.
 type standardInput struct{}
@@ -56,20 +62,29 @@ func (t *tail) write(p []byte) {
 	t.kept = append(t.kept, p...)
 }
 
-// Output is the end of what the guest wrote to standard output and error, at most 4 KiB.
+// Output is the end of what the guest wrote to standard output and error, at most 64 KiB.
 func (s *System) Output() string {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	return string(s.output.kept)
 }
 
-// Explain adds to the error of a guest's call what the guest wrote last, in one line:
-// a program in Go tells there why it panicked, and then merely exits.
+// goCause is what a program in Go writes when it ends against its will, without the stacks
+// behind it.
+var goCause = regexp.MustCompile(`(?ms)^(?:runtime: |fatal error: |panic: )(.*?)(?:\n\n|\z)`)
+
+// Explain adds to the error of a guest's call why the guest ended, in one line, as far as
+// it wrote that: a program in Go tells there why it panicked, and then merely exits. Of
+// other guests it is the end of their output.
 func (s *System) Explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	text := strings.Join(strings.Fields(s.Output()), " ")
+	output := s.Output()
+	if cause := goCause.FindString(output); cause != "" {
+		output = cause[:min(len(cause), explained)]
+	}
+	text := strings.Join(strings.Fields(output[max(len(output)-explained, 0):]), " ")
 	if text == "" {
 		return err
 	}

@@ -22,7 +22,7 @@ type Config struct {
 	// Arguments and Environment are the program's; an element of Environment is "key=value".
 	Arguments, Environment []string
 	// Output receives what the guest writes to standard output and standard error. Nil
-	// discards it. The last 4 KiB are kept either way, see System.Explain.
+	// discards it. The last 64 KiB are kept either way, see System.Explain.
 	Output io.Writer
 	// Sockets lets the guest connect to and listen on any address that this process can,
 	// over TCP.

@@ -145,7 +145,7 @@ func TestExplain(t *testing.T) {
 	w.expect(0, "fd_write", 2, 100, 1, 50)
 	got := w.system.Explain(exit)
 	wantError(t, got, exit)
-	if want := "guest exited with status 2; its output ends: panic: boom goroutine 1"; got.Error() != want {
+	if want := "guest exited with status 2; its output ends: panic: boom"; got.Error() != want {
 		t.Errorf("error is %q, want %q", got, want)
 	}
 }
