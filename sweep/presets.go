@@ -22,9 +22,12 @@ var paperSizes = mebibytes(1, 2, 4, 6, 8, 10, 20, 40, 60, 100, 200, 300, 400, 50
 var presets = map[string]func() Config{
 	"smoke": func() Config {
 		return Config{
-			Axes:        defaults(Size(64*kib), Size(1*mib)),
-			Experiments: []Experiment{{Name: "sequential"}},
-			Reps:        3, Warmup: number(1), Deadline: Duration(10 * time.Second),
+			Axes: defaults(Size(64*kib), Size(1*mib)),
+			Experiments: []Experiment{
+				{Name: "sequential", Axes: Axes{Sizes: []Size{64 * kib}}},
+				{Name: "sequential", Axes: Axes{Sizes: mebibytes(1), Codecs: []string{"raw"}}},
+			},
+			Reps: 3, Warmup: number(1), Deadline: Duration(10 * time.Second),
 		}
 	},
 	"quick": func() Config {

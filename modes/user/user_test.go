@@ -35,12 +35,7 @@ func serveBy(tb testing.TB, by transport.Transport, setup transport.Setup) trans
 	return target
 }
 
-// open makes a route to these targets that lives as long as the test.
-func open(tb testing.TB, setup transport.Setup, targets ...transport.Target) transport.Route {
-	tb.Helper()
-	return openBy(tb, NewCopy(), setup, targets...)
-}
-
+// openBy makes a route to these targets that lives as long as the test.
 func openBy(tb testing.TB, by transport.Transport, setup transport.Setup, targets ...transport.Target) *route {
 	tb.Helper()
 	var endpoints []transport.Endpoint
