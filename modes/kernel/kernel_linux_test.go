@@ -45,6 +45,18 @@ func forEach(t *testing.T, test func(t *testing.T, of transport.Transport, engin
 	}
 }
 
+// forEachEngine runs a test of kernel/memfd on every engine of this program.
+func forEachEngine(t *testing.T, test func(t *testing.T, engine string)) {
+	forEach(t, func(t *testing.T, of transport.Transport, engine string) {
+		if of.Info().Name == memfdName {
+			test(t, engine)
+			if left := mappings(t); left != 0 {
+				t.Errorf("%d mappings of memory files are left", left)
+			}
+		}
+	})
+}
+
 func mustClose(t testing.TB, closers ...interface{ Close() error }) {
 	t.Helper()
 	for _, closer := range closers {

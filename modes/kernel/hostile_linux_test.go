@@ -1,0 +1,383 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rrbench/engines/catalogue"
+	"rrbench/payloads"
+	"rrbench/transport"
+	"rrbench/transport/pages"
+	"rrbench/transport/stream"
+	"rrbench/transport/transporttest"
+	"rrbench/workloads/hostile"
+)
+
+// Functions that misbehave as targets fail their own delivery, with the cause, and leave
+// the others and the shim alone.
+func TestHostileTargets(t *testing.T) {
+	forEach(t, func(t *testing.T, of transport.Transport, engine string) {
+		var opened []interface{ Close() error }
+		var endpoints []transport.Endpoint
+		names := []string{"handle-traps", "", "allocate-zero", "allocate-outside", "allocate-straddles", "allocate-wraps", "allocate-traps", "handle-exits", "handle-frees", "handle-grows", ""}
+		well := map[string]bool{"": true, "handle-frees": true, "handle-grows": true}
+		for _, name := range names {
+			with := setup(engine, 1<<20, len(names))
+			if name != "" {
+				with.Guest = hostile.File(t, name)
+			}
+			target := transporttest.Serve(t, of, with)
+			opened, endpoints = append(opened, target), append(endpoints, target.Endpoint())
+		}
+		route := transporttest.Open(t, of, setup(engine, 1<<20, len(names)), endpoints...)
+		var handoff transport.Handoff
+		for seed := range uint64(3) {
+			digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: 1 << 20})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := route.Send(&handoff); err != nil {
+				t.Fatal(err)
+			}
+			for i, name := range names {
+				d := &handoff.Deliveries[i]
+				switch {
+				case well[name] && (d.Err != nil || d.Digest != digest):
+					t.Errorf("target %d (%s) suffers: %v", i, name, d.Err)
+				case !well[name] && d.Err == nil:
+					t.Errorf("%s did not fail", name)
+				}
+			}
+		}
+		mustClose(t, append(opened, route)...)
+	})
+}
+
+// Functions that misbehave as sources fail, and the target serves the next one.
+func TestHostileSources(t *testing.T) {
+	forEach(t, func(t *testing.T, of transport.Transport, engine string) {
+		const size = 1 << 20
+		target := transporttest.Serve(t, of, setup(engine, size, 1))
+		for _, name := range []string{"send-traps", "send-never", "send-lies-longer", "send-lies-shorter", "send-wraps", "send-nothing", "send-unallocated", "send-twice"} {
+			with := setup(engine, size, 1)
+			with.Guest = hostile.File(t, name)
+			route := transporttest.Open(t, of, with, target.Endpoint())
+			if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
+				t.Fatal(err)
+			}
+			var handoff transport.Handoff
+			if err := route.Send(&handoff); err == nil {
+				t.Errorf("%s succeeds", name)
+			}
+			mustClose(t, route)
+		}
+		with := setup(engine, size, 1)
+		with.Guest = hostile.File(t, "send-from-own-memory")
+		route := transporttest.Open(t, of, with, target.Endpoint())
+		var handoff transport.Handoff
+		for seed := range uint64(3) {
+			transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &handoff)
+		}
+		mustClose(t, route, target)
+	})
+}
+
+// file makes a memory file for a hostile source.
+func memoryFile(t *testing.T, flags int, size int64, seals int) int {
+	t.Helper()
+	fd, err := unix.MemfdCreate("rrbench-test", unix.MFD_CLOEXEC|flags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	if err := unix.Ftruncate(fd, size); err != nil {
+		t.Fatal(err)
+	}
+	if seals != 0 {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return fd
+}
+
+// A source that lies about where the payload is gets told so, and nothing else happens.
+func TestMadDirections(t *testing.T) {
+	if err := NewMemfd().Check(); err != nil {
+		t.Skip(err)
+	}
+	for _, engine := range catalogue.Names() {
+		if catalogue.Check(engine) != nil {
+			continue
+		}
+		t.Run(engine, func(t *testing.T) {
+			before := transporttest.Descriptors(t)
+			page := int64(pages.Size)
+			size := 3 * page
+			const whole = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_FUTURE_WRITE | unix.F_SEAL_SEAL
+			good := memoryFile(t, unix.MFD_ALLOW_SEALING, size, seals)
+			pipe := make([]int, 2)
+			if err := unix.Pipe2(pipe, unix.O_CLOEXEC); err != nil {
+				t.Fatal(err)
+			}
+			disk, err := os.CreateTemp(t.TempDir(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := disk.Truncate(size); err != nil {
+				t.Fatal(err)
+			}
+			here := directions{method: mapping}
+			target := transporttest.Serve(t, NewMemfd(), setup(engine, size, 1))
+			fan, err := stream.OpenFan(context.Background(), []transport.Endpoint{target.Endpoint()}, stream.FanOptions{Transport: memfdName, Deadline: 10 * time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			payload := make([]byte, size)
+			var handoff transport.Handoff
+			refer := func(fd int, d directions, size int64) error {
+				fan.Refer(stream.Reference{ID: 1, Descriptor: fd, Directions: d.encode(nil)}, payload[:size], &handoff)
+				return handoff.Deliveries[0].Err
+			}
+			for name, test := range map[string]struct {
+				fd   int
+				d    directions
+				want string
+			}{
+				"unsealed":           {memoryFile(t, unix.MFD_ALLOW_SEALING, size, 0), here, "lacks seals"},
+				"can be truncated":   {memoryFile(t, unix.MFD_ALLOW_SEALING, size, whole&^unix.F_SEAL_SHRINK), here, "lacks seals"},
+				"can be written":     {memoryFile(t, unix.MFD_ALLOW_SEALING, size, whole&^unix.F_SEAL_FUTURE_WRITE), here, "lacks seals"},
+				"cannot be sealed":   {memoryFile(t, 0, size, 0), here, "lacks seals"},
+				"short":              {memoryFile(t, unix.MFD_ALLOW_SEALING, size-1, seals), here, "announced are"},
+				"empty":              {memoryFile(t, unix.MFD_ALLOW_SEALING, 0, seals), here, "announced are"},
+				"a pipe":             {pipe[0], here, "not of a memory file"},
+				"a file on disk":     {int(disk.Fd()), here, "not of a memory file"},
+				"beyond its end":     {good, directions{method: mapping, place: uint64(page)}, "announced are"},
+				"far beyond its end": {good, directions{method: mapping, place: 1<<63 - 1<<20}, "announced are"},
+				"beyond everything":  {good, directions{method: mapping, place: -uint64(page)}, "beyond all places"},
+				"inside a page":      {good, directions{method: mapping, place: 1}, "does not add up"},
+				"all head":           {good, directions{method: mapping, head: make([]byte, page-1)}, "does not add up"},
+				"nowhere":            {-1, here, "without its descriptor"},
+				"by magic":           {good, directions{method: methodEnd}, "unknown"},
+				"out of memory":      {-1, directions{method: reading, place: 16}, "no memory there"},
+			} {
+				if err := refer(test.fd, test.d, size); err == nil || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("%s: error is %v, want %q in it", name, err, test.want)
+				}
+			}
+			// The target is as before.
+			if err := refer(good, here, size); err != nil || handoff.Deliveries[0].Digest != payloads.Digest(payload) {
+				t.Error(err)
+			}
+			mustClose(t, fan, target, disk)
+			_ = unix.Close(pipe[0])
+			_ = unix.Close(pipe[1])
+			if after := transporttest.Descriptors(t); len(after) > len(before)+7 {
+				t.Errorf("descriptors leaked: %v", after)
+			}
+		})
+	}
+}
+
+// A target that dies, or hangs, with the payload in its hands costs its own delivery. The
+// source's guest runs on with a memory that nobody else can see.
+func TestDyingTarget(t *testing.T) {
+	for _, of := range []transport.Transport{NewMemfd(), NewCMA()} {
+		for _, engine := range catalogue.Names() {
+			if catalogue.Check(engine) != nil {
+				continue
+			}
+			t.Run(of.Info().Name+"/"+engine, func(t *testing.T) {
+				if err := of.Check(); err != nil {
+					t.Skip(err)
+				}
+				before := transporttest.Descriptors(t)
+				const size = 2 << 20
+				with := setup(engine, size, 2)
+				with.Deadline = time.Second
+				good := transporttest.Start(t, of, with)
+				loops := with
+				loops.Guest = hostile.File(t, "handle-loops")
+				bad := transporttest.Start(t, of, loops)
+				route := transporttest.Open(t, of, with, bad.Endpoint, good.Endpoint)
+				var handoff transport.Handoff
+				send := func(seed uint64) {
+					t.Helper()
+					digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := route.Send(&handoff); err != nil {
+						t.Fatal(err)
+					}
+					if d := &handoff.Deliveries[1]; d.Err != nil || d.Digest != digest {
+						t.Errorf("the good target got %x, %v", d.Digest, d.Err)
+					}
+				}
+				killed := make(chan struct{})
+				go func() {
+					defer close(killed)
+					time.Sleep(200 * time.Millisecond)
+					bad.Signal(t, syscall.SIGKILL)
+				}()
+				for seed := range uint64(3) {
+					send(seed)
+					if handoff.Deliveries[0].Err == nil {
+						t.Error("a target that never returns has returned")
+					}
+				}
+				<-killed
+				bad.Kill()
+				mustClose(t, route, good)
+				transporttest.CheckDescriptors(t, before)
+				if left := mappings(t); left != 0 {
+					t.Errorf("%d mappings of memory files are left", left)
+				}
+			})
+		}
+	}
+}
+
+// Without descriptors, memory files cannot be made nor received; payloads are copied then.
+func TestNoDescriptorsLeft(t *testing.T) {
+	forEachEngine(t, func(t *testing.T, engine string) {
+		const size = 300_000
+		o := openInside(t, engine, size, "c")
+		defer o.close(t)
+		transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: size}, &o.handoff)
+		withoutDescriptors(t, func() {
+			// The target cannot receive the one that the source has.
+			transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: 2, Size: size}, &o.handoff)
+			// The source cannot make another.
+			for seed := range uint64(3) {
+				transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size - 5000}, &o.handoff)
+			}
+			if o.lending.region != nil {
+				t.Error("the source has made a memory file without a descriptor")
+			}
+		})
+		transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: size}, &o.handoff)
+		if o.lending.region == nil {
+			t.Error("the source makes no memory files any more")
+		}
+	})
+}
+
+// withoutDescriptors lets this process open no more files while something runs.
+func withoutDescriptors(t *testing.T, run func()) {
+	t.Helper()
+	runtime.GC() // finalizers would close files
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	run()
+}
+
+// When too many mappings are in use already, both sides copy.
+func TestNoPlacesLeft(t *testing.T) {
+	forEachEngine(t, func(t *testing.T, engine string) {
+		const size = 300_000
+		taken := 0
+		for pages.TakePlace() {
+			taken++
+		}
+		defer func() { pages.ReturnPlaces(taken) }()
+		o := openInside(t, engine, size, "c", hostile.File(t, "handle-grows"))
+		defer o.close(t)
+		for seed := range uint64(3) {
+			transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &o.handoff)
+		}
+		if o.lending.region != nil {
+			t.Error("the source's pages were replaced")
+		}
+		// The payload was copied into a memory file, once, and read from there.
+		if o.lending.spare == nil {
+			t.Error("no memory file was used")
+		}
+	})
+}
+
+func TestReadingExplainsItself(t *testing.T) {
+	var r reader
+	into := make([]byte, 100)
+	for name, test := range map[string]struct {
+		process int
+		address uintptr
+		want    error
+		says    string
+	}{
+		"no process": {1<<31 - 1, 4096, unix.ESRCH, "the source ended"},
+		"no memory":  {os.Getpid(), 16, unix.EFAULT, "no memory there"},
+	} {
+		err := r.read(test.process, into, test.address)
+		if !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: error is %v", name, err)
+		}
+	}
+	for _, errno := range []unix.Errno{unix.EPERM, unix.ENOSYS, unix.ENOMEM} {
+		if err := explain(errno, 7); !errors.Is(err, errno) || !strings.Contains(err.Error(), "process 7") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v is explained as %v", errno, err)
+		}
+	}
+	// A read that ends in a hole, but has begun.
+	place, err := pages.Reserve(2 * pages.Size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = pages.Free(place) }()
+	if err := pages.Blank(place[:pages.Size]); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.read(os.Getpid(), make([]byte, 2*pages.Size), addressOf(place)); !errors.Is(err, unix.EFAULT) {
+		t.Errorf("reading into a hole: %v", err)
+	}
+}
+
+func TestPermit(t *testing.T) {
+	for _, processes := range [][]int{{1}, {1, 1}, {1, 2}} {
+		withdraw, err := permit(processes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := withdraw(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// What a source that is closed was lent is its own until then, and gone after it.
+func TestCloseInAnyOrder(t *testing.T) {
+	forEachEngine(t, func(t *testing.T, engine string) {
+		for _, guest := range []string{"c", hostile.File(t, "handle-keeps")} {
+			for _, targetFirst := range []bool{false, true} {
+				o := openInside(t, engine, 100_000, guest)
+				transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: 100_000}, &o.handoff)
+				if targetFirst {
+					mustClose(t, o.targets[0], o.Route)
+				} else {
+					mustClose(t, o.Route, o.targets[0])
+				}
+				mustClose(t, o.Route, o.targets[0])
+			}
+		}
+	})
+}

@@ -1,0 +1,132 @@
+package kernel
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"rrbench/modes"
+	"rrbench/modes/internal/relay"
+	"rrbench/payloads"
+	"rrbench/transport"
+	"rrbench/transport/transporttest"
+	"rrbench/workloads/hostile"
+)
+
+// opened is a route of kernel/memfd whose insides a test can look at.
+type opened struct {
+	transport.Route
+	source  *modes.Function
+	lending *lending
+	targets []transport.Target
+	inside  []*guarded
+	handoff transport.Handoff
+}
+
+func openInside(t *testing.T, engine string, size int64, guests ...string) *opened {
+	t.Helper()
+	o := &opened{}
+	of := *NewMemfd().(*relay.Transport)
+	of.NewResolver = func(function *modes.Function) relay.Resolver {
+		g := &guarded{resolver: newResolver(function)}
+		o.inside = append(o.inside, g)
+		return g
+	}
+	newReferrer := of.NewReferrer
+	of.NewReferrer = func(function *modes.Function, processes []int) (relay.Referrer, error) {
+		referrer, err := newReferrer(function, processes)
+		o.source, o.lending = function, referrer.(*lending)
+		return referrer, err
+	}
+	var endpoints []transport.Endpoint
+	for _, guest := range guests {
+		with := setup(engine, size, len(guests))
+		with.Guest = guest
+		served := transporttest.Serve(t, &of, with)
+		o.targets, endpoints = append(o.targets, served), append(endpoints, served.Endpoint())
+	}
+	o.Route = transporttest.Open(t, &of, setup(engine, size, len(guests)), endpoints...)
+	return o
+}
+
+func (o *opened) close(t *testing.T) {
+	t.Helper()
+	mustClose(t, o.Route)
+	for _, target := range o.targets {
+		mustClose(t, target)
+	}
+}
+
+// What a target keeps never changes, whatever the source writes or sends afterwards, and
+// the source does not see what the target writes.
+func TestKeptPayloadsAreTheTargets(t *testing.T) {
+	forEachEngine(t, func(t *testing.T, engine string) {
+		const size = 100_000
+		o := openInside(t, engine, size, hostile.File(t, "handle-keeps"), "c")
+		defer o.close(t)
+		keeper := o.inside[0]
+		var want [][]byte
+		for i := range 2 * heldLimit {
+			spec := payloads.Spec{Kind: payloads.Bytes, Seed: uint64(i), Size: size}
+			transporttest.HandOver(t, o, spec, &o.handoff)
+			payload := make([]byte, size)
+			payloads.Fill(payload, spec.Kind, spec.Seed)
+			if !bytes.Equal(o.lending.region.Bytes(), payload) {
+				t.Fatal("the source has lost what it prepared")
+			}
+			// The source writes, sends that, and writes again.
+			o.lending.region.Bytes()[size/2] ^= 0xff
+			payload[size/2] ^= 0xff
+			if err := o.Send(&o.handoff); err != nil {
+				t.Fatal(err)
+			}
+			for target := range o.handoff.Deliveries {
+				if got := o.handoff.Deliveries[target].Digest; got != payloads.Digest(payload) {
+					t.Fatalf("target %d got something else", target)
+				}
+			}
+			clear(o.lending.region.Bytes())
+			first := bytes.Clone(payload)
+			first[size/2] ^= 0xff
+			want = append(want, first, payload)
+			keeper.check(t, want)
+			// The target writes.
+			keeper.lock.Lock()
+			keeper.kept[i].region.Bytes()[i] ^= 0xff
+			want[i][i] ^= 0xff
+			keeper.lock.Unlock()
+			for _, b := range o.source.Memory()[o.lending.region.Pointer():][:size] {
+				if b != 0 {
+					t.Fatal("the source sees what a target wrote")
+				}
+			}
+		}
+		if n := len(o.lending.held); n > heldLimit {
+			t.Errorf("%d buffers are kept open", n)
+		}
+	})
+}
+
+// check compares all that is kept.
+func (g *guarded) check(t *testing.T, want [][]byte) {
+	t.Helper()
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	if len(g.kept) != len(want) {
+		t.Fatalf("%d payloads are kept, %d should be", len(g.kept), len(want))
+	}
+	for i, kept := range g.kept {
+		if !bytes.Equal(kept.region.Bytes(), want[i]) {
+			t.Fatalf("payload %d of %d has changed: %s", i, len(want), difference(kept.region.Bytes(), want[i]))
+		}
+	}
+}
+
+func difference(a, b []byte) string {
+	for i := range a {
+		if a[i] != b[i] {
+			return fmt.Sprintf("byte %d is %#x and was %#x", i, a[i], b[i])
+		}
+	}
+	return "none"
+}
