@@ -254,6 +254,9 @@ func (w *world) step() {
 // guard has a function allocate a region beside those of payloads.
 func (w *world) guard() {
 	tw := w.all[w.random.IntN(len(w.all))]
+	if len(tw.guards) == 8 {
+		return
+	}
 	size := uint32(1 + w.random.IntN(3*pages.Size))
 	real, err := tw.real.function.Allocate(size)
 	if err != nil {
