@@ -40,8 +40,8 @@ func (Guests) Info() transport.Info {
 		// The serialized object, the decoded one, and as much garbage before the collector
 		// runs; linear memory never shrinks.
 		CopiesPerTarget: 5,
-		// The object and its serialized form.
-		CopiesAtSource: 3,
+		// The object, its serialized form, and what encoding/json pools.
+		CopiesAtSource: 5,
 	}
 }
 

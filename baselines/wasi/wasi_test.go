@@ -3,18 +3,27 @@ package wasi
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"rrbench/baselines/http"
 	"rrbench/engines/catalogue"
 	"rrbench/payloads"
 	"rrbench/transport"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		serveForParent()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // eachEngine runs a test on every engine that runs here.
 func eachEngine(t *testing.T, test func(t *testing.T, engine string)) {
@@ -94,45 +103,145 @@ func checkDelivery(t testing.TB, d *transport.Delivery, digest uint64, size int6
 	}
 }
 
-func TestPayloadsArrive(t *testing.T) {
+// eachGuest runs a test with every guest on every engine that runs here.
+func eachGuest(t *testing.T, test func(t *testing.T, setup transport.Setup)) {
 	eachEngine(t, func(t *testing.T, engine string) {
-		for _, way := range []struct {
-			guest string
-			codec transport.Codec
-		}{{"http-go", transport.JSON}, {"http-go", transport.Raw}, {"http-go", transport.JSONStd}, {"http-c", transport.Raw}} {
-			for _, kind := range payloads.Kinds() {
-				t.Run(fmt.Sprintf("%s/%s/%s", way.guest, way.codec, kind), func(t *testing.T) {
-					const fanout, largest = 3, 128 << 10
-					setup := setupOf(engine, way.codec, kind, largest)
-					setup.Guest = way.guest
-					setup.Fanout = fanout
-					var endpoints []transport.Endpoint
-					for range fanout {
-						endpoints = append(endpoints, mustServe(t, Guests{}, setup).Endpoint())
-					}
-					route := mustOpen(t, Guests{}, setup, endpoints...)
-					handoff := transport.Handoff{Deliveries: make([]transport.Delivery, fanout)}
-					for seed, size := range []int64{64, 1, 4096, largest, 100, largest} {
-						spec := payloads.Spec{Kind: kind, Seed: uint64(seed) + 1<<63, Size: size}
-						digest := mustPrepare(t, route, spec)
-						flat := make([]byte, size)
-						payloads.Fill(flat, kind, spec.Seed)
-						if want := payloads.Digest(flat); digest != want {
-							t.Errorf("the source's digest is %x, want %x", digest, want)
-						}
-						for range 2 {
-							mustSend(t, route, &handoff)
-							for i := range handoff.Deliveries {
-								d := &handoff.Deliveries[i]
-								checkDelivery(t, d, digest, size)
-								if d.Timeline.Start != handoff.Start {
-									t.Errorf("target %d started at %d, not at %d", i, d.Timeline.Start, handoff.Start)
-								}
-							}
-						}
-					}
-				})
+		for _, guest := range guestsTested {
+			t.Run(guest, func(t *testing.T) {
+				setup := setupOf(engine, transport.Raw, payloads.Text, 128<<10)
+				setup.Guest = guest
+				test(t, setup)
+			})
+		}
+	})
+}
+
+func TestPayloadsArrive(t *testing.T) {
+	eachGuest(t, func(t *testing.T, setup transport.Setup) {
+		for _, setup.Codec = range New().Info().Codecs {
+			if setup.Guest == "http-c" && setup.Codec != transport.Raw {
+				continue
 			}
+			for _, setup.Payload = range payloads.Kinds() {
+				t.Run(fmt.Sprintf("%s/%s", setup.Codec, setup.Payload), func(t *testing.T) { testArrival(t, setup) })
+			}
+		}
+	})
+}
+
+func testArrival(t *testing.T, setup transport.Setup) {
+	const fanout = 3
+	setup.Fanout = fanout
+	var endpoints []transport.Endpoint
+	for range fanout {
+		endpoints = append(endpoints, mustServe(t, Guests{}, setup).Endpoint())
+	}
+	route := mustOpen(t, Guests{}, setup, endpoints...)
+	handoff := transport.Handoff{Deliveries: make([]transport.Delivery, fanout)}
+	// Ups and downs, so that what an earlier payload has left shows.
+	for seed, size := range []int64{64, 1, 4096, setup.Size, 100, setup.Size} {
+		spec := payloads.Spec{Kind: setup.Payload, Seed: uint64(seed) + 1<<63, Size: size}
+		digest := mustPrepare(t, route, spec)
+		flat := make([]byte, size)
+		payloads.Fill(flat, spec.Kind, spec.Seed)
+		if want := payloads.Digest(flat); digest != want {
+			t.Errorf("the source's digest is %x, want %x", digest, want)
+		}
+		for range 2 {
+			mustSend(t, route, &handoff)
+			for i := range handoff.Deliveries {
+				d := &handoff.Deliveries[i]
+				checkDelivery(t, d, digest, size)
+				if d.Timeline.Start != handoff.Start {
+					t.Errorf("target %d started at %d, not at %d", i, d.Timeline.Start, handoff.Start)
+				}
+			}
+		}
+	}
+}
+
+// Guests understand one another, and the functions of http/native.
+func TestMixedGuests(t *testing.T) {
+	eachGuest(t, func(t *testing.T, setup transport.Setup) {
+		endpoint := mustServe(t, Guests{}, setup).Endpoint()
+		for _, guest := range guestsTested {
+			setup.Guest = guest
+			visit(t, New(), setup, endpoint)
+		}
+		endpoint.Transport = "http/native"
+		visit(t, http.New(), setup, endpoint)
+		target, err := http.New().Serve(t.Context(), setup)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer target.Close()
+		endpoint = target.Endpoint()
+		endpoint.Transport = Name
+		visit(t, New(), setup, endpoint)
+	})
+}
+
+// visit opens a route, sends over it and closes it: http-c has one source at a time.
+func visit(t *testing.T, over transport.Transport, setup transport.Setup, endpoint transport.Endpoint) {
+	t.Helper()
+	route, err := over.Open(t.Context(), setup, []transport.Endpoint{endpoint})
+	if err != nil {
+		t.Fatal(err)
+	}
+	exchange(t, route, setup)
+	if err := route.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// exchange sends a payload and checks that it arrives.
+func exchange(t *testing.T, route transport.Route, setup transport.Setup) {
+	t.Helper()
+	digest := mustPrepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 7, Size: setup.Size})
+	handoff := transport.Handoff{Deliveries: make([]transport.Delivery, 1)}
+	mustSend(t, route, &handoff)
+	checkDelivery(t, &handoff.Deliveries[0], digest, setup.Size)
+}
+
+// A payload larger than all socket buffers together takes the path on which the source
+// has to wait for the target.
+func TestLargePayloadArrives(t *testing.T) {
+	eachGuest(t, func(t *testing.T, setup transport.Setup) {
+		setup.Payload, setup.Size = payloads.Bytes, 48<<20+5
+		exchange(t, mustOpen(t, Guests{}, setup, mustServe(t, Guests{}, setup).Endpoint()), setup)
+	})
+}
+
+func TestUsageIsTold(t *testing.T) {
+	eachGuest(t, func(t *testing.T, setup transport.Setup) {
+		setup.Size = 16 << 20
+		route := mustOpen(t, Guests{}, setup, mustServe(t, Guests{}, setup).Endpoint())
+		mustPrepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
+		var handoff transport.Handoff
+		mustSend(t, route, &handoff)
+		if used := handoff.Deliveries[0].Usage; used.CPU() <= 0 || used.MinorFaults < 0 {
+			t.Errorf("a hand-off used %+v", used)
+		}
+	})
+}
+
+func TestColdStartIsTold(t *testing.T) {
+	eachGuest(t, func(t *testing.T, setup transport.Setup) {
+		facts := mustServe(t, Guests{}, setup).Endpoint().Facts
+		if took, err := strconv.ParseInt(facts[FactColdStart], 10, 64); err != nil || took <= 0 {
+			t.Errorf("the cold start took %q ns", facts[FactColdStart])
+		}
+	})
+}
+
+// What the host does for a hand-off allocates nothing.
+func TestSendAllocatesNothing(t *testing.T) {
+	eachGuest(t, func(t *testing.T, setup transport.Setup) {
+		route := mustOpen(t, Guests{}, setup, mustServe(t, Guests{}, setup).Endpoint())
+		mustPrepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
+		handoff := transport.Handoff{Deliveries: make([]transport.Delivery, 1)}
+		if n := testing.AllocsPerRun(50, func() { mustSend(t, route, &handoff) }); n >= 1 {
+			t.Errorf("%v allocations", n)
 		}
 	})
 }

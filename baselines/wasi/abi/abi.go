@@ -116,8 +116,8 @@ func ParseDelivery(from []byte, d *transport.Delivery) (Text, error) {
 	d.Length, d.Digest = uint64(fields[8]), uint64(fields[9])
 	d.Usage = measure.Usage{UserNs: fields[10], KernelNs: fields[11], MinorFaults: fields[12], ContextSwitches: fields[13]}
 	text := Text{Pointer: uint32(fields[14]), Length: uint32(fields[14] >> 32)}
-	if moments := fields[:8]; text.Length == 0 && !slices.IsSorted(moments) {
-		return text, fmt.Errorf("the moments %d of a delivery are out of order", moments)
+	if text.Length == 0 && !slices.IsSorted(fields[:8]) {
+		return text, fmt.Errorf("the moments of a delivery are out of order: %+v", d.Timeline)
 	}
 	return text, nil
 }

@@ -1,0 +1,324 @@
+package wasi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	nethttp "net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"rrbench/baselines/function"
+	"rrbench/baselines/wasi/abi"
+	"rrbench/engines/wasip1"
+	"rrbench/payloads"
+	"rrbench/transport"
+)
+
+func TestRefusals(t *testing.T) {
+	good := setupOf("wazero", transport.Raw, payloads.Text, 1000)
+	good.Guest = "http-c"
+	for _, test := range []struct {
+		change func(*transport.Setup)
+		want   string
+	}{
+		{func(s *transport.Setup) { s.Guest = "rust" }, "guest rust: http/wasi runs guests that speak HTTP: use [http-go http-c]"},
+		{func(s *transport.Setup) { s.Guest = "./own.wasm" }, "guest ./own.wasm: http/wasi runs"},
+		{func(s *transport.Setup) { s.Codec = transport.JSON }, "guest http-c knows the codec raw alone"},
+		{func(s *transport.Setup) { s.Codec = transport.None }, "guest http-c knows"},
+		{func(s *transport.Setup) { s.Guest, s.Codec = "c", transport.None }, `codec "none" or payload "text" is unknown`},
+		{func(s *transport.Setup) { s.Payload = "music" }, `payload "music" is unknown`},
+		{func(s *transport.Setup) { s.Engine = "spidermonkey" }, `unknown engine "spidermonkey"`},
+		{func(s *transport.Setup) { s.Size = 1 << 40 }, "there is no memory for a payload of 1099511627776 bytes"},
+	} {
+		setup := good
+		test.change(&setup)
+		if target, err := New().Serve(t.Context(), setup); err == nil {
+			t.Errorf("%+v is served", setup)
+			_ = target.Close()
+		} else if !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%+v: %v, want %q", setup, err, test.want)
+		}
+	}
+	for _, listen := range []string{"nowhere", "[::1]:0", "localhost:80", "203.0.113.1:0", mustServe(t, Guests{}, good).Endpoint().Address} {
+		if target, err := (Guests{Listen: listen}).Serve(t.Context(), good); err == nil {
+			t.Errorf("listens on %s", listen)
+			_ = target.Close()
+		}
+	}
+	endpoint := mustServe(t, Guests{}, good).Endpoint()
+	for _, change := range []func(*transport.Endpoint){
+		func(e *transport.Endpoint) { e.Transport = "http/native" },
+		func(e *transport.Endpoint) { e.Network = "unix" },
+		func(e *transport.Endpoint) { e.Nonce = e.Nonce[1:] },
+		func(e *transport.Endpoint) { e.Address = "nowhere" },
+		func(e *transport.Endpoint) { e.Address = "[::1]:80" },
+	} {
+		bad := endpoint
+		change(&bad)
+		if route, err := New().Open(t.Context(), good, []transport.Endpoint{bad}); err == nil {
+			t.Errorf("%+v is opened", bad)
+			_ = route.Close()
+		}
+	}
+	if _, err := New().Open(t.Context(), good, nil); err == nil {
+		t.Error("a route without targets is opened")
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if target, err := New().Serve(cancelled, good); !errors.Is(err, context.Canceled) {
+		t.Errorf("served after all: %v", err)
+		_ = target.Close()
+	}
+}
+
+func TestWrongToken(t *testing.T) {
+	eachGuest(t, func(t *testing.T, setup transport.Setup) {
+		endpoint := mustServe(t, Guests{}, setup).Endpoint()
+		forged := endpoint
+		forged.Nonce = make([]byte, abi.TokenSize)
+		if route, err := New().Open(t.Context(), setup, []transport.Endpoint{forged}); err == nil {
+			t.Error("a forged token is taken")
+			_ = route.Close()
+		} else if !strings.Contains(err.Error(), "answered 401 Unauthorized: the token is not this endpoint's") {
+			t.Error(err)
+		}
+		exchange(t, mustOpen(t, Guests{}, setup, endpoint), setup)
+	})
+}
+
+// peer is a target that is no guest: it lets a source in, and takes no payload.
+func peer(t *testing.T, post nethttp.HandlerFunc) transport.Endpoint {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A server does not see who hangs up with a body unread.
+	ctx, end := context.WithCancel(context.Background())
+	server := nethttp.Server{Handler: nethttp.HandlerFunc(func(w nethttp.ResponseWriter, r *nethttp.Request) {
+		if r.Method == nethttp.MethodPost {
+			post(w, r)
+			return
+		}
+		_, _ = w.Write((&function.Reply{}).AppendTo(nil))
+	})}
+	served := make(chan struct{})
+	server.BaseContext = func(net.Listener) context.Context { return ctx }
+	go func() {
+		defer close(served)
+		_ = server.Serve(listener)
+	}()
+	t.Cleanup(func() {
+		end()
+		_ = server.Close()
+		<-served
+	})
+	return transport.Endpoint{Transport: Name, Network: "tcp", Address: listener.Addr().String(), Nonce: make([]byte, abi.TokenSize)}
+}
+
+func TestPeersThatMisbehave(t *testing.T) {
+	for name, test := range map[string]struct {
+		post nethttp.HandlerFunc
+		want string
+	}{
+		"other page": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
+			nethttp.NotFound(w, r)
+		}, "answered 404 Not Found (is a function of http/"},
+		"other reply": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
+			_, _ = io.WriteString(w, "hello")
+		}, "answered 200 OK, but it is no function's reply"},
+		"early refusal": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
+			w.Header().Set("Connection", "close")
+			w.WriteHeader(nethttp.StatusTeapot)
+			_, _ = w.Write((&function.Reply{Failure: "not today"}).AppendTo(nil))
+		}, "answered 418 I'm a teapot: not today"},
+		"long reply": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
+			_, _ = w.Write(make([]byte, 100_000))
+		}, ""},
+		"disorder": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			_, _ = w.Write((&function.Reply{Received: 3, Delivered: 2, Consumed: 1}).AppendTo(nil))
+		}, "answered 200 OK, but"},
+		"moments of another clock": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			_, _ = w.Write((&function.Reply{Received: 1, Delivered: 2, Consumed: 3}).AppendTo(nil))
+		}, "out of order"},
+		"silence": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			<-r.Context().Done()
+		}, "did not answer before the deadline"},
+		"deafness": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
+			<-r.Context().Done()
+		}, "did not answer before the deadline"},
+		"hanging up": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
+			panic(nethttp.ErrAbortHandler)
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachGuest(t, func(t *testing.T, setup transport.Setup) {
+				setup.Size, setup.Deadline = 24<<20, 500*time.Millisecond
+				if name == "early refusal" {
+					// What is still on its way resets the connection: only a short one hears.
+					setup.Size = 1000
+				}
+				bad, good := peer(t, test.post), mustServe(t, Guests{}, setup).Endpoint()
+				route := mustOpen(t, Guests{}, setup, bad, good)
+				digest := mustPrepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
+				var handoff transport.Handoff
+				for range 2 {
+					mustSend(t, route, &handoff)
+					if err := handoff.Deliveries[0].Err; err == nil || !strings.Contains(err.Error(), test.want) {
+						t.Errorf("error is %v, want %q", err, test.want)
+					}
+					checkDelivery(t, &handoff.Deliveries[1], digest, setup.Size)
+				}
+			})
+		})
+	}
+}
+
+// A source that says nothing, or stops in the middle, is not waited for longer than the
+// deadline.
+func TestSilentSource(t *testing.T) {
+	eachGuest(t, func(t *testing.T, setup transport.Setup) {
+		setup.Deadline = 100 * time.Millisecond
+		endpoint := mustServe(t, Guests{}, setup).Endpoint()
+		for _, text := range []string{"POST / HT", "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf"} {
+			connection, err := net.Dial("tcp", endpoint.Address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(connection, text); err != nil {
+				t.Fatal(err)
+			}
+			_ = connection.SetReadDeadline(time.Now().Add(20 * time.Second))
+			if _, err := io.Copy(io.Discard, connection); err != nil {
+				t.Errorf("after %q: %v", text, err)
+			}
+			_ = connection.Close()
+		}
+	})
+}
+
+// A peer that accepts and says nothing does not hold a set-up up.
+func TestSilentTarget(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	endpoint := transport.Endpoint{Transport: Name, Network: "tcp", Address: listener.Addr().String(), Nonce: make([]byte, abi.TokenSize)}
+	eachGuest(t, func(t *testing.T, setup transport.Setup) {
+		setup.Deadline = 200 * time.Millisecond
+		if route, err := New().Open(t.Context(), setup, []transport.Endpoint{endpoint}); err == nil {
+			t.Error("opened")
+			_ = route.Close()
+		} else {
+			t.Log(err)
+		}
+		setup.Deadline = 0
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		if route, err := New().Open(ctx, setup, []transport.Endpoint{endpoint}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error is %v", err)
+			if err == nil {
+				_ = route.Close()
+			}
+		}
+	})
+}
+
+// Close waits for no source, neither an idle one nor one in the middle of a payload.
+func TestCloseEndsConnections(t *testing.T) {
+	eachGuest(t, func(t *testing.T, setup transport.Setup) {
+		setup.Deadline = 0
+		target, err := New().Serve(t.Context(), setup)
+		if err != nil {
+			t.Fatal(err)
+		}
+		route := mustOpen(t, Guests{}, setup, target.Endpoint())
+		mustPrepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
+		if err := target.Close(); err != nil {
+			t.Error(err)
+		}
+		var handoff transport.Handoff
+		mustSend(t, route, &handoff)
+		if err := handoff.Deliveries[0].Err; err == nil {
+			t.Error("a closed target took a payload")
+		}
+	})
+}
+
+// A guest that runs out of memory fails its hand-off and tells why, whichever half it is,
+// and harms nobody else.
+func TestGuestsWithoutMemory(t *testing.T) {
+	eachGuest(t, func(t *testing.T, setup transport.Setup) {
+		setup.Codec, setup.Size = transport.JSON, 24<<20
+		little := Guests{memoryLimit: 72 << 20}
+		want := "out of memory"
+		if setup.Guest == "http-c" {
+			setup.Codec, little.memoryLimit, want = transport.Raw, 16<<20, "there is no memory for a payload of 25165824 bytes"
+		}
+		failing, err := little.Serve(t.Context(), setup)
+		if err != nil {
+			if setup.Guest != "http-c" || !strings.Contains(err.Error(), want) {
+				t.Error(err)
+			}
+		} else {
+			route := mustOpen(t, Guests{}, setup, failing.Endpoint(), mustServe(t, Guests{}, setup).Endpoint())
+			digest := mustPrepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
+			var handoff transport.Handoff
+			mustSend(t, route, &handoff)
+			for i := 0; i < 5 && handoff.Deliveries[0].Err == nil; i++ {
+				// Garbage has to pile up first.
+				mustSend(t, route, &handoff)
+			}
+			for range 2 {
+				if err := handoff.Deliveries[0].Err; err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+					t.Errorf("error is %v", err)
+				}
+				checkDelivery(t, &handoff.Deliveries[1], digest, setup.Size)
+				mustSend(t, route, &handoff)
+			}
+			if err := failing.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+
+		endpoint := mustServe(t, Guests{}, setup).Endpoint()
+		setup.Size = 64
+		source, err := little.Open(t.Context(), setup, []transport.Endpoint{endpoint})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer source.Close()
+		if _, err := source.Prepare(payloads.Spec{Kind: setup.Payload, Seed: 1, Size: 512 << 20}); err == nil || !strings.Contains(err.Error(), "memory") {
+			t.Errorf("error is %v", err)
+		}
+	})
+}
+
+// What a function gets done is bounded even when the guest's own clock would let it wait.
+func TestGuestBeyondItsDeadline(t *testing.T) {
+	eachGuest(t, func(t *testing.T, setup transport.Setup) {
+		target := mustServe(t, Guests{}, setup)
+		opened := mustOpen(t, Guests{}, setup, target.Endpoint()).(*route)
+		mustPrepare(t, opened, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
+		opened.deadline = time.Nanosecond
+		// One hand-off may be over before anybody has to wait.
+		var err error
+		for end := time.Now().Add(10 * time.Second); err == nil && time.Now().Before(end); {
+			var handoff transport.Handoff
+			err = opened.Send(&handoff)
+		}
+		if !errors.Is(err, wasip1.ErrDeadline) {
+			t.Errorf("error is %v", err)
+		}
+		if again := opened.Send(&transport.Handoff{}); again == nil {
+			t.Error("a guest that was cut off was called again")
+		}
+	})
+}

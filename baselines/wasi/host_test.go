@@ -1,0 +1,182 @@
+package wasi
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"rrbench/baselines/wasi/abi"
+	"rrbench/engines"
+	"rrbench/payloads"
+	"rrbench/transport"
+)
+
+// fakeInstance is memory that calls a host function.
+type fakeInstance struct {
+	engines.Instance
+	bytes []byte
+}
+
+func (f *fakeInstance) Memory() engines.Memory {
+	if f.bytes == nil {
+		return nil
+	}
+	return f
+}
+func (f *fakeInstance) Bytes() []byte { return f.bytes }
+func (f *fakeInstance) Size() uint64  { return uint64(len(f.bytes)) }
+
+func TestTakeUsage(t *testing.T) {
+	caller := &fakeInstance{bytes: bytes.Repeat([]byte{0xff}, 64)}
+	for pointer, ok := range map[uint64]bool{0: true, 32: true, 33: false, 64: false, 1<<32 - 1: false} {
+		if err := takeUsage.Handler(caller, []uint64{pointer}); (err == nil) != ok {
+			t.Errorf("at %d: %v", pointer, err)
+		}
+	}
+	if caller.bytes[7] == 0xff {
+		t.Errorf("nothing was written: %x", caller.bytes)
+	}
+	if err := takeUsage.Handler(&fakeInstance{}, []uint64{0}); err == nil {
+		t.Error("a guest without memory was told something")
+	}
+}
+
+func FuzzSlice(f *testing.F) {
+	f.Add(uint32(0), uint32(10))
+	f.Add(uint32(10), uint32(0))
+	f.Add(uint32(1<<32-1), uint32(1<<32-1))
+	f.Fuzz(func(t *testing.T, pointer, length uint32) {
+		part, err := slice(make([]byte, 100), uint64(pointer), uint64(length))
+		if inside := uint64(pointer)+uint64(length) <= 100; inside != (err == nil) || inside && len(part) != int(length) {
+			t.Errorf("%d bytes, %v", len(part), err)
+		}
+	})
+}
+
+func TestObituary(t *testing.T) {
+	endpoint := transport.Endpoint{Address: "127.0.0.1:1", Nonce: bytes.Repeat([]byte{7}, abi.TokenSize)}
+	if text := read(endpoint); text != "" {
+		t.Errorf("nobody said %q", text)
+	}
+	o, err := newObituary(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoint.Facts = map[string]string{factObituary: o.address()}
+	if text := read(endpoint); text != "" {
+		t.Errorf("the living is said to have %q", text)
+	}
+	o.write(errors.New("worn out"))
+	if text := read(endpoint); text != "worn out" {
+		t.Errorf("read %q", text)
+	}
+	forged := endpoint
+	forged.Nonce = make([]byte, abi.TokenSize)
+	if text := read(forged); text != "" {
+		t.Errorf("a stranger read %q", text)
+	}
+	// Who says nothing is sent away.
+	silent, err := net.Dial("tcp", o.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	_ = silent.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.Copy(io.Discard, silent); err != nil {
+		t.Error(err)
+	}
+	if err := o.close(); err != nil {
+		t.Error(err)
+	}
+	if text := read(endpoint); text != "" {
+		t.Errorf("after the end %q", text)
+	}
+}
+
+// Functions come and go, and leave neither descriptors nor mappings behind.
+func TestNothingIsLeft(t *testing.T) {
+	eachGuest(t, func(t *testing.T, setup transport.Setup) {
+		cycle := func() {
+			target, err := New().Serve(t.Context(), setup)
+			if err != nil {
+				t.Fatal(err)
+			}
+			visit(t, New(), setup, target.Endpoint())
+			if err := target.Close(); err != nil {
+				t.Error(err)
+			}
+			forged := target.Endpoint()
+			if _, err := New().Open(t.Context(), setup, []transport.Endpoint{forged}); err == nil {
+				t.Error("a route to a closed target was opened")
+			}
+		}
+		cycle()
+		before := descriptors(t)
+		for range 5 {
+			cycle()
+		}
+		// What the kernel is still closing goes on its own.
+		for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			after := descriptors(t)
+			if len(after) <= len(before) {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("descriptors before: %s, after: %s", before, after)
+			}
+		}
+	})
+}
+
+func descriptors(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skipf("descriptors cannot be counted here: %v", err)
+	}
+	var open []string
+	for _, entry := range entries {
+		if target, err := os.Readlink("/proc/self/fd/" + entry.Name()); err == nil && !strings.HasPrefix(target, "/proc/") {
+			open = append(open, target)
+		}
+	}
+	slices.Sort(open)
+	return open
+}
+
+// The planner refuses what these say does not fit, so they must not be too small.
+func TestCopiesAreEstimated(t *testing.T) {
+	for _, codec := range New().Info().Codecs {
+		t.Run(string(codec), func(t *testing.T) {
+			const size = 16 << 20
+			setup := setupOf("wazero", codec, payloads.Text, size)
+			if !slices.Contains(guestsTested, goGuest) {
+				t.Skip("only the guest in Go is estimated")
+			}
+			served := mustServe(t, Guests{}, setup).(*target)
+			opened := mustOpen(t, Guests{}, setup, served.endpoint).(*route)
+			for range 10 {
+				exchange(t, opened, setup)
+			}
+			info := New().Info()
+			for half, g := range map[string]struct {
+				guest  *guest
+				copies int
+			}{"target": {served.guest, info.CopiesPerTarget}, "source": {opened.guest, info.CopiesAtSource}} {
+				// The runtime's own heap does not grow with the payload.
+				const own = 16 << 20
+				if used := g.guest.instance.Memory().Size(); used > own+uint64(g.copies)*size {
+					t.Errorf("the %s uses %d MiB for payloads of 16 MiB, estimated are %d times as much", half, used>>20, g.copies)
+				} else {
+					t.Logf("the %s uses %d MiB", half, used>>20)
+				}
+			}
+		})
+	}
+}
