@@ -31,7 +31,9 @@ const DirectionsLimit = 132 << 10
 type Resolver interface {
 	Receiver
 	// Resolve makes a payload of n bytes, n > 0, usable where Consume will find it. After an
-	// error there is nothing to release. ErrSendBytes asks for the payload itself.
+	// error there is nothing to release. ErrSendBytes asks for the payload itself. Where the
+	// reference has no descriptor, Consume is left out if the source has closed the connection
+	// by then: it may have gone on to write to what Resolve was reading.
 	Resolve(n uint64, reference Reference) error
 	// Holds is asked after Release: whether the memory of the payload just released is still
 	// in use here, so that its source must not write to it, and the ID of a payload held

@@ -39,6 +39,7 @@ type conversation struct {
 	inbox      inbox
 	preface    [prefaceSize]byte
 	directions []byte
+	poll       [1]unix.PollFd
 }
 
 // answerOne takes one payload. An error means that the connection cannot go on.
@@ -146,8 +147,22 @@ func (c *conversation) answerReference(head header, descriptor int, until int64)
 	case err != nil:
 		return c.acknowledge(statusRefused, err)
 	}
+	if descriptor < 0 && c.hungUp() {
+		// What was read from a source that had given up before may have changed meanwhile.
+		_ = c.resolver.Release()
+		return errHungUp
+	}
 	c.answer.copiedIn = measure.Now()
 	return c.finish(head, c.answer.copiedIn, true)
+}
+
+var errHungUp = errors.New("the source closed the connection")
+
+// hungUp says whether the source has closed the connection.
+func (c *conversation) hungUp() bool {
+	c.poll[0] = unix.PollFd{Fd: int32(c.socket.fd), Events: unix.POLLRDHUP}
+	n, err := unix.Poll(c.poll[:], 0)
+	return n > 0 && err == nil
 }
 
 // refuse throws a payload away, so that the connection stays in step, and says why.
