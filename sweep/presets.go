@@ -25,7 +25,7 @@ var presets = map[string]func() Config{
 			Axes: defaults(Size(64*kib), Size(1*mib)),
 			Experiments: []Experiment{
 				{Name: "sequential", Axes: Axes{Sizes: []Size{64 * kib}}},
-				{Name: "sequential", Axes: Axes{Sizes: mebibytes(1), Codecs: []string{"raw"}}},
+				{Name: "sequential", Axes: Axes{Sizes: mebibytes(1), Codecs: []string{"raw"}, Engines: []string{"wazero"}}},
 			},
 			Reps: 3, Warmup: number(1), Deadline: Duration(10 * time.Second),
 		}
