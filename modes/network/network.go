@@ -11,11 +11,13 @@ import (
 
 // NewStream is network/stream, the control for the others: A's shim writes the region from
 // A's linear memory to TCP, B's shim reads it straight into B's.
-func NewStream() transport.Transport {
+func NewStream() transport.Transport { return newStream(loopback) }
+
+func newStream(address string) transport.Transport {
 	return &relay.Transport{
 		Name:    "network/stream",
 		Summary: "two shims, linear memory to linear memory, write to TCP",
-		Listen:  listen,
+		Listen:  listenAt(address),
 	}
 }
 
@@ -23,15 +25,60 @@ func NewStream() transport.Transport {
 // into a pipe (vmsplice(2)) and moved from it to TCP (splice(2)), so that nothing is
 // copied at the source. The kernel reads the pages until B has acknowledged them; the
 // region is leased until then.
-func NewSplice() transport.Transport {
+func NewSplice() transport.Transport { return newSplice(loopback) }
+
+func newSplice(address string) transport.Transport {
 	return &relay.Transport{
 		Name:      "network/splice",
 		Summary:   "two shims, A's pages spliced through a pipe to TCP, read into B's linear memory",
-		Listen:    listen,
+		Listen:    listenAt(address),
 		NewWriter: newSplicing,
 		Detach:    detach,
 		Facts:     pipeFacts,
 	}
 }
 
-func listen() (*stream.Listener, error) { return stream.ListenTCP("127.0.0.1:0") }
+// NewZerocopy is network/zerocopy: TCP sends from the pages of the region (MSG_ZEROCOPY,
+// Documentation/networking/msg_zerocopy.rst). The region is leased until B has acknowledged
+// and the kernel has notified that it is done with the pages. Payloads that are shorter than
+// 32 KiB are copied. Where the receiver is on the same host, the kernel copies the bytes
+// after all; the endpoint's facts say so.
+func NewZerocopy() transport.Transport { return newZerocopy(loopback) }
+
+func newZerocopy(address string) transport.Transport {
+	return &relay.Transport{
+		Name:      "network/zerocopy",
+		Summary:   "two shims, TCP sends A's pages themselves (MSG_ZEROCOPY), read into B's linear memory",
+		Listen:    listenAt(address),
+		NewWriter: choose(zerocopyFrom, newReferring),
+		Detach:    detach,
+		Facts:     zerocopyFacts,
+		Probe:     probeZerocopy,
+	}
+}
+
+// DefaultCrossover is the payload size in bytes from which on lending pages to TCP takes
+// less time than copying into it does.
+const DefaultCrossover = 256 << 10
+
+// NewAdaptive is network: payloads of at least crossover bytes go as network/splice has
+// them, smaller ones as network/stream.
+func NewAdaptive(crossover int64) transport.Transport { return newAdaptive(crossover, loopback) }
+
+func newAdaptive(crossover int64, address string) transport.Transport {
+	return &relay.Transport{
+		Name:      "network",
+		Summary:   "two shims, TCP copies small payloads and is lent the pages of large ones",
+		Listen:    listenAt(address),
+		NewWriter: choose(crossover, newSplicing),
+		Detach:    detach,
+		Facts:     pipeFacts,
+	}
+}
+
+// loopback is where targets listen that are on their source's host.
+const loopback = "127.0.0.1"
+
+func listenAt(address string) func() (*stream.Listener, error) {
+	return func() (*stream.Listener, error) { return stream.ListenTCP(address + ":0") }
+}

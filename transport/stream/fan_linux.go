@@ -133,8 +133,10 @@ func (f *Fan) Close() error {
 
 // link is one connection to one target.
 type link struct {
-	socket   *socket
-	writer   Writer
+	socket *socket
+	writer Writer
+	// settler is the writer if that is one.
+	settler  Settler
 	deadline time.Duration
 	wake     chan struct{}
 	sequence uint64
@@ -168,7 +170,8 @@ func openLink(ctx context.Context, endpoint transport.Endpoint, options FanOptio
 		s.close()
 		return nil, err
 	}
-	return &link{socket: s, writer: writer, deadline: options.Deadline}, nil
+	settler, _ := writer.(Settler)
+	return &link{socket: s, writer: writer, settler: settler, deadline: options.Deadline}, nil
 }
 
 func (l *link) close() error {
@@ -197,6 +200,12 @@ func (l *link) deliver(payload []byte, start int64, d *transport.Delivery) {
 	}
 	if l.conclude(d) == statusSendBytes {
 		l.abort(d, fmt.Errorf("the target wants the bytes that it was sent: %w", d.Err))
+	}
+	if l.settler == nil || l.broken != nil {
+		return
+	}
+	if err := l.settler.Settle(l.socket.fd, momentAfter(l.deadline)); err != nil {
+		l.abort(d, fmt.Errorf("wait for the kernel to let go of the payload: %w", err))
 	}
 }
 

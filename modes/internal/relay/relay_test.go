@@ -21,7 +21,7 @@ import (
 )
 
 func all() []transport.Transport {
-	return []transport.Transport{kernel.NewStream(), network.NewStream(), network.NewSplice()}
+	return []transport.Transport{kernel.NewStream(), network.NewStream(), network.NewSplice(), network.NewZerocopy()}
 }
 
 func TestMain(m *testing.M) { transporttest.Main(m, all()...) }
