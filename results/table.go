@@ -172,7 +172,7 @@ func writeLegend(out *strings.Builder, summaries []Summary) {
 		fmt.Fprintf(out, "%s has outliers (in all: %d; more than %g scaled MADs from the median); none is left out\n", outlierMark, outlying, outlierScore)
 	}
 	if unshared {
-		fmt.Fprintf(out, "%s two hosts: the latency is by an estimated clock offset or until acknowledged, see trials.csv\n", clockMark)
+		fmt.Fprintf(out, "%s no clock is shared: the latency is until acknowledged or by an estimated offset, see clock in trials.csv\n", clockMark)
 	}
 }
 

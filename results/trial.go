@@ -12,6 +12,13 @@ const (
 	Failed  Status = "failed"
 )
 
+// Clocks by which a latency is taken: one that source and target share, or the source's
+// alone, until it knows that the target is done.
+const (
+	ClockShared       = "shared"
+	ClockAcknowledged = "acknowledged"
+)
+
 // Cell is one point of a sweep.
 type Cell struct {
 	Experiment  string `json:"experiment"`
@@ -49,7 +56,7 @@ type Trial struct {
 	Latency, Consumed int64
 	// The five phases add up to Latency.
 	Serialize, CopyOut, Transfer, CopyIn, Deserialize int64
-	// Clock is "shared", "offset" or "acknowledged".
+	// Clock is ClockShared, "offset" or ClockAcknowledged.
 	Clock string
 	// ClockBound bounds the error of an offset clock, in nanoseconds.
 	ClockBound int64

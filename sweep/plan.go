@@ -33,6 +33,8 @@ type PlannedCell struct {
 	Guest   string        `json:"guest,omitempty"`
 	// Parameter is for transport.Setup.Parameter.
 	Parameter string `json:"parameter,omitempty"`
+	// Clock is what results.Trial says of it; empty stands for one that all share.
+	Clock string `json:"clock,omitempty"`
 	// Skip is the reason why this cell cannot run here; empty when it can.
 	Skip string `json:"skip,omitempty"`
 }
@@ -114,7 +116,7 @@ func (p *Plan) FirstRep(block int) int {
 
 // expand makes the product of an experiment's axes.
 func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
-	chosen, err := m.chooseTransports(e.Transports)
+	chosen, err := m.chooseTransports(e.Transports, e.Parameters)
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +150,9 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 									Payload:   e.Payload,
 									Parameter: parameter,
 								}
+								if info.Acknowledged {
+									cell.Clock = results.ClockAcknowledged
+								}
 								if info.Runs == transport.Wasm {
 									cell.Guest = e.Guest
 								}
@@ -163,9 +168,13 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	return cells, nil
 }
 
-func (m Machine) chooseTransports(names []string) ([]transport.Transport, error) {
+// chooseTransports finds those that were named, or else all but those that nobody has
+// given what they need.
+func (m Machine) chooseTransports(names []string, parameters map[string]string) ([]transport.Transport, error) {
 	if names == nil {
-		return m.Transports, nil
+		return slices.DeleteFunc(slices.Clone(m.Transports), func(t transport.Transport) bool {
+			return t.Info().ParameterNeeded != "" && parameters[t.Info().Parameter] == ""
+		}), nil
 	}
 	chosen := make([]transport.Transport, len(names))
 	for i, name := range names {
@@ -267,6 +276,9 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	info := t.Info()
 	if err := t.Check(); err != nil {
 		return err.Error()
+	}
+	if info.ParameterNeeded != "" && cell.Parameter == "" {
+		return info.ParameterNeeded
 	}
 	if info.Runs == transport.Wasm {
 		if err := m.EngineCheck(cell.Engine); err != nil {

@@ -143,7 +143,7 @@ func (r *Runner) journalFailure(past *past, visit Visit, reason string) error {
 func outcome(cell PlannedCell, index, block int, status results.Status, reason string) results.Trial {
 	return results.Trial{
 		CellIndex: index, Block: block, Cell: cell.Cell, Payload: string(cell.Payload),
-		Status: status, Reason: reason, Clock: "shared",
+		Status: status, Reason: reason, Clock: clockOf(cell),
 	}
 }
 

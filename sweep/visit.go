@@ -226,7 +226,7 @@ func row(cell PlannedCell, r shim.Record) results.Trial {
 		Worker:  r.Worker,
 		Target:  r.Target,
 		Status:  results.OK,
-		Clock:   "shared",
+		Clock:   clockOf(cell),
 		T0:      r.Timeline.Start,
 	}
 	if r.Err != "" {
@@ -241,4 +241,12 @@ func row(cell PlannedCell, r shim.Record) results.Trial {
 	trial.MinorFaults, trial.ContextSwitches = r.MinorFaults, r.ContextSwitches
 	trial.Digest = r.Digest
 	return trial
+}
+
+// clockOf is the clock by which a cell's latencies are taken.
+func clockOf(cell PlannedCell) string {
+	if cell.Clock == "" {
+		return results.ClockShared
+	}
+	return cell.Clock
 }

@@ -88,6 +88,13 @@ type Info struct {
 	Parameter string
 	// CheckParameter, when set, refuses values of the parameter that cannot be meant.
 	CheckParameter func(value string) error
+	// ParameterNeeded is why nothing can be measured without the parameter, and what to do
+	// about it; empty where there is no need. Such a transport takes part in a sweep of all
+	// transports only when it was given.
+	ParameterNeeded string
+	// Acknowledged says that the targets' clock is unknown: Delivered and Consumed are the
+	// moment at which the source knew.
+	Acknowledged bool
 }
 
 // Hosting says in which processes a transport's functions live.

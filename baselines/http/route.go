@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	nethttp "net/http"
 	"net/url"
@@ -21,28 +20,16 @@ import (
 // Open implements transport.Transport. Every target has answered on the connection that
 // payloads will take when it returns.
 func (Native) Open(ctx context.Context, setup transport.Setup, targets []transport.Endpoint) (transport.Route, error) {
-	if len(targets) == 0 {
-		return nil, errors.New("a route needs at least one target")
-	}
-	f, err := function.NewSource(setup)
-	if err != nil {
-		return nil, fmt.Errorf("make the function: %w", err)
-	}
-	r := &route{
-		function: f,
-		deadline: setup.Deadline,
-		client: nethttp.Transport{
-			DialContext:         dial,
-			DisableCompression:  true,
-			MaxIdleConnsPerHost: 1,
-		},
-	}
-	for _, endpoint := range targets {
-		p, err := newPost(&r.client, endpoint)
-		if err != nil {
+	peers := make([]Peer, len(targets))
+	for i, endpoint := range targets {
+		var err error
+		if peers[i], err = peerOf(endpoint); err != nil {
 			return nil, err
 		}
-		r.posts = append(r.posts, p)
+	}
+	r, err := NewRoute(setup, peers)
+	if err != nil {
+		return nil, err
 	}
 	for _, p := range r.posts {
 		if err := p.greet(ctx); err != nil {
@@ -53,17 +40,65 @@ func (Native) Open(ctx context.Context, setup transport.Setup, targets []transpo
 	return r, nil
 }
 
-// route is a function and an HTTP client.
-type route struct {
+// Peer is an HTTP server that takes payloads.
+type Peer struct {
+	URL *url.URL
+	// Header goes with each request.
+	Header nethttp.Header
+	// ReplyLimit is the longest reply that Answer may be given, in bytes; of a longer one it
+	// is given a byte more.
+	ReplyLimit int
+	// Answer takes what the server replied, of which the body is valid until it returns,
+	// into the delivery: Start, Serialized, CopiedOut and Acknowledged are filled in
+	// already. It trusts nothing; its error is why the payload counts as not delivered.
+	Answer func(response *nethttp.Response, body []byte, d *transport.Delivery) error
+}
+
+// Route is a native function and an HTTP client that posts its objects to peers, all at
+// once.
+type Route struct {
 	function *function.Source
 	client   nethttp.Transport
 	posts    []*post
 	deadline time.Duration
 }
 
-func (r *route) Prepare(spec payloads.Spec) (uint64, error) { return r.function.Prepare(spec) }
+// NewRoute makes the function of setup. It connects to nobody yet.
+func NewRoute(setup transport.Setup, peers []Peer) (*Route, error) {
+	if len(peers) == 0 {
+		return nil, errors.New("a route needs at least one target")
+	}
+	f, err := function.NewSource(setup)
+	if err != nil {
+		return nil, fmt.Errorf("make the function: %w", err)
+	}
+	r := &Route{
+		function: f,
+		deadline: setup.Deadline,
+		client: nethttp.Transport{
+			DialContext:         dial,
+			DisableCompression:  true,
+			TLSHandshakeTimeout: setup.Deadline,
+			// Several peers may be behind one address.
+			MaxIdleConnsPerHost: len(peers),
+		},
+	}
+	for _, peer := range peers {
+		r.posts = append(r.posts, newPost(&r.client, peer))
+	}
+	return r, nil
+}
 
-func (r *route) Send(handoff *transport.Handoff) error {
+// Prepare implements transport.Route.
+func (r *Route) Prepare(spec payloads.Spec) (uint64, error) { return r.function.Prepare(spec) }
+
+// Send implements transport.Route.
+func (r *Route) Send(handoff *transport.Handoff) error {
+	return r.SendWithin(context.Background(), handoff)
+}
+
+// SendWithin is Send that ends with a context too.
+func (r *Route) SendWithin(ctx context.Context, handoff *transport.Handoff) error {
 	if len(handoff.Deliveries) != len(r.posts) {
 		handoff.Deliveries = make([]transport.Delivery, len(r.posts))
 	}
@@ -80,7 +115,6 @@ func (r *route) Send(handoff *transport.Handoff) error {
 		handoff.Deliveries[i] = transport.Delivery{Timeline: timeline}
 	}
 
-	ctx := context.Background()
 	if r.deadline > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.deadline)
@@ -96,44 +130,30 @@ func (r *route) Send(handoff *transport.Handoff) error {
 }
 
 // Close closes the connections.
-func (r *route) Close() error {
+func (r *Route) Close() error {
 	r.client.CloseIdleConnections()
 	return nil
 }
 
-// post is the way to one target. It is used by one goroutine at a time.
-type post struct {
-	client *nethttp.Transport
-	// request is copied for each use.
-	request nethttp.Request
-	body    *body
-	// reply has room for one byte too many, which shows a reply that is too long.
-	reply [function.ReplyLimit + 1]byte
-}
-
-func newPost(client *nethttp.Transport, endpoint transport.Endpoint) (*post, error) {
+// peerOf is the peer that a target's endpoint describes.
+func peerOf(endpoint transport.Endpoint) (Peer, error) {
 	if endpoint.Transport != name || endpoint.Network != "tcp" {
-		return nil, fmt.Errorf("endpoint %s of transport %q over %q: it must be one of %s over tcp", endpoint.Address, endpoint.Transport, endpoint.Network, name)
+		return Peer{}, fmt.Errorf("endpoint %s of transport %q over %q: it must be one of %s over tcp", endpoint.Address, endpoint.Transport, endpoint.Network, name)
 	}
 	if _, _, err := net.SplitHostPort(endpoint.Address); err != nil {
-		return nil, fmt.Errorf("address of an endpoint: %w", err)
+		return Peer{}, fmt.Errorf("address of an endpoint: %w", err)
 	}
 	if len(endpoint.Nonce) != nonceSize {
-		return nil, fmt.Errorf("endpoint %s has a nonce of %d bytes, not %d", endpoint.Address, len(endpoint.Nonce), nonceSize)
+		return Peer{}, fmt.Errorf("endpoint %s has a nonce of %d bytes, not %d", endpoint.Address, len(endpoint.Nonce), nonceSize)
 	}
-	return &post{
-		client: client,
-		body:   newBody(),
-		request: nethttp.Request{
-			URL:  &url.URL{Scheme: "http", Host: endpoint.Address, Path: "/"},
-			Host: endpoint.Address,
-			Header: nethttp.Header{
-				"Authorization": {bearer(endpoint.Nonce)},
-				"Content-Type":  {"application/octet-stream"},
-				// Without it net/http sends its own name.
-				"User-Agent": nil,
-			},
+	return Peer{
+		URL: &url.URL{Scheme: "http", Host: endpoint.Address, Path: "/"},
+		Header: nethttp.Header{
+			"Authorization": {bearer(endpoint.Nonce)},
+			"Content-Type":  {"application/octet-stream"},
 		},
+		ReplyLimit: function.ReplyLimit,
+		Answer:     answered,
 	}, nil
 }
 
@@ -141,68 +161,23 @@ func newPost(client *nethttp.Transport, endpoint transport.Endpoint) (*post, err
 // section 2.1.
 func bearer(nonce []byte) string { return "Bearer " + hex.EncodeToString(nonce) }
 
-// greet asks whether the target is ready, which leaves a connection open.
-func (p *post) greet(ctx context.Context) error {
-	request := p.request.WithContext(ctx)
-	request.Method = nethttp.MethodGet
-	_, err := p.exchange(request)
-	return err
-}
-
-// send posts wire and fills the delivery in. When it returns nothing refers to wire.
-func (p *post) send(ctx context.Context, wire []byte, d *transport.Delivery) {
-	request := p.request.WithContext(ctx)
-	request.Method = nethttp.MethodPost
-	request.ContentLength = int64(len(wire))
-	p.body.open(wire)
-	request.Body = p.body
-	reply, err := p.exchange(request)
-	d.Timeline.Acknowledged = measure.Now()
-	p.body.wait()
-	if err != nil {
-		// After a failure net/http may close a body once more, at any time.
-		p.body = newBody()
-		d.Err = err
-		return
+// answered takes a target's reply. A page that says 404, or some other server's 200, is an
+// error.
+func answered(response *nethttp.Response, body []byte, d *transport.Delivery) error {
+	host := response.Request.Host
+	reply, err := function.ParseReply(body)
+	switch {
+	case err == nil && reply.Failure != "":
+		return fmt.Errorf("target %s answered %s: %s", host, response.Status, reply.Failure)
+	case response.StatusCode != nethttp.StatusOK:
+		return fmt.Errorf("target %s answered %s (is a function of %s listening there?)", host, response.Status, name)
+	case err != nil:
+		return fmt.Errorf("target %s answered %s, but %w", host, response.Status, err)
 	}
 	d.Timeline.Received = reply.Received
 	d.Timeline.CopiedIn = reply.Received
 	d.Timeline.Delivered = reply.Delivered
 	d.Timeline.Consumed = reply.Consumed
 	d.Length, d.Digest, d.Usage = reply.Length, reply.Digest, reply.Usage
-}
-
-// exchange sends a request and reads the whole reply. It trusts nothing: a page that says
-// 404, or some other server's 200, is an error.
-func (p *post) exchange(request *nethttp.Request) (function.Reply, error) {
-	response, err := p.client.RoundTrip(request)
-	if err != nil {
-		return function.Reply{}, p.explain("send", err)
-	}
-	n, err := io.ReadFull(response.Body, p.reply[:])
-	// The body has been read to its end, or there is an error that ends the connection.
-	_ = response.Body.Close()
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return function.Reply{}, p.explain("read the reply", err)
-	}
-	reply, err := function.ParseReply(p.reply[:n])
-	switch {
-	case err == nil && reply.Failure != "":
-		return reply, fmt.Errorf("target %s answered %s: %s", request.Host, response.Status, reply.Failure)
-	case response.StatusCode != nethttp.StatusOK:
-		return reply, fmt.Errorf("target %s answered %s (is a function of %s listening there?)", request.Host, response.Status, name)
-	case err != nil:
-		return reply, fmt.Errorf("target %s answered %s, but %w", request.Host, response.Status, err)
-	}
-	return reply, nil
-}
-
-func (p *post) explain(step string, err error) error {
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s: target %s did not answer before the deadline: %w (a longer deadline may help)", step, p.request.Host, err)
-	case errors.Is(err, io.EOF):
-		return fmt.Errorf("%s: target %s closed the connection: %w", step, p.request.Host, err)
-	}
-	return fmt.Errorf("%s: target %s: %w", step, p.request.Host, err)
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"rrbench/baselines/container"
+	"rrbench/baselines/external"
 	"rrbench/baselines/http"
 	"rrbench/baselines/redis"
 	"rrbench/baselines/wasi"
@@ -35,6 +36,7 @@ func All() []transport.Transport {
 		wasi.New(),
 		http.New(),
 		container.New(),
+		external.New(),
 		redis.New(redis.Unix),
 		redis.NewPubSub(redis.Unix),
 		limits.NewMemcpy(),

@@ -1,0 +1,88 @@
+package external
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"rrbench/baselines/function"
+	"rrbench/transport"
+)
+
+// Name is the transport's.
+const Name = "http/external"
+
+// parameter names the URL on the command line.
+const parameter = "url"
+
+// URL is the transport http/external.
+type URL struct{}
+
+var _ transport.Transport = URL{}
+
+// New is http/external.
+func New() transport.Transport { return URL{} }
+
+// Info implements transport.Transport.
+func (URL) Info() transport.Info {
+	return transport.Info{
+		Name:    Name,
+		Summary: "a native function posts to any HTTP function at --url, which answers length and digest",
+		// There is no target of ours that would need a shim.
+		Hosting: transport.Together,
+		Runs:    transport.Native,
+		Codecs:  function.Codecs(),
+		// What B holds, and where, is unknown.
+		CopiesPerTarget: 0,
+		// The object and its serialized form.
+		CopiesAtSource:  3,
+		Acknowledged:    true,
+		Parameter:       parameter,
+		CheckParameter:  func(value string) error { _, err := parse(value); return err },
+		ParameterNeeded: "no function was named: give its address with --url http://HOST:PORT/PATH, see docs/external.md",
+	}
+}
+
+// Check implements transport.Transport: net/http runs everywhere.
+func (URL) Check() error { return nil }
+
+// parse refuses what no request can be sent to.
+func parse(text string) (*url.URL, error) {
+	parsed, err := url.Parse(text)
+	if err != nil {
+		var cause *url.Error
+		if errors.As(err, &cause) {
+			err = cause.Err
+		}
+		return nil, fmt.Errorf("url %q: %w (write http://HOST:PORT/PATH)", text, err)
+	}
+	port, portErr := strconv.Atoi(parsed.Port())
+	switch {
+	case parsed.Scheme != "http" && parsed.Scheme != "https":
+		return nil, fmt.Errorf("url %q: it must begin with http:// or https://", text)
+	case parsed.Hostname() == "":
+		return nil, fmt.Errorf("url %q: it names no host (write http://HOST:PORT/PATH)", text)
+	case parsed.Port() != "" && (portErr != nil || port < 1 || port > 0xffff):
+		return nil, fmt.Errorf("url %q: port %s is none, use 1 to 65535", text, parsed.Port())
+	case parsed.User != nil:
+		return nil, fmt.Errorf("url of host %s: leave out user and password, they would be written into the results", parsed.Host)
+	}
+	return parsed, nil
+}
+
+// Serve implements transport.Transport: the function is there already.
+func (URL) Serve(_ context.Context, setup transport.Setup) (transport.Target, error) {
+	if _, err := parse(setup.Parameter); err != nil {
+		return nil, err
+	}
+	return target{transport.Endpoint{Transport: Name, Address: setup.Parameter}}, nil
+}
+
+// target is somebody else's function.
+type target struct{ endpoint transport.Endpoint }
+
+func (t target) Endpoint() transport.Endpoint { return t.endpoint }
+
+func (target) Close() error { return nil }

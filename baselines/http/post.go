@@ -1,0 +1,87 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	nethttp "net/http"
+
+	"rrbench/measure"
+	"rrbench/transport"
+)
+
+// post is the way to one peer. It is used by one goroutine at a time.
+type post struct {
+	client *nethttp.Transport
+	// request is copied for each use.
+	request nethttp.Request
+	body    *body
+	answer  func(*nethttp.Response, []byte, *transport.Delivery) error
+	// reply has room for one byte too many, which shows a reply that is too long.
+	reply []byte
+}
+
+func newPost(client *nethttp.Transport, peer Peer) *post {
+	header := maps.Clone(peer.Header)
+	// Without it net/http sends its own name.
+	header["User-Agent"] = nil
+	return &post{
+		client:  client,
+		body:    newBody(),
+		request: nethttp.Request{URL: peer.URL, Host: peer.URL.Host, Header: header},
+		answer:  peer.Answer,
+		reply:   make([]byte, peer.ReplyLimit+1),
+	}
+}
+
+// greet asks whether the peer is ready, which leaves a connection open.
+func (p *post) greet(ctx context.Context) error {
+	request := p.request.WithContext(ctx)
+	request.Method = nethttp.MethodGet
+	var nothing transport.Delivery
+	return p.exchange(request, &nothing)
+}
+
+// send posts wire and fills the delivery in. When it returns nothing refers to wire.
+func (p *post) send(ctx context.Context, wire []byte, d *transport.Delivery) {
+	request := p.request.WithContext(ctx)
+	request.Method = nethttp.MethodPost
+	request.ContentLength = int64(len(wire))
+	p.body.open(wire)
+	request.Body = p.body
+	d.Err = p.exchange(request, d)
+	p.body.wait()
+	if d.Err != nil {
+		// After a failure net/http may close a body once more, at any time.
+		p.body = newBody()
+	}
+}
+
+// exchange sends a request and reads the whole reply.
+func (p *post) exchange(request *nethttp.Request, d *transport.Delivery) error {
+	response, err := p.client.RoundTrip(request)
+	if err != nil {
+		d.Timeline.Acknowledged = measure.Now()
+		return p.explain("send", err)
+	}
+	n, err := io.ReadFull(response.Body, p.reply)
+	d.Timeline.Acknowledged = measure.Now()
+	// The body has been read to its end, or there is an error that ends the connection.
+	_ = response.Body.Close()
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return p.explain("read the reply", err)
+	}
+	return p.answer(response, p.reply[:n], d)
+}
+
+func (p *post) explain(step string, err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: target %s did not answer before the deadline: %w (a longer deadline may help)", step, p.request.Host, err)
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("%s: target %s closed the connection: %w", step, p.request.Host, err)
+	}
+	return fmt.Errorf("%s: target %s: %w", step, p.request.Host, err)
+}

@@ -1,0 +1,58 @@
+package sweep
+
+import (
+	"testing"
+
+	"rrbench/results"
+	"rrbench/shim"
+	"rrbench/transport"
+)
+
+// needing is a transport that can do nothing without its parameter.
+type needing struct{ stub }
+
+func (n needing) Info() transport.Info {
+	info := n.stub.Info()
+	info.Parameter, info.ParameterNeeded, info.Acknowledged = "where", "nobody was named: use --where", true
+	return info
+}
+
+func TestTransportThatNeedsItsParameter(t *testing.T) {
+	far := needing{stub{info: transport.Info{Name: "far", Runs: transport.Native, Codecs: []transport.Codec{transport.Raw}}}}
+	near := stub{info: transport.Info{Name: "near", Runs: transport.Native, Codecs: []transport.Codec{transport.Raw}}}
+	machine := Machine{
+		Transports:      []transport.Transport{far, near},
+		FindTransport:   func(string) (transport.Transport, error) { return far, nil },
+		GuestCheck:      func(string) error { return nil },
+		AvailableMemory: 1 << 40,
+	}
+	for _, test := range []struct {
+		transports []string
+		given      map[string]string
+		cells      int
+		skip       string
+	}{
+		{nil, nil, 1, ""},
+		{nil, map[string]string{"where": "there"}, 2, ""},
+		{[]string{"far"}, nil, 1, "nobody was named: use --where"},
+		{[]string{"far"}, map[string]string{"where": "there"}, 1, ""},
+	} {
+		axes := defaults(1 * mib)
+		axes.Transports, axes.Parameters = test.transports, test.given
+		cells, err := machine.expand(Experiment{Axes: axes})
+		if err != nil || len(cells) != test.cells {
+			t.Errorf("%+v: %d cells, %v", test, len(cells), err)
+			continue
+		}
+		if cells[0].Skip != test.skip {
+			t.Errorf("%+v: skipped for %q", test, cells[0].Skip)
+		}
+		if cells[0].Transport == "far" {
+			if clock := row(cells[0], shim.Record{}).Clock; clock != results.ClockAcknowledged {
+				t.Errorf("clock %q", clock)
+			}
+		} else if clock := row(cells[0], shim.Record{}).Clock; clock != results.ClockShared {
+			t.Errorf("clock %q", clock)
+		}
+	}
+}
