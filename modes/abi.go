@@ -13,6 +13,9 @@ const document = "docs/guest-abi.md"
 // hostModule is the import module of the host's functions.
 const hostModule = "roadrunner"
 
+// sendName is the host function that asks for a transfer.
+const sendName = "send_to_host"
+
 // wasiModule is the import module of WASI preview 1, which guests with a runtime of their
 // own (Go, Rust with std) need.
 const wasiModule = "wasi_snapshot_preview1"

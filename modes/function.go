@@ -52,6 +52,8 @@ type Function struct {
 	// sending: Send is running; sent: and the guest has called send_to_host since.
 	sending, sent bool
 	sendErr       error
+	// shortcut is what the send under way might take, or nil.
+	shortcut *Shortcut
 	// movable: pages of the memory can move. moved counts the regions where some have.
 	movable bool
 	moved   int
@@ -73,21 +75,36 @@ type export struct {
 	stack    [2]uint64
 }
 
-// call enters the guest. An error leaves the instance in no state that the ABI knows, so
-// it is the last call.
-func (f *Function) call(e *export, a, b uint32) (uint64, error) {
+// enter calls into the guest. An error leaves the instance in no state that the ABI knows,
+// so it is the last call, and fail makes the error of it. It is short so that it is part of
+// its callers: returns are what a hand-off of some bytes spends its time on, because the
+// processor expects none where a guest has changed the stack.
+func (f *Function) enter(e *export, a, b uint64) error {
 	if f.broken != nil {
-		return 0, f.broken
+		return f.broken
 	}
-	e.stack[0], e.stack[1] = uint64(a), uint64(b)
-	if err := e.function.Call(e.stack[:]); err != nil {
-		err = f.explain(err)
-		if f.broken == nil {
-			f.broken = fmt.Errorf("guest %s cannot be called after its failure: %w", f.name, err)
-		}
-		return 0, fmt.Errorf("guest %s: %w", f.name, err)
+	e.stack = [2]uint64{a, b}
+	return e.function.Call(e.stack[:])
+}
+
+// call is enter with fail, and the result.
+func (f *Function) call(e *export, a, b uint32) (uint64, error) {
+	if err := f.enter(e, uint64(a), uint64(b)); err != nil {
+		return 0, f.fail(err)
 	}
 	return e.stack[0], nil
+}
+
+// fail makes the error of a call that did not return, or was not made after one.
+func (f *Function) fail(err error) error {
+	if err == f.broken {
+		return err
+	}
+	err = f.explain(err)
+	if f.broken == nil {
+		f.broken = fmt.Errorf("guest %s cannot be called after its failure: %w", f.name, err)
+	}
+	return fmt.Errorf("guest %s: %w", f.name, err)
 }
 
 // explain adds what the guest wrote last to the error of its call.
@@ -138,8 +155,19 @@ func (f *Function) Send() error {
 		return fmt.Errorf("guest %s has nothing to send: load it with a sender and prepare a payload first", f.name)
 	}
 	f.sending, f.sent, f.sendErr = true, false, nil
-	status, err := f.call(&f.sendExport, region.pointer, region.length)
+	err := f.enter(&f.sendExport, uint64(region.pointer), uint64(region.length))
 	f.sending = false
+	if err == nil && f.sendErr == nil && f.sent && f.sendExport.stack[0] == uint64(OK) {
+		return nil
+	}
+	if err != nil {
+		err = f.fail(err)
+	}
+	return f.sendResult(region, f.sendExport.stack[0], err)
+}
+
+// sendResult judges what the guest's send export has come to.
+func (f *Function) sendResult(region *Region, status uint64, err error) error {
 	switch {
 	case err != nil:
 		return err
@@ -243,9 +271,12 @@ func (f *Function) Enter(region *Region) (digest uint64, err error) {
 		return 0, fmt.Errorf("guest %s: the region at %d cannot be handled: it is released, handled already, or another function's", f.name, region.pointer)
 	}
 	region.handled, region.handling = true, true
-	digest, err = f.call(&f.handleExport, region.pointer, region.length)
+	err = f.enter(&f.handleExport, uint64(region.pointer), uint64(region.length))
 	region.handling = false
-	return digest, err
+	if err != nil {
+		return 0, f.fail(err)
+	}
+	return f.handleExport.stack[0], nil
 }
 
 // Release ends the host's use of an allocated region, handled or not; one that the guest

@@ -9,24 +9,27 @@ import (
 // hostFunctions are what the host offers to the guest of this function.
 func (f *Function) hostFunctions() []engines.HostFunction {
 	return []engines.HostFunction{
-		f.offer("send_to_host", two, f.sendToHost),
-		f.offer("locate_memory_region", two, f.locate),
-		f.offer("keep_memory_region", one, f.keep),
-		f.offer("release_memory_region", one, f.giveBack),
-		f.offer("read_memory_host", two, f.readMemory),
-		f.offer("write_memory_host", two, f.writeMemory),
+		f.offer(sendName, two, (*Function).sendToHost),
+		f.offer("locate_memory_region", two, (*Function).locate),
+		f.offer("keep_memory_region", one, (*Function).keep),
+		f.offer("release_memory_region", one, (*Function).giveBack),
+		f.offer("read_memory_host", two, (*Function).readMemory),
+		f.offer("write_memory_host", two, (*Function).writeMemory),
 	}
 }
 
-func (f *Function) offer(name string, params []engines.ValueType, call func(stack []uint64) (Status, error)) engines.HostFunction {
+func (f *Function) offer(name string, params []engines.ValueType, call func(f *Function, stack []uint64) (Status, error)) engines.HostFunction {
 	return engines.HostFunction{
 		Module:       hostModule,
 		FunctionType: engines.FunctionType{Name: name, Params: params, Results: one},
 		Handler: func(_ engines.Instance, stack []uint64) error {
 			// While the guest's initializer runs, the host knows no memory yet.
 			status, err := NotPossible, error(nil)
+			if f.shortcut != nil && f.shortcut.overtaken() {
+				f.sent = true
+			}
 			if f.memory != nil {
-				status, err = call(stack)
+				status, err = call(f, stack)
 			}
 			stack[0] = uint64(uint32(status))
 			return err
@@ -37,7 +40,10 @@ func (f *Function) offer(name string, params []engines.ValueType, call func(stac
 // sendToHost leases a region while the sender carries it to every target.
 func (f *Function) sendToHost(stack []uint64) (Status, error) {
 	pointer, length := uint32(stack[0]), uint32(stack[1])
-	region, status := f.regions.find(pointer)
+	region, status := f.prepared, OK
+	if region == nil || region.pointer != pointer {
+		region, status = f.regions.find(pointer)
+	}
 	switch {
 	case region != nil && region.length == length:
 		// A region lies inside the memory, which never shrinks.
@@ -56,15 +62,19 @@ func (f *Function) sendToHost(stack []uint64) (Status, error) {
 	}
 	f.sent = true
 	region.leased = true
-	f.sendErr = f.sender(region)
+	err := f.sender(region)
 	region.leased = false
-	if errors.Is(f.sendErr, ErrHalt) {
-		return TransferFailed, f.sendErr
+	if err == nil {
+		if f.sendErr != nil {
+			f.sendErr = nil
+		}
+		return OK, nil
 	}
-	if f.sendErr != nil {
-		return TransferFailed, nil
+	f.sendErr = err
+	if errors.Is(err, ErrHalt) {
+		return TransferFailed, err
 	}
-	return OK, nil
+	return TransferFailed, nil
 }
 
 // locate records memory that the guest allocated by itself. Doing so twice is no fault.

@@ -3,6 +3,8 @@
 #include "bridge.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 // Of wasmtime.h; the opaque types are void here.
 extern void *wasmtime_func_call_unchecked(void *context, const wasmtime_func_t *function,
@@ -91,6 +93,74 @@ outcome guest_call(uintptr_t handle, uint64_t store_id, uintptr_t function, uint
   return o;
 }
 
+relay *relay_new(uintptr_t from, uint32_t index, uint64_t store_id, uintptr_t function,
+                 uintptr_t to, uint64_t handler_store_id, uintptr_t handler) {
+  relay *r = calloc(1, sizeof *r);
+  if (r) {
+    r->from = (guest *)from;
+    r->to = (guest *)to;
+    r->function = (wasmtime_func_t){store_id, (void *)function};
+    r->handler = (wasmtime_func_t){handler_store_id, (void *)handler};
+    r->index = index;
+  }
+  return r;
+}
+
+int64_t relay_clock(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static bool inside(const guest *g, uint32_t pointer, uint32_t length) {
+  return g->base && (uint64_t)pointer + length <= g->size;
+}
+
+// answer has the other guest's handler take what the first one sends; false when that is
+// for Go to do.
+static bool answer(relay *r, guest *from, wasmtime_val_raw_t *values) {
+  guest *to = r->to;
+  if ((uint32_t)values[0].i32 != r->pointer || (uint32_t)values[1].i32 != r->length)
+    return false;
+  refresh(to);
+  if (!inside(from, r->pointer, r->length) || !inside(to, r->place, r->length))
+    return false;
+  from->answering = NULL;
+  r->answered = true;
+  memcpy(to->base + r->place, from->base + r->pointer, r->length);
+  wasmtime_val_raw_t call[2];
+  call[0].i64 = r->place;
+  call[1].i64 = r->length;
+  r->copied = relay_clock();
+  r->of_handler.error = wasmtime_func_call_unchecked(to->context, &r->handler, call, 2, &r->of_handler.trap);
+  r->returned = relay_clock();
+  refresh(to);
+  r->result = (uint64_t)call[0].i64;
+  values[0].i64 = (uint32_t)(r->of_handler.error || r->of_handler.trap ? r->failed : 0);
+  return true;
+}
+
+outcome relay_call(uintptr_t handle, uint32_t pointer, uint32_t length, uint32_t place, int32_t failed) {
+  relay *r = (relay *)handle;
+  guest *g = r->from;
+  wasmtime_val_raw_t values[2];
+  outcome o = {NULL, NULL};
+  r->pointer = pointer;
+  r->length = length;
+  r->place = place;
+  r->failed = failed;
+  r->answered = false;
+  r->of_handler = o;
+  values[0].i64 = pointer;
+  values[1].i64 = length;
+  g->answering = r;
+  o.error = wasmtime_func_call_unchecked(g->context, &r->function, values, 2, &o.trap);
+  g->answering = NULL;
+  r->status = (uint32_t)values[0].i32;
+  refresh(g);
+  return o;
+}
+
 static void *call_host(void *env, void *caller, wasmtime_val_raw_t *values, size_t length) {
   const import *imported = env;
   guest *g = imported->g;
@@ -100,6 +170,10 @@ static void *call_host(void *env, void *caller, wasmtime_val_raw_t *values, size
   if (g->memory_state == guest_memory_unknown)
     find_memory(g, caller);
   refresh(g);
+  if (g->answering && imported->index == g->answering->index && answer(g->answering, g, values)) {
+    g->context = outside;
+    return NULL;
+  }
   for (size_t i = 0; i < length; i++)
     stack[i] = (uint64_t)values[i].i64;
   int failed = rrbenchWasmtimeHost(g->instance, imported->index, stack, length);

@@ -49,6 +49,8 @@ typedef struct {
   char *data;
 } wasm_byte_vec_t;
 
+typedef struct relay relay;
+
 enum { guest_memory_unknown, guest_memory_absent, guest_memory_present };
 
 // guest is what the border needs to know of an instance. It is C memory: Wasmtime keeps
@@ -61,6 +63,7 @@ typedef struct {
   uint64_t size;
   wasmtime_memory_t memory;
   int memory_state;
+  relay *answering; // who answers a call of the host, or NULL
 } guest;
 
 // outcome of a call: at most one is not NULL, and belongs to the caller.
@@ -69,9 +72,33 @@ typedef struct {
   void *error;
 } outcome;
 
+// relay takes a payload from one guest to another: within a call of function, the call of
+// the host function index with (pointer, length) is answered here.
+//
+// Invariant: while relay_call runs, both guests are alive and nobody but its thread uses
+// them. Between a look at a memory's base and the end of the copy no guest runs, so neither
+// base nor size changes; both ranges are checked against the sizes of that moment. answering
+// of the first guest is not NULL only then, and only until the handler has been called.
+struct relay {
+  guest *from, *to;
+  wasmtime_func_t function, handler;
+  uint32_t index;
+  uint32_t pointer, length, place;
+  int32_t failed;
+  bool answered;
+  uint32_t status; // what function returned
+  int64_t copied, returned; // CLOCK_MONOTONIC, ns
+  uint64_t result;
+  outcome of_handler;
+};
+
 guest *guest_new(void *context, uintptr_t instance);
 void guest_set_memory(guest *g, wasmtime_memory_t memory);
 outcome guest_call(uintptr_t g, uint64_t store_id, uintptr_t function, uint64_t *stack, size_t slots);
+relay *relay_new(uintptr_t from, uint32_t index, uint64_t store_id, uintptr_t function,
+                 uintptr_t to, uint64_t handler_store_id, uintptr_t handler);
+int64_t relay_clock(void);
+outcome relay_call(uintptr_t relay, uint32_t pointer, uint32_t length, uint32_t place, int32_t failed);
 void guest_import(guest *g, uint32_t index, void *type, wasmtime_func_t *function);
 
 wasm_byte_vec_t trap_message(void *trap, int *code);

@@ -19,6 +19,7 @@ type host struct {
 	handler      func(caller engines.Instance, stack []uint64) error
 	narrowParams []int
 	path         string
+	signature    engines.FunctionType
 }
 
 // rrbenchWasmtimeHost is where a guest's call of a host function arrives, on the goroutine
@@ -59,6 +60,7 @@ func (in *instance) importHosts(resolved []engines.HostFunction) []wasmtime.AsEx
 			handler:      offered.Handler,
 			narrowParams: engines.Narrow(offered.Params),
 			path:         offered.Module + "." + offered.Name,
+			signature:    offered.FunctionType,
 		}
 		kind := wasmtime.NewFuncType(nativeTypes(offered.Params), nativeTypes(offered.Results))
 		function := &wasmtime.Func{}

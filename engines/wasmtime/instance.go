@@ -32,6 +32,7 @@ type instance struct {
 	hosts     []host
 	memory    *memory
 	functions map[string]*function
+	relays    []*C.relay
 	// failure is what ended the call that is being unwound.
 	failure error
 	depth   int
@@ -152,8 +153,11 @@ func (in *instance) Close() error {
 	in.closed = true
 	in.store.Close()
 	instances.remove(in.number)
+	for _, relay := range in.relays {
+		C.free(unsafe.Pointer(relay))
+	}
 	C.free(unsafe.Pointer(in.guest))
-	in.guest = nil
+	in.guest, in.relays = nil, nil
 	return nil
 }
 

@@ -12,8 +12,9 @@ type function struct {
 	instance *instance
 	kind     engines.FunctionType
 	slots    int
-	// narrowParams and narrowResults are the places of 32-bit values.
-	narrowParams, narrowResults []int
+	// narrowResults are the places of 32-bit values. wazero reads of a 32-bit parameter no
+	// more than it needs.
+	narrowResults []int
 	// callees has one wazero function a level of recursion, each with a stack of its own:
 	// wazero's are not reentrant.
 	callees []api.Function
@@ -41,7 +42,6 @@ func (in *instance) Function(name string) (engines.Function, bool) {
 		instance:      in,
 		kind:          kind,
 		slots:         kind.Slots(),
-		narrowParams:  engines.Narrow(kind.Params),
 		narrowResults: engines.Narrow(kind.Results),
 		callees:       []api.Function{callee},
 	}
@@ -53,16 +53,9 @@ func (f *function) Type() engines.FunctionType { return f.kind }
 
 func (f *function) Call(stack []uint64) error {
 	in := f.instance
-	if in.closed {
-		return fmt.Errorf("call %s in %s: the instance is closed", f.kind.Name, in.name)
+	if in.closed || in.depth == engines.MaxDepth || len(stack) < f.slots {
+		return f.refuse(stack)
 	}
-	if in.depth == engines.MaxDepth {
-		return &engines.Trap{Function: f.kind.Name, Cause: engines.ErrTooDeep}
-	}
-	if len(stack) < f.slots {
-		return fmt.Errorf("call %s in %s: the stack has %d slots, %s needs %d", f.kind.Name, in.name, len(stack), f.kind, f.slots)
-	}
-	clearUpperHalves(stack, f.narrowParams)
 	if f.running == len(f.callees) {
 		f.callees = append(f.callees, in.guest.ExportedFunction(f.kind.Name))
 	}
@@ -77,6 +70,18 @@ func (f *function) Call(stack []uint64) error {
 	}
 	clearUpperHalves(stack, f.narrowResults)
 	return nil
+}
+
+// refuse says why a call cannot be made.
+func (f *function) refuse(stack []uint64) error {
+	in := f.instance
+	switch {
+	case in.closed:
+		return fmt.Errorf("call %s in %s: the instance is closed", f.kind.Name, in.name)
+	case in.depth == engines.MaxDepth:
+		return &engines.Trap{Function: f.kind.Name, Cause: engines.ErrTooDeep}
+	}
+	return fmt.Errorf("call %s in %s: the stack has %d slots, %s needs %d", f.kind.Name, in.name, len(stack), f.kind, f.slots)
 }
 
 // clearUpperHalves makes 32-bit values of slots in which wazero leaves what a 64-bit

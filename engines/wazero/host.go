@@ -1,10 +1,12 @@
 package wazero
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
 
 	"rrbench/engines"
@@ -32,15 +34,21 @@ func makeHosts(resolved []engines.HostFunction) []host {
 // errHost unwinds a guest after a host function failed; the reason is in instance.failure.
 var errHost = errors.New("host function failed")
 
-// enterHost runs a host function. Its error, and its panic, unwind the guest by a panic
-// that wazero catches at the entrance of the call.
-func (in *instance) enterHost(index int, stack []uint64) {
-	h := &in.hosts[index]
-	clearUpperHalves(stack, h.narrowParams)
-	err := h.handler(in, stack)
-	if err == nil {
-		return
+// trampoline is the way out of a guest to one of the module's imports, for all instances: a
+// host function finds the instance that called it in the context of the call. Its error, and
+// its panic, unwind the guest by a panic that wazero catches at the entrance of the call.
+func trampoline(index int) api.GoFunc {
+	return func(ctx context.Context, stack []uint64) {
+		in := ctx.(*callContext).instance
+		h := &in.hosts[index]
+		clearUpperHalves(stack, h.narrowParams)
+		if err := h.handler(in, stack); err != nil {
+			in.unwind(h, err)
+		}
 	}
+}
+
+func (in *instance) unwind(h *host, err error) {
 	in.failure = err
 	if _, exit := err.(*engines.Exit); !exit {
 		in.failure = fmt.Errorf("host function %s: %w", h.path, err)

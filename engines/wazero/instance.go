@@ -18,7 +18,7 @@ type instance struct {
 	guest  api.Module
 	hosts  []host
 	// linear is nil for a guest without memory, memory for one that does not export it.
-	linear    linearMemory
+	linear    *linearMemory
 	memory    *memory
 	calls     callContext
 	functions map[string]*function
@@ -34,6 +34,17 @@ var _ engines.Instance = (*instance)(nil)
 type callContext struct {
 	context.Context
 	instance *instance
+	// creating: the context inside has an option, the allocator of memory.
+	creating bool
+}
+
+// Value is asked for wazero's own options at every call. There are none but when the guest is
+// made, and the way through the context inside would be two more calls.
+func (c *callContext) Value(key any) any {
+	if c.creating {
+		return c.Context.Value(key)
+	}
+	return nil
 }
 
 // initializer is a reactor's constructor.
@@ -62,7 +73,7 @@ func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig)
 		hosts:     makeHosts(resolved),
 		functions: map[string]*function{},
 	}
-	in.calls = callContext{context.Background(), in}
+	in.calls = callContext{Context: context.Background(), instance: in}
 	if err := in.create(min(config.Limit(), largest)); err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
@@ -101,7 +112,7 @@ func (in *instance) create(limit uint64) (err error) {
 		}
 		return in.linear
 	})
-	creation := &callContext{experimental.WithMemoryAllocator(context.Background(), allocator), in}
+	creation := &callContext{experimental.WithMemoryAllocator(context.Background(), allocator), in, true}
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
 	in.guest, err = in.module.runtime.InstantiateModule(creation, in.module.compiled, config)
 	if err != nil {

@@ -13,12 +13,12 @@ const memoryName = "memory"
 // as 32 bits, for which 4 GiB is nothing.
 const largest = engines.AddressSpace - engines.PageSize
 
-// linearMemory is what backs a guest's memory.
-type linearMemory interface {
+// linearMemory is what backs a guest's memory, bytes the part that the guest can use at
+// present. It is one type a system, not an interface, so that looking at it is no call.
+var _ interface {
 	experimental.LinearMemory
-	// bytes is the part that the guest can use at present.
 	bytes() []byte
-}
+} = (*linearMemory)(nil)
 
 type memory struct{ instance *instance }
 

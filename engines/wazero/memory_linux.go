@@ -14,14 +14,14 @@ const reserved = true
 // faults where it happens.
 const guard = 1 << 20
 
-// reservation is a linear memory at the front of one private anonymous mapping that is
+// linearMemory is a linear memory at the front of one private anonymous mapping that is
 // as long as the memory may ever become. See mmap(2), mprotect(2).
 //
 // Invariant: region covers exactly one mapping that this value alone unmaps, from
 // newLinearMemory to Free; [0, len(view)) is accessible, the rest is not; view begins where
 // region does and len(view) never shrinks before Free. What is moved into the middle of
 // the mapping and back out of it by others must leave it private, anonymous and readable.
-type reservation struct {
+type linearMemory struct {
 	region []byte
 	view   []byte
 	limit  uint64
@@ -29,17 +29,17 @@ type reservation struct {
 
 // newLinearMemory reserves address space for limit bytes. No memory is used before it is
 // written to.
-func newLinearMemory(limit uint64) (linearMemory, error) {
+func newLinearMemory(limit uint64) (*linearMemory, error) {
 	length := uintptr(limit) + guard
 	base, err := unix.MmapPtr(-1, 0, nil, length, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
 		return nil, fmt.Errorf("reserve %d bytes of address space for the linear memory: %w (raise ulimit -v or vm.max_map_count, or lower the memory limit)", length, err)
 	}
-	return &reservation{region: unsafe.Slice((*byte)(base), length), limit: limit}, nil
+	return &linearMemory{region: unsafe.Slice((*byte)(base), length), limit: limit}, nil
 }
 
 // Reallocate makes the first size bytes accessible and returns them, nil when it cannot.
-func (r *reservation) Reallocate(size uint64) []byte {
+func (r *linearMemory) Reallocate(size uint64) []byte {
 	if r.region == nil || size > r.limit {
 		return nil
 	}
@@ -52,10 +52,10 @@ func (r *reservation) Reallocate(size uint64) []byte {
 	return r.region[:size:size]
 }
 
-func (r *reservation) bytes() []byte { return r.view }
+func (r *linearMemory) bytes() []byte { return r.view }
 
 // Free unmaps the memory; wazero and the instance both call it.
-func (r *reservation) Free() {
+func (r *linearMemory) Free() {
 	if r.region == nil {
 		return
 	}

@@ -5,23 +5,23 @@ package wazero
 // reserved says that memories of this engine may move when they grow.
 const reserved = false
 
-// heap is a linear memory in Go's heap, as wazero's own are.
-type heap struct {
+// linearMemory lies in Go's heap, as wazero's own are.
+type linearMemory struct {
 	buffer []byte
 	limit  uint64
 }
 
-func newLinearMemory(limit uint64) (linearMemory, error) { return &heap{limit: limit}, nil }
+func newLinearMemory(limit uint64) (*linearMemory, error) { return &linearMemory{limit: limit}, nil }
 
-func (h *heap) Reallocate(size uint64) []byte {
-	if size > h.limit {
+func (m *linearMemory) Reallocate(size uint64) []byte {
+	if size > m.limit {
 		return nil
 	}
-	if missing := int64(size) - int64(len(h.buffer)); missing > 0 {
-		h.buffer = append(h.buffer, make([]byte, missing)...)
+	if missing := int64(size) - int64(len(m.buffer)); missing > 0 {
+		m.buffer = append(m.buffer, make([]byte, missing)...)
 	}
-	return h.buffer[:size:size]
+	return m.buffer[:size:size]
 }
 
-func (h *heap) bytes() []byte { return h.buffer }
-func (h *heap) Free()         { h.buffer = nil }
+func (m *linearMemory) bytes() []byte { return m.buffer }
+func (m *linearMemory) Free()         { m.buffer = nil }

@@ -98,8 +98,7 @@ func apiTypes(types []engines.ValueType) []api.ValueType {
 	return converted
 }
 
-// makeTrampolines compiles the way out of the guest once for all instances: a host
-// function finds the instance that called it in the context of the call.
+// makeTrampolines compiles the way out of the guest once for all instances.
 func (m *module) makeTrampolines(ctx context.Context) error {
 	builders := map[string]wazero.HostModuleBuilder{}
 	for index, function := range m.imports {
@@ -108,11 +107,8 @@ func (m *module) makeTrampolines(ctx context.Context) error {
 			builder = m.runtime.NewHostModuleBuilder(function.ImportModule)
 			builders[function.ImportModule] = builder
 		}
-		trampoline := api.GoFunc(func(ctx context.Context, stack []uint64) {
-			ctx.(*callContext).instance.enterHost(index, stack)
-		})
 		builder.NewFunctionBuilder().
-			WithGoFunction(trampoline, apiTypes(function.Params), apiTypes(function.Results)).
+			WithGoFunction(trampoline(index), apiTypes(function.Params), apiTypes(function.Results)).
 			Export(function.Name)
 	}
 	for _, builder := range builders {

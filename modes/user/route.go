@@ -29,6 +29,9 @@ type route struct {
 	copied, running sync.WaitGroup
 	ended           sync.WaitGroup
 
+	// short is for small payloads; nil where there is no such way.
+	short *short
+
 	// What is under way: written before the start, read after it.
 	payload []byte
 	handoff *transport.Handoff
@@ -86,7 +89,10 @@ func (r *route) Send(handoff *transport.Handoff) error {
 	}
 	r.handoff = handoff
 	handoff.Start = measure.Now()
-	err := r.source.Send()
+	taken, err := r.short.send(r)
+	if !taken {
+		err = r.source.Send()
+	}
 	r.payload, r.handoff = nil, nil
 	if err == nil || errors.Is(err, modes.ErrDelivery) {
 		return nil

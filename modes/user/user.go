@@ -101,6 +101,9 @@ func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []tran
 		return nil, fmt.Errorf("%s: source: %w", m.name, err)
 	}
 	r.startCarriers()
+	if len(found) == 1 {
+		r.short = newShort(r.source, found[0])
+	}
 	return r, nil
 }
 

@@ -1,0 +1,87 @@
+//go:build cgo
+
+package wasmtime
+
+// #include "bridge.h"
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"unsafe"
+
+	"rrbench/engines"
+)
+
+// relays are C memory, freed with the instance of the function that they call.
+type relay struct {
+	function, handler *function
+	// shared is for the bridge; handle is the same as an integer, which passes cgo unexamined.
+	shared *C.relay
+	handle C.uintptr_t
+}
+
+var (
+	_ engines.Relayer = (*function)(nil)
+	_ engines.Relay   = (*relay)(nil)
+)
+
+var (
+	statusOfRange = engines.FunctionType{Params: []engines.ValueType{engines.I32, engines.I32}, Results: []engines.ValueType{engines.I32}}
+	digestOfRange = engines.FunctionType{Params: statusOfRange.Params, Results: []engines.ValueType{engines.I64}}
+)
+
+func (f *function) Relay(module, name string, handler engines.Function) engines.Relay {
+	in := f.instance
+	to, ok := handler.(*function)
+	if !ok || in.closed || to.instance.closed || in == to.instance || in.memory == nil || to.instance.memory == nil ||
+		!f.kind.SameSignature(statusOfRange) || !to.kind.SameSignature(digestOfRange) {
+		return nil
+	}
+	index := slices.IndexFunc(in.hosts, func(h host) bool { return h.path == module+"."+name })
+	if index < 0 || !in.hosts[index].signature.SameSignature(statusOfRange) {
+		return nil
+	}
+	shared := C.relay_new(f.guest, C.uint32_t(index), f.store, f.callee, to.guest, to.store, to.callee)
+	if shared == nil {
+		return nil
+	}
+	in.relays = append(in.relays, shared)
+	return &relay{function: f, handler: to, shared: shared, handle: C.uintptr_t(uintptr(unsafe.Pointer(shared)))}
+}
+
+func (r *relay) Call(pointer, length, place, failed uint32, answer *engines.Answer) (status uint64, err error) {
+	in, to := r.function.instance, r.handler.instance
+	*answer = engines.Answer{}
+	if in.closed || to.closed {
+		return 0, fmt.Errorf("call %s in %s: it or %s is closed", r.function.kind.Name, in.name, to.name)
+	}
+	if in.depth == engines.MaxDepth || to.depth == engines.MaxDepth {
+		return 0, &engines.Trap{Function: r.function.kind.Name, Cause: engines.ErrTooDeep}
+	}
+	in.depth++
+	to.depth++
+	outcome := C.relay_call(r.handle, C.uint32_t(pointer), C.uint32_t(length), C.uint32_t(place), C.int32_t(failed))
+	to.depth--
+	in.depth--
+	runtime.KeepAlive(in)
+	runtime.KeepAlive(to)
+	shared := r.shared
+	if shared.answered {
+		answer.Copied, answer.Returned, answer.Result = int64(shared.copied), int64(shared.returned), uint64(shared.result)
+		if shared.of_handler.trap != nil || shared.of_handler.error != nil {
+			answer.Err = to.explain(r.handler.kind.Name, shared.of_handler)
+		}
+	}
+	if outcome.trap != nil || outcome.error != nil {
+		return 0, in.explain(r.function.kind.Name, outcome)
+	}
+	return uint64(shared.status), nil
+}
+
+func (r *relay) Answered() bool { return bool(r.shared.answered) }
+
+func (r *relay) Cancel() { r.shared.from.answering = nil }
+
+func (r *relay) Clock() int64 { return int64(C.relay_clock()) }

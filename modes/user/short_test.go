@@ -1,0 +1,159 @@
+package user
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rrbench/modes"
+	"rrbench/payloads"
+	"rrbench/transport"
+	"rrbench/workloads/hostile"
+)
+
+// TestShortAndLong sends the same payloads by the short way, where there is one, and by the
+// long one, between guests of every kind, and compares what becomes of them: digests,
+// errors, every byte of every memory.
+func TestShortAndLong(t *testing.T) {
+	sources := []string{"c", "send-traps", "send-never", "send-lies-longer", "send-lies-shorter", "send-wraps", "send-nothing", "send-unallocated", "send-twice", "send-from-own-memory", "send-cheers"}
+	targets := []string{"c", "handle-traps", "handle-reads-outside", "handle-recurses", "handle-exits", "handle-frees", "handle-grows", "handle-keeps", "handle-obeys", "allocate-same", "deallocate-traps", "calls"}
+	guest := func(name string) string {
+		if name == "c" {
+			return name
+		}
+		return hostile.File(t, name)
+	}
+	for _, engine := range enginesHere(t) {
+		pair := func(source, target string) {
+			t.Run(engine+"/"+source+"/"+target, func(t *testing.T) {
+				from := transport.Setup{Engine: engine, Guest: guest(source), Codec: transport.None, Size: 1 << 20}
+				to := from
+				to.Guest = guest(target)
+				shortTarget, longTarget := serve(t, to), serve(t, to)
+				short, long := openBy(t, NewCopy(), from, shortTarget), openBy(t, NewCopy(), from, longTarget)
+				asks := source != "send-traps" && source != "send-never"
+				if want := engine == "wasmtime" && asks; (short.short != nil) != want {
+					t.Fatalf("there is a short way: %v, want %v", !want, want)
+				}
+				long.short = nil
+				sendBoth(t, short, long)
+				if source == "c" && target == "c" && short.short != nil && short.short.passage.Digest == 0 {
+					t.Error("the short way was never taken")
+				}
+			})
+		}
+		for _, source := range sources {
+			pair(source, "c")
+		}
+		for _, target := range targets[1:] {
+			pair("c", target)
+		}
+		pair("send-twice", "handle-traps")
+		pair("send-cheers", "handle-traps")
+		pair("send-from-own-memory", "handle-obeys")
+	}
+}
+
+func sendBoth(t *testing.T, short, long *route) {
+	random := rand.New(rand.NewPCG(1, 2))
+	size := int64(64)
+	var a, b transport.Handoff
+	for seed := range uint64(60) {
+		if seed%5 == 4 {
+			size = 1 + random.Int64N(2*modes.ShortcutLimit)
+		}
+		spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}
+		prepared, err := short.Prepare(spec)
+		also, alsoErr := long.Prepare(spec)
+		if prepared != also || !sameError(err, alsoErr) {
+			t.Fatalf("prepared %016x, %v and %016x, %v", prepared, err, also, alsoErr)
+		}
+		if err != nil {
+			return
+		}
+		a.Deliveries, b.Deliveries = nil, nil
+		err, alsoErr = short.Send(&a), long.Send(&b)
+		if !sameError(err, alsoErr) {
+			t.Fatalf("sending %d bytes: %v and %v", size, err, alsoErr)
+		}
+		one, other := &a.Deliveries[0], &b.Deliveries[0]
+		if one.Digest != other.Digest || one.Length != other.Length || !sameError(one.Err, other.Err) {
+			t.Fatalf("%d bytes: %016x, %d, %v and %016x, %d, %v", size, one.Digest, one.Length, one.Err, other.Digest, other.Length, other.Err)
+		}
+		if err == nil && one.Err == nil {
+			check(t, &a, one.Digest, size)
+		}
+		if !bytes.Equal(short.source.Memory(), long.source.Memory()) {
+			t.Fatalf("%d bytes: the sources' memories differ", size)
+		}
+		if !bytes.Equal(short.targets[0].function.Memory(), long.targets[0].function.Memory()) {
+			t.Fatalf("%d bytes: the targets' memories differ", size)
+		}
+	}
+}
+
+// sameError compares texts, in which guests that were written to files have different paths.
+func sameError(a, b error) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return strip(a) == strip(b)
+}
+
+func strip(err error) string {
+	words := strings.Fields(err.Error())
+	for i, word := range words {
+		if strings.Contains(word, string(filepath.Separator)) {
+			words[i] = filepath.Base(word)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// TestShortSharesTargets has two routes to one target, which may be closed under them.
+func TestShortSharesTargets(t *testing.T) {
+	for _, engine := range enginesHere(t) {
+		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 64}
+		target, err := NewCopy().Serve(context.Background(), setup)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error)
+		for seed := range uint64(2) {
+			route := openBy(t, NewCopy(), setup, target)
+			go func() {
+				var handoff transport.Handoff
+				digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: 64})
+				for range 2000 {
+					if err == nil {
+						err = route.Send(&handoff)
+					}
+					if err == nil && (handoff.Deliveries[0].Err != nil || handoff.Deliveries[0].Digest != digest) {
+						t.Errorf("%016x, %v instead of %016x", handoff.Deliveries[0].Digest, handoff.Deliveries[0].Err, digest)
+						break
+					}
+				}
+				done <- err
+			}()
+		}
+		for range 2 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		route := openBy(t, NewCopy(), setup, target)
+		if _, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: 64}); err != nil {
+			t.Fatal(err)
+		}
+		if err := target.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var handoff transport.Handoff
+		if err := route.Send(&handoff); err != nil || handoff.Deliveries[0].Err == nil {
+			t.Errorf("%v, %v from a target that is closed", err, handoff.Deliveries)
+		}
+	}
+}
