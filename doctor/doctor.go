@@ -50,7 +50,7 @@ func Examine() []Finding {
 		findings = append(findings, fromError("engine "+name, catalogue.Check(name)))
 	}
 	for _, t := range transports.All() {
-		findings = append(findings, fromError("transport "+t.Info().Name, t.Check()))
+		findings = append(findings, aboutTransport(t))
 	}
 	for _, name := range workloads.Guests() {
 		findings = append(findings, guest(name))
@@ -68,6 +68,16 @@ func leftovers() Finding {
 		f.Level = Advice
 		f.Detail = strings.Join(left, ", ")
 		f.Remedy = "the next run of http/container removes them"
+	}
+	return f
+}
+
+func aboutTransport(t transport.Transport) Finding {
+	info := t.Info()
+	f := fromError("transport "+info.Name, t.Check())
+	if s := info.StandInFor(""); s != nil && f.Level == Good {
+		f.Level, f.Remedy = Advice, s.Remedy
+		f.Detail = fmt.Sprintf("%s stands in for %s; rows and figures say so", s.Name, s.For)
 	}
 	return f
 }

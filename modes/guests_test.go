@@ -233,7 +233,7 @@ func TestLargestMemory(t *testing.T) {
 		-1: memoryReserve, 0: memoryReserve, 1 << 20: memoryReserve + 2<<20, 500 << 20: memoryReserve + 1000<<20,
 		2 << 30: 1<<32 - 1<<16, payloads.MaxSize: 1<<32 - 1<<16,
 	} {
-		if got := memoryLimit(size); got != want {
+		if got := memoryLimit(transport.Setup{Size: size}); got != want {
 			t.Errorf("memoryLimit(%d) = %d, want %d", size, got, want)
 		}
 	}

@@ -38,10 +38,14 @@ func Load(ctx context.Context, setup transport.Setup, send Sender) (*Function, e
 const memoryReserve = 256 << 20
 
 // memoryLimit is room for a payload that arrives while the one before is still kept, and
-// never so much that the end of memory has no 32-bit offset.
-func memoryLimit(size int64) uint64 {
+// never so much that the end of memory has no 32-bit offset. A guest that serializes needs
+// several times that, and gets all there is.
+func memoryLimit(setup transport.Setup) uint64 {
 	const most = engines.AddressSpace - engines.PageSize
-	return min(2*uint64(max(size, 0))+memoryReserve, most)
+	if setup.Codec == transport.JSON || setup.Codec == transport.JSONStd {
+		return most
+	}
+	return min(2*uint64(max(setup.Size, 0))+memoryReserve, most)
 }
 
 func instantiate(ctx context.Context, module engines.Module, setup transport.Setup, send Sender) (_ *Function, err error) {
@@ -72,7 +76,7 @@ func instantiate(ctx context.Context, module engines.Module, setup transport.Set
 	instance, err := module.Instantiate(ctx, engines.InstanceConfig{
 		Name:        setup.Guest,
 		Imports:     offered,
-		MemoryLimit: memoryLimit(setup.Size),
+		MemoryLimit: memoryLimit(setup),
 	})
 	if err != nil {
 		return nil, f.explain(err)

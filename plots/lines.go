@@ -174,7 +174,7 @@ func (f *lineFigure) columnsOf(keys []panelKey, perEngine bool, engineCount int)
 }
 
 func (k panelKey) holds(c *cell) bool {
-	return c.Placement == k.placement && (k.size == 0 || c.SizeBytes == k.size) && (k.engine == "" || c.Engine == k.engine || c.Engine == "native")
+	return c.Placement == k.placement && (k.size == 0 || c.SizeBytes == k.size) && (k.engine == "" || c.engine() == k.engine || c.engine() == "native")
 }
 
 func (f *lineFigure) panel(key panelKey, all []series, looks map[series]style) *panel {

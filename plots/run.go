@@ -96,9 +96,15 @@ func newCell(summary results.Summary, rounds []results.Round) *cell {
 func (c *cell) drawable() bool { return c.Status == results.OK && c.N > 0 }
 
 // A series is the cells that one line or one row of bars stands for.
-type series struct{ transport, codec, engine, placement string }
+type series struct{ transport, codec, engine, standIn, placement string }
 
-func (c *cell) series() series { return series{c.Transport, c.Codec, c.Engine, c.Placement} }
+func (c *cell) series() series {
+	engine, standIn, _ := strings.Cut(c.Engine, "+")
+	return series{c.Transport, c.Codec, engine, standIn, c.Placement}
+}
+
+// engine is the WebAssembly runtime, or native, without what stands in for something else.
+func (c *cell) engine() string { return c.series().engine }
 
 // family is the kind of transport that a series belongs to.
 func (s series) family() string {
@@ -111,10 +117,14 @@ func (s series) native() bool { return s.engine == "native" }
 
 // variant names a series within the panel of one engine and one placement.
 func (s series) variant() string {
-	if s.codec == "none" || s.codec == "" {
-		return s.transport
+	variant := s.transport
+	if s.codec != "none" && s.codec != "" {
+		variant += " " + s.codec
 	}
-	return s.transport + " " + s.codec
+	if s.standIn != "" {
+		variant += " on " + s.standIn
+	}
+	return variant
 }
 
 // where selects cells.
@@ -155,7 +165,7 @@ func sizes(cells []*cell) []int64 {
 
 // engines lists the WebAssembly engines.
 func engines(cells []*cell) []string {
-	return slices.DeleteFunc(distinct(cells, func(c *cell) string { return c.Engine }), func(engine string) bool { return engine == "native" })
+	return slices.DeleteFunc(distinct(cells, (*cell).engine), func(engine string) bool { return engine == "native" })
 }
 
 // familyOrder is the order of the families in legends and rows.

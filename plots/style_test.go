@@ -11,7 +11,7 @@ func TestSeriesAreDistinguishable(t *testing.T) {
 	for _, transport := range []string{"user", "user/copy", "user/remap", "kernel/stream", "kernel/memfd", "kernel/cma", "network/splice", "network/stream",
 		"network/zerocopy", "http/native", "http/wasi", "limit/memcpy", "limit/unix", "limit/tcp", "redis"} {
 		for _, codec := range []string{"none", "json", "raw"} {
-			all = append(all, series{transport, codec, "wazero", "intra"}, series{transport, codec, "wasmtime", "intra"})
+			all = append(all, series{transport, codec, "wazero", "", "intra"}, series{transport, codec, "wasmtime", "", "intra"})
 		}
 	}
 	seen := make(map[string]series)
@@ -28,7 +28,7 @@ func TestSeriesAreDistinguishable(t *testing.T) {
 }
 
 func TestPanelsShareTheLookOfATransport(t *testing.T) {
-	a, b := series{"user/copy", "none", "wazero", "intra"}, series{"user/copy", "none", "wasmtime", "inter"}
+	a, b := series{"user/copy", "none", "wazero", "", "intra"}, series{"user/copy", "none", "wasmtime", "", "inter"}
 	looks := styles([]series{a, b}, false)
 	if fmt.Sprint(looks[a]) != fmt.Sprint(looks[b]) {
 		t.Errorf("%+v and %+v", looks[a], looks[b])

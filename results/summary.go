@@ -56,7 +56,7 @@ const MinimumRounds = 6
 var summaryColumns = []column[Summary]{
 	textColumn("experiment", "part of the plan that the cell belongs to", func(s *Summary) *string { return &s.Experiment }),
 	textColumn("transport", "way the payload moved", func(s *Summary) *string { return &s.Transport }),
-	textColumn("engine", "WebAssembly runtime of the functions, or native", func(s *Summary) *string { return &s.Engine }),
+	textColumn("engine", "WebAssembly runtime of the functions, or native; behind a + what stands in for something real, as in wazero+miniredis", func(s *Summary) *string { return &s.Engine }),
 	textColumn("codec", "representation of the payload between the functions", func(s *Summary) *string { return &s.Codec }),
 	textColumn("placement", "intra: one host; inter: two hosts", func(s *Summary) *string { return &s.Placement }),
 	int64Column("size_bytes", "payload in memory, before any serialization", func(s *Summary) *int64 { return &s.SizeBytes }),

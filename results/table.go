@@ -221,6 +221,8 @@ func LimitOf(transport string) string {
 		return "limit/unix"
 	case "network", "http":
 		return "limit/tcp"
+	case "redis":
+		return "limit/redis"
 	}
 	return ""
 }

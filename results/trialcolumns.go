@@ -9,7 +9,7 @@ var trialColumns = []column[Trial]{
 	uint64Column("seed", "seed of the payload", func(t *Trial) *uint64 { return &t.Seed }),
 	textColumn("experiment", "part of the plan that the cell belongs to", func(t *Trial) *string { return &t.Experiment }),
 	textColumn("transport", "way the payload moved", func(t *Trial) *string { return &t.Transport }),
-	textColumn("engine", "WebAssembly runtime of the functions, or native", func(t *Trial) *string { return &t.Engine }),
+	textColumn("engine", "WebAssembly runtime of the functions, or native; behind a + what stands in for something real, as in wazero+miniredis", func(t *Trial) *string { return &t.Engine }),
 	textColumn("codec", "representation of the payload between the functions", func(t *Trial) *string { return &t.Codec }),
 	textColumn("placement", "intra: one host; inter: two hosts", func(t *Trial) *string { return &t.Placement }),
 	int64Column("size_bytes", "payload in memory, before any serialization", func(t *Trial) *int64 { return &t.SizeBytes }),

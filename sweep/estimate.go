@@ -24,7 +24,7 @@ func (p *Plan) estimate(v Visit, infos map[string]transport.Info) float64 {
 	switch transport.Codec(cell.Codec) {
 	case transport.JSON, transport.JSONStd:
 		speed = serializedPerSecond
-		if cell.Engine != transport.NativeEngine {
+		if cell.runtime() != transport.NativeEngine {
 			speed /= wasmSlowdown
 		}
 	}

@@ -205,7 +205,7 @@ func (p *Plan) name() string {
 func engineVersions(plan *Plan) map[string]string {
 	versions := make(map[string]string)
 	for _, name := range engines.Names() {
-		if !slices.ContainsFunc(plan.Cells, func(c PlannedCell) bool { return c.Engine == name && c.Skip == "" }) {
+		if !slices.ContainsFunc(plan.Cells, func(c PlannedCell) bool { return c.runtime() == name && c.Skip == "" }) {
 			continue
 		}
 		engine, err := engines.New(name, engines.Options{})

@@ -33,10 +33,21 @@ type PlannedCell struct {
 	Guest   string        `json:"guest,omitempty"`
 	// Parameter is for transport.Setup.Parameter.
 	Parameter string `json:"parameter,omitempty"`
+	// StandIn is the name of what takes part for want of the real thing. The cell's engine
+	// column says so behind the engine's name.
+	StandIn string `json:"stand_in,omitempty"`
 	// Clock is what results.Trial says of it; empty stands for one that all share.
 	Clock string `json:"clock,omitempty"`
 	// Skip is the reason why this cell cannot run here; empty when it can.
 	Skip string `json:"skip,omitempty"`
+}
+
+// runtime is the engine that runs the cell's functions.
+func (c *PlannedCell) runtime() string {
+	if c.StandIn == "" {
+		return c.Engine
+	}
+	return strings.TrimSuffix(c.Engine, "+"+c.StandIn)
 }
 
 // Machine is what a plan needs to know of the machine and of the program.
@@ -136,6 +147,10 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 				return nil, usage("%v (--%s)", err, info.Parameter)
 			}
 		}
+		standIn, behind := "", ""
+		if s := info.StandInFor(parameter); s != nil {
+			standIn, behind = s.Name, "+"+s.Name
+		}
 		for _, engine := range enginesOf(info, engines) {
 			for _, codec := range codecsOf(info, e.Codecs) {
 				for _, placement := range e.Placement {
@@ -144,11 +159,12 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 							for _, concurrency := range e.Concurrency {
 								cell := PlannedCell{
 									Cell: results.Cell{
-										Experiment: e.Name, Transport: info.Name, Engine: engine, Codec: string(codec),
+										Experiment: e.Name, Transport: info.Name, Engine: engine + behind, Codec: string(codec),
 										Placement: placement, SizeBytes: int64(size), Fanout: fanout, Concurrency: concurrency,
 									},
 									Payload:   e.Payload,
 									Parameter: parameter,
+									StandIn:   standIn,
 								}
 								if info.Acknowledged {
 									cell.Clock = results.ClockAcknowledged
@@ -281,7 +297,7 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 		return info.ParameterNeeded
 	}
 	if info.Runs == transport.Wasm {
-		if err := m.EngineCheck(cell.Engine); err != nil {
+		if err := m.EngineCheck(cell.runtime()); err != nil {
 			return err.Error()
 		}
 	}

@@ -56,6 +56,9 @@ type visitRequest struct {
 // batch fails; the error then says why.
 func (v *visitor) run(ctx context.Context, request visitRequest, rows func([]results.Trial) error) (err error) {
 	cell := v.plan.Cells[request.Cell]
+	if err := checkStandIn(v.infos[cell.Transport], cell); err != nil {
+		return err
+	}
 	hosts, err := v.startHosts(ctx, processesOf(v.infos[cell.Transport], cell.Fanout))
 	defer func() {
 		err = errors.Join(err, closeAll(hosts))
@@ -80,6 +83,22 @@ func (v *visitor) run(ctx context.Context, request visitRequest, rows func([]res
 		done += batch.Rounds
 	}
 	return nil
+}
+
+// checkStandIn refuses to go on with something else than what a run was begun with.
+func checkStandIn(info transport.Info, cell PlannedCell) error {
+	var name string
+	if s := info.StandInFor(cell.Parameter); s != nil {
+		name = s.Name
+	}
+	switch {
+	case name == cell.StandIn:
+		return nil
+	case name == "":
+		return fmt.Errorf("this run was begun with %s standing in for what is here now: begin a new one to measure that", cell.StandIn)
+	default:
+		return fmt.Errorf("this run was begun without %s, which would stand in for what is missing now: mend that, or begin a new run", name)
+	}
 }
 
 // startHosts starts the source's shim, which comes first, and one for each target that has
@@ -147,7 +166,7 @@ func serve(ctx context.Context, cell PlannedCell, setup transport.Setup, source 
 
 func (v *visitor) setup(cell PlannedCell) transport.Setup {
 	return transport.Setup{
-		Engine:    cell.Engine,
+		Engine:    cell.runtime(),
 		Guest:     cell.Guest,
 		Codec:     transport.Codec(cell.Codec),
 		Payload:   cell.Payload,

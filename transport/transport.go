@@ -95,6 +95,28 @@ type Info struct {
 	// Acknowledged says that the targets' clock is unknown: Delivered and Consumed are the
 	// moment at which the source knew.
 	Acknowledged bool
+	// ParameterHelp says what the parameter may be, one line for --help.
+	ParameterHelp string
+	// StandIn, when set, tells what takes the place of something that this machine lacks,
+	// given the user's parameter; nil when nothing does. Rows that were measured with it
+	// say so.
+	StandIn func(parameter string) *StandIn
+}
+
+// StandIn takes part in a transport in the place of the real thing.
+type StandIn struct {
+	// Name is added to the engine column, behind a +.
+	Name string
+	// For is what is missing, Remedy what mends it.
+	For, Remedy string
+}
+
+// StandInFor is Info.StandIn where that is set, else nil.
+func (i Info) StandInFor(parameter string) *StandIn {
+	if i.StandIn == nil {
+		return nil
+	}
+	return i.StandIn(parameter)
 }
 
 // Hosting says in which processes a transport's functions live.

@@ -49,6 +49,7 @@ build_go() {
 	mkdir -p built
 	go_guest go goguest
 	go_guest http-go httpguest
+	go_guest json-go jsonguest
 }
 
 # major prints the major version in a line such as "Debian clang version 14.0.6".

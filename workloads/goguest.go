@@ -27,6 +27,7 @@ type goGuest struct {
 var (
 	goFunction = goGuest{"go", "goguest"}
 	goHTTP     = goGuest{"http-go", "httpguest"}
+	goJSON     = goGuest{"json-go", "jsonguest"}
 )
 
 // file is the name of the guest's module wherever it lies.

@@ -1,7 +1,7 @@
 // Package workloads holds the functions that are measured. Guests in C are small, need no
 // libc and are part of the program; those in Go are built from source. The guests c and go
-// follow docs/guest-abi.md; http-go and http-c exchange HTTP by themselves and follow
-// package baselines/wasi/abi. build.sh builds them.
+// follow docs/guest-abi.md, and so does json-go; http-go and http-c exchange HTTP by
+// themselves and follow package baselines/wasi/abi. build.sh builds them.
 package workloads
 
 import (
@@ -28,6 +28,10 @@ func Guests() []string { return []string{"c", "go"} }
 // HTTPGuests lists the names of the built-in guests of http/wasi, the default one first.
 func HTTPGuests() []string { return []string{"http-go", "http-c"} }
 
+// JSONGuest is the guest that serializes what it sends and deserializes what it gets. It
+// follows docs/guest-abi.md, and has the exports that package baselines/redis calls beside.
+const JSONGuest = "json-go"
+
 // Guest returns the WebAssembly module of a built-in guest, or of a file when name ends in
 // .wasm or contains a slash. The caller must not change the bytes. Go guests are looked
 // for where build.sh puts them in a checkout, beside the program and in the user's cache;
@@ -43,6 +47,8 @@ func Guest(name string) ([]byte, error) {
 		return goFunction.module()
 	case name == "http-go":
 		return goHTTP.module()
+	case name == JSONGuest:
+		return goJSON.module()
 	case strings.HasSuffix(name, ".wasm") || strings.ContainsAny(name, `/\`):
 		return readGuest(name)
 	}

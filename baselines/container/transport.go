@@ -49,6 +49,7 @@ func (containers) Info() transport.Info {
 	info.Name = Name
 	info.Parameter = "container-net"
 	info.CheckParameter = func(value string) error { _, err := ParseNetwork(value); return err }
+	info.ParameterHelp = "how the containers of " + Name + " reach one another: bridge, host (default bridge as root, else host)"
 	info.Summary = "the functions of http/native in two OCI containers, over a bridge or the host's network"
 	return info
 }

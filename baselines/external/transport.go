@@ -40,6 +40,7 @@ func (URL) Info() transport.Info {
 		CopiesAtSource:  3,
 		Acknowledged:    true,
 		Parameter:       parameter,
+		ParameterHelp:   "address of the function that " + Name + " measures, http://HOST:PORT/PATH",
 		CheckParameter:  func(value string) error { _, err := parse(value); return err },
 		ParameterNeeded: "no function was named: give its address with --url http://HOST:PORT/PATH, see docs/external.md",
 	}

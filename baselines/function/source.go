@@ -17,13 +17,13 @@ type Source struct {
 	wire    bytes.Buffer
 }
 
-// NewSource makes a function with memory for objects of setup's size and kind.
+// NewSource makes a function with memory for serializing objects of setup's size and kind.
 func NewSource(setup transport.Setup) (*Source, error) {
 	codec, err := check(setup)
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{codec: codec, flat: make([]byte, 0, setup.Size)}
+	s := &Source{codec: codec}
 	if !codec.raw() {
 		// The JSON encoder keeps a quarter of what it has written free behind it.
 		s.wire.Grow(int(WireSize(setup.Codec, setup.Payload, setup.Size) * 5 / 4))
@@ -49,6 +49,15 @@ func (s *Source) Prepare(spec payloads.Spec) (digest uint64, err error) {
 	payloads.Fill(s.flat, spec.Kind, spec.Seed)
 	s.message = message
 	return payloads.Digest(s.flat), nil
+}
+
+// Hold takes what lies at flat, in its in-memory form, for the object, without copying: the
+// caller leaves it alone until the next Hold or Prepare. What Encode has returned before is
+// no longer valid.
+func (s *Source) Hold(kind payloads.Kind, id uint64, flat []byte) error {
+	message, err := payloads.MessageFromFlat(kind, id, flat)
+	s.flat, s.message = flat, message
+	return err
 }
 
 // Encode serializes the prepared object. The bytes are the function's and valid until the

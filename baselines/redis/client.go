@@ -15,13 +15,6 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// place is where a server is, and how to be let in. It travels to targets.
-type place struct {
-	Network  Network `json:"network"`
-	Address  string  `json:"address"`
-	Password string  `json:"password"`
-}
-
 // The library logs what it returns as an error, too; a shim's output is no place for that.
 func init() { logging.Disable() }
 
@@ -34,7 +27,9 @@ func connect(ctx context.Context, at place, deadline time.Duration) (*redis.Clie
 	client := redis.NewClient(&redis.Options{
 		Network:                  string(at.Network),
 		Addr:                     at.Address,
+		Username:                 at.Username,
 		Password:                 at.Password,
+		DB:                       at.Database,
 		Dialer:                   dial,
 		Protocol:                 2,
 		MaxRetries:               -1,
@@ -73,13 +68,15 @@ func explain(step string, err error) error {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		remedy = " (a longer deadline may help)"
 	case errors.Is(err, redis.Nil):
-		return fmt.Errorf("%s: the server does not have the value: was it evicted? (set maxmemory-policy noeviction)", step)
+		return fmt.Errorf("%s: the server does not have the value any more: was it evicted? (raise its maxmemory, or set maxmemory-policy noeviction)", step)
 	case errors.Is(err, io.EOF), strings.Contains(text, "connection refused"), strings.Contains(text, "broken pipe"), strings.Contains(text, "connection reset"), strings.Contains(text, "no such file"):
 		remedy = " (has redis-server ended?)"
 	case strings.HasPrefix(text, "OOM"):
 		remedy = " (raise the server's maxmemory)"
+	case strings.Contains(text, "invalid bulk length"):
+		remedy = " (raise the server's proto-max-bulk-len)"
 	case strings.HasPrefix(text, "NOAUTH"), strings.HasPrefix(text, "WRONGPASS"), strings.HasPrefix(text, "NOPERM"):
-		remedy = " (give the server's password)"
+		remedy = " (give the server's user and password: --redis redis://user:password@host:port, or the password in " + passwordVariable + ")"
 	}
 	return fmt.Errorf("%s: %w%s", step, err, remedy)
 }

@@ -17,12 +17,12 @@ import (
 //
 //	A → B   nonce of the endpoint, 32 bytes
 //	A → B   length u32, invitation (JSON)
-//	B → A   reply: ready, or why not
+//	B → A   answer: ready, or why not
 //
 // and for each payload
 //
-//	A → B   length u64: the value is there (redis only)
-//	B → A   reply
+//	A → B   length u64: the value is there (redis and limit/redis only)
+//	B → A   answer
 //
 // Whatever fails in between closes the line: what follows could not be told apart from what
 // is late.
@@ -30,7 +30,7 @@ type line struct {
 	connection net.Conn
 	from       *bufio.Reader
 	deadline   time.Duration
-	buffer     [function.ReplyLimit]byte
+	buffer     [answerHead + function.ReplyLimit]byte
 }
 
 func newLine(connection net.Conn, deadline time.Duration) *line {
@@ -126,31 +126,48 @@ func (l *line) await() (length uint64, err error) {
 	return binary.LittleEndian.Uint64(l.buffer[:]), l.bound()
 }
 
+// answer is B's: when the value was in the function's memory (i64, ns of B's clock), and
+// its reply.
+type answer struct {
+	CopiedIn int64
+	function.Reply
+}
+
+// answerHead is the length of what precedes the reply, in bytes.
+const answerHead = 8
+
 // answer replies to A.
-func (l *line) answer(reply *function.Reply) error {
-	_, err := l.connection.Write(reply.AppendTo(l.buffer[:0]))
+func (l *line) answer(a *answer) error {
+	head := binary.LittleEndian.AppendUint64(l.buffer[:0], uint64(a.CopiedIn))
+	_, err := l.connection.Write(a.AppendTo(head))
 	return err
 }
 
 // reply waits for B's answer. An answer that tells a failure is an error that leaves the
 // line in step, a *failure.
-func (l *line) reply() (function.Reply, error) {
-	if _, err := io.ReadFull(l.from, l.buffer[:function.ReplySize]); err != nil {
-		return function.Reply{}, err
+func (l *line) reply() (answer, error) {
+	const least = answerHead + function.ReplySize
+	if _, err := io.ReadFull(l.from, l.buffer[:least]); err != nil {
+		return answer{}, err
 	}
-	size, err := function.ReplyTextSize(l.buffer[:function.ReplySize])
+	size, err := function.ReplyTextSize(l.buffer[answerHead:least])
 	if err != nil {
-		return function.Reply{}, err
+		return answer{}, err
 	}
-	whole := l.buffer[:function.ReplySize+size]
-	if _, err := io.ReadFull(l.from, whole[function.ReplySize:]); err != nil {
-		return function.Reply{}, err
+	whole := l.buffer[:least+size]
+	if _, err := io.ReadFull(l.from, whole[least:]); err != nil {
+		return answer{}, err
 	}
-	reply, err := function.ParseReply(whole)
-	if err == nil && reply.Failure != "" {
-		err = &failure{reply.Failure}
+	a := answer{CopiedIn: int64(binary.LittleEndian.Uint64(whole))}
+	a.Reply, err = function.ParseReply(whole[answerHead:])
+	switch {
+	case err != nil:
+	case a.Failure != "":
+		err = &failure{a.Failure}
+	case a.CopiedIn < a.Received || a.CopiedIn > a.Delivered:
+		err = fmt.Errorf("its reply's moments %d, %d, %d are out of order", a.Received, a.CopiedIn, a.Delivered)
 	}
-	return reply, err
+	return a, err
 }
 
 // failure is what a target says went wrong.

@@ -33,7 +33,7 @@ func TestIntroduction(t *testing.T) {
 		if err != nil || got != want {
 			t.Fatalf("%+v, %v", got, err)
 		}
-		if err := b.answer(&function.Reply{Failure: refusal}); err != nil {
+		if err := b.answer(&answer{Reply: function.Reply{Failure: refusal}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := <-introduced; (err == nil) != (refusal == "") || err != nil && err.Error() != refusal {
@@ -44,7 +44,7 @@ func TestIntroduction(t *testing.T) {
 
 func TestConversation(t *testing.T) {
 	a, b := pipe(t)
-	want := function.Reply{Received: 1, Delivered: 2, Consumed: 3, Length: 1 << 33, Digest: 5}
+	want := answer{CopiedIn: 2, Reply: function.Reply{Received: 1, Delivered: 2, Consumed: 3, Length: 1 << 33, Digest: 5}}
 	go func() {
 		for _, failure := range []string{"", "no memory", ""} {
 			length, err := b.await()

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,7 +26,14 @@ func TestMain(m *testing.M) {
 	if os.Getenv(parentVariable) != "" {
 		waitToBeKilled()
 	}
-	transporttest.Main(m, New(Unix), NewPubSub(Unix))
+	if len(os.Args) > 1 && os.Args[1] == StandInCommand {
+		if err := ServeStandIn(context.Background(), os.Stdin); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	transporttest.Main(m, New(), NewPubSub(), NewLimit())
 }
 
 func setupOf(engine string, size int64, fanout int) transport.Setup {
@@ -37,20 +43,37 @@ func setupOf(engine string, size int64, fanout int) transport.Setup {
 	}
 }
 
-// variants are all ways to go through a server.
-var variants = map[string]transport.Transport{
-	"redis over unix":        New(Unix),
-	"redis over tcp":         New(TCP),
-	"redis/pubsub over unix": NewPubSub(Unix),
-	"redis/pubsub over tcp":  NewPubSub(TCP),
+// variant is a transport with a parameter.
+type variant struct {
+	transport.Transport
+	parameter string
 }
 
-func forEach(t *testing.T, test func(t *testing.T, of transport.Transport)) {
+func (v variant) setup(engine string, size int64, fanout int) transport.Setup {
+	setup := setupOf(engine, size, fanout)
+	setup.Parameter = v.parameter
+	if v.Info().Runs == transport.Nothing {
+		setup.Engine, setup.Codec = transport.NativeEngine, transport.None
+	}
+	return setup
+}
+
+// variants are all ways to go through a private server.
+var variants = map[string]variant{
+	"redis over unix":        {New(), "unix"},
+	"redis over tcp":         {New(), "tcp"},
+	"redis/pubsub over unix": {NewPubSub(), ""},
+	"redis/pubsub over tcp":  {NewPubSub(), "tcp"},
+	"limit/redis over unix":  {NewLimit(), ""},
+	"limit/redis over tcp":   {NewLimit(), "tcp"},
+}
+
+func private(over Network) choice { return choice{private: true, place: place{Network: over}} }
+
+func forEach(t *testing.T, test func(t *testing.T, of variant)) {
 	for name, of := range variants {
 		t.Run(name, func(t *testing.T) {
-			if err := of.Check(); err != nil {
-				t.Skip(err)
-			}
+			needServer(t)
 			before := transporttest.Descriptors(t)
 			test(t, of)
 			transporttest.CheckDescriptors(t, before)
@@ -58,6 +81,13 @@ func forEach(t *testing.T, test func(t *testing.T, of transport.Transport)) {
 				t.Errorf("left behind: %v", left)
 			}
 		})
+	}
+}
+
+func needServer(t testing.TB) {
+	t.Helper()
+	if !hasServer() {
+		t.Skip("there is no redis-server on PATH (apt-get install redis-server)")
 	}
 }
 
@@ -73,10 +103,10 @@ func mustClose(t *testing.T, closers ...interface{ Close() error }) {
 func TestHandoff(t *testing.T) {
 	for _, fanout := range []int{1, 3} {
 		t.Run(fmt.Sprint(fanout), func(t *testing.T) {
-			forEach(t, func(t *testing.T, of transport.Transport) {
-				transporttest.Exercise(t, of, setupOf("wazero", 2_500_001, fanout), false)
-				if of == New(Unix) || of == NewPubSub(Unix) {
-					transporttest.Exercise(t, of, setupOf("wazero", 300_000, fanout), true)
+			forEach(t, func(t *testing.T, of variant) {
+				transporttest.Exercise(t, of, of.setup("wazero", 2_500_001, fanout), false)
+				if of.parameter != "tcp" {
+					transporttest.Exercise(t, of, of.setup("wazero", 300_000, fanout), true)
 				}
 			})
 		})
@@ -89,20 +119,20 @@ func TestHandoffOnEveryEngine(t *testing.T) {
 			if err := catalogue.Check(engine); err != nil {
 				t.Skip(err)
 			}
-			transporttest.Exercise(t, New(Unix), setupOf(engine, 1<<20, 1), false)
+			transporttest.Exercise(t, New(), setupOf(engine, 1<<20, 1), false)
 		})
 	}
 }
 
 // The server takes part: its CPU time is in the deliveries, its memory told beside.
 func TestServerIsAccounted(t *testing.T) {
-	forEach(t, func(t *testing.T, of transport.Transport) {
+	forEach(t, func(t *testing.T, of variant) {
 		const size = 16 << 20
-		setup := setupOf("wazero", size, 2)
+		setup := of.setup("wazero", size, 2)
 		first, second := transporttest.Serve(t, of, setup), transporttest.Serve(t, of, setup)
 		opened := transporttest.Open(t, of, setup, first.Endpoint(), second.Endpoint())
 		handoff := transport.Handoff{Deliveries: make([]transport.Delivery, 2)}
-		pid := opened.(*route).server.command.Process.Pid
+		pid := opened.(*route).server.process.command.Process.Pid
 		meter, err := measure.NewProcessMeter(pid)
 		if err != nil {
 			t.Fatal(err)
@@ -143,8 +173,8 @@ func TestShare(t *testing.T) {
 
 // Routes of one process share a server, which ends with the last of them.
 func TestRoutesShareServer(t *testing.T) {
-	forEach(t, func(t *testing.T, of transport.Transport) {
-		setup := setupOf("wazero", 1000, 1)
+	forEach(t, func(t *testing.T, of variant) {
+		setup := of.setup("wazero", 1000, 1)
 		targets := []transport.Target{transporttest.Serve(t, of, setup), transporttest.Serve(t, of, setup)}
 		var routes []*route
 		for _, target := range targets {
@@ -170,20 +200,25 @@ func TestRoutesShareServer(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	forEach(t, func(t *testing.T, of transport.Transport) {
-		good := setupOf("wazero", 1000, 1)
+	forEach(t, func(t *testing.T, of variant) {
+		good := of.setup("wazero", 1000, 1)
 		target, second := transporttest.Serve(t, of, good), transporttest.Serve(t, of, good)
 		for _, test := range []struct {
 			change func(*transport.Setup)
 			want   string
 		}{
-			{func(s *transport.Setup) { s.Size = valueLimit + 1 }, "more than a Redis value holds: use at most 512MiB"},
+			{func(s *transport.Setup) { s.Size = valueLimit + 1 }, "more than a value of the server holds: use at most 512MiB"},
 			{func(s *transport.Setup) { s.Size = 0 }, "at least one"},
-			{func(s *transport.Setup) { s.Codec = transport.None }, `codec "none" is not possible`},
+			{func(s *transport.Setup) { s.Codec = "morse" }, `codec "morse" is not possible`},
+			{func(s *transport.Setup) { s.Parameter = "nowhere" }, `redis server "nowhere": give unix, tcp`},
 			{func(s *transport.Setup) { s.Engine = "steam" }, "steam"},
 			{func(s *transport.Setup) { s.Guest = "nobody" }, "nobody"},
+			{func(s *transport.Setup) { s.Guest, s.Codec = "own.wasm", transport.JSON }, "own.wasm does not serialize"},
 		} {
 			setup := good
+			if of.Info().Runs == transport.Nothing && !strings.Contains(test.want, "payload") && !strings.Contains(test.want, "server") && !strings.Contains(test.want, "at least") {
+				continue
+			}
 			test.change(&setup)
 			if served, err := of.Serve(context.Background(), setup); err == nil {
 				mustClose(t, served)
@@ -246,8 +281,8 @@ func TestRefusals(t *testing.T) {
 // A target that cannot take a payload says why, the others get it, and so do all of them
 // the next one.
 func TestOneTargetRefuses(t *testing.T) {
-	forEach(t, func(t *testing.T, of transport.Transport) {
-		setup := setupOf("wazero", 1000, 2)
+	forEach(t, func(t *testing.T, of variant) {
+		setup := of.setup("wazero", 1000, 2)
 		small := setup
 		small.Size = 500
 		targets := []transport.Target{transporttest.Serve(t, of, setup), transporttest.Serve(t, of, small)}
@@ -263,7 +298,7 @@ func TestOneTargetRefuses(t *testing.T) {
 		if d := handoff.Deliveries[0]; d.Err != nil || d.Digest != digest {
 			t.Errorf("digest %x, %v", d.Digest, d.Err)
 		}
-		if err := handoff.Deliveries[1].Err; err == nil || !strings.Contains(err.Error(), "longer than the 500 that") {
+		if err := handoff.Deliveries[1].Err; err == nil || !strings.Contains(err.Error(), "this function was set up for 1 to 500") {
 			t.Error(err)
 		}
 		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 2, Size: 500}, &handoff)
@@ -272,13 +307,13 @@ func TestOneTargetRefuses(t *testing.T) {
 }
 
 func TestServerIsKilled(t *testing.T) {
-	forEach(t, func(t *testing.T, of transport.Transport) {
-		setup := setupOf("wazero", 8<<20, 1)
+	forEach(t, func(t *testing.T, of variant) {
+		setup := of.setup("wazero", 8<<20, 1)
 		target := transporttest.Serve(t, of, setup)
 		opened := transporttest.Open(t, of, setup, target.Endpoint())
 		var handoff transport.Handoff
 		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 8 << 20}, &handoff)
-		go opened.(*route).server.command.Process.Kill()
+		go opened.(*route).server.process.command.Process.Kill()
 		failed := func() error {
 			if err := opened.Send(&handoff); err != nil {
 				return err
@@ -303,11 +338,9 @@ func TestServerIsKilled(t *testing.T) {
 }
 
 func TestTargetIsKilled(t *testing.T) {
-	for _, of := range []transport.Transport{New(Unix), NewPubSub(Unix)} {
-		if err := of.Check(); err != nil {
-			t.Skip(err)
-		}
-		setup := setupOf("wazero", 8<<20, 2)
+	needServer(t)
+	for _, of := range []variant{{New(), ""}, {NewPubSub(), ""}, {NewLimit(), ""}} {
+		setup := of.setup("wazero", 8<<20, 2)
 		target := transporttest.Serve(t, of, setup)
 		process := transporttest.Start(t, of, setup)
 		opened := transporttest.Open(t, of, setup, target.Endpoint(), process.Endpoint)
@@ -332,8 +365,8 @@ func TestTargetIsKilled(t *testing.T) {
 
 // A source that ends in the middle of a conversation leaves its target ready for another.
 func TestSourceComesAndGoes(t *testing.T) {
-	forEach(t, func(t *testing.T, of transport.Transport) {
-		setup := setupOf("wazero", 1000, 1)
+	forEach(t, func(t *testing.T, of variant) {
+		setup := of.setup("wazero", 1000, 1)
 		target := transporttest.Serve(t, of, setup)
 		var handoff transport.Handoff
 		for seed := range uint64(3) {
@@ -345,14 +378,35 @@ func TestSourceComesAndGoes(t *testing.T) {
 	})
 }
 
-func TestServerMissing(t *testing.T) {
+// Without a redis-server the stand-in carries payloads, and says that it does.
+func TestStandIn(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	var unavailable *transport.Unavailable
-	if err := New(Unix).Check(); !errors.As(err, &unavailable) {
-		t.Errorf("without redis-server: %v", err)
+	for _, of := range variants {
+		info := of.Info()
+		if s := info.StandInFor(of.parameter); s == nil || s.Name != standInName || s.Remedy == "" {
+			t.Errorf("%s: the stand-in is %+v", info.Name, s)
+		}
+		if s := info.StandInFor("localhost:6379"); s != nil {
+			t.Errorf("%s: %s stands in for a user's server", info.Name, s.Name)
+		}
+		transporttest.Exercise(t, of, of.setup("wazero", 2_500_001, 2), false)
 	}
-	if _, err := New(Unix).Serve(context.Background(), setupOf("wazero", 10, 1)); !errors.As(err, &unavailable) {
-		t.Errorf("without redis-server: %v", err)
+	setup := setupOf("wazero", 1<<20, 1)
+	target := transporttest.Serve(t, New(), setup)
+	opened := transporttest.Open(t, New(), setup, target.Endpoint())
+	var handoff transport.Handoff
+	transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1 << 20}, &handoff)
+	if handoff.Deliveries[0].Usage.CPU() == 0 {
+		t.Error("what the stand-in did is not accounted")
+	}
+	if memory, err := opened.(transport.MemoryReporter).Memory(); err != nil || memory.RSSPeak < 1<<20 {
+		t.Errorf("the stand-in's memory is %+v, %v", memory, err)
+	}
+	mustClose(t, opened, target)
+	for _, orders := range []string{"", "{", `{"network":"udp"}`, `{"network":"unix","address":"/nowhere/socket"}`} {
+		if err := ServeStandIn(t.Context(), strings.NewReader(orders)); err == nil || !strings.Contains(err.Error(), "stand in for redis-server") {
+			t.Errorf("orders %q: %v", orders, err)
+		}
 	}
 }
 
@@ -365,23 +419,21 @@ func TestServerDoesNotStart(t *testing.T) {
 	}
 	t.Setenv("PATH", directory+":"+os.Getenv("PATH"))
 	for _, network := range []Network{Unix, TCP} {
-		_, err := use(context.Background(), network)
+		_, err := use(context.Background(), private(network))
 		if err == nil || !strings.Contains(err.Error(), "exit status 3: Bad directive") {
 			t.Error(err)
 		}
 	}
-	if _, err := use(context.Background(), "udp"); err == nil {
+	if _, err := use(context.Background(), private("udp")); err == nil {
 		t.Error("a server over UDP was started")
 	}
 }
 
 // A stranger does not get past the password.
 func TestServerHasPassword(t *testing.T) {
-	if err := New(Unix).Check(); err != nil {
-		t.Skip(err)
-	}
+	needServer(t)
 	for _, network := range []Network{Unix, TCP} {
-		s, err := use(context.Background(), network)
+		s, err := use(context.Background(), private(network))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -392,7 +444,7 @@ func TestServerHasPassword(t *testing.T) {
 			if err == nil {
 				_ = client.Close()
 				t.Errorf("password %q lets in", password)
-			} else if !strings.Contains(err.Error(), "give the server's password") {
+			} else if !strings.Contains(err.Error(), "give the server's user and password") {
 				t.Error(err)
 			}
 		}
@@ -403,20 +455,18 @@ func TestServerHasPassword(t *testing.T) {
 }
 
 func waitToBeKilled() {
-	s, err := use(context.Background(), Unix)
+	s, err := use(context.Background(), private(Unix))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Println(s.command.Process.Pid, s.directory.path)
+	fmt.Println(s.process.command.Process.Pid, s.process.directory.path)
 	select {}
 }
 
 // A server does not outlive its process, and what that leaves behind the next one removes.
 func TestServerEndsWithParent(t *testing.T) {
-	if err := New(Unix).Check(); err != nil {
-		t.Skip(err)
-	}
+	needServer(t)
 	parent := exec.Command("/proc/self/exe")
 	parent.Env = append(os.Environ(), parentVariable+"=1")
 	parent.Stderr = os.Stderr

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -19,28 +20,45 @@ import (
 // Open implements transport.Transport. It starts the server, unless another route of this
 // process has; every target is connected to it when it returns.
 func (r relay) Open(ctx context.Context, setup transport.Setup, targets []transport.Endpoint) (transport.Route, error) {
-	if err := r.checkSetup(setup); err != nil {
+	chosen, err := r.checkSetup(setup)
+	if err != nil {
 		return nil, err
 	}
 	if len(targets) == 0 {
 		return nil, fmt.Errorf("%s: a route needs at least one target", r.name)
 	}
-	route := &route{relay: r, key: "payload:" + rand.Text()}
-	err := route.open(ctx, setup, targets)
-	if err != nil {
+	route := &route{relay: r, codec: setup.Codec, key: keyPrefix + rand.Text(), lifetime: lifetimeOf(setup.Deadline)}
+	if err := route.open(ctx, setup, chosen, targets); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", r.name, err), route.Close())
 	}
 	return route, nil
 }
 
+// keyPrefix says on a user's server whose key it is.
+const keyPrefix = "rrbench:payload:"
+
+// lifetimeOf is when a value goes away by itself whose source was killed. It outlives each
+// hand-off.
+func lifetimeOf(deadline time.Duration) time.Duration {
+	const least = time.Minute
+	if deadline <= 0 {
+		return time.Hour
+	}
+	return max(least, 2*deadline)
+}
+
 type route struct {
 	relay
-	source *modes.Function
+	codec  transport.Codec
+	source source
 	server *server
 	client *redis.Client
-	lines  []*line
+	// plain is the client of limit/redis that carries payloads, else nil.
+	plain *plain
+	lines []*line
 	// key is the payload's, or the channel's name.
-	key string
+	key      string
+	lifetime time.Duration
 
 	// handoff is the one under way.
 	handoff *transport.Handoff
@@ -50,18 +68,26 @@ type route struct {
 
 var _ transport.MemoryReporter = (*route)(nil)
 
-func (r *route) open(ctx context.Context, setup transport.Setup, targets []transport.Endpoint) (err error) {
-	if r.source, err = modes.Load(ctx, setup, r.carry); err != nil {
-		return fmt.Errorf("source: %w", err)
+func (r *route) open(ctx context.Context, setup transport.Setup, of choice, targets []transport.Endpoint) (err error) {
+	if r.source, err = r.newSource(ctx, setup, r.carry); err != nil {
+		return err
 	}
-	if r.server, err = use(ctx, r.network); err != nil {
+	if r.server, err = use(ctx, of); err != nil {
+		return err
+	}
+	if err := r.server.limits.check(r.way, setup.Size); err != nil {
 		return err
 	}
 	if r.client, err = connect(ctx, r.server.place, setup.Deadline); err != nil {
 		return err
 	}
+	if r.way == plainly {
+		if r.plain, err = connectPlain(ctx, r.server.place, setup.Deadline); err != nil {
+			return err
+		}
+	}
 	for i, endpoint := range targets {
-		l, err := r.invite(ctx, endpoint)
+		l, err := r.invite(ctx, lineNetwork(of), endpoint)
 		if err != nil {
 			return fmt.Errorf("target %d at %s: %w", i, endpoint.Address, err)
 		}
@@ -72,9 +98,9 @@ func (r *route) open(ctx context.Context, setup transport.Setup, targets []trans
 }
 
 // invite has a target connect to the server.
-func (r *route) invite(ctx context.Context, endpoint transport.Endpoint) (*line, error) {
-	if endpoint.Transport != r.name || endpoint.Network != string(r.network) {
-		return nil, fmt.Errorf("it is a target of %q over %q, not of %s over %s", endpoint.Transport, endpoint.Network, r.name, r.network)
+func (r *route) invite(ctx context.Context, over Network, endpoint transport.Endpoint) (*line, error) {
+	if endpoint.Transport != r.name || endpoint.Network != string(over) {
+		return nil, fmt.Errorf("it is a target of %q over %q, not of %s over %s", endpoint.Transport, endpoint.Network, r.name, over)
 	}
 	if len(endpoint.Nonce) != nonceSize {
 		return nil, fmt.Errorf("its nonce has %d bytes, not %d", len(endpoint.Nonce), nonceSize)
@@ -101,8 +127,8 @@ func (r *route) Prepare(spec payloads.Spec) (uint64, error) {
 	if r.broken != nil {
 		return 0, r.broken
 	}
-	if err := r.checkSize(spec.Size); err != nil {
-		return 0, err
+	if limit := r.server.limits.value; limit > 0 && spec.Size > limit {
+		return 0, r.checkSize(spec.Size, limit)
 	}
 	return r.source.Prepare(spec)
 }
@@ -126,7 +152,7 @@ func (r *route) Send(handoff *transport.Handoff) error {
 		return fmt.Errorf("%s: send at the source: %w", r.name, err)
 	}
 	// Its share of what the server did is a delivery's, too.
-	used, meterErr := r.server.meter.Take()
+	used, meterErr := r.server.usage.Take()
 	if meterErr != nil {
 		return fmt.Errorf("%s: %w", r.name, meterErr)
 	}
@@ -147,13 +173,14 @@ func share(u measure.Usage, i, n int64) measure.Usage {
 }
 
 // carry runs inside the source's send_to_host: the region is leased and the guest
-// suspended until it returns.
-func (r *route) carry(region *modes.Region) error {
-	payload := region.Bytes()
-	// Nothing is serialized, and the socket is written to from the function's memory.
-	start := r.handoff.Start
+// suspended until it returns. The socket is written to from the function's memory.
+func (r *route) carry(payload []byte) error {
+	start, serialized := r.handoff.Start, r.handoff.Start
+	if serializes(r.codec) {
+		serialized = measure.Now()
+	}
 	for i := range r.handoff.Deliveries {
-		r.handoff.Deliveries[i].Timeline = transport.Timeline{Start: start, Serialized: start, CopiedOut: start}
+		r.handoff.Deliveries[i].Timeline = transport.Timeline{Start: start, Serialized: serialized, CopiedOut: serialized}
 	}
 	ctx := context.Background()
 	if err := r.hand(ctx, payload); err != nil {
@@ -166,7 +193,7 @@ func (r *route) carry(region *modes.Region) error {
 	}
 	r.collect(0, uint64(len(payload)))
 	others.Wait()
-	if !r.publish {
+	if r.way != messages {
 		if err := r.client.Del(ctx, r.key).Err(); err != nil {
 			r.breakOff(explain("delete the payload", err))
 		}
@@ -181,12 +208,25 @@ func (r *route) carry(region *modes.Region) error {
 
 // hand puts the payload into the server.
 func (r *route) hand(ctx context.Context, payload []byte) error {
-	if !r.publish {
-		if err := r.client.SetFromBuffer(ctx, r.key, payload).Err(); err != nil {
-			return explain("SET the payload", err)
-		}
-		return nil
+	if err := r.server.limits.check(r.way, int64(len(payload))); err != nil {
+		return err
 	}
+	var err error
+	switch r.way {
+	case values:
+		err = r.client.Set(ctx, r.key, payload, r.lifetime).Err()
+	case plainly:
+		err = r.plain.set(r.key, payload, r.lifetime)
+	case messages:
+		return r.publish(ctx, payload)
+	}
+	if err != nil {
+		return explain("SET the payload", err)
+	}
+	return nil
+}
+
+func (r *route) publish(ctx context.Context, payload []byte) error {
 	listeners, err := r.client.Publish(ctx, r.key, payload).Result()
 	if err != nil {
 		return explain("PUBLISH the payload", err)
@@ -201,7 +241,7 @@ func (r *route) hand(ctx context.Context, payload []byte) error {
 func (r *route) collect(i int, length uint64) {
 	l, d := r.lines[i], &r.handoff.Deliveries[i]
 	err := l.bound()
-	if err == nil && !r.publish {
+	if err == nil && r.way != messages {
 		err = l.tell(length)
 	}
 	if err != nil {
@@ -221,10 +261,7 @@ func (r *route) collect(i int, length uint64) {
 		return
 	}
 	d.Timeline.Received = reply.Received
-	d.Timeline.CopiedIn = reply.Received
-	if r.publish {
-		d.Timeline.CopiedIn = reply.Delivered
-	}
+	d.Timeline.CopiedIn = reply.CopiedIn
 	d.Timeline.Delivered = reply.Delivered
 	d.Timeline.Consumed = reply.Consumed
 	d.Length, d.Digest, d.Usage = reply.Length, reply.Digest, reply.Usage
@@ -232,14 +269,14 @@ func (r *route) collect(i int, length uint64) {
 
 // breakOff notes why the route is of no use any more.
 func (r *route) breakOff(err error) {
-	if r.server.hasEnded() {
-		err = fmt.Errorf("%w: redis-server ended with %v: %s", err, r.server.command.ProcessState, r.server.output.String())
+	if p := r.server.process; p != nil && p.hasEnded() {
+		err = fmt.Errorf("%w: %s ended with %v: %s", err, p.name, p.command.ProcessState, p.output.String())
 	}
 	r.broken = fmt.Errorf("%s: %w", r.name, err)
 }
 
 // Memory is the server's peak.
-func (r *route) Memory() (measure.Memory, error) { return r.server.memory() }
+func (r *route) Memory() (measure.Memory, error) { return r.server.usage.Memory() }
 
 // Close ends the connections, and the server with its last route.
 func (r *route) Close() error {
@@ -250,6 +287,10 @@ func (r *route) Close() error {
 		}
 	}
 	r.lines = nil
+	if r.plain != nil {
+		errs = append(errs, r.plain.Close())
+		r.plain = nil
+	}
 	if r.client != nil {
 		errs = append(errs, r.client.Close())
 		r.client = nil

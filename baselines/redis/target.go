@@ -8,17 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"rrbench/baselines/function"
 	"rrbench/measure"
-	"rrbench/modes"
 	"rrbench/transport"
 )
 
@@ -35,29 +34,30 @@ const leavingPatience = time.Second
 
 // Serve implements transport.Transport.
 func (r relay) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
-	if err := r.checkSetup(setup); err != nil {
+	chosen, err := r.checkSetup(setup)
+	if err != nil {
 		return nil, err
 	}
-	guest, err := modes.Load(ctx, setup, nil)
+	made, err := r.newReceiver(ctx, setup)
 	if err != nil {
 		return nil, fmt.Errorf("%s: target: %w", r.name, err)
 	}
 	nonce := make([]byte, nonceSize)
 	// It never fails; see crypto/rand.
 	_, _ = rand.Read(nonce)
-	listener, err := r.listen()
+	listener, err := listen(lineNetwork(chosen))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: target: %w", r.name, err), guest.Close())
+		return nil, errors.Join(fmt.Errorf("%s: target: %w", r.name, err), made.Close())
 	}
 	t := &target{
 		relay:    r,
-		guest:    guest,
-		size:     setup.Size,
+		receiver: made,
+		limit:    wireLimit(setup),
 		deadline: setup.Deadline,
 		listener: listener,
 		endpoint: transport.Endpoint{
 			Transport: r.name,
-			Network:   string(r.network),
+			Network:   string(lineNetwork(chosen)),
 			Address:   listener.Addr().String(),
 			Nonce:     nonce,
 		},
@@ -70,10 +70,18 @@ func (r relay) Serve(ctx context.Context, setup transport.Setup) (transport.Targ
 	return t, nil
 }
 
+// lineNetwork is that of the lines between shims: the server's where it is a private one.
+func lineNetwork(of choice) Network {
+	if of.private {
+		return of.Network
+	}
+	return Unix
+}
+
 // listen makes the address of a line: a name in the abstract namespace, so that no file
 // can be left over, or a port of loopback.
-func (r relay) listen() (net.Listener, error) {
-	if r.network == TCP {
+func listen(over Network) (net.Listener, error) {
+	if over == TCP {
 		return net.Listen("tcp", "127.0.0.1:0")
 	}
 	var name [16]byte
@@ -84,8 +92,9 @@ func (r relay) listen() (net.Listener, error) {
 // target is a function whose shim is a server's client.
 type target struct {
 	relay
-	guest    *modes.Function
-	size     int64
+	receiver receiver
+	// limit is how long a value may be, in bytes.
+	limit    int64
 	deadline time.Duration
 	listener net.Listener
 	endpoint transport.Endpoint
@@ -107,7 +116,7 @@ func (t *target) Close() (err error) {
 		t.close()
 		_ = t.listener.Close()
 		<-t.ended
-		err = t.guest.Close()
+		err = t.receiver.Close()
 	})
 	return err
 }
@@ -133,7 +142,7 @@ func (t *target) converse(connection net.Conn) {
 	defer stop()
 	_ = tune(connection)
 	l := newLine(connection, introductionPatience)
-	refuse := func(err error) { _ = l.answer(&function.Reply{Failure: err.Error()}) }
+	refuse := func(err error) { _ = l.answer(&answer{Reply: function.Reply{Failure: err.Error()}}) }
 	to, err := l.beIntroduced(func(nonce []byte) bool {
 		return subtle.ConstantTimeCompare(nonce, t.endpoint.Nonce) == 1
 	})
@@ -153,6 +162,17 @@ func (t *target) converse(connection net.Conn) {
 	}
 	ctx, cancel := context.WithTimeout(t.closing, introductionPatience)
 	defer cancel()
+	if t.way == plainly {
+		client, err := connectPlain(ctx, to.Server, t.deadline)
+		if err != nil {
+			refuse(err)
+			return
+		}
+		defer client.Close()
+		l.deadline = t.deadline
+		t.fetch(l, func(memory []byte) error { return client.get(to.Key, memory) })
+		return
+	}
 	client, err := connect(ctx, to.Server, t.deadline)
 	if err != nil {
 		refuse(err)
@@ -160,31 +180,34 @@ func (t *target) converse(connection net.Conn) {
 	}
 	defer client.Close()
 	l.deadline = t.deadline
-	if t.publish {
+	if t.way == messages {
 		t.listenTo(ctx, l, client, to.Key)
-	} else {
-		t.fetchFrom(l, client, to.Key)
+		return
 	}
+	t.fetch(l, func(memory []byte) error {
+		value := client.GetToBuffer(t.closing, to.Key, memory)
+		if n := len(value.Bytes()); value.Err() == nil && n != len(memory) {
+			return fmt.Errorf("it has %d bytes, %d were announced", n, len(memory))
+		}
+		return value.Err()
+	})
 }
 
-// fetchFrom answers each value that the line tells of.
-func (t *target) fetchFrom(l *line, client *redis.Client, key string) {
-	var reply function.Reply
+// fetch answers each value that the line tells of. The function get fills memory with it.
+func (t *target) fetch(l *line, get func(memory []byte) error) {
+	var reply answer
 	meter.Take()
 	for err := l.answer(&reply); err == nil; err = l.answer(&reply) {
 		length, err := l.await()
 		if err != nil {
 			return
 		}
-		reply = t.handle(length, func(memory []byte, reply *function.Reply) error {
-			value := client.GetToBuffer(t.closing, key, memory)
-			if err := value.Err(); err != nil {
+		reply = t.handle(length, func(memory []byte, reply *answer) error {
+			if err := get(memory); err != nil {
 				return explain("GET the payload", err)
 			}
-			if n := len(value.Bytes()); n != len(memory) {
-				return fmt.Errorf("GET the payload: it has %d bytes, %d were announced", n, len(memory))
-			}
 			reply.Received = measure.Now()
+			reply.CopiedIn = reply.Received
 			return nil
 		})
 	}
@@ -201,7 +224,7 @@ func (t *target) listenTo(ctx context.Context, l *line, client *redis.Client, ch
 	defer subscription.Close()
 	// The first message says that the subscription holds.
 	if _, err := subscription.Receive(ctx); err != nil {
-		_ = l.answer(&function.Reply{Failure: explain("SUBSCRIBE", err).Error()})
+		_ = l.answer(&answer{Reply: function.Reply{Failure: explain("SUBSCRIBE", err).Error()}})
 		return
 	}
 	// A source says nothing more; its end ends the subscription.
@@ -219,7 +242,7 @@ func (t *target) listenTo(ctx context.Context, l *line, client *redis.Client, ch
 	defer l.connection.Close()
 	defer cancel()
 
-	var reply function.Reply
+	var reply answer
 	garbage := 0
 	meter.Take()
 	for err := l.answer(&reply); err == nil; err = l.answer(&reply) {
@@ -231,21 +254,22 @@ func (t *target) listenTo(ctx context.Context, l *line, client *redis.Client, ch
 		received := measure.Now()
 		if err != nil {
 			if listening.Err() == nil {
-				_ = l.answer(&function.Reply{Failure: explain("wait for a message", err).Error()})
+				_ = l.answer(&answer{Reply: function.Reply{Failure: explainCut(err).Error()}})
 			}
 			return
 		}
 		garbage += len(message.Payload)
-		reply = t.handle(uint64(len(message.Payload)), func(memory []byte, reply *function.Reply) error {
+		reply = t.handle(uint64(len(message.Payload)), func(memory []byte, reply *answer) error {
 			copy(memory, message.Payload)
 			reply.Received = received
+			reply.CopiedIn = measure.Now()
 			return nil
 		})
 	}
 }
 
 // handle has fill put a payload into the function's memory and enters the handler.
-func (t *target) handle(length uint64, fill func(memory []byte, reply *function.Reply) error) (reply function.Reply) {
+func (t *target) handle(length uint64, fill func(memory []byte, reply *answer) error) (reply answer) {
 	err := t.deliver(length, fill, &reply)
 	reply.Usage = meter.Take()
 	if err != nil {
@@ -254,20 +278,24 @@ func (t *target) handle(length uint64, fill func(memory []byte, reply *function.
 	return reply
 }
 
-func (t *target) deliver(length uint64, fill func([]byte, *function.Reply) error, reply *function.Reply) error {
-	if length > uint64(t.size) || length > math.MaxUint32 {
-		return fmt.Errorf("a payload of %d bytes is longer than the %d that this function was set up for", length, t.size)
+func (t *target) deliver(length uint64, fill func([]byte, *answer) error, reply *answer) error {
+	if length == 0 || length > uint64(t.limit) {
+		return fmt.Errorf("a value of %d bytes: this function was set up for 1 to %d", length, t.limit)
 	}
-	region, err := t.guest.Allocate(uint32(length))
+	memory, err := t.receiver.place(length)
 	if err != nil {
 		return err
 	}
-	if err := fill(region.Bytes(), reply); err != nil {
-		return errors.Join(err, t.guest.Release(region))
+	if err := fill(memory, reply); err != nil {
+		return errors.Join(err, t.receiver.release())
 	}
-	reply.Delivered = measure.Now()
-	reply.Digest, err = t.guest.Enter(region)
-	reply.Consumed = measure.Now()
-	reply.Length = length
-	return errors.Join(err, t.guest.Release(region))
+	return errors.Join(t.receiver.handle(&reply.Reply), t.receiver.release())
+}
+
+// explainCut is explain for a subscriber, whom the server may have sent away.
+func explainCut(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		return fmt.Errorf("wait for a message: %w (has redis-server ended, or is the message longer than its client-output-buffer-limit pubsub?)", err)
+	}
+	return explain("wait for a message", err)
 }

@@ -3,34 +3,43 @@ package redis
 import (
 	"fmt"
 	"os/exec"
+	"slices"
 
+	"rrbench/baselines/function"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/workloads"
 )
 
-// Network is how the clients reach the server.
-type Network string
-
-const (
-	Unix Network = "unix"
-	// TCP is loopback.
-	TCP Network = "tcp"
-)
-
-// valueLimit is the longest value that Redis holds, in bytes: proto-max-bulk-len.
+// valueLimit is the longest value that Redis holds unless it is told otherwise, in bytes:
+// proto-max-bulk-len.
 const valueLimit = 512 << 20
 
+// way is what becomes of a payload.
+type way int
+
+const (
+	// values are SET and GET by functions.
+	values way = iota
+	// messages are PUBLISHed to SUBSCRIBErs.
+	messages
+	// plainly is SET and GET by clients that do nothing else.
+	plainly
+)
+
 // New is the transport redis: SET and GET.
-func New(network Network) transport.Transport { return relay{"redis", network, false} }
+func New() transport.Transport { return relay{"redis", values} }
 
 // NewPubSub is the transport redis/pubsub: PUBLISH to subscribers.
-func NewPubSub(network Network) transport.Transport { return relay{"redis/pubsub", network, true} }
+func NewPubSub() transport.Transport { return relay{"redis/pubsub", messages} }
+
+// NewLimit is limit/redis: SET and GET of warm buffers without any function, as
+// redis-benchmark does it.
+func NewLimit() transport.Transport { return relay{"limit/redis", plainly} }
 
 type relay struct {
-	name    string
-	network Network
-	// publish instead of setting.
-	publish bool
+	name string
+	way  way
 }
 
 // Info implements transport.Transport.
@@ -40,18 +49,42 @@ func (r relay) Info() transport.Info {
 		Summary: "A's shim SETs into a redis-server, B's shim GETs, straight from and into linear memory",
 		Hosting: transport.Apart,
 		Runs:    transport.Wasm,
-		Codecs:  []transport.Codec{transport.Raw},
-		// The server's reply, and the function's memory.
-		CopiesPerTarget: 2,
-		// The function's memory, and the server's value.
-		CopiesAtSource: 2,
+		Codecs:  []transport.Codec{transport.JSON, transport.Raw, transport.JSONStd},
+		// JSON decides: the server's reply, the serialized object, the decoded one, and as
+		// much garbage before the guest's collector runs.
+		CopiesPerTarget: 5,
+		// The object, what it is serialized to with room to grow, and the server's value.
+		CopiesAtSource: 4,
+		Parameter:      parameterName,
+		ParameterHelp:  "`SERVER` of redis and limit/redis: a private one over unix or tcp, or your own: HOST:PORT, redis://…, unix:///path (default unix)",
+		CheckParameter: checkParameter,
+		StandIn:        standIn,
 	}
-	if r.publish {
+	switch r.way {
+	case messages:
 		info.Summary = "A's shim PUBLISHes to a redis-server, B's shim has SUBSCRIBEd, as CWASI does"
 		// The message in the shim, too.
-		info.CopiesPerTarget = 3
+		info.CopiesPerTarget++
+	case plainly:
+		info.Summary = "no function: plain clients SET and GET a warm buffer on a redis-server"
+		info.Runs = transport.Nothing
+		info.Codecs = []transport.Codec{transport.None}
+		info.CopiesPerTarget, info.CopiesAtSource = 2, 2
 	}
 	return info
+}
+
+// standIn says that miniredis takes the place of a private server where there is none.
+func standIn(parameter string) *transport.StandIn {
+	if at, err := choose(parameter); err != nil || !at.private || hasServer() {
+		return nil
+	}
+	return &transport.StandIn{Name: standInName, For: "redis-server, which is not on PATH", Remedy: "apt-get install redis-server"}
+}
+
+func hasServer() bool {
+	_, err := exec.LookPath(program)
+	return err == nil
 }
 
 // Check implements transport.Transport.
@@ -59,29 +92,61 @@ func (r relay) Check() error {
 	if !canEndWithParent {
 		return &transport.Unavailable{Transport: r.name, Reason: "its server could outlive it on this operating system", Remedy: "run it on Linux"}
 	}
-	if _, err := exec.LookPath(program); err != nil {
-		return &transport.Unavailable{Transport: r.name, Reason: "there is no redis-server on PATH", Remedy: "apt-get install redis-server"}
-	}
 	return nil
 }
 
-// checkSetup refuses what Redis cannot hold before anything is started.
-func (r relay) checkSetup(setup transport.Setup) error {
+// checkSetup refuses what cannot be before anything is started, and reads the parameter.
+func (r relay) checkSetup(setup transport.Setup) (choice, error) {
 	if err := r.Check(); err != nil {
-		return err
+		return choice{}, err
 	}
-	if setup.Codec != transport.Raw {
-		return fmt.Errorf("%s: codec %q is not possible, use %q", r.name, setup.Codec, transport.Raw)
+	codecs := r.Info().Codecs
+	if !slices.Contains(codecs, setup.Codec) {
+		return choice{}, fmt.Errorf("%s: codec %q is not possible, use one of %q", r.name, setup.Codec, codecs)
 	}
-	return r.checkSize(setup.Size)
+	if setup.Size < 1 {
+		return choice{}, fmt.Errorf("%s: a payload of %d bytes: it must have at least one", r.name, setup.Size)
+	}
+	at, err := choose(setup.Parameter)
+	if err != nil {
+		return choice{}, fmt.Errorf("%s: %w", r.name, err)
+	}
+	if at.private {
+		err = r.checkSize(setup.Size, valueLimit)
+	}
+	return at, err
 }
 
-func (r relay) checkSize(size int64) error {
-	if size < 1 {
-		return fmt.Errorf("%s: a payload of %d bytes: it must have at least one", r.name, size)
+// checkSize refuses what a server with that limit does not hold. JSON, whose length is not
+// known yet, is no shorter than the payload.
+func (r relay) checkSize(size, limit int64) error {
+	if size <= limit {
+		return nil
 	}
-	if size > valueLimit {
-		return fmt.Errorf("%s: a payload of %s is more than a Redis value holds: use at most %s", r.name, payloads.FormatSize(size), payloads.FormatSize(valueLimit))
+	return fmt.Errorf("%s: a payload of %s is more than a value of the server holds: use at most %s (proto-max-bulk-len)",
+		r.name, payloads.FormatSize(size), payloads.FormatSize(limit))
+}
+
+// wireLimit is the longest value that a target takes for a payload.
+func wireLimit(setup transport.Setup) int64 {
+	if serializes(setup.Codec) {
+		return function.WireLimit(setup.Codec, setup.Size)
 	}
-	return nil
+	return setup.Size
+}
+
+func serializes(codec transport.Codec) bool {
+	return codec == transport.JSON || codec == transport.JSONStd
+}
+
+// guestOf names the guest of a setup. The built-in ones, which are the same function, stand
+// for the one that serializes.
+func guestOf(setup transport.Setup) (string, error) {
+	if !serializes(setup.Codec) {
+		return setup.Guest, nil
+	}
+	if setup.Guest != "" && setup.Guest != workloads.JSONGuest && !slices.Contains(workloads.Guests(), setup.Guest) {
+		return "", fmt.Errorf("guest %s does not serialize: use codec %s, or leave --guest out", setup.Guest, transport.Raw)
+	}
+	return workloads.JSONGuest, nil
 }

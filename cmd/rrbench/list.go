@@ -22,7 +22,7 @@ func listCommand() *cobra.Command {
 			out := newTable("transport", "functions", "codecs", "here", "what it does")
 			for _, t := range transports.All() {
 				info := t.Info()
-				out.AppendRow(table.Row{info.Name, functionsOf(info), codecsOf(info), here(t.Check()), info.Summary})
+				out.AppendRow(table.Row{info.Name, functionsOf(info), codecsOf(info), hereOr(t.Check(), info.StandInFor("")), info.Summary})
 			}
 			out.Render()
 			fmt.Println()
@@ -58,6 +58,14 @@ func here(err error) string {
 		return "yes"
 	}
 	return "no: " + err.Error()
+}
+
+// hereOr is here where nothing stands in for what a transport needs.
+func hereOr(err error, standIn *transport.StandIn) string {
+	if err != nil || standIn == nil {
+		return here(err)
+	}
+	return fmt.Sprintf("with %s standing in for %s (%s)", standIn.Name, standIn.For, standIn.Remedy)
 }
 
 func functionsOf(info transport.Info) string {

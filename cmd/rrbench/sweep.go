@@ -95,9 +95,12 @@ failed, 2 when the request cannot be carried out as written.`,
 	f.StringVar(&payload, "payload", "", "what is sent: "+kinds()+" (default text)")
 	f.StringVar(&flags.Guest, "guest", "", "WebAssembly function: c, go or a module `FILE` (default c)")
 	for _, t := range transports.All() {
-		if name := t.Info().Parameter; name != "" {
-			parameters[name] = f.String(name, "", "parameter of "+t.Info().Name+", see rrbench list")
+		info := t.Info()
+		if info.Parameter == "" || parameters[info.Parameter] != nil {
+			// Several transports may share a parameter.
+			continue
 		}
+		parameters[info.Parameter] = f.String(info.Parameter, "", info.ParameterHelp)
 	}
 	f.IntVar(&flags.Reps, "reps", 0, "measured rounds of a cell (default: the preset's)")
 	f.IntVar(&warmup, "warmup", 0, "discarded rounds at each start of a cell (default: the preset's)")

@@ -37,12 +37,13 @@ func All() []transport.Transport {
 		http.New(),
 		container.New(),
 		external.New(),
-		redis.New(redis.Unix),
-		redis.NewPubSub(redis.Unix),
+		redis.New(),
+		redis.NewPubSub(),
 		limits.NewMemcpy(),
 		limits.NewMremap(),
 		limits.NewUnix(),
 		limits.NewTCP(),
+		redis.NewLimit(),
 	}
 }
 

@@ -1,0 +1,116 @@
+package redis
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// parameterName is the flag that tells which server to use.
+const parameterName = "redis"
+
+const parameterForms = "unix, tcp, HOST:PORT, redis://[user[:password]@]host[:port][/db] or unix:///path"
+
+// passwordVariable holds the password of a user's server, as it does for redis-cli, for
+// those who do not want it in a command line and a manifest.
+const passwordVariable = "REDISCLI_AUTH"
+
+// Network is how the clients reach the server.
+type Network string
+
+const (
+	Unix Network = "unix"
+	TCP  Network = "tcp"
+)
+
+// place is where a server is, and how to be let in. It travels to targets.
+type place struct {
+	Network  Network `json:"network"`
+	Address  string  `json:"address"`
+	Username string  `json:"username,omitempty"`
+	Password string  `json:"password,omitempty"`
+	Database int     `json:"database,omitempty"`
+}
+
+// choice is the server that a user has chosen.
+type choice struct {
+	// private is a server of the process' own; its place is known when it runs, but for the
+	// network.
+	private bool
+	place
+}
+
+// choose reads the parameter. The error does not repeat what may hold a password.
+func choose(parameter string) (choice, error) {
+	switch parameter {
+	case "", string(Unix):
+		return choice{private: true, place: place{Network: Unix}}, nil
+	case string(TCP):
+		return choice{private: true, place: place{Network: TCP}}, nil
+	}
+	if !strings.Contains(parameter, "://") {
+		host, port, err := net.SplitHostPort(parameter)
+		if err != nil || host == "" || !isPort(port) {
+			return choice{}, fmt.Errorf("redis server %q: give %s", parameter, parameterForms)
+		}
+		return choice{place: place{Network: TCP, Address: parameter, Password: os.Getenv(passwordVariable)}}, nil
+	}
+	at, err := parseURL(parameter)
+	if err != nil {
+		return choice{}, fmt.Errorf("URL of the redis server: %w: give %s", err, parameterForms)
+	}
+	return choice{place: at}, nil
+}
+
+func parseURL(text string) (place, error) {
+	parsed, err := url.Parse(text)
+	if err != nil {
+		var detail *url.Error
+		if errors.As(err, &detail) {
+			err = detail.Err
+		}
+		return place{}, err
+	}
+	if parsed.Scheme != "redis" && parsed.Scheme != "unix" {
+		return place{}, fmt.Errorf("scheme %q is not possible", parsed.Scheme)
+	}
+	for option := range parsed.Query() {
+		if option != "db" {
+			return place{}, fmt.Errorf("option %q is not possible", option)
+		}
+	}
+	options, err := redis.ParseURL(text)
+	if err != nil {
+		return place{}, err
+	}
+	if options.Network == string(Unix) && !strings.HasPrefix(options.Addr, "/") {
+		return place{}, errors.New("a socket has an absolute path")
+	}
+	if _, port, _ := net.SplitHostPort(options.Addr); options.Network == string(TCP) && !isPort(port) {
+		return place{}, fmt.Errorf("port %q is not possible", port)
+	}
+	return place{
+		Network:  Network(options.Network),
+		Address:  options.Addr,
+		Username: options.Username,
+		Password: cmp.Or(options.Password, os.Getenv(passwordVariable)),
+		Database: options.DB,
+	}, nil
+}
+
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0
+}
+
+func checkParameter(value string) error {
+	_, err := choose(value)
+	return err
+}

@@ -1,0 +1,18 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"rrbench/baselines/redis"
+)
+
+func standInCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    redis.StandInCommand,
+		Short:  "Stand in for redis-server where there is none (started by rrbench itself)",
+		Hidden: true,
+		RunE:   func(c *cobra.Command, _ []string) error { return redis.ServeStandIn(c.Context(), os.Stdin) },
+	}
+}
