@@ -4,6 +4,8 @@
 package network
 
 import (
+	"net"
+
 	"rrbench/modes/internal/relay"
 	"rrbench/transport"
 	"rrbench/transport/stream"
@@ -45,9 +47,11 @@ func newSplice(address string) transport.Transport {
 // after all; the endpoint's facts say so.
 func NewZerocopy() transport.Transport { return newZerocopy(loopback) }
 
+const zerocopyName = "network/zerocopy"
+
 func newZerocopy(address string) transport.Transport {
 	return &relay.Transport{
-		Name:      "network/zerocopy",
+		Name:      zerocopyName,
 		Summary:   "two shims, TCP sends A's pages themselves (MSG_ZEROCOPY), read into B's linear memory",
 		Listen:    listenAt(address),
 		NewWriter: choose(zerocopyFrom, newReferring),
@@ -80,5 +84,5 @@ func newAdaptive(crossover int64, address string) transport.Transport {
 const loopback = "127.0.0.1"
 
 func listenAt(address string) func() (*stream.Listener, error) {
-	return func() (*stream.Listener, error) { return stream.ListenTCP(address + ":0") }
+	return func() (*stream.Listener, error) { return stream.ListenTCP(net.JoinHostPort(address, "0")) }
 }

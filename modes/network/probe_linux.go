@@ -12,9 +12,30 @@ import (
 	"rrbench/transport"
 )
 
-// probe sends a payload by reference over loopback, once in a process: whether that is
-// possible, and whether the kernel then says that it copied the bytes.
-var probe = sync.OnceValues(func() (copied bool, err error) {
+// probeZerocopy finds out whether the kernel lets a TCP socket send by reference.
+func probeZerocopy() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err == nil {
+		err = (&referring{}).enable(fd)
+		_ = unix.Close(fd)
+	}
+	if err != nil {
+		return &transport.Unavailable{Transport: zerocopyName, Reason: err.Error(), Remedy: "it needs Linux 4.14 or later; use network/splice"}
+	}
+	return nil
+}
+
+// zerocopyFacts say what the kernel does with pages whose receiver is on this host.
+func zerocopyFacts() map[string]string {
+	if copied, err := copiesOnLoopback(); err != nil || !copied {
+		return nil
+	}
+	return map[string]string{"pages": "are copied by the kernel when the receiver is on the same host"}
+}
+
+// copiesOnLoopback sends a payload by reference over loopback, once in a process, and says
+// whether the kernel told that it copied the bytes.
+var copiesOnLoopback = sync.OnceValues(func() (copied bool, err error) {
 	pair, err := connectedPair()
 	if err != nil {
 		return false, err
@@ -77,19 +98,4 @@ func connectedPair() (pair [2]int, err error) {
 		return pair, fmt.Errorf("connect over loopback: %w", err)
 	}
 	return pair, nil
-}
-
-func probeZerocopy() error {
-	if _, err := probe(); err != nil {
-		return &transport.Unavailable{Transport: "network/zerocopy", Reason: "MSG_ZEROCOPY: " + err.Error(), Remedy: "it needs Linux 4.14 or later; use network/splice"}
-	}
-	return nil
-}
-
-// zerocopyFacts say what the kernel does with pages whose receiver is on this host.
-func zerocopyFacts() map[string]string {
-	if copied, err := probe(); err != nil || !copied {
-		return nil
-	}
-	return map[string]string{"pages": "are copied by the kernel when the receiver is on the same host"}
 }

@@ -291,7 +291,10 @@ func TestDetachReferred(t *testing.T) {
 }
 
 func TestProbe(t *testing.T) {
-	copied, err := probe()
+	if err := probeZerocopy(); err != nil {
+		t.Fatal(err)
+	}
+	copied, err := copiesOnLoopback()
 	if err != nil {
 		t.Fatal(err)
 	}
