@@ -62,6 +62,10 @@ func startContainer(ctx context.Context, made blueprint, request control.Begin) 
 	return c, begun, nil
 }
 
+// cleanOnce removes what killed runs have left, the first time that this process starts a
+// container. What cannot be removed is no reason not to measure: rrbench doctor names it.
+var cleanOnce = sync.OnceFunc(func() { _ = Clean() })
+
 // launch has runc make and run a container, without waiting for it. It gives the control
 // group, if there is to be one, its name.
 func launch(made *blueprint) (*container, error) {
@@ -69,6 +73,7 @@ func launch(made *blueprint) (*container, error) {
 	if err != nil {
 		return nil, err
 	}
+	cleanOnce()
 	id := me.newID()
 	state := stateOf(os.Geteuid())
 	if err := state.make(); err != nil {
