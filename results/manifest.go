@@ -31,6 +31,8 @@ type Manifest struct {
 	// Cells and Trials count outcomes.
 	Cells  Counts `json:"cells"`
 	Trials Counts `json:"trials"`
+	// SetUps are the functions' starts, those of earlier parts of a resumed run included.
+	SetUps SetUps `json:"set_ups,omitempty"`
 	// Warnings are what a reader of the numbers must know, one line each.
 	Warnings []string `json:"warnings,omitempty"`
 	// Columns explains the columns of each CSV file.

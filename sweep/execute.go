@@ -45,6 +45,7 @@ func Execute(ctx context.Context, request Request) (*Outcome, error) {
 		Transports: catalogue.All(),
 		Journal:    run.journal,
 		Progress:   request.Progress,
+		SetUps:     &run.manifest.SetUps,
 		Done:       run.done,
 	}
 	err = runner.Run(ctx)
@@ -138,6 +139,7 @@ func (r *run) finish() (*Outcome, error) {
 	}
 	r.manifest.Finish(trials, summaries)
 	outcome.Warnings = r.manifest.Warnings
+	outcome.SetUps = r.manifest.SetUps
 	if err := errors.Join(r.directory.WriteSummaries(summaries), r.directory.WriteManifest(r.manifest)); err != nil {
 		return outcome, err
 	}

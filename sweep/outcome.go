@@ -18,6 +18,7 @@ type Outcome struct {
 	Summaries []results.Summary
 	Figures   plots.Report
 	Warnings  []string
+	SetUps    results.SetUps
 	// Failed counts the cells with a failed trial.
 	Failed int
 }
@@ -29,6 +30,9 @@ func (o *Outcome) Print(w io.Writer) error {
 	}
 	for _, warning := range o.Warnings {
 		fmt.Fprintln(w, "note:", warning)
+	}
+	if err := o.SetUps.Write(w); err != nil {
+		return err
 	}
 	_, err := fmt.Fprintf(w, "\nresults: %s  (summary.csv, trials.csv, manifest.json, %d files in figures/)\n", o.Directory, len(o.Figures.Files))
 	return err

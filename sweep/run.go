@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"rrbench/results"
 	"rrbench/shim"
@@ -38,6 +39,8 @@ type Runner struct {
 	Transports []transport.Transport
 	Journal    Journal
 	Progress   Progress
+	// SetUps takes the functions' starts.
+	SetUps *results.SetUps
 	// Done are the rows of the run that is resumed, nil for a fresh one.
 	Done []results.Trial
 }
@@ -55,6 +58,9 @@ func (r *Runner) Run(ctx context.Context) error {
 				return nil, err
 			}
 			return process, nil
+		},
+		ready: func(cell PlannedCell, took time.Duration) {
+			r.SetUps.Add(cell.Transport, cell.Engine, int64(took))
 		},
 	}
 	return r.run(ctx, visitor)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"rrbench/measure"
 	"rrbench/results"
@@ -106,7 +107,7 @@ func newHarness(t *testing.T, flags Config, fail func(round int) (string, error)
 	h.visitor = &visitor{plan: plan, infos: byName(testMachine().Transports), start: func(context.Context, string) (host, error) {
 		h.open.Add(1)
 		return &fakeHost{open: &h.open, fail: fail}, nil
-	}}
+	}, ready: func(PlannedCell, time.Duration) {}}
 	t.Cleanup(func() {
 		if n := h.open.Load(); n != 0 {
 			t.Errorf("%d shims were not closed", n)

@@ -42,6 +42,8 @@ type visitor struct {
 	plan  *Plan
 	start func(ctx context.Context, name string) (host, error)
 	infos map[string]transport.Info
+	// ready takes how long each visit's functions took to be ready.
+	ready func(cell PlannedCell, took time.Duration)
 }
 
 // visitRequest is a visit less the rounds that an earlier run has finished.
@@ -66,9 +68,11 @@ func (v *visitor) run(ctx context.Context, request visitRequest, rows func([]res
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	if err := v.connect(ctx, cell, hosts); err != nil {
 		return err
 	}
+	v.ready(cell, time.Since(began))
 	rounds := v.plan.RoundsIn(request.Block)
 	for done := request.doneRounds; done < rounds; {
 		batch := v.batch(request, done)
