@@ -5,6 +5,7 @@ package network
 import (
 	"errors"
 
+	"rrbench/modes"
 	"rrbench/transport/stream"
 )
 
@@ -15,6 +16,8 @@ const zerocopyFrom = 0
 func newSplicing() (stream.Writer, error) { return nil, errNeedsLinux }
 
 func newReferring() (stream.Writer, error) { return nil, errNeedsLinux }
+
+func newLargePages() modes.Lender { return nil }
 
 func detach([]byte) error { return errNeedsLinux }
 

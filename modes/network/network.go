@@ -35,6 +35,7 @@ func newSplice(address string) transport.Transport {
 		Summary:   "two shims, A's pages spliced through a pipe to TCP, read into B's linear memory",
 		Listen:    listenAt(address),
 		NewWriter: newSplicing,
+		NewLender: newLargePages,
 		Detach:    detach,
 		Facts:     pipeFacts,
 	}
@@ -55,6 +56,7 @@ func newZerocopy(address string) transport.Transport {
 		Summary:   "two shims, TCP sends A's pages themselves (MSG_ZEROCOPY), read into B's linear memory",
 		Listen:    listenAt(address),
 		NewWriter: choose(zerocopyFrom, newReferring),
+		NewLender: newLargePages,
 		Detach:    detach,
 		Facts:     zerocopyFacts,
 		Probe:     probeZerocopy,
@@ -75,6 +77,7 @@ func newAdaptive(crossover int64, address string) transport.Transport {
 		Summary:   "two shims, TCP copies small payloads and is lent the pages of large ones",
 		Listen:    listenAt(address),
 		NewWriter: choose(crossover, newSplicing),
+		NewLender: newLargePages,
 		Detach:    detach,
 		Facts:     pipeFacts,
 	}

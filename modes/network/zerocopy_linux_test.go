@@ -254,8 +254,14 @@ func TestReferToNobody(t *testing.T) {
 // What is on its way when a transfer is given up does not change any more, whatever the
 // guest does to its region. Without detach it does: the pages are sent from where they are.
 func TestDetachReferred(t *testing.T) {
-	for _, detached := range []bool{false, true} {
-		memory := mustMap(t, 4<<20)
+	for _, test := range []struct{ detached, large bool }{{false, false}, {true, false}, {false, true}, {true, true}} {
+		detached := test.detached
+		memory := mustMap(t, 8<<20)
+		if test.large {
+			mustBeLarge(t, memory)
+		}
+		// No border of a large page.
+		memory = memory[12345 : 12345+4<<20]
 		before := bytes.Clone(memory)
 		sender, receiver := pair(t, 50*time.Millisecond)
 		if err := unix.SetsockoptInt(receiver, unix.SOL_SOCKET, unix.SO_RCVBUF, 64<<10); err != nil {
@@ -288,6 +294,18 @@ func TestDetachReferred(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// mustBeLarge has memory consist of large pages, where the kernel has some.
+func mustBeLarge(t *testing.T, memory []byte) {
+	t.Helper()
+	content := bytes.Clone(memory)
+	for _, advice := range []int{unix.MADV_HUGEPAGE, unix.MADV_DONTNEED} {
+		if err := unix.Madvise(memory, advice); err != nil && err != unix.EINVAL {
+			t.Fatal(err)
+		}
+	}
+	copy(memory, content)
 }
 
 func TestProbe(t *testing.T) {

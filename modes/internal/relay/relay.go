@@ -28,6 +28,8 @@ type Transport struct {
 	// the region other pages with the same content, so that the guest cannot change what
 	// is still on its way to a target that was given up.
 	Detach func(region []byte) error
+	// NewLender, when set, makes the lender of a source's regions.
+	NewLender func() modes.Lender
 	// Facts, when set, are told with every endpoint.
 	Facts func() map[string]string
 
@@ -139,6 +141,9 @@ func (t *Transport) Open(ctx context.Context, setup transport.Setup, endpoints [
 	r.source, err = modes.Load(ctx, setup, r.carry)
 	if err != nil {
 		return nil, fmt.Errorf("%s: source: %w", t.Name, err)
+	}
+	if t.NewLender != nil {
+		r.source.SetLender(t.NewLender())
 	}
 	r.fan, err = stream.OpenFan(ctx, endpoints, stream.FanOptions{
 		Transport: t.Name,
