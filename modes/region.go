@@ -34,6 +34,8 @@ type flags struct {
 	idle bool
 	// moved: pages of the region have moved here or away since it was allocated.
 	moved bool
+	// shared: pages of the region are a file's.
+	shared bool
 }
 
 // Function is the function whose memory the region lies in.
@@ -77,6 +79,13 @@ func (r *Region) MayMove() bool {
 	r.function.moved++
 	return true
 }
+
+// SetShared says whether the region shows pages of a file that others map as well. They are
+// not to be moved on: who got them would see what is written to the file later.
+func (r *Region) SetShared(shared bool) { r.shared = shared }
+
+// Shared is what SetShared has said of the region since it was allocated.
+func (r *Region) Shared() bool { return r.shared }
 
 // Settle undoes what moves have done to the mappings of the memory around a region. Its
 // whole pages read as zeros after it. On an error the mappings stay as they are and count

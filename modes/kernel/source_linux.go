@@ -21,8 +21,7 @@ import (
 // buffer is used again when the last target has said that it holds on to it no longer.
 type lending struct {
 	// from is the payload size in bytes from which a payload is referred to.
-	from   int
-	lastID uint64
+	from int
 
 	// region is what has been lent to, and [first, end) are its whole pages; nil for none.
 	region     *modes.Region
@@ -113,8 +112,7 @@ func (l *lending) take(memory []byte) *buffer {
 		}
 		_ = b.close()
 	}
-	l.lastID++
-	b, err := newBuffer(l.lastID, memory)
+	b, err := newBuffer(lastID.Add(1), memory)
 	if err != nil {
 		return nil // payloads are copied until there is one
 	}
@@ -228,6 +226,6 @@ func (l *lending) Close() error {
 	if b := l.underlay; b != nil && b.fd >= 0 {
 		errs = append(errs, b.close())
 	}
-	*l = lending{from: l.from, lastID: l.lastID}
+	*l = lending{from: l.from}
 	return errors.Join(errs...)
 }

@@ -27,7 +27,9 @@ type resolver struct {
 	// now is the payload between Resolve or Place and Release.
 	now lodging
 	// faults is how many page faults this process had before the handler was entered.
-	faults int64
+	// faultsElsewhere: the number says nothing, since others than the handler have some.
+	faults          int64
+	faultsElsewhere bool
 	// kept are the payloads that the guest keeps.
 	kept []lodging
 	// holds says that the payload released last is one of them, released are IDs of those
@@ -131,7 +133,9 @@ func (r *resolver) lodge(n uint32, reference stream.Reference, d *directions) er
 	}
 	copy(into, d.head)
 	copy(into[head+whole:], d.tail)
-	r.faults = faults()
+	if !r.faultsElsewhere {
+		r.faults = faults()
+	}
 	return nil
 }
 
@@ -149,6 +153,7 @@ func (r *resolver) settle(memory []byte, reference stream.Reference, d *directio
 	}
 	r.now.first, r.now.end = len(d.head), len(d.head)+len(memory)
 	r.now.lot, r.now.id = l, reference.ID
+	r.now.region.SetShared(true)
 	return true
 }
 
@@ -183,7 +188,7 @@ func (r *resolver) Release() error {
 		r.kept = append(r.kept, now)
 	default:
 		// A write to a mapped page takes a fault.
-		r.holds = !r.moveOut(now, faults() != r.faults)
+		r.holds = !r.moveOut(now, r.faultsElsewhere || faults() != r.faults)
 	}
 	return r.function.Release(now.region)
 }
@@ -192,7 +197,11 @@ func (r *resolver) Release() error {
 func (r *resolver) moveOut(from lodging, written bool) bool {
 	memory := from.region.Bytes()[from.first:from.end]
 	r.parking.put(from.lot, memory, written)
-	return pages.Blank(memory) == nil
+	if pages.Blank(memory) != nil {
+		return false
+	}
+	from.region.SetShared(false)
+	return true
 }
 
 // Lend has nothing to lend: a target prepares no payloads.

@@ -44,14 +44,14 @@ func (m *mover) makePlan(mode *mode, region *modes.Region) {
 	}
 }
 
-// counts is how often pages moved, and how often they should have and the payload was
-// copied instead.
-type counts struct{ moved, copied atomic.Uint64 }
+// counts is how often pages moved, how often they should have and the payload was copied
+// instead, and in how many fan-outs they were shared.
+type counts struct{ moved, copied, shared atomic.Uint64 }
 
 // moves says that pages of a region shall move: it is long enough, has whole pages, and they
 // may.
 func (m *mode) moves(region *modes.Region) bool {
-	if int64(region.Len()) < m.moveFrom {
+	if int64(region.Len()) < m.moveFrom || region.Shared() {
 		return false
 	}
 	from, to := pages.Whole(region.Bytes())

@@ -97,7 +97,7 @@ func (w *world) newTwin(setup transport.Setup, next *twin) *twin {
 			if w.mode.moves(region) {
 				next.real.takePages(region, &tw.mover, &delivery)
 			} else {
-				next.real.take(region.Bytes(), &delivery, nil)
+				next.real.take(region.Bytes(), &delivery)
 			}
 			return delivery.Err
 		}
@@ -121,15 +121,55 @@ func (w *world) newTwin(setup transport.Setup, next *twin) *twin {
 // modelCarry is the source's send_to_host in the model.
 func (w *world) modelCarry(region *modes.Region) error {
 	var failed error
-	// Pages move to the first target after the others have copies.
-	for i := len(w.targets) - 1; i >= 0; i-- {
+	for i, target := range w.targets {
 		var err error
-		w.digests[i], err = w.modelHandOff(w.route.source, region, w.targets[i], i == 0)
+		if len(w.targets) > 1 {
+			w.digests[i], err = w.modelShare(region, target)
+		} else {
+			w.digests[i], err = w.modelHandOff(w.route.source, region, target, true)
+		}
 		if err != nil {
 			failed = modes.ErrDelivery
 		}
 	}
 	return failed
+}
+
+// modelShare says what a fan-out does to the memory of one target: the payload is in its
+// region. Whole pages that were shared read as zeros after the handler, unless the guest
+// keeps them, and so do those of a region that is freed. The source's memory is as before.
+func (w *world) modelShare(source *modes.Region, to *twin) (digest uint64, err error) {
+	w.handoffs++
+	payload := source.Bytes()
+	from, end := pages.Whole(payload)
+	shares := int64(len(payload)) >= w.mode.moveFrom && end > from
+	var region *modes.Region
+	if shares {
+		region, err = to.model.AllocateAligned(source.Len(), pages.Alignment{
+			Offset: uintptr(-from) & uintptr(pages.Size-1), Modulus: uintptr(pages.Size),
+		})
+	} else {
+		region, err = to.model.Allocate(source.Len())
+	}
+	if err != nil {
+		return 0, err
+	}
+	copy(region.Bytes(), payload)
+	if shares {
+		if !region.MayMove() {
+			w.t.Fatal("no place left")
+		}
+		region.SetShared(true)
+	}
+	digest, err = to.model.Enter(region)
+	if shares && !region.Kept() {
+		clear(region.Bytes()[from:end])
+		region.SetShared(false)
+	}
+	if released := to.model.Release(region); err == nil {
+		err = released
+	}
+	return digest, err
 }
 
 // modelHandOff says what a hand-off does to the two memories: the payload is in the
@@ -140,7 +180,7 @@ func (w *world) modelHandOff(real *modes.Function, source *modes.Region, to *twi
 	w.handoffs++
 	payload := source.Bytes()
 	from, end := pages.Whole(payload)
-	moves := mayMove && int64(len(payload)) >= w.mode.moveFrom && end > from && source.Function().Movable()
+	moves := mayMove && int64(len(payload)) >= w.mode.moveFrom && end > from && source.Function().Movable() && !source.Shared()
 	var region *modes.Region
 	if moves {
 		region, err = to.model.AllocateAligned(source.Len(), samePlace(real, source, to))
@@ -347,7 +387,7 @@ func TestPropertyHandoffs(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
 	modes := []transport.Transport{NewRemap(), NewRemap(), NewAdaptive(20000), NewCopy()}
-	handoffs, moved, copied := 0, uint64(0), uint64(0)
+	handoffs, moved, copied, shared := 0, uint64(0), uint64(0), uint64(0)
 	for end := time.Now().Add(propertyTime); time.Now().Before(end); {
 		w := newWorld(t, random, modes[random.IntN(len(modes))].(*mode), engines, guests)
 		for step := range 60 {
@@ -359,12 +399,12 @@ func TestPropertyHandoffs(t *testing.T) {
 		}
 		w.compare()
 		m, c := w.route.Moves()
-		handoffs, moved, copied = handoffs+w.handoffs, moved+m, copied+c
+		handoffs, moved, copied, shared = handoffs+w.handoffs, moved+m, copied+c, shared+w.route.mover.shared.Load()
 		w.close()
 	}
-	t.Logf("%d hand-offs; the routes moved pages in %d and could not in %d", handoffs, moved, copied)
-	if pages.Supported && (moved == 0 || copied > 0) {
-		t.Errorf("pages moved in %d hand-offs and could not in %d", moved, copied)
+	t.Logf("%d hand-offs; the routes moved pages in %d and could not in %d, and shared them in %d fan-outs", handoffs, moved, copied, shared)
+	if pages.Supported && (moved == 0 || copied > 0 || shared == 0) {
+		t.Errorf("pages moved in %d hand-offs and could not in %d, and were shared in %d fan-outs", moved, copied, shared)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"rrbench/modes"
+	"rrbench/modes/kernel"
 	"rrbench/transport"
 )
 
@@ -20,6 +21,9 @@ type registry struct {
 
 func (r *registry) add(m *mode, function *modes.Function) *target {
 	t := &target{mode: m, address: rand.Text(), function: function, movable: function.Movable()}
+	if m.moveFrom != never && t.movable {
+		t.borrower = kernel.NewBorrower(function)
+	}
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	r.byAddress[t.address] = t

@@ -90,9 +90,14 @@ func TestIsolation(t *testing.T) {
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 1 << 20}
 		writer := setup
 		writer.Guest = hostile.File(t, "handle-obeys")
-		route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), writer), serveBy(t, NewRemap(), setup))
+		alone := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), writer))
+		several := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), writer), serveBy(t, NewRemap(), setup))
 		var handoff transport.Handoff
-		for seed := range uint64(100) {
+		for seed := range uint64(200) {
+			route := alone
+			if seed%2 == 1 {
+				route = several
+			}
 			digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: 100_000})
 			if err != nil {
 				t.Fatal(err)
@@ -160,7 +165,7 @@ func TestFallsBack(t *testing.T) {
 	for _, engine := range enginesHere(t) {
 		size, before := int64(1<<20), uint64(0)
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size}
-		route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup), serveBy(t, NewRemap(), setup))
+		route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup))
 		var handoff transport.Handoff
 		for _, split := range []bool{false, true, false} {
 			size += 10_000

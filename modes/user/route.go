@@ -7,35 +7,45 @@ import (
 
 	"rrbench/measure"
 	"rrbench/modes"
+	"rrbench/modes/kernel"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/stream"
 )
 
-// route is a source function and its targets. The first target is served by the goroutine
-// that sends; every other one has a goroutine of its own that waits since Open, so that a
-// fan-out runs on all cores and starting it costs a wake-up each.
+// route is a source function and its targets. With several of them, the first is served by
+// the goroutine that sends; every other one has a goroutine of its own that waits since
+// Open, so that a fan-out runs on all cores and starting it costs a wake-up each.
+//
+// Where the targets share the source's pages, all of them get the payload before the first
+// handler runs: that takes some microseconds each, a handler may take any time.
 type route struct {
 	mode    *mode
 	source  *modes.Function
 	targets []*target
-	mover   mover
+	// lockOrder has the targets as all routes of the process lock them.
+	lockOrder []*target
+	mover     mover
+	// lender has the targets of a fan-out share the source's pages; nil where they get copies.
+	lender *kernel.Lender
 	// spec is what was prepared.
 	spec payloads.Spec
 
 	// start has a channel for each goroutine; closing it ends the goroutine.
 	start []chan struct{}
-	// copied counts the targets of a fan-out that still need the source's pages, running
-	// those that are not done.
-	copied, running sync.WaitGroup
-	ended           sync.WaitGroup
+	// running counts the targets of a fan-out that are not done.
+	running, ended sync.WaitGroup
 
 	// short is for small payloads; nil where there is no such way.
 	short *short
 
 	// What is under way: written before the start, read after it.
 	payload []byte
+	shared  bool
 	handoff *transport.Handoff
-	closed  bool
+	// released is room for an argument.
+	released [1]uint64
+	closed   bool
 }
 
 var _ transport.Spender = (*route)(nil)
@@ -48,7 +58,7 @@ func (r *route) startCarriers() {
 		go func() {
 			defer r.ended.Done()
 			for range start {
-				r.targets[i].take(r.payload, &r.handoff.Deliveries[i], &r.copied)
+				r.serve(i)
 				r.running.Done()
 			}
 		}()
@@ -59,7 +69,9 @@ func (r *route) Prepare(spec payloads.Spec) (digest uint64, err error) {
 	r.mover.restore(spec)
 	r.spec = spec
 	if digest, err = r.source.Prepare(spec); err == nil {
-		r.mover.makePlan(r.mode, r.source.Prepared())
+		if len(r.targets) == 1 {
+			r.mover.makePlan(r.mode, r.source.Prepared())
+		}
 	}
 	return digest, err
 }
@@ -112,19 +124,9 @@ func (r *route) carry(region *modes.Region) error {
 		line.Start, line.Serialized, line.CopiedOut, line.Received = start, start, start, start
 	}
 	r.payload = region.Bytes()
-	r.fanOut()
-	moves := r.mover.plan.moves
-	if !region.Prepared() {
-		moves = r.mode.moves(region)
+	if err := r.handOver(region); err != nil {
+		return err
 	}
-	if moves {
-		// Pages can move to one target only, after the others have their copies.
-		r.copied.Wait()
-		r.targets[0].takePages(region, &r.mover, &deliveries[0])
-	} else {
-		r.targets[0].take(r.payload, &deliveries[0], nil)
-	}
-	r.running.Wait()
 	for i := range deliveries {
 		if deliveries[i].Err != nil {
 			return modes.ErrDelivery
@@ -133,16 +135,75 @@ func (r *route) carry(region *modes.Region) error {
 	return nil
 }
 
-// fanOut starts the hand-offs to all targets but the first.
-func (r *route) fanOut() {
-	if len(r.start) == 0 {
-		return
+// handOver returns an error when the source's guest must not run on.
+func (r *route) handOver(region *modes.Region) error {
+	if len(r.targets) > 1 {
+		return r.fanOut(region)
+	}
+	moves := r.mover.plan.moves
+	if !region.Prepared() {
+		moves = r.mode.moves(region)
+	}
+	if moves {
+		r.targets[0].takePages(region, &r.mover, &r.handoff.Deliveries[0])
+	} else {
+		r.targets[0].take(r.payload, &r.handoff.Deliveries[0])
+	}
+	return nil
+}
+
+func (r *route) fanOut(region *modes.Region) error {
+	for _, t := range r.lockOrder {
+		t.lock.Lock()
+	}
+	var reference stream.Reference
+	r.shared = false
+	if r.lender != nil {
+		reference, r.shared = r.lender.Refer(region, r.payload)
+	}
+	if r.shared {
+		for i, t := range r.targets {
+			t.borrow(region.Len(), reference, &r.handoff.Deliveries[i])
+		}
 	}
 	r.running.Add(len(r.start))
-	r.copied.Add(len(r.start))
 	for _, start := range r.start {
 		start <- struct{}{}
 	}
+	r.serve(0)
+	r.running.Wait()
+	held := 0
+	for _, t := range r.targets {
+		if t.held {
+			held++
+		}
+	}
+	var err error
+	if r.shared {
+		err = r.lender.Settle(region, r.payload, held)
+		r.mover.shared.Add(1)
+	}
+	for _, t := range r.lockOrder {
+		if t.released != 0 {
+			r.released[0] = t.released
+			r.lender.Released(r.released[:])
+		}
+		t.held, t.released = false, 0
+		t.lock.Unlock()
+	}
+	if err != nil {
+		return fmt.Errorf("a target keeps the payload and its pages could not be taken from the source: %w: %w", err, modes.ErrHalt)
+	}
+	return nil
+}
+
+// serve takes one target of a fan-out to the end.
+func (r *route) serve(i int) {
+	t, delivery := r.targets[i], &r.handoff.Deliveries[i]
+	if !r.shared {
+		t.place(r.payload, delivery)
+	}
+	t.consume(delivery)
 }
 
 func (r *route) Close() error {
@@ -155,5 +216,12 @@ func (r *route) Close() error {
 	}
 	r.ended.Wait()
 	r.mover.prepared = nil
-	return errors.Join(r.source.Close(), r.mover.shelf.Clear())
+	err := errors.Join(r.source.Close(), r.mover.shelf.Clear())
+	if r.lender != nil {
+		for _, t := range r.targets {
+			t.forget()
+		}
+		err = errors.Join(err, r.lender.Close())
+	}
+	return err
 }

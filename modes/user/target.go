@@ -7,9 +7,11 @@ import (
 
 	"rrbench/measure"
 	"rrbench/modes"
+	"rrbench/modes/kernel"
 	"rrbench/transport"
 	"rrbench/transport/bulk"
 	"rrbench/transport/pages"
+	"rrbench/transport/stream"
 )
 
 // errTargetClosed is met by a hand-off to a target that was closed before it.
@@ -25,6 +27,15 @@ type target struct {
 	function *modes.Function
 	// movable outlives the function.
 	movable bool
+	// borrower takes payloads that several targets share; nil where none do.
+	borrower *kernel.Borrower
+
+	// Of a fan-out under way: the region of a payload that was copied, or whether it was
+	// borrowed, and what became of what was borrowed.
+	region   *modes.Region
+	borrowed bool
+	held     bool
+	released uint64
 }
 
 // Endpoint tells of a target to which pages should move whether they can.
@@ -49,29 +60,87 @@ func (t *target) Close() error {
 	}
 	function := t.function
 	t.function = nil
-	return function.Close()
+	err := function.Close()
+	if t.borrower != nil {
+		err = errors.Join(err, t.borrower.Close())
+	}
+	return err
+}
+
+// forget gives up what was borrowed from a source that ends.
+func (t *target) forget() {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	if t.function != nil && t.borrower != nil {
+		t.borrower.Disconnected()
+	}
 }
 
 // take receives a payload that lies at the host, as a view of the source's memory, and
 // has the function consume it. There is nothing to transfer and nothing to decode, so
-// everything until the handler is entered counts as copy_in. Whoever waits for copied may
-// do away with the payload once it has been told; nil is nobody.
-func (t *target) take(payload []byte, delivery *transport.Delivery, copied *sync.WaitGroup) {
+// everything until the handler is entered counts as copy_in.
+func (t *target) take(payload []byte, delivery *transport.Delivery) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
+	t.place(payload, delivery)
+	t.consume(delivery)
+}
+
+// place is the first half of take.
+func (t *target) place(payload []byte, delivery *transport.Delivery) {
 	region, err := t.allocate(uint32(len(payload)), pages.Alignment{})
-	if err == nil {
-		bulk.Copy(region.Bytes(), payload)
-		delivery.Timeline.CopiedIn = measure.Now()
+	if err != nil {
+		delivery.Err = err
+		return
 	}
-	if copied != nil {
-		copied.Done()
+	bulk.Copy(region.Bytes(), payload)
+	t.arrived(region.Len(), delivery)
+	t.region = region
+}
+
+// borrow is the first half of receiving what other targets get as well: the pages come to be
+// in place, which is the transfer, and no byte is copied but at their ends.
+func (t *target) borrow(n uint32, reference stream.Reference, delivery *transport.Delivery) {
+	if t.function == nil {
+		delivery.Err = fmt.Errorf("%s: %w", t.mode.name, errTargetClosed)
+		return
 	}
-	if err == nil {
-		err = t.enter(region, delivery)
-		err = t.release(region, err)
+	if err := t.borrower.Borrow(n, reference); err != nil {
+		delivery.Err = fmt.Errorf("%s: share at the target: %w", t.mode.name, err)
+		return
 	}
-	delivery.Err = err
+	t.arrived(n, delivery)
+	delivery.Timeline.Received = delivery.Timeline.CopiedIn
+	t.borrowed = true
+}
+
+// arrived: n bytes are in the function's memory, and its handler is about to be entered.
+func (t *target) arrived(n uint32, delivery *transport.Delivery) {
+	delivery.Length = uint64(n)
+	delivery.Timeline.CopiedIn = measure.Now()
+	delivery.Timeline.Delivered = delivery.Timeline.CopiedIn
+}
+
+// consume is the second half, if the first has succeeded.
+func (t *target) consume(delivery *transport.Delivery) {
+	switch {
+	case t.region != nil:
+		region := t.region
+		t.region = nil
+		err := t.enter(region, delivery)
+		delivery.Err = t.release(region, err)
+	case t.borrowed:
+		t.borrowed = false
+		// The payload has been here for a while where others' handlers had the processors.
+		delivery.Timeline.Delivered = measure.Now()
+		digest, err := t.borrower.Consume()
+		t.consumed(digest, delivery)
+		if released := t.borrower.Release(); err == nil {
+			err = released
+		}
+		t.held, t.released = t.borrower.Holds()
+		delivery.Err = t.explain(err)
+	}
 }
 
 // takePages receives a region of which the pages move. Their move counts as transfer, what
@@ -86,7 +155,7 @@ func (t *target) takePages(source *modes.Region, m *mover, delivery *transport.D
 		return
 	}
 	from, to := m.fill(region, payload, &delivery.Timeline)
-	delivery.Timeline.CopiedIn = measure.Now()
+	t.arrived(source.Len(), delivery)
 	err = t.enter(region, delivery)
 	m.retrieve(region, from, to, source.Prepared())
 	delivery.Err = t.release(region, err)
@@ -113,14 +182,17 @@ func (t *target) allocate(n uint32, alignment pages.Alignment) (region *modes.Re
 
 // enter has the function consume a filled region.
 func (t *target) enter(region *modes.Region, delivery *transport.Delivery) error {
-	line := &delivery.Timeline
-	line.Delivered = line.CopiedIn
 	digest, err := t.function.Enter(region)
-	line.Consumed = measure.Now()
-	// The source runs in the same process: it knows when the handler returns.
-	line.Acknowledged = line.Consumed
-	delivery.Digest, delivery.Length = digest, uint64(region.Len())
+	t.consumed(digest, delivery)
 	return err
+}
+
+// consumed: the handler has returned. The source runs in the same process and knows.
+func (t *target) consumed(digest uint64, delivery *transport.Delivery) {
+	line := &delivery.Timeline
+	line.Consumed = measure.Now()
+	line.Acknowledged = line.Consumed
+	delivery.Digest = digest
 }
 
 // release ends the hand-off; err is how the handler failed.
@@ -128,8 +200,12 @@ func (t *target) release(region *modes.Region, err error) error {
 	if released := t.function.Release(region); err == nil {
 		err = released
 	}
-	if err != nil {
-		return fmt.Errorf("%s: handle at the target: %w", t.mode.name, err)
+	return t.explain(err)
+}
+
+func (t *target) explain(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%s: handle at the target: %w", t.mode.name, err)
 }

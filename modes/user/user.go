@@ -7,8 +7,11 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"rrbench/modes"
+	"rrbench/modes/kernel"
 	"rrbench/transport"
 	"rrbench/transport/pages"
 )
@@ -100,11 +103,26 @@ func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []tran
 	if err != nil {
 		return nil, fmt.Errorf("%s: source: %w", m.name, err)
 	}
-	r.startCarriers()
 	if len(found) == 1 {
 		r.short = newShort(r.source, found[0])
+		return r, nil
 	}
+	r.lockOrder = slices.SortedFunc(slices.Values(found), func(a, b *target) int { return strings.Compare(a.address, b.address) })
+	if r.sharing() {
+		r.lender = kernel.NewLender(r.source, m.moveFrom)
+	}
+	r.startCarriers()
 	return r, nil
+}
+
+// sharing says that the targets of a fan-out can all show the source's pages.
+func (r *route) sharing() bool {
+	for _, t := range r.targets {
+		if t.borrower == nil {
+			return false
+		}
+	}
+	return r.mode.moveFrom != never && r.source.Movable()
 }
 
 func (m *mode) checkCodec(setup transport.Setup) error {

@@ -1,0 +1,47 @@
+package kernel
+
+import (
+	"sync/atomic"
+
+	"rrbench/modes"
+	"rrbench/transport/stream"
+)
+
+// Lender is the source of kernel/memfd without a socket: for targets in its own process
+// that get a payload all at once.
+type Lender struct{ lending }
+
+// NewLender has payloads that a function prepares, of at least from bytes, lie in a memory
+// file. It returns nil where there are no such files.
+func NewLender(source *modes.Function, from int64) *Lender {
+	if probeMapping() != nil {
+		return nil
+	}
+	l := &Lender{lending{from: int(from)}}
+	source.SetLender(l)
+	return l
+}
+
+// Borrower is a target of Lenders.
+type Borrower struct{ resolver }
+
+// NewBorrower returns nil where there are no memory files.
+func NewBorrower(target *modes.Function) *Borrower {
+	if probeMapping() != nil {
+		return nil
+	}
+	// Other targets of the process have page faults, too.
+	b := &Borrower{resolver{function: target, faultsElsewhere: true}}
+	target.SetLender(b)
+	return b
+}
+
+// Borrow makes a payload of n bytes that a Lender of this process refers to usable where
+// Consume will find it. Release and Holds must follow unless there is an error.
+func (b *Borrower) Borrow(n uint32, reference stream.Reference) error {
+	return b.Resolve(uint64(n), reference)
+}
+
+// lastID is that of the buffer made last in this process: targets of several sources tell
+// buffers apart by it.
+var lastID atomic.Uint64
