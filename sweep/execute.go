@@ -15,6 +15,7 @@ import (
 	"rrbench/plots"
 	"rrbench/results"
 	"rrbench/shim/catalogue"
+	"rrbench/tune/crossovers"
 	"rrbench/workloads"
 )
 
@@ -138,6 +139,7 @@ func (r *run) finish() (*Outcome, error) {
 		}
 	}
 	r.manifest.Finish(trials, summaries)
+	r.manifest.Warnings = append(r.manifest.Warnings, r.plan.Warnings...)
 	outcome.Warnings = r.manifest.Warnings
 	outcome.SetUps = r.manifest.SetUps
 	if err := errors.Join(r.directory.WriteSummaries(summaries), r.directory.WriteManifest(r.manifest)); err != nil {
@@ -186,6 +188,10 @@ func thisMachine() (Machine, error) {
 	if err != nil {
 		return Machine{}, fmt.Errorf("read the free memory: %w", err)
 	}
+	chosen, err := crossovers.Choose()
+	if err != nil {
+		return Machine{}, usage("%v", err)
+	}
 	return Machine{
 		Transports:      catalogue.All(),
 		FindTransport:   catalogue.Find,
@@ -193,6 +199,7 @@ func thisMachine() (Machine, error) {
 		EngineCheck:     engines.Check,
 		GuestCheck:      func(name string) error { _, err := workloads.Guest(name); return err },
 		AvailableMemory: available,
+		Crossovers:      chosen,
 	}, nil
 }
 

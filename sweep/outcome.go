@@ -63,6 +63,9 @@ func (p *Planned) Print(w io.Writer) error {
 	for _, cell := range p.plan.Cells {
 		line := fmt.Sprintf("%-10s  %-16s %-9s %-8s %10s  fan-out %-4d concurrency %d", cell.Experiment, cell.Transport, cell.Engine,
 			cell.Codec, humanize.IBytes(uint64(cell.SizeBytes)), cell.Fanout, cell.Concurrency)
+		if infos[cell.Transport].Crossover != nil {
+			line += "  crossover " + cell.Parameter
+		}
 		if cell.Skip != "" {
 			skipped++
 			line += "  skipped: " + cell.Skip
@@ -72,6 +75,12 @@ func (p *Planned) Print(w io.Writer) error {
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
+	}
+	if p.plan.Crossovers != "" {
+		fmt.Fprintln(w, "\ncrossovers:", p.plan.Crossovers)
+	}
+	for _, warning := range p.plan.Warnings {
+		fmt.Fprintln(w, "note:", warning)
 	}
 	_, err := fmt.Fprintf(w, "\n%d cells, %d skipped; %d rounds each in %d blocks, %d warm-up rounds a visit; seed %d\n"+
 		"about %v, at most about %s of memory; results would go to %s\n",

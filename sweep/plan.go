@@ -12,6 +12,7 @@ import (
 	"rrbench/payloads"
 	"rrbench/results"
 	"rrbench/transport"
+	"rrbench/tune/crossovers"
 )
 
 // Plan is a settled sweep: every cell, in a fixed order, and how often each is measured.
@@ -23,7 +24,11 @@ type Plan struct {
 	Blocks   int           `json:"blocks"`
 	Warmup   int           `json:"warmup"`
 	Deadline time.Duration `json:"deadline_ns"`
-	Cells    []PlannedCell `json:"cells"`
+	// Crossovers says where the cells' crossovers come from; empty where no cell has one.
+	Crossovers string        `json:"crossovers,omitempty"`
+	Cells      []PlannedCell `json:"cells"`
+	// Warnings are what a reader of the numbers must know, one line each.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // PlannedCell is a cell with what it takes to run it.
@@ -58,6 +63,8 @@ type Machine struct {
 	Engines     []string
 	EngineCheck func(name string) error
 	GuestCheck  func(name string) error
+	// Crossovers are those to use where the user gives none.
+	Crossovers crossovers.Choice
 	// AvailableMemory is in bytes.
 	AvailableMemory int64
 }
@@ -101,6 +108,7 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 		plan.Cells = append(plan.Cells, cells...)
 	}
 	plan.Cells = distinct(plan.Cells)
+	plan.noteCrossovers(config.Experiments, machine)
 	if len(plan.Cells) == 0 {
 		return nil, usage("no cell to measure: the transports and engines asked for have none in common (--transports, --engines)")
 	}
@@ -163,7 +171,7 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 										Placement: placement, SizeBytes: int64(size), Fanout: fanout, Concurrency: concurrency,
 									},
 									Payload:   e.Payload,
-									Parameter: parameter,
+									Parameter: m.settled(info, parameter, engine),
 									StandIn:   standIn,
 								}
 								if info.Acknowledged {

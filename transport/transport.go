@@ -101,6 +101,8 @@ type Info struct {
 	// given the user's parameter; nil when nothing does. Rows that were measured with it
 	// say so.
 	StandIn func(parameter string) *StandIn
+	// Crossover is set for a transport that chooses between two others by payload size.
+	Crossover *Crossover
 }
 
 // StandIn takes part in a transport in the place of the real thing.

@@ -1,0 +1,52 @@
+package sweep
+
+import (
+	"slices"
+
+	"rrbench/transport"
+)
+
+// settled is a cell's parameter: what the user gave, but for a transport that chooses by
+// size the crossover in bytes, wherever that comes from. So both ends of a hand-off, and a
+// run that is resumed elsewhere or later, have the same.
+func (m Machine) settled(info transport.Info, given, engine string) string {
+	if info.Crossover == nil {
+		return given
+	}
+	switch given {
+	case "":
+		from, _ := m.Crossovers.InUse(info, engine)
+		return transport.FormatCrossover(from)
+	case transport.BuiltIn:
+		return transport.FormatCrossover(info.Crossover.Default)
+	}
+	return given
+}
+
+// noteCrossovers writes down where the crossovers come from, and why not from a file that
+// is there.
+func (p *Plan) noteCrossovers(experiments []Experiment, machine Machine) {
+	var given, looked bool
+	for _, t := range machine.Transports {
+		info := t.Info()
+		if info.Crossover == nil || !slices.ContainsFunc(p.Cells, func(c PlannedCell) bool { return c.Transport == info.Name }) {
+			continue
+		}
+		for _, e := range experiments {
+			if e.Parameters[info.Parameter] == "" {
+				looked = true
+			} else {
+				given = true
+			}
+		}
+	}
+	switch {
+	case looked:
+		p.Crossovers = machine.Crossovers.Origin()
+		if machine.Crossovers.Warning != "" {
+			p.Warnings = append(p.Warnings, machine.Crossovers.Warning)
+		}
+	case given:
+		p.Crossovers = "given"
+	}
+}

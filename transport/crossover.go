@@ -1,0 +1,47 @@
+package transport
+
+import (
+	"fmt"
+	"math"
+
+	"rrbench/payloads"
+)
+
+// Crossover describes a transport that does what one of two others does, by payload size.
+// Its Parameter is a size as ParseCrossover reads it, BuiltIn, or empty; a plan has always
+// put a size in the place of the latter two.
+type Crossover struct {
+	// Below and From are the names of the two.
+	Below, From string
+	// Default is the payload size in bytes from which on payloads go as From has them,
+	// where nothing else was measured or given.
+	Default int64
+}
+
+const (
+	// Never is the crossover that no payload reaches, in bytes.
+	Never int64 = math.MaxInt64
+	never       = "never"
+	// BuiltIn asks for Crossover.Default.
+	BuiltIn = "default"
+)
+
+// ParseCrossover reads a payload size in bytes, as payloads.ParseSize does, or "never".
+func ParseCrossover(text string) (int64, error) {
+	if text == never {
+		return Never, nil
+	}
+	bytes, err := payloads.ParseSize(text)
+	if err != nil {
+		return 0, fmt.Errorf("crossover: %w, %s or %s", err, BuiltIn, never)
+	}
+	return bytes, nil
+}
+
+// FormatCrossover writes what ParseCrossover reads.
+func FormatCrossover(bytes int64) string {
+	if bytes == Never {
+		return never
+	}
+	return payloads.FormatSize(bytes)
+}

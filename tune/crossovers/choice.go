@@ -1,0 +1,90 @@
+package crossovers
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"rrbench/transport"
+)
+
+// Variable is the environment variable that names the file to use; with the value
+// transport.BuiltIn none is used.
+const Variable = "RRBENCH_CROSSOVERS"
+
+// DefaultPath is where the file is unless Variable says otherwise.
+func DefaultPath() (string, error) {
+	directory, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("crossovers: %w; or name a file with --out and %s", err, Variable)
+	}
+	return filepath.Join(directory, "rrbench", "crossovers.json"), nil
+}
+
+// Choice is which crossovers are in use. The zero Choice is what is built in.
+type Choice struct {
+	// Path is the file that was looked at, empty for none.
+	Path string
+	// Warning is why a file that is there is not used, one line; empty when all is well.
+	Warning string
+	// file is nil when what is built in is used.
+	file *File
+}
+
+// Choose looks for the file. That a file cannot be used is an error when the user has named
+// it, else a warning. A file of another machine always is a warning.
+func Choose() (Choice, error) {
+	path := os.Getenv(Variable)
+	named := path != ""
+	if path == transport.BuiltIn {
+		return Choice{}, nil
+	}
+	if !named {
+		var err error
+		if path, err = DefaultPath(); err != nil {
+			// Without a home there is no file in it.
+			return Choice{}, nil
+		}
+	}
+	c := Choice{Path: path}
+	file, err := Read(path)
+	switch {
+	case err != nil && named:
+		return Choice{}, fmt.Errorf("%w (%s; %s=%s uses none)", err, Variable, Variable, transport.BuiltIn)
+	case errors.Is(err, fs.ErrNotExist):
+		return Choice{}, nil
+	case err != nil:
+		c.Warning = err.Error() + "; the built-in ones are used"
+	default:
+		if difference := ThisMachine().differs(file.Machine); difference != "" {
+			c.Warning = fmt.Sprintf("crossovers: %s was measured on another machine (%s): the built-in ones are used; rrbench tune measures this one", path, difference)
+		} else {
+			c.file = file
+		}
+	}
+	return c, nil
+}
+
+// InUse is the crossover in bytes of a transport on an engine; measured says that it is one
+// of a file's and not built in. The transport must have a crossover.
+func (c Choice) InUse(of transport.Info, engine string) (from int64, measured bool) {
+	if c.file != nil {
+		if found, ok := c.file.find(of.Name, engine); ok {
+			return int64(found.From), true
+		}
+	}
+	return of.Crossover.Default, false
+}
+
+// Origin says where the crossovers come from, a few words.
+func (c Choice) Origin() string {
+	if c.file == nil {
+		return "built in"
+	}
+	return fmt.Sprintf("measured on %s, %s", c.file.Measured.Format("2006-01-02"), c.Path)
+}
+
+// Measured says that a file is used.
+func (c Choice) Measured() bool { return c.file != nil }
