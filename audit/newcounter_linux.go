@@ -1,0 +1,21 @@
+package audit
+
+// newCounter returns the best counter that this machine allows, and why it is not a better
+// one.
+func newCounter() (counter, error) {
+	c, err := newKernelCounter()
+	if err != nil {
+		return newProcCounter(), err
+	}
+	return c, nil
+}
+
+// Check returns nil where everything can be counted, else what stands in the way.
+func Check() error {
+	c, err := newKernelCounter()
+	if err != nil {
+		return err
+	}
+	c.close()
+	return nil
+}

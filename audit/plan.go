@@ -1,0 +1,77 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+
+	engines "rrbench/engines/catalogue"
+	"rrbench/measure"
+	"rrbench/shim/catalogue"
+	"rrbench/sweep"
+	"rrbench/transport"
+	"rrbench/workloads"
+)
+
+// plan settles flags into one cell, as a sweep would, so that the same is refused in the
+// same words. The first engine that runs here serves where none is given, and the codec raw
+// where there is one.
+func plan(flags sweep.Config) (sweep.PlannedCell, transport.Setup, transport.Info, error) {
+	fail := func(err error) (sweep.PlannedCell, transport.Setup, transport.Info, error) {
+		return sweep.PlannedCell{}, transport.Setup{}, transport.Info{}, err
+	}
+	flags.Concurrency, flags.Placement = []int{1}, []string{"intra"}
+	config, err := sweep.Resolve(flags, sweep.Config{})
+	if err != nil {
+		return fail(err)
+	}
+	config.Seed = new(uint64)
+	available, err := measure.AvailableMemory()
+	if err != nil {
+		return fail(fmt.Errorf("read the free memory: %w", err))
+	}
+	machine := sweep.Machine{
+		Transports:      catalogue.All(),
+		FindTransport:   catalogue.Find,
+		Engines:         engines.Names(),
+		EngineCheck:     engines.Check,
+		GuestCheck:      func(name string) error { _, err := workloads.Guest(name); return err },
+		AvailableMemory: available,
+	}
+	axes := &config.Experiments[0].Axes
+	engine := transport.NativeEngine
+	var info transport.Info
+	if t, err := catalogue.Find(axes.Transports[0]); err == nil {
+		info = t.Info()
+		if axes.Codecs == nil && slices.Contains(info.Codecs, transport.Raw) {
+			axes.Codecs = []string{string(transport.Raw)}
+		}
+		if info.Runs == transport.Wasm {
+			if flags.Engines == nil {
+				axes.Engines = []string{firstEngine(machine)}
+			}
+			engine = axes.Engines[0]
+		}
+	}
+	settled, err := sweep.NewPlan(config, machine)
+	if err != nil {
+		return fail(err)
+	}
+	cell := settled.Cells[0]
+	if cell.Skip != "" {
+		return fail(fmt.Errorf("%s cannot be audited here: %s", cell.Transport, cell.Skip))
+	}
+	return cell, transport.Setup{
+		Engine: engine, Guest: cell.Guest, Codec: transport.Codec(cell.Codec), Payload: cell.Payload,
+		Size: cell.SizeBytes, Fanout: cell.Fanout, Deadline: settled.Deadline, Parameter: cell.Parameter,
+	}, info, nil
+}
+
+// firstEngine is the first that runs here, or the first of all, for its error.
+func firstEngine(machine sweep.Machine) string {
+	for _, name := range machine.Engines {
+		if machine.EngineCheck(name) == nil {
+			return name
+		}
+	}
+	return machine.Engines[0]
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rrbench/audit"
+	"rrbench/payloads"
+	transports "rrbench/shim/catalogue"
+	"rrbench/sweep"
+)
+
+func auditCommand() *cobra.Command {
+	var (
+		flags                                    sweep.Config
+		transport, engine, codec, size, payload string
+		fanout                                  int
+	)
+	parameters := make(map[string]*string)
+	c := &cobra.Command{
+		Use:   "audit",
+		Short: "Count what one hand-off of a transport copies and calls",
+		Long: `Audit runs hand-offs of one transport in real shims and counts, for each process that
+takes part: bytes copied in user space, bytes that cross the kernel, system calls, page
+faults and context switches. Every figure is counted while it runs, and every line says by
+what; what cannot be counted here is said to be so. As root it has the kernel count, by
+eBPF; otherwise the counters of /proc serve, which know less.
+
+Exit status: 0 when it was counted, 1 when a hand-off failed or the transport cannot run
+here, 2 when the request cannot be carried out as written.`,
+		Example: `  rrbench audit --transport network/splice --size 100MiB
+  rrbench audit --transport http/native --codec json --size 10MiB
+  rrbench audit --transport user/remap --engine wasmtime --size 100MiB`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if transport == "" {
+				return fmt.Errorf("give a transport, see rrbench list (--transport): %w", errCommandLine)
+			}
+			bytes, err := payloads.ParseSize(size)
+			if err != nil {
+				return fmt.Errorf("%w (--size): %w", err, errCommandLine)
+			}
+			flags.Transports = []string{transport}
+			if engine != "" {
+				flags.Engines = []string{engine}
+			}
+			if codec != "" {
+				flags.Codecs = []string{codec}
+			}
+			flags.Sizes = []sweep.Size{sweep.Size(bytes)}
+			flags.Fanout = []int{fanout}
+			flags.Payload = payloads.Kind(payload)
+			flags.Parameters = givenParameters(c, parameters)
+			report, err := audit.Run(c.Context(), flags)
+			if err != nil {
+				return err
+			}
+			return report.Print(os.Stdout)
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&transport, "transport", "", "transport, see rrbench list")
+	f.StringVar(&engine, "engine", "", "WebAssembly engine, see rrbench list (default: the first that runs here)")
+	f.StringVar(&codec, "codec", "", "codec of what serializes: raw, json, json-std (default raw)")
+	f.StringVar(&size, "size", "10MiB", "payload size")
+	f.IntVar(&fanout, "fanout", 1, "targets of one hand-off")
+	f.StringVar(&payload, "payload", "", "what is sent: "+strings.TrimSpace(kinds())+" (default text)")
+	f.StringVar(&flags.Guest, "guest", "", "WebAssembly function: c, go or a module `FILE` (default c)")
+	for _, t := range transports.All() {
+		if name := t.Info().Parameter; name != "" && parameters[name] == nil {
+			parameters[name] = f.String(name, "", "parameter of "+t.Info().Name+", see rrbench list")
+		}
+	}
+	f.DurationVar((*time.Duration)(&flags.Deadline), "deadline", 0, "longest time of one hand-off (default 1m0s)")
+	return c
+}
