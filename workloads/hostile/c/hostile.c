@@ -168,6 +168,23 @@ int32_t send(uint32_t pointer, uint32_t length) {
 	int32_t status = send_to_host(pointer, length);
 	return status ? status : send_to_host(pointer, length);
 }
+#elif defined GUEST_send_writes
+// Writes over what it has sent as soon as it can.
+int32_t send(uint32_t pointer, uint32_t length) {
+	int32_t status = send_to_host(pointer, length);
+	__builtin_memset((void *)(uintptr_t)pointer, 0xA1, length);
+	return status;
+}
+#elif defined GUEST_send_frees
+// Frees what it has sent, twice and behind the host's back, and uses the memory itself.
+int32_t send(uint32_t pointer, uint32_t length) {
+	int32_t status = send_to_host(pointer, length);
+	heap_free(pointer);
+	heap_free(pointer);
+	uint32_t own = heap_allocate(length);
+	if (own) __builtin_memset((void *)(uintptr_t)own, 0xA2, length);
+	return status;
+}
 #elif defined GUEST_send_cheers
 // Says that all is well whatever the host answered.
 int32_t send(uint32_t pointer, uint32_t length) { send_to_host(pointer, length); return 0; }
