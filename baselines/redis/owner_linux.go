@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/prometheus/procfs"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -64,37 +64,16 @@ func accepted(connection net.Conn) bool {
 
 // owns says whether the process has the connection's other end.
 func owns(pid int, connection *net.TCPConn) bool {
-	inode, ok := otherEnd(connection)
-	if !ok {
+	// The connection as the other side has it, sock_diag(7).
+	socket, err := netlink.SocketGet(connection.RemoteAddr(), connection.LocalAddr())
+	if err != nil {
 		return false
 	}
 	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 	for _, link := range links {
-		if name, err := os.Readlink(link); err == nil && name == fmt.Sprintf("socket:[%d]", inode) {
+		if name, err := os.Readlink(link); err == nil && name == fmt.Sprintf("socket:[%d]", socket.INode) {
 			return true
 		}
 	}
 	return false
-}
-
-// otherEnd finds the connection as the other side has it, among the sockets of this host
-// (proc_pid_net(5)).
-func otherEnd(connection *net.TCPConn) (inode uint64, ok bool) {
-	fs, err := procfs.NewDefaultFS()
-	if err != nil {
-		return 0, false
-	}
-	ours, theirs := connection.LocalAddr().(*net.TCPAddr), connection.RemoteAddr().(*net.TCPAddr)
-	for _, read := range []func() (procfs.NetTCP, error){fs.NetTCP, fs.NetTCP6} {
-		sockets, err := read()
-		if err != nil {
-			continue
-		}
-		for _, s := range sockets {
-			if s.LocalPort == uint64(theirs.Port) && s.RemPort == uint64(ours.Port) && s.LocalAddr.Equal(theirs.IP) && s.RemAddr.Equal(ours.IP) {
-				return s.Inode, true
-			}
-		}
-	}
-	return 0, false
 }

@@ -81,6 +81,9 @@ func parseURL(text string) (place, error) {
 	if parsed.Scheme != "redis" && parsed.Scheme != "unix" {
 		return place{}, fmt.Errorf("scheme %q is not possible", parsed.Scheme)
 	}
+	if parsed.Scheme == "unix" && parsed.Host != "" {
+		return place{}, errors.New("a socket has an absolute path")
+	}
 	for option := range parsed.Query() {
 		if option != "db" {
 			return place{}, fmt.Errorf("option %q is not possible", option)
@@ -89,9 +92,6 @@ func parseURL(text string) (place, error) {
 	options, err := redis.ParseURL(text)
 	if err != nil {
 		return place{}, err
-	}
-	if options.Network == string(Unix) && !strings.HasPrefix(options.Addr, "/") {
-		return place{}, errors.New("a socket has an absolute path")
 	}
 	if _, port, _ := net.SplitHostPort(options.Addr); options.Network == string(TCP) && !isPort(port) {
 		return place{}, fmt.Errorf("port %q is not possible", port)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -220,16 +221,25 @@ func (r *route) hand(ctx context.Context, payload []byte) error {
 	case messages:
 		return r.publish(ctx, payload)
 	}
-	if err != nil {
-		return explain("SET the payload", err)
+	return r.explainHand("SET the payload", err)
+}
+
+// explainHand is explain for what takes a payload to the server, which hangs up on one that
+// is too long.
+func (r *route) explainHand(step string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case r.server.limits.value == 0 && (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)):
+		return fmt.Errorf("%s: %w (has redis-server ended, or is the payload longer than its proto-max-bulk-len?)", step, err)
 	}
-	return nil
+	return explain(step, err)
 }
 
 func (r *route) publish(ctx context.Context, payload []byte) error {
 	listeners, err := r.client.Publish(ctx, r.key, payload).Result()
 	if err != nil {
-		return explain("PUBLISH the payload", err)
+		return r.explainHand("PUBLISH the payload", err)
 	}
 	if listeners != int64(len(r.lines)) {
 		return fmt.Errorf("PUBLISH the payload: %d of %d targets are subscribed", listeners, len(r.lines))

@@ -1,0 +1,262 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"rrbench/measure"
+	"rrbench/payloads"
+	"rrbench/transport"
+	"rrbench/transport/transporttest"
+)
+
+// own is a server as a user has one.
+type own struct {
+	*process
+	client *redis.Client
+}
+
+func startOwn(t *testing.T, over Network) own {
+	t.Helper()
+	needServer(t)
+	p, err := start(t.Context(), over)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.stop() })
+	client, err := connect(t.Context(), p.place, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	return own{p, client}
+}
+
+// as is the parameter by which a user names the server.
+func (o own) as(user, password string) string {
+	who := url.UserPassword(user, password).String()
+	if o.Network == Unix {
+		return fmt.Sprintf("unix://%s@%s", who, o.Address)
+	}
+	return fmt.Sprintf("redis://%s@%s", who, o.Address)
+}
+
+func (o own) do(t *testing.T, words ...any) {
+	t.Helper()
+	if err := o.client.Do(t.Context(), words...).Err(); err != nil {
+		t.Fatal(words, err)
+	}
+}
+
+// handOver tries one hand-off and returns how it failed.
+func handOver(t *testing.T, of transport.Transport, setup transport.Setup) error {
+	t.Helper()
+	target, err := of.Serve(t.Context(), setup)
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	opened, err := of.Open(t.Context(), setup, []transport.Endpoint{target.Endpoint()})
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	if _, err := opened.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: setup.Size}); err != nil {
+		return err
+	}
+	var handoff transport.Handoff
+	if err := opened.Send(&handoff); err != nil {
+		return err
+	}
+	return handoff.Deliveries[0].Err
+}
+
+// A user's server carries payloads, is accounted, and is afterwards as it was.
+func TestOwnServer(t *testing.T) {
+	for _, over := range []Network{Unix, TCP} {
+		o := startOwn(t, over)
+		o.do(t, "SET", "mine", "stays")
+		before, err := o.client.ConfigGet(t.Context(), "*").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, of := range []transport.Transport{New(), NewPubSub(), NewLimit()} {
+			v := variant{of, o.as("", o.Password)}
+			transporttest.Exercise(t, v, v.setup("wazero", 300_000, 2), false)
+		}
+		after, err := o.client.ConfigGet(t.Context(), "*").Result()
+		if err != nil || fmt.Sprint(before) != fmt.Sprint(after) {
+			t.Errorf("the configuration has changed: %v", err)
+		}
+		if keys, err := o.client.Keys(t.Context(), "*").Result(); err != nil || fmt.Sprint(keys) != "[mine]" {
+			t.Errorf("its keys are %v, %v", keys, err)
+		}
+		if o.hasEnded() {
+			t.Error("the server has ended")
+		}
+	}
+}
+
+func TestOwnServerIsAccounted(t *testing.T) {
+	for _, over := range []Network{Unix, TCP} {
+		o := startOwn(t, over)
+		s, err := attach(t.Context(), o.place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known, ok := s.usage.(*processUsage)
+		if !ok || known.pid != o.command.Process.Pid {
+			t.Fatalf("over %s its usage is %+v, not that of process %d", over, s.usage, o.command.Process.Pid)
+		}
+		told := &toldUsage{client: o.client}
+		take := func() (said, used measure.Usage) {
+			said, saidErr := told.Take()
+			used, usedErr := known.Take()
+			if saidErr != nil || usedErr != nil {
+				t.Fatal(saidErr, usedErr)
+			}
+			return said, used
+		}
+		take()
+		for range 4 {
+			o.do(t, "SET", "load", strings.Repeat("x", 32<<20))
+		}
+		said, used := take()
+		if said.CPU() == 0 || said.CPU() < used.CPU()/2 || said.CPU() > 2*used.CPU() {
+			t.Errorf("over %s it says that it used %d ns, it used %d", over, said.CPU(), used.CPU())
+		}
+		if memory, err := told.Memory(); err != nil || memory.RSSPeak < 1<<20 {
+			t.Errorf("over %s it says that its memory is %+v, %v", over, memory, err)
+		}
+		// Its threads would pass, being it.
+		for _, wrong := range []int{0, -1, 1} {
+			if pid, ok := processOf(t.Context(), o.place, wrong); ok {
+				t.Errorf("process %d is taken for %d's server", pid, wrong)
+			}
+		}
+		if err := s.usage.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestOwnServerRefuses(t *testing.T) {
+	const size = 4 << 20
+	for _, over := range []Network{Unix, TCP} {
+		o := startOwn(t, over)
+		// This user cannot look at the configuration, and learns limits the hard way.
+		o.do(t, "ACL", "SETUSER", "blind", "on", ">secret", "~*", "&*", "+@all", "-config")
+		o.do(t, "ACL", "SETUSER", "mute", "on", ">secret", "~*", "&*", "+@all", "-info")
+		owner, blind := o.as("", o.Password), o.as("blind", "secret")
+		for _, test := range []struct {
+			of               transport.Transport
+			parameter        string
+			name, value, was string
+			want             string
+		}{
+			{New(), o.as("", "wrong"), "", "", "", "give the server's user and password"},
+			{NewLimit(), o.as("nobody", "wrong"), "", "", "", "give the server's user and password"},
+			{New(), strings.Replace(owner, ":"+o.Password+"@", "", 1), "", "", "", "give the server's user and password"},
+			{New(), o.as("mute", "secret"), "", "", "", "allow this user INFO"},
+			{New(), owner, "proto-max-bulk-len", "1mb", "512mb", "use at most 1MiB, or raise its proto-max-bulk-len"},
+			{New(), blind, "proto-max-bulk-len", "1mb", "512mb", "proto-max-bulk-len"},
+			{NewLimit(), blind, "proto-max-bulk-len", "1mb", "512mb", "proto-max-bulk-len"},
+			{New(), owner, "maxmemory", "2mb", "0", "raise the server's maxmemory"},
+			{NewLimit(), blind, "maxmemory", "2mb", "0", "raise the server's maxmemory"},
+			{NewPubSub(), owner, "client-output-buffer-limit", "pubsub 1mb 1mb 1", "pubsub 0 0 0", "client-output-buffer-limit pubsub is 1MiB"},
+			{NewPubSub(), blind, "client-output-buffer-limit", "pubsub 1mb 1mb 1", "pubsub 0 0 0", "client-output-buffer-limit"},
+		} {
+			if test.name != "" {
+				o.do(t, "CONFIG", "SET", test.name, test.value)
+			}
+			v := variant{test.of, test.parameter}
+			err := handOver(t, v, v.setup("wazero", size, 1))
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%s over %s, %s %s: error %v, want %q", v.Info().Name, over, test.name, test.value, err, test.want)
+			}
+			if test.name != "" {
+				o.do(t, "CONFIG", "SET", test.name, test.was)
+			}
+		}
+		o.do(t, "CONFIG", "SET", "maxmemory", "3mb")
+		o.do(t, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+		v := variant{New(), owner}
+		if err := handOver(t, v, v.setup("wazero", size, 1)); err == nil || !strings.Contains(err.Error(), "would evict other values") {
+			t.Errorf("over %s: %v", over, err)
+		}
+		if keys, err := o.client.DBSize(t.Context()).Result(); err != nil || keys != 0 {
+			t.Errorf("%d keys are left, %v", keys, err)
+		}
+	}
+}
+
+// A value that the server drops before the target asks for it fails the delivery and says
+// why; until then it is bound to expire.
+func TestValueIsEvicted(t *testing.T) {
+	o := startOwn(t, Unix)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	seen := time.Duration(0)
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			keys, _ := o.client.Keys(context.Background(), keyPrefix+"*").Result()
+			for _, key := range keys {
+				if left, err := o.client.PTTL(context.Background(), key).Result(); err == nil && left != -2 {
+					seen = left
+				}
+				_ = o.client.Unlink(context.Background(), key).Err()
+			}
+		}
+	}()
+	v := variant{New(), o.as("", o.Password)}
+	for range 200 {
+		err := handOver(t, v, v.setup("wazero", 100_000, 1))
+		if err == nil {
+			continue
+		}
+		if !strings.Contains(err.Error(), "was it evicted?") {
+			t.Error(err)
+		}
+		break
+	}
+	close(stop)
+	<-stopped
+	if seen <= 0 || seen > lifetimeOf(20*time.Second) {
+		t.Errorf("a value would have expired after %v", seen)
+	}
+}
+
+func TestOwnServerEnds(t *testing.T) {
+	for _, of := range []transport.Transport{New(), NewPubSub(), NewLimit()} {
+		o := startOwn(t, TCP)
+		v := variant{of, o.as("", o.Password)}
+		setup := v.setup("wazero", 1<<20, 1)
+		target := transporttest.Serve(t, v, setup)
+		opened := transporttest.Open(t, v, setup, target.Endpoint())
+		var handoff transport.Handoff
+		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1 << 20}, &handoff)
+		if err := o.stop(); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := opened.Send(&handoff); err == nil || !strings.Contains(err.Error(), "has redis-server ended") {
+				t.Errorf("%s: %v", v.Info().Name, err)
+			}
+		}
+		mustClose(t, opened, target)
+		if err := handOver(t, v, setup); err == nil || !strings.Contains(err.Error(), "connection refused (has redis-server ended?)") {
+			t.Errorf("%s: %v", v.Info().Name, err)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package redis
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"rrbench/engines/catalogue"
+	"rrbench/payloads"
+	"rrbench/transport"
+	"rrbench/transport/transporttest"
+	"rrbench/workloads"
+)
+
+// TestSerializing hands objects over that guests serialize and deserialize.
+func TestSerializing(t *testing.T) {
+	needServer(t)
+	if racing {
+		t.Skip("engines under the race detector compile the Go guest for minutes")
+	}
+	if _, err := workloads.Guest(workloads.JSONGuest); err != nil {
+		t.Skip(err)
+	}
+	for _, engine := range catalogue.Names() {
+		if err := catalogue.Check(engine); err != nil {
+			t.Logf("left out: %v", err)
+			continue
+		}
+		for _, of := range []transport.Transport{New(), NewPubSub()} {
+			for _, codec := range []transport.Codec{transport.JSON, transport.JSONStd} {
+				t.Run(fmt.Sprintf("%s/%s/%s", of.Info().Name, engine, codec), func(t *testing.T) {
+					setup := setupOf(engine, 50_001, 2)
+					setup.Codec = codec
+					transporttest.Exercise(t, of, setup, false)
+				})
+			}
+		}
+	}
+}
+
+func TestSerializingIsTimed(t *testing.T) {
+	needServer(t)
+	if racing {
+		t.Skip("engines under the race detector compile the Go guest for minutes")
+	}
+	for _, of := range []transport.Transport{New(), NewPubSub()} {
+		setup := setupOf("wazero", 64<<10, 1)
+		setup.Codec, setup.Payload = transport.JSON, payloads.Records
+		target := transporttest.Serve(t, of, setup)
+		opened := transporttest.Open(t, of, setup, target.Endpoint())
+		var handoff transport.Handoff
+		for seed := range uint64(3) {
+			transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Records, Seed: seed, Size: 64 << 10}, &handoff)
+			phases := handoff.Deliveries[0].Timeline.Phases()
+			if phases.Serialize <= 0 || phases.Transfer <= 0 || phases.Deserialize <= 0 || phases.CopyOut != 0 {
+				t.Errorf("phases are %+v", phases)
+			}
+		}
+		// JSON is longer than the object, and than what a server may hold.
+		opened.(*route).server.limits.value = 100 << 10
+		if err := opened.Send(&handoff); err == nil || !strings.Contains(err.Error(), "proto-max-bulk-len") {
+			t.Error(err)
+		}
+		mustClose(t, opened, target)
+	}
+}
