@@ -2,6 +2,7 @@ package wasi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -42,6 +43,9 @@ func compiled(ctx context.Context, engineName, guest string) (engines.Module, er
 	module, err := engine.Compile(ctx, wasm)
 	if err != nil {
 		return nil, fmt.Errorf("guest %s: %w", guest, err)
+	}
+	if err := checkExports(guest, module.Exports()); err != nil {
+		return nil, errors.Join(err, module.Close())
 	}
 	code.modules[key] = module
 	return module, nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rrbench/baselines/wasi/abi"
+	"rrbench/engines/wasip1"
 	"rrbench/payloads"
 	"rrbench/transport"
 )
@@ -86,7 +87,9 @@ func (r *route) Send(handoff *transport.Handoff) error {
 		handoff.Deliveries = make([]transport.Delivery, len(r.targets))
 	}
 	r.guest.within(r.patience())
-	if err := r.guest.do(abi.Send); err != nil {
+	if err := r.guest.do(abi.Send); errors.Is(err, wasip1.ErrDeadline) {
+		return fmt.Errorf("%w of %v (a longer --deadline may help)", err, r.deadline)
+	} else if err != nil {
 		return err
 	}
 	where, err := r.guest.call(abi.Deliveries)
