@@ -46,12 +46,12 @@ func TestTableFitsTheTerminal(t *testing.T) {
 }
 
 func TestTableRatioToTheLimit(t *testing.T) {
-	trials := resultsOf("limit/memcpy", "user/copy", "kernel/stream")
+	trials := resultsOf("limit/memcpy", "user/copy", "kernel/stream", "limit/redis", "redis/pubsub")
 	for i := range trials {
-		trials[i].Latency = map[string]int64{"limit/memcpy": 1000, "user/copy": 1250, "kernel/stream": 5000}[trials[i].Transport]
+		trials[i].Latency = map[string]int64{"limit/memcpy": 1000, "user/copy": 1250, "kernel/stream": 5000, "limit/redis": 2000, "redis/pubsub": 3000}[trials[i].Transport]
 	}
 	out := render(t, results.Summarize(trials))
-	for transport, ratio := range map[string]string{"limit/memcpy": "MiB", "user/copy": "1.25", "kernel/stream": "MiB"} {
+	for transport, ratio := range map[string]string{"limit/memcpy": "MiB", "user/copy": "1.25", "kernel/stream": "MiB", "limit/redis": "MiB", "redis/pubsub": "1.50"} {
 		for line := range strings.SplitSeq(out, "\n") {
 			if strings.Contains(line, transport) && !strings.HasSuffix(line, ratio) {
 				t.Errorf("%q does not end with %q", line, ratio)

@@ -114,6 +114,12 @@ func resume(path string) (*run, error) {
 	if err := json.Unmarshal(manifest.Plan, plan); err != nil {
 		return nil, usage("resume %s: the manifest holds no plan: %v", path, err)
 	}
+	infos := byName(catalogue.All())
+	for _, cell := range plan.Cells {
+		if err := checkStandIn(infos[cell.Transport], cell); err != nil && cell.Skip == "" {
+			return nil, usage("resume %s: %s: %v", path, cell.Transport, err)
+		}
+	}
 	journal, recovered, err := directory.ResumeJournal()
 	if err != nil {
 		return nil, err

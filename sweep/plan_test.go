@@ -207,3 +207,61 @@ func TestRoundsOfBlocksAddUp(t *testing.T) {
 		}
 	}
 }
+
+func standIn(name string) func(string) *transport.StandIn {
+	return func(parameter string) *transport.StandIn {
+		if name == "" || parameter == "mine" {
+			return nil
+		}
+		return &transport.StandIn{Name: name, For: "the real thing", Remedy: "install it"}
+	}
+}
+
+// Rows that were measured with a stand-in say so; the functions run in their engine.
+func TestStandInIsInTheEngineColumn(t *testing.T) {
+	machine := testMachine()
+	machine.Transports = []transport.Transport{
+		stub{info: transport.Info{Name: "user/copy", Codecs: []transport.Codec{transport.None}, Parameter: "which", StandIn: standIn("toy")}},
+		stub{info: transport.Info{Name: "limit/tcp", Runs: transport.Nothing, Codecs: []transport.Codec{transport.None}, StandIn: standIn("toy")}},
+	}
+	machine.FindTransport = func(name string) (transport.Transport, error) { return machine.Transports[0], nil }
+	cellsOf := func(parameters map[string]string) []PlannedCell {
+		config, err := Resolve(Config{Axes: Axes{Sizes: []Size{mib}, Engines: []string{"wazero"}, Parameters: parameters}}, Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		seed := uint64(1)
+		config.Seed = &seed
+		plan, err := NewPlan(config, machine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return plan.Cells
+	}
+	cells := cellsOf(nil)
+	if cells[0].Engine != "wazero+toy" || cells[0].runtime() != "wazero" || cells[1].Engine != "native+toy" || cells[1].runtime() != transport.NativeEngine {
+		t.Errorf("%+v", cells)
+	}
+	if setup := (&visitor{plan: &Plan{}}).setup(cells[0]); setup.Engine != "wazero" {
+		t.Errorf("the functions run in %s", setup.Engine)
+	}
+	mine := cellsOf(map[string]string{"which": "mine"})
+	if mine[0].Engine != "wazero" || mine[0].StandIn != "" {
+		t.Errorf("%+v", mine[0])
+	}
+	// What a run was begun with it goes on with.
+	for _, test := range []struct {
+		now  string
+		cell PlannedCell
+		want string
+	}{
+		{"toy", cells[0], ""}, {"", mine[0], ""}, {"toy", mine[0], ""},
+		{"", cells[0], "was begun with toy"},
+		{"toy", PlannedCell{}, "was begun without toy"},
+	} {
+		err := checkStandIn(transport.Info{StandIn: standIn(test.now)}, test.cell)
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q now, begun with %q: %v", test.now, test.cell.StandIn, err)
+		}
+	}
+}

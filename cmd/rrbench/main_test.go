@@ -87,6 +87,8 @@ func TestBadInputIsOneLineAndStatus2(t *testing.T) {
 		"argument":       {[]string{"sweep", "now"}, []string{"now"}},
 		"fanout":         {[]string{"sweep", "--fanout", "0"}, []string{"fanout 0", "--fanout"}},
 		"container-net":  {[]string{"sweep", "--container-net", "moon"}, []string{"moon", "bridge", "--container-net"}},
+		"redis":          {[]string{"sweep", "--redis", "nowhere"}, []string{"nowhere", "HOST:PORT", "--redis"}},
+		"redis URL":      {[]string{"sweep", "--transports", "limit/redis", "--redis", "http://here"}, []string{`"http"`, "HOST:PORT", "--redis"}},
 		"resume":         {[]string{"sweep", "--resume", t.TempDir()}, []string{"trials.csv"}},
 		"resume + flags": {[]string{"sweep", "--resume", occupied, "--reps", "3"}, []string{"--reps", "--resume"}},
 		"figures":        {[]string{"figures", t.TempDir()}, []string{"trials.csv"}},
@@ -210,6 +212,51 @@ func TestListAndDoctor(t *testing.T) {
 		got := rrbench(t, name)
 		if got.status != exitOK || !strings.Contains(got.stdout, "wazero") || !strings.Contains(got.stdout, "limit/memcpy") {
 			t.Errorf("%s: status %d: %s%s", name, got.status, got.stdout, got.stderr)
+		}
+	}
+}
+
+// Without redis-server something stands in for it, which nobody can take for Redis.
+func TestStandInForRedis(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	for _, name := range []string{"list", "doctor"} {
+		if got := rrbench(t, name); !strings.Contains(got.stdout, "miniredis") || !strings.Contains(got.stdout, "apt-get install redis-server") {
+			t.Errorf("%s: %s%s", name, got.stdout, got.stderr)
+		}
+	}
+	directory := filepath.Join(t.TempDir(), "run")
+	got := rrbench(t, "sweep", "--transports", "redis,redis/pubsub,limit/redis", "--engines", "wazero", "--codecs", "raw",
+		"--sizes", "64KiB,1MiB", "--reps", "2", "--out", directory)
+	if got.status != exitOK {
+		t.Fatalf("status %d: %s%s", got.status, got.stdout, got.stderr)
+	}
+	if !strings.Contains(got.stdout, "wazero+miniredis") {
+		t.Errorf("the table does not say so:\n%s", got.stdout)
+	}
+	for _, trial := range trials(t, directory) {
+		if want := map[bool]string{false: "wazero+miniredis", true: "native+miniredis"}[trial.Transport == "limit/redis"]; trial.Engine != want {
+			t.Errorf("a trial of %s says %s, not %s", trial.Transport, trial.Engine, want)
+		}
+	}
+	// A run goes on with what it was begun with, or not at all.
+	if again := rrbench(t, "sweep", "--resume", directory); again.status != exitOK {
+		t.Errorf("resume: status %d: %s", again.status, again.stderr)
+	}
+	write(t, filepath.Join(os.Getenv("PATH"), "redis-server"), "#!/bin/sh\n")
+	if err := os.Chmod(filepath.Join(os.Getenv("PATH"), "redis-server"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if again := rrbench(t, "sweep", "--resume", directory); again.status != exitUsage || !strings.Contains(again.stderr, "begun with miniredis") {
+		t.Errorf("resume with redis-server: status %d: %s", again.status, again.stderr)
+	}
+	figures, err := filepath.Glob(filepath.Join(directory, "figures", "*.svg"))
+	if err != nil || len(figures) == 0 {
+		t.Fatal("no figures", err)
+	}
+	for _, path := range figures {
+		text, err := os.ReadFile(path)
+		if err != nil || !bytes.Contains(text, []byte("miniredis")) {
+			t.Errorf("%s does not say so: %v", path, err)
 		}
 	}
 }
