@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"rrbench/plots"
 	"rrbench/results"
 	"rrbench/shim/catalogue"
+	"rrbench/transport"
 	"rrbench/tune/crossovers"
 	"rrbench/workloads"
 )
@@ -80,6 +82,7 @@ func begin(request Request) (*run, error) {
 	manifest.Seed = plan.Seed
 	manifest.Versions.Program = programVersion(manifest.Before)
 	manifest.Versions.Engines = engineVersions(plan)
+	manifest.Versions.Servers = serverVersions(plan)
 	if manifest.Plan, err = json.Marshal(plan); err != nil {
 		return nil, fmt.Errorf("write the plan: %w", err)
 	}
@@ -229,6 +232,21 @@ func engineVersions(plan *Plan) map[string]string {
 		}
 		versions[name] = engine.Version()
 		engine.Close()
+	}
+	return versions
+}
+
+// serverVersions asks the transports that the plan uses and that run here.
+func serverVersions(plan *Plan) map[string]string {
+	versions := make(map[string]string)
+	for _, t := range catalogue.All() {
+		dependent, ok := t.(transport.Dependent)
+		if !ok {
+			continue
+		}
+		if i := slices.IndexFunc(plan.Cells, func(c PlannedCell) bool { return c.Transport == t.Info().Name && c.Skip == "" }); i >= 0 {
+			maps.Copy(versions, dependent.Versions(plan.Cells[i].Parameter))
+		}
 	}
 	return versions
 }

@@ -70,6 +70,13 @@ type MemoryReporter interface {
 	Memory() (measure.Memory, error)
 }
 
+// Dependent is a Transport that goes through other programs than this one.
+type Dependent interface {
+	// Versions names them and their versions, given the user's parameter, as far as they
+	// are to be had.
+	Versions(parameter string) map[string]string
+}
+
 // Info describes a transport to the catalogue and the plan.
 type Info struct {
 	// Name is the transport's name on the command line and in results, "kernel/stream".

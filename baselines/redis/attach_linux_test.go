@@ -97,6 +97,10 @@ func TestOwnServer(t *testing.T) {
 		if keys, err := o.client.Keys(t.Context(), "*").Result(); err != nil || fmt.Sprint(keys) != "[mine]" {
 			t.Errorf("its keys are %v, %v", keys, err)
 		}
+		private, named := New().(transport.Dependent).Versions(""), New().(transport.Dependent).Versions(o.as("", o.Password))
+		if private[program] == "" || private[program] != named[program] {
+			t.Errorf("its version is %v, that of a private one %v", named, private)
+		}
 		if o.hasEnded() {
 			t.Error("the server has ended")
 		}
