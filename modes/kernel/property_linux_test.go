@@ -3,6 +3,7 @@ package kernel
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"rrbench/engines/catalogue"
+	"rrbench/measure"
 	"rrbench/modes"
 	"rrbench/modes/internal/relay"
 	"rrbench/payloads"
@@ -20,6 +22,9 @@ import (
 	"rrbench/workloads/hostile"
 )
 
+// adaptiveFrom is the crossover of the transport that uses two mechanisms.
+const adaptiveFrom = 20_000
+
 // propertyTime bounds TestPropertyHandoffs.
 const propertyTime = 6 * time.Second
 
@@ -27,12 +32,42 @@ const propertyTime = 6 * time.Second
 // payloads are copied. What mapping and parking should leave behind is written down in
 // receive: after every step both memories are equal from the first byte to the last.
 type twin struct {
-	real   *guarded
-	model  *modes.Function
-	closer transport.Target
+	name     string
+	real     *guarded
+	model    *modes.Function
+	listener *stream.Listener
+	// onward is how the real one sends on what it received, or nil.
+	onward *onward
+	// guards lie between payloads: regions that nobody should touch, the real one's first.
+	guards [][2]*modes.Region
 	// kept are regions that both guests keep, the real one's first.
 	kept [][2]*modes.Region
 }
+
+// onward takes payloads from a target to the next one, as a route takes them from a source.
+type onward struct {
+	fan      *stream.Fan
+	referrer relay.Referrer
+	handoff  transport.Handoff
+}
+
+func (o *onward) send(region *modes.Region) error {
+	payload := region.Bytes()
+	o.handoff.Start = measure.Now()
+	if reference, ok := o.referrer.Refer(region, payload); ok {
+		held := o.fan.Refer(reference, payload, &o.handoff)
+		if err := o.referrer.Settle(region, payload, held); err != nil {
+			return err
+		}
+	} else {
+		o.fan.Send(payload, &o.handoff)
+	}
+	o.referrer.Released(o.fan.TakeReleased())
+	return o.handoff.Deliveries[0].Err
+}
+
+// Close is for when the function is closed.
+func (o *onward) Close() error { return errors.Join(o.fan.Close(), o.referrer.Close()) }
 
 // guarded is a resolver that a test may look at between two hand-offs: the race detector
 // does not see that an acknowledgement comes before the next frame.
@@ -98,11 +133,12 @@ type world struct {
 	// prepared is the model's region.
 	prepared *modes.Region
 
-	targets []*twin
-	spec    payloads.Spec
-	handoff transport.Handoff
-	digests []uint64
-	count   int
+	// targets are those of the route, all have those behind them as well.
+	targets, all []*twin
+	spec         payloads.Spec
+	handoff      transport.Handoff
+	digests      []uint64
+	count        int
 }
 
 // Lend and TakeBack make world the lender of the model's source.
@@ -119,11 +155,6 @@ func (w *world) TakeBack(*modes.Region) {}
 func newWorld(t *testing.T, random *rand.Rand, of transport.Transport, engine func() string, guests map[string]string) *world {
 	w := &world{t: t, random: random, maps: of.Info().Name != cmaName}
 	hooked := *of.(*relay.Transport)
-	hooked.NewResolver = func(function *modes.Function) relay.Resolver {
-		g := &guarded{resolver: newResolver(function)}
-		w.targets = append(w.targets, &twin{real: g})
-		return g
-	}
 	newReferrer := hooked.NewReferrer
 	hooked.NewReferrer = func(function *modes.Function, processes []int) (relay.Referrer, error) {
 		w.source = function
@@ -139,18 +170,21 @@ func newWorld(t *testing.T, random *rand.Rand, of transport.Transport, engine fu
 		return with
 	}
 	var endpoints []transport.Endpoint
-	for i := range 1 + random.IntN(3) {
-		with := setup("handle-obeys")
-		served := transporttest.Serve(t, &hooked, with)
-		endpoints = append(endpoints, served.Endpoint())
-		model, err := modes.Load(context.Background(), with, nil)
-		if err != nil {
-			t.Fatal(err)
+	for range 1 + random.IntN(3) {
+		var next *twin
+		for range 1 + random.IntN(3) {
+			next = w.newTwin(of, setup("handle-obeys"), next)
 		}
-		w.targets[i].model, w.targets[i].closer = model, served
+		w.targets = append(w.targets, next)
+		endpoints = append(endpoints, next.listener.Endpoint(of.Info().Name))
 	}
-	with := setup([]string{"c", "c", "c", "send-from-own-memory"}[random.IntN(4)])
+	with := setup([]string{"c", "c", "c", "send-from-own-memory", "send-writes", "send-frees"}[random.IntN(6)])
 	w.route = transporttest.Open(t, &hooked, with, endpoints...)
+	for _, target := range w.all {
+		if target.onward != nil && w.lending != nil {
+			target.onward.referrer.(*lending).from = w.from
+		}
+	}
 	var err error
 	if w.model, err = modes.Load(context.Background(), with, w.carry); err != nil {
 		t.Fatal(err)
@@ -160,10 +194,61 @@ func newWorld(t *testing.T, random *rand.Rand, of transport.Transport, engine fu
 	return w
 }
 
+// newTwin makes a target that sends on to next, unless that is nil, when its guest wants to.
+func (w *world) newTwin(of transport.Transport, with transport.Setup, next *twin) *twin {
+	target := &twin{name: fmt.Sprintf("function %d on %s", len(w.all), with.Engine)}
+	var sendReal, sendModel modes.Sender
+	if next != nil {
+		target.onward = w.newOnward(of, next)
+		sendReal = target.onward.send
+		sendModel = func(region *modes.Region) error {
+			_, err := w.receive(next, region.Bytes())
+			return err
+		}
+	}
+	function, err := modes.Load(context.Background(), with, sendReal)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	target.real = &guarded{resolver: newResolver(function)}
+	if target.listener, err = stream.ListenUnix(); err != nil {
+		w.t.Fatal(err)
+	}
+	target.listener.Serve(stream.Service{Receiver: target.real, Limit: uint64(with.Size), Deadline: with.Deadline})
+	if target.model, err = modes.Load(context.Background(), with, sendModel); err != nil {
+		w.t.Fatal(err)
+	}
+	w.all = append(w.all, target)
+	return target
+}
+
+func (w *world) newOnward(of transport.Transport, next *twin) *onward {
+	name := of.Info().Name
+	fan, err := stream.OpenFan(context.Background(), []transport.Endpoint{next.listener.Endpoint(name)}, stream.FanOptions{Transport: name, Deadline: 20 * time.Second})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	o := &onward{fan: fan}
+	if name != cmaName {
+		o.referrer = &lending{} // from where on is known when the route is opened
+	} else if o.referrer, err = point(1, fan.Processes()); err != nil {
+		w.t.Fatal(err)
+	}
+	return o
+}
+
+// Close ends the real target.
+func (t *twin) Close() error {
+	err := errors.Join(t.listener.Close(), t.real.function.Close(), t.real.resolver.Close())
+	if t.onward != nil {
+		err = errors.Join(err, t.onward.Close())
+	}
+	return err
+}
+
 // carry is the source's send_to_host in the model.
 func (w *world) carry(region *modes.Region) error {
 	for i, target := range w.targets {
-		w.count++
 		digest, err := w.receive(target, region.Bytes())
 		if err != nil {
 			return err
@@ -177,6 +262,7 @@ func (w *world) carry(region *modes.Region) error {
 // the region's whole pages read as zeros if they were mapped and the guest does not keep
 // them. They are settled when the guest gets its memory back, now or later.
 func (w *world) receive(target *twin, payload []byte) (digest uint64, err error) {
+	w.count++
 	first, end := pages.Whole(payload)
 	maps := w.maps && len(payload) >= w.from && end > first
 	var region *modes.Region
@@ -227,7 +313,13 @@ func (w *world) size() int64 {
 
 // step prepares and sends, sends again, or has one side write to what the other has seen.
 func (w *world) step() {
-	switch w.random.IntN(8) {
+	switch w.random.IntN(10) {
+	case 8:
+		w.guard()
+		return
+	case 9:
+		w.dropGuard()
+		return
 	case 0:
 		if w.scribbleAtSource(); w.random.IntN(2) == 0 {
 			return
@@ -260,12 +352,55 @@ func (w *world) step() {
 	if err := w.model.Send(); err != nil {
 		w.t.Fatalf("sending %+v in the model: %v", w.spec, err)
 	}
-	for i, target := range w.targets {
+	for i := range w.targets {
 		d := &w.handoff.Deliveries[i]
 		if d.Err != nil || d.Digest != w.digests[i] {
 			w.t.Fatalf("target %d: %016x, %v, the model %016x", i, d.Digest, d.Err, w.digests[i])
 		}
+	}
+	for _, target := range w.all {
 		w.match(target)
+	}
+}
+
+// guard has a target allocate a region beside those of payloads.
+func (w *world) guard() {
+	target := w.all[w.random.IntN(len(w.all))]
+	if len(target.guards) == 8 {
+		return
+	}
+	target.real.lock.Lock()
+	defer target.real.lock.Unlock()
+	size := uint32(1 + w.random.IntN(3*pages.Size))
+	var pair [2]*modes.Region
+	for i, function := range []*modes.Function{target.real.function, target.model} {
+		region, err := function.Allocate(size)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for j, view := 0, region.Bytes(); j < len(view); j++ {
+			view[j] = byte(size)
+		}
+		pair[i] = region
+	}
+	if pair[0].Pointer() != pair[1].Pointer() {
+		w.t.Fatal("the model allocates elsewhere")
+	}
+	target.guards = append(target.guards, pair)
+}
+
+func (w *world) dropGuard() {
+	target := w.all[w.random.IntN(len(w.all))]
+	if len(target.guards) == 0 {
+		return
+	}
+	target.real.lock.Lock()
+	defer target.real.lock.Unlock()
+	i := w.random.IntN(len(target.guards))
+	pair := target.guards[i]
+	target.guards = append(target.guards[:i:i], target.guards[i+1:]...)
+	if err := errors.Join(target.real.function.Release(pair[0]), target.model.Release(pair[1])); err != nil {
+		w.t.Fatal(err)
 	}
 }
 
@@ -295,7 +430,7 @@ func (w *world) scribbleAtSource() {
 
 // scribbleAtTarget writes to what a target's guest has kept.
 func (w *world) scribbleAtTarget() {
-	target := w.targets[w.random.IntN(len(w.targets))]
+	target := w.all[w.random.IntN(len(w.all))]
 	if len(target.kept) == 0 {
 		return
 	}
@@ -316,9 +451,14 @@ func (w *world) scribble(real, model []byte) {
 func (w *world) compare() {
 	w.t.Helper()
 	w.same("the source", w.source.Memory(), w.model.Memory())
-	for i, target := range w.targets {
+	for _, target := range w.all {
 		target.real.lock.Lock()
-		w.same(fmt.Sprint("target ", i), target.real.function.Memory(), target.model.Memory())
+		w.same(target.name, target.real.function.Memory(), target.model.Memory())
+		for _, guard := range target.guards {
+			if n := bytes.Count(guard[0].Bytes(), []byte{byte(guard[0].Len())}); n != int(guard[0].Len()) {
+				w.t.Fatalf("%s: a guard of %d bytes has changed", target.name, guard[0].Len())
+			}
+		}
 		target.real.lock.Unlock()
 	}
 }
@@ -340,15 +480,16 @@ func (w *world) same(who string, real, model []byte) {
 
 func (w *world) close() {
 	closers := []interface{ Close() error }{w.route, w.model}
-	for _, target := range w.targets {
-		closers = append(closers, target.closer, target.model)
+	for _, target := range w.all {
+		closers = append(closers, target, target.model)
 	}
 	w.random.Shuffle(len(closers), func(i, j int) { closers[i], closers[j] = closers[j], closers[i] })
 	mustClose(w.t, closers...)
 }
 
 // TestPropertyHandoffs runs random hand-offs beside a plain model of memory: all sizes and
-// alignments, fan-out, sources that send from memory of their own, targets that write to
+// alignments, fan-out, chains of functions that send on what they received, sources that send
+// from memory of their own, write to what they have sent or free it, targets that write to
 // payloads, keep them, give them back late, grow and allocate, and writes of either side
 // between hand-offs, which no other may see; on all engines.
 func TestPropertyHandoffs(t *testing.T) {
@@ -359,11 +500,11 @@ func TestPropertyHandoffs(t *testing.T) {
 		}
 	}
 	guests := map[string]string{"c": "c"}
-	for _, name := range []string{"handle-obeys", "send-from-own-memory"} {
+	for _, name := range []string{"handle-obeys", "send-from-own-memory", "send-writes", "send-frees"} {
 		guests[name] = hostile.File(t, name)
 	}
 	var transports []transport.Transport
-	for _, of := range []transport.Transport{NewMemfd(), NewMemfd(), NewMemfd(), NewAdaptive(20000), NewCMA()} {
+	for _, of := range []transport.Transport{NewMemfd(), NewMemfd(), NewMemfd(), NewAdaptive(adaptiveFrom), NewCMA()} {
 		if err := of.Check(); err != nil {
 			t.Log(err)
 			continue

@@ -75,7 +75,7 @@ func newWorld(t *testing.T, random *rand.Rand, m *mode, engines []string, guests
 	for _, target := range w.targets {
 		endpoints = append(endpoints, target.real.Endpoint())
 	}
-	source := setup([]string{"c", "c", "send-from-own-memory", "send-twice"}[random.IntN(4)])
+	source := setup([]string{"c", "c", "send-from-own-memory", "send-twice", "send-writes", "send-frees"}[random.IntN(6)])
 	opened, err := m.Open(context.Background(), source, endpoints)
 	if err != nil {
 		t.Fatal(err)
@@ -379,7 +379,8 @@ func (w *world) close() {
 }
 
 // TestPropertyHandoffs runs random hand-offs beside a plain model of memory: all sizes and
-// alignments, fan-out, chains, sources that send from memory of their own or twice, targets
+// alignments, fan-out, chains, sources that send from memory of their own or twice, or write
+// to what they have sent or free it, targets
 // that write to payloads, keep them, give them back late, grow and allocate, on all engines.
 func TestPropertyHandoffs(t *testing.T) {
 	engines, guests := enginesHere(t), guestsOf(t)
@@ -411,7 +412,7 @@ func TestPropertyHandoffs(t *testing.T) {
 // guestsOf are the guests of a world.
 func guestsOf(t *testing.T) map[string]string {
 	guests := map[string]string{"c": "c"}
-	for _, name := range []string{"handle-obeys", "send-from-own-memory", "send-twice"} {
+	for _, name := range []string{"handle-obeys", "send-from-own-memory", "send-twice", "send-writes", "send-frees"} {
 		guests[name] = hostile.File(t, name)
 	}
 	return guests

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +18,7 @@ import (
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/pages"
+	"rrbench/transport/transporttest"
 	"rrbench/workloads"
 	"rrbench/workloads/hostile"
 )
@@ -124,7 +124,7 @@ func TestKeptForEver(t *testing.T) {
 	setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None, Size: size}
 	keeper := setup
 	keeper.Guest = hostile.File(t, "handle-keeps")
-	before := held(t)
+	before := transporttest.Held(t)
 	for range 2 {
 		target := serveBy(t, NewRemap(), keeper)
 		route := openBy(t, NewRemap(), setup, target)
@@ -139,8 +139,8 @@ func TestKeptForEver(t *testing.T) {
 			}
 			check(t, &handoff, digest, size)
 			if moved, copied := route.Moves(); copied == 10 {
-				if during := held(t); moved < 1000 || during.mappings > 30_000 {
-					t.Errorf("moved %d times, %d mappings", moved, during.mappings)
+				if during := transporttest.Held(t); moved < 1000 || during.Mappings > 30_000 {
+					t.Errorf("moved %d times, %d mappings", moved, during.Mappings)
 				}
 				break
 			}
@@ -154,8 +154,8 @@ func TestKeptForEver(t *testing.T) {
 		if err := route.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if after := held(t); after.mappings > before.mappings+100 {
-			t.Errorf("%d mappings, %d before", after.mappings, before.mappings)
+		if after := transporttest.Held(t); after.Mappings > before.Mappings+100 {
+			t.Errorf("%d mappings, %d before", after.Mappings, before.Mappings)
 		}
 	}
 }
@@ -215,12 +215,56 @@ func TestOutOfMappings(t *testing.T) {
 		size := int64(1 << 20)
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size}
 		route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup))
+		several := openBy(t, NewRemap(), setup, serveMany(t, NewRemap(), setup, 3)...)
 		var handoff transport.Handoff
 		seed := uint64(0)
-		handOver := func() {
+		handOver := func(through transport.Route) {
 			seed++
 			// Other regions than before need other mappings.
 			size += 5000
+			digest, err := through.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := through.Send(&handoff); err != nil {
+				t.Fatal(err)
+			}
+			check(t, &handoff, digest, size)
+		}
+		handOver(route)
+		handOver(several)
+		// The Go runtime would not survive where it cannot map memory.
+		debug.SetGCPercent(-1)
+		release := takeMappings(t)
+		for range 5 {
+			handOver(route)
+			handOver(several)
+		}
+		release()
+		debug.SetGCPercent(100)
+		moved, _ := route.Moves()
+		handOver(route)
+		if again, _ := route.Moves(); again != moved+1 {
+			t.Error("pages do not move again")
+		}
+		shared := several.mover.shared.Load()
+		handOver(several)
+		if several.mover.shared.Load() != shared+1 {
+			t.Error("pages are not shared again")
+		}
+	}
+}
+
+// TestNoDescriptorsLeft has a fan-out without the memory file that its pages would be in: the
+// payload is copied to every target.
+func TestNoDescriptorsLeft(t *testing.T) {
+	for _, engine := range enginesHere(t) {
+		const size = 300_000
+		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size}
+		route := openBy(t, NewRemap(), setup, serveMany(t, NewRemap(), setup, 3)...)
+		var handoff transport.Handoff
+		handOver := func(seed uint64, size int64) {
+			t.Helper()
 			digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
 			if err != nil {
 				t.Fatal(err)
@@ -230,19 +274,52 @@ func TestOutOfMappings(t *testing.T) {
 			}
 			check(t, &handoff, digest, size)
 		}
-		handOver()
-		// The Go runtime would not survive where it cannot map memory.
-		debug.SetGCPercent(-1)
-		release := takeMappings(t)
-		for range 5 {
-			handOver()
+		var limit unix.Rlimit
+		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			t.Fatal(err)
 		}
-		release()
-		debug.SetGCPercent(100)
-		moved, _ := route.Moves()
-		handOver()
-		if again, _ := route.Moves(); again != moved+1 {
-			t.Error("pages do not move again")
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: limit.Max}); err != nil {
+			t.Fatal(err)
+		}
+		for seed := range uint64(3) {
+			handOver(seed, size)
+		}
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			t.Fatal(err)
+		}
+		if route.mover.shared.Load() != 0 {
+			t.Error("pages were shared without a file")
+		}
+		handOver(4, size-5000)
+		if route.mover.shared.Load() != 1 {
+			t.Error("pages are not shared again")
+		}
+	}
+}
+
+// TestGuestsDoAsTheyLike has functions that free payloads behind the host's back, or write to
+// them at once, while their pages are with others.
+func TestGuestsDoAsTheyLike(t *testing.T) {
+	const size = 100_000
+	for _, engine := range enginesHere(t) {
+		for _, fanout := range []int{1, 3} {
+			for source, target := range map[string]string{"send-writes": "handle-keeps", "send-frees": "handle-frees", "send-twice": "handle-keeps"} {
+				from := transport.Setup{Engine: engine, Guest: hostile.File(t, source), Codec: transport.None, Size: 20 << 20}
+				to := from
+				to.Guest = hostile.File(t, target)
+				route := openBy(t, NewRemap(), from, serveMany(t, NewRemap(), to, fanout)...)
+				var handoff transport.Handoff
+				for seed := range uint64(50) {
+					digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size + int64(seed%3)*5000})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := route.Send(&handoff); (err == nil) == (source == "send-twice") {
+						t.Fatalf("%s: %v", source, err)
+					}
+					check(t, &handoff, digest, size+int64(seed%3)*5000)
+				}
+			}
 		}
 	}
 }
@@ -278,13 +355,24 @@ func takeMappings(t *testing.T) (release func()) {
 // must not take more of anything with time.
 func TestSoak(t *testing.T) {
 	for _, engine := range enginesHere(t) {
-		t.Run(engine, func(t *testing.T) { soak(t, engine, soakHandoffs/len(enginesHere(t))) })
+		for _, several := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/several=%v", engine, several), func(t *testing.T) {
+				soak(t, engine, several, soakHandoffs/len(enginesHere(t))/2)
+			})
+		}
 	}
 }
 
-func soak(t *testing.T, engine string, handoffs int) {
-	random := rand.New(rand.NewPCG(1, 2))
-	w := newWorld(t, random, NewRemap().(*mode), []string{engine}, guestsOf(t))
+func soak(t *testing.T, engine string, several bool, handoffs int) {
+	var w *world
+	for seed := uint64(1); w == nil; seed++ {
+		made := newWorld(t, rand.New(rand.NewPCG(seed, 2)), NewRemap().(*mode), []string{engine}, guestsOf(t))
+		if len(made.all) > len(made.targets) && len(made.targets) > 1 == several {
+			w = made
+		} else {
+			made.close()
+		}
+	}
 	defer w.close()
 	send := func(count int) {
 		for w.handoffs < count {
@@ -294,20 +382,15 @@ func soak(t *testing.T, engine string, handoffs int) {
 	}
 	// Until everything has been as large as it gets.
 	send(handoffs / 4)
-	before := held(t, w.memories()...)
+	before := transporttest.Held(t, w.memories()...)
 	send(handoffs)
-	after := held(t, w.memories()...)
-	t.Logf("%d hand-offs: %+v, then %+v", w.handoffs, before, after)
-	if after.mappings > before.mappings+200 {
-		t.Errorf("%d mappings, %d before", after.mappings, before.mappings)
-	}
-	if after.descriptors > before.descriptors {
-		t.Errorf("%d descriptors, %d before", after.descriptors, before.descriptors)
-	}
-	if after.resident > before.resident+8<<20 {
-		t.Errorf("%d bytes resident, %d before", after.resident, before.resident)
-	}
+	after := transporttest.Held(t, w.memories()...)
+	t.Logf("%d hand-offs between %d functions: %+v, then %+v", w.handoffs, 1+len(w.all), before, after)
+	transporttest.CheckFlat(t, before, after, heldBuffers)
 }
+
+// heldBuffers is how many memory files a fan-out whose targets keep payloads may have open.
+const heldBuffers = 20
 
 // memories are those of all functions, the models' included.
 func (w *world) memories() [][]byte {
@@ -316,42 +399,6 @@ func (w *world) memories() [][]byte {
 		all = append(all, tw.real.function.Memory(), tw.model.Memory())
 	}
 	return all
-}
-
-type holdings struct {
-	mappings, descriptors int
-	// resident is in bytes.
-	resident int64
-}
-
-// held is what this process has of the kernel's things. Memory of functions does not count:
-// a guest's heap may fragment, and does so in the model as well.
-func held(t *testing.T, functions ...[]byte) holdings {
-	t.Helper()
-	debug.FreeOSMemory()
-	maps, err := os.ReadFile("/proc/self/maps")
-	if err != nil {
-		t.Fatal(err)
-	}
-	descriptors, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mappings, err := os.ReadFile("/proc/self/smaps")
-	if err != nil {
-		t.Fatal(err)
-	}
-	resident, counts := int64(0), true
-	for line := range strings.Lines(string(mappings)) {
-		var start, end uintptr
-		var size int64
-		if n, _ := fmt.Sscanf(line, "%x-%x ", &start, &end); n == 2 {
-			counts = !slices.ContainsFunc(functions, func(memory []byte) bool { return start-address(memory) < uintptr(len(memory)) })
-		} else if n, _ := fmt.Sscanf(line, "Rss: %d kB", &size); n == 1 && counts {
-			resident += size << 10
-		}
-	}
-	return holdings{bytes.Count(maps, []byte{'\n'}), len(descriptors), resident}
 }
 
 func TestRemapNeedsLinux(t *testing.T) {

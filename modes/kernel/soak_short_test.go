@@ -1,0 +1,5 @@
+//go:build !soak
+
+package kernel
+
+const soakHandoffs = 400
