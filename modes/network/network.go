@@ -65,7 +65,7 @@ func newZerocopy(address string) transport.Transport {
 
 // DefaultCrossover is the payload size in bytes from which on lending pages to TCP takes
 // less time than copying into it does.
-const DefaultCrossover = 256 << 10
+const DefaultCrossover = 128 << 10
 
 // NewAdaptive is network: payloads of at least crossover bytes go as network/splice has
 // them, smaller ones as network/stream.

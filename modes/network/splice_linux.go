@@ -10,9 +10,10 @@ import (
 )
 
 // pipeSize is the capacity asked for, in bytes: every pipe full costs one vmsplice and one
-// splice, and the default of 64 KiB would make that sixteen times as many. It is the usual
-// fs.pipe-max-size; a user who has no privilege and many pipes gets less (pipe(7)).
-const pipeSize = 1 << 20
+// splice, which waits for TCP, and the default of 64 KiB would make that many. More than
+// fs.pipe-max-size, 1 MiB as a rule, is for the privileged; a user who is not and has many
+// pipes gets less than that, too (pipe(7)).
+const pipeSize = 4 << 20
 
 // splicing moves the pages of a payload through a pipe into a socket.
 type splicing struct {
