@@ -19,6 +19,7 @@ import (
 	"rrbench/measure"
 	transports "rrbench/shim/catalogue"
 	"rrbench/transport"
+	"rrbench/tune/crossovers"
 	"rrbench/workloads"
 )
 
@@ -45,7 +46,7 @@ type Finding struct {
 
 // Examine looks at everything. It changes nothing.
 func Examine() []Finding {
-	findings := []Finding{operatingSystem(), memory(), governor(), load(), pipes(), leftovers()}
+	findings := []Finding{operatingSystem(), memory(), governor(), load(), pipes(), leftovers(), tuned()}
 	for _, name := range catalogue.Names() {
 		findings = append(findings, fromError("engine "+name, catalogue.Check(name)))
 	}
@@ -68,6 +69,24 @@ func leftovers() Finding {
 		f.Level = Advice
 		f.Detail = strings.Join(left, ", ")
 		f.Remedy = "the next run of http/container removes them"
+	}
+	return f
+}
+
+// tuned says whether transports that choose by size do so as this machine was measured.
+func tuned() Finding {
+	f := Finding{Subject: "crossovers", Level: Advice, Remedy: "rrbench tune"}
+	chosen, err := crossovers.Choose()
+	switch {
+	case err != nil:
+		f.Detail = err.Error()
+	case chosen.Warning != "":
+		f.Detail = chosen.Warning
+	case chosen.Measured():
+		f.Level, f.Remedy = Good, ""
+		f.Detail = chosen.Origin()
+	default:
+		f.Detail = chosen.Origin() + ", see rrbench list"
 	}
 	return f
 }

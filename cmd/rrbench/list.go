@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -10,6 +11,7 @@ import (
 	"rrbench/engines/catalogue"
 	transports "rrbench/shim/catalogue"
 	"rrbench/transport"
+	"rrbench/tune/crossovers"
 	"rrbench/workloads"
 )
 
@@ -26,6 +28,10 @@ func listCommand() *cobra.Command {
 			}
 			out.Render()
 			fmt.Println()
+
+			if err := listCrossovers(); err != nil {
+				return err
+			}
 
 			out = newTable("engine", "here")
 			for _, name := range catalogue.Names() {
@@ -51,6 +57,34 @@ func listCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// listCrossovers says from which size transports that choose by size hand over by reference.
+func listCrossovers() error {
+	chosen, err := crossovers.Choose()
+	if err != nil {
+		return err
+	}
+	out := newTable("crossover of", "on", "from", "where it comes from")
+	for _, t := range transports.All() {
+		info := t.Info()
+		if info.Crossover == nil {
+			continue
+		}
+		for _, engine := range catalogue.Names() {
+			if catalogue.Check(engine) != nil {
+				continue
+			}
+			from, origin := chosen.InUse(info, engine)
+			out.AppendRow(table.Row{info.Name, engine, transport.FormatCrossover(from), origin})
+		}
+	}
+	out.Render()
+	fmt.Println()
+	if chosen.Warning != "" {
+		fmt.Fprintln(os.Stderr, "warning:", chosen.Warning)
+	}
+	return nil
 }
 
 func here(err error) string {

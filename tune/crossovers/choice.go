@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"rrbench/transport"
 )
@@ -67,23 +68,25 @@ func Choose() (Choice, error) {
 	return c, nil
 }
 
-// InUse is the crossover in bytes of a transport on an engine; measured says that it is one
-// of a file's and not built in. The transport must have a crossover.
-func (c Choice) InUse(of transport.Info, engine string) (from int64, measured bool) {
+// InUse is the crossover in bytes of a transport on an engine, and where it comes from, a few
+// words. The transport must have a crossover.
+func (c Choice) InUse(of transport.Info, engine string) (from int64, origin string) {
 	if c.file != nil {
 		if found, ok := c.file.find(of.Name, engine); ok {
-			return int64(found.From), true
+			return int64(found.From), c.Origin()
 		}
 	}
-	return of.Crossover.Default, false
+	return of.Crossover.Default, builtIn
 }
 
-// Origin says where the crossovers come from, a few words.
+const builtIn = "built in"
+
+// Origin says where the crossovers come from, but for those that the file does not have.
 func (c Choice) Origin() string {
 	if c.file == nil {
-		return "built in"
+		return builtIn
 	}
-	return fmt.Sprintf("measured on %s, %s", c.file.Measured.Format("2006-01-02"), c.Path)
+	return fmt.Sprintf("measured on %s, %s", c.file.Measured.Format(time.DateOnly), c.Path)
 }
 
 // Measured says that a file is used.

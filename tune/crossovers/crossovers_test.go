@@ -139,8 +139,8 @@ func TestChoose(t *testing.T) {
 				holds(t, err.Error(), test.mistakes)
 				return
 			}
-			if from, measured := chosen.InUse(adaptive, "wazero"); from != test.from || measured != test.measured {
-				t.Errorf("from %d, measured %v", from, measured)
+			if from, origin := chosen.InUse(adaptive, "wazero"); from != test.from || strings.HasPrefix(origin, "measured") != test.measured {
+				t.Errorf("from %d, %s", from, origin)
 			}
 			if (chosen.Warning == "") != (test.warnings == nil) {
 				t.Errorf("warning %q", chosen.Warning)

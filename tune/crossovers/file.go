@@ -151,6 +151,25 @@ func (f *File) find(transportName, engine string) (Crossover, bool) {
 	return Crossover{}, false
 }
 
+// CheckWritable says, before there is anything to write, why Write could not; it makes the
+// directory where there is none.
+func CheckWritable(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("write crossovers: %s is not a regular file", path)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("write crossovers: %w", err)
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err == nil {
+		err = errors.Join(file.Close(), os.Remove(file.Name()))
+	}
+	if err != nil {
+		return fmt.Errorf("write crossovers: %w", err)
+	}
+	return nil
+}
+
 // Write replaces the file at a path in one step, and makes its directory where there is none:
 // a reader sees the old content or the new, and whoever interrupts it leaves one of them.
 func (f *File) Write(path string) (err error) {

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"rrbench/engines/catalogue"
+	"rrbench/payloads"
+	"rrbench/results"
+	transports "rrbench/shim/catalogue"
+	"rrbench/sweep"
+	"rrbench/transport"
+	"rrbench/tune"
+	"rrbench/tune/crossovers"
+)
+
+func tuneCommand() *cobra.Command {
+	var (
+		names, engines []string
+		out            string
+		quiet          bool
+	)
+	c := &cobra.Command{
+		Use:   "tune",
+		Short: "Measure this machine's crossovers for user, kernel and network",
+		Long: `Tune measures from which payload size on this machine hands payloads over by reference in
+less time than by copying, for user (user/copy or user/remap), kernel (kernel/stream or
+kernel/memfd) and network (network/stream or network/splice), on each engine. Sweeps then
+use what it finds; list and doctor say which crossovers are in use. It takes a minute or
+two, and wants the machine for itself.
+
+What decides is the latency, t0 until the target's handler is entered. The built-in
+crossover stays where no other is better beyond doubt.
+
+The result is written to rrbench/crossovers.json in your configuration directory, or to
+--out. ` + crossovers.Variable + `=FILE has every command use another file, ` + crossovers.Variable + `=default none; sweep
+--crossover SIZE overrides both. A file of another machine is never used.
+
+Exit status: 0 when the crossovers were measured and written, 1 when a hand-off failed or
+nothing can be measured here, 2 when the request cannot be carried out as written.`,
+		Example: `  rrbench tune
+  rrbench tune --transports user --engines wazero
+  rrbench tune --out crossovers.json && ` + crossovers.Variable + `=crossovers.json rrbench sweep --transports user`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if runtime.GOOS != "linux" {
+				return fmt.Errorf("measuring needs Linux: %w", errCommandLine)
+			}
+			request := tune.Request{
+				Transports: transports.All(), Find: transports.Find,
+				Engines: catalogue.Names(), EngineCheck: catalogue.Check,
+				Seed: rand.Uint64(), Progress: &tuning{newProgress(os.Stderr, quiet)},
+			}
+			if err := narrow(&request, names, engines); err != nil {
+				return err
+			}
+			path, err := tunedPath(out)
+			if err != nil {
+				return err
+			}
+			curves, err := tune.Measure(c.Context(), request)
+			if err != nil {
+				return err
+			}
+			if !quiet {
+				for _, curve := range curves {
+					printCurve(curve)
+				}
+			}
+			file := tune.File(curves)
+			if len(file.Crossovers) == 0 {
+				return fmt.Errorf("nothing was measured: %s", curves[0].Skipped)
+			}
+			// Whatever is wrong with an older file, it is replaced.
+			older, _ := crossovers.Read(path)
+			if err := older.Update(file).Write(path); err != nil {
+				return err
+			}
+			if !quiet {
+				fmt.Println("written:", path)
+				if usual, err := crossovers.DefaultPath(); err != nil || path != usual {
+					fmt.Printf("to use it: %s=%s\n", crossovers.Variable, path)
+				}
+			}
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringSliceVar(&names, "transports", nil, "which of user, kernel, network (default all)")
+	f.StringSliceVar(&engines, "engines", nil, "WebAssembly engines, see rrbench list (default all)")
+	f.StringVar(&out, "out", "", "write to `FILE` (default rrbench/crossovers.json in the user's configuration directory)")
+	f.BoolVar(&quiet, "quiet", false, "print nothing but errors")
+	return c
+}
+
+// narrow leaves what was asked for, and refuses what cannot be.
+func narrow(request *tune.Request, names, engines []string) error {
+	if names != nil {
+		request.Transports = nil
+	}
+	for _, name := range names {
+		t, err := transports.Find(name)
+		if err != nil {
+			return fmt.Errorf("%w (--transports): %w", err, errCommandLine)
+		}
+		if t.Info().Crossover == nil {
+			return fmt.Errorf("%s has no crossover, choose from user, kernel, network (--transports): %w", name, errCommandLine)
+		}
+		request.Transports = append(request.Transports, t)
+	}
+	for _, name := range engines {
+		if err := catalogue.Check(name); err != nil {
+			return fmt.Errorf("%w (--engines): %w", err, errCommandLine)
+		}
+	}
+	if engines != nil {
+		request.Engines = engines
+	}
+	return nil
+}
+
+// tunedPath finds out before the measurement that its outcome can be written.
+func tunedPath(out string) (path string, err error) {
+	if path = out; path == "" {
+		if path, err = crossovers.DefaultPath(); err != nil {
+			return "", fmt.Errorf("%w: %w", err, errCommandLine)
+		}
+	}
+	if err := crossovers.CheckWritable(path); err != nil {
+		return "", fmt.Errorf("%w (--out): %w", err, errCommandLine)
+	}
+	return path, nil
+}
+
+// tuning shows visits as a sweep does.
+type tuning struct{ sweep.Progress }
+
+func (t *tuning) Begin(visits int) { t.Progress.Begin(float64(visits) * tune.VisitSeconds) }
+
+func (t *tuning) Visited() { t.Advance(tune.VisitSeconds) }
+
+func (t *tuning) Visiting(round, rounds int, name, engine string, size int64) {
+	t.Progress.Visiting(round, rounds, sweep.PlannedCell{Cell: results.Cell{
+		Transport: name, Engine: engine, Codec: string(transport.None), SizeBytes: size,
+	}})
+}
+
+func printCurve(curve *tune.Curve) {
+	fmt.Printf("%s on %s: ", curve.Transport, curve.Engine)
+	if curve.Skipped != "" {
+		fmt.Printf("left out, %s\n\n", curve.Skipped)
+		return
+	}
+	fmt.Printf("%s from %s (%s)\n", curve.From, transport.FormatCrossover(curve.Chosen), curve.Because)
+	out := newTable("size", curve.Below, curve.From, "ratio", "smallest to largest", "visits", "until read", "choice")
+	for _, p := range curve.Points {
+		out.AppendRow(table.Row{
+			payloads.FormatSize(p.Size), duration(p.Below), duration(p.From),
+			fmt.Sprintf("%.2f", p.Ratio), fmt.Sprintf("%.2f to %.2f", p.Lo, p.Hi), p.Visits, fmt.Sprintf("%.2f", p.ConsumedRatio),
+			curve.Choice(p.Size),
+		})
+	}
+	out.Render()
+	fmt.Println()
+}
+
+func duration(nanoseconds float64) string {
+	d := time.Duration(nanoseconds)
+	switch {
+	case d >= 10*time.Millisecond:
+		return d.Round(100 * time.Microsecond).String()
+	case d >= 10*time.Microsecond:
+		return d.Round(100 * time.Nanosecond).String()
+	}
+	return d.String()
+}

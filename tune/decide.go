@@ -1,0 +1,125 @@
+package tune
+
+import (
+	"math"
+	"slices"
+
+	"rrbench/transport"
+)
+
+// Point is what was measured at one size.
+type Point struct {
+	// Size is the payload's, in bytes.
+	Size int64
+	// Below and From are the median latencies of the two mechanisms in nanoseconds, over
+	// all visits.
+	Below, From float64
+	// Ratio is From's latency over Below's, the median of the visits' ratios; Lo and Hi are
+	// the smallest and the largest.
+	Ratio, Lo, Hi float64
+	// ConsumedRatio is the same of the times until every byte was read.
+	ConsumedRatio float64
+	// Visits is the number of visits.
+	Visits int
+
+	// logs are the logarithms of the visits' ratios, of the latencies and of the times until
+	// every byte was read; below and from are all latencies.
+	logs, consumedLogs, below, from []float64
+}
+
+// Reasons for a crossover.
+const (
+	measured    = "measured"
+	confirmed   = "built in, and the measurement agrees"
+	withinNoise = "built in: another was found, but the difference is within noise"
+	neverFaster = "measured: by reference was faster at no size"
+	alwaysFast  = "measured: by reference was faster at every size"
+)
+
+// decide returns the crossover in bytes that the points, in ascending order of size, speak
+// for, and why. The built-in one is among their sizes.
+func decide(points []Point, builtIn int64) (from int64, because string) {
+	logs := make([]float64, len(points))
+	for i, p := range points {
+		logs[i] = median(p.logs)
+	}
+	now := slices.IndexFunc(points, func(p Point) bool { return p.Size >= builtIn })
+	best := divide(logs, now)
+	if best == now {
+		return builtIn, confirmed
+	}
+	if !better(points, now, best) {
+		return builtIn, withinNoise
+	}
+	switch best {
+	case 0:
+		return points[0].Size, alwaysFast
+	case len(points):
+		return transport.Never, neverFaster
+	}
+	return between(points[best-1].Size, points[best].Size, logs[best-1], logs[best]), measured
+}
+
+// divide returns the index from which on the sum of the logarithms is least; of several it
+// is the one closest to now.
+func divide(logs []float64, now int) int {
+	distance := func(i int) int { return max(i-now, now-i) }
+	best, least, sum := len(logs), 0.0, 0.0
+	for i := len(logs) - 1; i >= 0; i-- {
+		sum += logs[i]
+		if sum < least || sum == least && distance(i) < distance(best) {
+			best, least = i, sum
+		}
+	}
+	return best
+}
+
+// dissent is how many visits may disagree with all the others about what is better: of
+// nine visits, one or none does so by chance with a probability of 4 % (a sign test).
+const dissent = 1
+
+// better says that the visits found the sizes that change sides, between the divisions now
+// and best, to be faster for it on average.
+func better(points []Point, now, best int) bool {
+	changing, sign := points[min(now, best):max(now, best)], 1.0
+	if best > now {
+		sign = -1
+	}
+	against := 0
+	for visit := range visits {
+		var sum float64
+		for _, p := range changing {
+			// A size that was settled early stays as it was.
+			if visit < len(p.logs) {
+				sum += sign * p.logs[visit]
+			} else {
+				sum += sign * median(p.logs)
+			}
+		}
+		if sum >= 0 {
+			against++
+		}
+	}
+	return against <= dissent
+}
+
+// between is where the logarithm of the ratio, which is above zero at the lower size and
+// below it at the upper one, passes zero, were it a straight line over that of the size.
+func between(lower, upper int64, atLower, atUpper float64) int64 {
+	if atLower <= 0 || atUpper >= 0 {
+		return upper
+	}
+	share := atLower / (atLower - atUpper)
+	size := float64(lower) * math.Pow(float64(upper)/float64(lower), share)
+	return min(wholePages(int64(size)), upper)
+}
+
+// median reorders nothing.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	if n == 0 {
+		return math.NaN()
+	}
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}

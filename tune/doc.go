@@ -1,0 +1,17 @@
+// Package tune measures a machine's crossovers: the payload sizes from which the transports
+// user, kernel and network hand over by reference in less time than by copying.
+//
+// The two mechanisms run in real shims on each engine, over a ladder of sizes around the
+// built-in crossover. A visit starts both afresh, at one size, and lets them take turns, so
+// that whatever disturbs the machine disturbs both. The order of the visits is random, and a
+// size is visited again until there is no doubt about it.
+//
+// What decides is the latency, t0 until the target's handler is entered, because that is
+// what a transport is there for. A hand-off by reference can leave page faults to the reader,
+// so the ratio of the times until every byte was read is measured and shown beside it.
+//
+// The crossover divides the ladder so that the total of the logarithms of the times is
+// least: one size that came out wrong does not move it. It takes the place of the built-in
+// one only if the visits agree, but for one at most, that the sizes between the two are the
+// better for it.
+package tune
