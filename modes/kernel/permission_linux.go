@@ -75,7 +75,9 @@ func permit(processes []int) (withdraw func() error, err error) {
 }
 
 // explain says what an error of process_vm_readv(2) means and what mends it.
-func explain(err error, process int) error {
+func explain(err error, process int) error { return explainUnder(yamaScope(), err, process) }
+
+func explainUnder(scope string, err error, process int) error {
 	reason := ""
 	switch {
 	case errors.Is(err, unix.ESRCH):
@@ -85,7 +87,7 @@ func explain(err error, process int) error {
 	case errors.Is(err, unix.ENOSYS):
 		reason = "this kernel was built without CONFIG_CROSS_MEMORY_ATTACH; use kernel/stream or kernel/memfd"
 	case errors.Is(err, unix.EPERM):
-		switch yamaScope() {
+		switch scope {
 		case yamaDescendants:
 			reason = "Yama lets a process read its descendants alone: sysctl kernel.yama.ptrace_scope=0"
 		case yamaPrivileged:

@@ -1,0 +1,161 @@
+package kernel
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"rrbench/engines/catalogue"
+	"rrbench/payloads"
+	"rrbench/transport/pages"
+	"rrbench/transport/transporttest"
+)
+
+// inChild runs the rest of a test in a process of its own: true there.
+func inChild(t *testing.T, attributes *syscall.SysProcAttr) bool {
+	t.Helper()
+	const child = "RRBENCH_TEST_CHILD"
+	if os.Getenv(child) == t.Name() {
+		return true
+	}
+	command := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
+	command.Env = append(os.Environ(), child+"="+t.Name())
+	command.SysProcAttr = attributes
+	if output, err := command.CombinedOutput(); err != nil || !bytes.Contains(output, []byte("--- PASS")) {
+		t.Errorf("%v:\n%s", err, output)
+	}
+	return false
+}
+
+// When the kernel gives the process no more mappings, payloads arrive all the same, and are
+// mapped again afterwards.
+func TestOutOfMappings(t *testing.T) {
+	without(t, 2<<20, func(t *testing.T) (again func()) {
+		const most = 1 << 20
+		memory, err := unix.Mmap(-1, 0, most*os.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := func(i int) []byte { return memory[i*os.Getpagesize():][:os.Getpagesize()] }
+		taken := 1
+		for ; unix.Mprotect(page(taken), unix.PROT_READ) == nil; taken += 2 {
+			if taken+2 >= most {
+				t.Fatal("the kernel does not limit mappings")
+			}
+		}
+		// Some for threads that the Go runtime may start.
+		for range 2 {
+			taken -= 2
+			if err := unix.Mprotect(page(taken), unix.PROT_NONE); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return func() {
+			if err := unix.Munmap(memory); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// When the process may not have much more memory than it has (RLIMIT_AS, setrlimit(2)),
+// payloads are sent as bytes.
+func TestOutOfMemory(t *testing.T) {
+	// Enough for the stack of a thread that the runtimes may start, and not for a payload.
+	const left, longest = 12 << 20, 16 << 20
+	without(t, longest, func(t *testing.T) (again func()) {
+		var limit unix.Rlimit
+		if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil {
+			t.Fatal(err)
+		}
+		statm, err := os.ReadFile("/proc/self/statm")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var mapped uint64
+		if _, err := fmt.Sscan(string(statm), &mapped); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Setrlimit(unix.RLIMIT_AS, &unix.Rlimit{Cur: mapped*uint64(os.Getpagesize()) + left, Max: limit.Max}); err != nil {
+			t.Fatal(err)
+		}
+		return func() {
+			if err := unix.Setrlimit(unix.RLIMIT_AS, &limit); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// without hands payloads over in a process that lacks something, each of another length.
+func without(t *testing.T, longest int64, take func(t *testing.T) (again func())) {
+	if err := NewMemfd().Check(); err != nil {
+		t.Skip(err)
+	}
+	if !inChild(t, nil) {
+		return
+	}
+	for _, engine := range catalogue.Names() {
+		if catalogue.Check(engine) != nil {
+			continue
+		}
+		o := openInside(t, engine, longest, "c", "c")
+		size := longest
+		handOver := func() {
+			t.Helper()
+			transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: uint64(size), Size: size}, &o.handoff)
+			size -= 5000
+		}
+		handOver()
+		// The Go runtime would not survive where it cannot map memory.
+		debug.SetGCPercent(-1)
+		again := take(t)
+		for range 2 {
+			handOver()
+		}
+		again()
+		debug.SetGCPercent(100)
+		handOver()
+		if o.lending.region == nil {
+			t.Error("the source makes no memory files any more")
+		}
+		o.close(t)
+	}
+}
+
+// A process that may not read another says why, and what mends it.
+func TestReadingIsRefused(t *testing.T) {
+	const nobody = 65534
+	if uid := os.Getuid(); uid != 0 && uid != nobody {
+		t.Skip("only root can start a process of another user")
+	}
+	if !inChild(t, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}) {
+		return
+	}
+	var r reader
+	err := r.read(os.Getppid(), make([]byte, 100), uintptr(pages.Size))
+	if err == nil || !strings.Contains(err.Error(), "read the memory of process") || !strings.Contains(err.Error(), ": run as root") &&
+		!strings.Contains(err.Error(), "run as one user") && !strings.Contains(err.Error(), "sysctl") && !strings.Contains(err.Error(), "kernel/memfd") {
+		t.Error(err)
+	}
+}
+
+func TestRefusalsAreExplained(t *testing.T) {
+	for scope, want := range map[string]string{
+		yamaClassic:     "both must run as one user and the source be dumpable",
+		yamaDescendants: "sysctl kernel.yama.ptrace_scope=0",
+		yamaPrivileged:  "Yama demands CAP_SYS_PTRACE",
+		yamaNobody:      "until the machine is started again",
+	} {
+		if err := explainUnder(scope, unix.EPERM, 7); !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "process 7") {
+			t.Errorf("under Yama's %s: %v", scope, err)
+		}
+	}
+}
