@@ -40,10 +40,14 @@ func listCommand() *cobra.Command {
 			out.Render()
 			fmt.Println()
 
-			out = newTable("guest", "here")
+			out = newTable("guest", "here", "of")
 			for _, name := range workloads.Guests() {
 				_, err := workloads.Guest(name)
-				out.AppendRow(table.Row{name, here(err)})
+				out.AppendRow(table.Row{name, here(err), "Roadrunner's transports, redis"})
+			}
+			for _, name := range workloads.HTTPGuests() {
+				_, err := workloads.Guest(name)
+				out.AppendRow(table.Row{name, here(err), "http/wasi"})
 			}
 			out.Render()
 			fmt.Println()

@@ -93,7 +93,7 @@ failed, 2 when the request cannot be carried out as written.`,
 	f.IntSliceVar(&flags.Concurrency, "concurrency", nil, "hand-offs under way at once (default 1)")
 	f.StringSliceVar(&flags.Placement, "placement", nil, "where the target runs: intra (default intra)")
 	f.StringVar(&payload, "payload", "", "what is sent: "+kinds()+" (default text)")
-	f.StringVar(&flags.Guest, "guest", "", "WebAssembly function: c, go or a module `FILE` (default c)")
+	f.StringVar(&flags.Guest, "guest", "", "WebAssembly function: c, go or a module `FILE` (default c); of http/wasi http-go or http-c, which knows raw alone (default http-go)")
 	for _, t := range transports.All() {
 		info := t.Info()
 		if info.Parameter == "" || parameters[info.Parameter] != nil {
