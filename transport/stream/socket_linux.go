@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -67,9 +68,11 @@ var errTimeout = fmt.Errorf("the peer did not go on in time: %w", os.ErrDeadline
 // readFull fills p. When the peer closes before, the error wraps io.ErrUnexpectedEOF. Past
 // the moment until (measure.Now; 0 is never) it gives up even on a peer that sends drop by
 // drop.
-func (s *socket) readFull(p []byte, until int64) error {
+func (s *socket) readFull(p []byte, until int64) error { return s.receiveFull(p, 0, until) }
+
+func (s *socket) receiveFull(p []byte, flags int, until int64) error {
 	for done := 0; done < len(p); {
-		n, err := unix.Read(s.fd, p[done:])
+		n, err := s.receive(p[done:], flags)
 		switch {
 		case n > 0:
 			done += n
@@ -88,6 +91,18 @@ func (s *socket) readFull(p []byte, until int64) error {
 		}
 	}
 	return nil
+}
+
+// receive is recv(2) without package unix' return of an address, which it allocates.
+func (s *socket) receive(p []byte, flags int) (n int, err error) {
+	if flags == 0 {
+		return unix.Read(s.fd, p)
+	}
+	got, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(flags), 0, 0)
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(got), nil
 }
 
 // awaitFull is readFull for a message after a pause of any length: the deadline begins
@@ -114,24 +129,29 @@ func (s *socket) awaitFull(p []byte, deadline time.Duration) error {
 // of the time of a transfer over loopback on falling asleep and waking up.
 const lowWatermark = 512 << 10
 
+// waitAll has a read wait in the kernel for all of its bytes (MSG_WAITALL, recv(2)). A
+// goroutine that comes back for each part of them costs Go's scheduler, and its monitor,
+// more than the waiting itself.
+const waitAll = unix.MSG_WAITALL
+
 // readPayload is readFull for bytes that may be many. On TCP only the last of them wake
 // the reader as they come.
 func (s *socket) readPayload(p []byte, until int64) error {
 	watermark := min(lowWatermark, len(p)/4)
 	if !s.tcp || watermark < lowWatermark/2 {
-		return s.readFull(p, until)
+		return s.receiveFull(p, waitAll, until)
 	}
 	if err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT, watermark); err != nil {
 		return fmt.Errorf("set SO_RCVLOWAT: %w", err)
 	}
 	last := len(p) - watermark
-	if err := s.readFull(p[:last], until); err != nil {
+	if err := s.receiveFull(p[:last], waitAll, until); err != nil {
 		return err // the connection is of no more use, nor is its watermark
 	}
 	if err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT, 1); err != nil {
 		return fmt.Errorf("reset SO_RCVLOWAT: %w", err)
 	}
-	return s.readFull(p[last:], until)
+	return s.receiveFull(p[last:], waitAll, until)
 }
 
 // discard reads n bytes and forgets them.
