@@ -15,13 +15,13 @@ import (
 
 const (
 	// countedBytes bounds what the counted hand-offs move, so that an audit takes seconds.
-	countedBytes = 256 << 20
+	countedBytes = 64 << 20
 	// fewestHandoffs and mostHandoffs are counted: a mean over one would show whatever
 	// the processes do now and then.
 	fewestHandoffs = 3
-	mostHandoffs   = 100
+	mostHandoffs   = 50
 	// warmup comes before the counted hand-offs; what is made at first use is made then.
-	warmup = 5
+	warmup = 2
 	// window is sent before, so that what has to grow has grown.
 	window = 200 * time.Millisecond
 )
@@ -29,7 +29,7 @@ const (
 // Run counts hand-offs of the one cell that the flags describe. It starts the cell's
 // functions, warms them up, counts, and ends them, also when the context ends. What is
 // wrong with the flags is a *sweep.UsageError.
-func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
+func Run(ctx context.Context, flags sweep.Config) (*Report, error) {
 	cell, setup, info, err := plan(flags)
 	if err != nil {
 		return nil, err
@@ -38,6 +38,11 @@ func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
 	if counting == nil {
 		return nil, kernelErr
 	}
+	return run(ctx, counting, kernelErr, cell, setup, info)
+}
+
+// run closes the counter.
+func run(ctx context.Context, counting counter, kernelErr error, cell sweep.PlannedCell, setup transport.Setup, info transport.Info) (_ *Report, err error) {
 	shims, err := start(ctx, info, cell.Fanout)
 	defer func() {
 		// What watches the processes goes first: they end faster without.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -219,7 +220,7 @@ func (c *kernelCounter) watch(pid int, watched map[what]bool) error {
 	defer file.Close()
 	found := false
 	if isGo := file.Section(".gopclntab") != nil; isGo {
-		at := goFunctions(file, goMemmove, bulkGroups, bulkGroupsABI0)
+		at := goFunctions(file, anchorOf(pid, file), goMemmove, bulkGroups, bulkGroupsABI0)
 		for name, w := range map[string]what{goMemmove: goCopy, bulkGroups: bulkCopy, bulkGroupsABI0: bulkCopy} {
 			offset, has := at[name]
 			if !has {
@@ -255,7 +256,7 @@ func (c *kernelCounter) mark(source int) error {
 		return err
 	}
 	defer file.Close()
-	at := goFunctions(file, enterStep, leaveStep)
+	at := goFunctions(file, anchorOf(source, file), enterStep, leaveStep)
 	for name, program := range map[string]*ebpf.Program{enterStep: c.enter, leaveStep: c.leave} {
 		offset, has := at[name]
 		if !has {
@@ -325,9 +326,12 @@ func programName(pid uint32) string {
 }
 
 func (c *kernelCounter) close() {
+	// Each waits until no processor runs its program any more: better all at once.
+	var closing sync.WaitGroup
 	for _, l := range c.links {
-		_ = l.Close()
+		closing.Go(func() { _ = l.Close() })
 	}
+	closing.Wait()
 	for _, p := range c.programs {
 		_ = p.Close()
 	}

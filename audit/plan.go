@@ -6,6 +6,7 @@ import (
 
 	engines "rrbench/engines/catalogue"
 	"rrbench/measure"
+	"rrbench/payloads"
 	"rrbench/shim/catalogue"
 	"rrbench/sweep"
 	"rrbench/transport"
@@ -45,6 +46,9 @@ func plan(flags sweep.Config) (sweep.PlannedCell, transport.Setup, transport.Inf
 		if axes.Codecs == nil && slices.Contains(info.Codecs, transport.Raw) {
 			axes.Codecs = []string{string(transport.Raw)}
 		}
+		if flags.Payload == "" && !serializes(axes.Codecs) {
+			axes.Payload = payloads.Bytes
+		}
 		if info.Runs == transport.Wasm {
 			if flags.Engines == nil {
 				axes.Engines = []string{firstEngine(machine)}
@@ -64,6 +68,13 @@ func plan(flags sweep.Config) (sweep.PlannedCell, transport.Setup, transport.Inf
 		Engine: engine, Guest: cell.Guest, Codec: transport.Codec(cell.Codec), Payload: cell.Payload,
 		Size: cell.SizeBytes, Fanout: cell.Fanout, Deadline: settled.Deadline, Parameter: cell.Parameter,
 	}, info, nil
+}
+
+// serializes says whether the codec looks at what the payload consists of. Where it does
+// not, the payload is of bytes unless it was asked for: those are made without the millions
+// of small copies that text is put together from, each of which a probe would slow down.
+func serializes(codecs []string) bool {
+	return slices.ContainsFunc(codecs, func(c string) bool { return c != string(transport.None) && c != string(transport.Raw) })
 }
 
 // firstEngine is the first that runs here, or the first of all, for its error.

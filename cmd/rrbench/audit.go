@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +15,7 @@ import (
 
 func auditCommand() *cobra.Command {
 	var (
-		flags                                    sweep.Config
+		flags                                   sweep.Config
 		transport, engine, codec, size, payload string
 		fanout                                  int
 	)
@@ -68,7 +67,7 @@ here, 2 when the request cannot be carried out as written.`,
 	f.StringVar(&codec, "codec", "", "codec of what serializes: raw, json, json-std (default raw)")
 	f.StringVar(&size, "size", "10MiB", "payload size")
 	f.IntVar(&fanout, "fanout", 1, "targets of one hand-off")
-	f.StringVar(&payload, "payload", "", "what is sent: "+strings.TrimSpace(kinds())+" (default text)")
+	f.StringVar(&payload, "payload", "", "what is sent: "+kinds()+" (default bytes, text for JSON)")
 	f.StringVar(&flags.Guest, "guest", "", "WebAssembly function: c, go or a module `FILE` (default c)")
 	for _, t := range transports.All() {
 		if name := t.Info().Parameter; name != "" && parameters[name] == nil {

@@ -1,0 +1,180 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"rrbench/shim"
+	"rrbench/shim/catalogue"
+	"rrbench/sweep"
+)
+
+// TestMain lets the test program be its own shim.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "shim" {
+		if err := shim.Serve(catalogue.Find); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("rrbench/shim.init.func1.1"))
+}
+
+func flagsFor(transport string, size int64, fanout int) sweep.Config {
+	return sweep.Config{Axes: sweep.Axes{
+		Transports: []string{transport}, Sizes: []sweep.Size{sweep.Size(size)}, Fanout: []int{fanout}, Guest: "c",
+	}}
+}
+
+// TestHandoffs counts hand-offs whose cost is known.
+func TestHandoffs(t *testing.T) {
+	if err := Check(); err != nil {
+		t.Skipf("counting needs what this machine does not allow: %v (%s)", err, Remedy)
+	}
+	const mib = 1 << 20
+	for _, test := range []struct {
+		transport string
+		size      int64
+		fanout    int
+		// Multiples of the payload: copied in user space, in, out and across the kernel,
+		// by reference, moved as pages.
+		user, in, out, across, reference, moved float64
+	}{
+		{"user/copy", 4 * mib, 1, 1, 0, 0, 0, 0, 0},
+		{"user/copy", 64 * mib, 1, 1, 0, 0, 0, 0, 0},
+		{"user/copy", mib, 3, 3, 0, 0, 0, 0, 0},
+		{"user/remap", 4 * mib, 1, 0, 0, 0, 0, 0, 2},
+		{"kernel/stream", 4 * mib, 1, 0, 1, 1, 0, 0, 0},
+		{"kernel/cma", 4 * mib, 1, 0, 0, 0, 1, 0, 0},
+		{"network/splice", 4 * mib, 1, 0, 0, 1, 0, 2, 0},
+		{"network/stream", 4 * mib, 1, 0, 1, 1, 0, 0, 0},
+		{"http/native", 4 * mib, 1, 0, 1, 1, 0, 0, 0},
+		{"limit/memcpy", 4 * mib, 1, 1, 0, 0, 0, 0, 0},
+	} {
+		t.Run(fmt.Sprintf("%s,%d,%d", test.transport, test.size/mib, test.fanout), func(t *testing.T) {
+			found, err := catalogue.Find(test.transport)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := found.Check(); err != nil {
+				t.Skip(err)
+			}
+			report, err := Run(t.Context(), flagsFor(test.transport, test.size, test.fanout))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum := report.Sum()
+			for _, figure := range []struct {
+				name  string
+				bytes uint64
+				want  float64
+			}{
+				{"copied in user space", sum.Copied.Bytes, test.user},
+				{string(CopiesIn), sum.ByClass[CopiesIn].Bytes, test.in},
+				{string(CopiesOut), sum.ByClass[CopiesOut].Bytes, test.out},
+				{string(CopiesAcross), sum.ByClass[CopiesAcross].Bytes, test.across},
+				{string(ByReference), sum.ByClass[ByReference].Bytes, test.reference},
+				{string(Remaps), sum.ByClass[Remaps].Bytes, test.moved},
+			} {
+				if got := report.Multiples(figure.bytes); got < figure.want-0.03 || got > figure.want+0.03 {
+					t.Errorf("%s: %.3f x, want %.2f x", figure.name, got, figure.want)
+				}
+			}
+			for _, p := range report.Participants {
+				for _, c := range p.Calls {
+					if c.Class == Unknown {
+						t.Errorf("the %s makes a call that the table does not have: %s", p.Role, c.Name)
+					}
+				}
+			}
+			var text bytes.Buffer
+			if err := report.Print(&text); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasSuffix(text.String(), report.Summary()+"\n") {
+				t.Errorf("the summary is not last:\n%s", text.String())
+			}
+		})
+	}
+}
+
+// TestWithoutKernel counts by proc(5) alone, as an ordinary user does.
+func TestWithoutKernel(t *testing.T) {
+	refused := errors.New("refused")
+	flags := flagsFor("kernel/stream", 4<<20, 1)
+	cell, setup, info, err := plan(flags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := run(t.Context(), newProcCounter(), refused, cell, setup, info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := report.Sum()
+	// What crosses by recv(2) and send(2) does not show, and besides the rounds a batch has
+	// some that are not recorded.
+	if got := report.Multiples(sum.Through()); got < 0.99 || got > 4.2 {
+		t.Errorf("%.2f x through the kernel", got)
+	}
+	var text bytes.Buffer
+	if err := report.Print(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"not counted: needs uprobes", "proc_pid_io(5)", "refused (run as root", "copies in user space not counted"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is not in:\n%s", want, text.String())
+		}
+	}
+}
+
+func TestRefusedFlags(t *testing.T) {
+	var usage *sweep.UsageError
+	for name, flags := range map[string]sweep.Config{
+		"transport": flagsFor("user/cpoy", 1, 1),
+		"fan-out":   flagsFor("user/copy", 1, 0),
+		"size":      flagsFor("user/copy", 0, 1),
+	} {
+		if _, err := Run(t.Context(), flags); !errors.As(err, &usage) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	codec := flagsFor("redis", 1<<10, 1)
+	codec.Codecs = []string{"none"}
+	if _, err := Run(t.Context(), codec); err == nil {
+		t.Error("a codec that the transport does not have: no error")
+	}
+}
+
+// TestInterrupted ends an audit half-way: everything that it has started is gone.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(300*time.Millisecond, func() { cancel(sweep.ErrInterrupted) })
+	_, err := Run(ctx, flagsFor("user/copy", 256<<20, 1))
+	if !errors.Is(err, sweep.ErrInterrupted) {
+		t.Errorf("error %v", err)
+	}
+	parents, err := parentsOfAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var children []int
+	for pid, parent := range parents {
+		if parent == os.Getpid() {
+			children = append(children, pid)
+		}
+	}
+	slices.Sort(children)
+	if len(children) > 0 {
+		t.Errorf("processes %v are left", children)
+	}
+}
