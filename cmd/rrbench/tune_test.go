@@ -22,7 +22,7 @@ func TestTune(t *testing.T) {
 	if got.status != exitOK {
 		t.Fatalf("status %d: %s", got.status, got.stderr)
 	}
-	for _, word := range []string{"user/copy", "user/remap", "144KiB", "ratio", "choice", "written: " + path} {
+	for _, word := range []string{"user/copy", "user/remap", "140KiB", "ratio", "choice", "written: " + path} {
 		if !strings.Contains(got.stdout, word) {
 			t.Errorf("%q is not in:\n%s", word, got.stdout)
 		}
@@ -107,7 +107,7 @@ func TestCrossoversOfOthers(t *testing.T) {
 	dry := []string{"sweep", "--dry-run", "--transports", "user", "--sizes", "1MiB"}
 
 	t.Setenv(crossovers.Variable, foreign)
-	if got := rrbench(t, dry...); got.status != exitOK || !strings.Contains(got.stdout, "another machine") || !strings.Contains(got.stdout, "crossover 144KiB") {
+	if got := rrbench(t, dry...); got.status != exitOK || !strings.Contains(got.stdout, "another machine") || !strings.Contains(got.stdout, "crossover 140KiB") {
 		t.Errorf("foreign: status %d: %s%s", got.status, got.stdout, got.stderr)
 	}
 	if got := rrbench(t, "list"); got.status != exitOK || !strings.Contains(got.stderr, "another machine") || !strings.Contains(got.stdout, "built in") {

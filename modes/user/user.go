@@ -33,9 +33,9 @@ const never = math.MaxInt64
 // than copying between warm buffers does. It is where the kernel stops taking moved pages
 // out of the processor's address cache one by one, at about 250 nanoseconds each in a
 // virtual machine, and empties that cache as a whole: above 33 pages on x86
-// (tlb_single_page_flush_ceiling, Documentation/arch/x86/tlb.rst). Both ends of a payload may
-// be in pages that do not move.
-const DefaultCrossover = 36 * 4096
+// (tlb_single_page_flush_ceiling, Documentation/arch/x86/tlb.rst). Of 35 pages' worth of
+// payload at least 34 are whole and move, wherever it begins.
+const DefaultCrossover = 35 * 4096
 
 // NewCopy is user/copy, the paper's user space mode: the shim copies the payload once,
 // from A's linear memory into a region that it has B allocate.
