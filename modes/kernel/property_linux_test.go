@@ -182,7 +182,9 @@ func newWorld(t *testing.T, random *rand.Rand, of transport.Transport, engine fu
 	w.route = transporttest.Open(t, &hooked, with, endpoints...)
 	for _, target := range w.all {
 		if target.onward != nil && w.lending != nil {
+			target.real.lock.Lock()
 			target.onward.referrer.(*lending).from = w.from
+			target.real.lock.Unlock()
 		}
 	}
 	var err error
