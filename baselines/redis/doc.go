@@ -11,10 +11,24 @@
 //     several targets the value is set once.
 //   - redis/pubsub: A's shim PUBLISHes the payload, B's shim has SUBSCRIBEd and copies it
 //     from the message into B's linear memory.
+//   - limit/redis: the same conversation as redis, with buffers in the place of functions
+//     and a client that knows SET and GET only.
 //
-// The server is a redis-server of A's shim's own: without persistence, behind a password,
-// over a Unix socket or loopback TCP. It ends when the shim does. Its CPU time and memory
-// are counted as a participant's.
+// With codec raw the value is the object's bytes. With the others a Go guest
+// (workloads/jsonguest) serializes the object, so that what is SET lies in A's linear
+// memory, and deserializes in B what was put into its linear memory.
+//
+// The server is one of A's shim's own, unless a user names another (see choose): a
+// redis-server without persistence, behind a password, over a Unix socket or loopback TCP,
+// which ends when the shim does. Where none is installed, miniredis takes its place in a
+// process of its own, and the engine column says so. A user's server is neither started,
+// stopped nor configured; only a key of our own is written there, which expires should its
+// source be killed.
+//
+// The server's CPU time and memory are counted as a participant's: those of the process
+// where it is one of this host, which the peer of its socket tells, else what INFO tells. A
+// server that tells neither is refused. On a server that others use too, their work is
+// counted with ours.
 //
 // What is tuned: connections are made beforehand; go-redis writes a payload with one
 // write(2) and reads it with reads as large as the socket allows; nothing is retried; the
