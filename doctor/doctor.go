@@ -167,7 +167,7 @@ func load() Finding {
 	return f
 }
 
-// pipeBytes is the pipe size that network/splice asks for.
+// pipeBytes is the pipe size below which network/splice does not come near what it can do.
 const pipeBytes = 1 << 20
 
 func pipes() Finding {

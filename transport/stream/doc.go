@@ -39,7 +39,7 @@
 //	released u64                                               (a reference's id, or zero)
 //
 // A target that cannot take a payload (no memory, a handler that trapped) reads it to its
-// end and says so in the acknowledgement; the connection stays in step and goes on. What
-// A target that cannot follow a reference may ask for the bytes. What
-// breaks the step (an end of stream inside a frame, a time-out, rubbish) closes it.
+// end and says so in the acknowledgement; the connection stays in step and goes on. A
+// target that cannot follow a reference may ask for the bytes. What breaks the step (an
+// end of stream inside a frame, a time-out, rubbish) closes it.
 package stream
