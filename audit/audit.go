@@ -34,9 +34,9 @@ func Run(ctx context.Context, flags sweep.Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	counting, kernelErr := newCounter()
-	if counting == nil {
-		return nil, kernelErr
+	counting, kernelErr, err := newCounter()
+	if err != nil {
+		return nil, err
 	}
 	return run(ctx, counting, kernelErr, cell, setup, info)
 }

@@ -57,9 +57,7 @@ func TestHandoffs(t *testing.T) {
 		{"kernel/stream", 4 * mib, 1, 0, 1, 1, 0, 0, 0},
 		{"kernel/cma", 4 * mib, 1, 0, 0, 0, 1, 0, 0},
 		{"network/splice", 4 * mib, 1, 0, 0, 1, 0, 2, 0},
-		{"network/stream", 4 * mib, 1, 0, 1, 1, 0, 0, 0},
 		{"http/native", 4 * mib, 1, 0, 1, 1, 0, 0, 0},
-		{"limit/memcpy", 4 * mib, 1, 1, 0, 0, 0, 0, 0},
 	} {
 		t.Run(fmt.Sprintf("%s,%d,%d", test.transport, test.size/mib, test.fanout), func(t *testing.T) {
 			found, err := catalogue.Find(test.transport)

@@ -2,12 +2,12 @@ package audit
 
 // newCounter returns the best counter that this machine allows, and why it is not a better
 // one.
-func newCounter() (counter, error) {
-	c, err := newKernelCounter()
-	if err != nil {
-		return newProcCounter(), err
+func newCounter() (c counter, kernelErr, err error) {
+	best, kernelErr := newKernelCounter()
+	if kernelErr != nil {
+		return newProcCounter(), kernelErr, nil
 	}
-	return c, nil
+	return best, nil, nil
 }
 
 // Check returns nil where everything can be counted, else what stands in the way.

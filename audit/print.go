@@ -22,7 +22,11 @@ func (r *Report) Summary() string {
 	if counted(r.how.userCopies) != "" {
 		parts[0] = "copies in user space not counted"
 	}
-	parts = append(parts, r.amount(sum.Through())+" through the kernel")
+	through := r.amount(sum.Through()) + " through the kernel"
+	if r.kernelErr != nil {
+		through = "at least " + through
+	}
+	parts = append(parts, through)
 	if lent := sum.ByClass[ByReference].Bytes; r.visible(lent) {
 		parts = append(parts, r.amount(lent)+" passed by reference")
 	}
