@@ -56,7 +56,7 @@ func (r relay) Info() transport.Info {
 		// The object, what it is serialized to with room to grow, and the server's value.
 		CopiesAtSource: 4,
 		Parameter:      parameterName,
-		ParameterHelp:  "`SERVER` of redis and limit/redis: a private one over unix or tcp, or your own: HOST:PORT, redis://…, unix:///path (default unix)",
+		ParameterHelp:  "`SERVER` of redis and limit/redis: a private one over unix or tcp, or your own: HOST:PORT, redis://…, unix:///path, its password in the URL or in " + passwordVariable + " (default unix)",
 		CheckParameter: checkParameter,
 		StandIn:        standIn,
 	}
