@@ -135,6 +135,15 @@ func TestReferringAllocatesNothing(t *testing.T) {
 // for waits, or is copied.
 func TestReferringLittle(t *testing.T) {
 	memory := mustMap(t, 6<<20)
+	var usual unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &usual); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &usual); err != nil {
+			t.Error(err)
+		}
+	})
 	for _, limit := range []uint64{0, 64 << 10, 700 << 10, 3 << 20} {
 		sender, receiver := pair(t, 20*time.Second)
 		r := &referring{}
@@ -184,7 +193,7 @@ func mustReadUnless(t *testing.T, fd, n int, failed chan error) []byte {
 }
 
 // loseLock takes from this thread the permission to lock memory without limit, and limits
-// that to some bytes until the test ends.
+// that to some bytes for the process.
 func loseLock(limit uint64) error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
@@ -202,6 +211,21 @@ func loseLock(limit uint64) error {
 	return unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: limit, Max: before.Max})
 }
 
+// hold has the sender take payloads of some MiB of which the receiver takes little.
+func hold(t *testing.T, sender, receiver int) {
+	t.Helper()
+	if err := unix.SetsockoptInt(receiver, unix.SOL_SOCKET, unix.SO_RCVBUF, 64<<10); err != nil {
+		t.Fatal(err)
+	}
+	err := unix.SetsockoptInt(sender, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 8<<20)
+	if errors.Is(err, unix.EPERM) {
+		t.Skip("a send buffer of this size needs CAP_NET_ADMIN: run as root")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A peer that closes, or stops reading, ends the writing, and the waiting for the kernel.
 func TestReferToNobody(t *testing.T) {
 	memory := mustMap(t, 32<<20)
@@ -217,13 +241,7 @@ func TestReferToNobody(t *testing.T) {
 		{"stops reading before it has read all", true, 3 << 20, os.ErrDeadlineExceeded},
 	} {
 		sender, receiver := pair(t, 50*time.Millisecond)
-		// The receiver takes little, the sender takes the smaller payload.
-		if err := unix.SetsockoptInt(receiver, unix.SOL_SOCKET, unix.SO_RCVBUF, 64<<10); err != nil {
-			t.Fatal(err)
-		}
-		if err := unix.SetsockoptInt(sender, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 8<<20); err != nil {
-			t.Fatal(err)
-		}
+		hold(t, sender, receiver)
 		closed := make(chan struct{})
 		if !test.stops {
 			time.AfterFunc(20*time.Millisecond, func() {
@@ -264,12 +282,7 @@ func TestDetachReferred(t *testing.T) {
 		memory = memory[12345 : 12345+4<<20]
 		before := bytes.Clone(memory)
 		sender, receiver := pair(t, 50*time.Millisecond)
-		if err := unix.SetsockoptInt(receiver, unix.SOL_SOCKET, unix.SO_RCVBUF, 64<<10); err != nil {
-			t.Fatal(err)
-		}
-		if err := unix.SetsockoptInt(sender, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 8<<20); err != nil {
-			t.Fatal(err)
-		}
+		hold(t, sender, receiver)
 		r := &referring{}
 		if err := r.Write(sender, []byte("header"), memory, 0); err != nil {
 			t.Fatal(err)
