@@ -16,7 +16,6 @@ const failed = 77
 // arrived in Go.
 type relayed struct {
 	from, to engines.Instance
-	relay    engines.Relay
 	calls    int
 }
 
