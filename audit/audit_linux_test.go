@@ -60,6 +60,9 @@ func TestHandoffs(t *testing.T) {
 		{"http/native", 4 * mib, 1, 0, 1, 1, 0, 0, 0},
 	} {
 		t.Run(fmt.Sprintf("%s,%d,%d", test.transport, test.size/mib, test.fanout), func(t *testing.T) {
+			if racing && test.transport != "kernel/stream" {
+				t.Skip("under the race detector one transport is enough: what is counted happens in other processes")
+			}
 			found, err := catalogue.Find(test.transport)
 			if err != nil {
 				t.Fatal(err)

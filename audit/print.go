@@ -190,6 +190,7 @@ func (r *Report) printNotes(w io.Writer) {
 			r.amount(around.Copied.Bytes), r.amount(around.Through()), r.amount(around.ByClass[Remaps].Bytes), r.mean(around.Calls()), r.mean(around.Faults+around.KernelFaults)))
 	}
 	notes = append(notes, "Not seen: copies that code makes byte by byte without calling a copying function, such as a guest's own loops or an encoder's; copies within the kernel that no call's result tells, for which the memory that the kernel takes for buffers is the evidence.")
+	notes = append(notes, "Not counted either: processes that the shims have not started, such as a server or a function that was there before.")
 	if r.kernelErr != nil {
 		notes = append(notes, fmt.Sprintf("The kernel's own counters were not available: %v (%s).", r.kernelErr, Remedy))
 	}

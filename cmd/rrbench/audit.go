@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,6 +56,10 @@ here, 2 when the request cannot be carried out as written.`,
 			flags.Payload = payloads.Kind(payload)
 			flags.Parameters = givenParameters(c, parameters)
 			report, err := audit.Run(c.Context(), flags)
+			var usage *sweep.UsageError
+			if errors.As(err, &usage) {
+				return fmt.Errorf("%s: %w", singular.Replace(usage.Error()), errCommandLine)
+			}
 			if err != nil {
 				return err
 			}
@@ -77,3 +83,6 @@ here, 2 when the request cannot be carried out as written.`,
 	f.DurationVar((*time.Duration)(&flags.Deadline), "deadline", 0, "longest time of one hand-off (default 1m0s)")
 	return c
 }
+
+// singular names the flags of this command where a sweep would name its own.
+var singular = strings.NewReplacer("--transports", "--transport", "--engines", "--engine", "--codecs", "--codec", "--sizes", "--size")
