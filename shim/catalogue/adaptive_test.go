@@ -41,10 +41,8 @@ func TestAdaptiveTransportsTakeTheirCrossover(t *testing.T) {
 			if err := of.Check(); err != nil {
 				t.Skip(err)
 			}
-			for _, value := range []string{"4KiB", "1MiB", "never", ""} {
-				setup.Parameter = value
-				transporttest.Exercise(t, of, setup, false)
-			}
+			setup.Parameter = "4KiB"
+			transporttest.Exercise(t, of, setup, false)
 		})
 	}
 }
