@@ -212,7 +212,8 @@ func (v *visitor) measure(ctx context.Context, cell PlannedCell, request visitRe
 		trials = append(trials, trial)
 		return nil
 	})
-	if err != nil {
+	// After a failure, participants may have stopped answering.
+	if err != nil || anyFailed(trials) {
 		return trials, err
 	}
 	memory, err := v.memory(ctx, hosts)
