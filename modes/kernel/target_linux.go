@@ -197,7 +197,8 @@ func (r *resolver) Release() error {
 func (r *resolver) moveOut(from lodging, written bool) bool {
 	memory := from.region.Bytes()[from.first:from.end]
 	r.parking.put(from.lot, memory, written)
-	if pages.Blank(memory) != nil {
+	// Where there is no room for another mapping, copies that nobody else sees serve as well.
+	if pages.Blank(memory) != nil && pages.Detach(memory) != nil {
 		return false
 	}
 	from.region.SetShared(false)

@@ -24,6 +24,16 @@ func MapPrivate(memory []byte, fd int, offset int64) error {
 	return mapFile(memory, fd, offset, unix.MAP_PRIVATE|unix.MAP_NORESERVE)
 }
 
+// Detach gives memory that MapPrivate has mapped pages of its own, with the content that it
+// has: what is written to the file does not show in it any more. It takes no mapping, but
+// as many pages as there are (MADV_POPULATE_WRITE, madvise(2)).
+func Detach(memory []byte) error {
+	if err := unix.Madvise(memory, unix.MADV_POPULATE_WRITE); err != nil {
+		return fmt.Errorf("give %d bytes of a mapped file pages of their own: %w", len(memory), err)
+	}
+	return nil
+}
+
 func mapFile(memory []byte, fd int, offset int64, flags int) error {
 	if err := check(memory, memory[:len(memory):len(memory)]); err != nil {
 		return err

@@ -150,3 +150,21 @@ func TestFilesAreRefused(t *testing.T) {
 	}
 	expect(t, "after refusals", memory, 5, 5, 5)
 }
+
+func TestDetach(t *testing.T) {
+	fd := fileOf(t, 4)
+	memory, shared := blankOf(t, 4), blankOf(t, 4)
+	if err := MapShared(shared, fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := MapPrivate(memory, fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	set(memory[Size:2*Size], 50)
+	if err := Detach(memory); err != nil {
+		t.Fatal(err)
+	}
+	set(shared, 60)
+	expect(t, "detached", memory, 1, 50, 3, 4)
+	expect(t, "the file", shared, 60, 60, 60, 60)
+}

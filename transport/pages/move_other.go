@@ -15,5 +15,6 @@ func Reserve(length int) ([]byte, error)           { return nil, errNotLinux }
 func Free([]byte) error                            { return nil }
 func MapShared([]byte, int, int64) error           { return errNotLinux }
 func MapPrivate([]byte, int, int64) error          { return errNotLinux }
+func Detach([]byte) error                          { return errNotLinux }
 func Revert(memory, buffer []byte) ([]byte, error) { return buffer, errNotLinux }
 func OneMapping([]byte) bool                       { return false }
