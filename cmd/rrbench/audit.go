@@ -11,7 +11,6 @@ import (
 
 	"rrbench/audit"
 	"rrbench/payloads"
-	transports "rrbench/shim/catalogue"
 	"rrbench/sweep"
 )
 
@@ -21,7 +20,7 @@ func auditCommand() *cobra.Command {
 		transport, engine, codec, size, payload string
 		fanout                                  int
 	)
-	parameters := make(map[string]*string)
+	parameters := make(parameterFlags)
 	c := &cobra.Command{
 		Use:   "audit",
 		Short: "Count what one hand-off of a transport copies and calls",
@@ -54,7 +53,7 @@ here, 2 when the request cannot be carried out as written.`,
 			flags.Sizes = []sweep.Size{sweep.Size(bytes)}
 			flags.Fanout = []int{fanout}
 			flags.Payload = payloads.Kind(payload)
-			flags.Parameters = givenParameters(c, parameters)
+			flags.Parameters = parameters.given(c)
 			report, err := audit.Run(c.Context(), flags)
 			var usage *sweep.UsageError
 			if errors.As(err, &usage) {
@@ -75,11 +74,7 @@ here, 2 when the request cannot be carried out as written.`,
 	f.IntVar(&fanout, "fanout", 1, "targets of one hand-off")
 	f.StringVar(&payload, "payload", "", "what is sent: "+kinds()+" (default bytes, text for JSON)")
 	f.StringVar(&flags.Guest, "guest", "", "WebAssembly function: c, go or a module `FILE` (default c)")
-	for _, t := range transports.All() {
-		if name := t.Info().Parameter; name != "" && parameters[name] == nil {
-			parameters[name] = f.String(name, "", "parameter of "+t.Info().Name+", see rrbench list")
-		}
-	}
+	parameters.register(f)
 	f.DurationVar((*time.Duration)(&flags.Deadline), "deadline", 0, "longest time of one hand-off (default 1m0s)")
 	return c
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"rrbench/payloads"
-	transports "rrbench/shim/catalogue"
 	"rrbench/sweep"
 )
 
@@ -23,7 +22,7 @@ func sweepCommand() *cobra.Command {
 		seed               uint64
 		payload            string
 	)
-	parameters := make(map[string]*string)
+	parameters := make(parameterFlags)
 	c := &cobra.Command{
 		Use:   "sweep",
 		Short: "Measure a set of cells, write CSVs, draw figures",
@@ -49,7 +48,7 @@ failed, 2 when the request cannot be carried out as written.`,
 				flags.Seed = &seed
 			}
 			flags.Payload = payloads.Kind(payload)
-			flags.Parameters = givenParameters(c, parameters)
+			flags.Parameters = parameters.given(c)
 			request := sweep.Request{
 				Flags:      flags,
 				ConfigFile: configFile,
@@ -94,14 +93,7 @@ failed, 2 when the request cannot be carried out as written.`,
 	f.StringSliceVar(&flags.Placement, "placement", nil, "where the target runs: intra (default intra)")
 	f.StringVar(&payload, "payload", "", "what is sent: "+kinds()+" (default text)")
 	f.StringVar(&flags.Guest, "guest", "", "WebAssembly function: c, go or a module `FILE` (default c); of http/wasi http-go or http-c, which knows raw alone (default http-go)")
-	for _, t := range transports.All() {
-		info := t.Info()
-		if info.Parameter == "" || parameters[info.Parameter] != nil {
-			// Several transports may share a parameter.
-			continue
-		}
-		parameters[info.Parameter] = f.String(info.Parameter, "", info.ParameterHelp)
-	}
+	parameters.register(f)
 	f.IntVar(&flags.Reps, "reps", 0, "measured rounds of a cell (default: the preset's)")
 	f.IntVar(&warmup, "warmup", 0, "discarded rounds at each start of a cell (default: the preset's)")
 	f.Uint64Var(&seed, "seed", 0, "seed of order and payloads (default: random, recorded)")
@@ -111,17 +103,6 @@ failed, 2 when the request cannot be carried out as written.`,
 	f.BoolVar(&dryRun, "dry-run", false, "print the plan and the time it takes, measure nothing")
 	f.BoolVar(&quiet, "quiet", false, "print nothing but errors")
 	return c
-}
-
-// givenParameters are the transports' parameters that were given.
-func givenParameters(c *cobra.Command, values map[string]*string) map[string]string {
-	given := make(map[string]string)
-	for name, value := range values {
-		if c.Flags().Changed(name) {
-			given[name] = *value
-		}
-	}
-	return given
 }
 
 // givenFlags names the flags that were given, other than the allowed ones.

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	transports "rrbench/shim/catalogue"
+)
+
+// parameterFlags are the flags that carry transports' parameters, by the parameter's name.
+type parameterFlags map[string]*string
+
+// register makes a flag of each parameter; several transports may share one.
+func (p parameterFlags) register(flags *pflag.FlagSet) {
+	for _, t := range transports.All() {
+		info := t.Info()
+		if info.Parameter != "" && p[info.Parameter] == nil {
+			p[info.Parameter] = flags.String(info.Parameter, "", info.ParameterHelp)
+		}
+	}
+}
+
+// given are the values of those that the user gave.
+func (p parameterFlags) given(c *cobra.Command) map[string]string {
+	given := make(map[string]string)
+	for name, value := range p {
+		if c.Flags().Changed(name) {
+			given[name] = *value
+		}
+	}
+	return given
+}
