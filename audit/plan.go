@@ -4,13 +4,10 @@ import (
 	"fmt"
 	"slices"
 
-	engines "rrbench/engines/catalogue"
-	"rrbench/measure"
 	"rrbench/payloads"
 	"rrbench/shim/catalogue"
 	"rrbench/sweep"
 	"rrbench/transport"
-	"rrbench/workloads"
 )
 
 // plan settles flags into one cell, as a sweep would, so that the same is refused in the
@@ -26,17 +23,9 @@ func plan(flags sweep.Config) (sweep.PlannedCell, transport.Setup, transport.Inf
 		return fail(err)
 	}
 	config.Seed = new(uint64)
-	available, err := measure.AvailableMemory()
+	machine, err := sweep.ThisMachine()
 	if err != nil {
-		return fail(fmt.Errorf("read the free memory: %w", err))
-	}
-	machine := sweep.Machine{
-		Transports:      catalogue.All(),
-		FindTransport:   catalogue.Find,
-		Engines:         engines.Names(),
-		EngineCheck:     engines.Check,
-		GuestCheck:      func(name string) error { _, err := workloads.Guest(name); return err },
-		AvailableMemory: available,
+		return fail(err)
 	}
 	axes := &config.Experiments[0].Axes
 	engine := transport.NativeEngine

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/google/renameio/v2"
 )
 
 // The files of a run directory.
@@ -178,7 +180,7 @@ func (d *Directory) WriteSummaries(summaries []Summary) error {
 	if err := WriteSummaries(&content, summaries); err != nil {
 		return err
 	}
-	return writeAtomically(filepath.Join(d.path, summaryFile), content.Bytes())
+	return renameio.WriteFile(filepath.Join(d.path, summaryFile), content.Bytes(), 0o644)
 }
 
 // Manifest reads manifest.json.
@@ -201,5 +203,5 @@ func (d *Directory) WriteManifest(manifest Manifest) error {
 	if err != nil {
 		return fmt.Errorf("manifest: %w", err)
 	}
-	return writeAtomically(filepath.Join(d.path, manifestFile), content)
+	return renameio.WriteFile(filepath.Join(d.path, manifestFile), content, 0o644)
 }

@@ -184,7 +184,7 @@ func planOf(request Request) (*Plan, string, error) {
 		seed := rand.Uint64()
 		config.Seed = &seed
 	}
-	machine, err := thisMachine()
+	machine, err := ThisMachine()
 	if err != nil {
 		return nil, "", err
 	}
@@ -192,7 +192,9 @@ func planOf(request Request) (*Plan, string, error) {
 	return plan, config.Out, err
 }
 
-func thisMachine() (Machine, error) {
+// ThisMachine is what a plan needs to know of this machine and program. A file of crossovers
+// that was named and cannot be used is a *UsageError.
+func ThisMachine() (Machine, error) {
 	available, err := measure.AvailableMemory()
 	if err != nil {
 		return Machine{}, fmt.Errorf("read the free memory: %w", err)

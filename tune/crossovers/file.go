@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/google/renameio/v2"
+
 	"rrbench/transport"
 )
 
@@ -172,7 +174,7 @@ func CheckWritable(path string) error {
 
 // Write replaces the file at a path in one step, and makes its directory where there is none:
 // a reader sees the old content or the new, and whoever interrupts it leaves one of them.
-func (f *File) Write(path string) (err error) {
+func (f *File) Write(path string) error {
 	text, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write crossovers: %w", err)
@@ -180,26 +182,10 @@ func (f *File) Write(path string) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("write crossovers: %w", err)
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
+	if err := renameio.WriteFile(path, append(text, '\n'), 0o644); err != nil {
 		return fmt.Errorf("write crossovers: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("write crossovers: %w", errors.Join(err, os.Remove(file.Name())))
-		}
-	}()
-	_, err = file.Write(append(text, '\n'))
-	if err == nil {
-		err = file.Chmod(0o644)
-	}
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
+	return nil
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
