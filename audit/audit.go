@@ -110,7 +110,7 @@ func start(ctx context.Context, info transport.Info, fanout int) ([]*shim.Proces
 		if i > 0 {
 			name = fmt.Sprintf("target %d", i-1)
 		}
-		s, err := shim.Start(ctx, shim.Options{Name: name})
+		s, err := shim.Start(ctx, shim.Options{Name: name, Runs: info.Runs})
 		if err != nil {
 			return shims, err
 		}

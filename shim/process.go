@@ -46,6 +46,8 @@ type Options struct {
 	Executable string
 	// Arguments make the program call Serve; nil means {"shim"}.
 	Arguments []string
+	// Runs says what functions the shim is for; the zero value is WebAssembly.
+	Runs transport.Runs
 	// Env is added to the driver's environment.
 	Env []string
 }

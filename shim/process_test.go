@@ -19,7 +19,7 @@ import (
 
 // fakeOptions are those of a shim that, under the race detector, ends without a pause.
 func fakeOptions(name string) Options {
-	return Options{Name: name, Env: []string{"GORACE=atexit_sleep_ms=0"}}
+	return Options{Name: name, Runs: transport.Native, Env: []string{"GORACE=atexit_sleep_ms=0"}}
 }
 
 // startFake starts a shim, closes it when the test ends, and checks then that it has left

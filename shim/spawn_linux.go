@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"rrbench/transport"
 )
 
 // inheritedDescriptor is where a shim finds its end of the socket: the first descriptor
@@ -41,7 +43,7 @@ func (p *Process) spawn(options Options) (net.Conn, error) {
 	}
 	p.command = exec.Command(executable, arguments...)
 	p.command.Args[0] = os.Args[0]
-	p.command.Env = append(os.Environ(), options.Env...)
+	p.command.Env = environment(options)
 	p.command.ExtraFiles = []*os.File{theirs}
 	p.command.Stderr = &p.stderr
 	// A process of the shim's own may outlive it with standard error open.
@@ -52,6 +54,22 @@ func (p *Process) spawn(options Options) (net.Conn, error) {
 		return nil, fmt.Errorf("%w (is %s executable?)", err, executable)
 	}
 	return connection, nil
+}
+
+// environment has Go not interrupt shims of WebAssembly. Their guests do not hear such
+// signals, and nothing waits for them, as no garbage is collected while they run; but where
+// a thread has waited for a payload, its first microseconds went to being interrupted.
+// Native functions keep what a Go program has.
+func environment(options Options) []string {
+	env := os.Environ()
+	if options.Runs != transport.Native {
+		settings := "asyncpreemptoff=1"
+		if inherited := os.Getenv("GODEBUG"); inherited != "" {
+			settings = inherited + "," + settings
+		}
+		env = append(env, "GODEBUG="+settings)
+	}
+	return append(env, options.Env...)
 }
 
 // lastingThread runs functions on an operating-system thread that never ends: a

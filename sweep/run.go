@@ -52,8 +52,8 @@ func (r *Runner) Run(ctx context.Context) error {
 	visitor := &visitor{
 		plan:  r.Plan,
 		infos: byName(r.Transports),
-		start: func(ctx context.Context, name string) (host, error) {
-			process, err := shim.Start(ctx, shim.Options{Name: name})
+		start: func(ctx context.Context, name string, runs transport.Runs) (host, error) {
+			process, err := shim.Start(ctx, shim.Options{Name: name, Runs: runs})
 			if err != nil {
 				return nil, err
 			}

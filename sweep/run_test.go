@@ -104,7 +104,7 @@ func newHarness(t *testing.T, flags Config, fail func(round int) (string, error)
 	h := &harness{journal: &memoryJournal{}, told: &quiet{}}
 	plan := planFor(t, flags)
 	h.runner = &Runner{Plan: plan, Journal: h.journal, Progress: h.told}
-	h.visitor = &visitor{plan: plan, infos: byName(testMachine().Transports), start: func(context.Context, string) (host, error) {
+	h.visitor = &visitor{plan: plan, infos: byName(testMachine().Transports), start: func(context.Context, string, transport.Runs) (host, error) {
 		h.open.Add(1)
 		return &fakeHost{open: &h.open, fail: fail}, nil
 	}, ready: func(PlannedCell, time.Duration) {}}

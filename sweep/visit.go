@@ -40,7 +40,7 @@ const (
 // visitor carries out visits.
 type visitor struct {
 	plan  *Plan
-	start func(ctx context.Context, name string) (host, error)
+	start func(ctx context.Context, name string, runs transport.Runs) (host, error)
 	infos map[string]transport.Info
 	// ready takes how long each visit's functions took to be ready.
 	ready func(cell PlannedCell, took time.Duration)
@@ -61,7 +61,7 @@ func (v *visitor) run(ctx context.Context, request visitRequest, rows func([]res
 	if err := checkStandIn(v.infos[cell.Transport], cell); err != nil {
 		return err
 	}
-	hosts, err := v.startHosts(ctx, processesOf(v.infos[cell.Transport], cell.Fanout))
+	hosts, err := v.startHosts(ctx, v.infos[cell.Transport], cell.Fanout)
 	defer func() {
 		err = errors.Join(err, closeAll(hosts))
 	}()
@@ -107,8 +107,8 @@ func checkStandIn(info transport.Info, cell PlannedCell) error {
 
 // startHosts starts the source's shim, which comes first, and one for each target that has
 // its own. What it returns beside an error must be closed too.
-func (v *visitor) startHosts(ctx context.Context, n int) ([]host, error) {
-	hosts := make([]host, n)
+func (v *visitor) startHosts(ctx context.Context, info transport.Info, fanout int) ([]host, error) {
+	hosts := make([]host, processesOf(info, fanout))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(startsAtOnce)
 	for i := range hosts {
@@ -117,7 +117,7 @@ func (v *visitor) startHosts(ctx context.Context, n int) ([]host, error) {
 			name = fmt.Sprintf("target %d", i-1)
 		}
 		group.Go(func() (err error) {
-			hosts[i], err = v.start(ctx, name)
+			hosts[i], err = v.start(ctx, name, info.Runs)
 			return err
 		})
 	}

@@ -75,7 +75,7 @@ func (m *mechanism) start(ctx context.Context, info transport.Info, setup transp
 		names = names[:1]
 	}
 	for _, name := range names {
-		process, err := shim.Start(ctx, shim.Options{Name: name})
+		process, err := shim.Start(ctx, shim.Options{Name: name, Runs: info.Runs})
 		if err != nil {
 			return err
 		}
