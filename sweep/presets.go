@@ -25,7 +25,11 @@ var presets = map[string]func() Config{
 			Axes: defaults(Size(64*kib), Size(1*mib)),
 			Experiments: []Experiment{
 				{Name: "sequential", Axes: Axes{Sizes: []Size{64 * kib}}},
-				{Name: "sequential", Axes: Axes{Sizes: mebibytes(1), Codecs: []string{"raw"}, Engines: []string{"wazero"}}},
+				// One of each family, so that figures have lines.
+				{Name: "sequential", Axes: Axes{
+					Transports: []string{"user/copy", "kernel/stream", "network/splice", "http/native", "redis", "limit/memcpy"},
+					Sizes:      mebibytes(1), Codecs: []string{"raw"}, Engines: []string{"wazero"},
+				}},
 			},
 			Reps: 3, Warmup: number(1), Deadline: Duration(10 * time.Second),
 		}

@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	nethttp "net/http"
 	"sync"
@@ -65,6 +64,7 @@ func (n Native) Serve(ctx context.Context, setup transport.Setup) (transport.Tar
 		// A source may think between two payloads for as long as it likes.
 		IdleTimeout:    -1,
 		MaxHeaderBytes: headerLimit,
+		ConnContext:    withConnection,
 		ConnState: func(_ net.Conn, state nethttp.ConnState) {
 			switch state {
 			case nethttp.StateNew:
@@ -151,7 +151,7 @@ func (t *target) receive(r *nethttp.Request, reply *function.Reply) (status int,
 	}
 	// Beyond net/http's 4 KiB of read-ahead these are reads of the socket straight into
 	// buffer, as large as what the kernel has.
-	if n, err := io.ReadFull(r.Body, buffer); err != nil {
+	if n, err := readBody(r, buffer); err != nil {
 		return nethttp.StatusBadRequest, fmt.Errorf("received %d of %d bytes: %w", n, len(buffer), err)
 	}
 	reply.Received = measure.Now()

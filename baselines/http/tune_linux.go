@@ -1,7 +1,10 @@
 package http
 
 import (
+	"errors"
 	"net"
+
+	"golang.org/x/sys/unix"
 
 	"rrbench/transport/stream"
 )
@@ -14,6 +17,24 @@ func tune(connection *net.TCPConn) error {
 	}
 	peer := connection.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
 	if controlErr := raw.Control(func(fd uintptr) { err = stream.TuneTCP(int(fd), peer) }); controlErr != nil {
+		return controlErr
+	}
+	return err
+}
+
+// setWatermark has a connection's reader woken when so many bytes have arrived
+// (SO_RCVLOWAT, socket(7)), or its end.
+func setWatermark(connection *net.TCPConn, bytes int) error {
+	if connection == nil {
+		return errors.New("not a TCP connection")
+	}
+	raw, err := connection.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if controlErr := raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVLOWAT, bytes)
+	}); controlErr != nil {
 		return controlErr
 	}
 	return err
