@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("rrbench/shim.init.func1.1"))
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("rrbench/child.last"))
 }
 
 func flagsFor(transport string, size int64, fanout int) sweep.Config {

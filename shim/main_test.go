@@ -27,5 +27,5 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("rrbench/shim.init.func1.1"))
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("rrbench/child.last"))
 }

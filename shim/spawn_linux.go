@@ -5,13 +5,12 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"runtime"
-	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"rrbench/child"
 	"rrbench/transport"
 )
 
@@ -48,8 +47,7 @@ func (p *Process) spawn(options Options) (net.Conn, error) {
 	p.command.Stderr = &p.stderr
 	// A process of the shim's own may outlive it with standard error open.
 	p.command.WaitDelay = time.Second
-	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := fromLastingThread(p.command.Start); err != nil {
+	if err := child.Start(p.command); err != nil {
 		_ = connection.Close()
 		return nil, fmt.Errorf("%w (is %s executable?)", err, executable)
 	}
@@ -70,26 +68,6 @@ func environment(options Options) []string {
 		env = append(env, "GODEBUG="+settings)
 	}
 	return append(env, options.Env...)
-}
-
-// lastingThread runs functions on an operating-system thread that never ends: a
-// parent-death signal is sent when the thread that started the child ends, be it only
-// retired by the Go runtime. See PR_SET_PDEATHSIG(2const).
-var lastingThread = sync.OnceValue(func() chan<- func() {
-	calls := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for call := range calls {
-			call()
-		}
-	}()
-	return calls
-})
-
-func fromLastingThread(start func() error) error {
-	done := make(chan error)
-	lastingThread() <- func() { done <- start() }
-	return <-done
 }
 
 // howEnded says how a process ended that was not asked to.

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"rrbench/child"
 )
 
 // program is looked for on PATH.
@@ -117,7 +119,7 @@ func startOnce(ctx context.Context, network Network) (_ *process, err error) {
 	p.command.Stdout, p.command.Stderr = &p.output, &p.output
 	p.command.Dir = p.directory.path
 	p.command.WaitDelay = time.Second
-	if err := startEndingWithParent(p.command); err != nil {
+	if err := child.Start(p.command); err != nil {
 		path := p.command.Path
 		p.command = nil
 		return nil, fmt.Errorf("start %s: %w", path, err)

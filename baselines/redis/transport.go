@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"rrbench/baselines/function"
+	"rrbench/child"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/workloads"
@@ -89,7 +90,7 @@ func hasServer() bool {
 
 // Check implements transport.Transport.
 func (r relay) Check() error {
-	if !canEndWithParent {
+	if !child.Supported {
 		return &transport.Unavailable{Transport: r.name, Reason: "its server could outlive it on this operating system", Remedy: "run it on Linux"}
 	}
 	return nil

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("rrbench/shim.init.func1.1"))
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("rrbench/child.last"))
 }
 
 // cell is what a test runs: one source, its targets, and as many routes as workers.

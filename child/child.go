@@ -1,0 +1,2 @@
+// Package child starts processes that do not outlive this one.
+package child
