@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// calibrationTries is generous: a try costs under a microsecond, and one that is neither
+// calibrationTries is generous: a try costs a system call, and one that is neither
 // interrupted nor preempted is enough.
 const calibrationTries = 64
 
 // calibrate finds what CLOCK_MONOTONIC read at a moment that package time knows. Package
 // time counts the same clock (runtime.nanotime) from an origin that it keeps to itself,
 // so one system call between two readings bounds that origin; the closest pair wins.
-func calibrate() (epoch time.Time, epochNs int64) {
+func calibrate() (epoch time.Time, epochNs, bound int64) {
 	epoch = time.Now()
 	narrowest := time.Duration(math.MaxInt64)
 	for range calibrationTries {
@@ -29,7 +29,8 @@ func calibrate() (epoch time.Time, epochNs int64) {
 		if width := after - before; width < narrowest {
 			narrowest = width
 			epochNs = ts.Nano() - int64(before+width/2)
+			bound = int64(width+1) / 2
 		}
 	}
-	return epoch, epochNs
+	return epoch, epochNs, bound
 }

@@ -202,7 +202,6 @@ func TestDyingTarget(t *testing.T) {
 				before := transporttest.Descriptors(t)
 				const size = 2 << 20
 				with := setup(engine, size, 2)
-				with.Deadline = time.Second
 				good := transporttest.Start(t, of, with)
 				loops := with
 				loops.Guest = hostile.File(t, "handle-loops")

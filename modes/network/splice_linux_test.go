@@ -142,11 +142,12 @@ func TestSpliceToNobody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		timeout := unix.NsecToTimeval(int64(50 * time.Millisecond))
-		if err := unix.SetsockoptTimeval(pair[0], unix.SOL_SOCKET, unix.SO_SNDTIMEO, &timeout); err != nil {
-			t.Fatal(err)
-		}
-		if !stops {
+		if stops {
+			timeout := unix.NsecToTimeval(int64(50 * time.Millisecond))
+			if err := unix.SetsockoptTimeval(pair[0], unix.SOL_SOCKET, unix.SO_SNDTIMEO, &timeout); err != nil {
+				t.Fatal(err)
+			}
+		} else {
 			time.AfterFunc(20*time.Millisecond, func() { _ = unix.Close(pair[1]) })
 		}
 		err = mustPipe(t).Write(pair[0], []byte("header"), memory, measure.Now()+int64(time.Minute))

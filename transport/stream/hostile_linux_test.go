@@ -134,20 +134,27 @@ func TestSilentStrangers(t *testing.T) {
 	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
 		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}, Deadline: 10 * time.Second})
 		defer mustClose(t, l)
-		var silent []*socket
-		for range strangersLimit + 20 {
-			silent = append(silent, rawConnect(t, endpoint))
-		}
-		start := time.Now()
-		mustWork(t, endpoint)
-		if took := time.Since(start); took > handshakeDeadline {
-			t.Errorf("an honest source waited %v", took)
-		}
-		for _, s := range silent {
-			if err := s.readFull(make([]byte, 1), 0); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("a silent stranger is still connected: %v", err)
+		// On a busy machine they may be gone before the honest source has even come.
+		for tries := 5; ; tries-- {
+			var silent []*socket
+			for range strangersLimit + 20 {
+				silent = append(silent, rawConnect(t, endpoint))
 			}
-			s.close()
+			mustWork(t, endpoint)
+			_, _, err := unix.Recvfrom(silent[len(silent)-1].fd, make([]byte, 1), unix.MSG_DONTWAIT)
+			waited := err != unix.EAGAIN
+			for _, s := range silent {
+				if err := s.readFull(make([]byte, 1), 0); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("a silent stranger is still connected: %v", err)
+				}
+				s.close()
+			}
+			if !waited {
+				return
+			}
+			if tries == 1 {
+				t.Fatal("an honest source waits until silent strangers are gone")
+			}
 		}
 	})
 }
@@ -163,7 +170,7 @@ func frame(sequence, length uint64) []byte {
 func TestMadSource(t *testing.T) {
 	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
 		b := &buffer{}
-		l, endpoint := mustServe(t, listen, Service{Receiver: b, Limit: 1 << 20, Deadline: 300 * time.Millisecond})
+		l, endpoint := mustServe(t, listen, Service{Receiver: b, Limit: 1 << 20, Deadline: time.Second})
 		defer mustClose(t, l)
 		for _, test := range []struct {
 			name  string
@@ -222,7 +229,7 @@ func TestMadSource(t *testing.T) {
 // A source that sends drop by drop is bounded as a whole.
 func TestDripping(t *testing.T) {
 	b := &buffer{}
-	l, endpoint := mustServe(t, ListenUnix, Service{Receiver: b, Deadline: 200 * time.Millisecond})
+	l, endpoint := mustServe(t, ListenUnix, Service{Receiver: b, Deadline: time.Second})
 	defer mustClose(t, l)
 	s := mustDial(t, endpoint)
 	defer s.close()
