@@ -1,9 +1,9 @@
 #!/bin/sh
-# Builds the guests.
+# Builds the guests, and the modules that tests of engines have as text.
 #
-#	workloads/build.sh           builds all: C guests (committed) and Go guests (not committed)
-#	workloads/build.sh go        builds the Go guests alone, which need no clang
-#	workloads/build.sh --check   builds the C guests elsewhere and compares them byte for byte
+#	workloads/build.sh           builds all: C guests and text modules (committed), Go guests (not committed)
+#	workloads/build.sh go        builds the Go guests alone, which need no other compiler
+#	workloads/build.sh --check   builds what is committed elsewhere and compares it byte for byte
 #
 # Environment: CLANG (default clang), GO (default go).
 set -eu
@@ -38,6 +38,23 @@ build_c() {
 	compile "$directory/hostile/built/memory-imported.wasm" -Wl,--import-memory hostile/c/hostile.c c/heap.c c/digest.c
 }
 
+# each_text COMMAND...: runs COMMAND BINARY for every text module, which is its input.
+each_text() {
+	for text in ../engines/enginetest/testdata/*.wat; do
+		case $text in
+		*/invalid.wat) "$@" "${text%.wat}.wasm" --no-check <"$text" ;;
+		*) "$@" "${text%.wat}.wasm" <"$text" ;;
+		esac
+	done
+}
+
+# translate BINARY [OPTION]
+translate() {
+	binary=$1
+	shift
+	wat2wasm "$@" --output="$binary" -
+}
+
 # go_guest NAME SOURCE
 go_guest() {
 	# To another name first: a run that looks for the guest meanwhile must find a whole one.
@@ -55,7 +72,29 @@ build_go() {
 # major prints the major version in a line such as "Debian clang version 14.0.6".
 major() { sed -n 's/.*version \([0-9]*\)\..*/\1/p'; }
 
-check() {
+# compare BINARY [OPTION]
+compare() {
+	committed=$1
+	shift
+	translate "$fresh/text.wasm" "$@"
+	cmp "$committed" "$fresh/text.wasm" || same=false
+}
+
+check_text() {
+	if ! command -v wat2wasm >/dev/null 2>&1; then
+		echo "text modules not compared: wat2wasm is not installed (apt-get install wabt)"
+		return 0
+	fi
+	same=true
+	each_text compare
+	if ! $same; then
+		echo "committed modules differ from their text: run workloads/build.sh and commit them" >&2
+		return 1
+	fi
+	echo "modules are what their text makes"
+}
+
+check_c() {
 	if ! command -v "$clang" >/dev/null 2>&1; then
 		echo "guests not compared: $clang is not installed (apt-get install clang lld)"
 		return 0
@@ -70,8 +109,6 @@ check() {
 		echo "guests not compared: wasm-ld is not installed (apt-get install lld)"
 		return 0
 	fi
-	fresh=$(mktemp -d)
-	trap 'rm -rf "$fresh"' EXIT
 	build_c "$fresh"
 	same=true
 	for file in built/c.wasm built/http-c.wasm hostile/built/*.wasm; do
@@ -92,7 +129,10 @@ check() {
 
 case "${1:-}" in
 --check)
-	check
+	fresh=$(mktemp -d)
+	trap 'rm -rf "$fresh"' EXIT
+	check_text
+	check_c
 	;;
 go)
 	build_go
@@ -106,6 +146,11 @@ go)
 	else
 		build_c .
 		"$clang" --version | head -n 1 >built/CLANG
+	fi
+	if command -v wat2wasm >/dev/null 2>&1; then
+		each_text translate
+	else
+		echo "text modules as committed: wat2wasm is not installed"
 	fi
 	build_go
 	;;

@@ -45,14 +45,6 @@ func TestUnknownEngine(t *testing.T) {
 // TestEnginesNest calls from a guest of each engine through the host into a guest of each
 // other engine, and back again.
 func TestEnginesNest(t *testing.T) {
-	guest := enginetest.Module{
-		Imports: []enginetest.Import{{Module: "env", Name: "next", Params: []engines.ValueType{engines.I32}, Results: []engines.ValueType{engines.I32}}},
-		Start:   enginetest.NoStart,
-		Functions: []enginetest.Function{{
-			Export: "down", Params: []engines.ValueType{engines.I32}, Results: []engines.ValueType{engines.I32},
-			Body: enginetest.Code(enginetest.Local(0), enginetest.Call(0), enginetest.Int32(1), enginetest.Op(enginetest.AddI32)),
-		}},
-	}
 	var functions []engines.Function
 	// Each level calls the next guest, round and round.
 	next := func(_ engines.Instance, stack []uint64) error {
@@ -72,7 +64,7 @@ func TestEnginesNest(t *testing.T) {
 			continue
 		}
 		defer engine.Close()
-		module, err := engine.Compile(t.Context(), guest.Encode())
+		module, err := engine.Compile(t.Context(), enginetest.Module(t, "nested"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -47,7 +47,7 @@ func Benchmark(b *testing.B, open New) {
 		}
 	})
 	engine := openEngine(b, open)
-	module := compile(b, engine, plain())
+	module := compile(b, engine, "plain")
 	b.Run("instantiate", func(b *testing.B) {
 		for b.Loop() {
 			instance, err := module.Instantiate(b.Context(), engines.InstanceConfig{})

@@ -117,7 +117,7 @@ func checkTrap(t *testing.T, err error, function string, wants ...string) {
 
 func testTrapSparesOthers(t *testing.T, open New) {
 	engine := openEngine(t, open)
-	module := compile(t, engine, plain())
+	module := compile(t, engine, "plain")
 	survivor := instantiate(t, module, engines.InstanceConfig{})
 	for range 50 {
 		victim, err := module.Instantiate(t.Context(), engines.InstanceConfig{Name: "victim"})

@@ -1,6 +1,6 @@
 // Package enginetest is the conformance suite of package engines: an engine's own test
-// calls Run, and its benchmark Benchmark. The guests are made of a few instructions each,
-// so the suite needs no compiler.
+// calls Run, and its benchmark Benchmark. The guests are the text modules in testdata, whose
+// binary form is committed, so the suite needs no compiler.
 package enginetest
 
 import (
@@ -71,9 +71,9 @@ func openEngine(t testing.TB, open New) engines.Engine {
 	return engine
 }
 
-func compile(t testing.TB, engine engines.Engine, guest Module) engines.Module {
+func compile(t testing.TB, engine engines.Engine, name string) engines.Module {
 	t.Helper()
-	module, err := engine.Compile(t.Context(), guest.Encode())
+	module, err := engine.Compile(t.Context(), Module(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,13 +105,22 @@ func instantiate(t testing.TB, module engines.Module, config engines.InstanceCon
 // newPlain is an instance of the guest without imports.
 func newPlain(t testing.TB, open New) engines.Instance {
 	t.Helper()
-	return instantiate(t, compile(t, openEngine(t, open), plain()), engines.InstanceConfig{})
+	return instantiate(t, compile(t, openEngine(t, open), "plain"), engines.InstanceConfig{})
 }
 
 // handlers are the host functions of the guest that has some; a nil one does nothing.
 type handlers struct {
 	host, event, nothing func(caller engines.Instance, stack []uint64) error
 }
+
+const (
+	i32 = engines.I32
+	i64 = engines.I64
+	f32 = engines.F32
+	f64 = engines.F64
+)
+
+func types(valueTypes ...engines.ValueType) []engines.ValueType { return valueTypes }
 
 func (h handlers) functions() []engines.HostFunction {
 	orNothing := func(handler func(engines.Instance, []uint64) error) func(engines.Instance, []uint64) error {
@@ -141,7 +150,7 @@ func (h handlers) functions() []engines.HostFunction {
 
 func newHosted(t testing.TB, open New, h handlers) engines.Instance {
 	t.Helper()
-	return instantiate(t, compile(t, openEngine(t, open), hosted()), engines.InstanceConfig{Imports: h.functions()})
+	return instantiate(t, compile(t, openEngine(t, open), "hosted"), engines.InstanceConfig{Imports: h.functions()})
 }
 
 func function(t testing.TB, instance engines.Instance, name string) engines.Function {

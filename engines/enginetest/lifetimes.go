@@ -13,7 +13,7 @@ import (
 )
 
 func testIsolation(t *testing.T, open New) {
-	module := compile(t, openEngine(t, open), plain())
+	module := compile(t, openEngine(t, open), "plain")
 	a := instantiate(t, module, engines.InstanceConfig{Name: "a"})
 	b := instantiate(t, module, engines.InstanceConfig{Name: "b"})
 	call(t, a, "store", 0, 0xffffffff)
@@ -43,7 +43,7 @@ func testClosing(t *testing.T, open New) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			module, err := engine.Compile(t.Context(), plain().Encode())
+			module, err := engine.Compile(t.Context(), Module(t, "plain"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +76,7 @@ func testClosing(t *testing.T, open New) {
 		}
 	})
 	t.Run("instances outlive their module", func(t *testing.T) {
-		module := compile(t, openEngine(t, open), plain())
+		module := compile(t, openEngine(t, open), "plain")
 		instance := instantiate(t, module, engines.InstanceConfig{})
 		if err := module.Close(); err != nil {
 			t.Fatal(err)
@@ -117,7 +117,7 @@ func testClosing(t *testing.T, open New) {
 }
 
 func testConcurrency(t *testing.T, open New) {
-	module := compile(t, openEngine(t, open), hosted())
+	module := compile(t, openEngine(t, open), "hosted")
 	var group sync.WaitGroup
 	for worker := range uint64(8) {
 		group.Go(func() {
@@ -188,7 +188,7 @@ func testNoLeak(t *testing.T, open New) {
 	if runtime.GOOS != "linux" {
 		t.Skip("mappings are counted by /proc/self/maps, which is Linux's")
 	}
-	module := compile(t, openEngine(t, open), hosted())
+	module := compile(t, openEngine(t, open), "hosted")
 	cycle := func() {
 		instance, err := module.Instantiate(t.Context(), engines.InstanceConfig{Name: "guest", Imports: handlers{
 			nothing: func(engines.Instance, []uint64) error { return &hostError{1} },

@@ -34,7 +34,7 @@ func testMemoryView(t *testing.T, open New) {
 
 func testMemoryGrowth(t *testing.T, open New) {
 	engine := openEngine(t, open)
-	instance := instantiate(t, compile(t, engine, plain()), engines.InstanceConfig{})
+	instance := instantiate(t, compile(t, engine, "plain"), engines.InstanceConfig{})
 	memory := instance.Memory()
 	copy(memory.Bytes()[100:], "contents")
 	base := &memory.Bytes()[0]
@@ -63,7 +63,7 @@ func testMemoryGrowth(t *testing.T, open New) {
 }
 
 func testMemoryLimit(t *testing.T, open New) {
-	module := compile(t, openEngine(t, open), plain())
+	module := compile(t, openEngine(t, open), "plain")
 	instance := instantiate(t, module, engines.InstanceConfig{MemoryLimit: 3*engines.PageSize + 5})
 	for _, test := range []struct{ pages, want uint64 }{{3, refused}, {1, 1}, {2, refused}, {1, 2}, {1, refused}, {0, 3}} {
 		if got := call(t, instance, "grow", test.pages); got != test.want {
@@ -73,36 +73,41 @@ func testMemoryLimit(t *testing.T, open New) {
 	if got := instance.Memory().Size(); got != 3*engines.PageSize {
 		t.Errorf("size is %d", got)
 	}
-	bounded := plain()
-	bounded.Memory.Maximum = 2
-	instance = instantiate(t, compile(t, openEngine(t, open), bounded), engines.InstanceConfig{MemoryLimit: 1 << 30})
+	instance = instantiate(t, compile(t, openEngine(t, open), "bounded"), engines.InstanceConfig{MemoryLimit: 1 << 30})
 	if got := call(t, instance, "grow", 2); got != refused {
 		t.Errorf("growing beyond the declared maximum gave %d", int32(got))
 	}
-	if got := call(t, instance, "grow", 1); got != 1 {
+	if got := call(t, instance, "grow", 1); got != 2 {
 		t.Errorf("growing to the declared maximum gave %d", int32(got))
 	}
 }
 
 func testMemoryTooLarge(t *testing.T, open New) {
 	engine := openEngine(t, open)
-	for _, export := range []string{"memory", ""} {
-		for _, test := range []struct{ pages, limit uint64 }{{65536, 1 << 30}, {2, engines.PageSize}, {1, engines.PageSize - 1}} {
-			guest := Module{Memory: &Memory{Export: export, Initial: uint32(test.pages)}, Start: NoStart}
-			module := compile(t, engine, guest)
-			instance, err := module.Instantiate(t.Context(), engines.InstanceConfig{Name: "guest", MemoryLimit: test.limit})
-			if err == nil {
-				instance.Close()
-				t.Fatal("instantiated")
-			}
-			var tooLarge *engines.MemoryTooLarge
-			if !errors.As(err, &tooLarge) {
-				t.Fatalf("error is %v", err)
-			}
-			for _, number := range []uint64{test.pages * engines.PageSize, test.limit &^ (engines.PageSize - 1)} {
-				if !strings.Contains(err.Error(), fmt.Sprint(number)) {
-					t.Errorf("error %q lacks %d", err, number)
-				}
+	for _, test := range []struct {
+		guest        string
+		pages, limit uint64
+	}{
+		{"large", 65536, 1 << 30},
+		{"large-hidden", 65536, 1 << 30},
+		{"bounded", 2, engines.PageSize},
+		{"hidden", 2, engines.PageSize},
+		{"hidden", 2, engines.PageSize - 1},
+		{"plain", 1, engines.PageSize - 1},
+	} {
+		module := compile(t, engine, test.guest)
+		instance, err := module.Instantiate(t.Context(), engines.InstanceConfig{Name: "guest", MemoryLimit: test.limit})
+		if err == nil {
+			instance.Close()
+			t.Fatalf("%s: instantiated", test.guest)
+		}
+		var tooLarge *engines.MemoryTooLarge
+		if !errors.As(err, &tooLarge) {
+			t.Fatalf("%s: error is %v", test.guest, err)
+		}
+		for _, number := range []uint64{test.pages * engines.PageSize, test.limit &^ (engines.PageSize - 1)} {
+			if !strings.Contains(err.Error(), fmt.Sprint(number)) {
+				t.Errorf("%s: error %q lacks %d", test.guest, err, number)
 			}
 		}
 	}
@@ -131,10 +136,8 @@ func testWholeAddressSpace(t *testing.T, open New) {
 
 func testHiddenMemory(t *testing.T, open New) {
 	engine := openEngine(t, open)
-	for name, memory := range map[string]*Memory{
-		"none": nil, "not exported": {Initial: 1}, "other name": {Export: "heap", Initial: 1},
-	} {
-		instance := instantiate(t, compile(t, engine, Module{Memory: memory, Start: NoStart}), engines.InstanceConfig{})
+	for _, name := range []string{"empty", "hidden", "other-name"} {
+		instance := instantiate(t, compile(t, engine, name), engines.InstanceConfig{})
 		if instance.Memory() != nil {
 			t.Errorf("%s: the memory is visible", name)
 		}
@@ -142,20 +145,16 @@ func testHiddenMemory(t *testing.T, open New) {
 }
 
 func testMemorySeenByHost(t *testing.T, open New) {
-	// (func (export "both") (drop (memory.grow 1)) (call $nothing))
-	guest := hosted()
-	guest.Functions = append(guest.Functions, Function{"both", nil, nil, Code(Int32(1), Op(MemoryGrow), Op(0), Op(Drop), Call(2))})
 	var size uint64
-	module := compile(t, openEngine(t, open), guest)
-	instance := instantiate(t, module, engines.InstanceConfig{Imports: handlers{
+	instance := newHosted(t, open, handlers{
 		nothing: func(caller engines.Instance, _ []uint64) error {
 			size = caller.Memory().Size()
 			view := caller.Memory().Bytes()
 			view[len(view)-1] = 1
 			return nil
 		},
-	}.functions()})
-	call(t, instance, "both")
+	})
+	call(t, instance, "grow_and_call")
 	if size != 2*engines.PageSize {
 		t.Errorf("the host sees %d bytes after the guest grew", size)
 	}

@@ -10,7 +10,7 @@ import (
 
 func testNestedCalls(t *testing.T, open New) {
 	engine := openEngine(t, open)
-	module := compile(t, engine, hosted())
+	module := compile(t, engine, "hosted")
 	other := instantiate(t, module, engines.InstanceConfig{Name: "other", Imports: handlers{
 		event: func(_ engines.Instance, stack []uint64) error { stack[0] *= 10; return nil },
 	}.functions()})
@@ -68,8 +68,8 @@ func testDeepRecursion(t *testing.T, open New) {
 
 func testNestedFailure(t *testing.T, open New) {
 	engine := openEngine(t, open)
-	victims := compile(t, engine, plain())
-	module := compile(t, engine, hosted())
+	victims := compile(t, engine, "plain")
+	module := compile(t, engine, "hosted")
 	sentinel := errors.New("given up")
 	var inner error
 	instance := instantiate(t, module, engines.InstanceConfig{Imports: handlers{
@@ -95,12 +95,7 @@ func testNestedFailure(t *testing.T, open New) {
 
 func testStartSection(t *testing.T, open New) {
 	engine := openEngine(t, open)
-	guest := hosted()
-	guest.Data = []byte("data")
-	// (start (call $nothing))
-	guest.Start = len(guest.Imports) + len(guest.Functions)
-	guest.Functions = append(guest.Functions, Function{Body: Call(2)})
-	module := compile(t, engine, guest)
+	module := compile(t, engine, "start")
 	var seen string
 	instantiate(t, module, engines.InstanceConfig{Imports: handlers{
 		nothing: func(caller engines.Instance, _ []uint64) error {
@@ -129,20 +124,17 @@ func testStartSection(t *testing.T, open New) {
 
 func testInitializer(t *testing.T, open New) {
 	engine := openEngine(t, open)
-	guest := plain()
-	guest.Functions = append(guest.Functions, Function{Export: "_initialize", Body: Code(Int32(64), Int32(77), Access(StoreI32))})
-	instance := instantiate(t, compile(t, engine, guest), engines.InstanceConfig{})
+	instance := instantiate(t, compile(t, engine, "initializer"), engines.InstanceConfig{})
 	if got := call(t, instance, "load", 64); got != 77 {
 		t.Errorf("the initializer did not run: %d", got)
 	}
-	guest.Functions[len(guest.Functions)-1].Body = Op(Unreachable)
-	_, err := compile(t, engine, guest).Instantiate(t.Context(), engines.InstanceConfig{Name: "guest"})
+	_, err := compile(t, engine, "initializer-traps").Instantiate(t.Context(), engines.InstanceConfig{Name: "guest"})
 	checkTrap(t, err, "_initialize", "unreachable", "instantiate guest")
 }
 
 func testEndlessRecursion(t *testing.T, open New) {
 	engine := openEngine(t, open)
-	module := compile(t, engine, hosted())
+	module := compile(t, engine, "hosted")
 	var pair [2]engines.Instance
 	for i := range pair {
 		pair[i] = instantiate(t, module, engines.InstanceConfig{Imports: handlers{

@@ -20,9 +20,7 @@ func testPrivateAnonymousMemory(t *testing.T, open New) {
 	if !engine.Capabilities().PrivateAnonymousMemory {
 		t.Skip("the engine does not promise private anonymous memory")
 	}
-	guest := plain()
-	guest.Memory.Initial = 3
-	instance := instantiate(t, compile(t, engine, guest), engines.InstanceConfig{})
+	instance := instantiate(t, compile(t, engine, "plain"), engines.InstanceConfig{})
 	call(t, instance, "grow", 20)
 	view := instance.Memory().Bytes()
 	first := uintptr(unsafe.Pointer(unsafe.SliceData(view)))
@@ -59,7 +57,7 @@ func mappingAt(t *testing.T, address uintptr) (end uintptr, permissions string, 
 // testTrapsUnderLoad makes guests fault while the Go runtime interrupts threads with its
 // own signals: both share the process's signal handlers.
 func testTrapsUnderLoad(t *testing.T, open New) {
-	module := compile(t, openEngine(t, open), plain())
+	module := compile(t, openEngine(t, open), "plain")
 	done := make(chan struct{})
 	var collector, group sync.WaitGroup
 	collector.Go(func() {

@@ -1,0 +1,21 @@
+;; A guest without imports.
+(module
+  (memory (export "memory") 1)
+  (data (i32.const 0) "guest")
+  (func (export "nop"))
+  (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+  (func (export "add64") (param i64 i64) (result i64) (i64.add (local.get 0) (local.get 1)))
+  (func (export "addf32") (param f32 f32) (result f32) (f32.add (local.get 0) (local.get 1)))
+  (func (export "multiply") (param f64 f64) (result f64) (f64.mul (local.get 0) (local.get 1)))
+  (func (export "minus_one") (result i32) (i32.const -1))
+  (func (export "wrap") (param i64) (result i32) (i32.wrap_i64 (local.get 0)))
+  (func (export "divide") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))
+  (func (export "load") (param i32) (result i32) (i32.load (local.get 0)))
+  (func (export "store") (param i32 i32) (i32.store (local.get 0) (local.get 1)))
+  (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+  (func (export "size") (result i32) (memory.size))
+  (func (export "trap") unreachable)
+  ;; Not a tail call: the result is used after it, so nothing can flatten it.
+  (func $recurse (export "recurse") (param i32) (result i32)
+    (i32.add (call $recurse (i32.add (local.get 0) (i32.const 1))) (local.get 0)))
+  (func (export "swap") (param i32 i64) (result i64 i32) (local.get 1) (local.get 0)))
