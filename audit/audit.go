@@ -142,10 +142,11 @@ func connect(ctx context.Context, shims []*shim.Process, name string, setup tran
 
 // handOver runs a batch of which every hand-off must succeed.
 func handOver(ctx context.Context, source *shim.Process, batch shim.Batch) error {
-	return source.Run(ctx, batch, func(r shim.Record) error {
+	_, err := source.Run(ctx, batch, func(r shim.Record) error {
 		if r.Err != "" {
 			return fmt.Errorf("target %d: %s", r.Target, r.Err)
 		}
 		return nil
 	})
+	return err
 }

@@ -1,79 +1,196 @@
 package results
 
 import (
+	"bufio"
 	"encoding/csv"
+	"errors"
 	"fmt"
+	"io"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/jszwec/csvutil"
 )
 
-// A column is one column of a CSV file: its name, its meaning, and how a row's field turns
-// into text and back. The set function of a column leaves the row untouched when it fails.
-type column[Row any] struct {
-	name string
-	note string
-	get  func(*Row) string
-	set  func(*Row, string) error
-}
-
-func names[Row any](columns []column[Row]) []string {
-	header := make([]string, len(columns))
-	for i := range columns {
-		header[i] = columns[i].name
+// columns returns the header of the CSV file with these rows.
+func columns[Row any]() []string {
+	header, err := csvutil.Header(*new(Row), "csv")
+	if err != nil {
+		panic(err) // a row's type is a struct
 	}
 	return header
 }
 
-func notes[Row any](columns []column[Row]) map[string]string {
-	all := make(map[string]string, len(columns))
-	for i := range columns {
-		all[columns[i].name] = columns[i].note
+// notes explains the columns, for the manifest.
+func notes[Row any]() map[string]string {
+	all := make(map[string]string)
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Row]()) {
+		if name := field.Tag.Get("csv"); name != "" && name != "-" {
+			all[name] = field.Tag.Get("note")
+		}
 	}
 	return all
 }
 
-// layout says which field of a file's lines feeds each column. A file may hold its columns
-// in another order and more of them, so that a later version's files stay readable.
-type layout struct {
-	fields    int
-	positions []int
+// rowWriter writes rows as lines of a CSV file.
+type rowWriter[Row any] struct {
+	lines   *csv.Writer
+	encoder *csvutil.Encoder
 }
 
-func parseHeader[Row any](header []string, columns []column[Row]) (layout, error) {
-	at := make(map[string]int, len(header))
-	for i, name := range header {
-		if _, twice := at[name]; twice {
-			return layout{}, fmt.Errorf("header: column %q occurs twice", name)
-		}
-		at[name] = i
+func newRowWriter[Row any](w io.Writer) *rowWriter[Row] {
+	lines := csv.NewWriter(w)
+	encoder := csvutil.NewEncoder(lines)
+	encoder.AutoHeader = false
+	encoder.WithMarshalers(csvutil.NewMarshalers(
+		csvutil.MarshalFunc(func(text string) ([]byte, error) { return []byte(oneLine(text)), nil }),
+		csvutil.MarshalFunc(func(number float64) ([]byte, error) { return []byte(formatNumber(number)), nil })))
+	return &rowWriter[Row]{lines, encoder}
+}
+
+func (w *rowWriter[Row]) header() error {
+	if err := w.lines.Write(columns[Row]()); err != nil {
+		return err
 	}
-	l := layout{fields: len(header), positions: make([]int, len(columns))}
-	var missing []string
-	for i := range columns {
-		position, ok := at[columns[i].name]
-		if !ok {
-			missing = append(missing, columns[i].name)
+	w.lines.Flush()
+	return w.lines.Error()
+}
+
+func (w *rowWriter[Row]) write(rows []Row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := w.encoder.Encode(rows); err != nil {
+		return err
+	}
+	w.lines.Flush()
+	return w.lines.Error()
+}
+
+// rowReader makes rows of the lines below a header. A file may hold its columns in another
+// order and more of them, so that a later version's files stay readable.
+type rowReader[Row any] struct {
+	fields  []string // of the line being read
+	header  int
+	decoder *csvutil.Decoder
+}
+
+// Read is for the decoder.
+func (r *rowReader[Row]) Read() ([]string, error) { return r.fields, nil }
+
+func newRowReader[Row any](header []string) (*rowReader[Row], error) {
+	known := make(map[string]bool, len(header))
+	for _, name := range header {
+		if known[name] {
+			return nil, fmt.Errorf("header: column %q occurs twice", name)
 		}
-		l.positions[i] = position
+		known[name] = true
+	}
+	var missing []string
+	for _, name := range columns[Row]() {
+		if !known[name] {
+			missing = append(missing, name)
+		}
 	}
 	if len(missing) > 0 {
-		return layout{}, fmt.Errorf("header: columns missing: %s", strings.Join(missing, ", "))
+		return nil, fmt.Errorf("header: columns missing: %s", strings.Join(missing, ", "))
 	}
-	return l, nil
+	r := &rowReader[Row]{header: len(header)}
+	decoder, err := csvutil.NewDecoder(r, header...)
+	if err != nil {
+		return nil, err
+	}
+	decoder.WithUnmarshalers(csvutil.UnmarshalFunc(parseNumber))
+	r.decoder = decoder
+	return r, nil
 }
 
-func parseRow[Row any](l layout, columns []column[Row], fields []string) (row Row, err error) {
-	if len(fields) != l.fields {
-		return row, fmt.Errorf("%d fields where the header has %d", len(fields), l.fields)
+func (r *rowReader[Row]) row(line string) (row Row, err error) {
+	if r.fields, err = split(line); err != nil {
+		return row, err
 	}
-	for i := range columns {
-		text := fields[l.positions[i]]
-		if err := columns[i].set(&row, text); err != nil {
-			return row, fmt.Errorf("column %s: %q: %v", columns[i].name, shorten(text, 40), cause(err))
+	if len(r.fields) != r.header {
+		return row, fmt.Errorf("%d fields where the header has %d", len(r.fields), r.header)
+	}
+	err = r.decoder.Decode(&row)
+	if at, ok := errors.AsType[*csvutil.DecodeError](err); ok {
+		err = at.Err
+		if wrong, ok := errors.AsType[*csvutil.UnmarshalTypeError](err); ok {
+			err = fmt.Errorf("%q is no %v", shorten(wrong.Value, 40), wrong.Type)
 		}
+		err = fmt.Errorf("column %s: %w", at.Field, err)
 	}
-	return row, nil
+	return row, err
+}
+
+// Recovered is what a CSV file holds that may have lost its end.
+type Recovered[Row any] struct {
+	Rows []Row
+	// Damage has one error for each thing that could not be read: a last line cut short
+	// when the writer was killed, or a line that is no row.
+	Damage []error
+	// WholeBytes is the length of the file up to the end of its last complete line.
+	WholeBytes int64
+	// Header is the file's first line.
+	Header string
+}
+
+// recoverRows reads a file of which the writer may have been killed. A last line without
+// its line break is ignored, other lines that cannot be parsed are left out; Damage names
+// both. The error is one of reading, or a header that lacks columns. A file without even a
+// whole header has no rows.
+func recoverRows[Row any](r io.Reader) (Recovered[Row], error) {
+	var recovered Recovered[Row]
+	var rows *rowReader[Row]
+	reader := bufio.NewReaderSize(r, 1<<16)
+	for number := 1; ; number++ {
+		line, err := reader.ReadString('\n')
+		if err == io.EOF {
+			if line != "" {
+				recovered.Damage = append(recovered.Damage, fmt.Errorf("line %d is cut short", number))
+			}
+			return recovered, nil
+		}
+		if err != nil {
+			return recovered, fmt.Errorf("line %d: %w", number, err)
+		}
+		recovered.WholeBytes += int64(len(line))
+		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+		if rows == nil {
+			recovered.Header = line
+			header, err := split(line)
+			if err == nil {
+				rows, err = newRowReader[Row](header)
+			}
+			if err != nil {
+				return recovered, fmt.Errorf("line %d: %w", number, err)
+			}
+			continue
+		}
+		row, err := rows.row(line)
+		if err != nil {
+			recovered.Damage = append(recovered.Damage, fmt.Errorf("line %d: %w", number, err))
+			continue
+		}
+		recovered.Rows = append(recovered.Rows, row)
+	}
+}
+
+// readRows reads a file that must be whole: anything that recoverRows would leave out is an
+// error that names the line and the column.
+func readRows[Row any](r io.Reader) ([]Row, error) {
+	recovered, err := recoverRows[Row](r)
+	switch {
+	case err != nil:
+		return nil, err
+	case recovered.WholeBytes == 0:
+		return nil, errors.New("line 1: header missing")
+	case len(recovered.Damage) > 0:
+		return nil, recovered.Damage[0]
+	}
+	return recovered.Rows, nil
 }
 
 // split cuts one line into its fields. Rows are always one line: no field written by this
@@ -85,25 +202,13 @@ func split(line string) ([]string, error) {
 	reader := csv.NewReader(strings.NewReader(line))
 	reader.FieldsPerRecord = -1
 	fields, err := reader.Read()
-	if err != nil {
-		return nil, cause(err)
+	if at, ok := errors.AsType[*csv.ParseError](err); ok {
+		return nil, at.Err // its line number would mislead
 	}
-	if reader.InputOffset() < int64(len(line)) {
-		return nil, fmt.Errorf("a line break within the row")
+	if err == nil && reader.InputOffset() < int64(len(line)) {
+		err = errors.New("a line break within the row")
 	}
-	return fields, nil
-}
-
-// cause strips the wrapping of strconv and encoding/csv, whose line numbers and function
-// names would mislead here.
-func cause(err error) error {
-	switch e := err.(type) {
-	case *strconv.NumError:
-		return e.Err
-	case *csv.ParseError:
-		return e.Err
-	}
-	return err
+	return fields, err
 }
 
 // oneLine makes free text fit into one field of one line: control characters become
@@ -126,125 +231,27 @@ func shorten(text string, n int) string {
 	return strings.ToValidUTF8(text[:n], "") + "…"
 }
 
-func textColumn[Row any](name, note string, field func(*Row) *string) column[Row] {
-	return column[Row]{name, note,
-		func(row *Row) string { return oneLine(*field(row)) },
-		func(row *Row, text string) error { *field(row) = text; return nil }}
-}
-
-func statusColumn[Row any](name, note string, field func(*Row) *Status) column[Row] {
-	return column[Row]{name, note,
-		func(row *Row) string { return string(*field(row)) },
-		func(row *Row, text string) error {
-			switch Status(text) {
-			case OK, Skipped, Failed:
-				*field(row) = Status(text)
-				return nil
-			}
-			return fmt.Errorf("neither ok, skipped nor failed")
-		}}
-}
-
-func intColumn[Row any](name, note string, field func(*Row) *int) column[Row] {
-	return column[Row]{name, note,
-		func(row *Row) string { return strconv.Itoa(*field(row)) },
-		func(row *Row, text string) error {
-			value, err := strconv.Atoi(text)
-			if err != nil {
-				return err
-			}
-			*field(row) = value
-			return nil
-		}}
-}
-
-func int64Column[Row any](name, note string, field func(*Row) *int64) column[Row] {
-	return column[Row]{name, note,
-		func(row *Row) string { return strconv.FormatInt(*field(row), 10) },
-		func(row *Row, text string) error {
-			value, err := strconv.ParseInt(text, 10, 64)
-			if err != nil {
-				return err
-			}
-			*field(row) = value
-			return nil
-		}}
-}
-
-func uint64Column[Row any](name, note string, field func(*Row) *uint64) column[Row] {
-	return column[Row]{name, note,
-		func(row *Row) string { return strconv.FormatUint(*field(row), 10) },
-		func(row *Row, text string) error {
-			value, err := strconv.ParseUint(text, 10, 64)
-			if err != nil {
-				return err
-			}
-			*field(row) = value
-			return nil
-		}}
-}
-
-// digestColumn is a 64-bit number as 16 hexadecimal digits.
-func digestColumn[Row any](name, note string, field func(*Row) *uint64) column[Row] {
-	return column[Row]{name, note,
-		func(row *Row) string { return fmt.Sprintf("%016x", *field(row)) },
-		func(row *Row, text string) error {
-			if len(text) != 16 {
-				return fmt.Errorf("not 16 hexadecimal digits")
-			}
-			value, err := strconv.ParseUint(text, 16, 64)
-			if err != nil {
-				return err
-			}
-			*field(row) = value
-			return nil
-		}}
-}
-
-// floatColumn is a finite number.
-func floatColumn[Row any](name, note string, field func(*Row) *float64) column[Row] {
-	return column[Row]{name, note,
-		func(row *Row) string {
-			if math.IsNaN(*field(row)) || math.IsInf(*field(row), 0) {
-				return "0"
-			}
-			return formatNumber(*field(row))
-		},
-		func(row *Row, text string) error {
-			value, err := strconv.ParseFloat(text, 64)
-			if err != nil {
-				return err
-			}
-			if math.IsNaN(value) || math.IsInf(value, 0) {
-				return fmt.Errorf("not a finite number")
-			}
-			*field(row) = value
-			return nil
-		}}
-}
-
-// optionalColumn is a number that may be missing: NaN in memory, nothing in the file.
-func optionalColumn[Row any](name, note string, field func(*Row) *float64) column[Row] {
-	number := floatColumn(name, note, field)
-	return column[Row]{name, note,
-		func(row *Row) string {
-			if math.IsNaN(*field(row)) || math.IsInf(*field(row), 0) {
-				return ""
-			}
-			return number.get(row)
-		},
-		func(row *Row, text string) error {
-			if text == "" {
-				*field(row) = math.NaN()
-				return nil
-			}
-			return number.set(row, text)
-		}}
+// parseNumber reads a finite number. One that is missing is NaN in memory and nothing in a
+// file.
+func parseNumber(text []byte, into *float64) error {
+	if len(text) == 0 {
+		*into = math.NaN()
+		return nil
+	}
+	value, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || !finite(value) {
+		return fmt.Errorf("%q is not a finite number", shorten(string(text), 40))
+	}
+	*into = value
+	return nil
 }
 
 // formatNumber writes a number in plain decimal notation with three decimals at most, or
 // with six significant digits where that is finer.
 func formatNumber(value float64) string {
+	if !finite(value) {
+		return ""
+	}
 	decimals := 3
 	if magnitude := math.Abs(value); magnitude > 0 && magnitude < 100 {
 		decimals = 5 - int(math.Floor(math.Log10(magnitude)))

@@ -16,12 +16,17 @@ import (
 const (
 	manifestFile = "manifest.json"
 	trialsFile   = "trials.csv"
+	windowsFile  = "windows.csv"
 	summaryFile  = "summary.csv"
 	figuresName  = "figures"
 )
 
-// Directory is where a run's results are.
-type Directory struct{ path string }
+// Directory is where a run's results are. Who creates one, or resumes its journal, is its
+// only writer until Close.
+type Directory struct {
+	path   string
+	locked *os.File
+}
 
 // DirectoryError is a directory that cannot be used as asked. It is an error of usage: its
 // one line names the directory and the remedy.
@@ -53,17 +58,23 @@ func Create(path string) (*Directory, error) {
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return nil, unwritable(path, err)
 	}
+	d := &Directory{path: path}
+	if err := d.lock(); err != nil {
+		return nil, err
+	}
 	entries, err := os.ReadDir(path)
-	if err != nil {
-		return nil, unwritable(path, err)
+	switch {
+	case err != nil:
+		err = unwritable(path, err)
+	case len(entries) > 0:
+		err = occupied(path)
+	default:
+		if err = os.Mkdir(filepath.Join(path, figuresName), 0o755); err == nil {
+			return d, nil
+		}
+		err = unwritable(path, err)
 	}
-	if len(entries) > 0 {
-		return nil, occupied(path)
-	}
-	if err := os.Mkdir(filepath.Join(path, figuresName), 0o755); err != nil {
-		return nil, unwritable(path, err)
-	}
-	return &Directory{path}, nil
+	return nil, errors.Join(err, d.Close())
 }
 
 // Open opens the directory of a run for reading, or for resuming it. A path without a
@@ -81,7 +92,7 @@ func Open(path string) (*Directory, error) {
 	}
 	for _, name := range []string{trialsFile, summaryFile} {
 		if _, err := os.Stat(filepath.Join(path, name)); err == nil {
-			return &Directory{path}, nil
+			return &Directory{path: path}, nil
 		}
 	}
 	return nil, &DirectoryError{path, "holds neither " + trialsFile + " nor " + summaryFile, remedy, nil}
@@ -114,27 +125,43 @@ func (d *Directory) Path() string { return d.path }
 // Figures is the path of the directory of figures. It may not exist.
 func (d *Directory) Figures() string { return filepath.Join(d.path, figuresName) }
 
-// CreateJournal starts trials.csv. It refuses when there is one.
+// CreateJournal starts trials.csv and windows.csv. It refuses where they are.
 func (d *Directory) CreateJournal() (*Journal, error) {
-	journal, err := createJournal(filepath.Join(d.path, trialsFile))
-	switch {
-	case errors.Is(err, fs.ErrExist):
-		return nil, occupied(d.path)
-	case err != nil:
-		return nil, unwritable(d.path, err)
+	trials, err := newAppender[Trial](filepath.Join(d.path, trialsFile))
+	if err == nil {
+		var windows *appender[Window]
+		if windows, err = newAppender[Window](filepath.Join(d.path, windowsFile)); err == nil {
+			return &Journal{trials, windows}, nil
+		}
+		_ = trials.close()
 	}
-	return journal, nil
+	if errors.Is(err, fs.ErrExist) {
+		return nil, occupied(d.path)
+	}
+	return nil, unwritable(d.path, err)
 }
 
-// ResumeJournal opens trials.csv to append to it. A half-written last line is cut off;
-// the rest of what the file holds is returned.
-func (d *Directory) ResumeJournal() (*Journal, Recovered, error) {
-	journal, recovered, err := resumeJournal(filepath.Join(d.path, trialsFile))
-	if err != nil {
-		return nil, Recovered{}, &DirectoryError{d.path, "cannot be resumed (" + trialsFile + ": " + reason(err) + ")",
-			"start a new run with --out", err}
+// ResumeJournal opens trials.csv and windows.csv to append to them. Half-written last lines
+// are cut off; the rest of what trials.csv holds is returned.
+func (d *Directory) ResumeJournal() (*Journal, Recovered[Trial], error) {
+	if err := d.lock(); err != nil {
+		return nil, Recovered[Trial]{}, err
 	}
-	return journal, recovered, nil
+	refuse := func(file string, err error) error {
+		return &DirectoryError{d.path, "cannot be resumed (" + file + ": " + reason(err) + ")", "start a new run with --out", err}
+	}
+	trials, recovered, err := resumeAppender[Trial](filepath.Join(d.path, trialsFile))
+	if err != nil {
+		return nil, recovered, refuse(trialsFile, err)
+	}
+	windows, _, err := resumeAppender[Window](filepath.Join(d.path, windowsFile))
+	if err != nil {
+		return nil, recovered, errors.Join(refuse(windowsFile, err), trials.close())
+	}
+	for i := range recovered.Damage {
+		recovered.Damage[i] = fmt.Errorf("%s: %w", filepath.Join(d.path, trialsFile), recovered.Damage[i])
+	}
+	return &Journal{trials, windows}, recovered, nil
 }
 
 // Trials reads trials.csv, tolerant of a writer that was killed, with the repetitions of
@@ -145,11 +172,11 @@ func (d *Directory) Trials() (trials []Trial, damage []error, err error) {
 		return nil, nil, err
 	}
 	defer file.Close()
-	recovered, err := RecoverTrials(file)
+	recovered, err := recoverRows[Trial](file)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", file.Name(), err)
 	}
-	return Latest(recovered.Trials), recovered.Damage, nil
+	return Latest(recovered.Rows), recovered.Damage, nil
 }
 
 // Summaries returns one row a cell. They are computed from trials.csv, which holds what a

@@ -3,6 +3,7 @@ package results_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -20,12 +21,16 @@ func TestCreateRefuses(t *testing.T) {
 	if err := errors.Join(os.WriteFile(file, nil, 0o644), os.Mkdir(occupied, 0o755), os.WriteFile(filepath.Join(occupied, "thesis.tex"), nil, 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	run := newDirectory(t)
+	run, live := newDirectory(t), newDirectory(t)
 	write(t, run)
+	if err := run.Close(); err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct{ path, problem, remedy string }{
 		"a file":           {file, "cannot be written (not a directory)", "--out"},
 		"under a file":     {filepath.Join(file, "run"), "cannot be written (not a directory)", "--out"},
 		"not empty":        {occupied, "is not empty", "name another one with --out, or empty it"},
+		"a run under way":  {live.Path(), fmt.Sprintf("is being written by process %d", os.Getpid()), "--out"},
 		"another run":      {run.Path(), "is not empty", "--resume " + run.Path()},
 		"impossible names": {filepath.Join(base, strings.Repeat("x", 5000)), "cannot be written", "--out"},
 	} {

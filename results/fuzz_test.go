@@ -2,6 +2,7 @@ package results
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -21,9 +22,12 @@ func FuzzRecoverTrials(f *testing.F) {
 	f.Add(strings.Replace(some, ",", ",\r", 40))
 	f.Add("")
 	rewrite := func(trials []Trial) []byte {
-		journal := newJournal(nil, 0)
-		journal.encode(trials)
-		return append([]byte(strings.Join(TrialColumns(), ",")+"\n"), journal.buffer.Bytes()...)
+		var out bytes.Buffer
+		rows := newRowWriter[Trial](&out)
+		if err := errors.Join(rows.header(), rows.write(trials)); err != nil {
+			f.Fatal(err)
+		}
+		return out.Bytes()
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		recovered, err := RecoverTrials(strings.NewReader(text))
@@ -33,12 +37,12 @@ func FuzzRecoverTrials(f *testing.F) {
 		if err != nil {
 			return
 		}
-		Summarize(Latest(recovered.Trials))
+		Summarize(Latest(recovered.Rows))
 		// What was understood survives being written and read.
-		once := rewrite(recovered.Trials)
+		once := rewrite(recovered.Rows)
 		trials, err := ReadTrials(bytes.NewReader(once))
-		if err != nil || len(trials) != len(recovered.Trials) {
-			t.Fatalf("%d trials became %d: %v", len(recovered.Trials), len(trials), err)
+		if err != nil || len(trials) != len(recovered.Rows) {
+			t.Fatalf("%d trials became %d: %v", len(recovered.Rows), len(trials), err)
 		}
 		if twice := rewrite(trials); !bytes.Equal(once, twice) {
 			t.Fatalf("written twice, it differs:\n%s\n%s", once, twice)

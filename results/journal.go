@@ -2,7 +2,6 @@ package results
 
 import (
 	"bytes"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -10,124 +9,122 @@ import (
 	"strings"
 )
 
-// Journal is trials.csv while a run writes it. Rows go to the file as they are appended,
-// so the death of the process loses none; Close makes them outlive the machine's death
-// too. A Journal is used by one goroutine at a time.
+// Journal is trials.csv and windows.csv while a run writes them. Rows go to the file as they
+// are appended, so the death of the process loses none; Close makes them outlive the
+// machine's death too. A Journal is used by one goroutine at a time.
 type Journal struct {
-	file   *os.File
-	length int64
-	buffer bytes.Buffer
-	rows   *csv.Writer
-	fields []string
-}
-
-// createJournal starts a journal with its header. It refuses a file that exists, so two
-// runs cannot write into one directory.
-func createJournal(path string) (*Journal, error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	journal := newJournal(file, 0)
-	if err := journal.writeHeader(); err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return journal, nil
-}
-
-// resumeJournal opens a journal to append to it, cuts off a half-written last line, and
-// returns what the journal holds.
-func resumeJournal(path string) (*Journal, Recovered, error) {
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return nil, Recovered{}, err
-	}
-	journal, recovered, err := continueJournal(file)
-	if err != nil {
-		return nil, Recovered{}, errors.Join(err, file.Close())
-	}
-	return journal, recovered, nil
-}
-
-func continueJournal(file *os.File) (*Journal, Recovered, error) {
-	recovered, err := RecoverTrials(file)
-	if err != nil {
-		return nil, Recovered{}, err
-	}
-	journal := newJournal(file, recovered.WholeBytes)
-	if err := journal.cut(); err != nil {
-		return nil, Recovered{}, err
-	}
-	if recovered.WholeBytes == 0 {
-		return journal, recovered, journal.writeHeader()
-	}
-	header := strings.Join(TrialColumns(), ",") + "\n"
-	found := make([]byte, len(header))
-	if _, err := file.ReadAt(found, 0); err != nil && err != io.EOF {
-		return nil, Recovered{}, err
-	}
-	if string(found) != header {
-		return nil, Recovered{}, errors.New("its columns are those of another version of this program; start a new run instead")
-	}
-	return journal, recovered, nil
-}
-
-func newJournal(file *os.File, length int64) *Journal {
-	journal := &Journal{file: file, length: length, fields: make([]string, len(trialColumns))}
-	journal.rows = csv.NewWriter(&journal.buffer)
-	return journal
+	trials  *appender[Trial]
+	windows *appender[Window]
 }
 
 // Append writes the rows of a batch with one system call. When it fails, the journal ends
 // where it ended before, as far as the file system allows, so a later Append is sound.
-func (j *Journal) Append(trials []Trial) error {
-	if len(trials) == 0 {
+func (j *Journal) Append(trials []Trial) error { return j.trials.append(trials) }
+
+// AppendWindow is Append for a window.
+func (j *Journal) AppendWindow(window Window) error { return j.windows.append([]Window{window}) }
+
+// Close forces the rows to the disk and ends the journal.
+func (j *Journal) Close() error {
+	return errors.Join(j.windows.close(), j.trials.close())
+}
+
+// appender is one file of a journal.
+type appender[Row any] struct {
+	file   *os.File
+	length int64
+	buffer bytes.Buffer
+	rows   *rowWriter[Row]
+}
+
+// newAppender starts a file with its header. It refuses one that exists, so two runs
+// cannot write into one directory.
+func newAppender[Row any](path string) (*appender[Row], error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	a := appenderTo[Row](file, 0)
+	if err := a.header(); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return a, nil
+}
+
+// resumeAppender opens a file to append to it, cuts off a half-written last line, and
+// returns what the file holds. One that is missing is made.
+func resumeAppender[Row any](path string) (_ *appender[Row], _ Recovered[Row], err error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, Recovered[Row]{}, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, file.Close())
+		}
+	}()
+	recovered, err := recoverRows[Row](file)
+	if err != nil {
+		return nil, recovered, err
+	}
+	a := appenderTo[Row](file, recovered.WholeBytes)
+	if err := a.cut(); err != nil {
+		return nil, recovered, err
+	}
+	if recovered.WholeBytes == 0 {
+		return a, recovered, a.header()
+	}
+	if recovered.Header != strings.Join(columns[Row](), ",") {
+		return nil, recovered, errors.New("its columns are those of another version of this program; start a new run instead")
+	}
+	return a, recovered, nil
+}
+
+func appenderTo[Row any](file *os.File, length int64) *appender[Row] {
+	a := &appender[Row]{file: file, length: length}
+	a.rows = newRowWriter[Row](&a.buffer)
+	return a
+}
+
+func (a *appender[Row]) append(rows []Row) error {
+	if len(rows) == 0 {
 		return nil
 	}
-	j.encode(trials)
-	return j.flush()
-}
-
-// encode puts rows into the buffer. The writer cannot fail: it writes into memory.
-func (j *Journal) encode(trials []Trial) {
-	j.buffer.Reset()
-	for i := range trials {
-		for c := range trialColumns {
-			j.fields[c] = trialColumns[c].get(&trials[i])
-		}
-		j.rows.Write(j.fields)
+	a.buffer.Reset()
+	if err := a.rows.write(rows); err != nil {
+		return err
 	}
-	j.rows.Flush()
+	return a.flush()
 }
 
-func (j *Journal) writeHeader() error {
-	j.buffer.Reset()
-	j.rows.Write(TrialColumns())
-	j.rows.Flush()
-	return j.flush()
+func (a *appender[Row]) header() error {
+	a.buffer.Reset()
+	if err := a.rows.header(); err != nil {
+		return err
+	}
+	return a.flush()
 }
 
-func (j *Journal) flush() error {
-	written, err := j.file.Write(j.buffer.Bytes())
+func (a *appender[Row]) flush() error {
+	written, err := a.file.Write(a.buffer.Bytes())
 	if err != nil {
 		err = fmt.Errorf("journal: %w: the run's last rows are not in it; free space or name another directory", err)
-		return errors.Join(err, j.cut())
+		return errors.Join(err, a.cut())
 	}
-	j.length += int64(written)
+	a.length += int64(written)
 	return nil
 }
 
 // cut ends the file after its last complete row.
-func (j *Journal) cut() error {
-	if err := j.file.Truncate(j.length); err != nil {
+func (a *appender[Row]) cut() error {
+	if err := a.file.Truncate(a.length); err != nil {
 		return fmt.Errorf("journal: cutting off a half-written row: %w", err)
 	}
-	_, err := j.file.Seek(j.length, io.SeekStart)
+	_, err := a.file.Seek(a.length, io.SeekStart)
 	return err
 }
 
-// Close forces the rows to the disk and ends the journal.
-func (j *Journal) Close() error {
-	err := j.file.Sync()
-	return errors.Join(err, j.file.Close())
+func (a *appender[Row]) close() error {
+	err := a.file.Sync()
+	return errors.Join(err, a.file.Close())
 }

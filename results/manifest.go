@@ -72,7 +72,9 @@ func NewManifest() Manifest {
 		Versions: Versions{Go: runtime.Version()},
 		Before:   measure.ReadEnvironment(),
 		Start:    time.Now().UTC(),
-		Columns:  map[string]map[string]string{trialsFile: notes(trialColumns), summaryFile: notes(summaryColumns)},
+		Columns: map[string]map[string]string{
+			trialsFile: notes[Trial](), windowsFile: notes[Window](), summaryFile: notes[Summary](),
+		},
 	}
 }
 

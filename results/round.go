@@ -64,3 +64,22 @@ func (r *Round) OpsPerSecond() float64 {
 	}
 	return float64(len(r.Rows)) / (float64(makespan) / 1e9)
 }
+
+// Latest keeps the last row of each hand-off and target, in the order in which the
+// hand-offs first occurred. A run that was killed amid a round repeats the round when it
+// is resumed; the repetition counts.
+func Latest(trials []Trial) []Trial {
+	type key struct{ cell, block, rep, worker, target int }
+	at := make(map[key]int, len(trials))
+	latest := make([]Trial, 0, len(trials))
+	for _, trial := range trials {
+		k := key{trial.CellIndex, trial.Block, trial.Rep, trial.Worker, trial.Target}
+		if i, again := at[k]; again {
+			latest[i] = trial
+			continue
+		}
+		at[k] = len(latest)
+		latest = append(latest, trial)
+	}
+	return latest
+}

@@ -1,9 +1,6 @@
 package results
 
 import (
-	"bufio"
-	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -12,82 +9,49 @@ import (
 
 // Summary is the statistics of one cell, a row of summary.csv. A number that the cell does
 // not have is NaN, and empty in the file. Times are nanoseconds.
+//
+// The interval of the latency takes the round as the unit that was repeated, because the
+// targets of one fan-out and the hand-offs of one concurrent round are no independent
+// samples. CPU times are means: they add up, so the mean is what a hand-off costs in the long
+// run.
 type Summary struct {
 	Cell
-	// Status is failed when a trial of the cell failed, skipped when none ran, else ok.
-	Status Status
-	// Reason is that of the first row that was not ok.
-	Reason string
-	// N counts the rounds in which every hand-off was ok. Only their rows count below.
-	N int
-	// LatencyMedian is the median over all hand-offs, each target for itself. The interval
-	// around it (95 %) takes the round as the unit that was repeated, because the targets of
-	// one fan-out and the hand-offs of one concurrent round are no independent samples. With
-	// fewer than MinimumRounds rounds it is the smallest to the largest round.
-	LatencyMedian, LatencyLo, LatencyHi float64
-	LatencyP90, LatencyP99              float64
-	ConsumedMedian                      float64
-	// The medians of the phases need not add up to the median of the latency.
-	SerializeMedian, CopyOutMedian, TransferMedian, CopyInMedian, DeserializeMedian float64
-	// OpsPerSecond is the hand-offs of a round, targets included, over the round's makespan
-	// (see Round), the median over rounds; BytesPerSecond is the same in payload bytes.
-	OpsPerSecond, BytesPerSecond float64
-	// CPUUser and CPUKernel are means a hand-off: CPU adds up, so its mean is what a
-	// hand-off costs in the long run.
-	CPUUser, CPUKernel float64
-	// RSSPeak and PSSPeak are the largest of all rows, in bytes.
-	RSSPeak, PSSPeak float64
-	// MinorFaults and ContextSwitches are means a hand-off.
-	MinorFaults, ContextSwitches float64
+	Status            Status  `csv:"status" note:"failed: a trial failed; skipped: none ran; else ok"`
+	Reason            string  `csv:"reason" note:"that of the first row that was not ok"`
+	N                 int     `csv:"n" note:"rounds in which every hand-off was ok; only these count"`
+	LatencyMedian     float64 `csv:"latency_median_ns" note:"t0 until the handler is entered with a usable object; median over hand-offs, each target for itself"`
+	LatencyLo         float64 `csv:"latency_lo_ns" note:"lower end of the 95 % interval of the median, rounds as samples; smallest round when n < 6"`
+	LatencyHi         float64 `csv:"latency_hi_ns" note:"upper end of the 95 % interval of the median, rounds as samples; largest round when n < 6"`
+	LatencyP90        float64 `csv:"latency_p90_ns" note:"90th percentile over hand-offs"`
+	LatencyP99        float64 `csv:"latency_p99_ns" note:"99th percentile over hand-offs"`
+	ConsumedMedian    float64 `csv:"consumed_median_ns" note:"t0 until the handler has read every byte, median over hand-offs"`
+	SerializeMedian   float64 `csv:"serialize_median_ns" note:"phase: object to wire representation; medians of phases need not add up to the median latency"`
+	CopyOutMedian     float64 `csv:"copy_out_median_ns" note:"phase: source's memory to host"`
+	TransferMedian    float64 `csv:"transfer_median_ns" note:"phase: host to host"`
+	CopyInMedian      float64 `csv:"copy_in_median_ns" note:"phase: host to target's memory"`
+	DeserializeMedian float64 `csv:"deserialize_median_ns" note:"phase: wire representation to object"`
+	OpsPerSecond      float64 `csv:"throughput_ops_per_s" note:"hand-offs of a round, targets included, over the time from its first t0 to its last delivery; median over rounds"`
+	BytesPerSecond    float64 `csv:"throughput_bytes_per_s" note:"the same in payload bytes"`
+	CPUUser           float64 `csv:"cpu_user_ns_per_op" note:"user CPU time of all participants, mean a hand-off"`
+	CPUKernel         float64 `csv:"cpu_kernel_ns_per_op" note:"kernel CPU time of all participants, mean a hand-off"`
+	RSSPeak           float64 `csv:"rss_peak_bytes" note:"peak resident set, summed over all participants, largest of all trials"`
+	PSSPeak           float64 `csv:"pss_peak_bytes" note:"peak proportional set (shared pages once), summed over all participants, largest of all trials"`
+	MinorFaults       float64 `csv:"minor_faults_per_op" note:"minor page faults of all participants, mean a hand-off"`
+	ContextSwitches   float64 `csv:"ctx_switches_per_op" note:"context switches of all participants, mean a hand-off"`
 
 	// Outliers counts hand-offs whose latency is an outlier by the median absolute
-	// deviation. They are marked for the reader and counted in every statistic. It is not
-	// in summary.csv.
-	Outliers int
+	// deviation. They are marked for the reader and counted in every statistic.
+	Outliers int `csv:"-"`
 	// Clocks are the clocks by which the latencies were taken, when not one shared clock.
-	// It is not in summary.csv.
-	Clocks []string
+	Clocks []string `csv:"-"`
 }
 
 // MinimumRounds is the number of rounds from which on order statistics give a 95 % interval
 // of a median.
 const MinimumRounds = 6
 
-var summaryColumns = []column[Summary]{
-	textColumn("experiment", "part of the plan that the cell belongs to", func(s *Summary) *string { return &s.Experiment }),
-	textColumn("transport", "way the payload moved", func(s *Summary) *string { return &s.Transport }),
-	textColumn("engine", "WebAssembly runtime of the functions, or native; behind a + what stands in for something real, as in wazero+miniredis", func(s *Summary) *string { return &s.Engine }),
-	textColumn("codec", "representation of the payload between the functions", func(s *Summary) *string { return &s.Codec }),
-	textColumn("placement", "intra: one host; inter: two hosts", func(s *Summary) *string { return &s.Placement }),
-	int64Column("size_bytes", "payload in memory, before any serialization", func(s *Summary) *int64 { return &s.SizeBytes }),
-	intColumn("fanout", "targets of one hand-off", func(s *Summary) *int { return &s.Fanout }),
-	intColumn("concurrency", "sources that hand over at the same time", func(s *Summary) *int { return &s.Concurrency }),
-	statusColumn("status", "failed: a trial failed; skipped: none ran; else ok", func(s *Summary) *Status { return &s.Status }),
-	textColumn("reason", "that of the first row that was not ok", func(s *Summary) *string { return &s.Reason }),
-	intColumn("n", "rounds in which every hand-off was ok; only these count", func(s *Summary) *int { return &s.N }),
-	optionalColumn("latency_median_ns", "t0 until the handler is entered with a usable object; median over hand-offs, each target for itself", func(s *Summary) *float64 { return &s.LatencyMedian }),
-	optionalColumn("latency_lo_ns", "lower end of the 95 % interval of the median, rounds as samples; smallest round when n < 6", func(s *Summary) *float64 { return &s.LatencyLo }),
-	optionalColumn("latency_hi_ns", "upper end of the 95 % interval of the median, rounds as samples; largest round when n < 6", func(s *Summary) *float64 { return &s.LatencyHi }),
-	optionalColumn("latency_p90_ns", "90th percentile over hand-offs", func(s *Summary) *float64 { return &s.LatencyP90 }),
-	optionalColumn("latency_p99_ns", "99th percentile over hand-offs", func(s *Summary) *float64 { return &s.LatencyP99 }),
-	optionalColumn("consumed_median_ns", "t0 until the handler has read every byte, median over hand-offs", func(s *Summary) *float64 { return &s.ConsumedMedian }),
-	optionalColumn("serialize_median_ns", "phase: object to wire representation; medians of phases need not add up to the median latency", func(s *Summary) *float64 { return &s.SerializeMedian }),
-	optionalColumn("copy_out_median_ns", "phase: source's memory to host", func(s *Summary) *float64 { return &s.CopyOutMedian }),
-	optionalColumn("transfer_median_ns", "phase: host to host", func(s *Summary) *float64 { return &s.TransferMedian }),
-	optionalColumn("copy_in_median_ns", "phase: host to target's memory", func(s *Summary) *float64 { return &s.CopyInMedian }),
-	optionalColumn("deserialize_median_ns", "phase: wire representation to object", func(s *Summary) *float64 { return &s.DeserializeMedian }),
-	optionalColumn("throughput_ops_per_s", "hand-offs of a round, targets included, over the time from its first t0 to its last delivery; median over rounds", func(s *Summary) *float64 { return &s.OpsPerSecond }),
-	optionalColumn("throughput_bytes_per_s", "the same in payload bytes", func(s *Summary) *float64 { return &s.BytesPerSecond }),
-	optionalColumn("cpu_user_ns_per_op", "user CPU time of all participants, mean a hand-off", func(s *Summary) *float64 { return &s.CPUUser }),
-	optionalColumn("cpu_kernel_ns_per_op", "kernel CPU time of all participants, mean a hand-off", func(s *Summary) *float64 { return &s.CPUKernel }),
-	optionalColumn("rss_peak_bytes", "peak resident set, summed over all participants, largest of all trials", func(s *Summary) *float64 { return &s.RSSPeak }),
-	optionalColumn("pss_peak_bytes", "peak proportional set (shared pages once), summed over all participants, largest of all trials", func(s *Summary) *float64 { return &s.PSSPeak }),
-	optionalColumn("minor_faults_per_op", "minor page faults of all participants, mean a hand-off", func(s *Summary) *float64 { return &s.MinorFaults }),
-	optionalColumn("ctx_switches_per_op", "context switches of all participants, mean a hand-off", func(s *Summary) *float64 { return &s.ContextSwitches }),
-}
-
 // SummaryColumns returns the header of summary.csv.
-func SummaryColumns() []string { return names(summaryColumns) }
+func SummaryColumns() []string { return columns[Summary]() }
 
 // Summarize computes the statistics of each cell, in the order of the plan. Rows that a
 // resumed run has repeated must be gone already (see Latest).
@@ -234,49 +198,12 @@ func Warnings(summaries []Summary) []string {
 
 // WriteSummaries writes a summary.csv.
 func WriteSummaries(w io.Writer, summaries []Summary) error {
-	rows := csv.NewWriter(w)
-	if err := rows.Write(SummaryColumns()); err != nil {
+	rows := newRowWriter[Summary](w)
+	if err := rows.header(); err != nil {
 		return err
 	}
-	fields := make([]string, len(summaryColumns))
-	for i := range summaries {
-		for c := range summaryColumns {
-			fields[c] = summaryColumns[c].get(&summaries[i])
-		}
-		if err := rows.Write(fields); err != nil {
-			return err
-		}
-	}
-	rows.Flush()
-	return rows.Error()
+	return rows.write(summaries)
 }
 
 // ReadSummaries reads a summary.csv. The error names the line and the column.
-func ReadSummaries(r io.Reader) ([]Summary, error) {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 1<<20)
-	if !lines.Scan() {
-		return nil, errors.Join(errors.New("line 1: header missing"), lines.Err())
-	}
-	fields, err := split(lines.Text())
-	if err != nil {
-		return nil, fmt.Errorf("line 1: %w", err)
-	}
-	header, err := parseHeader(fields, summaryColumns)
-	if err != nil {
-		return nil, fmt.Errorf("line 1: %w", err)
-	}
-	var summaries []Summary
-	for number := 2; lines.Scan(); number++ {
-		fields, err := split(lines.Text())
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", number, err)
-		}
-		summary, err := parseRow(header, summaryColumns, fields)
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", number, err)
-		}
-		summaries = append(summaries, summary)
-	}
-	return summaries, lines.Err()
-}
+func ReadSummaries(r io.Reader) ([]Summary, error) { return readRows[Summary](r) }

@@ -27,7 +27,8 @@ type Batch struct {
 	Rounds int
 	// Window is how long CPU time is accounted, after the warm-up, to learn how it splits
 	// into user and kernel time and how much interrupt work a hand-off makes. The same
-	// payload is sent again and again meanwhile. Kernels that account by ticks split
+	// payload is sent again and again meanwhile, unless its guest changes it: then each is
+	// prepared anew, outside of the accounting. Kernels that account by ticks split
 	// soundly over 200 ms and more only. Zero leaves it out: what the last window over the
 	// same routes has shown holds.
 	Window time.Duration
@@ -70,6 +71,16 @@ func (b *Batch) check() error {
 		return fmt.Errorf("batch with warm-up %d, rounds %d, window %v, deadline %v: none may be negative", b.Warmup, b.Rounds, b.Window, b.Deadline)
 	}
 	return nil
+}
+
+// Window is what a batch's window of CPU accounting has come to. It counts hand-offs to
+// single targets.
+type Window struct {
+	Tried, OK, Failed int
+	// Ns is how long the window was, the preparing of payloads left out.
+	Ns int64
+	// Reason is why the first of the failed did, or what else a reader must know.
+	Reason string
 }
 
 // Record is one hand-off to one target.

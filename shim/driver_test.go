@@ -41,7 +41,8 @@ func driveForEver([]string) error {
 	time.AfterFunc(200*time.Millisecond, func() { fmt.Println(idle.PID(), busy.PID()) })
 	batch := fakeBatch()
 	batch.Deadline = time.Hour
-	return busy.Run(ctx, batch, func(Record) error { return nil })
+	_, err = busy.Run(ctx, batch, func(Record) error { return nil })
+	return err
 }
 
 func TestShimsDieWithTheirDriver(t *testing.T) {

@@ -24,7 +24,7 @@ import (
 
 const (
 	// protocol is what both sides must speak.
-	protocol = 1
+	protocol = 2
 	// largestMessage bounds what either side accepts.
 	largestMessage = 4 << 20
 
@@ -175,12 +175,15 @@ func (p *Process) Open(ctx context.Context, transportName string, setup transpor
 // but for those of the last 50 ms before a crash.
 //
 // When the context ends, Run returns at once and the shim ends the batch after its round.
-func (p *Process) Run(ctx context.Context, batch Batch, each func(Record) error) error {
+//
+// The window is what the batch's Window has come to, also beside an error; it is zero where
+// there was none or the shim is gone.
+func (p *Process) Run(ctx context.Context, batch Batch, each func(Record) error) (window Window, err error) {
 	call, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := p.control.Run(call)
 	if err != nil {
-		return p.explain(ctx, "run", err)
+		return window, p.explain(ctx, "run", err)
 	}
 	// The shim watches its rounds itself, unless its guests hold every processor. Between
 	// two replies lies a round or a window, and some patience.
@@ -196,18 +199,21 @@ func (p *Process) Run(ctx context.Context, batch Batch, each func(Record) error)
 		alarm.Reset(silence)
 		reply, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return window, nil
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("shim %s: run: %w", p.name, context.Cause(ctx))
+			return window, fmt.Errorf("shim %s: run: %w", p.name, context.Cause(ctx))
 		}
 		if err != nil {
-			return p.explain(ctx, "run", err)
+			return window, p.explain(ctx, "run", err)
 		}
 		alarm.Stop()
+		if w := reply.GetWindow(); w != nil {
+			window = Window{Tried: int(w.GetTried()), OK: int(w.GetOk()), Failed: int(w.GetFailed()), Ns: w.GetNs(), Reason: w.GetReason()}
+		}
 		for _, record := range reply.GetRecords() {
 			if err := each(recordFromControl(record)); err != nil {
-				return err
+				return window, err
 			}
 		}
 		request = &control.RunRequest{}

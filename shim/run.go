@@ -54,17 +54,20 @@ func (s *server) run(stream grpc.BidiStreamingServer[control.RunRequest, control
 	for {
 		select {
 		case records := <-r.full:
-			if err := out.deliver(records); err != nil {
+			if err := out.deliver(records, r.accounted.take()); err != nil {
 				return err
 			}
 			r.taken <- struct{}{}
 		case err := <-done:
+			if window := r.accounted.take(); window != nil {
+				return errors.Join(err, out.deliver(nil, window))
+			}
 			return err
 		case <-watch.C:
 			left, overdue := r.overdue()
 			if overdue != nil {
 				// The records of finished rounds are not touched any more.
-				return errors.Join(overdue, out.deliver(r.kept[:r.finished.Load()]))
+				return errors.Join(overdue, out.deliver(r.kept[:r.finished.Load()], r.accounted.take()))
 			}
 			watch.Reset(left)
 		case <-ctx.Done():
@@ -88,17 +91,18 @@ func newOutbox(stream grpc.BidiStreamingServer[control.RunRequest, control.RunRe
 	return &outbox{stream, records}
 }
 
-// deliver sends records and waits until the driver is done with them. No records are a
-// sign of life.
-func (o *outbox) deliver(records []Record) error {
+// deliver sends records and a window, if there is one, and waits until the driver is done
+// with them. Neither is a sign of life.
+func (o *outbox) deliver(records []Record, window *control.Window) error {
 	for {
 		n := min(len(records), recordsPerMessage)
 		for i := range n {
 			recordToControl(&records[i], o.records[i])
 		}
-		if err := o.stream.Send(&control.RunReply{Records: o.records[:n]}); err != nil {
+		if err := o.stream.Send(&control.RunReply{Records: o.records[:n], Window: window}); err != nil {
 			return fmt.Errorf("hand records over: %w", err)
 		}
+		window = nil
 		// The answer is also what allows the messages to be used again.
 		if _, err := o.stream.Recv(); err != nil {
 			return fmt.Errorf("hand records over: %w", err)

@@ -42,6 +42,10 @@ type runner struct {
 	took      time.Duration
 	disturbed bool
 
+	// accounted is the window's, and changing says that guests change what they have sent.
+	accounted accounted
+	changing  bool
+
 	watched
 }
 
@@ -83,7 +87,7 @@ const lastingRound = 5 * time.Millisecond
 func newRunner(batch Batch, workers []*worker, costs costs) *runner {
 	handoffs := 0
 	for _, w := range workers {
-		handoffs += len(w.handoff.Deliveries)
+		handoffs += w.fanout
 	}
 	rounds := min(batch.Rounds, max(1, keptRecords/handoffs))
 	kept := make([]Record, rounds*handoffs)
@@ -149,6 +153,22 @@ func (r *runner) round(round int) measure.Usage {
 		w.expected = 0
 		w.forget()
 	}
+	if !r.prepare(round) {
+		return measure.Usage{}
+	}
+	r.enter(round, true)
+	r.meter.Take()
+	began := measure.Now()
+	r.crew.each((*worker).send)
+	r.took = time.Duration(measure.Now() - began)
+	used := r.meter.Take()
+	r.leave()
+	return used
+}
+
+// prepare has every worker prepare its payload; false when none can send because one could
+// not.
+func (r *runner) prepare(round int) bool {
 	r.enter(round, false)
 	r.crew.each((*worker).prepare)
 	r.leave()
@@ -161,16 +181,9 @@ func (r *runner) round(round int) measure.Usage {
 				other.err = fmt.Errorf("not sent, because worker %d could not %w", i, w.err)
 			}
 		}
-		return measure.Usage{}
+		return false
 	}
-	r.enter(round, true)
-	r.meter.Take()
-	began := measure.Now()
-	r.crew.each((*worker).send)
-	r.took = time.Duration(measure.Now() - began)
-	used := r.meter.Take()
-	r.leave()
-	return used
+	return true
 }
 
 // record keeps the round's hand-offs. It returns false when the batch must end: where a
@@ -203,12 +216,7 @@ func (r *runner) record(round int, used measure.Usage) bool {
 			}
 			if err, mismatch := w.failure(target); err != nil {
 				record.Err = text(err)
-				if left := r.batch.Rounds - round - 1; !mismatch {
-					goOn = false
-					if left > 0 {
-						record.Err += fmt.Sprintf("; the %d following rounds were not attempted", left)
-					}
-				}
+				goOn = goOn && mismatch
 			}
 			r.records = append(r.records, record)
 		}

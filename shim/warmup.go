@@ -3,9 +3,11 @@ package shim
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"rrbench/measure"
+	"rrbench/shim/control"
 )
 
 // warmUp runs the rounds that are not recorded, and the window.
@@ -40,47 +42,122 @@ func (r *runner) warmUp(ctx context.Context) error {
 // the costs of a hand-off from the sum.
 func (r *runner) window(ctx context.Context) error {
 	var used measure.Usage
-	sent := int64(0)
+	var failure error
 	interrupts := measure.SoftIRQ()
 	r.meter.Take()
-	for end := measure.Now() + int64(r.batch.Window); sent == 0 || measure.Now() < end; {
-		if r.spent() {
+	began := measure.Now()
+	for again := true; again && failure == nil; {
+		prepared := r.changing || r.spent()
+		if prepared {
 			used = used.Add(r.meter.Take())
 			paused := measure.Now()
-			r.enter(-1, false)
-			r.crew.each((*worker).prepareSpent)
-			r.leave()
-			end += measure.Now() - paused
+			if !r.prepare(-1) {
+				failure = r.verify()
+				break
+			}
+			began += measure.Now() - paused
 			r.meter.Take()
 		}
-		for _, w := range r.crew.workers {
-			w.forget()
-		}
-		r.enter(-1, true)
-		r.crew.each((*worker).send)
-		r.leave()
-		if err := r.verify(); err != nil {
-			return fmt.Errorf("window of CPU accounting: %w", err)
-		}
-		for _, w := range r.crew.workers {
-			for i := range w.handoff.Deliveries {
-				used = used.Add(w.handoff.Deliveries[i].Usage)
-				sent++
-			}
-		}
-		if err := ctx.Err(); err != nil {
-			return err
+		r.sendAgain()
+		r.accounted.tried.Add(int64(r.handoffs))
+		var delivered measure.Usage
+		delivered, failure = r.judge(prepared)
+		used = used.Add(delivered)
+		again = measure.Now()-began < int64(r.batch.Window) || r.accounted.ok.Load() == 0
+		if err := ctx.Err(); err != nil && failure == nil {
+			failure = err
 		}
 	}
 	used = used.Add(r.meter.Take())
 	r.disturbed = true
+	r.accounted.close(measure.Now()-began, failure, r.changing)
+	if failure != nil {
+		return fmt.Errorf("window of CPU accounting: %w", failure)
+	}
 	if cpu := used.CPU(); cpu > 0 {
 		r.costs.known = true
 		r.costs.userShare = float64(used.UserNs) / float64(cpu)
 	}
+	sent := r.accounted.tried.Load()
 	r.costs.mean = shareOf(used, float64(sent))
 	r.costs.softIRQ = (measure.SoftIRQ() - interrupts) / sent
 	return nil
+}
+
+// sendAgain has every worker send what it has prepared.
+func (r *runner) sendAgain() {
+	for _, w := range r.crew.workers {
+		w.forget()
+	}
+	r.enter(-1, true)
+	r.crew.each((*worker).send)
+	r.leave()
+}
+
+// judge counts the hand-offs of a window's round, returns what others used for them, and the
+// first failure. A payload that was not prepared for this round and arrives as another one
+// is no failure: a guest may write to its region when the transfer is over
+// (docs/guest-abi.md). From then on each is prepared anew.
+func (r *runner) judge(prepared bool) (used measure.Usage, failure error) {
+	for i, w := range r.crew.workers {
+		for target := range w.handoff.Deliveries {
+			d := &w.handoff.Deliveries[target]
+			used = used.Add(d.Usage)
+			err, mismatch := w.failure(target)
+			switch {
+			case err == nil:
+				r.accounted.ok.Add(1)
+			case mismatch && !prepared && d.Length == uint64(w.spec.Size):
+				r.changing = true
+				r.accounted.changed.Add(1)
+			default:
+				r.accounted.failed.Add(1)
+				if failure == nil {
+					failure = fmt.Errorf("worker %d, target %d: %w", i, target, err)
+				}
+			}
+		}
+	}
+	return used, failure
+}
+
+// accounted is what is known of a window at any moment: its step may hang.
+type accounted struct {
+	tried, ok, failed, changed atomic.Int64
+	ns                         atomic.Int64
+	reason                     atomic.Pointer[string]
+	taken                      atomic.Bool
+}
+
+func (a *accounted) close(ns int64, failure error, changing bool) {
+	a.ns.Store(ns)
+	reason := ""
+	switch {
+	case failure != nil:
+		reason = text(failure)
+	case changing:
+		reason = "the guest changes payloads that it has sent: each was prepared anew"
+	}
+	a.reason.Store(&reason)
+}
+
+// take returns the window once there is anything to tell, and once only. Hand-offs that have
+// not come back have failed; those of a payload that its guest had changed cannot be
+// judged and do not count.
+func (a *accounted) take() *control.Window {
+	changed := a.changed.Load()
+	tried := a.tried.Load() - changed
+	if tried+changed == 0 || a.taken.Swap(true) {
+		return nil
+	}
+	window := &control.Window{Tried: tried, Ok: a.ok.Load(), Ns: a.ns.Load()}
+	window.Failed = tried - window.Ok
+	if reason := a.reason.Load(); reason != nil {
+		window.Reason = *reason
+	} else {
+		window.Reason = "the last hand-off did not end"
+	}
+	return window
 }
 
 // spent says whether any worker has to prepare its payload again. Doing so is not counted,

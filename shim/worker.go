@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -10,8 +11,10 @@ import (
 
 // worker is an opened route and what it is about to send.
 type worker struct {
-	route    transport.Route
+	route transport.Route
+	// handoff has one delivery a target, whatever the transport makes of it.
 	handoff  transport.Handoff
+	fanout   int
 	spec     payloads.Spec
 	expected uint64
 	// err is why the last step failed, for all targets.
@@ -19,7 +22,9 @@ type worker struct {
 }
 
 func newWorker(route transport.Route, fanout int) *worker {
-	return &worker{route: route, handoff: transport.Handoff{Deliveries: make([]transport.Delivery, fanout)}}
+	w := &worker{route: route, fanout: fanout}
+	w.forget()
+	return w
 }
 
 func (w *worker) prepare() {
@@ -35,21 +40,26 @@ func (w *worker) spent() bool {
 	return ok && spender.Spent()
 }
 
-func (w *worker) prepareSpent() {
-	if w.spent() {
-		w.prepare()
-	}
-}
-
 // forget makes sure that no delivery is mistaken for an earlier one.
 func (w *worker) forget() {
+	if cap(w.handoff.Deliveries) < w.fanout {
+		w.handoff.Deliveries = make([]transport.Delivery, w.fanout)
+	}
+	w.handoff.Deliveries = w.handoff.Deliveries[:w.fanout]
 	w.handoff.Start = 0
 	clear(w.handoff.Deliveries)
 }
 
 func (w *worker) send() {
-	if w.err == nil {
-		w.err = w.route.Send(&w.handoff)
+	if w.err != nil {
+		return
+	}
+	w.err = w.route.Send(&w.handoff)
+	if n := len(w.handoff.Deliveries); w.err == nil && n != w.fanout {
+		w.err = fmt.Errorf("the transport answered for %d targets instead of %d", n, w.fanout)
+	}
+	if w.err != nil {
+		w.forget()
 	}
 }
 
@@ -62,6 +72,10 @@ func (w *worker) failure(target int) (err error, mismatch bool) {
 		return w.err, false
 	case d.Err != nil:
 		return d.Err, false
+	case d.Timeline == transport.Timeline{}:
+		return errors.New("the transport said nothing of this target"), false
+	case !d.Timeline.Ordered():
+		return fmt.Errorf("the moments of the hand-off are out of order: %+v", d.Timeline), false
 	case d.Length != uint64(w.spec.Size):
 		return fmt.Errorf("the target got %d bytes instead of %d", d.Length, w.spec.Size), true
 	case d.Digest != w.expected:

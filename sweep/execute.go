@@ -43,6 +43,7 @@ func Execute(ctx context.Context, request Request) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer run.directory.Close()
 	runner := &Runner{
 		Plan:       run.plan,
 		Transports: catalogue.All(),
@@ -94,11 +95,11 @@ func begin(request Request) (*run, error) {
 		return nil, err
 	}
 	if err := directory.WriteManifest(manifest); err != nil {
-		return nil, err
+		return nil, errors.Join(err, directory.Close())
 	}
 	journal, err := directory.CreateJournal()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, directory.Close())
 	}
 	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan}, nil
 }
@@ -117,18 +118,21 @@ func resume(path string) (*run, error) {
 	if err := json.Unmarshal(manifest.Plan, plan); err != nil {
 		return nil, usage("resume %s: the manifest holds no plan: %v", path, err)
 	}
-	infos := byName(catalogue.All())
-	for _, cell := range plan.Cells {
-		if err := checkStandIn(infos[cell.Transport], cell); err != nil && cell.Skip == "" {
-			return nil, usage("resume %s: %s: %v", path, cell.Transport, err)
-		}
+	if err := plan.check(byName(catalogue.All())); err != nil {
+		return nil, usage("resume %s: the plan in the manifest: %v", path, err)
 	}
 	journal, recovered, err := directory.ResumeJournal()
 	if err != nil {
 		return nil, err
 	}
+	if _, err := recall(plan, recovered.Rows); err != nil {
+		return nil, errors.Join(usage("resume %s: %v", path, err), journal.Close(), directory.Close())
+	}
+	for _, damage := range recovered.Damage {
+		plan.Warnings = append(plan.Warnings, damage.Error()+"; the round that it was of is measured again")
+	}
 	manifest.Resumed = append(manifest.Resumed, time.Now().UTC())
-	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan, done: recovered.Trials}, nil
+	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan, done: results.Latest(recovered.Rows)}, nil
 }
 
 // finish closes the journal, summarizes, draws, and completes the manifest.
@@ -140,15 +144,16 @@ func (r *run) finish() (*Outcome, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the trials back: %w", err)
 	}
+	missing := capped(r.plan.account(trials))
 	summaries := results.Summarize(trials)
-	outcome := &Outcome{Directory: r.directory.Path(), Summaries: summaries}
+	outcome := &Outcome{Directory: r.directory.Path(), Summaries: summaries, Missing: missing}
 	for _, s := range summaries {
 		if s.Status == results.Failed {
 			outcome.Failed++
 		}
 	}
 	r.manifest.Finish(trials, summaries)
-	r.manifest.Warnings = append(r.manifest.Warnings, r.plan.Warnings...)
+	r.manifest.Warnings = append(append(r.manifest.Warnings, r.plan.Warnings...), missing...)
 	outcome.Warnings = r.manifest.Warnings
 	outcome.SetUps = r.manifest.SetUps
 	if err := errors.Join(r.directory.WriteSummaries(summaries), r.directory.WriteManifest(r.manifest)); err != nil {

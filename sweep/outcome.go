@@ -21,6 +21,8 @@ type Outcome struct {
 	SetUps    results.SetUps
 	// Failed counts the cells with a failed trial.
 	Failed int
+	// Missing names the cells of which planned hand-offs have no row, one line each.
+	Missing []string
 }
 
 // Print writes the table and the paths of the results.

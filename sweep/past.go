@@ -1,6 +1,8 @@
 package sweep
 
 import (
+	"fmt"
+	"maps"
 	"strings"
 
 	"rrbench/results"
@@ -9,31 +11,89 @@ import (
 // past is what a run knows of itself so far: after a start nothing, after a resume what the
 // journal tells.
 type past struct {
-	// rounds are the finished rounds of each visit.
-	rounds map[Visit]int
-	// failed holds the first reason of each cell that failed.
+	// visits are those that have rows.
+	visits map[Visit]*progress
+	// failed holds the first reason of each cell that failed in this run. A resumed run
+	// tries the cells again that failed before, in the blocks that remain.
 	failed map[int]string
 	// next is the number of the next hand-off.
 	next int
 }
 
-func recall(plan *Plan, done []results.Trial) *past {
-	p := &past{rounds: make(map[Visit]int), failed: make(map[int]string)}
+// progress is what is journaled of a visit.
+type progress struct {
+	rows map[handoff]bool
+	// ended is why the rounds of the visit that have no rows are not attempted.
+	ended string
+}
+
+// handoff is a hand-off to one target among those of a visit; rounds count from 0.
+type handoff struct{ round, worker, target int }
+
+// recall takes up what a journal holds. A row that cannot be of this plan is an error.
+func recall(plan *Plan, done []results.Trial) (*past, error) {
+	p := &past{visits: make(map[Visit]*progress), failed: make(map[int]string)}
 	for _, trial := range done {
 		p.next = max(p.next, trial.Trial+1)
-		if trial.CellIndex < 0 || trial.CellIndex >= len(plan.Cells) {
-			continue
+		if err := plan.checkRow(&trial); err != nil {
+			return nil, fmt.Errorf("hand-off %d of trials.csv: %w", trial.Trial, err)
 		}
-		visit := Visit{Block: trial.Block, Cell: trial.CellIndex}
-		switch trial.Status {
-		case results.OK:
-			p.rounds[visit] = max(p.rounds[visit], trial.Rep-plan.FirstRep(trial.Block)+1)
-		case results.Failed:
-			// A resumed run tries a failed cell again in the blocks that remain.
-			p.rounds[visit] = plan.RoundsIn(trial.Block)
+		if plan.Cells[trial.CellIndex].Skip == "" {
+			p.of(Visit{Block: trial.Block, Cell: trial.CellIndex}).add(plan, &trial)
 		}
 	}
-	return p
+	return p, nil
+}
+
+func (p *past) of(visit Visit) *progress {
+	if p.visits[visit] == nil {
+		p.visits[visit] = &progress{rows: make(map[handoff]bool)}
+	}
+	return p.visits[visit]
+}
+
+func (p *progress) add(plan *Plan, trial *results.Trial) {
+	p.rows[handoff{trial.Rep - plan.FirstRep(trial.Block), trial.Worker, trial.Target}] = true
+	if trial.Status == results.Failed && p.ended == "" {
+		p.ended = trial.Reason
+	}
+}
+
+// forget has a round without rows again.
+func (p *progress) forget(round int) {
+	maps.DeleteFunc(p.rows, func(h handoff, _ bool) bool { return h.round == round })
+}
+
+// whole counts the rounds from the first on that have all their rows.
+func (p *progress) whole(cell PlannedCell) int {
+	for round := 0; ; round++ {
+		for worker := range cell.Concurrency {
+			for target := range cell.Fanout {
+				if !p.rows[handoff{round, worker, target}] {
+					return round
+				}
+			}
+		}
+	}
+}
+
+// checkRow says why a row cannot be one of the plan's.
+func (p *Plan) checkRow(trial *results.Trial) error {
+	if trial.CellIndex < 0 || trial.CellIndex >= len(p.Cells) {
+		return fmt.Errorf("cell %d, where the plan has %d", trial.CellIndex, len(p.Cells))
+	}
+	cell := p.Cells[trial.CellIndex]
+	if trial.Cell != cell.Cell {
+		return fmt.Errorf("cell %d is %+v, in the plan %+v", trial.CellIndex, trial.Cell, cell.Cell)
+	}
+	if trial.Trial < 0 || trial.Block < 0 || trial.Block >= p.Blocks {
+		return fmt.Errorf("block %d, where the plan has %d", trial.Block, p.Blocks)
+	}
+	if round := trial.Rep - p.FirstRep(trial.Block); round < 0 || round >= p.RoundsIn(trial.Block) ||
+		trial.Worker < 0 || trial.Worker >= cell.Concurrency || trial.Target < 0 || trial.Target >= cell.Fanout {
+		return fmt.Errorf("rep %d, worker %d, target %d of block %d are not in the plan", trial.Rep, trial.Worker, trial.Target, trial.Block)
+	}
+	return nil
 }
 
 // numbered gives each hand-off of a batch its number; the rows of one fan-out share it.

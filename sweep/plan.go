@@ -1,11 +1,13 @@
 package sweep
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/dustin/go-humanize"
 
@@ -74,6 +76,8 @@ const (
 	maxFanout      = 1000
 	maxConcurrency = 256
 	maxReps        = 100_000
+	// shortestDeadline is what a round takes at least to be worth a deadline.
+	shortestDeadline = time.Millisecond
 	// processMemory is what a shim needs beside payloads, roughly.
 	processMemory = 48 * mib
 )
@@ -93,8 +97,8 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 		return nil, usage("reps %d: give 1 to %d (--reps)", plan.Reps, maxReps)
 	case plan.Warmup < 0 || plan.Warmup > maxReps:
 		return nil, usage("warmup %d: give 0 to %d (--warmup)", plan.Warmup, maxReps)
-	case plan.Deadline < time.Millisecond:
-		return nil, usage("deadline %v: give at least 1ms (--deadline)", plan.Deadline)
+	case plan.Deadline < shortestDeadline:
+		return nil, usage("deadline %v: give at least %v (--deadline)", plan.Deadline, shortestDeadline)
 	}
 	// A cell is visited in as many blocks as each visit has rounds, roughly: both what
 	// varies from one start of the functions to the next and what varies within one start
@@ -126,11 +130,7 @@ func (p *Plan) RoundsIn(block int) int {
 
 // FirstRep numbers a block's first round among all rounds of a cell.
 func (p *Plan) FirstRep(block int) int {
-	first := 0
-	for b := range block {
-		first += p.RoundsIn(b)
-	}
-	return first
+	return block*(p.Reps/p.Blocks) + min(block, p.Reps%p.Blocks)
 }
 
 // expand makes the product of an experiment's axes.
@@ -145,6 +145,9 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	}
 	if err := m.checkAxes(e.Axes); err != nil {
 		return nil, err
+	}
+	if len(e.Name) > 100 || strings.ContainsFunc(e.Name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return nil, usage("experiment %q: give it a name of one line and at most 100 bytes", e.Name)
 	}
 	var cells []PlannedCell
 	for _, t := range chosen {
@@ -231,8 +234,8 @@ func (m Machine) checkAxes(a Axes) error {
 		}
 	}
 	for _, size := range a.Sizes {
-		if size < 1 || int64(size) > payloads.MaxSize {
-			return usage("size %d: give 1 byte to %s (--sizes)", size, payloads.FormatSize(payloads.MaxSize))
+		if err := checkSize(int64(size)); err != nil {
+			return usage("%v (--sizes)", err)
 		}
 		if need := 2 * int64(size); need > m.AvailableMemory {
 			return usage("size %s: source and target need %s, but %s of memory are free; give a smaller size (--sizes)",
@@ -240,22 +243,18 @@ func (m Machine) checkAxes(a Axes) error {
 		}
 	}
 	for _, n := range a.Fanout {
-		if n < 1 || n > maxFanout {
-			return usage("fanout %d: give 1 to %d (--fanout)", n, maxFanout)
+		if err := checkFanout(n); err != nil {
+			return usage("%v (--fanout)", err)
 		}
 	}
 	for _, n := range a.Concurrency {
-		if n < 1 || n > maxConcurrency {
-			return usage("concurrency %d: give 1 to %d (--concurrency)", n, maxConcurrency)
+		if err := checkConcurrency(n); err != nil {
+			return usage("%v (--concurrency)", err)
 		}
 	}
 	for _, placement := range a.Placement {
-		switch placement {
-		case "intra":
-		case "inter":
-			return usage("placement inter: this version measures on one node; use intra (--placement)")
-		default:
-			return usage("unknown placement %q: use intra (--placement)", placement)
+		if err := checkPlacement(placement); err != nil {
+			return usage("%v (--placement)", err)
 		}
 	}
 	if _, err := payloads.ParseKind(string(a.Payload)); err != nil {
@@ -265,6 +264,37 @@ func (m Machine) checkAxes(a Axes) error {
 		return usage("%v (--guest)", err)
 	}
 	return nil
+}
+
+func checkSize(bytes int64) error {
+	if bytes < 1 || bytes > payloads.MaxSize {
+		return fmt.Errorf("size %d: give 1 byte to %s", bytes, payloads.FormatSize(payloads.MaxSize))
+	}
+	return nil
+}
+
+func checkFanout(n int) error {
+	if n < 1 || n > maxFanout {
+		return fmt.Errorf("fanout %d: give 1 to %d", n, maxFanout)
+	}
+	return nil
+}
+
+func checkConcurrency(n int) error {
+	if n < 1 || n > maxConcurrency {
+		return fmt.Errorf("concurrency %d: give 1 to %d", n, maxConcurrency)
+	}
+	return nil
+}
+
+func checkPlacement(placement string) error {
+	switch placement {
+	case "intra":
+		return nil
+	case "inter":
+		return errors.New("placement inter: this version measures on one node; use intra")
+	}
+	return fmt.Errorf("unknown placement %q: use intra", placement)
 }
 
 func enginesOf(info transport.Info, asked []string) []string {

@@ -14,9 +14,10 @@ import (
 	"rrbench/transport"
 )
 
-// Journal takes the rows of finished trials; *results.Journal is one.
+// Journal takes the rows of finished trials and windows; *results.Journal is one.
 type Journal interface {
 	Append([]results.Trial) error
+	AppendWindow(results.Window) error
 }
 
 // Progress is told how a run advances. Its methods are called from one goroutine, never
@@ -45,9 +46,9 @@ type Runner struct {
 	Done []results.Trial
 }
 
-// Run visits all cells. A cell that fails gets a failed row with its cause and the run goes
-// on; the error is one that ends the run: a full disk, or the context's end, after which
-// the journal holds every finished batch.
+// Run visits all cells. A cell that fails gets failed rows with their cause, and skipped ones
+// for what is not attempted after that, and the run goes on; the error is one that ends the
+// run: a full disk, or the context's end, after which the journal holds every finished batch.
 func (r *Runner) Run(ctx context.Context) error {
 	visitor := &visitor{
 		plan:  r.Plan,
@@ -67,7 +68,10 @@ func (r *Runner) Run(ctx context.Context) error {
 }
 
 func (r *Runner) run(ctx context.Context, visitor *visitor) error {
-	past := recall(r.Plan, r.Done)
+	past, err := recall(r.Plan, r.Done)
+	if err != nil {
+		return err
+	}
 	if err := r.journalSkipped(past); err != nil {
 		return err
 	}
@@ -89,38 +93,108 @@ func (r *Runner) run(ctx context.Context, visitor *visitor) error {
 	return nil
 }
 
-// visit runs one visit and journals it, whatever comes of it.
+// visit runs one visit and journals it, whatever comes of it: after it, every hand-off that
+// is planned for the visit has its row.
 func (r *Runner) visit(ctx context.Context, visitor *visitor, visit Visit, past *past) error {
-	request := visitRequest{Visit: visit, doneRounds: past.rounds[visit]}
-	if request.doneRounds >= r.Plan.RoundsIn(visit.Block) {
+	cell, progress := r.Plan.Cells[visit.Cell], past.of(visit)
+	defer delete(past.visits, visit)
+	whole := progress.whole(cell)
+	if whole >= r.Plan.RoundsIn(visit.Block) {
 		return nil
 	}
-	cell := r.Plan.Cells[visit.Cell]
-	if reason := past.failed[visit.Cell]; reason != "" {
-		return r.journalFailure(past, visit, "not tried again after: "+reason)
+	if progress.ended == "" {
+		progress.ended = past.failed[visit.Cell]
 	}
-	var journalErr error
-	reported := false
-	err := visitor.run(ctx, request, func(rows []results.Trial) error {
-		for _, row := range rows {
-			if row.Status == results.Failed && !reported {
-				reported = true
-				past.failed[visit.Cell] = row.Reason
-				r.Progress.Failed(cell, row.Reason)
-			}
-		}
-		journalErr = r.Journal.Append(past.numbered(rows))
-		return journalErr
-	})
+	if progress.ended != "" {
+		return r.journalRest(past, visit, "")
+	}
+	out := &visitJournal{runner: r, past: past, visit: visit}
+	err := visitor.run(ctx, visitRequest{Visit: visit, doneRounds: whole}, out)
 	switch {
-	case journalErr != nil:
-		return fmt.Errorf("write the trials: %w", journalErr)
+	case out.err != nil:
+		return fmt.Errorf("write the trials: %w", out.err)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case err != nil && !reported:
-		past.failed[visit.Cell] = oneLine(err)
-		r.Progress.Failed(cell, oneLine(err))
-		return r.journalFailure(past, visit, oneLine(err))
+	case err != nil && progress.ended == "":
+		reason := oneLine(err)
+		out.failed(reason)
+		return r.journalRest(past, visit, reason)
+	}
+	return r.journalRest(past, visit, "")
+}
+
+// visitJournal takes what a visit finds.
+type visitJournal struct {
+	runner *Runner
+	past   *past
+	visit  Visit
+	// err is why something could not be written.
+	err error
+}
+
+func (j *visitJournal) rows(rows []results.Trial) error {
+	progress := j.past.of(j.visit)
+	for i := range rows {
+		progress.add(j.runner.Plan, &rows[i])
+		if rows[i].Status == results.Failed {
+			j.failed(rows[i].Reason)
+		}
+	}
+	j.err = j.runner.Journal.Append(j.past.numbered(rows))
+	return j.err
+}
+
+func (j *visitJournal) window(w shim.Window) error {
+	if w.Tried == 0 {
+		return nil
+	}
+	cell := j.runner.Plan.Cells[j.visit.Cell]
+	j.err = j.runner.Journal.AppendWindow(results.Window{
+		CellIndex: j.visit.Cell, Block: j.visit.Block, Cell: cell.Cell,
+		Tried: w.Tried, OK: w.OK, Failed: w.Failed, Ns: w.Ns, Reason: w.Reason,
+	})
+	return j.err
+}
+
+// failed notes the first failure of a visit.
+func (j *visitJournal) failed(reason string) {
+	if j.past.failed[j.visit.Cell] == "" {
+		j.past.failed[j.visit.Cell] = reason
+		j.runner.Progress.Failed(j.runner.Plan.Cells[j.visit.Cell], reason)
+	}
+	j.past.of(j.visit).ended = reason
+}
+
+// journalRest writes the rows that a visit lacks: skipped ones, as its rounds are not
+// attempted after a failure. Where a reason is given, no row tells of the failure yet: the
+// first round without rows, or the last one if there is none, has failed.
+func (r *Runner) journalRest(past *past, visit Visit, reason string) error {
+	cell, progress := r.Plan.Cells[visit.Cell], past.of(visit)
+	rounds := r.Plan.RoundsIn(visit.Block)
+	blamed := progress.whole(cell)
+	if blamed >= rounds && reason != "" {
+		blamed = rounds - 1
+		reason = "after the last round: " + reason
+		progress.forget(blamed)
+	}
+	var rows []results.Trial
+	for round := blamed; round < rounds; round++ {
+		for worker := range cell.Concurrency {
+			for target := range cell.Fanout {
+				if progress.rows[handoff{round, worker, target}] {
+					continue
+				}
+				row := outcome(cell, visit.Cell, visit.Block, results.Skipped, "not attempted after: "+progress.ended)
+				if round == blamed && reason != "" {
+					row.Status, row.Reason = results.Failed, reason
+				}
+				row.Rep, row.Worker, row.Target = r.Plan.FirstRep(visit.Block)+round, worker, target
+				rows = append(rows, row)
+			}
+		}
+	}
+	if err := r.Journal.Append(past.numbered(rows)); err != nil {
+		return fmt.Errorf("write the trials: %w", err)
 	}
 	return nil
 }
@@ -137,12 +211,6 @@ func (r *Runner) journalSkipped(past *past) error {
 		}
 	}
 	return r.Journal.Append(past.numbered(rows))
-}
-
-func (r *Runner) journalFailure(past *past, visit Visit, reason string) error {
-	row := outcome(r.Plan.Cells[visit.Cell], visit.Cell, visit.Block, results.Failed, reason)
-	row.Rep = r.Plan.FirstRep(visit.Block) + past.rounds[visit]
-	return r.Journal.Append(past.numbered([]results.Trial{row}))
 }
 
 // outcome is a row without measurements.

@@ -19,7 +19,7 @@ import (
 type host interface {
 	Serve(ctx context.Context, transport string, setup transport.Setup) (transport.Endpoint, error)
 	Open(ctx context.Context, transport string, setup transport.Setup, targets []transport.Endpoint) error
-	Run(ctx context.Context, batch shim.Batch, each func(shim.Record) error) error
+	Run(ctx context.Context, batch shim.Batch, each func(shim.Record) error) (shim.Window, error)
 	Memory(ctx context.Context) (measure.Memory, error)
 	Close() error
 }
@@ -53,10 +53,10 @@ type visitRequest struct {
 	doneRounds int
 }
 
-// run starts the functions of the visit's cell, measures and ends them. Rows of finished
-// rounds reach the journal through rows as soon as their batch is over, also when a later
-// batch fails; the error then says why.
-func (v *visitor) run(ctx context.Context, request visitRequest, rows func([]results.Trial) error) (err error) {
+// run starts the functions of the visit's cell, measures and ends them. Rows reach the
+// journal as soon as their batch is over, also when it or a later one fails; the error then
+// says why, if no row does.
+func (v *visitor) run(ctx context.Context, request visitRequest, out *visitJournal) (err error) {
 	cell := v.plan.Cells[request.Cell]
 	if err := checkStandIn(v.infos[cell.Transport], cell); err != nil {
 		return err
@@ -77,8 +77,8 @@ func (v *visitor) run(ctx context.Context, request visitRequest, rows func([]res
 	for done := request.doneRounds; done < rounds; {
 		batch := v.batch(request, done)
 		batch.Rounds = min(batch.Rounds, rounds-done)
-		trials, err := v.measure(ctx, cell, request, hosts, batch, done)
-		if journalErr := rows(trials); journalErr != nil {
+		trials, window, err := v.measure(ctx, cell, request, hosts, batch, done)
+		if journalErr := errors.Join(out.rows(trials), out.window(window)); journalErr != nil {
 			return journalErr
 		}
 		if err != nil || anyFailed(trials) {
@@ -200,11 +200,14 @@ func (v *visitor) batch(request visitRequest, done int) shim.Batch {
 	return batch
 }
 
-// measure runs one batch and turns its records into rows. Rows of rounds that finished are
-// returned beside an error.
-func (v *visitor) measure(ctx context.Context, cell PlannedCell, request visitRequest, hosts []host, batch shim.Batch, done int) ([]results.Trial, error) {
-	var trials []results.Trial
-	err := hosts[0].Run(ctx, batch, func(r shim.Record) error {
+// measure runs one batch and turns its records into rows, which are returned beside an
+// error, too.
+func (v *visitor) measure(ctx context.Context, cell PlannedCell, request visitRequest, hosts []host, batch shim.Batch, done int) (trials []results.Trial, window shim.Window, err error) {
+	expected := expectation{cell: cell, rounds: batch.Rounds}
+	window, err = hosts[0].Run(ctx, batch, func(r shim.Record) error {
+		if err := expected.accept(&r); err != nil {
+			return err
+		}
 		trial := row(cell, r)
 		trial.CellIndex = request.Cell
 		trial.Block = request.Block
@@ -212,15 +215,59 @@ func (v *visitor) measure(ctx context.Context, cell PlannedCell, request visitRe
 		trials = append(trials, trial)
 		return nil
 	})
+	if err == nil {
+		err = expected.end()
+	}
 	// After a failure, participants may have stopped answering.
 	if err != nil || anyFailed(trials) {
-		return trials, err
+		return trials, window, err
 	}
 	memory, err := v.memory(ctx, hosts)
 	for i := range trials {
 		trials[i].RSSPeak, trials[i].PSSPeak = memory.RSSPeak, memory.PSSPeak
 	}
-	return trials, err
+	return trials, window, err
+}
+
+// expectation is what a batch must answer: one record for each round, worker and target, in
+// this order. Only a failed hand-off ends it sooner, with its round.
+type expectation struct {
+	cell   PlannedCell
+	rounds int
+	// records were accepted; failed says that one of the last round's is of a failure.
+	records int
+	failed  bool
+}
+
+// place is where the next record belongs.
+func (e *expectation) place() handoff {
+	workers, targets := e.cell.Concurrency, e.cell.Fanout
+	return handoff{e.records / (workers * targets), e.records / targets % workers, e.records % targets}
+}
+
+func (e *expectation) accept(r *shim.Record) error {
+	place := e.place()
+	if place.round == e.rounds || place != (handoff{r.Round, r.Worker, r.Target}) {
+		return fmt.Errorf("a batch of %s answered with a record of round %d, worker %d, target %d in place %d", e, r.Round, r.Worker, r.Target, e.records)
+	}
+	if place.worker+place.target == 0 {
+		e.failed = false
+	}
+	e.failed = e.failed || r.Err != ""
+	e.records++
+	return nil
+}
+
+func (e *expectation) end() error {
+	place := e.place()
+	if place.worker+place.target > 0 || place.round < e.rounds && !e.failed {
+		return fmt.Errorf("a batch of %s answered with %d records", e, e.records)
+	}
+	return nil
+}
+
+func (e *expectation) String() string {
+	return fmt.Sprintf("%d rounds of %d hand-offs to %d targets each", e.rounds, e.cell.Concurrency, e.cell.Fanout)
 }
 
 func anyFailed(trials []results.Trial) bool {
@@ -263,7 +310,7 @@ func row(cell PlannedCell, r shim.Record) results.Trial {
 	trial.CopyIn, trial.Deserialize = phases.CopyIn, phases.Deserialize
 	trial.CPUUser, trial.CPUKernel, trial.SoftIRQ = r.CPUUser, r.CPUKernel, r.SoftIRQ
 	trial.MinorFaults, trial.ContextSwitches = r.MinorFaults, r.ContextSwitches
-	trial.Digest = r.Digest
+	trial.Digest = results.Digest(r.Digest)
 	return trial
 }
 

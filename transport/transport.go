@@ -49,8 +49,8 @@ type Route interface {
 	// Send hands the prepared payload over to every target, all started together, and
 	// returns when each has consumed it or failed. It fills handoff.Start and
 	// handoff.Deliveries, one a target in the order of Open's endpoints; it allocates
-	// nothing itself. The error is one that concerns all targets; a failure of one target
-	// is in its delivery.
+	// nothing itself. The error is one that concerns all targets, and the deliveries say
+	// nothing beside it; a failure of one target is in its delivery.
 	Send(handoff *Handoff) error
 	Close() error
 }
@@ -263,6 +263,12 @@ func (t *Timeline) Latency() int64 { return t.Delivered - t.Start }
 
 // ConsumedAfter is the time from t0 until the handler has read every byte.
 func (t *Timeline) ConsumedAfter() int64 { return t.Consumed - t.Start }
+
+// Ordered says that no moment is before an earlier one of the same clock.
+func (t *Timeline) Ordered() bool {
+	return t.Start <= t.Serialized && t.Serialized <= t.CopiedOut && t.CopiedOut <= t.Acknowledged &&
+		t.Received <= t.CopiedIn && t.CopiedIn <= t.Delivered && t.Delivered <= t.Consumed
+}
 
 // Phases splits the latency.
 func (t *Timeline) Phases() Phases {

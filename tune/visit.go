@@ -92,7 +92,7 @@ func (m *mechanism) start(ctx context.Context, info transport.Info, setup transp
 // run is one turn.
 func (m *mechanism) run(ctx context.Context, size int64, seed uint64) error {
 	batch := shim.Batch{Payload: payloads.Text, Size: size, Seed: seed, Warmup: warmUp, Rounds: rounds, Deadline: deadline}
-	return m.source.Run(ctx, batch, func(r shim.Record) error {
+	_, err := m.source.Run(ctx, batch, func(r shim.Record) error {
 		if r.Err != "" {
 			return errors.New(r.Err)
 		}
@@ -100,4 +100,5 @@ func (m *mechanism) run(ctx context.Context, size int64, seed uint64) error {
 		m.times.consumed = append(m.times.consumed, float64(r.Timeline.ConsumedAfter()))
 		return nil
 	})
+	return err
 }

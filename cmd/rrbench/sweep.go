@@ -74,7 +74,7 @@ failed, 2 when the request cannot be carried out as written.`,
 					return err
 				}
 			}
-			if err == nil && outcome.Failed > 0 {
+			if err == nil && outcome.Failed+len(outcome.Missing) > 0 {
 				return errFailedCells
 			}
 			return err

@@ -92,7 +92,7 @@ func Trials(plan Plan) []results.Trial {
 					trial.Trial, trial.CellIndex, trial.Rep = number, index, round
 					trial.Worker, trial.Target = worker, target
 					trial.T0 = t0
-					trial.Digest = random.Uint64()
+					trial.Digest = results.Digest(random.Uint64())
 					trial.Seed = uint64(number)
 					now = max(now, t0+trial.Consumed)
 					trials = append(trials, trial)

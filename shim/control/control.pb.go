@@ -637,8 +637,10 @@ func (x *Batch) GetDeadlineNs() int64 {
 }
 
 type RunReply struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Record              `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Records []*Record              `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// What the window of CPU accounting has come to, set in one reply after it.
+	Window        *Window `protobuf:"bytes,2,opt,name=window,proto3" json:"window,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -680,6 +682,91 @@ func (x *RunReply) GetRecords() []*Record {
 	return nil
 }
 
+func (x *RunReply) GetWindow() *Window {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+// Hand-offs to single targets in the window of CPU accounting.
+type Window struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Tried  int64                  `protobuf:"varint,1,opt,name=tried,proto3" json:"tried,omitempty"`
+	Ok     int64                  `protobuf:"varint,2,opt,name=ok,proto3" json:"ok,omitempty"`
+	Failed int64                  `protobuf:"varint,3,opt,name=failed,proto3" json:"failed,omitempty"`
+	Ns     int64                  `protobuf:"varint,4,opt,name=ns,proto3" json:"ns,omitempty"`
+	// Why the first one failed, or what else there is to know.
+	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Window) Reset() {
+	*x = Window{}
+	mi := &file_control_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Window) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Window) ProtoMessage() {}
+
+func (x *Window) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Window.ProtoReflect.Descriptor instead.
+func (*Window) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Window) GetTried() int64 {
+	if x != nil {
+		return x.Tried
+	}
+	return 0
+}
+
+func (x *Window) GetOk() int64 {
+	if x != nil {
+		return x.Ok
+	}
+	return 0
+}
+
+func (x *Window) GetFailed() int64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *Window) GetNs() int64 {
+	if x != nil {
+		return x.Ns
+	}
+	return 0
+}
+
+func (x *Window) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 type Record struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	Round           int64                  `protobuf:"varint,1,opt,name=round,proto3" json:"round,omitempty"`
@@ -702,7 +789,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -714,7 +801,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -727,7 +814,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{11}
+	return file_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Record) GetRound() int64 {
@@ -845,7 +932,7 @@ type Timeline struct {
 
 func (x *Timeline) Reset() {
 	*x = Timeline{}
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +944,7 @@ func (x *Timeline) String() string {
 func (*Timeline) ProtoMessage() {}
 
 func (x *Timeline) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +957,7 @@ func (x *Timeline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timeline.ProtoReflect.Descriptor instead.
 func (*Timeline) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{12}
+	return file_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Timeline) GetStart() int64 {
@@ -937,7 +1024,7 @@ type MemoryRequest struct {
 
 func (x *MemoryRequest) Reset() {
 	*x = MemoryRequest{}
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -949,7 +1036,7 @@ func (x *MemoryRequest) String() string {
 func (*MemoryRequest) ProtoMessage() {}
 
 func (x *MemoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -962,7 +1049,7 @@ func (x *MemoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryRequest.ProtoReflect.Descriptor instead.
 func (*MemoryRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{13}
+	return file_control_proto_rawDescGZIP(), []int{14}
 }
 
 type MemoryReply struct {
@@ -975,7 +1062,7 @@ type MemoryReply struct {
 
 func (x *MemoryReply) Reset() {
 	*x = MemoryReply{}
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -987,7 +1074,7 @@ func (x *MemoryReply) String() string {
 func (*MemoryReply) ProtoMessage() {}
 
 func (x *MemoryReply) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1000,7 +1087,7 @@ func (x *MemoryReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryReply.ProtoReflect.Descriptor instead.
 func (*MemoryReply) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{14}
+	return file_control_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *MemoryReply) GetRssPeak() int64 {
@@ -1025,7 +1112,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1037,7 +1124,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1050,7 +1137,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{15}
+	return file_control_proto_rawDescGZIP(), []int{16}
 }
 
 type ShutdownReply struct {
@@ -1063,7 +1150,7 @@ type ShutdownReply struct {
 
 func (x *ShutdownReply) Reset() {
 	*x = ShutdownReply{}
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1075,7 +1162,7 @@ func (x *ShutdownReply) String() string {
 func (*ShutdownReply) ProtoMessage() {}
 
 func (x *ShutdownReply) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1088,7 +1175,7 @@ func (x *ShutdownReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownReply.ProtoReflect.Descriptor instead.
 func (*ShutdownReply) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{16}
+	return file_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ShutdownReply) GetErrors() []string {
@@ -1111,7 +1198,7 @@ type Unavailable struct {
 
 func (x *Unavailable) Reset() {
 	*x = Unavailable{}
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1123,7 +1210,7 @@ func (x *Unavailable) String() string {
 func (*Unavailable) ProtoMessage() {}
 
 func (x *Unavailable) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1136,7 +1223,7 @@ func (x *Unavailable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unavailable.ProtoReflect.Descriptor instead.
 func (*Unavailable) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{17}
+	return file_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Unavailable) GetTransport() string {
@@ -1222,9 +1309,16 @@ const file_control_proto_rawDesc = "" +
 	"\x06rounds\x18\x05 \x01(\x03R\x06rounds\x12\x1b\n" +
 	"\twindow_ns\x18\x06 \x01(\x03R\bwindowNs\x12\x1f\n" +
 	"\vdeadline_ns\x18\a \x01(\x03R\n" +
-	"deadlineNs\"=\n" +
+	"deadlineNs\"n\n" +
 	"\bRunReply\x121\n" +
-	"\arecords\x18\x01 \x03(\v2\x17.rrbench.control.RecordR\arecords\"\x9d\x03\n" +
+	"\arecords\x18\x01 \x03(\v2\x17.rrbench.control.RecordR\arecords\x12/\n" +
+	"\x06window\x18\x02 \x01(\v2\x17.rrbench.control.WindowR\x06window\"n\n" +
+	"\x06Window\x12\x14\n" +
+	"\x05tried\x18\x01 \x01(\x03R\x05tried\x12\x0e\n" +
+	"\x02ok\x18\x02 \x01(\x03R\x02ok\x12\x16\n" +
+	"\x06failed\x18\x03 \x01(\x03R\x06failed\x12\x0e\n" +
+	"\x02ns\x18\x04 \x01(\x03R\x02ns\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"\x9d\x03\n" +
 	"\x06Record\x12\x14\n" +
 	"\x05round\x18\x01 \x01(\x03R\x05round\x12\x16\n" +
 	"\x06worker\x18\x02 \x01(\x03R\x06worker\x12\x16\n" +
@@ -1286,7 +1380,7 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_control_proto_goTypes = []any{
 	(*HelloRequest)(nil),    // 0: rrbench.control.HelloRequest
 	(*HelloReply)(nil),      // 1: rrbench.control.HelloReply
@@ -1299,41 +1393,43 @@ var file_control_proto_goTypes = []any{
 	(*RunRequest)(nil),      // 8: rrbench.control.RunRequest
 	(*Batch)(nil),           // 9: rrbench.control.Batch
 	(*RunReply)(nil),        // 10: rrbench.control.RunReply
-	(*Record)(nil),          // 11: rrbench.control.Record
-	(*Timeline)(nil),        // 12: rrbench.control.Timeline
-	(*MemoryRequest)(nil),   // 13: rrbench.control.MemoryRequest
-	(*MemoryReply)(nil),     // 14: rrbench.control.MemoryReply
-	(*ShutdownRequest)(nil), // 15: rrbench.control.ShutdownRequest
-	(*ShutdownReply)(nil),   // 16: rrbench.control.ShutdownReply
-	(*Unavailable)(nil),     // 17: rrbench.control.Unavailable
-	nil,                     // 18: rrbench.control.Endpoint.FactsEntry
+	(*Window)(nil),          // 11: rrbench.control.Window
+	(*Record)(nil),          // 12: rrbench.control.Record
+	(*Timeline)(nil),        // 13: rrbench.control.Timeline
+	(*MemoryRequest)(nil),   // 14: rrbench.control.MemoryRequest
+	(*MemoryReply)(nil),     // 15: rrbench.control.MemoryReply
+	(*ShutdownRequest)(nil), // 16: rrbench.control.ShutdownRequest
+	(*ShutdownReply)(nil),   // 17: rrbench.control.ShutdownReply
+	(*Unavailable)(nil),     // 18: rrbench.control.Unavailable
+	nil,                     // 19: rrbench.control.Endpoint.FactsEntry
 }
 var file_control_proto_depIdxs = []int32{
-	18, // 0: rrbench.control.Endpoint.facts:type_name -> rrbench.control.Endpoint.FactsEntry
+	19, // 0: rrbench.control.Endpoint.facts:type_name -> rrbench.control.Endpoint.FactsEntry
 	2,  // 1: rrbench.control.ServeRequest.setup:type_name -> rrbench.control.Setup
 	3,  // 2: rrbench.control.ServeReply.endpoint:type_name -> rrbench.control.Endpoint
 	2,  // 3: rrbench.control.OpenRequest.setup:type_name -> rrbench.control.Setup
 	3,  // 4: rrbench.control.OpenRequest.targets:type_name -> rrbench.control.Endpoint
 	9,  // 5: rrbench.control.RunRequest.batch:type_name -> rrbench.control.Batch
-	11, // 6: rrbench.control.RunReply.records:type_name -> rrbench.control.Record
-	12, // 7: rrbench.control.Record.timeline:type_name -> rrbench.control.Timeline
-	0,  // 8: rrbench.control.Shim.Hello:input_type -> rrbench.control.HelloRequest
-	4,  // 9: rrbench.control.Shim.Serve:input_type -> rrbench.control.ServeRequest
-	6,  // 10: rrbench.control.Shim.Open:input_type -> rrbench.control.OpenRequest
-	8,  // 11: rrbench.control.Shim.Run:input_type -> rrbench.control.RunRequest
-	13, // 12: rrbench.control.Shim.Memory:input_type -> rrbench.control.MemoryRequest
-	15, // 13: rrbench.control.Shim.Shutdown:input_type -> rrbench.control.ShutdownRequest
-	1,  // 14: rrbench.control.Shim.Hello:output_type -> rrbench.control.HelloReply
-	5,  // 15: rrbench.control.Shim.Serve:output_type -> rrbench.control.ServeReply
-	7,  // 16: rrbench.control.Shim.Open:output_type -> rrbench.control.OpenReply
-	10, // 17: rrbench.control.Shim.Run:output_type -> rrbench.control.RunReply
-	14, // 18: rrbench.control.Shim.Memory:output_type -> rrbench.control.MemoryReply
-	16, // 19: rrbench.control.Shim.Shutdown:output_type -> rrbench.control.ShutdownReply
-	14, // [14:20] is the sub-list for method output_type
-	8,  // [8:14] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	12, // 6: rrbench.control.RunReply.records:type_name -> rrbench.control.Record
+	11, // 7: rrbench.control.RunReply.window:type_name -> rrbench.control.Window
+	13, // 8: rrbench.control.Record.timeline:type_name -> rrbench.control.Timeline
+	0,  // 9: rrbench.control.Shim.Hello:input_type -> rrbench.control.HelloRequest
+	4,  // 10: rrbench.control.Shim.Serve:input_type -> rrbench.control.ServeRequest
+	6,  // 11: rrbench.control.Shim.Open:input_type -> rrbench.control.OpenRequest
+	8,  // 12: rrbench.control.Shim.Run:input_type -> rrbench.control.RunRequest
+	14, // 13: rrbench.control.Shim.Memory:input_type -> rrbench.control.MemoryRequest
+	16, // 14: rrbench.control.Shim.Shutdown:input_type -> rrbench.control.ShutdownRequest
+	1,  // 15: rrbench.control.Shim.Hello:output_type -> rrbench.control.HelloReply
+	5,  // 16: rrbench.control.Shim.Serve:output_type -> rrbench.control.ServeReply
+	7,  // 17: rrbench.control.Shim.Open:output_type -> rrbench.control.OpenReply
+	10, // 18: rrbench.control.Shim.Run:output_type -> rrbench.control.RunReply
+	15, // 19: rrbench.control.Shim.Memory:output_type -> rrbench.control.MemoryReply
+	17, // 20: rrbench.control.Shim.Shutdown:output_type -> rrbench.control.ShutdownReply
+	15, // [15:21] is the sub-list for method output_type
+	9,  // [9:15] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -1347,7 +1443,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -42,8 +42,8 @@ type ShimClient interface {
 	// Open adds a route from a source function: one worker of the batches to come.
 	Open(ctx context.Context, in *OpenRequest, opts ...grpc.CallOption) (*OpenReply, error)
 	// Run runs one batch over all routes. The first request carries the batch; every
-	// reply with records is answered by one empty request once the driver is done with
-	// them, so that the driver sleeps while a round runs.
+	// reply is answered by one empty request once the driver is done with it, so that the
+	// driver sleeps while a round runs.
 	Run(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[RunRequest, RunReply], error)
 	// Memory reads the process' memory peaks.
 	Memory(ctx context.Context, in *MemoryRequest, opts ...grpc.CallOption) (*MemoryReply, error)
@@ -133,8 +133,8 @@ type ShimServer interface {
 	// Open adds a route from a source function: one worker of the batches to come.
 	Open(context.Context, *OpenRequest) (*OpenReply, error)
 	// Run runs one batch over all routes. The first request carries the batch; every
-	// reply with records is answered by one empty request once the driver is done with
-	// them, so that the driver sleeps while a round runs.
+	// reply is answered by one empty request once the driver is done with it, so that the
+	// driver sleeps while a round runs.
 	Run(grpc.BidiStreamingServer[RunRequest, RunReply]) error
 	// Memory reads the process' memory peaks.
 	Memory(context.Context, *MemoryRequest) (*MemoryReply, error)

@@ -36,7 +36,6 @@ func (r *route) Send(handoff *transport.Handoff) error {
 	if r.broken != nil {
 		return r.broken
 	}
-	handoff.Deliveries = handoff.Deliveries[:0] // should the source fail before it sends
 	r.handoff = handoff
 	handoff.Start = measure.Now()
 	err := r.source.Send()

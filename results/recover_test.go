@@ -53,9 +53,9 @@ func TestReadTrialsNamesTheDamage(t *testing.T) {
 	}{
 		"empty":            {"", "header missing", 0},
 		"cut short":        {text[:len(text)-5], "line 9 is cut short", rows - 1},
-		"not a number":     {with("latency_ns", "fast"), `line 4: column latency_ns: "fast": invalid syntax`, rows - 1},
+		"not a number":     {with("latency_ns", "fast"), `line 4: column latency_ns: "fast" is no int64`, rows - 1},
 		"number too large": {with("rep", "99999999999999999999"), "line 4: column rep", rows - 1},
-		"unknown status":   {with("status", "fine"), `line 4: column status: "fine": neither ok, skipped nor failed`, rows - 1},
+		"unknown status":   {with("status", "fine"), `line 4: column status: "fine" is neither ok, skipped nor failed`, rows - 1},
 		"short digest":     {with("digest", "12"), "not 16 hexadecimal digits", rows - 1},
 		"not finite":       {with("minor_faults", "NaN"), "not a finite number", rows - 1},
 		"too few fields":   {strings.Join(lines[:3], "") + "1,2,3\n" + strings.Join(lines[4:], ""), "line 4: 3 fields where the header has 36", rows - 1},
@@ -68,8 +68,8 @@ func TestReadTrialsNamesTheDamage(t *testing.T) {
 				t.Errorf("got %v, want %s", err, test.message)
 			}
 			recovered, err := results.RecoverTrials(strings.NewReader(test.text))
-			if err != nil || len(recovered.Trials) != test.kept {
-				t.Errorf("recovered %d of %d, %v", len(recovered.Trials), test.kept, err)
+			if err != nil || len(recovered.Rows) != test.kept {
+				t.Errorf("recovered %d of %d, %v", len(recovered.Rows), test.kept, err)
 			}
 		})
 	}

@@ -1,0 +1,8 @@
+package results
+
+// For the tests outside of the package.
+var (
+	ReadTrials    = readRows[Trial]
+	RecoverTrials = recoverRows[Trial]
+	TrialColumns  = columns[Trial]
+)

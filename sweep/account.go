@@ -1,0 +1,80 @@
+package sweep
+
+import (
+	"errors"
+	"fmt"
+
+	"rrbench/payloads"
+	"rrbench/results"
+	"rrbench/transport"
+)
+
+// account compares the rows of a run with what was planned: every hand-off must have ended
+// as ok, failed or skipped. It names each cell that lacks some.
+func (p *Plan) account(trials []results.Trial) (missing []string) {
+	rows := make([]int, len(p.Cells))
+	for i := range trials {
+		if p.checkRow(&trials[i]) == nil {
+			rows[trials[i].CellIndex]++
+		}
+	}
+	for i, cell := range p.Cells {
+		planned := p.Reps * cell.Concurrency * cell.Fanout
+		if cell.Skip != "" {
+			planned = 1 // the row that says why
+		}
+		if rows[i] < planned {
+			missing = append(missing, fmt.Sprintf("cell %d, %s %s %s %d bytes: %d of %d hand-offs have no row in trials.csv", i,
+				cell.Transport, cell.Engine, cell.Codec, cell.SizeBytes, planned-rows[i], planned))
+		}
+	}
+	return missing
+}
+
+// mentioned is how many cells a summary mentions one by one.
+const mentioned = 5
+
+// capped keeps the first few lines and counts the others.
+func capped(lines []string) []string {
+	if len(lines) <= mentioned {
+		return lines
+	}
+	return append(lines[:mentioned:mentioned], fmt.Sprintf("and %d more cells lack hand-offs", len(lines)-mentioned))
+}
+
+// check says what is wrong with a plan that comes from a file.
+func (p *Plan) check(infos map[string]transport.Info) error {
+	switch {
+	case len(p.Cells) == 0:
+		return errors.New("it has no cells")
+	case p.Reps < 1 || p.Reps > maxReps || p.Warmup < 0 || p.Warmup > maxReps:
+		return fmt.Errorf("%d reps and %d warm-up rounds, possible are 1 or 0 to %d", p.Reps, p.Warmup, maxReps)
+	case p.Blocks < 1 || p.Blocks > p.Reps:
+		return fmt.Errorf("%d blocks of %d reps", p.Blocks, p.Reps)
+	case p.Deadline < shortestDeadline:
+		return fmt.Errorf("deadline %v, possible is %v and more", p.Deadline, shortestDeadline)
+	}
+	for i, cell := range p.Cells {
+		if err := cell.check(infos); err != nil {
+			return fmt.Errorf("cell %d, %s: %w", i, cell.Transport, err)
+		}
+	}
+	return nil
+}
+
+func (c *PlannedCell) check(infos map[string]transport.Info) error {
+	info, known := infos[c.Transport]
+	if !known {
+		return errors.New("this program has no such transport")
+	}
+	if err := errors.Join(checkSize(c.SizeBytes), checkFanout(c.Fanout), checkConcurrency(c.Concurrency), checkPlacement(c.Placement)); err != nil {
+		return err
+	}
+	if _, err := payloads.ParseKind(string(c.Payload)); err != nil {
+		return err
+	}
+	if c.Skip != "" {
+		return nil
+	}
+	return checkStandIn(info, *c)
+}
