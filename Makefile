@@ -54,6 +54,11 @@ sweep: setup build ## set up, build, run the quick sweep, draw the figures
 test: setup guests ## run every test
 	$(CGO) $(GO) run $(GOTESTSUM) --format standard-quiet -- $(PACKAGES)
 
+# What takes minutes: kills and cuts at every moment, long runs, the suite under load.
+.PHONY: test-all
+test-all: test ## run every test, the slow ones too (up to an hour)
+	$(CGO) $(GO) run $(GOTESTSUM) --format standard-quiet -- -tags slow -timeout 60m $(PACKAGES)
+
 # Drawing has one goroutine and takes minutes under the race detector; the command's tests run
 # the program as it is built.
 .PHONY: race

@@ -58,8 +58,8 @@ func (r *runner) window(ctx context.Context) error {
 			began += measure.Now() - paused
 			r.meter.Take()
 		}
-		r.sendAgain()
 		r.accounted.tried.Add(int64(r.handoffs))
+		r.sendAgain()
 		var delivered measure.Usage
 		delivered, failure = r.judge(prepared)
 		used = used.Add(delivered)

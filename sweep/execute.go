@@ -31,6 +31,15 @@ type Request struct {
 	// Command is the command line for the manifest.
 	Command  []string
 	Progress Progress
+	// Machine is what to plan with and to measure; nil stands for ThisMachine.
+	Machine *Machine
+}
+
+func (r *Request) machine() (Machine, error) {
+	if r.Machine != nil {
+		return *r.Machine, nil
+	}
+	return ThisMachine()
 }
 
 // Execute plans, measures, summarizes and draws. The outcome is nil only when nothing was
@@ -39,14 +48,18 @@ func Execute(ctx context.Context, request Request) (*Outcome, error) {
 	if runtime.GOOS != "linux" {
 		return nil, usage("measuring needs Linux; rrbench figures works here")
 	}
-	run, err := begin(request)
+	machine, err := request.machine()
+	if err != nil {
+		return nil, err
+	}
+	run, err := begin(request, machine)
 	if err != nil {
 		return nil, err
 	}
 	defer run.directory.Close()
 	runner := &Runner{
 		Plan:       run.plan,
-		Transports: catalogue.All(),
+		Transports: machine.Transports,
 		Journal:    run.journal,
 		Progress:   request.Progress,
 		SetUps:     &run.manifest.SetUps,
@@ -69,11 +82,11 @@ type run struct {
 	done      []results.Trial
 }
 
-func begin(request Request) (*run, error) {
+func begin(request Request, machine Machine) (*run, error) {
 	if request.Resume != "" {
-		return resume(request.Resume)
+		return resume(request.Resume, machine)
 	}
-	plan, out, err := planOf(request)
+	plan, out, err := planOf(request, machine)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +96,7 @@ func begin(request Request) (*run, error) {
 	manifest.Seed = plan.Seed
 	manifest.Versions.Program = programVersion(manifest.Before)
 	manifest.Versions.Engines = engineVersions(plan)
-	manifest.Versions.Servers = serverVersions(plan)
+	manifest.Versions.Servers = serverVersions(plan, machine)
 	if manifest.Plan, err = json.Marshal(plan); err != nil {
 		return nil, fmt.Errorf("write the plan: %w", err)
 	}
@@ -105,7 +118,7 @@ func begin(request Request) (*run, error) {
 }
 
 // resume takes an interrupted run up again, with the plan in its manifest.
-func resume(path string) (*run, error) {
+func resume(path string, machine Machine) (*run, error) {
 	directory, err := results.Open(path)
 	if err != nil {
 		return nil, err
@@ -118,7 +131,7 @@ func resume(path string) (*run, error) {
 	if err := json.Unmarshal(manifest.Plan, plan); err != nil {
 		return nil, usage("resume %s: the manifest holds no plan: %v", path, err)
 	}
-	if err := plan.check(byName(catalogue.All())); err != nil {
+	if err := plan.check(byName(machine.Transports)); err != nil {
 		return nil, usage("resume %s: the plan in the manifest: %v", path, err)
 	}
 	journal, recovered, err := directory.ResumeJournal()
@@ -173,7 +186,7 @@ func Redraw(path string) (plots.Report, error) {
 }
 
 // planOf settles a request into a plan and the directory asked for, which may be empty.
-func planOf(request Request) (*Plan, string, error) {
+func planOf(request Request, machine Machine) (*Plan, string, error) {
 	var file Config
 	if request.ConfigFile != "" {
 		var err error
@@ -188,10 +201,6 @@ func planOf(request Request) (*Plan, string, error) {
 	if config.Seed == nil {
 		seed := rand.Uint64()
 		config.Seed = &seed
-	}
-	machine, err := ThisMachine()
-	if err != nil {
-		return nil, "", err
 	}
 	plan, err := NewPlan(config, machine)
 	return plan, config.Out, err
@@ -244,9 +253,9 @@ func engineVersions(plan *Plan) map[string]string {
 }
 
 // serverVersions asks the transports that the plan uses and that run here.
-func serverVersions(plan *Plan) map[string]string {
+func serverVersions(plan *Plan, machine Machine) map[string]string {
 	versions := make(map[string]string)
-	for _, t := range catalogue.All() {
+	for _, t := range machine.Transports {
 		dependent, ok := t.(transport.Dependent)
 		if !ok {
 			continue

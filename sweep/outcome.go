@@ -9,7 +9,7 @@ import (
 
 	"rrbench/plots"
 	"rrbench/results"
-	"rrbench/shim/catalogue"
+	"rrbench/transport"
 )
 
 // Outcome is what a run leaves for its user.
@@ -42,37 +42,41 @@ func (o *Outcome) Print(w io.Writer) error {
 
 // Planned is a plan that is not carried out.
 type Planned struct {
-	plan *Plan
-	out  string
+	plan  *Plan
+	infos map[string]transport.Info
+	out   string
 }
 
 // Preview plans a request and measures nothing.
 func Preview(request Request) (*Planned, error) {
-	plan, out, err := planOf(request)
+	machine, err := request.machine()
+	if err != nil {
+		return nil, err
+	}
+	plan, out, err := planOf(request, machine)
 	if err != nil {
 		return nil, err
 	}
 	if out == "" {
 		out = results.DefaultPath(time.Now(), plan.name())
 	}
-	return &Planned{plan, out}, nil
+	return &Planned{plan, byName(machine.Transports), out}, nil
 }
 
 // Print writes the plan's cells and what it takes to run them.
 func (p *Planned) Print(w io.Writer) error {
-	infos := byName(catalogue.All())
 	skipped, peak := 0, int64(0)
 	for _, cell := range p.plan.Cells {
 		line := fmt.Sprintf("%-10s  %-16s %-9s %-8s %10s  fan-out %-4d concurrency %d", cell.Experiment, cell.Transport, cell.Engine,
 			cell.Codec, humanize.IBytes(uint64(cell.SizeBytes)), cell.Fanout, cell.Concurrency)
-		if infos[cell.Transport].Crossover != nil {
+		if p.infos[cell.Transport].Crossover != nil {
 			line += "  crossover " + cell.Parameter
 		}
 		if cell.Skip != "" {
 			skipped++
 			line += "  skipped: " + cell.Skip
 		} else {
-			peak = max(peak, memoryOf(infos[cell.Transport], cell))
+			peak = max(peak, memoryOf(p.infos[cell.Transport], cell))
 		}
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
@@ -87,6 +91,6 @@ func (p *Planned) Print(w io.Writer) error {
 	_, err := fmt.Fprintf(w, "\n%d cells, %d skipped; %d rounds each in %d blocks, %d warm-up rounds a visit; seed %d\n"+
 		"about %v, at most about %s of memory; results would go to %s\n",
 		len(p.plan.Cells), skipped, p.plan.Reps, p.plan.Blocks, p.plan.Warmup, p.plan.Seed,
-		p.plan.Estimate(infos).Round(time.Second), humanize.IBytes(uint64(peak)), p.out)
+		p.plan.Estimate(p.infos).Round(time.Second), humanize.IBytes(uint64(peak)), p.out)
 	return err
 }

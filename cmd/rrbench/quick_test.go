@@ -1,0 +1,5 @@
+//go:build !slow
+
+package main
+
+const kills = 3

@@ -1,0 +1,159 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"rrbench/measure"
+	"rrbench/payloads"
+	"rrbench/transport"
+)
+
+// faulty is a transport that moves nothing and fails as its parameter says: "STEP FAULT" or
+// "STEP FAULT MOMENT". The step is one of the contract's; the moment is warm-up, window or
+// round, the second measured one.
+type faulty struct{}
+
+const faultyWarmup = 2
+
+func findFaulty(name string) (transport.Transport, error) {
+	if name != "faulty" {
+		return nil, fmt.Errorf("unknown transport %q", name)
+	}
+	return faulty{}, nil
+}
+
+func (faulty) Info() transport.Info {
+	return transport.Info{Name: "faulty", Runs: transport.Native, Codecs: []transport.Codec{transport.Raw}, Parameter: "fault"}
+}
+
+func (faulty) Check() error { return nil }
+
+func (faulty) Serve(_ context.Context, setup transport.Setup) (transport.Target, error) {
+	f := parseFault(setup.Parameter)
+	if err := f.strike("serve"); err != nil {
+		return nil, err
+	}
+	return &faultyTarget{f}, nil
+}
+
+func (faulty) Open(_ context.Context, setup transport.Setup, targets []transport.Endpoint) (transport.Route, error) {
+	f := parseFault(setup.Parameter)
+	if err := f.strike("open"); err != nil {
+		return nil, err
+	}
+	return &faultyRoute{fault: f}, nil
+}
+
+type fault struct{ step, kind, moment string }
+
+func parseFault(text string) fault {
+	words := append(strings.Fields(text), "", "", "")
+	return fault{words[0], words[1], words[2]}
+}
+
+// strike is one step; the faults that do not concern deliveries happen here.
+func (f fault) strike(step string) error {
+	if f.step != step {
+		return nil
+	}
+	switch f.kind {
+	case "fails":
+		return errors.New("injected into " + step)
+	case "hangs":
+		time.Sleep(time.Hour)
+	case "panics":
+		panic("injected into " + step)
+	case "exits":
+		os.Exit(3)
+	}
+	return nil
+}
+
+type faultyTarget struct{ fault fault }
+
+func (*faultyTarget) Endpoint() transport.Endpoint { return transport.Endpoint{Transport: "faulty"} }
+
+func (t *faultyTarget) Close() error { return t.fault.strike("close-target") }
+
+type faultyRoute struct {
+	fault
+	spec payloads.Spec
+	// prepared and sent count the calls, again those of Send since the last Prepare.
+	prepared, sent, again int
+}
+
+func (r *faultyRoute) Prepare(spec payloads.Spec) (uint64, error) {
+	r.prepared++
+	r.again = 0
+	r.spec = spec
+	if r.now() {
+		if err := r.strike("prepare"); err != nil {
+			return 0, err
+		}
+	}
+	return spec.Seed, nil
+}
+
+// now says that the fault's moment has come. After the warm-up and the window comes a round
+// that is not recorded, then the recorded ones.
+func (r *faultyRoute) now() bool {
+	switch r.moment {
+	case "warm-up":
+		return r.prepared == faultyWarmup
+	case "window":
+		return r.again > 3
+	case "round":
+		return r.prepared == faultyWarmup+1+2
+	}
+	return true
+}
+
+func (r *faultyRoute) Send(h *transport.Handoff) error {
+	r.sent++
+	r.again++
+	now := r.now()
+	if now {
+		if err := r.strike("send"); err != nil {
+			h.Deliveries = nil
+			return err
+		}
+	}
+	h.Start = measure.Now()
+	for i := range h.Deliveries {
+		at := measure.Now()
+		h.Deliveries[i] = transport.Delivery{Length: uint64(r.spec.Size), Digest: r.spec.Seed, Timeline: transport.Timeline{
+			Start: h.Start, Serialized: at, CopiedOut: at, Received: at, CopiedIn: at, Delivered: at, Consumed: at, Acknowledged: at,
+		}}
+	}
+	if !now || r.step != "send" {
+		return nil
+	}
+	last := &h.Deliveries[len(h.Deliveries)-1]
+	switch r.kind {
+	case "answers-few":
+		h.Deliveries = h.Deliveries[:len(h.Deliveries)-1]
+	case "answers-none":
+		h.Deliveries = nil
+	case "answers-many":
+		h.Deliveries = append(h.Deliveries, *last)
+	case "answers-not":
+		*last = transport.Delivery{}
+	case "target-fails":
+		last.Err = errors.New("injected into a delivery")
+	case "wrong-length":
+		last.Length--
+	case "wrong-digest":
+		// A payload that is sent again may be another one (docs/guest-abi.md).
+		last.Digest++
+	case "wrong-moments":
+		last.Timeline.Consumed = last.Timeline.Delivered - 1
+	}
+	return nil
+}
+
+func (r *faultyRoute) Close() error { return r.strike("close-route") }

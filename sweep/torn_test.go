@@ -1,0 +1,141 @@
+package sweep
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rrbench/results"
+)
+
+// resumedFrom goes on with a run whose trials.csv is as given, with the plan of a harness, and
+// returns what the file holds then.
+func resumedFrom(t *testing.T, path string, flags Config, journal []byte) ([]results.Trial, *Plan) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(path, "trials.csv"), journal, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	directory, err := results.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHarness(t, flags, fine)
+	out, recovered, err := directory.ResumeJournal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.runner.Journal, h.runner.Done = out, results.Latest(recovered.Rows)
+	if err := errors.Join(h.runner.run(t.Context(), h.visitor), out.Close(), directory.Close()); err != nil {
+		t.Fatal(err)
+	}
+	trials, damage, err := directory.Trials()
+	if err != nil || len(damage) > len(recovered.Damage) {
+		t.Fatal(damage, err)
+	}
+	return trials, h.runner.Plan
+}
+
+// TestTornJournalIsCompleted cuts a journal at every byte, resumes, and expects what a run
+// that nothing has disturbed has.
+func TestTornJournalIsCompleted(t *testing.T) {
+	flags := Config{Reps: 4, Axes: Axes{
+		Transports: []string{"user/copy", "kernel/stream", "odd"}, Engines: []string{"wazero"}, Sizes: []Size{mib}, Fanout: []int{2}, Concurrency: []int{2},
+	}}
+	path := t.TempDir()
+	whole, plan := resumedFrom(t, path, flags, nil)
+	if missing := plan.account(whole); len(whole) != 2*4*2*2+1 || len(missing) > 0 {
+		t.Fatalf("%d rows, missing: %v", len(whole), missing)
+	}
+	text, err := os.ReadFile(filepath.Join(path, "trials.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := 37
+	if slow {
+		step = 1
+	}
+	for length := 0; length < len(text); length += step {
+		trials, plan := resumedFrom(t, path, flags, text[:length])
+		if missing := plan.account(trials); len(missing) > 0 || len(trials) != len(whole) {
+			t.Fatalf("cut at %d: %d rows of %d, missing: %v", length, len(trials), len(whole), missing)
+		}
+		for _, s := range results.Summarize(trials) {
+			if s.Transport != "odd" && (s.Status != results.OK || s.N != 4) {
+				t.Fatalf("cut at %d: %s is %s with %d rounds", length, s.Transport, s.Status, s.N)
+			}
+		}
+	}
+}
+
+// A line in the middle that cannot be read is a hand-off that is measured again.
+func TestUnreadableLineIsMeasuredAgain(t *testing.T) {
+	flags := Config{Reps: 4, Axes: Axes{Transports: []string{"user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{mib}, Fanout: []int{2}}}
+	path := t.TempDir()
+	whole, _ := resumedFrom(t, path, flags, nil)
+	text, err := os.ReadFile(filepath.Join(path, "trials.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	lines[3] = bytes.Replace(lines[3], []byte(",ok,"), []byte(",oops,"), 1)
+	trials, plan := resumedFrom(t, path, flags, bytes.Join(lines, nil))
+	if missing := plan.account(trials); len(missing) > 0 || len(trials) != len(whole) {
+		t.Errorf("%d rows of %d, missing: %v", len(trials), len(whole), missing)
+	}
+}
+
+func TestRowsOfAnotherPlanAreRefused(t *testing.T) {
+	plan := planFor(t, Config{Reps: 4, Axes: Axes{Transports: []string{"user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{mib}}})
+	good := outcome(plan.Cells[0], 0, 1, results.OK, "")
+	good.Rep = plan.FirstRep(1)
+	for name, spoil := range map[string]func(*results.Trial){
+		"cell":      func(r *results.Trial) { r.CellIndex = 7 },
+		"block":     func(r *results.Trial) { r.Block = 900_000_000_000 },
+		"no block":  func(r *results.Trial) { r.Block = -1 },
+		"rep":       func(r *results.Trial) { r.Rep = 0 },
+		"worker":    func(r *results.Trial) { r.Worker = 1 },
+		"target":    func(r *results.Trial) { r.Target = -1 },
+		"transport": func(r *results.Trial) { r.Transport = "kernel/stream" },
+		"size":      func(r *results.Trial) { r.SizeBytes = 3 },
+	} {
+		row := good
+		spoil(&row)
+		if _, err := recall(plan, []results.Trial{good, row}); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if _, err := recall(plan, []results.Trial{good}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPlansFromFilesAreChecked(t *testing.T) {
+	infos := byName(testMachine().Transports)
+	for name, spoil := range map[string]func(*Plan){
+		"no cells":        func(p *Plan) { p.Cells = nil },
+		"nothing":         func(p *Plan) { *p = Plan{} },
+		"blocks":          func(p *Plan) { p.Blocks = 900_000_000_000 },
+		"no blocks":       func(p *Plan) { p.Blocks = 0 },
+		"reps":            func(p *Plan) { p.Reps = -1 },
+		"warm-up":         func(p *Plan) { p.Warmup = -1 },
+		"deadline":        func(p *Plan) { p.Deadline = 0 },
+		"fan-out":         func(p *Plan) { p.Cells[0].Fanout = -1 },
+		"concurrency":     func(p *Plan) { p.Cells[0].Concurrency = 0 },
+		"size":            func(p *Plan) { p.Cells[0].SizeBytes = 0 },
+		"unknown":         func(p *Plan) { p.Cells[0].Transport = "ours" },
+		"kind of payload": func(p *Plan) { p.Cells[0].Payload = "poem" },
+		"placement":       func(p *Plan) { p.Cells[0].Placement = "moon" },
+	} {
+		plan := planFor(t, Config{Reps: 4})
+		if err := plan.check(infos); err != nil {
+			t.Fatal(err)
+		}
+		spoil(plan)
+		if err := plan.check(infos); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
