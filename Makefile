@@ -43,6 +43,7 @@ build: guests ## build the guests, bin/rrbench and the function that runs in con
 	stamp=false; if git rev-parse HEAD >/dev/null 2>&1; then stamp=auto; fi; \
 	$(CGO) $(GO) build -trimpath -buildvcs=$$stamp -o bin/rrbench ./cmd/rrbench; \
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$$stamp -ldflags='-s -w' -o bin/rrbench-function ./baselines/container/program
+	scripts/third-party --texts >bin/THIRD-PARTY.txt
 
 .PHONY: sweep
 sweep: setup build ## set up, build, run the quick sweep, draw the figures
@@ -75,7 +76,7 @@ fuzz: guests ## run each fuzz target for FUZZTIME (10s)
 	scripts/fuzz $(FUZZTIME)
 
 .PHONY: lint
-lint: format vet staticcheck cross scripts-check ## check format, vet, staticcheck, other platforms, scripts
+lint: format vet staticcheck cross scripts-check licences ## check format, vet, staticcheck, other platforms, scripts, licences
 
 .PHONY: format
 format:
@@ -100,6 +101,10 @@ cross:
 scripts-check:
 	@if command -v shellcheck >/dev/null; then shellcheck --severity=warning scripts/* .ci/run workloads/*.sh; \
 	else echo "Scripts not checked: shellcheck is not installed. To mend it: scripts/setup --develop"; fi
+
+.PHONY: licences
+licences:
+	scripts/third-party --check
 
 .PHONY: clean
 clean: ## remove what was built (results stay)
