@@ -82,7 +82,7 @@ beside the baselines that it is compared with, on several WebAssembly runtimes.`
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(commandLineFault)
-	for _, sub := range []*cobra.Command{sweepCommand(), figuresCommand(), listCommand(), doctorCommand(), auditCommand(), tuneCommand(), shimCommand(), standInCommand()} {
+	for _, sub := range []*cobra.Command{sweepCommand(), figuresCommand(), listCommand(), doctorCommand(), versionCommand(), auditCommand(), tuneCommand(), shimCommand(), standInCommand()} {
 		if sub.Args == nil {
 			sub.Args = noArguments
 		}
