@@ -21,6 +21,10 @@ func listCommand() *cobra.Command {
 		Short:   "List transports, engines, codecs and guests: which run here, and if not, why not",
 		Example: "  rrbench list",
 		RunE: func(*cobra.Command, []string) error {
+			chosen, err := crossovers.Choose()
+			if err != nil {
+				return fmt.Errorf("%w: %w", err, errCommandLine)
+			}
 			out := newTable("transport", "functions", "codecs", "here", "what it does")
 			for _, t := range transports.All() {
 				info := t.Info()
@@ -29,9 +33,7 @@ func listCommand() *cobra.Command {
 			out.Render()
 			fmt.Println()
 
-			if err := listCrossovers(); err != nil {
-				return err
-			}
+			listCrossovers(chosen)
 
 			out = newTable("engine", "here")
 			for _, name := range catalogue.Names() {
@@ -64,11 +66,7 @@ func listCommand() *cobra.Command {
 }
 
 // listCrossovers says from which size transports that choose by size hand over by reference.
-func listCrossovers() error {
-	chosen, err := crossovers.Choose()
-	if err != nil {
-		return err
-	}
+func listCrossovers(chosen crossovers.Choice) {
 	out := newTable("crossover of", "on", "from", "where it comes from")
 	for _, t := range transports.All() {
 		info := t.Info()
@@ -88,7 +86,6 @@ func listCrossovers() error {
 	if chosen.Warning != "" {
 		fmt.Fprintln(os.Stderr, "warning:", chosen.Warning)
 	}
-	return nil
 }
 
 func here(err error) string {

@@ -60,54 +60,6 @@ func rrbench(t *testing.T, arguments ...string) outcome {
 	return outcome{command.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-func TestBadInputIsOneLineAndStatus2(t *testing.T) {
-	occupied := t.TempDir()
-	write(t, filepath.Join(occupied, "notes.txt"), "mine")
-	config := filepath.Join(t.TempDir(), "bad.yaml")
-	write(t, config, "reps: 2\nsizs: [1MiB]\n")
-	for name, test := range map[string]struct {
-		arguments []string
-		want      []string
-	}{
-		"transport":      {[]string{"sweep", "--transports", "user/cpoy"}, []string{"user/cpoy", "user/copy", "--transports"}},
-		"engine":         {[]string{"sweep", "--engines", "v8x"}, []string{"v8x", "wazero", "--engines"}},
-		"codec":          {[]string{"sweep", "--codecs", "xml"}, []string{"xml", "json", "--codecs"}},
-		"preset":         {[]string{"sweep", "--preset", "fast"}, []string{"fast", "quick"}},
-		"size 0":         {[]string{"sweep", "--sizes", "0"}, []string{`"0"`, "1 byte", "--sizes"}},
-		"size negative":  {[]string{"sweep", "--sizes", "-1MiB"}, []string{"-1MiB", "negative"}},
-		"size too large": {[]string{"sweep", "--sizes", "4GiB"}, []string{"4GiB", "3GiB"}},
-		"size nonsense":  {[]string{"sweep", "--sizes", "big"}, []string{"big"}},
-		"config":         {[]string{"sweep", "--config", config}, []string{"line 2", "sizs"}},
-		"no config":      {[]string{"sweep", "--config", "nowhere.yaml"}, []string{"nowhere.yaml"}},
-		"occupied":       {[]string{"sweep", "--out", occupied}, []string{occupied, "not empty", "--out"}},
-		"unwritable":     {[]string{"sweep", "--out", "/proc/rrbench"}, []string{"/proc/rrbench", "--out"}},
-		"no guest":       {[]string{"sweep", "--guest", "nowhere.wasm"}, []string{"nowhere.wasm", "--guest"}},
-		"flag":           {[]string{"sweep", "--size", "1MiB"}, []string{"--size", "--help"}},
-		"command":        {[]string{"swep"}, []string{"swep"}},
-		"argument":       {[]string{"sweep", "now"}, []string{"now"}},
-		"fanout":         {[]string{"sweep", "--fanout", "0"}, []string{"fanout 0", "--fanout"}},
-		"container-net":  {[]string{"sweep", "--container-net", "moon"}, []string{"moon", "bridge", "--container-net"}},
-		"redis":          {[]string{"sweep", "--redis", "nowhere"}, []string{"nowhere", "HOST:PORT", "--redis"}},
-		"redis URL":      {[]string{"sweep", "--transports", "limit/redis", "--redis", "http://here"}, []string{`"http"`, "HOST:PORT", "--redis"}},
-		"resume":         {[]string{"sweep", "--resume", t.TempDir()}, []string{"trials.csv"}},
-		"resume + flags": {[]string{"sweep", "--resume", occupied, "--reps", "3"}, []string{"--reps", "--resume"}},
-		"figures":        {[]string{"figures", t.TempDir()}, []string{"trials.csv"}},
-		"figures of ?":   {[]string{"figures"}, []string{"directory"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := rrbench(t, test.arguments...)
-			if got.status != exitUsage || got.stdout != "" || strings.Count(got.stderr, "\n") != 1 {
-				t.Fatalf("status %d, stdout %q, stderr %q", got.status, got.stdout, got.stderr)
-			}
-			for _, word := range test.want {
-				if !strings.Contains(got.stderr, word) {
-					t.Errorf("%q lacks %q", got.stderr, word)
-				}
-			}
-		})
-	}
-}
-
 func TestSweepWritesEverythingThatItPromises(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "run")
 	got := rrbench(t, "sweep", "--preset", "smoke", "--sizes", "64KiB", "--reps", "2", "--out", directory)
@@ -132,23 +84,6 @@ func TestSweepWritesEverythingThatItPromises(t *testing.T) {
 		if trial.Status == results.OK && (trial.Latency <= 0 || trial.Consumed < trial.Latency || trial.PSSPeak <= 0 || trial.CPUUser+trial.CPUKernel <= 0) {
 			t.Errorf("implausible: %+v", trial)
 		}
-	}
-	if again := rrbench(t, "figures", directory); again.status != exitOK || !strings.Contains(again.stdout, "latency-breakdown.png") {
-		t.Errorf("figures: status %d: %s%s", again.status, again.stdout, again.stderr)
-	}
-	if quiet := rrbench(t, "sweep", "--quiet", "--transports", "limit/memcpy", "--sizes", "64B", "--reps", "1", "--out", filepath.Join(t.TempDir(), "q")); quiet != (outcome{}) {
-		t.Errorf("a quiet sweep said %+v", quiet)
-	}
-}
-
-func TestDryRunMeasuresNothing(t *testing.T) {
-	directory := filepath.Join(t.TempDir(), "run")
-	got := rrbench(t, "sweep", "--dry-run", "--preset", "paper", "--out", directory)
-	if got.status != exitOK || !strings.Contains(got.stdout, "500 MiB") || !strings.Contains(got.stdout, directory) {
-		t.Errorf("status %d: %s%s", got.status, got.stdout, got.stderr)
-	}
-	if _, err := os.Stat(directory); err == nil {
-		t.Error("the directory was made")
 	}
 }
 
@@ -196,34 +131,9 @@ func TestKilledDriver(t *testing.T) {
 	}
 }
 
-// TestMisbehavingGuest measures beside guests that do not hold the contract.
-func TestMisbehavingGuest(t *testing.T) {
-	notWasm := filepath.Join(t.TempDir(), "text.wasm")
-	write(t, notWasm, "this is no module")
-	got := rrbench(t, "sweep", "--quiet", "--transports", "user/copy,limit/memcpy", "--engines", "wazero", "--sizes", "64KiB", "--reps", "1",
-		"--guest", notWasm, "--out", filepath.Join(t.TempDir(), "run"))
-	if got.status == exitOK || !strings.Contains(got.stderr, "text.wasm") || strings.Contains(got.stderr, "panic") {
-		t.Errorf("status %d: %s", got.status, got.stderr)
-	}
-}
-
-func TestListAndDoctor(t *testing.T) {
-	for _, name := range []string{"list", "doctor"} {
-		got := rrbench(t, name)
-		if got.status != exitOK || !strings.Contains(got.stdout, "wazero") || !strings.Contains(got.stdout, "limit/memcpy") {
-			t.Errorf("%s: status %d: %s%s", name, got.status, got.stdout, got.stderr)
-		}
-	}
-}
-
 // Without redis-server something stands in for it, which nobody can take for Redis.
 func TestStandInForRedis(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	for _, name := range []string{"list", "doctor"} {
-		if got := rrbench(t, name); !strings.Contains(got.stdout, "miniredis") || !strings.Contains(got.stdout, "apt-get install redis-server") {
-			t.Errorf("%s: %s%s", name, got.stdout, got.stderr)
-		}
-	}
 	directory := filepath.Join(t.TempDir(), "run")
 	got := rrbench(t, "sweep", "--transports", "redis,redis/pubsub,limit/redis", "--engines", "wazero", "--codecs", "raw",
 		"--sizes", "64KiB,1MiB", "--reps", "2", "--out", directory)
