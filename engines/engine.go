@@ -19,8 +19,9 @@ type Engine interface {
 	Version() string
 	// Capabilities says what this engine can do beyond plain calls.
 	Capabilities() Capabilities
-	// Compile validates and compiles a module. The bytes are not kept. The error says
-	// whether the bytes are no WebAssembly at all or a module this engine refuses.
+	// Compile validates and compiles a module that Admit admits. The bytes are not kept. The
+	// error says whether the bytes are no WebAssembly at all, a module beyond the bounds of
+	// all engines, or one that this engine refuses.
 	Compile(ctx context.Context, wasm []byte) (Module, error)
 	// Close releases compiled code. Instances must be closed before.
 	Close() error
@@ -59,7 +60,8 @@ type InstanceConfig struct {
 	// Imports are the host functions; the module may import fewer of them.
 	Imports []HostFunction
 	// MemoryLimit bounds the linear memory, in bytes; it is rounded down to Wasm pages.
-	// Zero means the 4 GiB that a 32-bit memory can address.
+	// Zero means the 4 GiB that a 32-bit memory can address. What an instance can make its
+	// host hold besides is bounded by Admit.
 	MemoryLimit uint64
 }
 

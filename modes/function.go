@@ -59,8 +59,9 @@ type Function struct {
 	moved   int
 	// lender may be nil.
 	lender Lender
-	// buffer is what read_memory_host took.
-	buffer []byte
+	// buffer is what read_memory_host took, at most bufferLimit bytes.
+	buffer      []byte
+	bufferLimit uint64
 	// broken is why the guest cannot be called any more.
 	broken error
 	closed bool

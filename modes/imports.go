@@ -137,11 +137,18 @@ func (f *Function) giveBack(stack []uint64) (Status, error) {
 	return OK, f.deallocateRegion(region)
 }
 
-// readMemory takes a copy of guest memory into the function's host buffer.
+// readMemory takes a copy of guest memory into the function's host buffer, which is bounded
+// by itself: what a guest has never written takes no memory there, but would here.
 func (f *Function) readMemory(stack []uint64) (Status, error) {
 	pointer, length := uint32(stack[0]), uint32(stack[1])
-	if !inside(pointer, length, f.memory.Size()) {
+	switch {
+	case !inside(pointer, length, f.memory.Size()):
 		return Invalid, nil
+	case uint64(length) > f.bufferLimit:
+		return NoMemory, nil
+	case uint64(length) > uint64(cap(f.buffer)):
+		// Doubled, so that all the buffers before take no more than this one.
+		f.buffer = make([]byte, 0, min(max(uint64(length), 2*uint64(cap(f.buffer))), f.bufferLimit))
 	}
 	end := uint64(pointer) + uint64(length)
 	f.buffer = append(f.buffer[:0], f.memory.Bytes()[pointer:end]...)

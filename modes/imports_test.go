@@ -249,6 +249,27 @@ func TestReadAndWriteMemory(t *testing.T) {
 	}
 }
 
+func TestHostBufferIsBounded(t *testing.T) {
+	guest, f := newFake(t, nil)
+	guest.memory = make([]byte, 4*bufferReserve)
+	for _, length := range []uint32{1, bufferReserve / 3, bufferReserve - 1, 7, bufferReserve} {
+		if got := guest.call(t, "read_memory_host", 5, length); got != OK {
+			t.Errorf("reading %d bytes: %v", length, got)
+		}
+		if cap(f.buffer) > bufferReserve {
+			t.Errorf("after %d bytes the buffer has %d", length, cap(f.buffer))
+		}
+	}
+	for _, length := range []uint32{bufferReserve + 1, 3 * bufferReserve} {
+		if got := guest.call(t, "read_memory_host", 5, length); got != NoMemory {
+			t.Errorf("reading %d bytes: %v", length, got)
+		}
+	}
+	if got := guest.call(t, "write_memory_host", 0, 2*bufferReserve); got != bufferReserve {
+		t.Errorf("the buffer of before has %d bytes", got)
+	}
+}
+
 func TestCallsBeforeTheHostIsReady(t *testing.T) {
 	guest, f := newFake(t, delivered)
 	f.memory = nil

@@ -48,8 +48,11 @@ func memoryLimit(setup transport.Setup) uint64 {
 	return min(2*uint64(max(setup.Size, 0))+memoryReserve, most)
 }
 
+// bufferReserve is what the host's buffer for a guest takes beyond a payload, in bytes.
+const bufferReserve = 1 << 20
+
 func instantiate(ctx context.Context, module engines.Module, setup transport.Setup, send Sender) (_ *Function, err error) {
-	f := &Function{name: setup.Guest, sender: send}
+	f := &Function{name: setup.Guest, sender: send, bufferLimit: uint64(max(setup.Size, 0)) + bufferReserve}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("guest %s: %w", f.name, err), f.discard())

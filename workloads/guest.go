@@ -8,11 +8,14 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"rrbench/engines"
 )
 
 var (
@@ -56,10 +59,16 @@ func Guest(name string) ([]byte, error) {
 }
 
 func readGuest(path string) ([]byte, error) {
-	wasm, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("guest %s does not exist: give the path of a .wasm file or one of %s", filepath.Clean(path), strings.Join(slices.Concat(Guests(), HTTPGuests()), ", "))
 	}
+	if err != nil {
+		return nil, fmt.Errorf("guest cannot be read: %w", err)
+	}
+	defer file.Close()
+	// What is longer is refused by every engine.
+	wasm, err := io.ReadAll(io.LimitReader(file, engines.MaxModule+1))
 	if err != nil {
 		return nil, fmt.Errorf("guest cannot be read: %w", err)
 	}

@@ -391,3 +391,21 @@ func TestErrnosAreErrors(t *testing.T) {
 		t.Errorf("got %v", errno)
 	}
 }
+
+// TestListsAreBounded gives lists that fill the memory: each of their elements would become
+// several of the host's.
+func TestListsAreBounded(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.bytes = make([]byte, 1<<20)
+	w.expect(EINVAL, "poll_oneoff", 0, 0, maxSubscriptions+1, 0)
+	for i := range len(w.bytes) / vectorSize {
+		w.vectors(uint64(i*vectorSize), 0, 1)
+	}
+	w.expect(0, "fd_write", 1, 0, uint64(len(w.bytes)/vectorSize), 0)
+	if got := w.uint32(0); got != maxVectors {
+		t.Errorf("%d vectors were written", got)
+	}
+	if len(w.system.buffers) > maxVectors || len(w.system.subscriptions) > maxSubscriptions {
+		t.Errorf("the system keeps %d buffers and %d subscriptions", len(w.system.buffers), len(w.system.subscriptions))
+	}
+}

@@ -59,6 +59,9 @@ func configuration() *wasmtime.Config {
 	config.SetWasmThreads(false)
 	config.SetWasmMemory64(false)
 	config.SetWasmMultiMemory(false)
+	// The limiter does not count what garbage collection would hold.
+	config.SetWasmGC(false)
+	config.SetWasmFunctionReferences(false)
 	return config
 }
 

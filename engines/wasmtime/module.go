@@ -41,11 +41,7 @@ func (m *module) describe() error {
 		if name := imported.Name(); name != nil {
 			path += "." + *name
 		}
-		kind := imported.Type().FuncType()
-		if kind == nil {
-			return fmt.Errorf("it imports %s, which is no function: build it with memory and globals of its own", path)
-		}
-		function, ok := functionType(*imported.Name(), kind)
+		function, ok := functionType(*imported.Name(), imported.Type().FuncType())
 		function.ImportModule = imported.Module()
 		if !ok {
 			return fmt.Errorf("it imports %s with a type that is not a number", path)

@@ -16,7 +16,8 @@ func (e *engine) Compile(ctx context.Context, wasm []byte) (engines.Module, erro
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
-	if err := engines.CheckPreamble(wasm); err != nil {
+	wasm, err := engines.Admit(wasm)
+	if err != nil {
 		return nil, err
 	}
 	if len(wasm) >= codecache.Worthwhile && e.disk != nil {

@@ -3,8 +3,6 @@ package wazero
 import (
 	"fmt"
 
-	"github.com/tetratelabs/wazero/api"
-
 	"rrbench/engines"
 )
 
@@ -17,7 +15,7 @@ type function struct {
 	narrowResults []int
 	// callees has one wazero function a level of recursion, each with a stack of its own:
 	// wazero's are not reentrant.
-	callees []api.Function
+	callees []callee
 	running int
 }
 
@@ -30,11 +28,11 @@ func (in *instance) Function(name string) (engines.Function, bool) {
 	if in.closed {
 		return nil, false
 	}
-	callee := in.guest.ExportedFunction(name)
-	if callee == nil {
+	exported := in.guest.ExportedFunction(name)
+	if exported == nil {
 		return nil, false
 	}
-	kind, ok := functionType(name, callee.Definition())
+	kind, ok := functionType(name, exported.Definition())
 	if !ok {
 		return nil, false
 	}
@@ -43,7 +41,7 @@ func (in *instance) Function(name string) (engines.Function, bool) {
 		kind:          kind,
 		slots:         kind.Slots(),
 		narrowResults: engines.Narrow(kind.Results),
-		callees:       []api.Function{callee},
+		callees:       []callee{newCallee(exported)},
 	}
 	in.functions[name] = f
 	return f, true
@@ -53,23 +51,30 @@ func (f *function) Type() engines.FunctionType { return f.kind }
 
 func (f *function) Call(stack []uint64) error {
 	in := f.instance
-	if in.closed || in.depth == engines.MaxDepth || len(stack) < f.slots {
+	if in.closed || in.depth > 0 && in.tooDeep() || len(stack) < f.slots {
 		return f.refuse(stack)
 	}
 	if f.running == len(f.callees) {
-		f.callees = append(f.callees, in.guest.ExportedFunction(f.kind.Name))
+		f.callees = append(f.callees, f.newCallee())
 	}
-	callee := f.callees[f.running]
+	running := f.callees[f.running]
 	f.running++
 	in.depth++
-	err := callee.CallWithStack(&in.calls, stack)
+	err := running.CallWithStack(&in.calls, stack)
 	in.depth--
 	f.running--
+	if len(*running.stack) > keptStack {
+		f.callees[f.running] = f.newCallee()
+	}
 	if err != nil {
 		return in.explain(f.kind.Name, err)
 	}
 	clearUpperHalves(stack, f.narrowResults)
 	return nil
+}
+
+func (f *function) newCallee() callee {
+	return newCallee(f.instance.guest.ExportedFunction(f.kind.Name))
 }
 
 // refuse says why a call cannot be made.
@@ -78,7 +83,7 @@ func (f *function) refuse(stack []uint64) error {
 	switch {
 	case in.closed:
 		return fmt.Errorf("call %s in %s: the instance is closed", f.kind.Name, in.name)
-	case in.depth == engines.MaxDepth:
+	case in.depth > 0 && in.tooDeep():
 		return &engines.Trap{Function: f.kind.Name, Cause: engines.ErrTooDeep}
 	}
 	return fmt.Errorf("call %s in %s: the stack has %d slots, %s needs %d", f.kind.Name, in.name, len(stack), f.kind, f.slots)

@@ -38,10 +38,6 @@ func (m *module) Exports() []engines.FunctionType { return slices.Clone(m.export
 
 // describe lists imports and exports in the contract's terms.
 func (m *module) describe() error {
-	if memories := m.compiled.ImportedMemories(); len(memories) > 0 {
-		from, name, _ := memories[0].Import()
-		return fmt.Errorf("it imports the memory %s.%s: build it with a memory of its own", from, name)
-	}
 	seen := map[string]engines.FunctionType{}
 	for _, definition := range m.compiled.ImportedFunctions() {
 		from, name, _ := definition.Import()

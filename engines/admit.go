@@ -1,0 +1,362 @@
+package engines
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// What a module may declare. An engine keeps a record of each function, global, type and so
+// on, a hundred times as long as the bytes that declare it, and a table's elements and a
+// function's locals are declared by a number alone. Browsers bound the same things, some of
+// them higher; see https://www.w3.org/TR/wasm-js-api-2/#limits.
+const (
+	// MaxModule is a module's size in bytes.
+	MaxModule = 32 << 20
+	// MaxTableElements bounds the elements of all tables together, now and after any
+	// growth: 8 MiB. It also bounds the elements of all segments.
+	MaxTableElements = 1 << 20
+
+	maxTypes      = 10_000
+	maxParams     = 1_000
+	maxImports    = 1_000
+	maxFunctions  = 50_000
+	maxTables     = 100
+	maxMemories   = 1
+	maxGlobals    = 100_000
+	maxExports    = 10_000
+	maxSegments   = 100_000
+	maxBody       = 512 << 10
+	maxLocals     = 50_000
+	maxAllLocals  = 1 << 22
+	maxConstBytes = 10 // of an integer of 64 bits
+)
+
+// Sections of a module. See https://www.w3.org/TR/wasm-core-2/#sections
+const (
+	customSection = iota
+	typeSection
+	importSection
+	functionSection
+	tableSection
+	memorySection
+	globalSection
+	exportSection
+	startSection
+	elementSection
+	codeSection
+	dataSection
+	dataCountSection
+)
+
+// Admit is what every engine asks before it compiles: it returns the module as it is to be
+// compiled, or an error that says why it is none, or which bound it exceeds. Whatever an
+// admitted module does, what it makes its host hold is bounded: by InstanceConfig for the
+// linear memory, by MaxTableElements for tables, which all get a maximum here since not all
+// engines have a limit to set, and by the bounds of what is declared. Numbers that announce
+// more than the module contains are refused, because an engine may prepare for what they
+// announce.
+//
+// Names are left out: nothing needs them, and each would be kept.
+func Admit(wasm []byte) ([]byte, error) {
+	if err := checkPreamble(wasm); err != nil {
+		return nil, err
+	}
+	if len(wasm) > MaxModule {
+		return nil, fmt.Errorf("a WebAssembly module of %d bytes: build it smaller than %d", len(wasm), MaxModule)
+	}
+	a := admission{admitted: append(make([]byte, 0, len(wasm)+maxTables*4), wasm[:preambleSize]...)}
+	r := reader{rest: wasm[preambleSize:]}
+	for len(r.rest) > 0 {
+		whole := r.rest
+		id := r.byte()
+		content := reader{rest: r.sized()}
+		if r.err != nil {
+			break
+		}
+		a.section(id, &content, whole[:len(whole)-len(r.rest)])
+		if r.err = content.err; r.err != nil {
+			break
+		}
+	}
+	if r.err != nil {
+		return nil, fmt.Errorf("a WebAssembly module that cannot be taken: %w", r.err)
+	}
+	return a.admitted, nil
+}
+
+// admission is what a module has declared so far.
+type admission struct {
+	admitted []byte
+	// elements are those of segments.
+	elements, locals uint64
+}
+
+// section looks at a section; whole has its header too.
+func (a *admission) section(id byte, r *reader, whole []byte) {
+	switch id {
+	case customSection:
+		if string(r.sized()) == "name" {
+			return
+		}
+	case typeSection:
+		for range r.count("types", maxTypes) {
+			if form := r.byte(); form != 0x60 {
+				r.fail("a type of the form %#x, which is not a function's", form)
+			}
+			for range [...]string{"parameters", "results"} {
+				for range r.count("parameters or results", maxParams) {
+					r.valueType()
+				}
+			}
+		}
+	case importSection:
+		a.imports(r)
+	case functionSection:
+		r.count("functions", maxFunctions)
+	case tableSection:
+		a.tables(r)
+		return
+	case memorySection:
+		r.count("memories", maxMemories)
+	case globalSection:
+		r.count("globals", maxGlobals)
+	case exportSection:
+		for range r.count("exports", maxExports) {
+			r.sized()
+			r.byte()
+			r.unsigned()
+		}
+	case startSection, dataCountSection:
+	case elementSection:
+		for range r.count("element segments", maxSegments) {
+			a.segment(r)
+		}
+	case codeSection:
+		for range r.count("functions", maxFunctions) {
+			a.body(r)
+		}
+	case dataSection:
+		for range r.count("data segments", maxSegments) {
+			mode := r.unsigned()
+			if mode == 2 {
+				r.unsigned()
+			}
+			if mode != 1 {
+				r.constant()
+			}
+			r.sized()
+		}
+	default:
+		r.fail("a section %d, which is of a later WebAssembly than 2.0", id)
+	}
+	a.admitted = append(a.admitted, whole...)
+}
+
+func (a *admission) imports(r *reader) {
+	for range r.count("imports", maxImports) {
+		module, name := r.sized(), r.sized()
+		if kind := r.byte(); kind != 0 {
+			r.fail("it imports %.100s.%.100s, which is no function: build it with memory, tables and globals of its own", module, name)
+		}
+		r.unsigned()
+	}
+}
+
+// tables gives each table a maximum: its own, or its part of what may be added to all of
+// them.
+func (a *admission) tables(r *reader) {
+	type table struct {
+		element  byte
+		min, max uint64
+	}
+	declared := make([]table, r.count("tables", maxTables))
+	total := uint64(0)
+	for i := range declared {
+		t := &declared[i]
+		t.element = r.byte()
+		if t.element != funcref && t.element != externref {
+			r.fail("a table of the type %#x, which is of a later WebAssembly than 2.0", t.element)
+		}
+		bounded := r.byte()
+		t.min, t.max = r.unsigned(), MaxTableElements
+		switch bounded {
+		case 0:
+		case 1:
+			t.max = r.unsigned()
+		default:
+			r.fail("a table with limits of the kind %#x, which is of a later WebAssembly than 2.0", bounded)
+		}
+		if total += t.min; total > MaxTableElements {
+			r.fail("tables of %d elements, the limit is %d", total, MaxTableElements)
+		}
+	}
+	if r.err != nil || len(declared) == 0 {
+		return
+	}
+	share := (MaxTableElements - total) / uint64(len(declared))
+	content := binary.AppendUvarint(nil, uint64(len(declared)))
+	for _, t := range declared {
+		content = append(content, t.element, 1)
+		content = binary.AppendUvarint(content, t.min)
+		content = binary.AppendUvarint(content, min(t.max, t.min+share))
+	}
+	a.admitted = append(a.admitted, tableSection)
+	a.admitted = append(binary.AppendUvarint(a.admitted, uint64(len(content))), content...)
+}
+
+// segment looks at an element segment: a bit says that it is not active, one that it names
+// its table or kind, one that its elements are expressions.
+func (a *admission) segment(r *reader) {
+	mode := r.unsigned()
+	if mode&1 == 0 {
+		if mode&2 != 0 {
+			r.unsigned()
+		}
+		r.constant()
+	}
+	if mode&3 != 0 {
+		r.byte()
+	}
+	count := r.count("elements", MaxTableElements)
+	if a.elements += uint64(count); a.elements > MaxTableElements {
+		r.fail("segments of %d elements, the limit is %d", a.elements, MaxTableElements)
+	}
+	for range count {
+		if mode&4 != 0 {
+			r.constant()
+		} else {
+			r.unsigned()
+		}
+	}
+}
+
+// body looks at what a function declares.
+func (a *admission) body(r *reader) {
+	body := reader{rest: r.sized()}
+	if len(body.rest) > maxBody {
+		r.fail("a function of %d bytes, the limit is %d", len(body.rest), maxBody)
+	}
+	locals := uint64(0)
+	for range body.count("groups of locals", maxLocals) {
+		locals += body.unsigned()
+		body.valueType()
+	}
+	a.locals += locals
+	if locals > maxLocals || a.locals > maxAllLocals {
+		r.fail("a function of %d locals, %d in all functions: the limits are %d and %d", locals, a.locals, maxLocals, maxAllLocals)
+	}
+	if body.err != nil {
+		r.fail("%w", body.err)
+	}
+}
+
+// reader takes a module apart. After the first error it reads zeros.
+// See https://www.w3.org/TR/wasm-core-2/#binary-format
+type reader struct {
+	rest []byte
+	err  error
+}
+
+func (r *reader) fail(format string, values ...any) {
+	if r.err == nil {
+		r.err = fmt.Errorf(format, values...)
+	}
+	r.rest = nil
+}
+
+// take is the next n bytes.
+func (r *reader) take(n uint64) []byte {
+	if n > uint64(len(r.rest)) {
+		r.fail("it is cut off, or announces more than it contains")
+		return nil
+	}
+	taken := r.rest[:n]
+	r.rest = r.rest[n:]
+	return taken
+}
+
+func (r *reader) byte() byte {
+	if len(r.rest) == 0 {
+		r.take(1)
+		return 0
+	}
+	b := r.rest[0]
+	r.rest = r.rest[1:]
+	return b
+}
+
+// unsigned reads a number of 32 bits in LEB128.
+func (r *reader) unsigned() uint64 {
+	value := uint64(0)
+	for shift := 0; shift < 35; shift += 7 {
+		b := r.byte()
+		value |= uint64(b&0x7f) << shift
+		if b < 0x80 {
+			return value
+		}
+	}
+	r.fail("a number of more than 32 bits")
+	return 0
+}
+
+// sized is a string of bytes behind its length.
+func (r *reader) sized() []byte { return r.take(r.unsigned()) }
+
+// count is the length of a vector, of whose elements each takes a byte at least.
+func (r *reader) count(what string, most int) int {
+	n := r.unsigned()
+	switch {
+	case n > uint64(most):
+		r.fail("%d %s, the limit is %d", n, what, most)
+	case n > uint64(len(r.rest)):
+		r.take(n)
+	default:
+		return int(n)
+	}
+	return 0
+}
+
+const (
+	vector    = 0x7b
+	funcref   = 0x70
+	externref = 0x6f
+)
+
+func (r *reader) valueType() {
+	switch t := r.byte(); t {
+	case byte(I32), byte(I64), byte(F32), byte(F64), vector, funcref, externref:
+	default:
+		r.fail("a value of the type %#x, which is of a later WebAssembly than 2.0", t)
+	}
+}
+
+// constant passes over a constant expression.
+// See https://www.w3.org/TR/wasm-core-2/#constant-expressions
+func (r *reader) constant() {
+	for r.err == nil {
+		switch instruction := r.byte(); instruction {
+		case 0x0b: // end
+			return
+		case 0x41, 0x42: // i32.const, i64.const
+			for length := 1; r.byte() >= 0x80; length++ {
+				if length == maxConstBytes {
+					r.fail("a number of more than 64 bits")
+				}
+			}
+		case 0x43: // f32.const
+			r.take(4)
+		case 0x44: // f64.const
+			r.take(8)
+		case 0xfd: // v128.const
+			r.unsigned()
+			r.take(16)
+		case 0x23, 0xd2: // global.get, ref.func
+			r.unsigned()
+		case 0xd0: // ref.null
+			r.byte()
+		case 0x6a, 0x6b, 0x6c, 0x7c, 0x7d, 0x7e: // add, sub, mul
+		default:
+			r.fail("a constant with the instruction %#x", instruction)
+		}
+	}
+}

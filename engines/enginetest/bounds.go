@@ -1,0 +1,137 @@
+package enginetest
+
+import (
+	"errors"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"testing"
+
+	"rrbench/engines"
+	"rrbench/measure"
+)
+
+// peakDuring is how much more memory the process had at the peak of a step than before, in
+// bytes.
+func peakDuring(t *testing.T, step func()) int64 {
+	t.Helper()
+	debug.FreeOSMemory()
+	if err := measure.ResetPeaks(); err != nil {
+		t.Skip(err)
+	}
+	before, err := measure.SelfMemory()
+	if err != nil {
+		t.Skip(err)
+	}
+	step()
+	after, err := measure.SelfMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return after.RSSPeak - before.RSSPeak
+}
+
+// testTableLimit has tables grow as far as they go.
+func testTableLimit(t *testing.T, open New) {
+	engine := openEngine(t, open)
+	for _, name := range []string{"table", "table-external", "table-declared", "tables"} {
+		t.Run(name, func(t *testing.T) {
+			instance := instantiate(t, compile(t, engine, name), engines.InstanceConfig{MemoryLimit: 1 << 20})
+			total := uint64(0)
+			more := peakDuring(t, func() {
+				for _, export := range []string{"grow0", "grow1", "grow2"} {
+					if _, ok := instance.Function(export); !ok {
+						break
+					}
+					for step := uint64(1 << 31); step > 0; step /= 2 {
+						for call(t, instance, export, step) != refused {
+						}
+					}
+					total += call(t, instance, export, 0)
+				}
+			})
+			if total > engines.MaxTableElements || total < engines.MaxTableElements/2 {
+				t.Errorf("tables grew to %d elements", total)
+			}
+			if more > 64<<20 {
+				t.Errorf("tables of %d elements took %d bytes", total, more)
+			}
+		})
+	}
+}
+
+// testRefusedModules has modules that would make their host hold too much, or that only
+// announce it.
+func testRefusedModules(t *testing.T, open New) {
+	engine := openEngine(t, open)
+	const preamble = "\x00asm\x01\x00\x00\x00"
+	for words, wasm := range map[string][]byte{
+		"tables of": Module(t, "table-huge"),
+		// A type, a function of it, and its body with 2^32-1 locals.
+		"locals":     []byte(preamble + "\x01\x04\x01\x60\x00\x00" + "\x03\x02\x01\x00" + "\x0a\x0a\x01\x08\x01\xff\xff\xff\xff\x0f\x7e\x0b"),
+		"functions":  []byte(preamble + "\x03\x05\xff\xff\xff\xff\x0f"),
+		"parameters": []byte(preamble + "\x01\x07\x01\x60\xff\xff\xff\xff\x0f"),
+		"memories":   []byte(preamble + "\x05\x05\x02\x00\x00\x00\x00"),
+		"the form":   []byte(preamble + "\x01\x03\x01\x5f\x00"), // (type (struct))
+		"smaller":    append([]byte(preamble), make([]byte, engines.MaxModule)...),
+	} {
+		more := peakDuring(t, func() {
+			module, err := engine.Compile(t.Context(), wasm)
+			if err == nil {
+				module.Close()
+			}
+			if err == nil || !strings.Contains(err.Error(), words) {
+				t.Errorf("error %v lacks %q", err, words)
+			}
+		})
+		if more > 64<<20 {
+			t.Errorf("refusing %q took %d bytes", words, more)
+		}
+	}
+}
+
+// testStacks has a guest fill its stack, in calls one after the other and in nested ones.
+func testStacks(t *testing.T, open New) {
+	module := compile(t, openEngine(t, open), "diving")
+	const deep = 1 << 20
+	t.Run("host's own", func(t *testing.T) {
+		called := false
+		instance := instantiate(t, module, engines.InstanceConfig{Imports: handlers{
+			nothing: func(engines.Instance, []uint64) error { called = true; return nil },
+		}.functions()})
+		if call(t, instance, "host"); !called {
+			t.Error("an import that is exported does nothing")
+		}
+	})
+	t.Run("afterwards", func(t *testing.T) {
+		var before, after runtime.MemStats
+		instance := instantiate(t, module, engines.InstanceConfig{Imports: handlers{}.functions()})
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		// An engine with a small stack traps.
+		_, _ = tryCall(t, instance, "dive", deep)
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if held := int64(after.HeapAlloc) - int64(before.HeapAlloc); held > 8<<20 {
+			t.Errorf("after the call %d bytes are held", held)
+		}
+	})
+	t.Run("nested", func(t *testing.T) {
+		var instance engines.Instance
+		instance = instantiate(t, module, engines.InstanceConfig{Imports: handlers{
+			nothing: func(engines.Instance, []uint64) error {
+				_, err := tryCall(t, instance, "dive", deep)
+				return err
+			},
+		}.functions()})
+		more := peakDuring(t, func() {
+			_, err := tryCall(t, instance, "dive", deep)
+			if trap := (*engines.Trap)(nil); !errors.As(err, &trap) {
+				t.Errorf("error is %v", err)
+			}
+		})
+		if more > 1<<30 {
+			t.Errorf("nested calls took %d bytes", more)
+		}
+	})
+}
