@@ -23,7 +23,12 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			root, err := filepath.Abs("../..")
+			if err != nil {
+				return err
+			}
 			bin := filepath.Dir(program)
+			env.Setenv("ROOT", root)
 			env.Setenv("BIN", bin)
 			env.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			env.Setenv("XDG_CACHE_HOME", cache)

@@ -1,0 +1,82 @@
+// Package examples tests the examples: each guest is built with the command in its first lines,
+// and payloads go from one of it to others.
+package examples
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"rrbench/engines/catalogue"
+	"rrbench/modes/kernel"
+	"rrbench/modes/user"
+	"rrbench/payloads"
+	"rrbench/transport"
+	"rrbench/transport/transporttest"
+)
+
+func TestGuests(t *testing.T) {
+	for source, compiler := range map[string]string{"c/function.c": "clang", "go/function.go": "go", "rust/function.rs": rustc()} {
+		t.Run(source, func(t *testing.T) {
+			guest := build(t, source, compiler)
+			for _, of := range []transport.Transport{user.NewCopy(), kernel.NewStream()} {
+				for _, engine := range catalogue.Names() {
+					t.Run(of.Info().Name+"/"+engine, func(t *testing.T) {
+						if err := catalogue.Check(engine); err != nil {
+							t.Skip(err)
+						}
+						transporttest.Exercise(t, of, transport.Setup{
+							Engine: engine, Guest: guest, Codec: transport.None, Payload: payloads.Text,
+							Size: 100_001, Fanout: 2, Deadline: time.Minute,
+						}, false)
+					})
+				}
+			}
+		})
+	}
+}
+
+// command is the indented part of the first comment.
+var command = regexp.MustCompile(`(?m)^//\t(.*)$`)
+
+func build(t *testing.T, source, compiler string) (module string) {
+	t.Helper()
+	if _, err := exec.LookPath(compiler); err != nil {
+		t.Skipf("%s is not installed, or not for WebAssembly: scripts/setup --develop", compiler)
+	}
+	text, err := os.ReadFile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var script strings.Builder
+	for _, line := range command.FindAllStringSubmatch(string(text), -1) {
+		script.WriteString(line[1] + "\n")
+	}
+	module = filepath.Join(t.TempDir(), "function.wasm")
+	run := strings.ReplaceAll(script.String(), "-o function.wasm", "-o "+module)
+	run = strings.Replace(run, "rustc ", compiler+" ", 1)
+	shell := exec.Command("sh", "-ec", run)
+	shell.Dir = filepath.Dir(source)
+	if output, err := shell.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", run, err, output)
+	}
+	return module
+}
+
+// rustc is a Rust compiler that has the standard library for WebAssembly.
+func rustc() string {
+	for _, compiler := range []string{"rustc", "/usr/bin/rustc"} {
+		library, err := exec.Command(compiler, "--print", "target-libdir", "--target", "wasm32-unknown-unknown").Output()
+		if err != nil {
+			continue
+		}
+		if _, err := os.Stat(strings.TrimSpace(string(library))); err == nil {
+			return compiler
+		}
+	}
+	return "rustc with target wasm32-unknown-unknown"
+}
