@@ -1,152 +1,131 @@
 package plots
 
 import (
+	"fmt"
+	"image/color"
 	"math"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
 	"rrbench/results"
 )
 
-// A part is a piece of a stacked bar.
+// A part is one number of a cell in a figure of bars.
 type part struct {
 	name, column string
-	fill         style
+	fill         color.Color
 	of           func(*cell) float64
 }
 
-func boxes(parts []part) legend {
-	var l legend
-	for _, p := range parts {
-		l.entries = append(l.entries, boxEntry(p.name, p.fill))
+// length is the number, or 0 where a cell does not have it.
+func (p part) length(c *cell) float64 {
+	if number := p.of(c); positive(number) {
+		return number
 	}
-	return l
+	return 0
 }
 
-// sum adds a cell's parts up; those that it does not have count nothing.
 func sum(parts []part, c *cell) float64 {
 	total := 0.0
 	for _, p := range parts {
-		total += positiveOr0(p.of(c))
+		total += p.length(c)
 	}
 	return total
 }
 
-// whyNot is why a cell's parts are not drawn.
-func whyNot(parts []part) func(*cell) string {
-	return func(c *cell) string {
-		switch {
-		case !c.drawable():
-			return string(c.Status)
-		case !positive(sum(parts, c)):
-			return "no positive number"
-		}
-		return ""
+// barFigure has bars of parts; a cell without any of them is not drawn.
+func barFigure(cells []*cell, title string, parts ...part) *rowFigure {
+	f := &rowFigure{cells: sized(cells), title: title, legend: legend{iconWidth: 6}}
+	f.why = func(c *cell) string { return c.lacks(sum(parts, c)) }
+	for _, p := range parts {
+		f.columns = append(f.columns, csvColumn{p.column, p.of})
+		f.legend.entries = append(f.legend.entries, entry{p.name, []plot.Thumbnailer{&plotter.BarChart{Color: p.fill}}})
 	}
+	return f
 }
 
-func partColumns(parts []part) []csvColumn {
-	var columns []csvColumn
-	for _, p := range parts {
-		columns = append(columns, csvColumn{p.column, p.of})
+// stack draws a cell's parts in its row, one behind the other, at a scale, and behind them
+// the words. These take no part in the panel's layout: linear leaves room for them.
+func stack(p *plot.Plot, parts []part, c *cell, row, scale float64, words string) {
+	last := &plotter.BarChart{XMin: row}
+	for _, part := range parts {
+		bar := &plotter.BarChart{Values: plotter.Values{part.length(c) * scale}, Width: rowHeight * 0.7, Color: part.fill, Horizontal: true}
+		bar.StackOn(last)
+		p.Add(bar)
+		last = bar
 	}
-	return columns
+	p.Add(struct{ plot.Plotter }{&plotter.Labels{XYs: plotter.XYs{{X: last.BarHeight(0), Y: row}}, Labels: []string{words},
+		TextStyle: []text.Style{letters(noteSize, text.XLeft, text.YCenter)}, Offset: vg.Point{X: 2, Y: 0.6}}})
+}
+
+// linear makes a panel's horizontal axis linear from zero to the largest value, marked at
+// round numbers of a unit, with room for words behind the longest bar.
+func linear(p *plot.Plot, largest, unit float64, label func(float64) string) {
+	const wordsShare = 0.27
+	p.X.Min, p.X.Max, p.X.Tick.Marker = 0, largest/(1-wordsShare), rounded(largest, unit, label)
 }
 
 // breakdown shows where a latency goes: the phases' shares, and the latency as a number,
 // because the transports' latencies differ by orders of magnitude.
-func breakdown(r *run) (*drawing, error) {
+func breakdown(cells []*cell) (*sheet, error) {
 	phases := []part{
-		{"serialize", "serialize_median_ns", style{color: orange}, func(c *cell) float64 { return c.SerializeMedian }},
-		{"copy out", "copy_out_median_ns", style{color: skyBlue}, func(c *cell) float64 { return c.CopyOutMedian }},
-		{"transfer", "transfer_median_ns", style{color: blue}, func(c *cell) float64 { return c.TransferMedian }},
-		{"copy in", "copy_in_median_ns", style{color: bluishGreen}, func(c *cell) float64 { return c.CopyInMedian }},
-		{"deserialize", "deserialize_median_ns", style{color: vermillion}, func(c *cell) float64 { return c.DeserializeMedian }},
+		{"serialize", "serialize_median_ns", orange, func(c *cell) float64 { return c.SerializeMedian }},
+		{"copy out", "copy_out_median_ns", skyBlue, func(c *cell) float64 { return c.CopyOutMedian }},
+		{"transfer", "transfer_median_ns", blue, func(c *cell) float64 { return c.TransferMedian }},
+		{"copy in", "copy_in_median_ns", bluishGreen, func(c *cell) float64 { return c.CopyInMedian }},
+		{"deserialize", "deserialize_median_ns", vermillion, func(c *cell) float64 { return c.DeserializeMedian }},
 	}
-	f := &rowFigure{
-		cells: r.sized(), why: whyNot(phases), title: "share of the latency; the number is the median", legend: boxes(phases),
-		columns: append(partColumns(phases), csvColumn{"latency_median_ns", func(c *cell) float64 { return c.LatencyMedian }}),
-	}
-	axis := scale{bound{0, 1.3}, false, []plot.Tick{{Value: 0, Label: "0"}, {Value: 0.5, Label: "50 %"}, {Value: 1, Label: "100 %"}}}
-	f.panel = func([]*cell) (scale, rowPainter) {
-		return axis, func(v view, c *cell, middle, thickness vg.Length) {
-			total, from := sum(phases, c), 0.0
-			for _, phase := range phases {
-				to := from + positiveOr0(phase.of(c))/total
-				bar(v, from, to, middle, thickness, phase.fill)
-				from = to
-			}
-			note(v, v.toX(1), middle, results.FormatDuration(c.LatencyMedian))
+	f := barFigure(cells, "share of the latency; the number is the median", phases...)
+	f.columns = append(f.columns, csvColumn{"latency_median_ns", func(c *cell) float64 { return c.LatencyMedian }})
+	f.fill = func(p *plot.Plot, cells []*cell, row func(*cell) float64) {
+		for _, c := range cells {
+			stack(p, phases, c, row(c), 1/sum(phases, c), results.FormatDuration(c.LatencyMedian))
 		}
+		linear(p, 1, 1, func(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) })
 	}
 	return f.compose()
 }
 
 // cpu shows what a hand-off costs the machine, in user and in kernel mode.
-func cpu(r *run) (*drawing, error) {
+func cpu(cells []*cell) (*sheet, error) {
 	modes := []part{
-		{"user mode", "cpu_user_ns_per_op", style{color: blue}, func(c *cell) float64 { return c.CPUUser }},
-		{"kernel mode", "cpu_kernel_ns_per_op", style{color: orange}, func(c *cell) float64 { return c.CPUKernel }},
+		{"user mode", "cpu_user_ns_per_op", blue, func(c *cell) float64 { return c.CPUUser }},
+		{"kernel mode", "cpu_kernel_ns_per_op", orange, func(c *cell) float64 { return c.CPUKernel }},
 	}
-	f := &rowFigure{
-		cells: r.sized(), why: whyNot(modes), title: "CPU time a hand-off, all processes (mean)", legend: boxes(modes),
-		columns: partColumns(modes),
-	}
-	f.panel = func(cells []*cell) (scale, rowPainter) {
+	f := barFigure(cells, "CPU time a hand-off, all processes (mean)", modes...)
+	f.fill = func(p *plot.Plot, cells []*cell, row func(*cell) float64) {
 		largest := 1.0
 		for _, c := range cells {
-			largest = math.Max(largest, sum(modes, c))
+			largest = max(largest, sum(modes, c))
+			stack(p, modes, c, row(c), 1, results.FormatDuration(sum(modes, c)))
 		}
-		return linear(largest, 1, durationLabel), func(v view, c *cell, middle, thickness vg.Length) {
-			from := 0.0
-			for _, mode := range modes {
-				to := from + positiveOr0(mode.of(c))
-				bar(v, from, to, middle, thickness, mode.fill)
-				from = to
-			}
-			note(v, v.toX(from), middle, results.FormatDuration(from))
-		}
+		linear(p, largest, 1, durationLabel)
 	}
 	return f.compose()
 }
 
-// memory shows what a transport holds at its peak. The bar of the resident set lies behind
+// memory shows what a transport holds at its peak. The bar of the resident set goes on behind
 // that of the proportional set, which counts shared pages once and is never larger.
-func memory(r *run) (*drawing, error) {
-	pss := part{"proportional set (PSS): shared pages once", "pss_peak_bytes", style{color: bluishGreen}, func(c *cell) float64 { return c.PSSPeak }}
-	rss := part{"resident set (RSS)", "rss_peak_bytes", style{color: shade(bluishGreen, 2)}, func(c *cell) float64 { return c.RSSPeak }}
-	f := &rowFigure{
-		cells: r.sized(), why: whyNot([]part{pss, rss}), title: "peak memory of all processes; the number is PSS", legend: boxes([]part{pss, rss}),
-		columns: partColumns([]part{pss, rss}),
-	}
-	f.legend.entries = append(f.legend.entries, uprightEntry("size of the payload", payloadLine))
-	f.panel = func(cells []*cell) (scale, rowPainter) {
+func memory(cells []*cell) (*sheet, error) {
+	pss := part{"proportional set (PSS): shared pages once", "pss_peak_bytes", bluishGreen, func(c *cell) float64 { return c.PSSPeak }}
+	rss := part{"resident set (RSS)", "rss_peak_bytes", shade(bluishGreen, 2), func(c *cell) float64 { return c.RSSPeak }}
+	more := part{fill: rss.fill, of: func(c *cell) float64 { return rss.length(c) - pss.length(c) }}
+	payloadLine := draw.LineStyle{Color: black, Width: 0.8}
+	f := barFigure(cells, "peak memory of all processes; the number is PSS", pss, rss)
+	f.legend.entries = append(f.legend.entries, entry{"size of the payload", []plot.Thumbnailer{&plotter.Line{LineStyle: payloadLine}}})
+	f.fill = func(p *plot.Plot, cells []*cell, row func(*cell) float64) {
 		largest := 1.0
 		for _, c := range cells {
-			largest = max(largest, positiveOr0(c.RSSPeak), positiveOr0(c.PSSPeak), float64(c.SizeBytes))
+			size, y := float64(c.SizeBytes), row(c)
+			largest = max(largest, size, rss.length(c), pss.length(c))
+			stack(p, []part{pss, more}, c, y, 1, sizeLabel(c.PSSPeak))
+			p.Add(&plotter.Line{XYs: plotter.XYs{{X: size, Y: y - 0.5}, {X: size, Y: y + 0.5}}, LineStyle: payloadLine})
 		}
-		unit := 1.0
-		for unit*1024 <= largest {
-			unit *= 1024
-		}
-		return linear(largest, unit, sizeLabel), func(v view, c *cell, middle, thickness vg.Length) {
-			for _, p := range []part{rss, pss} {
-				bar(v, 0, positiveOr0(p.of(c)), middle, thickness, p.fill)
-			}
-			v.StrokeLine2(payloadLine, v.toX(float64(c.SizeBytes)), middle-vg.Points(rowHeight/2), v.toX(float64(c.SizeBytes)), middle+vg.Points(rowHeight/2))
-			note(v, v.toX(max(positiveOr0(c.RSSPeak), positiveOr0(c.PSSPeak))), middle, sizeLabel(c.PSSPeak))
-		}
+		linear(p, largest, math.Pow(1024, math.Floor(math.Log2(largest)/10)), sizeLabel)
 	}
 	return f.compose()
-}
-
-var payloadLine = draw.LineStyle{Color: black, Width: vg.Points(0.8)}
-
-func positiveOr0(value float64) float64 {
-	if positive(value) {
-		return value
-	}
-	return 0
 }

@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/google/renameio/v2"
+
 	"rrbench/results"
 )
 
@@ -37,7 +39,7 @@ func (o Omission) String() string { return fmt.Sprintf("figure %s not drawn: %s"
 // wraps errNoData when the run lacks what the figure shows.
 type figure struct {
 	name    string
-	compose func(*run) (*drawing, error)
+	compose func([]*cell) (*sheet, error)
 }
 
 // errNoData is a figure's reason for not being drawn.
@@ -47,57 +49,86 @@ func (e errNoData) Error() string { return string(e) }
 
 func catalogue() []figure {
 	return []figure{
-		{"latency-size", latencyAgainstSize},
-		{"throughput-size", throughputAgainstSize},
+		{"latency-size", againstSize(latency)},
+		{"throughput-size", againstSize(throughput)},
 		{"latency-breakdown", breakdown},
 		{"consumed-delivered", consumedAndDelivered},
 		{"cpu", cpu},
 		{"memory", memory},
-		{"makespan-fanout", makespanAgainstFanout},
-		{"throughput-fanout", throughputAgainstFanout},
-		{"makespan-concurrency", makespanAgainstConcurrency},
-		{"throughput-concurrency", throughputAgainstConcurrency},
+		{"makespan-fanout", againstCount(fanout, concurrency, makespan)},
+		{"throughput-fanout", againstCount(fanout, concurrency, throughput)},
+		{"makespan-concurrency", againstCount(concurrency, fanout, makespan)},
+		{"throughput-concurrency", againstCount(concurrency, fanout, throughput)},
 	}
 }
 
 // Draw draws every figure that the run has data for into its directory of figures, and
-// removes those of an earlier call that it has no data for any more.
-func Draw(directory *results.Directory) (Report, error) {
+// removes those of an earlier call that it does not draw any more. A figure that fails does
+// not keep the others from being drawn; the error names it.
+func Draw(directory *results.Directory) (Report, error) { return drawAll(catalogue(), directory) }
+
+func drawAll(figures []figure, directory *results.Directory) (Report, error) {
 	var report Report
-	run, err := load(directory)
+	cells, err := load(directory)
 	if err != nil {
 		return report, fmt.Errorf("figures: %w", err)
 	}
 	if err := os.MkdirAll(directory.Figures(), 0o755); err != nil {
 		return report, fmt.Errorf("figures: %w", err)
 	}
-	for _, figure := range catalogue() {
-		path := filepath.Join(directory.Figures(), figure.name)
-		drawing, err := figure.compose(run)
+	var failures []error
+	for _, figure := range figures {
+		files, err := figure.draw(cells, filepath.Join(directory.Figures(), figure.name))
+		report.Files = append(report.Files, files...)
 		if reason, ok := errors.AsType[errNoData](err); ok {
 			report.Omitted = append(report.Omitted, Omission{figure.name, string(reason)})
-			if err := remove(path); err != nil {
-				return report, fmt.Errorf("figure %s: %w", figure.name, err)
-			}
-			continue
-		}
-		if err != nil {
-			return report, fmt.Errorf("figure %s: %w", figure.name, err)
-		}
-		files, err := drawing.write(path)
-		report.Files = append(report.Files, files...)
-		if err != nil {
-			return report, fmt.Errorf("figure %s: %w", figure.name, err)
+		} else if err != nil {
+			failures = append(failures, fmt.Errorf("figure %s: %w", figure.name, err))
 		}
 	}
-	return report, nil
+	return report, errors.Join(failures...)
 }
 
-func remove(path string) error {
-	for _, extension := range extensions {
-		if err := os.Remove(path + extension); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+// draw writes the figure in every format to path and an extension, or leaves no file there:
+// some of the formats, or those of an earlier call, would belie the run.
+func (f figure) draw(cells []*cell, path string) ([]string, error) {
+	contents, err := f.encode(cells)
+	var files []string
+	for i, content := range contents {
+		if err == nil {
+			files = append(files, path+extensions[i])
+			err = renameio.WriteFile(files[i], content, 0o644)
 		}
 	}
-	return nil
+	if err == nil {
+		return files, nil
+	}
+	for _, extension := range extensions {
+		if failed := os.Remove(path + extension); failed != nil && !errors.Is(failed, fs.ErrNotExist) {
+			return nil, failed
+		}
+	}
+	return nil, err
+}
+
+// encode composes the figure and returns its files' contents, in the order of extensions.
+// The drawing library panics where it cannot go on; that is the figure's error.
+func (f figure) encode(cells []*cell) (contents [][]byte, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			contents, err = nil, fmt.Errorf("the drawing library gave up: %v", reason)
+		}
+	}()
+	s, err := f.compose(cells)
+	if err != nil {
+		return nil, err
+	}
+	for _, extension := range extensions {
+		content, err := s.encode(extension)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", extension, err)
+		}
+		contents = append(contents, content)
+	}
+	return contents, nil
 }

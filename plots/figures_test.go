@@ -5,13 +5,15 @@ import (
 	"encoding/xml"
 	"errors"
 	"flag"
+	"image/color"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
 
 	"rrbench/results"
 	"rrbench/results/resultstest"
@@ -65,10 +67,10 @@ func TestFiguresOfManyPlans(t *testing.T) {
 			plan := quick()
 			test.change(&plan)
 			trials := resultstest.Trials(plan)
-			r := newRun(results.Summarize(trials), trials)
+			r := cellsOf(results.Summarize(trials), trials)
 			count := 0
 			for _, figure := range catalogue() {
-				d, err := figure.compose(r)
+				s, err := figure.compose(r)
 				if _, ok := errors.AsType[errNoData](err); ok {
 					continue
 				}
@@ -76,16 +78,12 @@ func TestFiguresOfManyPlans(t *testing.T) {
 					t.Fatal(err)
 				}
 				count++
-				if d.width > pageWidth || d.height > 9.5*vg.Inch {
-					t.Errorf("%s: %v x %v does not fit a page", figure.name, d.width, d.height)
-				}
-				svg, err := d.encode(".svg")
-				if err != nil {
-					t.Fatal(err)
-				}
-				checkPlaces(t, figure.name, svg)
+				checkPicture(t, figure.name, s)
+				checkPlaces(t, figure.name, s)
 				if *keep != "" {
-					show(t, filepath.Join(*keep, strings.ReplaceAll(name, " ", "-")), figure.name, d)
+					if _, err := figure.draw(r, filepath.Join(*keep, strings.ReplaceAll(name, " ", "-")+"-"+figure.name)); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
 			if count != test.figures {
@@ -95,9 +93,33 @@ func TestFiguresOfManyPlans(t *testing.T) {
 	}
 }
 
-// checkPlaces expects an SVG to be well formed, with numbers for every place.
-func checkPlaces(t *testing.T, name string, svg []byte) {
+// checkPicture expects a figure to fit a page, and nothing in it to be cut off by its edges.
+func checkPicture(t *testing.T, name string, s *sheet) {
 	t.Helper()
+	if s.width > pageWidth || s.height() > 9.5*vg.Inch {
+		t.Errorf("%s: %v x %v does not fit a page", name, s.width, s.height())
+	}
+	canvas := vgimg.NewWith(vgimg.UseWH(s.width, s.height()), vgimg.UseDPI(100))
+	s.draw(draw.New(canvas))
+	picture := canvas.Image()
+	size := picture.Bounds().Size()
+	for x := range size.X {
+		for y := range size.Y {
+			edge := x == 0 || y == 0 || x == size.X-1 || y == size.Y-1
+			if edge && color.GrayModel.Convert(picture.At(x, y)) != (color.Gray{255}) {
+				t.Fatalf("%s reaches its edge at %d, %d", name, x, y)
+			}
+		}
+	}
+}
+
+// checkPlaces expects an SVG to be well formed, with numbers for every place.
+func checkPlaces(t *testing.T, name string, s *sheet) {
+	t.Helper()
+	svg, err := s.encode(".svg")
+	if err != nil {
+		t.Fatal(err)
+	}
 	if bytes.Contains(svg, []byte("NaN")) || bytes.Contains(svg, []byte("Inf")) {
 		t.Errorf("%s places something nowhere", name)
 	}
@@ -116,15 +138,5 @@ func checkPlaces(t *testing.T, name string, svg []byte) {
 	}
 	if texts < 3 {
 		t.Errorf("%s has %d texts", name, texts)
-	}
-}
-
-func show(t *testing.T, folder, name string, d *drawing) {
-	t.Helper()
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.write(filepath.Join(folder, name)); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -3,43 +3,35 @@ package plots
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 
 	"rrbench/results"
 )
 
-// An axis is one of the two logarithmic axes of a line figure.
-type axis struct {
-	title string
-	ticks func(low, high float64) []plot.Tick
-}
-
-// A measure is what a line shows of a cell. In a CSV its columns are the name with median,
+// A measure is what a figure shows of a cell. In a CSV its columns are the name with median,
 // lo and hi, and the unit.
 type measure struct {
-	name, unit string
-	axis       axis
-	of         func(*cell) estimate
+	name, unit, title string
+	label             func(float64) string
+	of                func(*cell) estimate
 }
 
-// title names the measure and what its intervals are.
-func (m measure) title(shown []*cell) string {
-	short := 0
-	for _, c := range shown {
-		if c.N < results.MinimumRounds {
-			short++
-		}
-	}
-	switch short {
+// titleOf names the measure and what its intervals are.
+func (m measure) titleOf(shown []*cell) string {
+	short := where(shown, func(c *cell) bool { return c.N < results.MinimumRounds })
+	switch len(short) {
 	case 0:
-		return m.axis.title + " (median, 95 % interval)"
+		return m.title + " (median, 95 % interval)"
 	case len(shown):
-		return m.axis.title + " (median, range)"
+		return m.title + " (median, range)"
 	}
-	return m.axis.title + fmt.Sprintf(" (median, 95 %% interval; range if n < %d)", results.MinimumRounds)
+	return m.title + fmt.Sprintf(" (median, 95 %% interval; range if n < %d)", results.MinimumRounds)
 }
 
 func (m measure) columns() []csvColumn {
@@ -50,185 +42,165 @@ func (m measure) columns() []csvColumn {
 	}
 }
 
+// values are what an axis of the measure has to hold.
+func (m measure) values(cells []*cell) []float64 {
+	var values []float64
+	for _, c := range cells {
+		e := m.of(c)
+		values = append(values, e.value, e.lo, e.hi)
+	}
+	return values
+}
+
+// interval is how far an estimate's interval reaches from its value, on an axis.
+func (e estimate) interval(axis plot.Axis) struct{ Low, High float64 } {
+	return struct{ Low, High float64 }{e.value - max(e.lo, axis.Min), min(e.hi, axis.Max) - e.value}
+}
+
 // A lineFigure shows a measure of cells against one of their properties.
 type lineFigure struct {
 	cells   []*cell
-	x       axis
-	at      func(*cell) float64
+	x       property
 	measure measure
 	// perSize gives each payload size a panel.
 	perSize bool
 }
 
-// A panelKey is what the lines of one panel have in common.
-type panelKey struct {
-	placement string
-	size      int64
-	engine    string
+// shown selects the cells of which anything can be drawn.
+func (f *lineFigure) shown() []*cell {
+	return where(f.cells, func(c *cell) bool { return f.why(c) == "" })
+}
+
+// why tells why a cell is not drawn, or nothing.
+func (f *lineFigure) why(c *cell) string {
+	return c.lacks(f.measure.of(c).value, float64(f.x.of(c)))
 }
 
 // distinguishable is how many lines with dashes for engines one panel can hold; more of
 // them get a panel for each engine.
 const distinguishable = 8
 
-func (f *lineFigure) compose() (*drawing, error) {
+func (f *lineFigure) compose() (*sheet, error) {
 	shown := f.shown()
 	if len(shown) == 0 {
 		return nil, errNoData("no cell has the numbers")
 	}
 	all := ordered(shown)
-	engineNames := engines(shown)
-	perEngine := len(engineNames) > 1 && len(all) > distinguishable
+	perEngine := len(engines(all)) > 1 && len(all) > distinguishable
 	looks := styles(all, !perEngine)
-
-	keys := f.panelKeys(shown, engineNames, perEngine)
-	columns := f.columnsOf(keys, perEngine, len(engineNames))
-	xBound, yBound := nothing(), nothing()
-	for _, c := range shown {
-		xBound.include(f.at(c))
-		e := f.measure.of(c)
-		yBound.include(e.value, e.lo, e.hi)
-	}
-	xBound, yBound = xBound.margins(0.04), yBound.margins(0.04)
-
-	var rows [][]*panel
-	for i, key := range keys {
-		if i%columns == 0 {
-			rows = append(rows, make([]*panel, columns))
-		}
-		p := f.panel(key, all, looks)
-		p.title = key.title(keys, engineNames)
-		p.x = scale{xBound, true, f.x.ticks(xBound.low, xBound.high)}
-		p.y = scale{yBound, true, f.measure.axis.ticks(yBound.low, yBound.high)}
-		rows[len(rows)-1][i%columns] = p
-	}
+	facets, columns := f.facets(shown, engines(all), perEngine)
 	s := &sheet{
-		panels: rows, xTitle: f.x.title, yTitle: f.measure.title(shown), width: columnWidth, panelHeight: 2.1 * vg.Inch,
-		legend: f.legend(all, looks, perEngine, len(engineNames)),
+		xTitle: f.x.title, yTitle: f.measure.titleOf(shown), width: columnWidth, panelHeight: 2.1 * vg.Inch,
+		legend: lineLegend(all, looks, perEngine), table: tableOf(f.cells, f.measure.columns(), f.why),
 	}
-	if len(keys) > 1 || len(all) > distinguishable {
+	for i, facet := range facets {
+		p := newPanel(plotter.Grid{Vertical: across, Horizontal: across})
+		values := f.x.values(shown)
+		logarithmic(&p.X, []float64{float64(values[0]), float64(values[len(values)-1])}, 0.04, at(values, f.x.label, f.x.apart))
+		logarithmic(&p.Y, f.measure.values(shown), 0.04, decades(f.measure.label, 0.08))
+		f.addCurves(p, where(f.cells, facet.holds), all, looks)
+		p.Add(frame{facet.title})
+		if i%columns == 0 {
+			s.panels = append(s.panels, make([]*plot.Plot, columns))
+		}
+		s.panels[i/columns][i%columns] = p
+	}
+	if len(facets) > 1 || len(all) > distinguishable {
 		s.width = pageWidth
 	}
 	switch {
 	case s.width == pageWidth && columns == 1:
 		s.panelHeight = 2.8 * vg.Inch
-	case len(rows) > 1:
+	case len(s.panels) > 1:
 		s.panelHeight = 1.8 * vg.Inch
 	}
-	return &drawing{width: s.width, height: s.height(), paint: s.paint, table: tableOf(f.cells, f.measure.columns(), f.why)}, nil
+	return s, nil
 }
 
-// shown selects the cells of which anything can be drawn.
-func (f *lineFigure) shown() []*cell {
-	var shown []*cell
-	for _, c := range f.cells {
-		if f.why(c) == "" {
-			shown = append(shown, c)
-		}
-	}
-	return shown
+// A facet is the part of the cells that one panel shows, and what tells it from the others.
+type facet struct {
+	title string
+	holds func(*cell) bool
 }
 
-// why tells why a cell is not drawn, or nothing.
-func (f *lineFigure) why(c *cell) string {
-	switch {
-	case !c.drawable():
-		return string(c.Status)
-	case !positive(f.measure.of(c).value) || !positive(f.at(c)):
-		return "no positive number"
-	}
-	return ""
-}
-
-func (f *lineFigure) panelKeys(shown []*cell, engineNames []string, perEngine bool) []panelKey {
-	panelSizes := []int64{0}
+// facets divides the cells into panels, so many side by side: one for each engine, else what
+// fits.
+func (f *lineFigure) facets(shown []*cell, engines []string, perEngine bool) (facets []facet, columns int) {
+	placements, sizes := distinct(shown, func(c *cell) string { return c.Placement }), []int64{0}
 	if f.perSize {
-		panelSizes = representative(sizes(shown), 3)
+		sizes = representative(payload.values(shown), 3)
 	}
-	panelEngines := []string{""}
-	if perEngine {
-		panelEngines = engineNames
+	if len(engines) != 1 && !perEngine {
+		engines = []string{""}
 	}
-	var keys []panelKey
-	for _, placement := range distinct(shown, func(c *cell) string { return c.Placement }) {
-		for _, size := range panelSizes {
-			for _, engine := range panelEngines {
-				keys = append(keys, panelKey{placement, size, engine})
+	for _, placement := range placements {
+		for _, size := range sizes {
+			for _, engine := range engines {
+				title := join(when(f.perSize, sizeLabel(float64(size))), engine, when(len(placements) > 1, placementName(placement)))
+				facets = append(facets, facet{title, func(c *cell) bool {
+					return c.Placement == placement && (!f.perSize || c.SizeBytes == size) &&
+						(engine == "" || c.series.engine == engine || c.series.engine == "")
+				}})
 			}
 		}
 	}
-	return keys
-}
-
-// columnsOf is the number of panels side by side: engines, else what fits.
-func (f *lineFigure) columnsOf(keys []panelKey, perEngine bool, engineCount int) int {
 	switch {
-	case perEngine && engineCount <= 3:
-		return engineCount
-	case len(keys) <= 3:
-		return len(keys)
-	case len(keys)%3 == 0:
-		return 3
+	case perEngine && len(engines) <= 3:
+		return facets, len(engines)
+	case len(facets) > 3 && len(facets)%3 != 0:
+		return facets, 2
 	}
-	return 2
+	return facets, min(len(facets), 3)
 }
 
-func (k panelKey) holds(c *cell) bool {
-	return c.Placement == k.placement && (k.size == 0 || c.SizeBytes == k.size) && (k.engine == "" || c.engine() == k.engine || c.engine() == "native")
+// addCurves draws the series of a panel. The series stand a little beside their true place,
+// so that intervals do not hide one another. Later families are drawn first: what the figure
+// is about lies on top.
+func (f *lineFigure) addCurves(p *plot.Plot, cells []*cell, all []series, looks map[series]style) {
+	slices.SortStableFunc(cells, func(a, b *cell) int { return cmp.Compare(f.x.of(a), f.x.of(b)) })
+	all = where(all, func(s series) bool { return slices.ContainsFunc(cells, func(c *cell) bool { return c.series == s }) })
+	step := min(0.008, 0.03/float64(len(all)))
+	for i, s := range slices.Backward(all) {
+		aside := math.Pow(p.X.Max/p.X.Min, (float64(i)-float64(len(all)-1)/2)*step)
+		f.addCurve(p, where(cells, func(c *cell) bool { return c.series == s }), aside, looks[s])
+	}
 }
 
-func (f *lineFigure) panel(key panelKey, all []series, looks map[series]style) *panel {
-	p := &panel{acrossX: true, acrossY: true}
-	var curves []*curve
+// addCurve draws one series: a line, which a cell that cannot be drawn interrupts, with
+// markers and intervals.
+func (f *lineFigure) addCurve(p *plot.Plot, cells []*cell, aside float64, look style) {
+	markers := &plotter.Scatter{GlyphStyle: look.glyph}
+	intervals := &plotter.YErrorBars{LineStyle: draw.LineStyle{Color: look.line.Color, Width: 0.7}, CapWidth: 3.2}
+	p.Add(intervals)
+	var line *plotter.Line
+	for _, c := range cells {
+		if f.why(c) != "" {
+			line = nil
+			continue
+		}
+		if line == nil {
+			line = &plotter.Line{LineStyle: look.line}
+			p.Add(line)
+		}
+		e := f.measure.of(c)
+		point := plotter.XY{X: float64(f.x.of(c)) * aside, Y: e.value}
+		line.XYs, markers.XYs = append(line.XYs, point), append(markers.XYs, point)
+		if e.lo < e.hi {
+			intervals.XYs = append(intervals.XYs, point)
+			intervals.YErrors = append(intervals.YErrors, e.interval(p.Y))
+		}
+	}
+	p.Add(markers)
+}
+
+// lineLegend names the engines where the panels do not.
+func lineLegend(all []series, looks map[series]style, perEngine bool) legend {
+	l := legend{iconWidth: 18}
 	for _, s := range all {
-		line := &curve{look: looks[s]}
-		for _, c := range f.cells {
-			if c.series() == s && key.holds(c) {
-				line.points = append(line.points, point{f.at(c), f.measure.of(c), f.why(c) != ""})
-			}
-		}
-		if len(line.points) > 0 {
-			slices.SortStableFunc(line.points, func(a, b point) int { return cmp.Compare(a.x, b.x) })
-			curves = append(curves, line)
-		}
-	}
-	spread(curves)
-	// Later families are drawn first: what the figure is about lies on top.
-	for _, line := range slices.Backward(curves) {
-		p.layers = append(p.layers, line.draw)
-	}
-	return p
-}
-
-// title names what tells this panel from the others.
-func (k panelKey) title(keys []panelKey, engineNames []string) string {
-	var parts []string
-	if k.size != 0 {
-		parts = append(parts, sizeLabel(float64(k.size)))
-	}
-	switch {
-	case k.engine != "":
-		parts = append(parts, k.engine)
-	case len(engineNames) == 1:
-		parts = append(parts, engineNames[0])
-	}
-	if slices.ContainsFunc(keys, func(other panelKey) bool { return other.placement != k.placement }) {
-		parts = append(parts, placementName(k.placement))
-	}
-	return join(parts)
-}
-
-func (f *lineFigure) legend(all []series, looks map[series]style, perEngine bool, engineCount int) legend {
-	var l legend
-	seen := make(map[string]bool)
-	for _, s := range all {
-		label := s.variant()
-		if !perEngine && engineCount > 1 && !s.native() {
-			label = join([]string{label, s.engine})
-		}
-		if !seen[label] {
-			seen[label] = true
-			l.entries = append(l.entries, lineEntry(label, looks[s]))
+		label := join(s.variant(), when(!perEngine && len(engines(all)) > 1, s.engine))
+		if !slices.ContainsFunc(l.entries, func(e entry) bool { return e.label == label }) {
+			look := looks[s]
+			l.entries = append(l.entries, entry{label, []plot.Thumbnailer{&plotter.Line{LineStyle: look.line}, &plotter.Scatter{GlyphStyle: look.glyph}}})
 		}
 	}
 	return l

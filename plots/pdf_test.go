@@ -3,6 +3,7 @@ package plots
 import (
 	"bytes"
 	"compress/zlib"
+	"encoding/binary"
 	"io"
 	"testing"
 
@@ -28,22 +29,25 @@ func streams(t *testing.T, pdf []byte) []byte {
 	return all
 }
 
+// The text of a PDF can be searched and copied.
 func TestTextOfPDF(t *testing.T) {
-	plan := resultstest.Single()
-	trials := resultstest.Trials(plan)
-	d, err := breakdown(newRun(results.Summarize(trials), trials))
+	trials := resultstest.Trials(resultstest.Single())
+	s, err := breakdown(cellsOf(results.Summarize(trials), trials))
 	if err != nil {
 		t.Fatal(err)
 	}
-	pdf, err := d.encode(".pdf")
+	pdf, err := s.encode(".pdf")
 	if err != nil {
 		t.Fatal(err)
 	}
 	content := streams(t, pdf)
-	if !bytes.Contains(content, []byte("user/copy \xb7 wazero")) || !bytes.Contains(content, []byte(" \xb5s")) {
-		t.Error("no µ or · in the encoding of the PDF's font")
-	}
-	if bytes.Contains(content, []byte("\xc2\xb5")) {
-		t.Error("text in UTF-8")
+	for _, text := range []string{"user/copy · wazero", " µs"} {
+		var utf16 []byte
+		for _, r := range text {
+			utf16 = binary.BigEndian.AppendUint16(utf16, uint16(r))
+		}
+		if !bytes.Contains(content, utf16) {
+			t.Errorf("no %q", text)
+		}
 	}
 }

@@ -1,10 +1,10 @@
 package plots
 
 import (
-	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -13,142 +13,115 @@ import (
 type rowFigure struct {
 	cells []*cell
 	// why tells why a cell is not drawn, or nothing.
-	why func(*cell) string
-	// panel chooses a panel's horizontal axis for the cells in it, and what draws a cell's
-	// row.
-	panel   func([]*cell) (scale, rowPainter)
+	why     func(*cell) string
+	columns []csvColumn
 	title   string
 	legend  legend
-	columns []csvColumn
+	// fill draws the cells of a panel, each in its row, and sets the horizontal axis.
+	fill func(p *plot.Plot, cells []*cell, row func(*cell) float64)
 }
 
-// A rowPainter draws a cell's row; middle is the row's height on the canvas, thickness the
-// room it has.
-type rowPainter func(v view, c *cell, middle, thickness vg.Length)
+const (
+	rowHeight = 9.5
+	// sparse labels are for a short axis.
+	sparse = 0.2
+)
 
-const rowHeight = 9.5
-
-func (f *rowFigure) compose() (*drawing, error) {
-	var shown []*cell
-	for _, c := range f.cells {
-		if f.why(c) == "" {
-			shown = append(shown, c)
-		}
-	}
+func (f *rowFigure) compose() (*sheet, error) {
+	shown := where(f.cells, func(c *cell) bool { return f.why(c) == "" })
 	if len(shown) == 0 {
 		return nil, errNoData("no cell has the numbers")
 	}
-	chosen := representative(sizes(shown), 3)
-	all := ordered(shown)
-	panels := make([]*panel, len(chosen))
+	chosen, all := representative(payload.values(shown), 3), ordered(shown)
+	panels := make([]*plot.Plot, len(chosen))
 	for i, size := range chosen {
-		panels[i] = f.panelOf(size, shown, all)
+		panels[i] = f.panel(where(shown, func(c *cell) bool { return c.SizeBytes == size }), all)
+		panels[i].Add(frame{sizeLabel(float64(size))})
 	}
-	s := &sheet{panels: [][]*panel{panels}, xTitle: f.title, legend: f.legend, width: pageWidth, panelHeight: vg.Length(len(all)) * vg.Points(rowHeight)}
+	s := &sheet{panels: [][]*plot.Plot{panels}, xTitle: f.title, legend: f.legend, width: pageWidth, panelHeight: rowHeight * vg.Length(len(all))}
 	if len(chosen) == 1 {
 		s.width = columnWidth
 	}
-	table := tableOf(f.cells, f.columns, func(c *cell) string { return f.whyOfTable(c, chosen) })
-	return &drawing{width: s.width, height: s.height(), paint: s.paint, table: table}, nil
-}
-
-func (f *rowFigure) whyOfTable(c *cell, chosen []int64) string {
-	if why := f.why(c); why != "" {
+	s.table = tableOf(f.cells, f.columns, func(c *cell) string {
+		why := f.why(c)
+		if why == "" && !slices.Contains(chosen, c.SizeBytes) {
+			why = "another size"
+		}
 		return why
-	}
-	for _, s := range chosen {
-		if c.SizeBytes == s {
-			return ""
-		}
-	}
-	return "another size"
+	})
+	return s, nil
 }
 
-func (f *rowFigure) panelOf(size int64, shown []*cell, all []series) *panel {
-	var cells []*cell
-	for _, c := range shown {
-		if c.SizeBytes == size {
-			cells = append(cells, c)
+func (f *rowFigure) panel(cells []*cell, all []series) *plot.Plot {
+	p := newPanel(plotter.Grid{Vertical: across})
+	f.fill(p, cells, func(c *cell) float64 { return float64(len(all) - 1 - slices.Index(all, c.series)) })
+	severalPlacements := slices.ContainsFunc(all, func(s series) bool { return s.placement != all[0].placement })
+	var names plot.ConstantTicks
+	for i, s := range all {
+		y := float64(len(all) - 1 - i)
+		// What tells the series from the others.
+		name := join(s.variant(), s.engine, when(severalPlacements, placementName(s.placement)))
+		names = append(names, plot.Tick{Value: y, Label: name})
+		if i > 0 && s.family != all[i-1].family {
+			between := plotter.XYs{{X: p.X.Min, Y: y + 0.5}, {X: p.X.Max, Y: y + 0.5}}
+			p.Add(&plotter.Line{XYs: between, LineStyle: draw.LineStyle{Color: grey, Width: 0.3}})
 		}
 	}
-	x, paint := f.panel(cells)
-	p := &panel{title: sizeLabel(float64(size)), x: x, acrossX: true, named: true}
-	p.y.bound = bound{-0.5, float64(len(all)) - 0.5}
-	for i, name := range rowNames(all) {
-		p.y.ticks = append(p.y.ticks, plot.Tick{Value: float64(len(all) - 1 - i), Label: name})
-	}
-	p.layers = append(p.layers, func(v view) { drawRows(v, cells, all, paint) })
+	p.Y.Min, p.Y.Max, p.Y.Tick.Marker, p.Y.Tick.Width = -0.5, float64(len(all))-0.5, names, 0
 	return p
 }
 
-// rowNames names each series by what tells it from the others.
-func rowNames(all []series) []string {
-	severalPlacements := false
-	for _, s := range all {
-		severalPlacements = severalPlacements || s.placement != all[0].placement
-	}
-	names := make([]string, len(all))
-	for i, s := range all {
-		parts := []string{s.variant()}
-		if !s.native() {
-			parts = append(parts, s.engine)
-		}
-		if severalPlacements {
-			parts = append(parts, placementName(s.placement))
-		}
-		names[i] = join(parts)
-	}
-	return names
-}
-
-// drawRows draws the rows of a panel, and lines between families.
-func drawRows(v view, cells []*cell, all []series, paint rowPainter) {
-	thickness := vg.Points(rowHeight * 0.7)
-	for i, s := range all {
-		y := float64(len(all) - 1 - i)
-		if i > 0 && s.family() != all[i-1].family() {
-			v.StrokeLine2(draw.LineStyle{Color: grey, Width: vg.Points(0.3)}, v.Min.X, v.toY(y+0.5), v.Max.X, v.toY(y+0.5))
-		}
+// dots shows a line figure's measure for a single size.
+func dots(f *lineFigure) (*sheet, error) {
+	m, looks := f.measure, styles(ordered(f.cells), false)
+	rows := &rowFigure{cells: f.cells, why: f.why, title: m.titleOf(f.shown()), columns: m.columns()}
+	rows.fill = func(p *plot.Plot, cells []*cell, row func(*cell) float64) {
+		logarithmic(&p.X, m.values(cells), 0.07, decades(m.label, sparse))
 		for _, c := range cells {
-			if c.series() == s {
-				paint(v, c, v.toY(y), thickness)
+			e, look := m.of(c), looks[c.series]
+			at := plotter.XYs{{X: e.value, Y: row(c)}}
+			if e.lo < e.hi {
+				line := draw.LineStyle{Color: look.line.Color, Width: 0.9}
+				p.Add(&plotter.XErrorBars{XYs: at, XErrors: plotter.XErrors{e.interval(p.X)}, LineStyle: line, CapWidth: 3.3})
 			}
+			p.Add(&plotter.Scatter{XYs: at, GlyphStyle: look.glyph})
 		}
 	}
+	return rows.compose()
 }
 
-// note writes a small text at the right of a bar.
-func note(v view, x, y vg.Length, words string) {
-	write(v.Canvas, letters(noteSize, text.XLeft, text.YCenter), x+vg.Points(2), y, words)
-}
-
-func bar(v view, from, to float64, middle, thickness vg.Length, fill style) {
-	v.FillPolygon(fill.color, rectangle(v.toX(from), middle-thickness/2, v.toX(to), middle+thickness/2))
-}
-
-// linear is an axis from zero to the largest value, marked at round numbers of a unit, with
-// room for a note behind the longest bar.
-func linear(largest, unit float64, label func(float64) string) scale {
-	power := unit * math.Pow10(int(math.Floor(math.Log10(largest/unit))))
-	step := 5 * power
-	for _, digit := range []float64{0.5, 1, 2, 2.5} {
-		if largest/(digit*power) <= 3.2 {
-			step = digit * power
-			break
+// consumedAndDelivered shows what a hand-off without copies leaves to the reader: when B's
+// handler is entered, and when it has read every byte.
+func consumedAndDelivered(cells []*cell) (*sheet, error) {
+	cells = sized(cells)
+	looks := styles(ordered(cells), false)
+	delivered := draw.GlyphStyle{Color: black, Radius: 2, Shape: draw.CircleGlyph{}}
+	consumed := draw.GlyphStyle{Color: black, Radius: 2, Shape: ring}
+	f := &rowFigure{
+		cells: cells, title: "time since A asked for the transfer (median)",
+		legend: legend{6, []entry{
+			{"delivered: B's handler is entered", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: delivered}}},
+			{"consumed: B has read every byte", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: consumed}}},
+		}},
+		columns: []csvColumn{
+			{"latency_median_ns", func(c *cell) float64 { return c.LatencyMedian }},
+			{"consumed_median_ns", func(c *cell) float64 { return c.ConsumedMedian }},
+		},
+		why: func(c *cell) string { return c.lacks(c.LatencyMedian, c.ConsumedMedian) },
+	}
+	f.fill = func(p *plot.Plot, cells []*cell, row func(*cell) float64) {
+		var values []float64
+		for _, c := range cells {
+			values = append(values, c.LatencyMedian, c.ConsumedMedian)
+			ends := plotter.XYs{{X: c.ConsumedMedian, Y: row(c)}, {X: c.LatencyMedian, Y: row(c)}}
+			marks := []draw.GlyphStyle{consumed, delivered}
+			for i := range marks {
+				marks[i].Color = looks[c.series].line.Color
+			}
+			p.Add(&plotter.Line{XYs: ends, LineStyle: draw.LineStyle{Color: marks[0].Color, Width: 1.2}},
+				&plotter.Scatter{XYs: ends, GlyphStyleFunc: func(i int) draw.GlyphStyle { return marks[i] }})
 		}
+		logarithmic(&p.X, values, 0.07, decades(durationLabel, sparse))
 	}
-	ticks := []plot.Tick{{Value: 0, Label: "0"}}
-	for value := step; value <= largest*1.001; value += step {
-		ticks = append(ticks, plot.Tick{Value: value, Label: label(value)})
-	}
-	const noteShare = 0.27
-	return scale{bound: bound{0, largest / (1 - noteShare)}, ticks: ticks}
-}
-
-// logarithmic is an axis over the values that occur. Its labels are sparse, because it is
-// short.
-func logarithmic(values bound, ticks func(low, high float64) []plot.Tick) scale {
-	axis := scale{bound: values.margins(0.07), logarithmic: true}
-	axis.ticks = thin(ticks(axis.low, axis.high), axis, 0.2)
-	return axis
+	return f.compose()
 }

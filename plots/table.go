@@ -2,10 +2,9 @@ package plots
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
-
-	"rrbench/results"
 )
 
 // A csvColumn is a number of the CSV behind a figure.
@@ -30,23 +29,26 @@ func tableOf(cells []*cell, columns []csvColumn, why func(*cell) string) [][]str
 		row := []string{c.Experiment, c.Transport, c.Engine, c.Codec, c.Placement, strconv.FormatInt(c.SizeBytes, 10),
 			strconv.Itoa(c.Fanout), strconv.Itoa(c.Concurrency), string(c.Status), c.Reason, drawn, strconv.Itoa(c.N)}
 		for _, column := range columns {
-			row = append(row, number(column.of(c)))
+			value := column.of(c)
+			row = append(row, when(!math.IsNaN(value) && !math.IsInf(value, 0), strconv.FormatFloat(value, 'f', -1, 64)))
 		}
 		table = append(table, row)
 	}
 	return table
 }
 
-func number(value float64) string {
-	if math.IsNaN(value) || math.IsInf(value, 0) {
-		return ""
+// when is a text under a condition.
+func when(condition bool, text string) string {
+	if condition {
+		return text
 	}
-	return strconv.FormatFloat(value, 'f', -1, 64)
+	return ""
 }
 
-func sizeLabel(bytes float64) string { return results.FormatSize(bytes) }
-
-func join(parts []string) string { return strings.Join(parts, " · ") }
+// join makes one name of its parts that are not empty.
+func join(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " · ")
+}
 
 func placementName(placement string) string {
 	switch placement {

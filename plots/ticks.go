@@ -19,82 +19,68 @@ func compact(text string) string {
 	return strings.TrimRight(strings.TrimRight(number, "0"), ".") + " " + unit
 }
 
+func sizeLabel(bytes float64) string  { return results.FormatSize(bytes) }
 func durationLabel(ns float64) string { return compact(results.FormatDuration(ns)) }
 func rateLabel(rate float64) string   { return compact(results.FormatRate(rate)) }
 
-// decades marks a logarithmic axis at powers of ten, at 1, 2 and 5 of each where the axis
-// is short, and at some powers where it is long.
-func decades(low, high float64, label func(float64) string) []plot.Tick {
-	first, last := int(math.Floor(math.Log10(low))), int(math.Ceil(math.Log10(high)))
-	span := math.Log10(high / low)
-	every := 1 + int(span/9)
-	var ticks []plot.Tick
-	for exponent := first; exponent <= last; exponent++ {
-		for digit := 1; digit <= 9; digit++ {
-			value := float64(digit) * math.Pow10(exponent)
-			if value < low*0.999 || value > high*1.001 {
+// decades marks a logarithmic axis at powers of ten, where it is short at 1, 2 and 5 of each.
+func decades(label func(float64) string, apart float64) plot.TickerFunc {
+	return func(low, high float64) []plot.Tick {
+		var ticks []plot.Tick
+		for decade := math.Pow10(int(math.Floor(math.Log10(low)))); decade <= high; decade *= 10 {
+			for digit := 1.0; digit <= 9; digit++ {
+				tick := plot.Tick{Value: digit * decade}
+				if digit == 1 || high/low < 100 && (digit == 2 || digit == 5) {
+					tick.Label = label(tick.Value)
+				}
+				ticks = append(ticks, tick)
+			}
+		}
+		return thin(ticks, low, high, apart)
+	}
+}
+
+// at marks a logarithmic axis at the values that occur.
+func at(values []int64, label func(float64) string, apart float64) plot.TickerFunc {
+	return func(low, high float64) []plot.Tick {
+		var ticks []plot.Tick
+		for _, value := range values {
+			ticks = append(ticks, plot.Tick{Value: float64(value), Label: label(float64(value))})
+		}
+		return thin(ticks, low, high, apart)
+	}
+}
+
+// thin leaves out the ticks that are not on a logarithmic axis, and takes labels away until
+// none stands closer to another than a share of the axis. Powers of ten keep theirs first,
+// and large values before small ones.
+func thin(ticks []plot.Tick, low, high, apart float64) []plot.Tick {
+	ticks = slices.DeleteFunc(ticks, func(tick plot.Tick) bool { return tick.Value < low || tick.Value > high })
+	var kept []float64
+	for _, powers := range []bool{true, false} {
+		for i := range slices.Backward(ticks) {
+			number, _, _ := strings.Cut(ticks[i].Label, " ")
+			if number == "" || powers != (strings.Trim(number, "10") == "") {
 				continue
 			}
-			major := digit == 1 && (exponent-first)%every == 0
-			if span < 2 {
-				major = digit == 1 || digit == 2 || digit == 5
+			place := plot.LogScale{}.Normalize(low, high, ticks[i].Value)
+			if slices.ContainsFunc(kept, func(other float64) bool { return math.Abs(other-place) < apart }) {
+				ticks[i].Label = ""
+			} else {
+				kept = append(kept, place)
 			}
-			tick := plot.Tick{Value: value}
-			if major {
-				tick.Label = label(value)
-			}
-			ticks = append(ticks, tick)
 		}
 	}
 	return ticks
 }
 
-// spaced marks a logarithmic axis at the values that occur, with as many labels as fit.
-func spaced(values []float64, low, high, fraction float64, label func(float64) string) []plot.Tick {
-	var ticks []plot.Tick
-	for _, value := range values {
-		if value >= low && value <= high {
+// rounded marks a linear axis from zero to a value at round numbers of a unit.
+func rounded(largest, unit float64, label func(float64) string) plot.ConstantTicks {
+	ticks := plot.ConstantTicks{{Label: "0"}}
+	for _, tick := range (plot.DefaultTicks{}).Ticks(0, largest/unit) {
+		if value := tick.Value * unit; value > 0 && !tick.IsMinor() {
 			ticks = append(ticks, plot.Tick{Value: value, Label: label(value)})
 		}
 	}
-	return thin(ticks, scale{bound: bound{low, high}, logarithmic: true}, fraction)
-}
-
-// thin takes labels away until none stands closer to another than a fraction of the axis.
-// Powers of ten keep theirs first, then the ends, then other round values.
-func thin(ticks []plot.Tick, axis scale, fraction float64) []plot.Tick {
-	var labelled []int
-	for i := range ticks {
-		if ticks[i].Label != "" {
-			labelled = append(labelled, i)
-		}
-	}
-	byRank := slices.Clone(labelled)
-	slices.SortStableFunc(byRank, func(a, b int) int {
-		return rank(ticks[a].Label, a == labelled[0] || a == labelled[len(labelled)-1]) - rank(ticks[b].Label, b == labelled[0] || b == labelled[len(labelled)-1])
-	})
-	var kept []float64
-	for _, i := range byRank {
-		at := axis.at(ticks[i].Value)
-		if slices.ContainsFunc(kept, func(other float64) bool { return math.Abs(other-at) < fraction }) {
-			ticks[i].Label = ""
-			continue
-		}
-		kept = append(kept, at)
-	}
 	return ticks
-}
-
-// rank orders labels by how much an axis needs them, the most needed first.
-func rank(label string, end bool) int {
-	number, _, _ := strings.Cut(label, " ")
-	switch {
-	case strings.Trim(number, "10") == "":
-		return 0
-	case end:
-		return 1
-	case strings.Trim(number[1:], "0") == "":
-		return 2
-	}
-	return 3
 }

@@ -1,0 +1,183 @@
+package plots
+
+import (
+	"bytes"
+	"encoding/csv"
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+	"gonum.org/v1/plot/vg/vgsvg"
+)
+
+// A sheet is a figure ready to be drawn: panels of one size in rows and columns, with the
+// titles of the axes that they share and a legend below. A missing panel is nil.
+type sheet struct {
+	panels         [][]*plot.Plot
+	xTitle, yTitle string
+	legend         legend
+	width          vg.Length
+	// panelHeight is about the height of a panel's data.
+	panelHeight vg.Length
+	// table is the CSV behind the figure, its header first.
+	table [][]string
+}
+
+// The widths of a column and of a page of a two-column paper.
+const (
+	columnWidth = 3.5 * vg.Inch
+	pageWidth   = 7.1 * vg.Inch
+)
+
+// Distances in points.
+const (
+	edge      vg.Length = 2
+	gap       vg.Length = 4
+	columnGap vg.Length = 10
+	rowGap    vg.Length = 7
+	// around is what a panel's title and the labels of its horizontal axis take.
+	around vg.Length = 23
+)
+
+// resolution of a PNG, in dots an inch: what printers ask for line art is not less.
+const resolution = 300
+
+// extensions name the formats of a figure.
+var extensions = []string{".png", ".svg", ".pdf", ".csv"}
+
+func (s *sheet) encode(extension string) ([]byte, error) {
+	var content bytes.Buffer
+	var canvas vg.CanvasWriterTo
+	switch extension {
+	case ".csv":
+		err := csv.NewWriter(&content).WriteAll(s.table)
+		return content.Bytes(), err
+	case ".pdf":
+		return s.pdf()
+	case ".png":
+		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(s.width, s.height()), vgimg.UseDPI(resolution))}
+	case ".svg":
+		canvas = vgsvg.New(s.width, s.height())
+	}
+	s.draw(draw.New(canvas))
+	_, err := canvas.WriteTo(&content)
+	if extension == ".svg" {
+		// Not every machine has Liberation Sans: name fonts of the same metrics after it.
+		return bytes.ReplaceAll(content.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;")), err
+	}
+	return content.Bytes(), err
+}
+
+var axisTitle = letters(titleSize, draw.XCenter, draw.YTop)
+
+// below is the height of what stands below the panels.
+func (s *sheet) below() vg.Length {
+	return edge + s.legend.height(s.width) + axisTitle.Height(s.xTitle) + gap
+}
+
+func (s *sheet) height() vg.Length {
+	rows := vg.Length(len(s.panels))
+	return edge + rows*(s.panelHeight+around) + (rows-1)*rowGap + s.below()
+}
+
+func (s *sheet) draw(c draw.Canvas) {
+	c.SetColor(white)
+	c.Fill(c.Rectangle.Path())
+	s.shareAxes()
+	left, rows, columns := edge, len(s.panels), len(s.panels[0])
+	if s.yTitle != "" {
+		left += axisTitle.Height(s.yTitle) + gap
+	}
+	tiles := draw.Tiles{Rows: rows, Cols: columns, PadX: columnGap, PadY: rowGap}
+	canvases := plot.Align(s.panels, tiles, draw.Crop(c, left, -edge, s.below(), -edge))
+	for i, row := range s.panels {
+		for j, p := range row {
+			if p != nil {
+				p.Draw(canvases[i][j])
+			}
+		}
+	}
+	topRight := s.panels[0][columns-1].DataCanvas(canvases[0][columns-1])
+	bottomLeft := s.panels[rows-1][0].DataCanvas(canvases[rows-1][0])
+	// Below narrow data a long title moves to stay on the page.
+	half := axisTitle.Width(s.xTitle)/2 + edge
+	x := max(min((bottomLeft.Min.X+topRight.Max.X)/2, c.Max.X-half), c.Min.X+half)
+	c.FillText(axisTitle, vg.Point{X: x, Y: c.Min.Y + s.below() - gap/2}, s.xTitle)
+	upright := axisTitle
+	upright.Rotation = math.Pi / 2
+	c.FillText(upright, vg.Point{X: c.Min.X + edge, Y: (bottomLeft.Min.Y + topRight.Max.Y) / 2}, s.yTitle)
+	s.legend.draw(draw.Crop(c, 0, 0, edge, 0))
+}
+
+// shareAxes takes the labels away from the axes of panels that have another one below or on
+// the left.
+func (s *sheet) shareAxes() {
+	for i, row := range s.panels {
+		for j, p := range row {
+			if p != nil && j > 0 {
+				p.Y.Tick.Label.Font.Size = 0
+			}
+			if p != nil && i+1 < len(s.panels) && s.panels[i+1][j] != nil {
+				p.X.Tick.Label.Font.Size = 0
+			}
+		}
+	}
+}
+
+// across are the lines through a panel at the labelled ticks of its axes.
+var across = draw.LineStyle{Color: lightGrey, Width: 0.4}
+
+// newPanel returns a coordinate system without data.
+func newPanel(grid plotter.Grid) *plot.Plot {
+	p := plot.New()
+	p.BackgroundColor = nil
+	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
+		axis.Padding, axis.Width = 0, 0
+		axis.Tick.Length, axis.Tick.Width = 3, 0.4
+		axis.Tick.Label.Font, axis.Label.TextStyle.Font = typeface(tickSize), typeface(tickSize)
+	}
+	// gonum raises labels by the depth of their descenders, next to rows too far and below
+	// an axis onto the ticks.
+	p.X.Tick.Label.YAlign -= 0.2
+	p.Y.Tick.Label.YAlign -= 0.1
+	p.Add(&grid)
+	return p
+}
+
+// logarithmic makes an axis logarithmic. It holds the values that are positive, with a margin
+// of a share of their ratio on each side, and at least a ratio of five, so that a 1, 2 or 5
+// lies within.
+func logarithmic(axis *plot.Axis, values []float64, share float64, ticks plot.TickerFunc) {
+	low, high := math.Inf(1), 0.0
+	for _, value := range values {
+		if positive(value) {
+			low, high = min(low, value), max(high, value)
+		}
+	}
+	margin := max(math.Pow(high/low, share), math.Sqrt(5*low/high))
+	axis.Min, axis.Max, axis.Scale, axis.Tick.Marker = low/margin, high*margin, plot.LogScale{}, ticks
+}
+
+func positive(value float64) bool { return value > 0 && !math.IsInf(value, 0) }
+
+// A frame encloses a panel's data, with a title above.
+type frame struct{ title string }
+
+var panelTitle = letters(titleSize, draw.XCenter, draw.YBottom)
+
+func (f frame) Plot(c draw.Canvas, _ *plot.Plot) {
+	c.SetLineStyle(draw.LineStyle{Color: black, Width: 0.5})
+	c.Stroke(c.Rectangle.Path())
+	c.FillText(panelTitle, vg.Point{X: c.Center().X, Y: c.Max.Y + gap - 1}, f.title)
+}
+
+// GlyphBoxes makes room for the title.
+func (f frame) GlyphBoxes(*plot.Plot) []plot.GlyphBox {
+	if f.title == "" {
+		return nil
+	}
+	return []plot.GlyphBox{{X: 0.5, Y: 1, Rectangle: panelTitle.Rectangle(f.title).Add(vg.Point{Y: gap - 1})}}
+}
