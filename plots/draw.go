@@ -105,7 +105,7 @@ func (f figure) draw(cells []*cell, path string) ([]string, error) {
 	}
 	for _, extension := range extensions {
 		if failed := os.Remove(path + extension); failed != nil && !errors.Is(failed, fs.ErrNotExist) {
-			return nil, failed
+			err = fmt.Errorf("%v; %w", err, failed)
 		}
 	}
 	return nil, err

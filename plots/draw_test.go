@@ -199,14 +199,16 @@ func TestFigureDataNamesWhatIsNotDrawn(t *testing.T) {
 }
 
 func TestNothingToDraw(t *testing.T) {
-	trials := resultstest.Trials(small())
-	directory := record(t, trials)
+	summaries := results.Summarize(resultstest.Trials(small()))
+	directory := summarized(t, summaries)
 	drawn(t, directory)
-	for i := range trials {
-		trials[i].Status, trials[i].Reason = results.Failed, "all of them"
+	for i := range summaries {
+		summaries[i].Status, summaries[i].Reason = results.Failed, "all of them"
 	}
-	failed := replaceTrials(t, directory, trials)
-	report := drawn(t, failed)
+	if err := directory.WriteSummaries(summaries); err != nil {
+		t.Fatal(err)
+	}
+	report := drawn(t, directory)
 	if len(report.Files) != 0 || len(report.Omitted) != len(bySize)+len(byCount) {
 		t.Errorf("got %+v", report)
 	}
@@ -216,23 +218,20 @@ func TestNothingToDraw(t *testing.T) {
 		}
 	}
 	// What an earlier call drew is gone: it would belie the run.
-	entries, err := os.ReadDir(failed.Figures())
+	entries, err := os.ReadDir(directory.Figures())
 	if err != nil || len(entries) != 0 {
 		t.Errorf("left behind %v, %v", entries, err)
 	}
 }
 
-// replaceTrials replaces the trials of a run.
-func replaceTrials(t *testing.T, directory *results.Directory, trials []results.Trial) *results.Directory {
+// summarized is a run of which there is only summary.csv.
+func summarized(t *testing.T, summaries []results.Summary) *results.Directory {
 	t.Helper()
-	if err := os.Remove(filepath.Join(directory.Path(), "trials.csv")); err != nil {
-		t.Fatal(err)
-	}
-	journal, err := directory.CreateJournal()
+	directory, err := results.Create(filepath.Join(t.TempDir(), "run"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(journal.Append(trials), journal.Close()); err != nil {
+	if err := directory.WriteSummaries(summaries); err != nil {
 		t.Fatal(err)
 	}
 	return directory
@@ -245,13 +244,7 @@ func TestDrawFromTheSummary(t *testing.T) {
 	summaries := results.Summarize(resultstest.Trials(plan))
 	summaries[0].LatencyMedian, summaries[0].OpsPerSecond, summaries[0].BytesPerSecond = math.NaN(), math.NaN(), math.NaN()
 	summaries[1].SerializeMedian, summaries[1].CPUUser, summaries[1].PSSPeak = math.NaN(), math.NaN(), math.NaN()
-	directory, err := results.Create(filepath.Join(t.TempDir(), "run"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := directory.WriteSummaries(summaries); err != nil {
-		t.Fatal(err)
-	}
+	directory := summarized(t, summaries)
 	report := drawn(t, directory)
 	if len(report.Files) != 4*(len(bySize)+2) {
 		t.Errorf("got %+v", report)

@@ -3,6 +3,9 @@ package sweep
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -36,7 +39,16 @@ func (o *Outcome) Print(w io.Writer) error {
 	if err := o.SetUps.Write(w); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nresults: %s  (summary.csv, trials.csv, manifest.json, %d files in figures/)\n", o.Directory, len(o.Figures.Files))
+	var written []string
+	for _, name := range []string{"summary.csv", "trials.csv", "manifest.json"} {
+		if _, err := os.Stat(filepath.Join(o.Directory, name)); err == nil {
+			written = append(written, name)
+		}
+	}
+	if count := len(o.Figures.Files); count > 0 {
+		written = append(written, fmt.Sprintf("%d files in figures/", count))
+	}
+	_, err := fmt.Fprintf(w, "\nresults: %s  (%s)\n", o.Directory, strings.Join(written, ", "))
 	return err
 }
 
