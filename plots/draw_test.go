@@ -117,7 +117,7 @@ func check(t *testing.T, path string) {
 
 // Drawing writes to its directory alone.
 func TestDrawNeedsNoTemporaryDirectory(t *testing.T) {
-	directory := record(t, resultstest.Trials(small()))
+	directory := record(t, resultstest.Trials(resultstest.Single()))
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	for _, path := range drawn(t, directory).Files {
 		check(t, path)
@@ -125,7 +125,7 @@ func TestDrawNeedsNoTemporaryDirectory(t *testing.T) {
 }
 
 func TestDrawIsDeterministic(t *testing.T) {
-	directory := record(t, resultstest.Trials(small()))
+	directory := record(t, resultstest.Trials(resultstest.Single()))
 	first := make(map[string][]byte)
 	for pass := range 2 {
 		for _, path := range drawn(t, directory).Files {
