@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"rrbench/private"
 )
 
 // buildTimeout bounds a build of a Go guest, which compiles the standard library for
@@ -66,7 +68,9 @@ func (g goGuest) places(source string) []string {
 		places = append(places, filepath.Join(filepath.Dir(executable), g.file()))
 	}
 	if cache, err := os.UserCacheDir(); err == nil {
-		places = append(places, filepath.Join(cache, "rrbench", "guests", g.file()))
+		if guests := filepath.Join(cache, "rrbench", "guests"); private.Make(guests) == nil {
+			places = append(places, filepath.Join(guests, g.file()))
+		}
 	}
 	return places
 }

@@ -73,6 +73,12 @@ func TestGoGuestElsewhere(t *testing.T) {
 	if wasm, err := Guest("go"); err != nil || !bytes.Equal(wasm, magic) {
 		t.Errorf("Guest = %x, %v with one in the cache", wasm, err)
 	}
+	if err := os.Chmod(filepath.Dir(places[len(places)-1]), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Guest("go"); err == nil {
+		t.Error("a guest that others could have written was taken")
+	}
 }
 
 func TestGoGuestBuildFails(t *testing.T) {

@@ -40,8 +40,8 @@ func Clean() error {
 // group, runc's record and bundle. That nothing is there is no error.
 func removeRemains(state state, id string) error {
 	var errs []error
-	record := filepath.Join(state.runc(), id)
-	if _, err := os.Stat(record); err == nil {
+	record, ours := filepath.Join(state.runc(), id), state.ours()
+	if _, err := os.Stat(record); err == nil && ours {
 		// Runc may be removing it itself at this moment: what counts is what is left.
 		if command, err := findRunc(); err == nil {
 			ctx, cancel := context.WithTimeout(context.Background(), endPatience)
@@ -51,6 +51,9 @@ func removeRemains(state state, id string) error {
 	}
 	if err := cgroupOf(id).remove(); err != nil {
 		errs = append(errs, err)
+	}
+	if !ours {
+		return errors.Join(errs...)
 	}
 	for _, directory := range []string{record, state.bundle(id)} {
 		if err := os.RemoveAll(directory); err != nil && !errors.Is(err, fs.ErrNotExist) {

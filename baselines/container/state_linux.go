@@ -6,7 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"rrbench/private"
 )
 
 // state is the directory in which containers keep what must be found by other processes:
@@ -32,26 +33,28 @@ func (s state) bundle(id string) string { return filepath.Join(s.bundles(), id) 
 // runc is the value of runc's option --root.
 func (s state) runc() string { return filepath.Join(string(s), "runc") }
 
-// make makes the directory, and refuses one that somebody else could write to.
+// make makes the directory, and refuses one that another user could write to.
 func (s state) make() error {
 	for _, directory := range []string{string(s), s.runc(), s.bundles()} {
-		if err := os.MkdirAll(directory, 0o700); err != nil {
+		if err := private.Make(directory); err != nil {
 			return fmt.Errorf("make the directory for containers: %w", err)
 		}
-	}
-	info, err := os.Lstat(string(s))
-	if err != nil {
-		return fmt.Errorf("make the directory for containers: %w", err)
-	}
-	owner, known := info.Sys().(*syscall.Stat_t)
-	if !info.IsDir() || info.Mode().Perm()&0o022 != 0 || !known || int(owner.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s is not a directory of this user alone: remove it", s)
 	}
 	return nil
 }
 
+// ours says whether the directory is there and no other user has made it.
+func (s state) ours() bool {
+	directory, err := private.Open(string(s))
+	_ = directory.Close()
+	return err == nil
+}
+
 // ids lists the containers that have a bundle or a record here.
 func (s state) ids() []string {
+	if !s.ours() {
+		return nil
+	}
 	var ids []string
 	for _, directory := range []string{s.bundles(), s.runc()} {
 		entries, _ := os.ReadDir(directory)
@@ -64,6 +67,9 @@ func (s state) ids() []string {
 
 // removeEmpty removes the directory when nothing is in it.
 func (s state) removeEmpty() {
+	if !s.ours() {
+		return
+	}
 	for _, directory := range []string{s.runc(), s.bundles(), string(s)} {
 		if err := os.Remove(directory); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return

@@ -201,12 +201,33 @@ func TestStateBelongsToOneUser(t *testing.T) {
 	if err := s.make(); err == nil {
 		t.Error("a directory that everybody can write to is accepted")
 	}
+	// Nothing in it is run, made or removed.
+	record := filepath.Join(s.runc(), "x")
+	if err := os.MkdirAll(record, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := removeRemains(s, "x"); err != nil {
+		t.Error(err)
+	}
+	if ids := s.ids(); ids != nil {
+		t.Errorf("containers %v", ids)
+	}
+	if err := os.Remove(record); err != nil {
+		t.Error(err)
+	}
+	s.removeEmpty()
+	if _, err := os.Stat(s.runc()); err != nil {
+		t.Error(err)
+	}
 	link := state(filepath.Join(directory, "link"))
 	if err := os.Symlink(directory, string(link)); err != nil {
 		t.Fatal(err)
 	}
 	if err := link.make(); err == nil {
 		t.Error("a symbolic link is accepted")
+	}
+	if _, err := os.Stat(filepath.Join(directory, "bundles")); err == nil {
+		t.Error("something was made behind a symbolic link")
 	}
 }
 

@@ -2,7 +2,7 @@
 // guest is compiled once and not in every process.
 //
 // What lies in the cache is run as it is. It is therefore kept in a directory of the
-// user's own that nobody else can enter, and every entry is checked against its digest
+// user's own that no other can write to, and every entry is checked against its digest
 // before an engine sees it: a damaged entry counts as absent. Losing the cache, or a part
 // of it, costs a compilation and nothing else.
 package codecache
@@ -19,6 +19,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"rrbench/private"
 )
 
 // Worthwhile is the size in bytes of the module from which on compiling takes longer than
@@ -51,11 +53,8 @@ func Open(base, engine, version string) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the cache directory: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the cache directory: %w", err)
-	}
-	if err := makePrivate(dir); err != nil {
-		return nil, err
+	if err := private.Make(dir); err != nil {
+		return nil, fmt.Errorf("make the cache directory: %w (or choose another: XDG_CACHE_HOME)", err)
 	}
 	cache := &Cache{dir, version}
 	cache.removeAbandoned()
