@@ -56,3 +56,23 @@ func TestTransportThatNeedsItsParameter(t *testing.T) {
 		}
 	}
 }
+
+// What is meant by a parameter and missing on this machine is skipped, not bad usage.
+func TestParameterIsUnavailable(t *testing.T) {
+	missing := &transport.Unavailable{Transport: "far", Reason: "it is too old", Remedy: "install a newer one"}
+	far := stub{info: transport.Info{
+		Name: "far", Runs: transport.Native, Codecs: []transport.Codec{transport.Raw}, Parameter: "where",
+		CheckParameter: func(string) error { return missing },
+	}}
+	machine := Machine{
+		Transports:      []transport.Transport{far},
+		GuestCheck:      func(string) error { return nil },
+		AvailableMemory: 1 << 40,
+	}
+	axes := defaults(1 * mib)
+	axes.Parameters = map[string]string{"where": "there"}
+	cells, err := machine.expand(Experiment{Axes: axes})
+	if err != nil || len(cells) != 1 || cells[0].Skip != missing.Error() {
+		t.Errorf("%+v, %v", cells, err)
+	}
+}

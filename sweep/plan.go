@@ -153,8 +153,9 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	for _, t := range chosen {
 		info := t.Info()
 		parameter, given := e.Parameters[info.Parameter]
+		var cannot *transport.Unavailable
 		if given && info.CheckParameter != nil {
-			if err := info.CheckParameter(parameter); err != nil {
+			if err := info.CheckParameter(parameter); err != nil && !errors.As(err, &cannot) {
 				return nil, usage("%v (--%s)", err, info.Parameter)
 			}
 		}
@@ -183,7 +184,9 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 								if info.Runs == transport.Wasm {
 									cell.Guest = e.Guest
 								}
-								cell.Skip = m.reasonToSkip(t, cell)
+								if cell.Skip = m.reasonToSkip(t, cell); cell.Skip == "" && cannot != nil {
+									cell.Skip = cannot.Error()
+								}
 								cells = append(cells, cell)
 							}
 						}

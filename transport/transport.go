@@ -93,7 +93,8 @@ type Info struct {
 	// Parameter names the one thing that a user may tell this transport, as the flag of
 	// rrbench sweep that carries it; empty for most. See Setup.Parameter.
 	Parameter string
-	// CheckParameter, when set, refuses values of the parameter that cannot be meant.
+	// CheckParameter, when set, refuses values of the parameter that cannot be meant. Its
+	// error is an *Unavailable where this machine lacks what is meant.
 	CheckParameter func(value string) error
 	// ParameterNeeded is why nothing can be measured without the parameter, and what to do
 	// about it; empty where there is no need. Such a transport takes part in a sweep of all

@@ -31,8 +31,8 @@ func attach(ctx context.Context, at place) (*server, error) {
 	told := parseInfo(text)
 	s := &server{place: at, limits: limitsOf(ctx, client, told)}
 	claimed, _ := strconv.Atoi(told["process_id"])
-	if pid, ok := processOf(ctx, at, claimed); ok {
-		if known, err := newProcessUsage(pid); err == nil {
+	if at.Network == Unix && listensAt(ctx, at.Address, claimed) {
+		if known, err := newProcessUsage(claimed); err == nil {
 			if _, err := known.Memory(); err == nil {
 				s.usage = known
 				return s, client.Close()

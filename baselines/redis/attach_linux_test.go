@@ -107,6 +107,7 @@ func TestOwnServer(t *testing.T) {
 	}
 }
 
+// Over a Unix socket its process is known, over TCP what it says of itself.
 func TestOwnServerIsAccounted(t *testing.T) {
 	for _, over := range []Network{Unix, TCP} {
 		o := startOwn(t, over)
@@ -114,9 +115,12 @@ func TestOwnServerIsAccounted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		known, ok := s.usage.(*processUsage)
-		if !ok || known.pid != o.command.Process.Pid {
-			t.Fatalf("over %s its usage is %+v, not that of process %d", over, s.usage, o.command.Process.Pid)
+		if of, ok := s.usage.(*processUsage); ok != (over == Unix) || ok && of.pid != o.command.Process.Pid {
+			t.Errorf("over %s its usage is %+v", over, s.usage)
+		}
+		known, err := newProcessUsage(o.command.Process.Pid)
+		if err != nil {
+			t.Fatal(err)
 		}
 		told := &toldUsage{client: o.client}
 		take := func() (said, used measure.Usage) {
@@ -138,15 +142,12 @@ func TestOwnServerIsAccounted(t *testing.T) {
 		if memory, err := told.Memory(); err != nil || memory.RSSPeak < 1<<20 {
 			t.Errorf("over %s it says that its memory is %+v, %v", over, memory, err)
 		}
-		// Its threads would pass, being it.
 		for _, wrong := range []int{0, -1, 1} {
-			if pid, ok := processOf(t.Context(), o.place, wrong); ok {
-				t.Errorf("process %d is taken for %d's server", pid, wrong)
+			if over == Unix && listensAt(t.Context(), o.Address, wrong) {
+				t.Errorf("process %d is taken for the server", wrong)
 			}
 		}
-		if err := s.usage.Close(); err != nil {
-			t.Error(err)
-		}
+		mustClose(t, s.usage, known)
 	}
 }
 

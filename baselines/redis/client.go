@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,19 +19,19 @@ import (
 // The library logs what it returns as an error, too; a shim's output is no place for that.
 func init() { logging.Disable() }
 
-// connect makes a client with one connection. No command is tried twice: a payload that
+// newClient makes a client with one connection. No command is tried twice: a payload that
 // was sent again would be two hand-offs in the time of one.
-func connect(ctx context.Context, at place, deadline time.Duration) (*redis.Client, error) {
+func newClient(at place, deadline time.Duration) *redis.Client {
 	if deadline <= 0 {
 		deadline = -1 // none
 	}
-	client := redis.NewClient(&redis.Options{
+	return redis.NewClient(&redis.Options{
 		Network:                  string(at.Network),
 		Addr:                     at.Address,
 		Username:                 at.Username,
 		Password:                 at.Password,
 		DB:                       at.Database,
-		Dialer:                   dial,
+		Dialer:                   dialerOf(at),
 		Protocol:                 2,
 		MaxRetries:               -1,
 		DialerRetries:            1,
@@ -42,10 +43,33 @@ func connect(ctx context.Context, at place, deadline time.Duration) (*redis.Clie
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
+}
+
+// connect makes a client that is connected.
+func connect(ctx context.Context, at place, deadline time.Duration) (*redis.Client, error) {
+	client := newClient(at, deadline)
 	if err := client.Ping(ctx).Err(); err != nil {
 		return nil, errors.Join(explain("connect to redis-server at "+at.Address, err), client.Close())
 	}
 	return client, nil
+}
+
+// errLost is returned where a connection is not made a second time.
+var errLost = errors.New("the connection is lost")
+
+// dialerOf dials a private server once: should the server end, another user's process may
+// listen on its port.
+func dialerOf(at place) func(ctx context.Context, network, address string) (net.Conn, error) {
+	if !at.Private {
+		return dial
+	}
+	var dialled atomic.Bool
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dialled.Swap(true) {
+			return nil, errLost
+		}
+		return dial(ctx, network, address)
+	}
 }
 
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -69,7 +93,7 @@ func explain(step string, err error) error {
 		remedy = " (a longer deadline may help)"
 	case errors.Is(err, redis.Nil):
 		return fmt.Errorf("%s: the server does not have the value any more: was it evicted? (raise its maxmemory, or set maxmemory-policy noeviction)", step)
-	case errors.Is(err, io.EOF), strings.Contains(text, "connection refused"), strings.Contains(text, "broken pipe"), strings.Contains(text, "connection reset"), strings.Contains(text, "no such file"):
+	case errors.Is(err, io.EOF), errors.Is(err, errLost), strings.Contains(text, "connection refused"), strings.Contains(text, "broken pipe"), strings.Contains(text, "connection reset"), strings.Contains(text, "no such file"):
 		remedy = " (has redis-server ended?)"
 	case strings.HasPrefix(text, "OOM"):
 		remedy = " (raise the server's maxmemory)"

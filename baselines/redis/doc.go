@@ -19,16 +19,17 @@
 // memory, and deserializes in B what was put into its linear memory.
 //
 // The server is one of A's shim's own, unless a user names another (see choose): a
-// redis-server without persistence, behind a password, over a Unix socket or loopback TCP,
-// which ends when the shim does. Where none is installed, miniredis takes its place in a
-// process of its own, and the engine column says so. A user's server is neither started,
-// stopped nor configured; only a key of our own is written there, which expires should its
-// source be killed.
+// redis-server without persistence, behind a password, which ends when the shim does. It
+// begins with a Unix socket in a directory of this user's alone; for TCP it is told there to
+// listen on a port of loopback, too, so that no other process has the port when something is
+// sent to it. Where none is installed, miniredis takes its place in a process of its own,
+// and the engine column says so. A user's server is neither started, stopped nor configured;
+// only a key of our own is written there, which expires should its source be killed.
 //
 // The server's CPU time and memory are counted as a participant's: those of the process
-// where it is one of this host, which the peer of its socket tells, else what INFO tells. A
-// server that tells neither is refused. On a server that others use too, their work is
-// counted with ours.
+// where it is private or the peer of a Unix socket, else what INFO tells. A server
+// that tells neither is refused. On a server that others use too, their work is counted with
+// ours.
 //
 // What is tuned: connections are made beforehand; go-redis writes a payload with one
 // write(2) and reads it with reads as large as the socket allows; nothing is retried; the

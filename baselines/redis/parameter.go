@@ -32,6 +32,8 @@ const (
 
 // place is where a server is, and how to be let in. It travels to targets.
 type place struct {
+	// Private is a server of a source's own, of which a user chooses the network alone.
+	Private  bool    `json:"private,omitempty"`
 	Network  Network `json:"network"`
 	Address  string  `json:"address"`
 	Username string  `json:"username,omitempty"`
@@ -39,34 +41,26 @@ type place struct {
 	Database int     `json:"database,omitempty"`
 }
 
-// choice is the server that a user has chosen.
-type choice struct {
-	// private is a server of the process' own; its place is known when it runs, but for the
-	// network.
-	private bool
-	place
-}
-
 // choose reads the parameter. The error does not repeat what may hold a password.
-func choose(parameter string) (choice, error) {
+func choose(parameter string) (place, error) {
 	switch parameter {
 	case "", string(Unix):
-		return choice{private: true, place: place{Network: Unix}}, nil
+		return place{Private: true, Network: Unix}, nil
 	case string(TCP):
-		return choice{private: true, place: place{Network: TCP}}, nil
+		return place{Private: true, Network: TCP}, nil
 	}
 	if !strings.Contains(parameter, "://") {
 		host, port, err := net.SplitHostPort(parameter)
 		if err != nil || host == "" || !isPort(port) {
-			return choice{}, fmt.Errorf("redis server %q: give %s", parameter, parameterForms)
+			return place{}, fmt.Errorf("redis server %q: give %s", parameter, parameterForms)
 		}
-		return choice{place: place{Network: TCP, Address: parameter, Password: os.Getenv(passwordVariable)}}, nil
+		return place{Network: TCP, Address: parameter, Password: os.Getenv(passwordVariable)}, nil
 	}
 	at, err := parseURL(parameter)
 	if err != nil {
-		return choice{}, fmt.Errorf("URL of the redis server: %w: give %s", err, parameterForms)
+		return place{}, fmt.Errorf("URL of the redis server: %w: give %s", err, parameterForms)
 	}
-	return choice{place: at}, nil
+	return at, nil
 }
 
 func parseURL(text string) (place, error) {
@@ -108,9 +102,4 @@ func parseURL(text string) (place, error) {
 func isPort(text string) bool {
 	n, err := strconv.ParseUint(text, 10, 16)
 	return err == nil && n > 0
-}
-
-func checkParameter(value string) error {
-	_, err := choose(value)
-	return err
 }

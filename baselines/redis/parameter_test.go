@@ -7,18 +7,18 @@ import (
 
 func TestChoose(t *testing.T) {
 	t.Setenv(passwordVariable, "")
-	for parameter, want := range map[string]choice{
-		"":                          {private: true, place: place{Network: Unix}},
-		"unix":                      {private: true, place: place{Network: Unix}},
-		"tcp":                       {private: true, place: place{Network: TCP}},
-		"localhost:6379":            {place: place{Network: TCP, Address: "localhost:6379"}},
-		"[::1]:7000":                {place: place{Network: TCP, Address: "[::1]:7000"}},
-		"redis://db.example":        {place: place{Network: TCP, Address: "db.example:6379"}},
-		"redis://u:p@host:7000/3":   {place: place{Network: TCP, Address: "host:7000", Username: "u", Password: "p", Database: 3}},
-		"redis://:p@host:7000":      {place: place{Network: TCP, Address: "host:7000", Password: "p"}},
-		"unix:///run/redis.sock":    {place: place{Network: Unix, Address: "/run/redis.sock"}},
-		"unix://u:p@/run/r.s?db=2":  {place: place{Network: Unix, Address: "/run/r.s", Username: "u", Password: "p", Database: 2}},
-		"redis://[::1]:7000/?db=11": {place: place{Network: TCP, Address: "[::1]:7000", Database: 11}},
+	for parameter, want := range map[string]place{
+		"":                          {Private: true, Network: Unix},
+		"unix":                      {Private: true, Network: Unix},
+		"tcp":                       {Private: true, Network: TCP},
+		"localhost:6379":            {Network: TCP, Address: "localhost:6379"},
+		"[::1]:7000":                {Network: TCP, Address: "[::1]:7000"},
+		"redis://db.example":        {Network: TCP, Address: "db.example:6379"},
+		"redis://u:p@host:7000/3":   {Network: TCP, Address: "host:7000", Username: "u", Password: "p", Database: 3},
+		"redis://:p@host:7000":      {Network: TCP, Address: "host:7000", Password: "p"},
+		"unix:///run/redis.sock":    {Network: Unix, Address: "/run/redis.sock"},
+		"unix://u:p@/run/r.s?db=2":  {Network: Unix, Address: "/run/r.s", Username: "u", Password: "p", Database: 2},
+		"redis://[::1]:7000/?db=11": {Network: TCP, Address: "[::1]:7000", Database: 11},
 	} {
 		if got, err := choose(parameter); err != nil || got != want {
 			t.Errorf("%q is %+v, %v; want %+v", parameter, got, err, want)
@@ -38,7 +38,7 @@ func TestChooseRefuses(t *testing.T) {
 		"http://host", "rediss://host", "redis://host:0", "redis://host:99999", "redis://host/x", "redis://host/1/2",
 		"redis://host?ttl=5", "unix://", "unix://relative/path", "unix:relative", "redis://secret:secret@ho st", "redis://u:secret@host:%zz",
 	} {
-		err := checkParameter(parameter)
+		err := New().Info().CheckParameter(parameter)
 		if err == nil {
 			t.Errorf("%q is accepted", parameter)
 			continue

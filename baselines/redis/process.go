@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"rrbench/child"
 )
@@ -27,9 +28,12 @@ const program = "redis-server"
 // would be told to keep them.
 const mallocConf = "oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1"
 
-// settings of the server: nothing is written to disk, nothing is evicted, no client is cut
+// settings of the server: it begins without a TCP port, nothing is written to disk, nothing is evicted, no client is cut
 // off for the length of what it is sent, and deleting does not hold the next command up.
 const settings = `
+port 0
+bind 127.0.0.1
+unixsocketperm 700
 daemonize no
 supervised no
 loglevel warning
@@ -58,7 +62,7 @@ type process struct {
 	command *exec.Cmd
 	// output is what the server has said.
 	output tail
-	// directory holds the socket, and is the server's working directory.
+	// directory holds the Unix socket, and is the server's working directory.
 	directory *directory
 	// ended is closed when the process has been waited for.
 	ended chan struct{}
@@ -73,34 +77,15 @@ func (p *process) hasEnded() bool {
 	}
 }
 
-// portAttempts is how often a port is chosen that somebody else takes meanwhile.
-const portAttempts = 5
-
 // start starts a server and waits until it answers: a redis-server, or where there is none
 // what stands in for it.
-func start(ctx context.Context, network Network) (p *process, err error) {
-	if network != Unix && network != TCP {
-		return nil, fmt.Errorf("redis-server over %q: use %q or %q", network, Unix, TCP)
-	}
+func start(ctx context.Context, network Network) (_ *process, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
-	for range portAttempts {
-		p, err = startOnce(ctx, network)
-		if err == nil || !strings.Contains(strings.ToLower(err.Error()), "address already in use") {
-			break
-		}
-	}
-	return p, err
-}
-
-func startOnce(ctx context.Context, network Network) (_ *process, err error) {
-	p := &process{
-		place: place{Network: network, Password: rand.Text()},
-		name:  program,
-		ended: make(chan struct{}),
-	}
+	p := &process{name: program, ended: make(chan struct{})}
+	compose := p.compose
 	if !hasServer() {
-		p.name = standInName
+		p.name, compose = standInName, p.composeStandIn
 	}
 	if p.directory, err = newDirectory(os.TempDir()); err != nil {
 		return nil, fmt.Errorf("make a directory for %s: %w", p.name, err)
@@ -110,91 +95,123 @@ func startOnce(ctx context.Context, network Network) (_ *process, err error) {
 			err = errors.Join(err, p.stop())
 		}
 	}()
-	if err := p.choosePlace(); err != nil {
-		return nil, err
+	p.place = place{Private: true, Network: Unix, Address: filepath.Join(p.directory.path, "socket"), Password: rand.Text()}
+	command, err := compose(network)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", p.name, err)
 	}
-	if err := p.compose(); err != nil {
-		return nil, err
+	command.Stdout, command.Stderr = &p.output, &p.output
+	command.Dir = p.directory.path
+	command.WaitDelay = time.Second
+	err = child.Start(command)
+	for _, file := range command.ExtraFiles {
+		_ = file.Close()
 	}
-	p.command.Stdout, p.command.Stderr = &p.output, &p.output
-	p.command.Dir = p.directory.path
-	p.command.WaitDelay = time.Second
-	if err := child.Start(p.command); err != nil {
-		path := p.command.Path
-		p.command = nil
-		return nil, fmt.Errorf("start %s: %w", path, err)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", command.Path, err)
 	}
+	p.command = command
 	go func() {
 		defer close(p.ended)
-		_ = p.command.Wait()
+		_ = command.Wait()
 	}()
-	return p, p.await(ctx)
+	client, err := p.await(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if p.Network != network {
+		err = p.openPort(ctx, client, freeAddress)
+	}
+	return p, errors.Join(err, client.Close())
 }
 
-// compose makes the command. What it is told goes through standard input, where nobody
-// sees the password.
-func (p *process) compose() error {
-	if p.name == standInName {
-		orders, err := json.Marshal(p.place)
-		if err != nil {
-			return err
-		}
-		p.command = exec.Command("/proc/self/exe", StandInCommand)
-		p.command.Args[0] = os.Args[0]
-		p.command.Stdin = bytes.NewReader(orders)
-		return nil
-	}
+// compose makes the command. What it is told goes through standard input, where no other
+// user sees the password.
+func (p *process) compose(Network) (*exec.Cmd, error) {
 	path, err := exec.LookPath(program)
 	if err != nil {
-		return fmt.Errorf("start redis-server: %w (apt-get install redis-server)", err)
+		return nil, err
 	}
-	p.command = exec.Command(path, "-")
-	p.command.Stdin = strings.NewReader(p.configuration())
+	command := exec.Command(path, "-")
+	command.Stdin = strings.NewReader(fmt.Sprintf("%sunixsocket %q\nrequirepass %s\ndir %q\n", settings, p.Address, p.Password, p.directory.path))
 	// The second name is that of servers that have jemalloc built in.
-	p.command.Env = append(os.Environ(), "MALLOC_CONF="+mallocConf, "JE_MALLOC_CONF="+mallocConf)
-	return nil
+	command.Env = append(os.Environ(), "MALLOC_CONF="+mallocConf, "JE_MALLOC_CONF="+mallocConf)
+	return command, nil
 }
 
-// choosePlace chooses the address.
-func (p *process) choosePlace() error {
-	if p.Network == Unix {
-		p.Address = filepath.Join(p.directory.path, "socket")
-		return nil
+// composeStandIn makes the command of the stand-in, which inherits its listener.
+func (p *process) composeStandIn(network Network) (*exec.Cmd, error) {
+	if network == TCP {
+		p.Network, p.Address = TCP, loopback
 	}
-	// The kernel names a free port. Should somebody else take it before the server does,
-	// the server says so and ends.
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen(string(p.Network), p.Address)
 	if err != nil {
-		return fmt.Errorf("find a port for %s: %w", p.name, err)
+		return nil, err
 	}
-	p.Address = free.Addr().String()
-	return free.Close()
+	defer listener.Close()
+	if socket, ok := listener.(*net.UnixListener); ok {
+		socket.SetUnlinkOnClose(false)
+	}
+	p.Address = listener.Addr().String()
+	file, err := listener.(interface{ File() (*os.File, error) }).File()
+	if err != nil {
+		return nil, err
+	}
+	command := exec.Command("/proc/self/exe", StandInCommand)
+	command.Args[0] = os.Args[0]
+	command.Stdin = strings.NewReader(p.Password)
+	command.ExtraFiles = []*os.File{file}
+	return command, nil
 }
 
-func (p *process) configuration() string {
-	listen := fmt.Sprintf("port 0\nunixsocket %q\nunixsocketperm 700\n", p.Address)
-	if p.Network == TCP {
-		_, port, _ := net.SplitHostPort(p.Address)
-		listen = fmt.Sprintf("bind 127.0.0.1\nport %s\n", port)
-	}
-	return fmt.Sprintf("%s%srequirepass %s\ndir %q\n", settings, listen, p.Password, p.directory.path)
-}
-
-// await returns when the server answers or has ended.
-func (p *process) await(ctx context.Context) error {
+// await returns a client when the server answers.
+func (p *process) await(ctx context.Context) (*redis.Client, error) {
 	for {
 		client, err := connect(ctx, p.place, time.Second)
 		if err == nil {
-			return client.Close()
+			return client, nil
 		}
 		select {
 		case <-p.ended:
-			return fmt.Errorf("start %s: it ended with %v: %s", p.name, p.command.ProcessState, p.output.String())
+			return nil, fmt.Errorf("start %s: it ended with %v: %s", p.name, p.command.ProcessState, p.output.String())
 		case <-ctx.Done():
-			return fmt.Errorf("start %s: %w: %w", p.name, ctx.Err(), err)
+			return nil, fmt.Errorf("start %s: %w: %w", p.name, ctx.Err(), err)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+}
+
+// portAttempts is how often a port is chosen that another process takes meanwhile.
+const portAttempts = 5
+
+// openPort has the server listen over TCP, too. It refuses a port that another process has;
+// until it has one, nothing is sent to any.
+func (p *process) openPort(ctx context.Context, client *redis.Client, choose func() (string, error)) error {
+	var err error
+	for range portAttempts {
+		address, chooseErr := choose()
+		if chooseErr != nil {
+			return fmt.Errorf("find a port for %s: %w", p.name, chooseErr)
+		}
+		_, port, _ := net.SplitHostPort(address)
+		if err = client.ConfigSet(ctx, "port", port).Err(); err == nil {
+			p.Network, p.Address = TCP, address
+			return nil
+		}
+	}
+	return explain("open a port of "+p.name, err)
+}
+
+// loopback has the kernel choose the port.
+const loopback = "127.0.0.1:0"
+
+// freeAddress is one that no process listens on at this moment.
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", loopback)
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
 }
 
 // stop ends the server, which has nothing to lose.

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -18,13 +17,13 @@ import (
 	"rrbench/transport/transporttest"
 )
 
-// parentVariable makes the test binary open a route, say where its server is, and wait to
-// be killed.
+// parentVariable makes the test binary start a server over that network, say where it is,
+// and wait to be killed.
 const parentVariable = "REDIS_TEST_PARENT"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(parentVariable) != "" {
-		waitToBeKilled()
+	if network := os.Getenv(parentVariable); network != "" {
+		waitToBeKilled(Network(network))
 	}
 	if len(os.Args) > 1 && os.Args[1] == StandInCommand {
 		if err := ServeStandIn(context.Background(), os.Stdin); err != nil {
@@ -68,8 +67,6 @@ var variants = map[string]variant{
 	"limit/redis over tcp":   {NewLimit(), "tcp"},
 }
 
-func private(over Network) choice { return choice{private: true, place: place{Network: over}} }
-
 func forEach(t *testing.T, test func(t *testing.T, of variant)) {
 	for name, of := range variants {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +76,7 @@ func forEach(t *testing.T, test func(t *testing.T, of variant)) {
 			before := transporttest.Descriptors(t)
 			test(t, of)
 			transporttest.CheckDescriptors(t, before)
-			if left, _ := filepath.Glob(filepath.Join(os.TempDir(), directoryPattern)); len(left) > 0 {
+			if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "rrbench-*")); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
 			}
 		})
@@ -90,6 +87,9 @@ func needServer(t testing.TB) {
 	t.Helper()
 	if !hasServer() {
 		t.Skip("there is no redis-server on PATH (apt-get install redis-server)")
+	}
+	if err := New().Info().CheckParameter("tcp"); err != nil {
+		t.Skip(err)
 	}
 }
 
@@ -414,113 +414,8 @@ func TestStandIn(t *testing.T) {
 		t.Errorf("the stand-in's memory is %+v, %v", memory, err)
 	}
 	mustClose(t, opened, target)
-	for _, orders := range []string{"", "{", `{"network":"udp"}`, `{"network":"unix","address":"/nowhere/socket"}`} {
-		if err := ServeStandIn(t.Context(), strings.NewReader(orders)); err == nil || !strings.Contains(err.Error(), "stand in for redis-server") {
-			t.Errorf("orders %q: %v", orders, err)
-		}
-	}
-}
-
-// What a server says that does not start is in the error.
-func TestServerDoesNotStart(t *testing.T) {
-	directory := t.TempDir()
-	script := "#!/bin/sh\necho 'Bad directive' >&2\nexit 3\n"
-	if err := os.WriteFile(filepath.Join(directory, program), []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", directory+":"+os.Getenv("PATH"))
-	for _, network := range []Network{Unix, TCP} {
-		_, err := use(context.Background(), private(network))
-		if err == nil || !strings.Contains(err.Error(), "exit status 3: Bad directive") {
-			t.Error(err)
-		}
-	}
-	if _, err := use(context.Background(), private("udp")); err == nil {
-		t.Error("a server over UDP was started")
-	}
-}
-
-// A stranger does not get past the password.
-func TestServerHasPassword(t *testing.T) {
-	needServer(t)
-	for _, network := range []Network{Unix, TCP} {
-		s, err := use(context.Background(), private(network))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, password := range []string{"", "wrong"} {
-			at := s.place
-			at.Password = password
-			client, err := connect(context.Background(), at, time.Second)
-			if err == nil {
-				_ = client.Close()
-				t.Errorf("password %q lets in", password)
-			} else if !strings.Contains(err.Error(), "give the server's user and password") {
-				t.Error(err)
-			}
-		}
-		if err := s.release(); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-func waitToBeKilled() {
-	s, err := use(context.Background(), private(Unix))
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	fmt.Println(s.process.command.Process.Pid, s.process.directory.path)
-	select {}
-}
-
-// A server does not outlive its process, and what that leaves behind the next one removes.
-func TestServerEndsWithParent(t *testing.T) {
-	needServer(t)
-	parent := exec.Command("/proc/self/exe")
-	parent.Env = append(os.Environ(), parentVariable+"=1")
-	parent.Stderr = os.Stderr
-	output, err := parent.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := parent.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var pid int
-	var path string
-	_, err = fmt.Fscan(output, &pid, &path)
-	_ = parent.Process.Kill()
-	_ = parent.Wait()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 1000 {
-		if syscall.Kill(pid, 0) == syscall.ESRCH {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
-		t.Errorf("the server still runs: %v", err)
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Errorf("there is nothing to remove: %v", err)
-	}
-	d, err := newDirectory(os.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(path); !os.IsNotExist(err) {
-		t.Errorf("the killed process' directory is still there: %v", err)
-	}
-	// One that is in use stays.
-	removeAbandoned(os.TempDir())
-	if _, err := os.Stat(d.path); err != nil {
-		t.Error(err)
-	}
-	if err := d.remove(); err != nil {
-		t.Error(err)
+	by := exec.Command("/proc/self/exe", StandInCommand)
+	if said, err := by.CombinedOutput(); err == nil || !strings.Contains(string(said), "it is started by rrbench itself") {
+		t.Errorf("by hand it says %q, %v", said, err)
 	}
 }

@@ -69,7 +69,7 @@ type route struct {
 
 var _ transport.MemoryReporter = (*route)(nil)
 
-func (r *route) open(ctx context.Context, setup transport.Setup, of choice, targets []transport.Endpoint) (err error) {
+func (r *route) open(ctx context.Context, setup transport.Setup, of place, targets []transport.Endpoint) (err error) {
 	if r.source, err = r.newSource(ctx, setup, r.carry); err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ type server struct {
 	limits  limits
 	usage   usage
 	// chosenAs is its name in servers, users how many routes it has: servers guards both.
-	chosenAs choice
+	chosenAs place
 	users    int
 }
 
@@ -32,12 +32,12 @@ type usage interface {
 // servers are those in use.
 var servers = struct {
 	sync.Mutex
-	inUse map[choice]*server
-}{inUse: make(map[choice]*server)}
+	inUse map[place]*server
+}{inUse: make(map[place]*server)}
 
 // use returns the server of a choice: a private one runs until everybody has released it,
 // and one that has died is replaced.
-func use(ctx context.Context, of choice) (*server, error) {
+func use(ctx context.Context, of place) (*server, error) {
 	servers.Lock()
 	defer servers.Unlock()
 	s := servers.inUse[of]
@@ -53,9 +53,9 @@ func use(ctx context.Context, of choice) (*server, error) {
 	return s, nil
 }
 
-func newServer(ctx context.Context, of choice) (*server, error) {
-	if !of.private {
-		return attach(ctx, of.place)
+func newServer(ctx context.Context, of place) (*server, error) {
+	if !of.Private {
+		return attach(ctx, of)
 	}
 	p, err := start(ctx, of.Network)
 	if err != nil {

@@ -2,11 +2,11 @@ package redis
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 
 	"github.com/alicebob/miniredis/v2"
 )
@@ -18,23 +18,28 @@ const StandInCommand = "redis-stand-in"
 // standInName is what rows say that were measured with the stand-in.
 const standInName = "miniredis"
 
+// standInListener is the descriptor that the stand-in inherits to listen on.
+const standInListener = 3
+
 // ServeStandIn is a server in this process that knows enough of Redis to carry payloads,
-// for machines without redis-server. It is told by its parent, which starts it with
-// StandInCommand, where to listen, and runs until the parent ends it. Its figures are those
-// of another program than Redis.
+// for machines without redis-server. Its parent, which starts it with StandInCommand and a
+// listener, gives it the password, and ends it. Its figures are those of another program
+// than Redis.
 func ServeStandIn(ctx context.Context, orders io.Reader) error {
-	var at place
-	if err := json.NewDecoder(orders).Decode(&at); err != nil {
+	file := os.NewFile(standInListener, "listener")
+	listener, err := net.FileListener(file)
+	_ = file.Close()
+	if err != nil {
 		return fmt.Errorf("stand in for redis-server: %w (it is started by rrbench itself)", err)
 	}
-	listener, err := net.Listen(string(at.Network), at.Address)
+	password, err := io.ReadAll(orders)
 	if err != nil {
 		return fmt.Errorf("stand in for redis-server: %w", err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
 	defer stop()
 	server := miniredis.NewMiniRedis()
-	server.RequireAuth(at.Password)
+	server.RequireAuth(string(password))
 	// It starts without a listener of its own, since that would be one over TCP.
 	first, err := server.Dial()
 	if err != nil {

@@ -71,8 +71,8 @@ func (r relay) Serve(ctx context.Context, setup transport.Setup) (transport.Targ
 }
 
 // lineNetwork is that of the lines between shims: the server's where it is a private one.
-func lineNetwork(of choice) Network {
-	if of.private {
+func lineNetwork(of place) Network {
+	if of.Private {
 		return of.Network
 	}
 	return Unix
@@ -173,6 +173,13 @@ func (t *target) converse(connection net.Conn) {
 		t.fetch(l, func(memory []byte) error { return client.get(to.Key, memory) })
 		return
 	}
+	if t.way == messages {
+		client := newClient(to.Server, t.deadline)
+		defer client.Close()
+		l.deadline = t.deadline
+		t.listenTo(ctx, l, client, to.Key)
+		return
+	}
 	client, err := connect(ctx, to.Server, t.deadline)
 	if err != nil {
 		refuse(err)
@@ -180,10 +187,6 @@ func (t *target) converse(connection net.Conn) {
 	}
 	defer client.Close()
 	l.deadline = t.deadline
-	if t.way == messages {
-		t.listenTo(ctx, l, client, to.Key)
-		return
-	}
 	t.fetch(l, func(memory []byte) error {
 		value := client.GetToBuffer(t.closing, to.Key, memory)
 		if n := len(value.Bytes()); value.Err() == nil && n != len(memory) {

@@ -58,7 +58,7 @@ func (r relay) Info() transport.Info {
 		CopiesAtSource: 4,
 		Parameter:      parameterName,
 		ParameterHelp:  "`SERVER` of redis and limit/redis: a private one over unix or tcp, or your own: HOST:PORT, redis://…, unix:///path, its password in the URL or in " + passwordVariable + " (default unix)",
-		CheckParameter: checkParameter,
+		CheckParameter: func(value string) error { _, err := r.choose(value); return err },
 		StandIn:        standIn,
 	}
 	switch r.way {
@@ -77,7 +77,7 @@ func (r relay) Info() transport.Info {
 
 // standIn says that miniredis takes the place of a private server where there is none.
 func standIn(parameter string) *transport.StandIn {
-	if at, err := choose(parameter); err != nil || !at.private || hasServer() {
+	if at, err := choose(parameter); err != nil || !at.Private || hasServer() {
 		return nil
 	}
 	return &transport.StandIn{Name: standInName, For: "redis-server, which is not on PATH", Remedy: "apt-get install redis-server"}
@@ -96,23 +96,44 @@ func (r relay) Check() error {
 	return nil
 }
 
+// choose reads the parameter, and refuses a server that could not be had here.
+func (r relay) choose(parameter string) (place, error) {
+	at, err := choose(parameter)
+	if err != nil || !at.Private || at.Network != TCP || !hasServer() {
+		return at, err
+	}
+	var version [3]int
+	text := installedVersion()
+	if n, _ := fmt.Sscanf(text, "%d.%d.%d", &version[0], &version[1], &version[2]); n == 3 && slices.Compare(version[:], portVersion) < 0 {
+		err = &transport.Unavailable{
+			Transport: r.name,
+			Reason:    "redis-server " + text + " takes a TCP port only when it starts, when another process could have it first",
+			Remedy:    "install redis-server 6.2.1 or newer, or use --redis unix",
+		}
+	}
+	return at, err
+}
+
+// portVersion is the first version that accepts CONFIG SET port.
+var portVersion = []int{6, 2, 1}
+
 // checkSetup refuses what cannot be before anything is started, and reads the parameter.
-func (r relay) checkSetup(setup transport.Setup) (choice, error) {
+func (r relay) checkSetup(setup transport.Setup) (place, error) {
 	if err := r.Check(); err != nil {
-		return choice{}, err
+		return place{}, err
 	}
 	codecs := r.Info().Codecs
 	if !slices.Contains(codecs, setup.Codec) {
-		return choice{}, fmt.Errorf("%s: codec %q is not possible, use one of %q", r.name, setup.Codec, codecs)
+		return place{}, fmt.Errorf("%s: codec %q is not possible, use one of %q", r.name, setup.Codec, codecs)
 	}
 	if setup.Size < 1 {
-		return choice{}, fmt.Errorf("%s: a payload of %d bytes: it must have at least one", r.name, setup.Size)
+		return place{}, fmt.Errorf("%s: a payload of %d bytes: it must have at least one", r.name, setup.Size)
 	}
-	at, err := choose(setup.Parameter)
+	at, err := r.choose(setup.Parameter)
 	if err != nil {
-		return choice{}, fmt.Errorf("%s: %w", r.name, err)
+		return place{}, fmt.Errorf("%s: %w", r.name, err)
 	}
-	if at.private {
+	if at.Private {
 		err = r.checkSize(setup.Size, valueLimit)
 	}
 	return at, err

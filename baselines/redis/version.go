@@ -17,13 +17,18 @@ func (r relay) Versions(parameter string) map[string]string {
 	switch {
 	case err != nil:
 		return nil
-	case !at.private:
-		return named(program, versionOf(at.place))
+	case !at.Private:
+		return named(program, versionOf(at))
 	case !hasServer():
 		return named(standInName, moduleVersion("github.com/alicebob/miniredis/v2"))
 	}
+	return named(program, installedVersion())
+}
+
+// installedVersion is that of the program on PATH.
+func installedVersion() string {
 	text, _ := exec.Command(program, "--version").Output()
-	return named(program, versionIn(string(text)))
+	return versionIn(string(text))
 }
 
 func named(name, version string) map[string]string {

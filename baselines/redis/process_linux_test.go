@@ -1,0 +1,282 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"rrbench/transport"
+)
+
+// What a server says that does not start is in the error.
+func TestServerDoesNotStart(t *testing.T) {
+	directory := t.TempDir()
+	script := "#!/bin/sh\necho 'Bad directive' >&2\nexit 3\n"
+	if err := os.WriteFile(filepath.Join(directory, program), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", directory+":"+os.Getenv("PATH"))
+	for _, network := range []Network{Unix, TCP} {
+		_, err := use(context.Background(), place{Private: true, Network: network})
+		if err == nil || !strings.Contains(err.Error(), "exit status 3: Bad directive") {
+			t.Error(err)
+		}
+	}
+}
+
+// A stranger does not get past the password.
+func TestServerHasPassword(t *testing.T) {
+	needServer(t)
+	for _, network := range []Network{Unix, TCP} {
+		s, err := use(context.Background(), place{Private: true, Network: network})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, password := range []string{"", "wrong"} {
+			at := s.place
+			at.Password = password
+			client, err := connect(context.Background(), at, time.Second)
+			if err == nil {
+				_ = client.Close()
+				t.Errorf("password %q lets in", password)
+			} else if !strings.Contains(err.Error(), "give the server's user and password") {
+				t.Error(err)
+			}
+		}
+		if err := s.release(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// unheard is a listener of another process at an address, which must not be spoken to.
+func unheard(t *testing.T, address string) net.Listener {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = listener.(*net.TCPListener).SetDeadline(time.Now().Add(50 * time.Millisecond))
+		if connection, err := listener.Accept(); err == nil {
+			said := make([]byte, 1000)
+			n, _ := connection.Read(said)
+			t.Errorf("another process was connected to and told %q", said[:n])
+		}
+		_ = listener.Close()
+	})
+	return listener
+}
+
+// A port that another process takes just before the server does is left to it.
+func TestPortIsTaken(t *testing.T) {
+	needServer(t)
+	p, err := start(t.Context(), Unix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.stop()
+	client, err := connect(t.Context(), p.place, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	taken := unheard(t, loopback).Addr().String()
+	err = p.openPort(t.Context(), client, func() (string, error) { return taken, nil })
+	if err == nil || !strings.Contains(err.Error(), "Unable to listen") || p.Network != Unix {
+		t.Errorf("the server is at %s: %v", p.Address, err)
+	}
+	offered := 0
+	err = p.openPort(t.Context(), client, func() (string, error) {
+		if offered++; offered == 1 {
+			return taken, nil
+		}
+		return freeAddress()
+	})
+	if err != nil || p.Network != TCP || p.Address == taken {
+		t.Fatalf("the server is at %s: %v", p.Address, err)
+	}
+	over, err := connect(t.Context(), p.place, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, over)
+}
+
+// What listens on the port of a server that has died is not spoken to.
+func TestPortIsTakenOver(t *testing.T) {
+	needServer(t)
+	p, err := start(t.Context(), TCP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := connect(t.Context(), p.place, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subscriber := newClient(p.place, time.Second)
+	subscription := subscriber.Subscribe(t.Context(), "channel")
+	if _, err := subscription.Receive(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.stop(); err != nil {
+		t.Fatal(err)
+	}
+	unheard(t, p.Address)
+	for range 3 {
+		if err := client.Ping(t.Context()).Err(); err == nil {
+			t.Error("it answers")
+		}
+		if _, err := subscription.ReceiveMessage(t.Context()); err == nil {
+			t.Error("there is a message")
+		}
+	}
+	mustClose(t, client, subscription, subscriber)
+}
+
+// A server that cannot be given a port while it runs is not used over TCP.
+func TestOldServer(t *testing.T) {
+	directory := t.TempDir()
+	t.Setenv("PATH", directory+":"+os.Getenv("PATH"))
+	for version, old := range map[string]bool{
+		"6.0.16": true, "6.2.0": true, "5.0.14": true, "6.2.1": false, "7.0.15": false, "10.0.0": false, "unknown": false,
+	} {
+		script := "#!/bin/sh\necho Redis server v=" + version + " sha=0\n"
+		if err := os.WriteFile(filepath.Join(directory, program), []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, of := range []transport.Transport{New(), NewPubSub(), NewLimit()} {
+			info := of.Info()
+			err := info.CheckParameter("tcp")
+			var missing *transport.Unavailable
+			if errors.As(err, &missing) != old || (err != nil) != old {
+				t.Errorf("version %s over TCP: %v", version, err)
+			}
+			if old && (missing.Transport != info.Name || !strings.Contains(missing.Reason, version) || !strings.Contains(missing.Remedy, "6.2.1")) {
+				t.Error(missing)
+			}
+			if err := info.CheckParameter("unix"); err != nil {
+				t.Error(err)
+			}
+			if !old {
+				continue
+			}
+			if err := handOver(t, of, variant{of, "tcp"}.setup("wazero", 1000, 1)); !errors.As(err, &missing) {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// What is not this user's alone is no abandoned directory, whatever its name.
+func TestPlantedDirectories(t *testing.T) {
+	parent, elsewhere := t.TempDir(), t.TempDir()
+	at := func(name string) string { return filepath.Join(parent, directoryPrefix+name) }
+	must := func(errs ...error) {
+		t.Helper()
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(
+		os.WriteFile(filepath.Join(elsewhere, "file"), nil, 0o600),
+		os.Symlink(elsewhere, at("link")),
+		os.Symlink(filepath.Join(elsewhere, "file"), at("link-to-file")),
+		syscall.Mkfifo(at("pipe"), 0o600),
+		os.Mkdir(at("open"), 0o700), os.Chmod(at("open"), 0o777),
+		os.Mkdir(at("abandoned"), 0o700),
+	)
+	kept := []string{at("link"), at("link-to-file"), at("pipe"), at("open"), filepath.Join(elsewhere, "file")}
+	if os.Geteuid() == 0 {
+		must(os.Mkdir(at("foreign"), 0o700), os.Chown(at("foreign"), 65534, 65534))
+		kept = append(kept, at("foreign"))
+	}
+	d, err := newDirectory(parent)
+	must(err)
+	for _, path := range kept {
+		if _, err := os.Lstat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Lstat(at("abandoned")); !os.IsNotExist(err) {
+		t.Errorf("an abandoned directory stays: %v", err)
+	}
+	must(d.remove())
+}
+
+func waitToBeKilled(network Network) {
+	s, err := use(context.Background(), place{Private: true, Network: network})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(s.process.command.Process.Pid)
+	select {}
+}
+
+// A server does not outlive its process, and what that leaves behind the next one removes.
+func TestServerEndsWithParent(t *testing.T) {
+	needServer(t)
+	for _, network := range []Network{Unix, TCP} {
+		t.Setenv("TMPDIR", t.TempDir())
+		parent := exec.Command("/proc/self/exe")
+		parent.Env = append(os.Environ(), parentVariable+"="+string(network))
+		parent.Stderr = os.Stderr
+		output, err := parent.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := parent.Start(); err != nil {
+			t.Fatal(err)
+		}
+		var pid int
+		_, err = fmt.Fscan(output, &pid)
+		_ = parent.Process.Kill()
+		_ = parent.Wait()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 1000 {
+			if syscall.Kill(pid, 0) == syscall.ESRCH {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
+			t.Errorf("the server still runs: %v", err)
+		}
+		there := func() int {
+			entries, err := os.ReadDir(os.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(entries)
+		}
+		if there() == 0 {
+			t.Error("there is nothing to remove")
+		}
+		d, err := newDirectory(os.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// One that is in use stays.
+		removeAbandoned(os.TempDir())
+		if n := there(); n != 1 {
+			t.Errorf("there are %d directories, not the new one alone", n)
+		}
+		if err := d.remove(); err != nil {
+			t.Error(err)
+		}
+		if n := there(); n != 0 {
+			t.Errorf("%d directories are left behind", n)
+		}
+	}
+}
