@@ -15,8 +15,8 @@ import (
 	"rrbench/payloads"
 )
 
-// attach looks at a user's server: whether it lets us in, what it holds, and how its usage
-// is to be had. It changes nothing there.
+// attach looks at a user's server: whether it lets us in, what it holds, and whether it
+// tells its usage. It changes nothing there.
 func attach(ctx context.Context, at place) (*server, error) {
 	ctx, cancel := context.WithTimeout(ctx, attachPatience)
 	defer cancel()
@@ -29,23 +29,11 @@ func attach(ctx context.Context, at place) (*server, error) {
 		return nil, errors.Join(fmt.Errorf("ask redis-server at %s what it uses: %w (allow this user INFO, or use a private server)", at.Address, err), client.Close())
 	}
 	told := parseInfo(text)
-	s := &server{place: at, limits: limitsOf(ctx, client, told)}
-	claimed, _ := strconv.Atoi(told["process_id"])
-	if at.Network == Unix && listensAt(ctx, at.Address, claimed) {
-		if known, err := newProcessUsage(claimed); err == nil {
-			if _, err := known.Memory(); err == nil {
-				s.usage = known
-				return s, client.Close()
-			}
-			_ = known.Close()
-		}
-	}
-	remote := &toldUsage{client: client}
-	if _, err := remote.Take(); err != nil {
+	usage := &toldUsage{client: client}
+	if _, err := usage.Take(); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
-	s.usage = remote
-	return s, nil
+	return &server{place: at, limits: limitsOf(ctx, client, told), usage: usage}, nil
 }
 
 // parseInfo takes the answer of INFO apart.
@@ -115,8 +103,7 @@ func (l limits) check(of way, n int64) error {
 	return nil
 }
 
-// toldUsage is what a server tells of its own usage that is no process of this host: CPU
-// time and resident memory.
+// toldUsage is what a user's server tells of its own usage: CPU time and resident memory.
 type toldUsage struct {
 	client *redis.Client
 	mutex  sync.Mutex

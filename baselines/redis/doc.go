@@ -26,10 +26,9 @@
 // and the engine column says so. A user's server is neither started, stopped nor configured;
 // only a key of our own is written there, which expires should its source be killed.
 //
-// The server's CPU time and memory are counted as a participant's: those of the process
-// where it is private or the peer of a Unix socket, else what INFO tells. A server
-// that tells neither is refused. On a server that others use too, their work is counted with
-// ours.
+// The server's CPU time and memory are counted as a participant's: those of a private
+// one's process, else what INFO tells. A server that does not tell is refused. On a server
+// that others use too, their work is counted with ours.
 //
 // What is tuned: connections are made beforehand; go-redis writes a payload with one
 // write(2) and reads it with reads as large as the socket allows; nothing is retried; the

@@ -1,10 +1,7 @@
 package redis
 
 import (
-	"context"
 	"net"
-
-	"golang.org/x/sys/unix"
 
 	"rrbench/transport/stream"
 )
@@ -30,22 +27,4 @@ func tune(connection net.Conn) error {
 		return err
 	}
 	return nil
-}
-
-// listensAt says whether a process listens on a Unix socket (SO_PEERCRED, unix(7)).
-func listensAt(ctx context.Context, address string, pid int) bool {
-	connection, err := dial(ctx, string(Unix), address)
-	if err != nil {
-		return false
-	}
-	defer connection.Close()
-	raw, err := connection.(*net.UnixConn).SyscallConn()
-	if err != nil {
-		return false
-	}
-	var peer *unix.Ucred
-	controlErr := raw.Control(func(fd uintptr) {
-		peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	return controlErr == nil && err == nil && pid > 0 && int(peer.Pid) == pid
 }
