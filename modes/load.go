@@ -21,6 +21,12 @@ func Load(ctx context.Context, setup transport.Setup, send Sender) (*Function, e
 	if err != nil {
 		return nil, err
 	}
+	return LoadModule(ctx, setup, wasm, send)
+}
+
+// LoadModule is Load for a guest that is not one of package workloads: setup.Guest is only
+// its name.
+func LoadModule(ctx context.Context, setup transport.Setup, wasm []byte, send Sender) (*Function, error) {
 	module, err := compiled.module(ctx, setup.Engine, wasm)
 	if err != nil {
 		return nil, fmt.Errorf("guest %s: %w", setup.Guest, err)

@@ -222,10 +222,22 @@ func ThisMachine() (Machine, error) {
 		FindTransport:   catalogue.Find,
 		Engines:         engines.Names(),
 		EngineCheck:     engines.Check,
-		GuestCheck:      func(name string) error { _, err := workloads.Guest(name); return err },
+		GuestCheck:      checkGuest,
 		AvailableMemory: available,
 		Crossovers:      chosen,
 	}, nil
+}
+
+// checkGuest says why a guest cannot be had.
+func checkGuest(name string) error {
+	for _, t := range catalogue.All() {
+		if owner, ok := t.(transport.GuestOwner); ok && slices.Contains(owner.GuestNames(), name) {
+			_, err := owner.GuestModule(name)
+			return err
+		}
+	}
+	_, err := workloads.Guest(name)
+	return err
 }
 
 func (p *Plan) name() string {

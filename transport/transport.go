@@ -70,6 +70,14 @@ type MemoryReporter interface {
 	Memory() (measure.Memory, error)
 }
 
+// GuestOwner is a Transport with guests of its own, beside those of package workloads.
+type GuestOwner interface {
+	// GuestNames lists them, the default one first.
+	GuestNames() []string
+	// GuestModule returns the WebAssembly module of one, which must not be changed.
+	GuestModule(name string) ([]byte, error)
+}
+
 // Dependent is a Transport that goes through other programs than this one.
 type Dependent interface {
 	// Versions names them and their versions, given the user's parameter, as far as they
@@ -265,10 +273,10 @@ func (t *Timeline) Latency() int64 { return t.Delivered - t.Start }
 // ConsumedAfter is the time from t0 until the handler has read every byte.
 func (t *Timeline) ConsumedAfter() int64 { return t.Consumed - t.Start }
 
-// Ordered says that no moment is before an earlier one of the same clock.
+// Ordered says that no moment is before an earlier one. It is for moments of one clock.
 func (t *Timeline) Ordered() bool {
-	return t.Start <= t.Serialized && t.Serialized <= t.CopiedOut && t.CopiedOut <= t.Acknowledged &&
-		t.Received <= t.CopiedIn && t.CopiedIn <= t.Delivered && t.Delivered <= t.Consumed
+	return t.Start <= t.Serialized && t.Serialized <= t.CopiedOut && t.CopiedOut <= t.Received && t.Received <= t.CopiedIn &&
+		t.CopiedIn <= t.Delivered && t.Delivered <= t.Consumed && t.Consumed <= t.Acknowledged
 }
 
 // Phases splits the latency.

@@ -11,6 +11,7 @@ set -eu
 cd "$(dirname "$0")"
 clang=${CLANG:-clang}
 go=${GO:-go}
+wasi=../baselines/wasi/guests
 
 # compile OUTPUT SOURCE... [-DNAME...]: freestanding, without libc and without WASI.
 compile() {
@@ -28,9 +29,9 @@ variants() {
 
 build_c() {
 	directory=$1
-	mkdir -p "$directory/built" "$directory/hostile/built"
+	mkdir -p "$directory/built" "$directory/hostile/built" "$directory/$wasi/built"
 	compile "$directory/built/c.wasm" c/function.c c/heap.c c/digest.c
-	compile "$directory/built/http-c.wasm" chttpguest/*.c c/heap.c c/digest.c
+	compile "$directory/$wasi/built/http-c.wasm" -Ic $wasi/c/*.c c/heap.c c/digest.c
 	for name in $(variants); do
 		compile "$directory/hostile/built/$(echo "$name" | tr _ -).wasm" "-DGUEST_$name" hostile/c/hostile.c c/heap.c c/digest.c
 	done
@@ -55,18 +56,17 @@ translate() {
 	wat2wasm "$@" --output="$binary" -
 }
 
-# go_guest NAME SOURCE
+# go_guest MODULE SOURCE
 go_guest() {
-	# To another name first: a run that looks for the guest meanwhile must find a whole one.
-	GOOS=wasip1 GOARCH=wasm "$go" build -buildmode=c-shared -trimpath -ldflags='-s -w' -o "built/$1.wasm.$$" "./$2"
-	mv "built/$1.wasm.$$" "built/$1.wasm"
+	# To another name first: a program that is built meanwhile must find a whole one.
+	GOOS=wasip1 GOARCH=wasm "$go" build -buildmode=c-shared -trimpath -ldflags='-s -w' -o "$1.$$" "./$2"
+	mv "$1.$$" "$1"
 }
 
 build_go() {
-	mkdir -p built
-	go_guest go goguest
-	go_guest http-go httpguest
-	go_guest json-go jsonguest
+	go_guest built/go.wasm go
+	go_guest $wasi/built/http-go.wasm $wasi/go
+	go_guest ../baselines/redis/guest/built/json-go.wasm ../baselines/redis/guest
 }
 
 # major prints the major version in a line such as "Debian clang version 14.0.6".
@@ -111,7 +111,7 @@ check_c() {
 	fi
 	build_c "$fresh"
 	same=true
-	for file in built/c.wasm built/http-c.wasm hostile/built/*.wasm; do
+	for file in built/c.wasm $wasi/built/http-c.wasm hostile/built/*.wasm; do
 		cmp "$file" "$fresh/$file" || same=false
 	done
 	count=$(ls hostile/built/*.wasm | wc -l)

@@ -64,7 +64,7 @@ func take(r *nethttp.Request) (length, digest uint64, err error) {
 	if _, err := io.ReadFull(r.Body, buffer); err != nil {
 		return 0, 0, err
 	}
-	var reply function.Reply
+	var reply transport.Delivery
 	err = target.Handle(&reply)
 	return reply.Length, reply.Digest, err
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // carry takes an object from a source to a target as a transport would.
-func carry(t testing.TB, source *Source, target *Target) Reply {
+func carry(t testing.TB, source *Source, target *Target) transport.Delivery {
 	t.Helper()
 	wire, err := source.Encode()
 	if err != nil {
@@ -22,7 +22,7 @@ func carry(t testing.TB, source *Source, target *Target) Reply {
 		t.Fatal(err)
 	}
 	copy(buffer, wire)
-	var reply Reply
+	var reply transport.Delivery
 	if err := target.Handle(&reply); err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +59,8 @@ func TestObjectsArrive(t *testing.T) {
 						if reply.Digest != digest || reply.Length != uint64(size) {
 							t.Errorf("%v: digest %x of %d bytes, want %x", spec, reply.Digest, reply.Length, digest)
 						}
-						if reply.Delivered == 0 || reply.Consumed < reply.Delivered {
-							t.Errorf("%v: delivered at %d, consumed at %d", spec, reply.Delivered, reply.Consumed)
+						if reply.Timeline.Delivered == 0 || reply.Timeline.Consumed < reply.Timeline.Delivered {
+							t.Errorf("%v: delivered at %d, consumed at %d", spec, reply.Timeline.Delivered, reply.Timeline.Consumed)
 						}
 					}
 				}
@@ -173,7 +173,7 @@ func TestHandleRefusesRubbish(t *testing.T) {
 				t.Fatal(err)
 			}
 			copy(buffer, wire)
-			if err := target.Handle(&Reply{}); err == nil {
+			if err := target.Handle(&transport.Delivery{}); err == nil {
 				t.Errorf("%s took %s", codec, wire)
 			}
 		}
@@ -192,7 +192,7 @@ func FuzzHandle(f *testing.F) {
 			source, target := mustMake(t, transport.Setup{Codec: codec, Payload: payloads.Records, Size: 1 << 10})
 			if buffer, err := target.Buffer(int64(len(wire))); err == nil {
 				copy(buffer, wire)
-				_ = target.Handle(&Reply{})
+				_ = target.Handle(&transport.Delivery{})
 			}
 			digest, err := source.Prepare(payloads.Spec{Kind: payloads.Records, Seed: 1, Size: 130})
 			if err != nil {

@@ -47,21 +47,22 @@ func (t *Target) Buffer(n int64) ([]byte, error) {
 }
 
 // Handle takes in the object that Buffer's bytes now hold: it deserializes it, enters the
-// handler, which reads every byte, and fills in everything of the reply but Received and
-// Usage.
-func (t *Target) Handle(reply *Reply) error {
+// handler, which reads every byte, and fills in the delivery's Delivered, Consumed, Digest
+// and Length.
+func (t *Target) Handle(d *transport.Delivery) error {
+	line := &d.Timeline
 	if t.codec.raw() {
-		reply.Delivered = measure.Now()
-		reply.Digest, reply.Length = payloads.Digest(t.wire), uint64(len(t.wire))
-		reply.Consumed = measure.Now()
+		line.Delivered = measure.Now()
+		d.Digest, d.Length = payloads.Digest(t.wire), uint64(len(t.wire))
+		line.Consumed = measure.Now()
 		return nil
 	}
 	t.message.Reset()
 	if err := t.codec.decode(t.wire, &t.message); err != nil {
 		return fmt.Errorf("deserialize %d bytes: %w", len(t.wire), err)
 	}
-	reply.Delivered = measure.Now()
-	reply.Digest, reply.Length = t.message.Digest()
-	reply.Consumed = measure.Now()
+	line.Delivered = measure.Now()
+	d.Digest, d.Length = t.message.Digest()
+	line.Consumed = measure.Now()
 	return nil
 }

@@ -19,10 +19,14 @@ func withConnection(ctx context.Context, connection net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, connection)
 }
 
+func connectionOf(r *nethttp.Request) *accepted {
+	return r.Context().Value(connectionKey{}).(*accepted)
+}
+
 // readBody fills into, which is as long as the request's body. Of a long one only the last
 // bytes wake the reader as they come, where the connection can do that.
 func readBody(r *nethttp.Request, into []byte) (n int, err error) {
-	connection, _ := r.Context().Value(connectionKey{}).(*net.TCPConn)
+	connection := connectionOf(r).TCPConn
 	if early := len(into) - watermark; early >= watermark && setWatermark(connection, watermark) == nil {
 		n, err = io.ReadFull(r.Body, into[:early])
 		// The rest is as many bytes as would wake the reader, or a few less.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+
+	"rrbench/transport"
 )
 
 // dial makes a tuned connection for the client.
@@ -38,14 +40,29 @@ func (c wholeWriter) ReadFrom(r io.Reader) (int64, error) {
 }
 
 // tunedListener tunes what it accepts.
-type tunedListener struct{ net.Listener }
+type tunedListener struct {
+	net.Listener
+	pending *transport.Pending[*accepted]
+}
 
 func (l tunedListener) Accept() (net.Conn, error) {
 	connection, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
+	a := &accepted{TCPConn: connection.(*net.TCPConn)}
 	// A connection that cannot be tuned is slower and no less sound.
-	_ = tune(connection.(*net.TCPConn))
-	return connection, nil
+	_ = tune(a.TCPConn)
+	l.pending.Add(a)
+	return a, nil
+}
+
+// Interrupt ends a connection that has waited too long; see transport.Pending.
+func (a *accepted) Interrupt() { _ = a.Close() }
+
+// accepted is a target's connection.
+type accepted struct {
+	*net.TCPConn
+	// admitted is set by its first request, if that has a proof.
+	admitted bool
 }

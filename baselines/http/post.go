@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	nethttp "net/http"
+	"time"
 
 	"rrbench/measure"
 	"rrbench/transport"
@@ -17,8 +18,11 @@ type post struct {
 	client *nethttp.Transport
 	// request is copied for each use.
 	request nethttp.Request
-	body    *body
-	answer  func(*nethttp.Response, []byte, *transport.Delivery) error
+	nonce   []byte
+	// broken is why the connection was given up.
+	broken error
+	body   *body
+	answer func(*nethttp.Response, []byte, *transport.Delivery) error
 	// reply has room for one byte too many, which shows a reply that is too long.
 	reply []byte
 }
@@ -30,22 +34,52 @@ func newPost(client *nethttp.Transport, peer Peer) *post {
 	return &post{
 		client:  client,
 		body:    newBody(),
+		nonce:   peer.Nonce,
 		request: nethttp.Request{URL: peer.URL, Host: peer.URL.Host, Header: header},
 		answer:  peer.Answer,
 		reply:   make([]byte, peer.ReplyLimit+1),
 	}
 }
 
-// greet asks whether the peer is ready, which leaves a connection open.
+// greet asks whether the peer is ready, which leaves a connection open on which both sides
+// have proven that they know the nonce.
 func (p *post) greet(ctx context.Context) error {
 	request := p.request.WithContext(ctx)
 	request.Method = nethttp.MethodGet
+	request.Header = p.request.Header.Clone()
+	expected := prove(request.Header, p.nonce)
+	answer := p.answer
+	p.answer = func(response *nethttp.Response, body []byte, d *transport.Delivery) error {
+		if err := answer(response, body, d); err != nil {
+			return err
+		}
+		return checkAnswer(response.Header, expected)
+	}
+	defer func() { p.answer = answer }()
 	var nothing transport.Delivery
 	return p.exchange(request, &nothing)
 }
 
+// reconnect greets a peer again whose connection was given up. It is no part of a hand-off.
+func (p *post) reconnect(deadline time.Duration) {
+	if p.broken == nil || p.nonce == nil {
+		return
+	}
+	ctx := context.Background()
+	if deadline > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, deadline)
+		defer cancel()
+	}
+	p.broken = p.greet(ctx)
+}
+
 // send posts wire and fills the delivery in. When it returns nothing refers to wire.
 func (p *post) send(ctx context.Context, wire []byte, d *transport.Delivery) {
+	if p.broken != nil && p.nonce != nil {
+		d.Err = p.broken
+		return
+	}
 	request := p.request.WithContext(ctx)
 	request.Method = nethttp.MethodPost
 	request.ContentLength = int64(len(wire))
@@ -56,6 +90,7 @@ func (p *post) send(ctx context.Context, wire []byte, d *transport.Delivery) {
 	if d.Err != nil {
 		// After a failure net/http may close a body once more, at any time.
 		p.body = newBody()
+		p.broken = d.Err
 	}
 }
 

@@ -2,7 +2,6 @@ package http
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -45,6 +44,8 @@ type Peer struct {
 	URL *url.URL
 	// Header goes with each request.
 	Header nethttp.Header
+	// Nonce, when set, is proven by the first request of each connection, and by its response.
+	Nonce []byte
 	// ReplyLimit is the longest reply that Answer may be given, in bytes; of a longer one it
 	// is given a byte more.
 	ReplyLimit int
@@ -90,7 +91,12 @@ func NewRoute(setup transport.Setup, peers []Peer) (*Route, error) {
 }
 
 // Prepare implements transport.Route.
-func (r *Route) Prepare(spec payloads.Spec) (uint64, error) { return r.function.Prepare(spec) }
+func (r *Route) Prepare(spec payloads.Spec) (uint64, error) {
+	for _, p := range r.posts {
+		p.reconnect(r.deadline)
+	}
+	return r.function.Prepare(spec)
+}
 
 // Send implements transport.Route.
 func (r *Route) Send(handoff *transport.Handoff) error {
@@ -143,41 +149,30 @@ func peerOf(endpoint transport.Endpoint) (Peer, error) {
 	if _, _, err := net.SplitHostPort(endpoint.Address); err != nil {
 		return Peer{}, fmt.Errorf("address of an endpoint: %w", err)
 	}
-	if len(endpoint.Nonce) != nonceSize {
-		return Peer{}, fmt.Errorf("endpoint %s has a nonce of %d bytes, not %d", endpoint.Address, len(endpoint.Nonce), nonceSize)
+	if len(endpoint.Nonce) != transport.NonceSize {
+		return Peer{}, fmt.Errorf("endpoint %s has a nonce of %d bytes, not %d", endpoint.Address, len(endpoint.Nonce), transport.NonceSize)
 	}
 	return Peer{
-		URL: &url.URL{Scheme: "http", Host: endpoint.Address, Path: "/"},
-		Header: nethttp.Header{
-			"Authorization": {bearer(endpoint.Nonce)},
-			"Content-Type":  {"application/octet-stream"},
-		},
-		ReplyLimit: function.ReplyLimit,
+		URL:        &url.URL{Scheme: "http", Host: endpoint.Address, Path: "/"},
+		Header:     nethttp.Header{"Content-Type": {"application/octet-stream"}},
+		Nonce:      endpoint.Nonce,
+		ReplyLimit: transport.DeliveryLimit,
 		Answer:     answered,
 	}, nil
 }
-
-// bearer is the Authorization header by which a target knows its source; see RFC 6750,
-// section 2.1.
-func bearer(nonce []byte) string { return "Bearer " + hex.EncodeToString(nonce) }
 
 // answered takes a target's reply. A page that says 404, or some other server's 200, is an
 // error.
 func answered(response *nethttp.Response, body []byte, d *transport.Delivery) error {
 	host := response.Request.Host
-	reply, err := function.ParseReply(body)
+	err := d.Answer(body)
 	switch {
-	case err == nil && reply.Failure != "":
-		return fmt.Errorf("target %s answered %s: %s", host, response.Status, reply.Failure)
+	case err == nil && d.Err != nil:
+		return fmt.Errorf("target %s answered %s: %w", host, response.Status, d.Err)
 	case response.StatusCode != nethttp.StatusOK:
 		return fmt.Errorf("target %s answered %s (is a function of %s listening there?)", host, response.Status, name)
 	case err != nil:
 		return fmt.Errorf("target %s answered %s, but %w", host, response.Status, err)
 	}
-	d.Timeline.Received = reply.Received
-	d.Timeline.CopiedIn = reply.Received
-	d.Timeline.Delivered = reply.Delivered
-	d.Timeline.Consumed = reply.Consumed
-	d.Length, d.Digest, d.Usage = reply.Length, reply.Digest, reply.Usage
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"rrbench/baselines/function"
 	"rrbench/payloads"
 	"rrbench/transport"
 )
@@ -25,6 +24,8 @@ func impostor(t *testing.T, behave func(*net.TCPConn, *nethttp.Request)) transpo
 	if err != nil {
 		t.Fatal(err)
 	}
+	nonce := transport.NewNonce()
+	admission := transport.NewAdmission(nonce)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -41,7 +42,11 @@ func impostor(t *testing.T, behave func(*net.TCPConn, *nethttp.Request)) transpo
 					break
 				}
 				if request.Method == nethttp.MethodGet {
-					fmt.Fprintf(connection, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", function.ReplySize, (&function.Reply{}).AppendTo(nil))
+					header := make(nethttp.Header)
+					if err := admit(admission, request.Header, header); err != nil {
+						t.Error(err)
+					}
+					fmt.Fprintf(connection, "HTTP/1.1 200 OK\r\n%s: %s\r\nContent-Length: %d\r\n\r\n%s", answerField, header.Get(answerField), transport.DeliverySize, (&transport.Delivery{}).AppendTo(nil))
 					continue
 				}
 				behave(connection, request)
@@ -54,7 +59,7 @@ func impostor(t *testing.T, behave func(*net.TCPConn, *nethttp.Request)) transpo
 		_ = listener.Close()
 		<-done
 	})
-	return transport.Endpoint{Transport: name, Network: "tcp", Address: listener.Addr().String(), Nonce: make([]byte, nonceSize)}
+	return transport.Endpoint{Transport: name, Network: "tcp", Address: listener.Addr().String(), Nonce: nonce}
 }
 
 // answering reads the whole body and answers with text.
@@ -67,8 +72,8 @@ func answering(text string) func(*net.TCPConn, *nethttp.Request) {
 
 func TestRouteTrustsNoAnswer(t *testing.T) {
 	const size = 8 << 20
-	success := (&function.Reply{Received: 1, Delivered: 2, Consumed: 3, Length: size}).AppendTo(nil)
-	failure := (&function.Reply{Failure: "no memory left"}).AppendTo(nil)
+	success := (&transport.Delivery{Timeline: transport.Timeline{Received: 1, CopiedIn: 1, Delivered: 2, Consumed: 3}, Length: size}).AppendTo(nil)
+	failure := (&transport.Delivery{Err: errors.New("no memory left")}).AppendTo(nil)
 	with := func(status string, body []byte) func(*net.TCPConn, *nethttp.Request) {
 		return answering(fmt.Sprintf("HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s", status, len(body), body))
 	}
@@ -83,13 +88,13 @@ func TestRouteTrustsNoAnswer(t *testing.T) {
 		{"404 with a perfect reply", with("404 Not Found", success), "answered 404 Not Found (is a function"},
 		{"500 with a reason", with("500 Internal Server Error", failure), "no memory left"},
 		{"200 with a failure", with("200 OK", failure), "no memory left"},
-		{"200 page", with("200 OK", []byte("<html>"+strings.Repeat("x", 100))), "no function's reply"},
-		{"200 and nothing", with("200 OK", nil), "no function's reply"},
-		{"200, too long", with("200 OK", append(success, 0)), "announces 0 bytes of text and has 1"},
-		{"200, endless", with("200 OK", make([]byte, 1<<20)), "no function's reply"},
+		{"200 page", with("200 OK", []byte("<html>"+strings.Repeat("x", 100))), "no delivery of this protocol"},
+		{"200 and nothing", with("200 OK", nil), "no delivery of this protocol"},
+		{"200, too long", with("200 OK", append(success, 0)), "followed by 1 others"},
+		{"200, endless", with("200 OK", make([]byte, 1<<20)), "no delivery of this protocol"},
 		{"302", answering("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"), "answered 302 Found"},
-		{"reply cut short", answering("HTTP/1.1 200 OK\r\nContent-Length: 80\r\n\r\nRRB1"), "no function's reply"},
-		{"no HTTP", answering("RRB1 and so on\r\n\r\n"), "malformed HTTP"},
+		{"reply cut short", answering("HTTP/1.1 200 OK\r\nContent-Length: 120\r\n\r\nRRD1"), "no delivery of this protocol"},
+		{"no HTTP", answering("RRD1 and so on\r\n\r\n"), "malformed HTTP"},
 		{"closes after the body", answering(""), "closed the connection"},
 		{"closes half-way", func(connection *net.TCPConn, request *nethttp.Request) {
 			_, _ = io.CopyN(io.Discard, request.Body, size/2)
@@ -170,7 +175,7 @@ func TestOpenRefuses(t *testing.T) {
 		endpoint transport.Endpoint
 		want     string
 	}{
-		{with(func(e *transport.Endpoint) { e.Nonce = make([]byte, nonceSize) }), "answered 401 Unauthorized: the token is not this endpoint's"},
+		{with(func(e *transport.Endpoint) { e.Nonce = transport.NewNonce() }), "answered 401 Unauthorized: the proof is not of this endpoint's nonce"},
 		{with(func(e *transport.Endpoint) { e.Nonce = nil }), "nonce of 0 bytes"},
 		{with(func(e *transport.Endpoint) { e.Transport = "kernel/stream" }), `transport "kernel/stream"`},
 		{with(func(e *transport.Endpoint) { e.Network = "unix" }), `over "unix"`},
@@ -178,7 +183,7 @@ func TestOpenRefuses(t *testing.T) {
 		{with(func(e *transport.Endpoint) { e.Address = listener.Addr().String() }), "answered 404 Not Found (is a function"},
 		{closed.Endpoint(), "connection refused"},
 	} {
-		route, err := New().Open(context.Background(), setup, []transport.Endpoint{target.Endpoint(), test.endpoint})
+		route, err := New().Open(context.Background(), setup, []transport.Endpoint{test.endpoint})
 		if err == nil {
 			_ = route.Close()
 			t.Errorf("%+v was reached", test.endpoint)
@@ -215,8 +220,8 @@ func TestRouteRecovers(t *testing.T) {
 			return
 		}
 		_, _ = io.Copy(io.Discard, request.Body)
-		reply := function.Reply{Received: 1, Delivered: 1, Consumed: 1, Length: 1 << 20}
-		fmt.Fprintf(connection, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", function.ReplySize, reply.AppendTo(nil))
+		reply := transport.Delivery{Timeline: transport.Timeline{Received: 1, CopiedIn: 1, Delivered: 1, Consumed: 1}, Length: 1 << 20}
+		fmt.Fprintf(connection, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", transport.DeliverySize, reply.AppendTo(nil))
 	})
 	route := mustOpen(t, setup, endpoint)
 	mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1 << 20})
@@ -225,6 +230,7 @@ func TestRouteRecovers(t *testing.T) {
 	if handoff.Deliveries[0].Err == nil {
 		t.Error("a closed connection delivered")
 	}
+	mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1 << 20})
 	mustSend(t, route, &handoff)
 	if d := &handoff.Deliveries[0]; d.Err != nil || d.Length != 1<<20 {
 		t.Errorf("%d bytes, %v", d.Length, d.Err)

@@ -5,11 +5,17 @@ package http
 import (
 	"context"
 	"net"
+	"syscall"
 )
 
 // listen makes the listener of a target.
 func listen(ctx context.Context, address string) (net.Listener, error) {
-	var config net.ListenConfig
+	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
+		if control := raw.Control(func(fd uintptr) { err = deferAccept(int(fd)) }); control != nil {
+			return control
+		}
+		return err
+	}}
 	return config.Listen(ctx, "tcp", address)
 }
 

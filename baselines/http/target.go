@@ -2,8 +2,6 @@ package http
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net"
@@ -20,7 +18,6 @@ import (
 var meter = measure.NewMeter()
 
 const (
-	nonceSize = 32
 	// headerLimit bounds a request's header, in bytes.
 	headerLimit = 16 << 10
 )
@@ -39,14 +36,11 @@ func (n Native) Serve(ctx context.Context, setup transport.Setup) (transport.Tar
 	if err != nil {
 		return nil, fmt.Errorf("listen for HTTP: %w (choose another address, or port 0)", err)
 	}
-	nonce := make([]byte, nonceSize)
-	// It never fails; see crypto/rand.
-	_, _ = rand.Read(nonce)
-
+	nonce := transport.NewNonce()
 	t := &target{
-		function: f,
-		token:    []byte(bearer(nonce)),
-		served:   make(chan struct{}),
+		function:  f,
+		admission: transport.NewAdmission(nonce),
+		served:    make(chan struct{}),
 		endpoint: transport.Endpoint{
 			Transport: name,
 			Network:   "tcp",
@@ -65,11 +59,12 @@ func (n Native) Serve(ctx context.Context, setup transport.Setup) (transport.Tar
 		IdleTimeout:    -1,
 		MaxHeaderBytes: headerLimit,
 		ConnContext:    withConnection,
-		ConnState: func(_ net.Conn, state nethttp.ConnState) {
+		ConnState: func(connection net.Conn, state nethttp.ConnState) {
 			switch state {
 			case nethttp.StateNew:
 				t.connections.Add(1)
 			case nethttp.StateClosed:
+				t.pending.Remove(connection.(*accepted))
 				t.connections.Done()
 			}
 		},
@@ -77,7 +72,7 @@ func (n Native) Serve(ctx context.Context, setup transport.Setup) (transport.Tar
 	go func() {
 		defer close(t.served)
 		// It returns when Close has closed the listener.
-		_ = t.server.Serve(tunedListener{listener})
+		_ = t.server.Serve(tunedListener{listener, &t.pending})
 	}()
 	return t, nil
 }
@@ -86,14 +81,15 @@ func (n Native) Serve(ctx context.Context, setup transport.Setup) (transport.Tar
 type target struct {
 	server      nethttp.Server
 	endpoint    transport.Endpoint
-	token       []byte
+	admission   *transport.Admission
+	pending     transport.Pending[*accepted]
 	served      chan struct{}
 	connections sync.WaitGroup
 
 	// busy guards what follows: a function takes one object at a time.
 	busy     sync.Mutex
 	function *function.Target
-	reply    [function.ReplyLimit]byte
+	reply    [transport.DeliveryLimit]byte
 }
 
 func (t *target) Endpoint() transport.Endpoint { return t.endpoint }
@@ -109,9 +105,13 @@ func (t *target) Close() error {
 // ServeHTTP answers GET / with an empty reply, which says that the function is ready, and
 // POST / with what became of the body.
 func (t *target) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
-	if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), t.token) != 1 {
-		refuse(w, nethttp.StatusUnauthorized, errors.New("the token is not this endpoint's"))
-		return
+	if connection := connectionOf(r); !connection.admitted {
+		if err := admit(t.admission, r.Header, w.Header()); err != nil {
+			refuse(w, nethttp.StatusUnauthorized, err)
+			return
+		}
+		connection.admitted = true
+		t.pending.Remove(connection)
 	}
 	if r.URL.Path != "/" {
 		refuse(w, nethttp.StatusNotFound, fmt.Errorf("there is no function at %.100q", r.URL.Path))
@@ -122,12 +122,12 @@ func (t *target) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 		return
 	}
 	defer t.busy.Unlock()
-	var reply function.Reply
+	var d transport.Delivery
 	switch r.Method {
 	case nethttp.MethodGet:
 		meter.Take()
 	case nethttp.MethodPost:
-		if status, err := t.receive(r, &reply); err != nil {
+		if status, err := t.receive(r, &d); err != nil {
 			refuse(w, status, err)
 			return
 		}
@@ -135,13 +135,13 @@ func (t *target) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 		refuse(w, nethttp.StatusMethodNotAllowed, fmt.Errorf("method %.20q: use POST", r.Method))
 		return
 	}
-	reply.Usage = meter.Take()
-	answer(w, nethttp.StatusOK, reply.AppendTo(t.reply[:0]))
+	d.Usage = meter.Take()
+	answer(w, nethttp.StatusOK, d.AppendTo(t.reply[:0]))
 }
 
 // receive takes a body into the function's memory and has it handled. The error comes with
 // its HTTP status.
-func (t *target) receive(r *nethttp.Request, reply *function.Reply) (status int, err error) {
+func (t *target) receive(r *nethttp.Request, d *transport.Delivery) (status int, err error) {
 	if r.ContentLength < 0 {
 		return nethttp.StatusLengthRequired, errors.New("the request does not tell its body's length")
 	}
@@ -154,8 +154,9 @@ func (t *target) receive(r *nethttp.Request, reply *function.Reply) (status int,
 	if n, err := readBody(r, buffer); err != nil {
 		return nethttp.StatusBadRequest, fmt.Errorf("received %d of %d bytes: %w", n, len(buffer), err)
 	}
-	reply.Received = measure.Now()
-	if err := t.function.Handle(reply); err != nil {
+	d.Timeline.Received = measure.Now()
+	d.Timeline.CopiedIn = d.Timeline.Received
+	if err := t.function.Handle(d); err != nil {
 		return nethttp.StatusUnprocessableEntity, err
 	}
 	return nethttp.StatusOK, nil
@@ -164,8 +165,8 @@ func (t *target) receive(r *nethttp.Request, reply *function.Reply) (status int,
 // refuse answers with a failure. The connection closes, as the body may be unread.
 func refuse(w nethttp.ResponseWriter, status int, err error) {
 	w.Header().Set("Connection", "close")
-	reply := function.Reply{Failure: err.Error()}
-	answer(w, status, reply.AppendTo(nil))
+	d := transport.Delivery{Err: err}
+	answer(w, status, d.AppendTo(nil))
 }
 
 func answer(w nethttp.ResponseWriter, status int, reply []byte) {
@@ -173,6 +174,6 @@ func answer(w nethttp.ResponseWriter, status int, reply []byte) {
 	header.Set("Content-Type", "application/octet-stream")
 	// The length is known, so it is told by net/http itself, in the same write.
 	w.WriteHeader(status)
-	// A source that is gone already has nobody to be told.
+	// A source that is gone already needs no answer.
 	_, _ = w.Write(reply)
 }

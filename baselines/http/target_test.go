@@ -11,10 +11,16 @@ import (
 	"testing"
 	"time"
 
-	"rrbench/baselines/function"
 	"rrbench/payloads"
 	"rrbench/transport"
 )
+
+// authorizationOf is the header field that proves a nonce.
+func authorizationOf(nonce []byte) string {
+	header := make(nethttp.Header)
+	prove(header, nonce)
+	return proofField + ": " + header.Get(proofField) + "\r\n"
+}
 
 // request writes text to the target and returns the answer.
 func request(t *testing.T, endpoint transport.Endpoint, text string) (status int, reply string) {
@@ -37,8 +43,9 @@ func request(t *testing.T, endpoint transport.Endpoint, text string) (status int
 	if err != nil {
 		t.Fatal(err)
 	}
-	if parsed, err := function.ParseReply(body); err == nil {
-		return response.StatusCode, parsed.Failure
+	var d transport.Delivery
+	if err := d.Answer(body); err == nil && d.Err != nil {
+		return response.StatusCode, d.Err.Error()
 	}
 	return response.StatusCode, string(body)
 }
@@ -48,27 +55,28 @@ func TestTargetRefuses(t *testing.T) {
 	setup.Deadline = 300 * time.Millisecond
 	target := mustServe(t, setup)
 	route := mustOpen(t, setup, target.Endpoint())
-	authorization := "Authorization: " + bearer(target.Endpoint().Nonce) + "\r\n"
+	authorization := func() string { return authorizationOf(target.Endpoint().Nonce) }
+	good := authorization()
 	const host = " HTTP/1.1\r\nHost: x\r\n"
 	for _, test := range []struct {
 		name, request string
 		status        int
 		want          string
 	}{
-		{"no token", "POST /" + host + "Content-Length: 2\r\n\r\n{}", 401, "token"},
-		{"wrong token", "POST /" + host + "Authorization: " + bearer(make([]byte, nonceSize)) + "\r\nContent-Length: 2\r\n\r\n{}", 401, "token"},
-		{"half a token", "POST /" + host + authorization[:40] + "\r\nContent-Length: 2\r\n\r\n{}", 401, "token"},
-		{"wrong path", "POST /other" + host + authorization + "Content-Length: 2\r\n\r\n{}", 404, `no function at "/other"`},
-		{"wrong method", "PUT /" + host + authorization + "Content-Length: 2\r\n\r\n{}", 405, "use POST"},
-		{"no length", "POST /" + host + authorization + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 411, "length"},
-		{"empty", "POST /" + host + authorization + "Content-Length: 0\r\n\r\n", 413, "0 bytes"},
-		{"too long", "POST /" + host + authorization + "Content-Length: 12097\r\n\r\n{}", 413, "longer than the 12096"},
-		{"far too long", "POST /" + host + authorization + "Content-Length: 9000000000000000000\r\n\r\n{}", 413, "longer than"},
-		{"absurd length", "POST /" + host + authorization + "Content-Length: 99999999999999999999\r\n\r\n{}", 400, "Bad Request"},
-		{"negative length", "POST /" + host + authorization + "Content-Length: -1\r\n\r\n{}", 400, "Bad Request"},
-		{"late body", "POST /" + host + authorization + "Content-Length: 3\r\n\r\n{}", 400, "received 2 of 3 bytes"},
-		{"rubbish", "POST /" + host + authorization + "Content-Length: 2\r\n\r\n{]", 422, "deserialize 2 bytes"},
-		{"long header", "POST /" + host + authorization + "X: " + strings.Repeat("x", 3*headerLimit) + "\r\n\r\n", 431, ""},
+		{"no token", "POST /" + host + "Content-Length: 2\r\n\r\n{}", 401, "proof"},
+		{"wrong token", "POST /" + host + authorizationOf(transport.NewNonce()) + "Content-Length: 2\r\n\r\n{}", 401, "proof"},
+		{"half a token", "POST /" + host + good[:40] + "\r\nContent-Length: 2\r\n\r\n{}", 401, "proof"},
+		{"wrong path", "POST /other" + host + authorization() + "Content-Length: 2\r\n\r\n{}", 404, `no function at "/other"`},
+		{"wrong method", "PUT /" + host + authorization() + "Content-Length: 2\r\n\r\n{}", 405, "use POST"},
+		{"no length", "POST /" + host + authorization() + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 411, "length"},
+		{"empty", "POST /" + host + authorization() + "Content-Length: 0\r\n\r\n", 413, "0 bytes"},
+		{"too long", "POST /" + host + authorization() + "Content-Length: 12097\r\n\r\n{}", 413, "longer than the 12096"},
+		{"far too long", "POST /" + host + authorization() + "Content-Length: 9000000000000000000\r\n\r\n{}", 413, "longer than"},
+		{"absurd length", "POST /" + host + authorization() + "Content-Length: 99999999999999999999\r\n\r\n{}", 400, "Bad Request"},
+		{"negative length", "POST /" + host + authorization() + "Content-Length: -1\r\n\r\n{}", 400, "Bad Request"},
+		{"late body", "POST /" + host + authorization() + "Content-Length: 3\r\n\r\n{}", 400, "received 2 of 3 bytes"},
+		{"rubbish", "POST /" + host + authorization() + "Content-Length: 2\r\n\r\n{]", 422, "deserialize 2 bytes"},
+		{"long header", "POST /" + host + authorization() + "X: " + strings.Repeat("x", 3*headerLimit) + "\r\n\r\n", 431, ""},
 		{"no HTTP", "\x16\x03\x01\r\n\r\n", 400, ""},
 	} {
 		status, reply := request(t, target.Endpoint(), test.request)
@@ -109,7 +117,7 @@ func TestSilentSource(t *testing.T) {
 	target := mustServe(t, setup)
 	for _, text := range []string{
 		"POST / HT",
-		fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 1000\r\n\r\nhalf", bearer(target.Endpoint().Nonce)),
+		fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\n%sContent-Length: 1000\r\n\r\nhalf", authorizationOf(target.Endpoint().Nonce)),
 	} {
 		connection, err := net.Dial("tcp", target.Endpoint().Address)
 		if err != nil {
@@ -141,7 +149,7 @@ func TestCloseEndsConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer connection.Close()
-	fmt.Fprintf(connection, "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 1000\r\n\r\nhalf", bearer(target.Endpoint().Nonce))
+	fmt.Fprintf(connection, "POST / HTTP/1.1\r\nHost: x\r\n%sContent-Length: 1000\r\n\r\nhalf", authorizationOf(target.Endpoint().Nonce))
 	for range 2 {
 		if err := target.Close(); err != nil {
 			t.Error(err)
@@ -174,9 +182,10 @@ func TestBusyFunction(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer connection.Close()
-	fmt.Fprintf(connection, "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 1000\r\n\r\nhalf", bearer(target.Endpoint().Nonce))
+	fmt.Fprintf(connection, "POST / HTTP/1.1\r\nHost: x\r\n%sContent-Length: 1000\r\n\r\nhalf", authorizationOf(target.Endpoint().Nonce))
 	var handoff transport.Handoff
 	for {
+		mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000})
 		mustSend(t, route, &handoff)
 		if err := handoff.Deliveries[0].Err; err == nil {
 			continue // The other request has not begun yet.
@@ -187,6 +196,7 @@ func TestBusyFunction(t *testing.T) {
 	}
 	_ = connection.Close()
 	for {
+		mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000})
 		mustSend(t, route, &handoff)
 		if err := handoff.Deliveries[0].Err; err != nil && strings.Contains(err.Error(), "busy") {
 			continue // It has not noticed yet.

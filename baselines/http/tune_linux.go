@@ -1,7 +1,6 @@
 package http
 
 import (
-	"errors"
 	"net"
 
 	"golang.org/x/sys/unix"
@@ -22,12 +21,14 @@ func tune(connection *net.TCPConn) error {
 	return err
 }
 
+// deferAccept has a listener accept connections with their first bytes only.
+func deferAccept(fd int) error {
+	return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 2)
+}
+
 // setWatermark has a connection's reader woken when so many bytes have arrived
 // (SO_RCVLOWAT, socket(7)), or its end.
 func setWatermark(connection *net.TCPConn, bytes int) error {
-	if connection == nil {
-		return errors.New("not a TCP connection")
-	}
 	raw, err := connection.SyscallConn()
 	if err != nil {
 		return err

@@ -9,7 +9,6 @@ import (
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
-	"rrbench/workloads"
 )
 
 // TestSerializing hands objects over that guests serialize and deserialize.
@@ -18,7 +17,7 @@ func TestSerializing(t *testing.T) {
 	if racing {
 		t.Skip("engines under the race detector compile the Go guest for minutes")
 	}
-	if _, err := workloads.Guest(workloads.JSONGuest); err != nil {
+	if _, err := guestModule(); err != nil {
 		t.Skip(err)
 	}
 	for _, engine := range catalogue.Names() {

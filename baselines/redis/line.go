@@ -4,12 +4,13 @@ import (
 	"bufio"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"time"
 
-	"rrbench/baselines/function"
+	"rrbench/transport"
 )
 
 // A line is the connection by which A's shim tells B's what to fetch, and B's answers. All
@@ -30,7 +31,7 @@ type line struct {
 	connection net.Conn
 	from       *bufio.Reader
 	deadline   time.Duration
-	buffer     [answerHead + function.ReplyLimit]byte
+	buffer     [transport.DeliveryLimit]byte
 }
 
 func newLine(connection net.Conn, deadline time.Duration) *line {
@@ -74,8 +75,8 @@ func (l *line) introduce(nonce []byte, to invitation) error {
 	if _, err := l.connection.Write(append(opening, text...)); err != nil {
 		return err
 	}
-	_, err = l.reply()
-	return err
+	var ready transport.Delivery
+	return errors.Join(l.reply(&ready), ready.Err)
 }
 
 // beIntroduced is B's side of it up to the reply. It checks the nonce before it reads on.
@@ -126,51 +127,25 @@ func (l *line) await() (length uint64, err error) {
 	return binary.LittleEndian.Uint64(l.buffer[:]), l.bound()
 }
 
-// answer is B's: when the value was in the function's memory (i64, ns of B's clock), and
-// its reply.
-type answer struct {
-	CopiedIn int64
-	function.Reply
-}
-
-// answerHead is the length of what precedes the reply, in bytes.
-const answerHead = 8
-
 // answer replies to A.
-func (l *line) answer(a *answer) error {
-	head := binary.LittleEndian.AppendUint64(l.buffer[:0], uint64(a.CopiedIn))
-	_, err := l.connection.Write(a.AppendTo(head))
+func (l *line) answer(d *transport.Delivery) error {
+	_, err := l.connection.Write(d.AppendTo(l.buffer[:0]))
 	return err
 }
 
-// reply waits for B's answer. An answer that tells a failure is an error that leaves the
-// line in step, a *failure.
-func (l *line) reply() (answer, error) {
-	const least = answerHead + function.ReplySize
-	if _, err := io.ReadFull(l.from, l.buffer[:least]); err != nil {
-		return answer{}, err
+// reply waits for B's answer and takes it into the delivery. An error breaks the line off;
+// what B failed at is in the delivery.
+func (l *line) reply(d *transport.Delivery) error {
+	if _, err := io.ReadFull(l.from, l.buffer[:transport.DeliverySize]); err != nil {
+		return err
 	}
-	size, err := function.ReplyTextSize(l.buffer[answerHead:least])
+	size, err := transport.DeliveryTextSize(l.buffer[:])
 	if err != nil {
-		return answer{}, err
+		return err
 	}
-	whole := l.buffer[:least+size]
-	if _, err := io.ReadFull(l.from, whole[least:]); err != nil {
-		return answer{}, err
+	whole := l.buffer[:transport.DeliverySize+size]
+	if _, err := io.ReadFull(l.from, whole[transport.DeliverySize:]); err != nil {
+		return err
 	}
-	a := answer{CopiedIn: int64(binary.LittleEndian.Uint64(whole))}
-	a.Reply, err = function.ParseReply(whole[answerHead:])
-	switch {
-	case err != nil:
-	case a.Failure != "":
-		err = &failure{a.Failure}
-	case a.CopiedIn < a.Received || a.CopiedIn > a.Delivered:
-		err = fmt.Errorf("its reply's moments %d, %d, %d are out of order", a.Received, a.CopiedIn, a.Delivered)
-	}
-	return a, err
+	return d.Answer(whole)
 }
-
-// failure is what a target says went wrong.
-type failure struct{ text string }
-
-func (f *failure) Error() string { return f.text }

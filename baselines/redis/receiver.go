@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 
-	"rrbench/baselines/function"
 	"rrbench/measure"
 	"rrbench/modes"
 	"rrbench/payloads"
@@ -18,8 +17,8 @@ type receiver interface {
 	// place returns the memory for a value of n bytes, which is the caller's until release.
 	place(n uint64) ([]byte, error)
 	// handle enters the handler with what lies in that memory, and fills in everything of
-	// the reply but Received and Usage.
-	handle(reply *function.Reply) error
+	// the delivery but Received and Usage.
+	handle(d *transport.Delivery) error
 	// release follows each place that succeeded.
 	release() error
 	Close() error
@@ -60,11 +59,11 @@ func (g *guestReceiver) place(n uint64) ([]byte, error) {
 	return region.Bytes(), nil
 }
 
-func (g *guestReceiver) handle(reply *function.Reply) (err error) {
-	reply.Delivered = measure.Now()
-	reply.Digest, err = g.Enter(g.region)
-	reply.Consumed = measure.Now()
-	reply.Length = uint64(g.region.Len())
+func (g *guestReceiver) handle(d *transport.Delivery) (err error) {
+	d.Timeline.Delivered = measure.Now()
+	d.Digest, err = g.Enter(g.region)
+	d.Timeline.Consumed = measure.Now()
+	d.Length = uint64(g.region.Len())
 	return err
 }
 
@@ -73,15 +72,15 @@ func (g *guestReceiver) release() error { return g.Release(g.region) }
 // deserializer is a guest that deserializes the value before it enters the handler.
 type deserializer struct{ guestReceiver }
 
-func (d *deserializer) handle(reply *function.Reply) (err error) {
-	if reply.Digest, err = d.Enter(d.region); err != nil {
+func (s *deserializer) handle(d *transport.Delivery) (err error) {
+	if d.Digest, err = s.Enter(s.region); err != nil {
 		return err
 	}
-	reply.Consumed = measure.Now()
-	delivered, err := d.Call("delivered")
-	reply.Delivered = int64(delivered)
-	length, lengthErr := d.Call("length")
-	reply.Length = length
+	d.Timeline.Consumed = measure.Now()
+	delivered, err := s.Call("delivered")
+	d.Timeline.Delivered = int64(delivered)
+	length, lengthErr := s.Call("length")
+	d.Length = length
 	return errors.Join(err, lengthErr)
 }
 
@@ -96,10 +95,10 @@ func (p *plainReceiver) place(n uint64) ([]byte, error) {
 	return p.buffer[:n], nil
 }
 
-func (p *plainReceiver) handle(reply *function.Reply) error {
-	reply.Delivered = measure.Now()
-	reply.Digest, reply.Length = payloads.Digest(p.buffer[:p.length]), p.length
-	reply.Consumed = measure.Now()
+func (p *plainReceiver) handle(d *transport.Delivery) error {
+	d.Timeline.Delivered = measure.Now()
+	d.Digest, d.Length = payloads.Digest(p.buffer[:p.length]), p.length
+	d.Timeline.Consumed = measure.Now()
 	return nil
 }
 

@@ -258,23 +258,16 @@ func (r *route) collect(i int, length uint64) {
 		d.Err = fmt.Errorf("%s: tell target %d: %w", r.name, i, err)
 		return
 	}
-	reply, err := l.reply()
+	err = l.reply(d)
 	d.Timeline.Acknowledged = measure.Now()
 	if err != nil {
-		var told *failure
-		if !errors.As(err, &told) {
-			// What comes later could be taken for the next reply.
-			_ = l.connection.Close()
-			err = explain("wait for its reply", err)
-		}
-		d.Err = fmt.Errorf("%s: target %d: %w", r.name, i, err)
-		return
+		// What comes later could be taken for the next reply.
+		_ = l.connection.Close()
+		d.Err = explain("wait for its reply", err)
 	}
-	d.Timeline.Received = reply.Received
-	d.Timeline.CopiedIn = reply.CopiedIn
-	d.Timeline.Delivered = reply.Delivered
-	d.Timeline.Consumed = reply.Consumed
-	d.Length, d.Digest, d.Usage = reply.Length, reply.Digest, reply.Usage
+	if d.Err != nil {
+		d.Err = fmt.Errorf("%s: target %d: %w", r.name, i, d.Err)
+	}
 }
 
 // breakOff notes why the route is of no use any more.

@@ -47,9 +47,16 @@ func load(ctx context.Context, setup transport.Setup, send modes.Sender) (*modes
 	if serializes(setup.Codec) && kind < 0 {
 		return nil, fmt.Errorf("payload %q is unknown to guests: use %v", setup.Payload, abi.Kinds)
 	}
-	guest, err := modes.Load(ctx, setup, send)
-	if err != nil || !serializes(setup.Codec) {
-		return guest, err
+	if !serializes(setup.Codec) {
+		return modes.Load(ctx, setup, send)
+	}
+	wasm, err := guestModule()
+	if err != nil {
+		return nil, err
+	}
+	guest, err := modes.LoadModule(ctx, setup, wasm, send)
+	if err != nil {
+		return nil, err
 	}
 	receives := uint64(0)
 	if send == nil {

@@ -16,7 +16,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"rrbench/baselines/function"
 	"rrbench/measure"
 	"rrbench/transport"
 )
@@ -142,7 +141,7 @@ func (t *target) converse(connection net.Conn) {
 	defer stop()
 	_ = tune(connection)
 	l := newLine(connection, introductionPatience)
-	refuse := func(err error) { _ = l.answer(&answer{Reply: function.Reply{Failure: err.Error()}}) }
+	refuse := func(err error) { _ = l.answer(&transport.Delivery{Err: err}) }
 	to, err := l.beIntroduced(func(nonce []byte) bool {
 		return subtle.ConstantTimeCompare(nonce, t.endpoint.Nonce) == 1
 	})
@@ -198,19 +197,19 @@ func (t *target) converse(connection net.Conn) {
 
 // fetch answers each value that the line tells of. The function get fills memory with it.
 func (t *target) fetch(l *line, get func(memory []byte) error) {
-	var reply answer
+	var reply transport.Delivery
 	meter.Take()
 	for err := l.answer(&reply); err == nil; err = l.answer(&reply) {
 		length, err := l.await()
 		if err != nil {
 			return
 		}
-		reply = t.handle(length, func(memory []byte, reply *answer) error {
+		reply = t.handle(length, func(memory []byte, reply *transport.Delivery) error {
 			if err := get(memory); err != nil {
 				return explain("GET the payload", err)
 			}
-			reply.Received = measure.Now()
-			reply.CopiedIn = reply.Received
+			reply.Timeline.Received = measure.Now()
+			reply.Timeline.CopiedIn = reply.Timeline.Received
 			return nil
 		})
 	}
@@ -227,7 +226,7 @@ func (t *target) listenTo(ctx context.Context, l *line, client *redis.Client, ch
 	defer subscription.Close()
 	// The first message says that the subscription holds.
 	if _, err := subscription.Receive(ctx); err != nil {
-		_ = l.answer(&answer{Reply: function.Reply{Failure: explain("SUBSCRIBE", err).Error()}})
+		_ = l.answer(&transport.Delivery{Err: explain("SUBSCRIBE", err)})
 		return
 	}
 	// A source says nothing more; its end ends the subscription.
@@ -245,7 +244,7 @@ func (t *target) listenTo(ctx context.Context, l *line, client *redis.Client, ch
 	defer l.connection.Close()
 	defer cancel()
 
-	var reply answer
+	var reply transport.Delivery
 	garbage := 0
 	meter.Take()
 	for err := l.answer(&reply); err == nil; err = l.answer(&reply) {
@@ -257,31 +256,29 @@ func (t *target) listenTo(ctx context.Context, l *line, client *redis.Client, ch
 		received := measure.Now()
 		if err != nil {
 			if listening.Err() == nil {
-				_ = l.answer(&answer{Reply: function.Reply{Failure: explainCut(err).Error()}})
+				_ = l.answer(&transport.Delivery{Err: explainCut(err)})
 			}
 			return
 		}
 		garbage += len(message.Payload)
-		reply = t.handle(uint64(len(message.Payload)), func(memory []byte, reply *answer) error {
+		reply = t.handle(uint64(len(message.Payload)), func(memory []byte, reply *transport.Delivery) error {
 			copy(memory, message.Payload)
-			reply.Received = received
-			reply.CopiedIn = measure.Now()
+			reply.Timeline.Received = received
+			reply.Timeline.CopiedIn = measure.Now()
 			return nil
 		})
 	}
 }
 
 // handle has fill put a payload into the function's memory and enters the handler.
-func (t *target) handle(length uint64, fill func(memory []byte, reply *answer) error) (reply answer) {
+func (t *target) handle(length uint64, fill func(memory []byte, reply *transport.Delivery) error) (reply transport.Delivery) {
 	err := t.deliver(length, fill, &reply)
 	reply.Usage = meter.Take()
-	if err != nil {
-		reply.Failure = err.Error()
-	}
+	reply.Err = err
 	return reply
 }
 
-func (t *target) deliver(length uint64, fill func([]byte, *answer) error, reply *answer) error {
+func (t *target) deliver(length uint64, fill func([]byte, *transport.Delivery) error, reply *transport.Delivery) error {
 	if length == 0 || length > uint64(t.limit) {
 		return fmt.Errorf("a value of %d bytes: this function was set up for 1 to %d", length, t.limit)
 	}
@@ -292,7 +289,7 @@ func (t *target) deliver(length uint64, fill func([]byte, *answer) error, reply 
 	if err := fill(memory, reply); err != nil {
 		return errors.Join(err, t.receiver.release())
 	}
-	return errors.Join(t.receiver.handle(&reply.Reply), t.receiver.release())
+	return errors.Join(t.receiver.handle(reply), t.receiver.release())
 }
 
 // explainCut is explain for a subscriber, whom the server may have sent away.

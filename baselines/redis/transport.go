@@ -167,8 +167,8 @@ func guestOf(setup transport.Setup) (string, error) {
 	if !serializes(setup.Codec) {
 		return setup.Guest, nil
 	}
-	if setup.Guest != "" && setup.Guest != workloads.JSONGuest && !slices.Contains(workloads.Guests(), setup.Guest) {
+	if setup.Guest != "" && setup.Guest != guestName && !slices.Contains(workloads.Guests(), setup.Guest) {
 		return "", fmt.Errorf("guest %s does not serialize: use codec %s, or leave --guest out", setup.Guest, transport.Raw)
 	}
-	return workloads.JSONGuest, nil
+	return guestName, nil
 }

@@ -8,7 +8,6 @@ import (
 
 	"rrbench/engines"
 	"rrbench/engines/catalogue"
-	"rrbench/workloads"
 )
 
 // code is what this process has compiled, by engine and guest. It lives as long as the
@@ -25,8 +24,8 @@ func compiled(ctx context.Context, engineName, guest string) (engines.Module, er
 	code.Lock()
 	defer code.Unlock()
 	key := [2]string{engineName, guest}
-	if module := code.modules[key]; module != nil {
-		return module, nil
+	if made := code.modules[key]; made != nil {
+		return made, nil
 	}
 	engine := code.engines[engineName]
 	if engine == nil {
@@ -36,17 +35,17 @@ func compiled(ctx context.Context, engineName, guest string) (engines.Module, er
 		}
 		code.engines[engineName] = engine
 	}
-	wasm, err := workloads.Guest(guest)
+	wasm, err := Guests{}.GuestModule(guest)
 	if err != nil {
 		return nil, err
 	}
-	module, err := engine.Compile(ctx, wasm)
+	compiled, err := engine.Compile(ctx, wasm)
 	if err != nil {
 		return nil, fmt.Errorf("guest %s: %w", guest, err)
 	}
-	if err := checkExports(guest, module.Exports()); err != nil {
-		return nil, errors.Join(err, module.Close())
+	if err := checkExports(guest, compiled.Exports()); err != nil {
+		return nil, errors.Join(err, compiled.Close())
 	}
-	code.modules[key] = module
-	return module, nil
+	code.modules[key] = compiled
+	return compiled, nil
 }

@@ -2,6 +2,7 @@ package wasi
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"io"
 	"net"
@@ -10,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"rrbench/baselines/function"
-	"rrbench/baselines/wasi/abi"
 	"rrbench/engines/wasip1"
 	"rrbench/payloads"
 	"rrbench/transport"
@@ -78,11 +77,11 @@ func TestWrongToken(t *testing.T) {
 	eachGuest(t, func(t *testing.T, setup transport.Setup) {
 		endpoint := mustServe(t, Guests{}, setup).Endpoint()
 		forged := endpoint
-		forged.Nonce = make([]byte, abi.TokenSize)
+		forged.Nonce = transport.NewNonce()
 		if route, err := New().Open(t.Context(), setup, []transport.Endpoint{forged}); err == nil {
-			t.Error("a forged token is taken")
+			t.Error("a forged nonce is taken")
 			_ = route.Close()
-		} else if !strings.Contains(err.Error(), "answered 401 Unauthorized: the token is not this endpoint's") {
+		} else if !strings.Contains(err.Error(), "answered 401 Unauthorized: the proof is not of this endpoint's nonce") {
 			t.Error(err)
 		}
 		exchange(t, mustOpen(t, Guests{}, setup, endpoint), setup)
@@ -98,12 +97,22 @@ func peer(t *testing.T, post nethttp.HandlerFunc) transport.Endpoint {
 	}
 	// A server does not see who hangs up with a body unread.
 	ctx, end := context.WithCancel(context.Background())
+	nonce := transport.NewNonce()
+	admission := transport.NewAdmission(nonce)
 	server := nethttp.Server{Handler: nethttp.HandlerFunc(func(w nethttp.ResponseWriter, r *nethttp.Request) {
+		if digits, ok := strings.CutPrefix(r.Header.Get("Authorization"), "rrbench "); ok {
+			proof, _ := hex.DecodeString(digits)
+			answer, err := admission.Admit(proof)
+			if err != nil {
+				t.Error(err)
+			}
+			w.Header().Set("Authentication-Info", hex.EncodeToString(answer[:]))
+		}
 		if r.Method == nethttp.MethodPost {
 			post(w, r)
 			return
 		}
-		_, _ = w.Write((&function.Reply{}).AppendTo(nil))
+		_, _ = w.Write((&transport.Delivery{}).AppendTo(nil))
 	})}
 	served := make(chan struct{})
 	server.BaseContext = func(net.Listener) context.Context { return ctx }
@@ -116,7 +125,7 @@ func peer(t *testing.T, post nethttp.HandlerFunc) transport.Endpoint {
 		_ = server.Close()
 		<-served
 	})
-	return transport.Endpoint{Transport: Name, Network: "tcp", Address: listener.Addr().String(), Nonce: make([]byte, abi.TokenSize)}
+	return transport.Endpoint{Transport: Name, Network: "tcp", Address: listener.Addr().String(), Nonce: nonce}
 }
 
 func TestPeersThatMisbehave(t *testing.T) {
@@ -129,23 +138,19 @@ func TestPeersThatMisbehave(t *testing.T) {
 		}, "answered 404 Not Found (is a function of http/"},
 		"other reply": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
 			_, _ = io.WriteString(w, "hello")
-		}, "answered 200 OK, but it is no function's reply"},
+		}, "answered 200 OK, but it is no delivery of this protocol"},
 		"early refusal": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
 			w.Header().Set("Connection", "close")
 			w.WriteHeader(nethttp.StatusTeapot)
-			_, _ = w.Write((&function.Reply{Failure: "not today"}).AppendTo(nil))
+			_, _ = w.Write((&transport.Delivery{Err: errors.New("not today")}).AppendTo(nil))
 		}, "answered 418 I'm a teapot: not today"},
 		"long reply": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
 			_, _ = w.Write(make([]byte, 100_000))
 		}, ""},
 		"disorder": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
-			_, _ = w.Write((&function.Reply{Received: 3, Delivered: 2, Consumed: 1}).AppendTo(nil))
+			_, _ = w.Write((&transport.Delivery{Timeline: transport.Timeline{Received: 3, CopiedIn: 3, Delivered: 2, Consumed: 1}}).AppendTo(nil))
 		}, "answered 200 OK, but"},
-		"moments of another clock": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
-			_, _ = io.Copy(io.Discard, r.Body)
-			_, _ = w.Write((&function.Reply{Received: 1, Delivered: 2, Consumed: 3}).AppendTo(nil))
-		}, "out of order"},
 		"silence": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
@@ -210,7 +215,7 @@ func TestSilentTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	endpoint := transport.Endpoint{Transport: Name, Network: "tcp", Address: listener.Addr().String(), Nonce: make([]byte, abi.TokenSize)}
+	endpoint := transport.Endpoint{Transport: Name, Network: "tcp", Address: listener.Addr().String(), Nonce: transport.NewNonce()}
 	eachGuest(t, func(t *testing.T, setup transport.Setup) {
 		setup.Deadline = 200 * time.Millisecond
 		if route, err := New().Open(t.Context(), setup, []transport.Endpoint{endpoint}); err == nil {

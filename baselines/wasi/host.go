@@ -1,13 +1,13 @@
 package wasi
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"rrbench/baselines/wasi/abi"
 	"rrbench/engines"
 	"rrbench/measure"
+	"rrbench/transport"
 )
 
 // meter is the process' one meter: pieces of usage that several guests of a process take
@@ -27,11 +27,7 @@ var takeUsage = engines.HostFunction{
 		if err != nil {
 			return err
 		}
-		used := meter.Take()
-		binary.LittleEndian.PutUint64(to[0:], uint64(used.UserNs))
-		binary.LittleEndian.PutUint64(to[8:], uint64(used.KernelNs))
-		binary.LittleEndian.PutUint64(to[16:], uint64(used.MinorFaults))
-		binary.LittleEndian.PutUint64(to[24:], uint64(used.ContextSwitches))
+		transport.AppendUsage(to[:0], meter.Take())
 		return nil
 	},
 }

@@ -2,16 +2,12 @@ package wasi
 
 import (
 	"bytes"
-	"errors"
-	"io"
-	"net"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"rrbench/baselines/wasi/abi"
 	"rrbench/engines"
 	"rrbench/payloads"
 	"rrbench/transport"
@@ -57,46 +53,6 @@ func FuzzSlice(f *testing.F) {
 			t.Errorf("%d bytes, %v", len(part), err)
 		}
 	})
-}
-
-func TestObituary(t *testing.T) {
-	endpoint := transport.Endpoint{Address: "127.0.0.1:1", Nonce: bytes.Repeat([]byte{7}, abi.TokenSize)}
-	if text := read(endpoint); text != "" {
-		t.Errorf("nobody said %q", text)
-	}
-	o, err := newObituary(endpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	endpoint.Facts = map[string]string{factObituary: o.address()}
-	if text := read(endpoint); text != "" {
-		t.Errorf("the living is said to have %q", text)
-	}
-	o.write(errors.New("worn out"))
-	if text := read(endpoint); text != "worn out" {
-		t.Errorf("read %q", text)
-	}
-	forged := endpoint
-	forged.Nonce = make([]byte, abi.TokenSize)
-	if text := read(forged); text != "" {
-		t.Errorf("a stranger read %q", text)
-	}
-	// Who says nothing is sent away.
-	silent, err := net.Dial("tcp", o.address())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
-	_ = silent.SetReadDeadline(time.Now().Add(20 * time.Second))
-	if _, err := io.Copy(io.Discard, silent); err != nil {
-		t.Error(err)
-	}
-	if err := o.close(); err != nil {
-		t.Error(err)
-	}
-	if text := read(endpoint); text != "" {
-		t.Errorf("after the end %q", text)
-	}
 }
 
 // Functions come and go, and leave neither descriptors nor mappings behind.

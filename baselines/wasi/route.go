@@ -39,8 +39,8 @@ type route struct {
 
 func (r *route) open() error {
 	for _, endpoint := range r.targets {
-		if endpoint.Transport != Name || endpoint.Network != "tcp" || len(endpoint.Nonce) != abi.TokenSize {
-			return fmt.Errorf("endpoint %s of transport %q over %q with a token of %d bytes: it must be one of %s", endpoint.Address, endpoint.Transport, endpoint.Network, len(endpoint.Nonce), Name)
+		if endpoint.Transport != Name || endpoint.Network != "tcp" || len(endpoint.Nonce) != transport.NonceSize {
+			return fmt.Errorf("endpoint %s of transport %q over %q with a nonce of %d bytes: it must be one of %s", endpoint.Address, endpoint.Transport, endpoint.Network, len(endpoint.Nonce), Name)
 		}
 		address, port, err := addressOf(endpoint.Address)
 		if err != nil {
@@ -53,11 +53,11 @@ func (r *route) open() error {
 		if where == 0 {
 			return r.guest.failure()
 		}
-		token, err := r.guest.memory(where, abi.TokenSize)
+		nonce, err := r.guest.memory(where, transport.NonceSize)
 		if err != nil {
 			return err
 		}
-		copy(token, endpoint.Nonce)
+		copy(nonce, endpoint.Nonce)
 	}
 	return r.guest.do(abi.Open)
 }
@@ -96,33 +96,18 @@ func (r *route) Send(handoff *transport.Handoff) error {
 	if err != nil {
 		return err
 	}
-	told, err := r.guest.memory(where, uint64(len(r.targets))*abi.DeliverySize)
+	told, err := r.guest.memory(where, uint64(len(r.targets))*transport.DeliveryLimit)
 	if err != nil {
 		return err
 	}
 	for i := range handoff.Deliveries {
 		d := &handoff.Deliveries[i]
-		cause, err := abi.ParseDelivery(told[i*abi.DeliverySize:], d)
-		d.Err = err
-		if cause.Length > 0 {
-			d.Err = r.explain(cause, i)
+		if _, err := transport.ParseDelivery(told[i*transport.DeliveryLimit:], d); err != nil {
+			d.Err = fmt.Errorf("guest %s: %w", r.guest.name, err)
 		}
 	}
 	handoff.Start = handoff.Deliveries[0].Timeline.Start
 	return nil
-}
-
-// explain is the error of a delivery: what the source's guest saw, and what the target's
-// shim knows about its guest's end.
-func (r *route) explain(cause abi.Text, target int) error {
-	text, err := r.guest.text(cause)
-	if err != nil {
-		return err
-	}
-	if known := read(r.targets[target]); known != "" {
-		return fmt.Errorf("%s (the target's guest has ended: %s)", text, known)
-	}
-	return errors.New(text)
 }
 
 // Close implements transport.Route.

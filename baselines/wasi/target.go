@@ -19,8 +19,6 @@ const (
 	// FactColdStart is how long the target took from being asked for until it listened,
 	// in nanoseconds.
 	FactColdStart = "cold_start_ns"
-	// factObituary is the address that tells why the guest has ended; see obituary.
-	factObituary = "obituary"
 )
 
 // Serve implements transport.Transport.
@@ -42,12 +40,8 @@ func (g Guests) Serve(ctx context.Context, setup transport.Setup) (transport.Tar
 	if err := errors.Join(t.listen(listen, address, port), bounded()); err != nil {
 		return nil, errors.Join(err, made.close())
 	}
-	if t.obituary, err = newObituary(t.endpoint); err != nil {
-		return nil, errors.Join(err, made.close())
-	}
 	t.endpoint.Facts = map[string]string{
 		FactColdStart: strconv.FormatInt(int64(time.Since(began)), 10),
-		factObituary:  t.obituary.address(),
 	}
 	// A source may think for as long as it likes; the guest itself bounds an exchange.
 	made.within(0)
@@ -59,7 +53,6 @@ func (g Guests) Serve(ctx context.Context, setup transport.Setup) (transport.Tar
 type target struct {
 	guest    *guest
 	endpoint transport.Endpoint
-	obituary *obituary
 	served   chan struct{}
 }
 
@@ -75,7 +68,7 @@ func (t *target) listen(text string, address, port uint64) error {
 	if err != nil {
 		return fmt.Errorf("guest %s: %w", t.guest.name, err)
 	}
-	token, err := t.guest.memory(where, abi.TokenSize)
+	nonce, err := t.guest.memory(where, transport.NonceSize)
 	if err != nil {
 		return err
 	}
@@ -84,7 +77,7 @@ func (t *target) listen(text string, address, port uint64) error {
 		Transport: Name,
 		Network:   "tcp",
 		Address:   netip.AddrPortFrom(host, uint16(chosen)).String(),
-		Nonce:     bytes.Clone(token),
+		Nonce:     bytes.Clone(nonce),
 	}
 	return nil
 }
@@ -94,19 +87,29 @@ func (t *target) serve() {
 	defer close(t.served)
 	serve, ok := t.guest.instance.Function(abi.Serve)
 	if !ok {
-		t.obituary.write(fmt.Errorf("guest %s does not export %s", t.guest.name, abi.Serve))
-		_ = t.guest.system.Close()
+		t.fail(fmt.Errorf("it does not export %s", abi.Serve))
 		return
 	}
 	err := serve.Call(t.guest.stack[:])
-	if !errors.Is(err, wasip1.ErrClosed) {
-		if err == nil {
-			err = errors.New("it returned")
-		}
-		// First: who sees its connection close asks at once.
-		t.obituary.write(t.guest.system.Explain(err))
+	if errors.Is(err, wasip1.ErrClosed) {
+		_ = t.guest.system.Close()
+		return
 	}
-	_ = t.guest.system.Close()
+	if err == nil {
+		err = errors.New("it returned")
+	}
+	t.fail(t.guest.system.Explain(err))
+}
+
+// farewell is how long a source may take to read why the guest has ended.
+const farewell = 500 * time.Millisecond
+
+// fail answers for a guest that cannot any more.
+func (t *target) fail(cause error) {
+	d := transport.Delivery{Err: fmt.Errorf("guest %s has ended: %w", t.guest.name, cause)}
+	body := d.AppendTo(nil)
+	head := fmt.Sprintf("HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", len(body))
+	_ = t.guest.system.CloseAfter(append([]byte(head), body...), farewell)
 }
 
 func (t *target) Endpoint() transport.Endpoint { return t.endpoint }
@@ -115,5 +118,5 @@ func (t *target) Endpoint() transport.Endpoint { return t.endpoint }
 func (t *target) Close() error {
 	err := t.guest.system.Close()
 	<-t.served
-	return errors.Join(err, t.guest.close(), t.obituary.close())
+	return errors.Join(err, t.guest.close())
 }

@@ -53,17 +53,14 @@ func (Guests) Check() error {
 	return nil
 }
 
-// goGuest is what runs unless the user asks for another guest.
-const goGuest = "http-go"
-
 // guestOf names the guest of a setup. The defaults of other transports, which are the same
 // function for another ABI, stand for the one in Go.
 func guestOf(setup transport.Setup) (string, error) {
 	switch name := setup.Guest; {
 	case name == "" || slices.Contains(workloads.Guests(), name):
 		return goGuest, nil
-	case !slices.Contains(workloads.HTTPGuests(), name):
-		return "", fmt.Errorf("guest %s: %s runs guests that speak HTTP: use %v", name, Name, workloads.HTTPGuests())
+	case !slices.Contains(Guests{}.GuestNames(), name):
+		return "", fmt.Errorf("guest %s: %s runs guests that speak HTTP: use %v", name, Name, Guests{}.GuestNames())
 	case name != goGuest && setup.Codec != transport.Raw:
 		return "", fmt.Errorf("guest %s knows the codec %s alone: use --codecs %s, or the guest %s", name, transport.Raw, transport.Raw, goGuest)
 	default:

@@ -47,9 +47,13 @@ func listCommand() *cobra.Command {
 				_, err := workloads.Guest(name)
 				out.AppendRow(table.Row{name, here(err), "Roadrunner's transports, redis"})
 			}
-			for _, name := range workloads.HTTPGuests() {
-				_, err := workloads.Guest(name)
-				out.AppendRow(table.Row{name, here(err), "http/wasi"})
+			for _, t := range transports.All() {
+				if owner, ok := t.(transport.GuestOwner); ok {
+					for _, name := range owner.GuestNames() {
+						_, err := owner.GuestModule(name)
+						out.AppendRow(table.Row{name, here(err), t.Info().Name})
+					}
+				}
 			}
 			out.Render()
 			fmt.Println()

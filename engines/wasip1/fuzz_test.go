@@ -16,6 +16,7 @@ func (pretended) listen(int) error                           { return nil }
 func (pretended) connect(*System, netip.AddrPort) error      { return nil }
 func (pretended) accept(*System, uint16) (socket, error)     { return &pretended{}, nil }
 func (pretended) shutdown(bool, bool) error                  { return nil }
+func (pretended) endAfter([]byte, time.Duration)             {}
 func (pretended) option(uint64) (int, error)                 { return -1, nil }
 func (pretended) setOption(uint64, int) error                { return nil }
 func (pretended) local() (netip.AddrPort, error)             { return netip.MustParseAddrPort("1.2.3.4:5"), nil }

@@ -2,6 +2,7 @@ package wasip1
 
 import (
 	"net/netip"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -144,6 +145,23 @@ func after(buffers [][]byte, n int) [][]byte {
 		buffers[0] = buffers[0][n:]
 	}
 	return buffers
+}
+
+func (k *streamSocket) endAfter(message []byte, wait time.Duration) {
+	if n, err := unix.Write(k.descriptor, message); err != nil || n < len(message) {
+		return // not connected, or its peer does not read
+	}
+	_ = unix.Shutdown(k.descriptor, unix.SHUT_WR)
+	unread := make([]byte, 64<<10)
+	for until := time.Now().Add(wait); time.Now().Before(until); {
+		waiting := []unix.PollFd{{Fd: int32(k.descriptor), Events: unix.POLLIN}}
+		if _, err := unix.Poll(waiting, int(time.Until(until).Milliseconds())+1); err != nil && err != unix.EINTR {
+			return
+		}
+		if n, err := unix.Read(k.descriptor, unread); n == 0 || err != nil && err != unix.EAGAIN && err != unix.EINTR {
+			return
+		}
+	}
 }
 
 func (k *streamSocket) bind(address netip.AddrPort) error {

@@ -3,6 +3,7 @@ package wasip1
 import (
 	"encoding/binary"
 	"net/netip"
+	"time"
 )
 
 // socket is a descriptor of a TCP socket. Its errors are Errno, or those of System.wait.
@@ -18,6 +19,8 @@ type socket interface {
 	peer() (netip.AddrPort, error)
 	option(name uint64) (int, error)
 	setOption(name uint64, value int) error
+	// endAfter ends a connection with a last message; see System.CloseAfter.
+	endAfter(message []byte, wait time.Duration)
 }
 
 // socketCalls are preview 1's calls for sockets and WasmEdge's.

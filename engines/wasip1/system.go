@@ -94,6 +94,22 @@ func (s *System) Close() error {
 	return err
 }
 
+// CloseAfter is Close for a guest that has failed: first each peer that it was connected to
+// gets a last message, and some time to read it, since a connection that is closed with
+// bytes unread is reset. It must not be called while the guest runs.
+func (s *System) CloseAfter(message []byte, wait time.Duration) error {
+	s.lock.Lock()
+	var connected sync.WaitGroup
+	for _, entry := range s.descriptors.entries {
+		if k, ok := entry.(socket); ok && !s.closed {
+			connected.Go(func() { k.endAfter(message, wait) })
+		}
+	}
+	s.lock.Unlock()
+	connected.Wait()
+	return s.Close()
+}
+
 // Functions are the host functions that serve this system to its instance.
 func (s *System) Functions() []engines.HostFunction {
 	functions := make([]engines.HostFunction, 0, len(calls)+len(socketCalls))

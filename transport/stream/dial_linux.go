@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -19,8 +18,8 @@ const dialDeadline = 5 * time.Second
 
 // dial connects to an endpoint and proves itself.
 func dial(ctx context.Context, endpoint transport.Endpoint) (*socket, error) {
-	if len(endpoint.Nonce) != nonceSize {
-		return nil, fmt.Errorf("the endpoint's nonce has %d bytes, not %d", len(endpoint.Nonce), nonceSize)
+	if len(endpoint.Nonce) != transport.NonceSize {
+		return nil, fmt.Errorf("the endpoint's nonce has %d bytes, not %d", len(endpoint.Nonce), transport.NonceSize)
 	}
 	domain, address, err := sockaddr(endpoint.Network, endpoint.Address)
 	if err != nil {
@@ -35,7 +34,7 @@ func dial(ctx context.Context, endpoint transport.Endpoint) (*socket, error) {
 		return nil, fmt.Errorf("make a socket: %w", err)
 	}
 	s := &socket{fd: fd, tcp: domain != unix.AF_UNIX}
-	stop := context.AfterFunc(ctx, s.interrupt)
+	stop := context.AfterFunc(ctx, s.Interrupt)
 	err = s.introduce(domain, address, endpoint.Nonce, time.Until(deadline))
 	if !stop() && err == nil {
 		err = ctx.Err()
@@ -77,37 +76,25 @@ func (s *socket) introduce(domain int, address unix.Sockaddr, nonce []byte, time
 }
 
 func (s *socket) handshakeAsConnector(nonce []byte, until int64) error {
-	mine := hello{version: version}
-	_, _ = rand.Read(mine.challenge[:]) // never fails
-	var out [helloSize]byte
-	mine.encode(&out)
-	if err := s.writeFull(out[:]); err != nil {
-		return fmt.Errorf("handshake: send the hello: %w", err)
-	}
-	var in [replySize]byte
-	if err := s.readFull(in[:], until); err != nil {
-		return fmt.Errorf("handshake: the target did not reply: %w", err)
-	}
-	theirs, err := parseReply(&in)
-	if err != nil {
-		return err
-	}
-	if !proves(theirs.proof[:], nonce, roleListener, &mine.challenge, &theirs.challenge) {
-		return fmt.Errorf("handshake: what listens at this address does not know the endpoint's nonce")
-	}
-	proof := prove(nonce, roleConnector, &mine.challenge, &theirs.challenge)
-	if err := s.writeFull(proof[:]); err != nil {
+	proof, expected := transport.Prove(nonce)
+	if err := s.writeFull(appendMessage(nil, 0, proof[:])); err != nil {
 		return fmt.Errorf("handshake: send the proof: %w", err)
 	}
-	var last [verdictSize]byte
-	if err := s.readFull(last[:], until); err != nil {
-		return fmt.Errorf("handshake: the target gave no verdict: %w", err)
+	var in [verdictSize]byte
+	if err := s.readFull(in[:], until); err != nil {
+		return fmt.Errorf("handshake: the target did not answer: %w", err)
 	}
-	verdict, err := parseVerdict(&last)
+	code, answer, err := parseMessage(in[:])
 	if err != nil {
 		return err
 	}
-	return verdict.err()
+	if err := verdict(code).err(); err != nil {
+		return err
+	}
+	if !expected.Equal(answer) {
+		return errors.New("handshake: what listens at this address does not know the endpoint's nonce")
+	}
+	return nil
 }
 
 // connect is connect(2) that outlives signals: called again it waits for the attempt that

@@ -7,17 +7,14 @@
 //
 // # Handshake
 //
-// Both sides know the endpoint's random 32-byte nonce, which never crosses the wire: each
-// answers the other's random challenge with an HMAC-SHA256 under the nonce (RFC 2104). On
-// a Unix socket the peer must be a process of the same user, too (SO_PEERCRED, unix(7)).
+// Both sides prove that they know the endpoint's nonce (transport.Prove). On a Unix socket
+// the peer must be a process of the same user, too (SO_PEERCRED, unix(7)).
 //
-//	connector → listener   hello:    magic, version, challenge
-//	listener → connector   reply:    magic, version, challenge, proof
-//	connector → listener   proof
-//	listener → connector   verdict:  magic, verdict
+//	connector → listener   hello:    magic u32, version u16, zero u16, proof
+//	listener → connector   verdict:  magic u32, version u16, verdict u16, answer
 //
-// The handshake keeps strangers out. It does not encrypt or sign what follows: whoever can
-// alter packets on the way can alter a payload, which the digests then reveal.
+// The handshake admits those who belong here. It does not encrypt or sign what follows: what
+// is altered on the way is revealed by the digests.
 //
 // # Frames
 //
@@ -30,16 +27,14 @@
 //
 //	id u64, size u32, zero u32, directions of that size
 //
-// A frame is answered by an acknowledgement of 104 bytes, followed by a text on failure:
+// A frame is answered by an envelope and a delivery (transport.Delivery.AppendTo) of which the
+// target has filled in its part:
 //
-//	magic u32, status u8, held u8, text length u16, sequence u64,
-//	received i64, copied in i64, delivered i64, consumed i64   (ns of the target's clock)
-//	length u64, digest u64                                     (what the handler saw)
-//	user i64, kernel i64 (ns), minor faults i64, context switches i64
-//	released u64                                               (a reference's id, or zero)
+//	magic u32, status u8, held u8, zero u16, sequence u64, released u64 (a reference's id, or zero)
+//	delivery
 //
 // A target that cannot take a payload (no memory, a handler that trapped) reads it to its
-// end and says so in the acknowledgement; the connection stays in step and goes on. A
+// end and says so in its answer; the connection stays in step and goes on. A
 // target that cannot follow a reference may ask for the bytes. What breaks the step (an
-// end of stream inside a frame, a time-out, rubbish) closes it.
+// end of stream inside a frame, a time-out, a malformed frame) closes it.
 package stream

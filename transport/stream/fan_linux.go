@@ -141,7 +141,7 @@ type link struct {
 	wake     chan struct{}
 	sequence uint64
 	header   [headerSize]byte
-	in       [acknowledgementSize]byte
+	in       [envelopeSize + transport.DeliveryLimit]byte
 	// broken is why the connection was closed.
 	broken error
 
@@ -190,11 +190,11 @@ func (l *link) deliver(payload []byte, start int64, d *transport.Delivery) {
 	}
 	header{sequence: l.sequence, length: uint64(len(payload))}.encode(&l.header)
 	if err := l.writer.Write(l.socket.fd, l.header[:], payload, momentAfter(l.deadline)); err != nil {
-		l.abort(d, fmt.Errorf("send the payload: %w%s", err, l.lastWords()))
+		l.abort(d, fmt.Errorf("send the payload: %w%s", err, l.targetError()))
 		return
 	}
 	// The target reads, allocates and runs its handler in the meantime.
-	if err := l.socket.readFull(l.in[:], momentAfter(l.deadline)); err != nil {
+	if err := l.socket.readFull(l.in[:answerSize], momentAfter(l.deadline)); err != nil {
 		l.abort(d, fmt.Errorf("wait for the target's acknowledgement: %w", err))
 		return
 	}
@@ -225,37 +225,34 @@ func (l *link) begin(payload []byte, start int64, d *transport.Delivery) bool {
 	return true
 }
 
-// conclude takes in the acknowledgement that was read.
+// conclude takes in the answer of which the first answerSize bytes were read.
 func (l *link) conclude(d *transport.Delivery) status {
 	acknowledged := measure.Now()
-	a, err := parseAcknowledgement(&l.in)
-	if err == nil && a.sequence != l.sequence && a.status != statusRubbish {
-		err = fmt.Errorf("acknowledgement of hand-off %d came instead of %d", a.sequence, l.sequence)
+	e, text, err := parseAnswer(l.in[:])
+	if err == nil && e.sequence != l.sequence && e.status != statusMalformed {
+		err = fmt.Errorf("the answer to hand-off %d came instead of that to %d", e.sequence, l.sequence)
+	}
+	if err == nil && text > 0 {
+		err = l.socket.readFull(l.in[answerSize:answerSize+text], momentAfter(l.deadline))
+	}
+	if err == nil {
+		err = d.Answer(l.in[envelopeSize : answerSize+text])
 	}
 	if err != nil {
 		l.abort(d, err)
-		return statusRubbish
+		return statusMalformed
 	}
-	d.Timeline.Received = a.received
-	d.Timeline.CopiedIn = a.copiedIn
-	d.Timeline.Delivered = a.delivered
-	d.Timeline.Consumed = a.consumed
 	d.Timeline.Acknowledged = acknowledged
-	d.Length, d.Digest, d.Usage = a.length, a.digest, a.usage
-	l.held, l.released = a.held, a.released
-	if a.status == statusConsumed && a.textLength == 0 {
-		return statusConsumed
+	l.held, l.released = e.held, e.released
+	if d.Err != nil {
+		d.Err = fmt.Errorf("the target failed: %w", d.Err)
+	} else if e.status != statusConsumed {
+		d.Err = errors.New("the target failed and does not say why")
 	}
-	text := make([]byte, a.textLength)
-	if err := l.socket.readFull(text, momentAfter(l.deadline)); err != nil {
-		l.abort(d, fmt.Errorf("read the target's failure: %w", err))
-		return statusRubbish
-	}
-	d.Err = fmt.Errorf("the target failed: %s", printable(string(text)))
-	if a.status == statusRubbish {
+	if e.status == statusMalformed {
 		l.abort(d, d.Err)
 	}
-	return a.status
+	return e.status
 }
 
 // abort closes the connection. On TCP the closing is a reset (SO_LINGER with time 0,
@@ -267,18 +264,15 @@ func (l *link) abort(d *transport.Delivery, cause error) {
 	_ = l.close()
 }
 
-// lastWords is what the target said before it stopped reading.
-func (l *link) lastWords() string {
-	if l.socket.pending(l.in[:]) != nil {
+// targetError is what the target said before it stopped reading.
+func (l *link) targetError() string {
+	if l.socket.pending(l.in[:answerSize]) != nil {
 		return ""
 	}
-	a, err := parseAcknowledgement(&l.in)
-	if err != nil || a.textLength == 0 {
+	_, text, err := parseAnswer(l.in[:])
+	var d transport.Delivery
+	if err != nil || l.socket.pending(l.in[answerSize:answerSize+text]) != nil || d.Answer(l.in[envelopeSize:answerSize+text]) != nil || d.Err == nil {
 		return ""
 	}
-	text := make([]byte, a.textLength)
-	if l.socket.pending(text) != nil {
-		return ""
-	}
-	return "; the target said: " + printable(string(text))
+	return "; the target said: " + d.Err.Error()
 }

@@ -1,100 +1,51 @@
 package stream
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"rrbench/transport"
 )
 
 const (
-	handshakeMagic = 0x31485252 // "RRH1"
+	handshakeMagic = 0x33485252 // "RRH3"
 	// version changes whenever a message or a frame changes.
-	version = 2
+	version = 3
 
-	nonceSize     = 32
-	challengeSize = 32
-	proofSize     = sha256.Size
-	helloSize     = 8 + challengeSize
-	replySize     = 8 + challengeSize + proofSize
-	verdictSize   = 8
+	helloSize   = 8 + transport.ProofSize
+	verdictSize = 8 + transport.AnswerSize
 )
 
-// hello is the connector's first message.
-type hello struct {
-	version   uint16
-	challenge [challengeSize]byte
+// A hello is the connector's first message, a verdict the listener's answer to it. Both
+// begin with the magic number, the version and a code.
+func appendMessage(to []byte, code uint16, rest []byte) []byte {
+	to = binary.LittleEndian.AppendUint32(to, handshakeMagic)
+	to = binary.LittleEndian.AppendUint16(to, version)
+	to = binary.LittleEndian.AppendUint16(to, code)
+	return append(to, rest...)
 }
 
-func (h *hello) encode(p *[helloSize]byte) {
-	binary.LittleEndian.PutUint32(p[0:], handshakeMagic)
-	binary.LittleEndian.PutUint16(p[4:], h.version)
-	binary.LittleEndian.PutUint16(p[6:], 0)
-	copy(p[8:], h.challenge[:])
-}
-
-func parseHello(p *[helloSize]byte) (hello, error) {
-	if binary.LittleEndian.Uint32(p[0:]) != handshakeMagic || binary.LittleEndian.Uint16(p[6:]) != 0 {
-		return hello{}, errors.New("handshake: what connected does not speak this protocol")
+func parseMessage(p []byte) (code uint16, rest []byte, err error) {
+	if binary.LittleEndian.Uint32(p) != handshakeMagic {
+		return 0, nil, errors.New("handshake: the peer does not speak this protocol")
 	}
-	h := hello{version: binary.LittleEndian.Uint16(p[4:])}
-	copy(h.challenge[:], p[8:])
-	return h, nil
-}
-
-// reply is the listener's answer: its own challenge, and the proof that it knows the nonce.
-// To a hello of another version it carries zeros in both places.
-type reply struct {
-	version   uint16
-	challenge [challengeSize]byte
-	proof     [proofSize]byte
-}
-
-func (r *reply) encode(p *[replySize]byte) {
-	binary.LittleEndian.PutUint32(p[0:], handshakeMagic)
-	binary.LittleEndian.PutUint16(p[4:], r.version)
-	binary.LittleEndian.PutUint16(p[6:], 0)
-	copy(p[8:], r.challenge[:])
-	copy(p[8+challengeSize:], r.proof[:])
-}
-
-func parseReply(p *[replySize]byte) (reply, error) {
-	if binary.LittleEndian.Uint32(p[0:]) != handshakeMagic || binary.LittleEndian.Uint16(p[6:]) != 0 {
-		return reply{}, errors.New("handshake: what listens at this address does not speak this protocol")
+	if theirs := binary.LittleEndian.Uint16(p[4:]); theirs != version {
+		return 0, nil, fmt.Errorf("handshake: the peer speaks version %d, this program version %d; run the same program on both sides", theirs, version)
 	}
-	r := reply{version: binary.LittleEndian.Uint16(p[4:])}
-	if r.version != version {
-		return reply{}, fmt.Errorf("handshake: the target speaks version %d, this source version %d; run the same program on both sides", r.version, version)
-	}
-	copy(r.challenge[:], p[8:])
-	copy(r.proof[:], p[8+challengeSize:])
-	return r, nil
+	return binary.LittleEndian.Uint16(p[6:]), p[8:], nil
 }
 
-// verdict is the listener's last message of the handshake.
+// verdict is what becomes of a connection.
 type verdict uint16
 
 const (
 	verdictWelcome verdict = iota
-	verdictStranger
+	verdictUnproven
 	verdictBusy
-	verdictEnd
+	// verdictVersion answers a hello of another version.
+	verdictVersion
 )
-
-func (v verdict) encode(p *[verdictSize]byte) {
-	binary.LittleEndian.PutUint32(p[0:], handshakeMagic)
-	binary.LittleEndian.PutUint16(p[4:], uint16(v))
-	binary.LittleEndian.PutUint16(p[6:], 0)
-}
-
-func parseVerdict(p *[verdictSize]byte) (verdict, error) {
-	v := verdict(binary.LittleEndian.Uint16(p[4:]))
-	if binary.LittleEndian.Uint32(p[0:]) != handshakeMagic || binary.LittleEndian.Uint16(p[6:]) != 0 || v >= verdictEnd {
-		return 0, errors.New("handshake: the target's verdict is garbled")
-	}
-	return v, nil
-}
 
 // err is nil for a welcome.
 func (v verdict) err() error {
@@ -103,32 +54,8 @@ func (v verdict) err() error {
 		return nil
 	case verdictBusy:
 		return errors.New("handshake: the target already serves another source; close that route first")
-	default:
+	case verdictUnproven:
 		return errors.New("handshake: the target does not accept this endpoint's nonce; the endpoint is of another run")
 	}
-}
-
-// role separates the two proofs, so that neither can be reflected as the other.
-type role string
-
-const (
-	roleConnector role = "rrbench stream connector"
-	roleListener  role = "rrbench stream listener"
-)
-
-// prove answers the challenges of both sides under the nonce (HMAC-SHA256, RFC 2104).
-func prove(nonce []byte, role role, connector, listener *[challengeSize]byte) (proof [proofSize]byte) {
-	mac := hmac.New(sha256.New, nonce)
-	mac.Write([]byte(role))
-	mac.Write([]byte{0, version})
-	mac.Write(connector[:])
-	mac.Write(listener[:])
-	mac.Sum(proof[:0])
-	return proof
-}
-
-// proves compares in constant time.
-func proves(proof []byte, nonce []byte, role role, connector, listener *[challengeSize]byte) bool {
-	expected := prove(nonce, role, connector, listener)
-	return hmac.Equal(proof, expected[:])
+	return fmt.Errorf("handshake: the target's verdict %d is unknown", v)
 }

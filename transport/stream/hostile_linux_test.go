@@ -60,39 +60,52 @@ func mustWork(t *testing.T, endpoint transport.Endpoint) {
 	checkDelivery(t, &handoff.Deliveries[0], p)
 }
 
-func helloBytes(version uint16) []byte {
-	var out [helloSize]byte
-	h := hello{version: version}
-	_, _ = rand.Read(h.challenge[:])
-	h.encode(&out)
-	return out[:]
+// helloOf is a hello that proves an endpoint's nonce.
+func helloOf(endpoint transport.Endpoint) []byte {
+	proof, _ := transport.Prove(endpoint.Nonce)
+	return appendMessage(nil, 0, proof[:])
 }
 
-func TestStrangersAreDropped(t *testing.T) {
+// altered is a hello with one byte changed.
+func altered(hello []byte, at int) []byte {
+	hello[at] ^= 1
+	return hello
+}
+
+func TestUnprovenConnectionsAreClosed(t *testing.T) {
 	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
 		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}, Deadline: 10 * time.Second})
 		defer mustClose(t, l)
 		rubbish := make([]byte, 1<<16)
 		_, _ = rand.Read(rubbish)
-		for name, words := range map[string][]byte{
-			"says nothing":  nil,
-			"http":          []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n" + strings.Repeat(" ", helloSize)),
-			"rubbish":       rubbish,
-			"half a hello":  helloBytes(version)[:helloSize/2],
-			"only a hello":  helloBytes(version),
-			"wrong proof":   append(helloBytes(version), make([]byte, proofSize)...),
-			"old version":   helloBytes(version - 1),
-			"newer version": append(helloBytes(version+1), make([]byte, proofSize)...),
+		replayed := helloOf(endpoint)
+		for _, test := range []struct {
+			name  string
+			words []byte
+			want  verdict
+		}{
+			{"says nothing", nil, verdictVersion},
+			{"http", []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n" + strings.Repeat(" ", helloSize)), verdictVersion},
+			{"random bytes", rubbish, verdictVersion},
+			{"half a hello", helloOf(endpoint)[:helloSize/2], verdictVersion},
+			{"wrong challenge", altered(helloOf(endpoint), 8), verdictUnproven},
+			{"wrong proof", altered(helloOf(endpoint), helloSize-1), verdictUnproven},
+			{"another nonce", helloOf(transport.Endpoint{Nonce: transport.NewNonce()}), verdictUnproven},
+			{"no nonce", helloOf(transport.Endpoint{}), verdictUnproven},
+			{"another version", altered(helloOf(endpoint), 4), verdictVersion},
+			{"right once", replayed, verdictWelcome},
+			{"replayed", replayed, verdictUnproven},
 		} {
 			s := rawConnect(t, endpoint)
-			_ = s.writeFull(words)
+			_ = s.writeFull(test.words)
 			_ = unix.Shutdown(s.fd, unix.SHUT_WR)
-			answer := make([]byte, replySize+verdictSize)
-			if err := s.readFull(answer, 0); err == nil {
-				v, err := parseVerdict((*[verdictSize]byte)(answer[replySize:]))
-				if err != nil || v != verdictStranger {
-					t.Errorf("%s: verdict %v %v", name, v, err)
+			var in [verdictSize]byte
+			if err := s.readFull(in[:], 0); err == nil {
+				if code, _, err := parseMessage(in[:]); err != nil || verdict(code) != test.want {
+					t.Errorf("%s: verdict %v %v", test.name, code, err)
 				}
+			} else if test.want == verdictWelcome {
+				t.Errorf("%s: %v", test.name, err)
 			}
 			s.close()
 			mustWork(t, endpoint)
@@ -100,50 +113,25 @@ func TestStrangersAreDropped(t *testing.T) {
 	})
 }
 
-// A listener's proof is of no use to whoever sends the listener's own words back to it.
-func TestReflection(t *testing.T) {
-	l, endpoint := mustServe(t, ListenUnix, Service{Receiver: &buffer{}})
-	defer mustClose(t, l)
-	s := rawConnect(t, endpoint)
-	defer s.close()
-	if err := s.writeFull(helloBytes(version)); err != nil {
-		t.Fatal(err)
-	}
-	var in [replySize]byte
-	if err := s.readFull(in[:], 0); err != nil {
-		t.Fatal(err)
-	}
-	r, err := parseReply(&in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.writeFull(r.proof[:]); err != nil {
-		t.Fatal(err)
-	}
-	var last [verdictSize]byte
-	if err := s.readFull(last[:], 0); err != nil {
-		t.Fatal(err)
-	}
-	if v, err := parseVerdict(&last); err != nil || v != verdictStranger {
-		t.Errorf("verdict %v %v", v, err)
-	}
-}
-
-// Strangers who keep silent keep nobody out, and are gone after the handshake's deadline.
-func TestSilentStrangers(t *testing.T) {
+// Connections that keep silent keep no source out, and are gone after the handshake's deadline.
+func TestSilentConnections(t *testing.T) {
 	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
 		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}, Deadline: 10 * time.Second})
 		defer mustClose(t, l)
 		// On a busy machine they may be gone before the honest source has even come.
 		for tries := 5; ; tries-- {
 			var silent []*socket
-			for range strangersLimit + 20 {
+			for range 84 {
 				silent = append(silent, rawConnect(t, endpoint))
 			}
 			mustWork(t, endpoint)
 			_, _, err := unix.Recvfrom(silent[len(silent)-1].fd, make([]byte, 1), unix.MSG_DONTWAIT)
 			waited := err != unix.EAGAIN
 			for _, s := range silent {
+				if l.domain != unix.AF_UNIX {
+					s.close() // the kernel has not told the listener of it
+					continue
+				}
 				if err := s.readFull(make([]byte, 1), 0); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 					t.Errorf("a silent stranger is still connected: %v", err)
 				}
@@ -282,20 +270,20 @@ func welcomed(l **Listener, listen func() (*Listener, error)) func() (*Listener,
 }
 
 func TestMadListener(t *testing.T) {
-	var wrongVersion, wrongProof, garbled [replySize]byte
-	(&reply{version: version + 1}).encode(&wrongVersion)
-	(&reply{version: version}).encode(&wrongProof)
-	_, _ = rand.Read(garbled[:])
+	garbled := make([]byte, verdictSize)
+	_, _ = rand.Read(garbled)
+	stranger := appendMessage(nil, uint16(verdictWelcome), make([]byte, transport.AnswerSize))
 	for _, test := range []struct {
 		name  string
 		words []byte
 		want  string
 	}{
-		{"closes", nil, "did not reply"},
-		{"closes in the reply", wrongProof[:20], "after 20 of"},
-		{"rubbish", garbled[:], "does not speak this protocol"},
-		{"another version", wrongVersion[:], "run the same program on both sides"},
-		{"an impostor", wrongProof[:], "does not know the endpoint's nonce"},
+		{"closes", nil, "did not answer"},
+		{"closes in the verdict", stranger[:20], "after 20 of"},
+		{"random bytes", garbled, "does not speak this protocol"},
+		{"another version", altered(bytes.Clone(stranger), 4), "run the same program on both sides"},
+		{"unknown verdict", altered(bytes.Clone(stranger), 7), "verdict 256 is unknown"},
+		{"an impostor", stranger, "does not know the endpoint's nonce"},
 	} {
 		endpoint := fakeTarget(t, ListenUnix, func(s *socket) {
 			var in [helloSize]byte
@@ -326,11 +314,15 @@ func TestMuteListener(t *testing.T) {
 
 // A target that dies or goes mad at any point of a hand-off is a failure of that delivery.
 func TestMadTarget(t *testing.T) {
-	acknowledge := func(a acknowledgement) []byte {
-		var out [acknowledgementSize]byte
-		a.encode(&out)
-		return out[:]
+	answer := func(e envelope, text string) []byte {
+		var d transport.Delivery
+		if text != "" {
+			d.Err = errors.New(text)
+		}
+		return d.AppendTo(e.appendTo(nil))
 	}
+	endless := answer(envelope{sequence: 1}, "")
+	endless[envelopeSize+6] = 1
 	const size = 4 << 20
 	for _, test := range []struct {
 		name string
@@ -341,18 +333,18 @@ func TestMadTarget(t *testing.T) {
 		{"dies at once", 0, nil, ""},
 		{"dies in the payload", 1 << 20, nil, "closed the connection"},
 		{"dies after the payload", headerSize + size, nil, "wait for the target's acknowledgement"},
-		{"dies in the acknowledgement", headerSize + size, acknowledge(acknowledgement{sequence: 1})[:50], "after 50 of 104 bytes"},
-		{"dies in the text", headerSize + size, append(acknowledge(acknowledgement{sequence: 1, status: statusFailed, textLength: 100}), "abc"...), "after 3 of 100 bytes"},
-		{"rubbish", headerSize + size, bytes.Repeat([]byte{1}, acknowledgementSize), "acknowledgement starts with"},
-		{"endless text", headerSize + size, acknowledge(acknowledgement{sequence: 1, textLength: 65535}), "text of 65535 bytes"},
-		{"unknown status", headerSize + size, acknowledge(acknowledgement{sequence: 1, status: 99}), "unknown status 99"},
-		{"another sequence", headerSize + size, acknowledge(acknowledgement{sequence: 2}), "hand-off 2 came instead of 1"},
-		{"stops reading, with a word", 1 << 20, append(acknowledge(acknowledgement{status: statusRubbish, textLength: 9}), "too\nmuch!"...), "too much!"},
+		{"dies in the answer", headerSize + size, answer(envelope{sequence: 1}, "")[:50], "after 50 of 144 bytes"},
+		{"dies in the text", headerSize + size, answer(envelope{sequence: 1, status: statusFailed}, strings.Repeat("abc", 10))[:answerSize+3], "after 3 of 30 bytes"},
+		{"random bytes", headerSize + size, bytes.Repeat([]byte{1}, answerSize), "answer starts with"},
+		{"endless text", headerSize + size, endless, "65536 bytes of text"},
+		{"unknown status", headerSize + size, answer(envelope{sequence: 1, status: 99}, ""), "unknown status 99"},
+		{"another sequence", headerSize + size, answer(envelope{sequence: 2}, ""), "hand-off 2 came instead of that to 1"},
+		{"stops reading, with a word", 1 << 20, answer(envelope{status: statusMalformed}, "too\nmuch!"), "too much!"},
 	} {
 		overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
 			var l *Listener
 			endpoint := fakeTarget(t, welcomed(&l, listen), func(s *socket) {
-				if l.welcome(s, 0) != nil || s.sendVerdict(verdictWelcome) != nil {
+				if answer, err := l.handshake(s, 0); err != nil || s.sendVerdict(verdictWelcome, answer) != nil {
 					return
 				}
 				_ = s.discard(uint64(test.read), make([]byte, 1000), 0)
@@ -378,7 +370,7 @@ func TestStalledTarget(t *testing.T) {
 		var l *Listener
 		released := make(chan struct{})
 		endpoint := fakeTarget(t, welcomed(&l, listen), func(s *socket) {
-			if l.welcome(s, 0) == nil && s.sendVerdict(verdictWelcome) == nil {
+			if answer, err := l.handshake(s, 0); err == nil && s.sendVerdict(verdictWelcome, answer) == nil {
 				<-released
 			}
 		})
@@ -440,7 +432,7 @@ func TestEndOfStream(t *testing.T) {
 	}
 	a.close()
 	a.close()
-	a.interrupt()
+	a.Interrupt()
 	if err := b.readFull(make([]byte, 5), 0); !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), "after 3 of 5 bytes") {
 		t.Error(err)
 	}

@@ -3,7 +3,6 @@ package stream
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -16,11 +15,8 @@ import (
 )
 
 const (
-	// handshakeDeadline bounds what a stranger can make a listener wait.
+	// handshakeDeadline bounds how long a connection may take to prove that it belongs here.
 	handshakeDeadline = 2 * time.Second
-	// strangersLimit bounds how many connections may be in their handshake. One more ends
-	// the oldest, so that strangers who keep silent keep nobody out.
-	strangersLimit = 64
 	// closeDeadline bounds how long Close waits for a handler that does not return.
 	closeDeadline = 5 * time.Second
 )
@@ -31,17 +27,19 @@ type Listener struct {
 	domain  int
 	address string
 	nonce   []byte
+	// admission checks who connects.
+	admission *transport.Admission
 
-	// seat is taken by the one connection that is served: a function runs one hand-off at
+	// busy is taken by the one connection that is served: a function runs one hand-off at
 	// a time, and a second source would silently queue behind the first.
-	seat chan struct{}
+	busy chan struct{}
 
-	mutex     sync.Mutex
-	closed    bool
-	strangers []*socket // in their handshake, oldest first
-	open      map[*socket]struct{}
-	finished  sync.WaitGroup
-	closing   chan struct{}
+	mutex    sync.Mutex
+	closed   bool
+	open     map[*socket]struct{}
+	pending  transport.Pending[*socket]
+	finished sync.WaitGroup
+	closing  chan struct{}
 }
 
 // ListenUnix listens on a Unix socket with a random name in the abstract namespace, which
@@ -71,12 +69,12 @@ func listen(domain int, at unix.Sockaddr, address string) (*Listener, error) {
 	}
 	l := &Listener{
 		fd: fd, domain: domain, address: address,
-		nonce:   make([]byte, nonceSize),
-		seat:    make(chan struct{}, 1),
+		nonce:   transport.NewNonce(),
+		busy:    make(chan struct{}, 1),
 		open:    make(map[*socket]struct{}),
 		closing: make(chan struct{}),
 	}
-	_, _ = rand.Read(l.nonce)
+	l.admission = transport.NewAdmission(l.nonce)
 	if err := l.bind(at); err != nil {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
@@ -93,6 +91,9 @@ func (l *Listener) bind(at unix.Sockaddr) error {
 	}
 	if l.domain == unix.AF_UNIX {
 		return nil
+	}
+	if err := unix.SetsockoptInt(l.fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, int(handshakeDeadline/time.Second)); err != nil {
+		return fmt.Errorf("set TCP_DEFER_ACCEPT: %w", err)
 	}
 	bound, err := unix.Getsockname(l.fd)
 	if err != nil {
@@ -112,7 +113,7 @@ func (l *Listener) Endpoint(transportName string) transport.Endpoint {
 }
 
 // Serve begins to accept connections, and returns. One source at a time is served;
-// whoever else connects is told that the target is busy.
+// another one gets the verdict that the target is busy.
 func (l *Listener) Serve(service Service) {
 	if service.Limit == 0 || service.Limit > frameLimit {
 		service.Limit = frameLimit
@@ -132,7 +133,7 @@ func (l *Listener) Close() error {
 	l.closed = true
 	close(l.closing)
 	for s := range l.open {
-		s.interrupt()
+		s.Interrupt()
 	}
 	l.mutex.Unlock()
 	_ = unix.Shutdown(l.fd, unix.SHUT_RDWR) // ends a blocked accept
@@ -169,13 +170,13 @@ func (l *Listener) accept(service Service) {
 			continue
 		}
 		s := &socket{fd: fd, tcp: l.domain != unix.AF_UNIX}
-		if !l.meet(s) {
+		if !l.add(s) {
 			s.close()
 			return
 		}
 		l.finished.Go(func() {
-			defer l.forget(s)
-			l.converse(s, service)
+			defer l.remove(s)
+			l.connection(s, service)
 		})
 	}
 }
@@ -186,73 +187,52 @@ func (l *Listener) isClosed() bool {
 	return l.closed
 }
 
-// meet enters a new connection as a stranger; false when the listener has been closed.
-func (l *Listener) meet(s *socket) bool {
+// add enters a new connection; false when the listener has been closed.
+func (l *Listener) add(s *socket) bool {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	if l.closed {
 		return false
 	}
 	l.open[s] = struct{}{}
-	l.strangers = append(l.strangers, s)
-	if len(l.strangers) > strangersLimit {
-		l.strangers[0].interrupt()
-		l.strangers = l.strangers[1:]
-	}
+	l.pending.Add(s)
 	return true
 }
 
-// know takes a connection off the strangers.
-func (l *Listener) know(s *socket) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	for i, stranger := range l.strangers {
-		if stranger == s {
-			l.strangers = append(l.strangers[:i:i], l.strangers[i+1:]...)
-			return
-		}
-	}
-}
-
-func (l *Listener) forget(s *socket) {
-	l.know(s)
+func (l *Listener) remove(s *socket) {
+	l.pending.Remove(s)
 	l.mutex.Lock()
 	delete(l.open, s)
 	l.mutex.Unlock()
 	s.close()
 }
 
-// converse takes one connection from its handshake to its end. Nobody is told when it
-// fails: the peer is a stranger, or learns by itself.
-func (l *Listener) converse(s *socket, service Service) {
+// connection takes one connection from its handshake to its end. Its failure concerns the
+// peer alone, which notices by itself.
+func (l *Listener) connection(s *socket, service Service) {
 	until := measure.Now() + int64(handshakeDeadline)
-	if s.setTimeout(handshakeDeadline) != nil {
+	answer, err := l.handshake(s, until)
+	if err != nil {
 		return
 	}
-	if err := l.welcome(s, until); err != nil {
+	l.pending.Remove(s)
+	if !l.takeBusy(time.Duration(until - measure.Now())) {
+		_ = s.sendVerdict(verdictBusy, answer)
 		return
 	}
-	l.know(s)
-	if !l.takeSeat(time.Duration(until - measure.Now())) {
-		_ = s.sendVerdict(verdictBusy)
-		return
-	}
-	defer func() { <-l.seat }()
-	if err := s.setTimeout(service.Deadline); err != nil {
-		return
-	}
-	if s.sendVerdict(verdictWelcome) != nil {
+	defer func() { <-l.busy }()
+	if s.setTimeout(service.Deadline) != nil || s.sendVerdict(verdictWelcome, answer) != nil {
 		return
 	}
 	serve(s, service)
 }
 
-// takeSeat waits a little: the source before may just be going.
-func (l *Listener) takeSeat(patience time.Duration) bool {
-	timer := time.NewTimer(max(patience, 0))
+// takeBusy waits a little: the source before may just be going.
+func (l *Listener) takeBusy(wait time.Duration) bool {
+	timer := time.NewTimer(max(wait, 0))
 	defer timer.Stop()
 	select {
-	case l.seat <- struct{}{}:
+	case l.busy <- struct{}{}:
 		return true
 	case <-timer.C:
 		return false
@@ -261,60 +241,40 @@ func (l *Listener) takeSeat(patience time.Duration) bool {
 	}
 }
 
-// welcome is the listener's half of the handshake up to the verdict.
-func (l *Listener) welcome(s *socket, until int64) error {
+// handshake is the listener's half up to the verdict. It reads nothing but the proof before
+// that has been checked.
+func (l *Listener) handshake(s *socket, until int64) (answer transport.Answer, err error) {
+	if err := s.setTimeout(handshakeDeadline); err != nil {
+		return answer, err
+	}
 	if l.domain == unix.AF_UNIX {
-		process, err := checkUser(s.fd)
-		if err != nil {
-			return err
-		}
-		s.process = process
-		if err := tuneUnix(s.fd); err != nil {
-			return err
+		if s.process, err = checkUser(s.fd); err == nil {
+			err = tuneUnix(s.fd)
 		}
 	} else {
-		peer, err := unix.Getpeername(s.fd)
-		if err != nil {
-			return err
+		var peer unix.Sockaddr
+		if peer, err = unix.Getpeername(s.fd); err == nil {
+			err = TuneTCP(s.fd, addrPort(peer).Addr())
 		}
-		if err := TuneTCP(s.fd, addrPort(peer).Addr()); err != nil {
-			return err
-		}
+	}
+	if err != nil {
+		return answer, err
 	}
 	var in [helloSize]byte
 	if err := s.readFull(in[:], until); err != nil {
-		return err
+		return answer, err
 	}
-	theirs, err := parseHello(&in)
+	_, proof, err := parseMessage(in[:])
 	if err != nil {
-		return err
+		_ = s.sendVerdict(verdictVersion, answer)
+		return answer, err
 	}
-	mine := reply{version: version}
-	if theirs.version == version {
-		_, _ = rand.Read(mine.challenge[:])
-		mine.proof = prove(l.nonce, roleListener, &theirs.challenge, &mine.challenge)
+	if answer, err = l.admission.Admit(proof); err != nil {
+		_ = s.sendVerdict(verdictUnproven, answer)
 	}
-	var out [replySize]byte
-	mine.encode(&out)
-	if err := s.writeFull(out[:]); err != nil {
-		return err
-	}
-	if theirs.version != version {
-		return errors.New("handshake: another version")
-	}
-	var proof [proofSize]byte
-	if err := s.readFull(proof[:], until); err != nil {
-		return err
-	}
-	if !proves(proof[:], l.nonce, roleConnector, &theirs.challenge, &mine.challenge) {
-		_ = s.sendVerdict(verdictStranger)
-		return errors.New("handshake: the peer does not know the nonce")
-	}
-	return nil
+	return answer, err
 }
 
-func (s *socket) sendVerdict(v verdict) error {
-	var out [verdictSize]byte
-	v.encode(&out)
-	return s.writeFull(out[:])
+func (s *socket) sendVerdict(v verdict, answer transport.Answer) error {
+	return s.writeFull(appendMessage(nil, uint16(v), answer[:]))
 }

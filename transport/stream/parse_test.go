@@ -1,28 +1,12 @@
 package stream
 
 import (
+	"bytes"
 	"errors"
-	"math"
-	"strings"
 	"testing"
-	"unicode/utf8"
 
-	"rrbench/measure"
+	"rrbench/transport"
 )
-
-func TestAcknowledgementRoundTrip(t *testing.T) {
-	want := acknowledgement{
-		status: statusFailed, held: true, released: 4, textLength: textLimit, sequence: math.MaxUint64,
-		received: 1, copiedIn: 2, delivered: 3, consumed: math.MinInt64,
-		length: 5, digest: math.MaxUint64,
-		usage: measure.Usage{UserNs: 6, KernelNs: 7, MinorFaults: 8, ContextSwitches: -9},
-	}
-	var p [acknowledgementSize]byte
-	want.encode(&p)
-	if got, err := parseAcknowledgement(&p); err != nil || got != want {
-		t.Errorf("got %+v, %v", got, err)
-	}
-}
 
 func FuzzHeader(f *testing.F) {
 	var seed [headerSize]byte
@@ -46,77 +30,44 @@ func FuzzHeader(f *testing.F) {
 	})
 }
 
-func FuzzAcknowledgement(f *testing.F) {
-	var seed [acknowledgementSize]byte
-	(&acknowledgement{sequence: 1, textLength: 3}).encode(&seed)
-	f.Add(seed[:])
+func FuzzAnswer(f *testing.F) {
+	good := envelope{status: statusFailed, held: true, sequence: 1, released: 4}
+	delivery := transport.Delivery{Length: 3, Err: errors.New("no memory")}
+	f.Add(delivery.AppendTo(good.appendTo(nil)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var p, again [acknowledgementSize]byte
-		copy(p[:], data)
-		a, err := parseAcknowledgement(&p)
+		wire := append(data, make([]byte, answerSize)...)
+		e, text, err := parseAnswer(wire)
 		if err != nil {
 			return
 		}
-		if a.textLength > textLimit || a.status >= statusEnd {
-			t.Errorf("%+v was accepted", a)
+		if text < 0 || text > transport.TextLimit || e.status >= statusEnd {
+			t.Errorf("%+v with %d bytes of text was accepted", e, text)
 		}
-		if a.encode(&again); again != p {
-			t.Errorf("%x parses to %x", p, again)
+		if again := e.appendTo(nil); !bytes.Equal(again, wire[:envelopeSize]) {
+			t.Errorf("%x parses to %x", wire[:envelopeSize], again)
 		}
 	})
 }
 
 // No bytes of a peer that does not know the nonce make it through, whatever they are.
 func FuzzHandshake(f *testing.F) {
-	var seedHello [helloSize]byte
-	(&hello{version: version}).encode(&seedHello)
-	var seedReply [replySize]byte
-	(&reply{version: version}).encode(&seedReply)
-	var seedVerdict [verdictSize]byte
-	verdictBusy.encode(&seedVerdict)
-	f.Add(seedHello[:])
-	f.Add(seedReply[:])
-	f.Add(seedVerdict[:])
-	nonce := []byte("0123456789abcdef0123456789abcdef")
+	f.Add(appendMessage(nil, 0, make([]byte, transport.ProofSize)))
+	f.Add(appendMessage(nil, uint16(verdictBusy), make([]byte, transport.AnswerSize)))
+	admission := transport.NewAdmission([]byte("0123456789abcdef0123456789abcdef"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var h, hAgain [helloSize]byte
-		var r, rAgain [replySize]byte
-		var v, vAgain [verdictSize]byte
-		copy(h[:], data)
-		copy(r[:], data)
-		copy(v[:], data)
-		theirHello, err := parseHello(&h)
-		if err == nil {
-			if theirHello.encode(&hAgain); hAgain != h {
-				t.Errorf("%x parses to %x", h, hAgain)
-			}
+		wire := append(data, make([]byte, helloSize)...)[:helloSize]
+		code, rest, err := parseMessage(wire)
+		if err != nil {
+			return
 		}
-		if theirs, err := parseReply(&r); err == nil {
-			if theirs.encode(&rAgain); rAgain != r {
-				t.Errorf("%x parses to %x", r, rAgain)
-			}
-			if proves(theirs.proof[:], nonce, roleListener, &theirHello.challenge, &theirs.challenge) {
-				t.Error("a guess proved the nonce")
-			}
+		if again := appendMessage(nil, code, rest); !bytes.Equal(again, wire) {
+			t.Errorf("%x parses to %x", wire, again)
 		}
-		if theirs, err := parseVerdict(&v); err == nil {
-			if theirs.encode(&vAgain); vAgain != v {
-				t.Errorf("%x parses to %x", v, vAgain)
-			}
-			if (theirs == verdictWelcome) != (theirs.err() == nil) {
-				t.Errorf("verdict %d", theirs)
-			}
+		if _, err := admission.Admit(rest); err == nil {
+			t.Error("a guess proved the nonce")
 		}
-	})
-}
-
-func FuzzFailureText(f *testing.F) {
-	f.Add("guest trapped")
-	f.Add(strings.Repeat("ä", textLimit))
-	f.Fuzz(func(t *testing.T, text string) {
-		got := failureText(errors.New(text))
-		if len(got) > textLimit || !utf8.ValidString(got) || strings.ContainsAny(got, "\n\r\x00\x1b") {
-			t.Errorf("%q", got)
+		if (verdict(code) == verdictWelcome) != (verdict(code).err() == nil) {
+			t.Errorf("verdict %d", code)
 		}
 	})
 }

@@ -107,7 +107,7 @@ func (l *link) refer(frame, control, payload []byte, d *transport.Delivery) bool
 			err = writeFull(l.socket.fd, frame[n:], l.until)
 		}
 		if err != nil {
-			l.abort(d, fmt.Errorf("send the payload's reference: %w%s", err, l.lastWords()))
+			l.abort(d, fmt.Errorf("send the payload's reference: %w%s", err, l.targetError()))
 			return false
 		}
 	}
@@ -124,10 +124,10 @@ func isExhaustion(err error) bool {
 // same moment, so once that has passed only what is there already counts.
 func (l *link) collect() error {
 	if l.until != 0 && measure.Now() > l.until {
-		if l.socket.pending(l.in[:]) != nil {
+		if l.socket.pending(l.in[:answerSize]) != nil {
 			return errTimeout
 		}
 		return nil
 	}
-	return l.socket.readFull(l.in[:], l.until)
+	return l.socket.readFull(l.in[:answerSize], l.until)
 }

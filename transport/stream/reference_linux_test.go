@@ -222,14 +222,14 @@ func TestMadReferences(t *testing.T) {
 		plain   bool
 		want    status
 	}{
-		"garbled id":             {frame(byReference, 0, 0, ""), nil, false, statusRubbish},
-		"endless directions":     {frame(byReference, 1, DirectionsLimit+1, ""), nil, false, statusRubbish},
-		"descriptor of a stream": {append(frame(0, 1, 0, "")[:headerSize], p...), unix.UnixRights(fd), false, statusRubbish},
-		"descriptor unannounced": {frame(byReference, 1, 0, ""), unix.UnixRights(fd), false, statusRubbish},
+		"garbled id":             {frame(byReference, 0, 0, ""), nil, false, statusMalformed},
+		"endless directions":     {frame(byReference, 1, DirectionsLimit+1, ""), nil, false, statusMalformed},
+		"descriptor of a stream": {append(frame(0, 1, 0, "")[:headerSize], p...), unix.UnixRights(fd), false, statusMalformed},
+		"descriptor unannounced": {frame(byReference, 1, 0, ""), unix.UnixRights(fd), false, statusMalformed},
 		"descriptor announced":   {frame(byReference|withDescriptor, 1, 0, ""), nil, false, statusSendBytes},
 		"two descriptors":        {frame(byReference|withDescriptor, 1, 0, ""), unix.UnixRights(fd, fd), false, statusConsumed},
 		"many descriptors":       {frame(byReference|withDescriptor, 1, 0, ""), unix.UnixRights(fd, fd, fd, fd, fd, fd), false, statusConsumed},
-		"no resolver":            {frame(byReference, 1, 0, ""), nil, true, statusRubbish},
+		"no resolver":            {frame(byReference, 1, 0, ""), nil, true, statusMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := transporttest.Descriptors(t)
@@ -243,15 +243,16 @@ func TestMadReferences(t *testing.T) {
 			if _, err := unix.SendmsgN(s.fd, test.frame, test.control, nil, 0); err != nil {
 				t.Fatal(err)
 			}
-			var in [acknowledgementSize]byte
+			var in [answerSize]byte
 			if err := s.readFull(in[:], 0); err != nil {
 				t.Fatal(err)
 			}
-			a, err := parseAcknowledgement(&in)
-			if err != nil || a.status != test.want {
-				t.Errorf("status %d, error %v, want %d", a.status, err, test.want)
+			e, text, err := parseAnswer(in[:])
+			if err != nil || e.status != test.want {
+				t.Errorf("status %d, error %v, want %d", e.status, err, test.want)
 			}
-			if test.want == statusConsumed && a.digest != payloads.Digest(p) {
+			var d transport.Delivery
+			if test.want == statusConsumed && (text > 0 || d.Answer(in[envelopeSize:]) != nil || d.Digest != payloads.Digest(p)) {
 				t.Error("wrong digest")
 			}
 			s.close()

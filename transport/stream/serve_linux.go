@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rrbench/measure"
+	"rrbench/transport"
 )
 
 // meter is the process' one meter: pieces of usage that several targets of a process take
@@ -19,7 +20,7 @@ const discardSize = 256 << 10
 // serve answers the frames of one connection until it ends.
 func serve(s *socket, service Service) {
 	_ = meter.Take() // what happened before the first payload is nobody's hand-off
-	c := &conversation{socket: s, service: service}
+	c := &connection{socket: s, service: service}
 	if c.resolver, _ = service.Receiver.(Resolver); c.resolver != nil {
 		defer c.resolver.Disconnected()
 	}
@@ -27,13 +28,15 @@ func serve(s *socket, service Service) {
 	}
 }
 
-type conversation struct {
-	socket  *socket
-	service Service
-	header  [headerSize]byte
-	answer  acknowledgement
-	out     [acknowledgementSize]byte
-	scratch []byte
+// connection is a source's, at its target.
+type connection struct {
+	socket   *socket
+	service  Service
+	header   [headerSize]byte
+	envelope envelope
+	delivery transport.Delivery
+	out      [envelopeSize + transport.DeliveryLimit]byte
+	scratch  []byte
 	// resolver is the receiver if that takes references. The rest is for these.
 	resolver   Resolver
 	inbox      inbox
@@ -43,7 +46,7 @@ type conversation struct {
 }
 
 // answerOne takes one payload. An error means that the connection cannot go on.
-func (c *conversation) answerOne() error {
+func (c *connection) answerOne() error {
 	descriptor, err := c.awaitHeader()
 	if err != nil {
 		return err
@@ -51,16 +54,16 @@ func (c *conversation) answerOne() error {
 	if descriptor >= 0 {
 		defer unix.Close(descriptor)
 	}
-	c.answer = acknowledgement{}
+	c.envelope, c.delivery = envelope{}, transport.Delivery{}
 	head, err := parseHeader(&c.header)
 	if err == nil && (head.flags&byReference != 0 && c.resolver == nil || head.flags&withDescriptor == 0 && descriptor >= 0) {
 		err = fmt.Errorf("frame with flags %#x: this target takes no references, or the frame should not have a descriptor", uint32(head.flags))
 	}
 	if err != nil {
-		_ = c.acknowledge(statusRubbish, err)
+		_ = c.answer(statusMalformed, err)
 		return err
 	}
-	c.answer.sequence = head.sequence
+	c.envelope.sequence = head.sequence
 	until := momentAfter(c.service.Deadline)
 	if head.flags&byReference != 0 {
 		return c.answerReference(head, descriptor, until)
@@ -76,16 +79,17 @@ func (c *conversation) answerOne() error {
 	if err := c.socket.readPayload(place, until); err != nil {
 		_ = c.service.Receiver.Release()
 		// A source that is only slow still hears why.
-		_ = c.acknowledge(statusRubbish, fmt.Errorf("receive the payload: %w", err))
+		_ = c.answer(statusMalformed, fmt.Errorf("receive the payload: %w", err))
 		return err
 	}
-	c.answer.received = measure.Now()
-	c.answer.copiedIn = c.answer.received
-	return c.finish(head, c.answer.received, false)
+	line := &c.delivery.Timeline
+	line.Received = measure.Now()
+	line.CopiedIn = line.Received
+	return c.finish(head, line.Received, false)
 }
 
 // awaitHeader waits for the next frame, and for the descriptor that comes with it, or -1.
-func (c *conversation) awaitHeader() (descriptor int, err error) {
+func (c *connection) awaitHeader() (descriptor int, err error) {
 	if c.resolver == nil {
 		return -1, c.socket.awaitFull(c.header[:], c.service.Deadline)
 	}
@@ -93,33 +97,33 @@ func (c *conversation) awaitHeader() (descriptor int, err error) {
 }
 
 // finish has the handler read the payload that is in place, and answers.
-func (c *conversation) finish(head header, delivered int64, referred bool) error {
-	c.answer.delivered = delivered
+func (c *connection) finish(head header, delivered int64, referred bool) error {
+	c.delivery.Timeline.Delivered = delivered
 	digest, err := c.service.Receiver.Consume()
-	c.answer.consumed = measure.Now()
+	c.delivery.Timeline.Consumed = measure.Now()
 	if released := c.service.Receiver.Release(); err == nil {
 		err = released
 	}
 	if c.resolver != nil {
 		held, released := c.resolver.Holds()
-		c.answer.held, c.answer.released = held && referred, released
+		c.envelope.held, c.envelope.released = held && referred, released
 	}
 	if err != nil {
-		return c.acknowledge(statusFailed, err)
+		return c.answer(statusFailed, err)
 	}
-	c.answer.length, c.answer.digest = head.length, digest
-	return c.acknowledge(statusConsumed, nil)
+	c.delivery.Length, c.delivery.Digest = head.length, digest
+	return c.answer(statusConsumed, nil)
 }
 
 // answerReference takes one payload that a reference leads to.
-func (c *conversation) answerReference(head header, descriptor int, until int64) error {
+func (c *connection) answerReference(head header, descriptor int, until int64) error {
 	err := c.socket.readFull(c.preface[:], until)
 	if err != nil {
 		return err
 	}
 	preface, err := parsePreface(&c.preface)
 	if err != nil {
-		_ = c.acknowledge(statusRubbish, err)
+		_ = c.answer(statusMalformed, err)
 		return err
 	}
 	if cap(c.directions) < preface.size {
@@ -129,7 +133,7 @@ func (c *conversation) answerReference(head header, descriptor int, until int64)
 	if err := c.socket.readFull(c.directions, until); err != nil {
 		return err
 	}
-	c.answer.received = measure.Now()
+	c.delivery.Timeline.Received = measure.Now()
 	switch {
 	case head.length > c.service.Limit:
 		err = fmt.Errorf("payload of %d bytes is longer than the %d bytes agreed on", head.length, c.service.Limit)
@@ -143,48 +147,43 @@ func (c *conversation) answerReference(head header, descriptor int, until int64)
 	}
 	switch {
 	case errors.Is(err, ErrSendBytes):
-		return c.acknowledge(statusSendBytes, err)
+		return c.answer(statusSendBytes, err)
 	case err != nil:
-		return c.acknowledge(statusRefused, err)
+		return c.answer(statusRefused, err)
 	}
 	if descriptor < 0 && c.hungUp() {
 		// What was read from a source that had given up before may have changed meanwhile.
 		_ = c.resolver.Release()
 		return errHungUp
 	}
-	c.answer.copiedIn = measure.Now()
-	return c.finish(head, c.answer.copiedIn, true)
+	c.delivery.Timeline.CopiedIn = measure.Now()
+	return c.finish(head, c.delivery.Timeline.CopiedIn, true)
 }
 
 var errHungUp = errors.New("the source closed the connection")
 
 // hungUp says whether the source has closed the connection.
-func (c *conversation) hungUp() bool {
+func (c *connection) hungUp() bool {
 	c.poll[0] = unix.PollFd{Fd: int32(c.socket.fd), Events: unix.POLLRDHUP}
 	n, err := unix.Poll(c.poll[:], 0)
 	return n > 0 && err == nil
 }
 
 // refuse throws a payload away, so that the connection stays in step, and says why.
-func (c *conversation) refuse(length uint64, until int64, cause error) error {
+func (c *connection) refuse(length uint64, until int64, cause error) error {
 	if c.scratch == nil {
 		c.scratch = make([]byte, discardSize)
 	}
 	if err := c.socket.discard(length, c.scratch, until); err != nil {
 		return err
 	}
-	return c.acknowledge(statusRefused, cause)
+	return c.answer(statusRefused, cause)
 }
 
-func (c *conversation) acknowledge(status status, cause error) error {
-	c.answer.status = status
-	c.answer.usage = meter.Take()
-	if cause == nil {
-		c.answer.encode(&c.out)
-		return c.socket.writeFull(c.out[:])
-	}
-	text := failureText(cause)
-	c.answer.textLength = len(text)
-	c.answer.encode(&c.out)
-	return c.socket.writeFull(append(c.out[:], text...))
+// answer sends the delivery; cause is why it failed.
+func (c *connection) answer(status status, cause error) error {
+	c.envelope.status = status
+	c.delivery.Usage = meter.Take()
+	c.delivery.Err = cause
+	return c.socket.writeFull(c.delivery.AppendTo(c.envelope.appendTo(c.out[:0])))
 }

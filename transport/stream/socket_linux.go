@@ -28,8 +28,8 @@ type socket struct {
 	closed bool
 }
 
-// interrupt ends both directions: a blocked read or write returns, in whatever goroutine.
-func (s *socket) interrupt() {
+// Interrupt ends both directions: a blocked read or write returns, in whatever goroutine.
+func (s *socket) Interrupt() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if !s.closed {

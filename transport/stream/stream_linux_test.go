@@ -196,7 +196,7 @@ func TestFailureKeepsConnection(t *testing.T) {
 			{"no memory", large, errors.New("no memory for it"), nil, "no memory for it"},
 			{"handler fails", large, nil, errors.New("guest trapped in handle\nunreachable"), "guest trapped in handle unreachable"},
 			{"too long", payload(2<<20+1, 1), nil, nil, "longer than the 2097152 bytes agreed on"},
-			{"long text", large, errors.New(strings.Repeat("ä", textLimit)), nil, strings.Repeat("ä", textLimit/2)},
+			{"long text", large, errors.New(strings.Repeat("ä", transport.TextLimit)), nil, strings.Repeat("ä", transport.TextLimit/2)},
 			{"empty", nil, nil, nil, "it is empty"},
 		} {
 			b.refuse, b.fail = test.refuse, test.fail
@@ -294,7 +294,7 @@ func TestOpenRefuses(t *testing.T) {
 		endpoint transport.Endpoint
 		want     string
 	}{
-		{with(func(e *transport.Endpoint) { e.Nonce = make([]byte, nonceSize) }), "does not know the endpoint's nonce"},
+		{with(func(e *transport.Endpoint) { e.Nonce = make([]byte, transport.NonceSize) }), "does not accept this endpoint's nonce"},
 		{with(func(e *transport.Endpoint) { e.Nonce = e.Nonce[:31] }), "31 bytes"},
 		{with(func(e *transport.Endpoint) { e.Address = "/tmp/x" }), "has to start with @"},
 		{with(func(e *transport.Endpoint) { e.Address += "0" }), "connect: connection refused"},

@@ -13,18 +13,20 @@
 // A target, which serves one source at a time:
 //
 //	listen(address, port) -> port   listens on an IPv4 address; 0 is failure
-//	token() -> pointer              the 32 bytes of its own choice that sources have to know
+//	token() -> pointer              the endpoint's nonce, of its own choice
 //	serve()                         answers requests and does not return
 //
 // A source:
 //
-//	target(address, port) -> pointer  adds a target; the host writes its token there
+//	target(address, port) -> pointer  adds a target; the host writes its nonce there
 //	open() -> status                  connects to all targets
 //	prepare(kind, seed i64, size i64) -> status
 //	                                  makes the object to be sent
 //	digest() -> i64                   the digest of the object
 //	send() -> status                  sends it to all targets and awaits their replies
-//	deliveries() -> pointer           what became of it: DeliverySize bytes a target
+//	deliveries() -> pointer           what became of it: for each target a delivery as
+//	                                  package transport encodes it, transport.DeliveryLimit
+//	                                  bytes from one to the next
 //
 // Both:
 //
@@ -41,11 +43,6 @@
 package abi
 
 import (
-	"encoding/binary"
-	"fmt"
-	"slices"
-
-	"rrbench/measure"
 	"rrbench/payloads"
 	"rrbench/transport"
 )
@@ -71,53 +68,11 @@ const (
 	TakeUsage  = "take_usage"
 )
 
-// TokenSize is the length of a target's token in bytes.
-const TokenSize = 32
-
 // Codecs and Kinds have at each number what the guest calls by it. New ones come last.
 var (
 	Codecs = []transport.Codec{transport.Raw, transport.JSON, transport.JSONStd}
 	Kinds  = []payloads.Kind{payloads.Text, payloads.Records, payloads.Bytes}
 )
 
-// DeliverySize is the length in bytes of a delivery in memory: little-endian 64-bit
-// numbers, which are the moments of the Timeline in order, length and digest, the four of
-// the usage, and of an error's text the pointer (lower half) and length (upper half, 0 for
-// none).
-const DeliverySize = 15 * 8
-
 // Text is where a text lies in a guest's memory.
 type Text struct{ Pointer, Length uint32 }
-
-// PutDelivery writes a delivery whose error has been put at text, into DeliverySize bytes.
-func PutDelivery(to []byte, d *transport.Delivery, text Text) {
-	t, u := &d.Timeline, &d.Usage
-	for i, field := range [...]int64{
-		t.Start, t.Serialized, t.CopiedOut, t.Received, t.CopiedIn, t.Delivered, t.Consumed, t.Acknowledged,
-		int64(d.Length), int64(d.Digest),
-		u.UserNs, u.KernelNs, u.MinorFaults, u.ContextSwitches,
-		int64(text.Length)<<32 | int64(text.Pointer),
-	} {
-		binary.LittleEndian.PutUint64(to[8*i:], uint64(field))
-	}
-}
-
-// ParseDelivery is the reverse, for a guest's DeliverySize bytes. Err is left alone: where
-// its text lies is returned. Moments of a success that are not in order are an error.
-func ParseDelivery(from []byte, d *transport.Delivery) (Text, error) {
-	var fields [DeliverySize / 8]int64
-	for i := range fields {
-		fields[i] = int64(binary.LittleEndian.Uint64(from[8*i:]))
-	}
-	d.Timeline = transport.Timeline{
-		Start: fields[0], Serialized: fields[1], CopiedOut: fields[2], Received: fields[3],
-		CopiedIn: fields[4], Delivered: fields[5], Consumed: fields[6], Acknowledged: fields[7],
-	}
-	d.Length, d.Digest = uint64(fields[8]), uint64(fields[9])
-	d.Usage = measure.Usage{UserNs: fields[10], KernelNs: fields[11], MinorFaults: fields[12], ContextSwitches: fields[13]}
-	text := Text{Pointer: uint32(fields[14]), Length: uint32(fields[14] >> 32)}
-	if text.Length == 0 && !slices.IsSorted(fields[:8]) {
-		return text, fmt.Errorf("the moments of a delivery are out of order: %+v", d.Timeline)
-	}
-	return text, nil
-}

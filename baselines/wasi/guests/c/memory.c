@@ -1,6 +1,6 @@
 #include "memory.h"
 
-#include "../c/heap.h"
+#include "heap.h"
 #include "guest.h"
 
 int reserve(Buffer *buffer, uint64_t length) {

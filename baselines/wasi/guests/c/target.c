@@ -1,5 +1,7 @@
 // B: a server that takes raw payloads, from one connection at a time.
-#include "../c/digest.h"
+#include "admission.h"
+#include "delivery.h"
+#include "digest.h"
 #include "guest.h"
 #include "http.h"
 #include "memory.h"
@@ -10,7 +12,7 @@
 #define LINGER 500000000
 
 static int32_t listener = -1;
-static uint8_t secret[TOKEN_SIZE];
+static uint8_t secret[NONCE_SIZE];
 static Buffer body;
 
 static char header[HEADER_LIMIT];
@@ -76,14 +78,18 @@ static int transmit(int32_t socket, const Vector *from, int64_t deadline) {
 }
 
 // answer returns whether the connection can go on.
-static int answer(int32_t socket, const char *status, Reply *reply, const Text *why) {
-	static char message[256 + sizeof(Reply) + REPLY_TEXT];
+static int answer(int32_t socket, const char *status, Delivery *reply, const Text *why, const uint8_t *proven) {
+	static char message[512 + DELIVERY_LIMIT];
 	Text text = TEXT(message);
-	reply->magic = REPLY_MAGIC;
+	reply->magic = DELIVERY_MAGIC;
 	reply->text = why ? why->length : 0;
 	put(&text, "HTTP/1.1 ");
 	put(&text, status);
 	put(&text, why ? "\r\nConnection: close" : "");
+	if (proven) {
+		put(&text, "\r\nAuthentication-Info: ");
+		put_hex(&text, proven, ANSWER_SIZE);
+	}
 	put(&text, "\r\nContent-Type: application/octet-stream\r\nContent-Length: ");
 	put_number(&text, sizeof *reply + reply->text);
 	put(&text, "\r\n\r\n");
@@ -96,10 +102,10 @@ static int answer(int32_t socket, const char *status, Reply *reply, const Text *
 // refuse answers with a failure and ends the connection. A connection that is closed with
 // bytes unread is reset, which can overtake the answer.
 static int refuse(int32_t socket, const char *status, const Text *why) {
-	Reply reply = {0};
+	Delivery reply = {0};
 	static char unread[64 << 10];
 	int64_t deadline = from_now(LINGER);
-	answer(socket, status, &reply, why);
+	answer(socket, status, &reply, why, 0);
 	sock_shutdown(socket, SHUT_WRITE);
 	while (now() < deadline && receive(socket, unread, sizeof unread, deadline)) {}
 	return 0;
@@ -110,21 +116,23 @@ static int refuse_for(int32_t socket, const char *status, const char *reason) {
 	return refuse(socket, status, &failed);
 }
 
-// authorized compares in a time that does not depend on where a token differs.
-static int authorized(const Header *h) {
-	char text[7 + 2 * TOKEN_SIZE];
-	Text wanted = TEXT(text);
-	put(&wanted, "Bearer ");
-	put_hex(&wanted, secret, sizeof secret);
-	Span told;
-	if (find(h, "authorization", &told) != 1 || told.length != wanted.length) return 0;
-	uint8_t difference = 0;
-	for (uint32_t i = 0; i < told.length; i++) difference |= (uint8_t)(told.at[i] ^ wanted.at[i]);
-	return !difference;
+// admitted: the connection has proven that it belongs here.
+static int admitted;
+
+// authorized checks the proof in the first request of a connection and makes the answer.
+static int authorized(const Header *h, uint8_t made[ANSWER_SIZE]) {
+	static const char scheme[] = "rrbench ";
+	const uint32_t length = sizeof scheme - 1;
+	uint8_t proof[PROOF_SIZE];
+	Span field;
+	if (find(h, "authorization", &field) != 1 || field.length <= length) return 0;
+	for (uint32_t i = 0; i < length; i++)
+		if (field.at[i] != scheme[i]) return 0;
+	return get_hex((Span){field.at + length, field.length - length}, proof, sizeof proof) && admit(secret, proof, made);
 }
 
 // take reads a request's body behind what has come with its header, and handles it.
-static int take(int32_t socket, uint32_t head, uint64_t length, int64_t deadline, Reply *reply) {
+static int take(int32_t socket, uint32_t head, uint64_t length, int64_t deadline, Delivery *reply) {
 	uint64_t taken = have - head;
 	if (taken > length) taken = length;
 	__builtin_memcpy(body.at, header + head, taken);
@@ -140,7 +148,7 @@ static int take(int32_t socket, uint32_t head, uint64_t length, int64_t deadline
 		}
 		taken += n;
 	}
-	reply->received = now();
+	reply->received = reply->copied_in = now();
 	reply->delivered = now();
 	reply->digest = digest(body.at, (uint32_t)length);
 	reply->length = length;
@@ -154,9 +162,15 @@ static int serve_request(int32_t socket, uint32_t head, int64_t deadline) {
 	Header h;
 	Span value;
 	uint64_t length = 0;
-	Reply reply = {0};
+	Delivery reply = {0};
+	uint8_t made[ANSWER_SIZE];
+	const uint8_t *proven = 0;
 	if (!parse(header, head, &h) || !same(h.third, "http/1.1")) return refuse_for(socket, "400 Bad Request", "this is no request of HTTP/1.1");
-	if (!authorized(&h)) return refuse_for(socket, "401 Unauthorized", "the token is not this endpoint's");
+	if (!admitted) {
+		if (!authorized(&h, made)) return refuse_for(socket, "401 Unauthorized", "the proof is not of this endpoint's nonce");
+		admitted = 1;
+		proven = made;
+	}
 	if (!same(h.second, "/")) return refuse_for(socket, "404 Not Found", "there is no function at this path");
 	int closes = find(&h, "connection", &value) && same(value, "close");
 	int posts = same(h.first, "post");
@@ -182,13 +196,14 @@ static int serve_request(int32_t socket, uint32_t head, int64_t deadline) {
 	__builtin_memmove(header, header + used * !!left, left);
 	have = left;
 	take_usage(reply.usage);
-	return answer(socket, "200 OK", &reply, 0) && !closes;
+	return answer(socket, "200 OK", &reply, 0, proven) && !closes;
 }
 
 static void serve_connection(int32_t socket) {
 	// A connection has to begin in time; later its source may think for as long as it likes.
 	int64_t deadline = from_now(patience);
 	have = 0;
+	admitted = 0;
 	for (;;) {
 		uint32_t head = 0, seen = 0;
 		while (!(head = header_end(header, have, seen))) {

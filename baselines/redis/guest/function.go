@@ -40,8 +40,8 @@ var (
 	kind payloads.Kind
 	id   uint64
 
-	target *function.Target
-	reply  function.Reply
+	target   *function.Target
+	delivery transport.Delivery
 )
 
 func main() {}
@@ -102,15 +102,15 @@ func send(pointer, length uint32) int32 {
 
 //go:wasmexport handle
 func handle(_, _ uint32) uint64 {
-	must(target.Handle(&reply))
-	return reply.Digest
+	must(target.Handle(&delivery))
+	return delivery.Digest
 }
 
 //go:wasmexport delivered
-func delivered() int64 { return reply.Delivered }
+func delivered() int64 { return delivery.Timeline.Delivered }
 
 //go:wasmexport length
-func length() uint64 { return reply.Length }
+func length() uint64 { return delivery.Length }
 
 // must has the host told why the guest cannot go on.
 func must(err error) {

@@ -32,6 +32,21 @@ void put_address(Text *to, uint32_t address, uint32_t port) {
 	put_number(to, port);
 }
 
+static int digit_value(char c) {
+	if (c >= '0' && c <= '9') return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int get_hex(Span span, uint8_t *bytes, uint32_t length) {
+	if (span.length != 2 * length) return 0;
+	for (uint32_t i = 0; i < length; i++) {
+		int high = digit_value(span.at[2 * i]), low = digit_value(span.at[2 * i + 1]);
+		if (high < 0 || low < 0) return 0;
+		bytes[i] = (uint8_t)(high << 4 | low);
+	}
+	return 1;
+}
+
 int same(Span span, const char *lower) {
 	for (uint32_t i = 0; i < span.length; i++) {
 		char c = span.at[i];

@@ -23,5 +23,9 @@ typedef struct {
 	uint32_t length;
 } Span;
 
+// get_hex reads exactly length bytes from hexadecimal digits, and returns whether the span
+// is that.
+int get_hex(Span span, uint8_t *bytes, uint32_t length);
+
 // same compares with a text in lower case, and does not see the case of the span.
 int same(Span span, const char *lower);

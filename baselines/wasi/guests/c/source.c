@@ -1,31 +1,25 @@
 // A: a client that sends one raw payload to all its targets at once.
-#include "../c/digest.h"
-#include "../c/heap.h"
+#include "admission.h"
+#include "delivery.h"
+#include "digest.h"
+#include "heap.h"
 #include "fill.h"
 #include "guest.h"
 #include "http.h"
 #include "memory.h"
 #include "wasi.h"
 
-#define REPLY_LIMIT (sizeof(Reply) + REPLY_TEXT)
 #define HEADER_LIMIT 4096u
-
-// Delivery is one as the host reads it.
-typedef struct {
-	int64_t start, serialized, copied_out, received, copied_in, delivered, consumed, acknowledged;
-	uint64_t length, digest;
-	int64_t usage[4];
-	uint32_t text, text_length;
-} Delivery;
-
-_Static_assert(sizeof(Delivery) == 15 * 8, "deliveries are what the host expects");
 
 typedef enum { SENDING, RECEIVING, DONE } Phase;
 
 typedef struct Route {
 	struct Route *next;
 	uint32_t address, port;
-	uint8_t token[TOKEN_SIZE];
+	uint8_t nonce[NONCE_SIZE];
+	// fresh: the next request is the first of its connection, and expects that answer.
+	int fresh;
+	uint8_t expected[ANSWER_SIZE];
 	int32_t socket;
 	Phase phase;
 	// closes says that the connection cannot be used again.
@@ -35,18 +29,18 @@ typedef struct Route {
 	uint32_t sent;
 	// have counts the bytes of the answer, head those of its header.
 	uint32_t have, head;
-	Reply reply;
+	Delivery reply;
 	int64_t acknowledged;
 	// why is empty after a success.
 	Text why;
-	char request_text[384];
-	char answer[HEADER_LIMIT + REPLY_LIMIT];
-	char why_text[REPLY_TEXT + 256];
+	char request_text[512];
+	char answer[HEADER_LIMIT + DELIVERY_LIMIT];
+	char why_text[DELIVERY_TEXT];
 } Route;
 
 static Route *first, **last = &first;
 static uint32_t count;
-static Delivery *told;
+static uint8_t *told;
 static Subscription *wanted;
 static Event *events;
 
@@ -74,7 +68,7 @@ EXPORT(target) uint8_t *target(uint32_t address, uint32_t port) {
 	*last = route;
 	last = &route->next;
 	count++;
-	return route->token;
+	return route->nonce;
 }
 
 static void hang_up(Route *route) {
@@ -109,6 +103,7 @@ static int dial(Route *route) {
 	if (!error) error = sock_connect(route->socket, &where, route->port);
 	if (!error) error = fd_fdstat_set_flags(route->socket, FLAG_NONBLOCK);
 	if (error) explain_error(route, "connect: ", error);
+	route->fresh = 1;
 	return !error;
 }
 
@@ -117,19 +112,23 @@ static void start(Route *route, const char *method, uint32_t length) {
 	route->closes = 0;
 	route->sent = route->have = route->head = 0;
 	route->why.length = 0;
+	if (route->socket < 0 && !dial(route)) return;
 	route->request = TEXT(route->request_text);
 	Text *request = &route->request;
 	put(request, method);
 	put(request, " / HTTP/1.1\r\nHost: ");
 	put_address(request, route->address, route->port);
-	put(request, "\r\nAuthorization: Bearer ");
-	put_hex(request, route->token, sizeof route->token);
+	if (route->fresh) {
+		uint8_t proof[PROOF_SIZE];
+		if (!prove(route->nonce, proof, route->expected)) put(explain(route, "connect: "), ": the host has no random numbers");
+		put(request, "\r\nAuthorization: rrbench ");
+		put_hex(request, proof, sizeof proof);
+	}
 	if (length) {
 		put(request, "\r\nContent-Type: application/octet-stream\r\nContent-Length: ");
 		put_number(request, length);
 	}
 	put(request, "\r\n\r\n");
-	if (route->socket < 0) dial(route);
 }
 
 // transmit sends what the socket takes of the request and the body.
@@ -155,17 +154,21 @@ static void transmit(Route *route, const uint8_t *body, uint32_t length) {
 
 // conclude judges an answer that is complete.
 static void conclude(Route *route, const Header *header, uint32_t length) {
-	const char *text = route->answer + route->head + sizeof(Reply);
-	Reply *reply = &route->reply;
+	const char *text = route->answer + route->head + sizeof(Delivery);
+	Delivery *reply = &route->reply;
+	uint8_t answer[ANSWER_SIZE];
+	Span field;
 	int sound = length >= sizeof *reply;
 	if (sound) {
 		__builtin_memcpy(reply, route->answer + route->head, sizeof *reply);
-		sound = reply->magic == REPLY_MAGIC && reply->text == length - sizeof *reply;
+		sound = reply->magic == DELIVERY_MAGIC && reply->text == length - sizeof *reply;
 	}
 	int ok = same(header->second, "200");
 	int failed_there = sound && reply->text;
-	int ordered = sound && reply->received <= reply->delivered && reply->delivered <= reply->consumed;
-	if (ok && ordered && !failed_there) {
+	int ordered = sound && reply->received <= reply->copied_in && reply->copied_in <= reply->delivered && reply->delivered <= reply->consumed;
+	int known = !route->fresh || (find(header, "authentication-info", &field) == 1 && get_hex(field, answer, sizeof answer) && equal(answer, route->expected, sizeof answer));
+	if (ok && ordered && !failed_there && known) {
+		route->fresh = 0;
 		route->phase = DONE;
 		route->acknowledged = now();
 		return;
@@ -179,7 +182,7 @@ static void conclude(Route *route, const Header *header, uint32_t length) {
 		put(why, ": ");
 		put_bytes(why, text, reply->text);
 	} else {
-		put(why, ok ? ", but it is no function's reply" : " (is a function of http/wasi listening there?)");
+		put(why, !ok ? " (is a function of http/wasi listening there?)" : ordered ? ", but it does not know the endpoint's nonce" : ", but it is no delivery of this protocol");
 	}
 }
 
@@ -269,7 +272,7 @@ static void exchange(const char *method, const uint8_t *body, uint32_t length, i
 }
 
 EXPORT(open) uint32_t open(void) {
-	told = allocate((uint64_t)count * sizeof *told);
+	told = allocate((uint64_t)count * DELIVERY_LIMIT);
 	wanted = allocate((uint64_t)(2 * count + 1) * sizeof *wanted);
 	events = allocate((uint64_t)(2 * count + 1) * sizeof *events);
 	if (!told || !wanted || !events || !reserve(&payload, payload_size)) return 1;
@@ -304,24 +307,15 @@ EXPORT(send) uint32_t send(void) {
 	}
 	int64_t started = now();
 	exchange("POST", payload.at, prepared, from_now(patience));
-	Delivery *delivery = told;
-	for (Route *route = first; route; route = route->next, delivery++) {
-		const Reply *reply = &route->reply;
-		*delivery = (Delivery){.start = started, .serialized = started, .copied_out = started};
-		if (route->why.length) {
-			delivery->text = (uint32_t)(uintptr_t)route->why.at;
-			delivery->text_length = route->why.length;
-			continue;
-		}
-		delivery->received = delivery->copied_in = reply->received;
-		delivery->delivered = reply->delivered;
-		delivery->consumed = reply->consumed;
+	uint8_t *at = told;
+	for (Route *route = first; route; route = route->next, at += DELIVERY_LIMIT) {
+		Delivery *delivery = (Delivery *)at;
+		*delivery = route->why.length ? (Delivery){.magic = DELIVERY_MAGIC, .text = route->why.length} : route->reply;
+		delivery->start = delivery->serialized = delivery->copied_out = started;
 		delivery->acknowledged = route->acknowledged;
-		delivery->length = reply->length;
-		delivery->digest = reply->digest;
-		__builtin_memcpy(delivery->usage, reply->usage, sizeof delivery->usage);
+		__builtin_memcpy(at + sizeof *delivery, route->why.at, delivery->text);
 	}
 	return 0;
 }
 
-EXPORT(deliveries) Delivery *deliveries(void) { return told; }
+EXPORT(deliveries) uint8_t *deliveries(void) { return told; }

@@ -35,9 +35,8 @@ var (
 	route     transport.Route
 	digested  uint64
 	handoff   transport.Handoff
-	// told are the deliveries as the host reads them, causes their errors' texts.
-	told   []byte
-	causes []string
+	// told are the deliveries as the host reads them.
+	told []byte
 
 	failed string
 )
@@ -118,7 +117,7 @@ func target(address, port uint32) uint32 {
 		Transport: http.New().Info().Name,
 		Network:   "tcp",
 		Address:   addressOf(address, port),
-		Nonce:     make([]byte, abi.TokenSize),
+		Nonce:     make([]byte, transport.NonceSize),
 	}
 	endpoints = append(endpoints, endpoint)
 	return pointer(unsafe.SliceData(endpoint.Nonce))
@@ -129,8 +128,7 @@ func open() uint32 {
 	var err error
 	route, err = http.New().Open(context.Background(), setup, endpoints)
 	handoff.Deliveries = make([]transport.Delivery, len(endpoints))
-	told = make([]byte, len(endpoints)*abi.DeliverySize)
-	causes = make([]string, len(endpoints))
+	told = make([]byte, len(endpoints)*transport.DeliveryLimit)
 	return status(err)
 }
 
@@ -161,12 +159,8 @@ func send() uint32 {
 		return status(err)
 	}
 	for i := range handoff.Deliveries {
-		delivery := &handoff.Deliveries[i]
-		causes[i] = ""
-		if delivery.Err != nil {
-			causes[i] = delivery.Err.Error()
-		}
-		abi.PutDelivery(told[i*abi.DeliverySize:], delivery, textOf(causes[i]))
+		// Each has room for the longest.
+		handoff.Deliveries[i].AppendTo(told[i*transport.DeliveryLimit : i*transport.DeliveryLimit])
 	}
 	return 0
 }

@@ -1,0 +1,26 @@
+package wasi
+
+import (
+	"embed"
+
+	"rrbench/transport"
+	"rrbench/workloads"
+)
+
+//go:embed guests/built
+var built embed.FS
+
+const (
+	goGuest = "http-go"
+	cGuest  = "http-c"
+)
+
+var _ transport.GuestOwner = Guests{}
+
+// GuestNames implements transport.GuestOwner.
+func (Guests) GuestNames() []string { return []string{goGuest, cGuest} }
+
+// GuestModule implements transport.GuestOwner.
+func (g Guests) GuestModule(name string) ([]byte, error) {
+	return workloads.Built(built, "guests/built", name, g.GuestNames())
+}
