@@ -15,7 +15,7 @@
 //     and a client that knows SET and GET only.
 //
 // With codec raw the value is the object's bytes. With the others a Go guest
-// (workloads/jsonguest) serializes the object, so that what is SET lies in A's linear
+// (guest/function.go) serializes the object, so that what is SET lies in A's linear
 // memory, and deserializes in B what was put into its linear memory.
 //
 // The server is one of A's shim's own, unless a user names another (see choose): a
