@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the guests, and the modules that tests of engines have as text.
+# Builds the guests, and the modules that tests have as text.
 #
 #	workloads/build.sh           builds all: C guests and text modules (committed), Go guests (not committed)
 #	workloads/build.sh go        builds the Go guests alone, which need no other compiler
@@ -41,8 +41,13 @@ build_c() {
 
 # each_text COMMAND...: runs COMMAND BINARY for every text module, which is its input.
 each_text() {
-	for text in ../engines/enginetest/testdata/*.wat; do
+	for text in ../engines/enginetest/testdata/*.wat hostile/text/*.wat; do
 		case $text in
+		*/attacks.wat)
+			for attack in $(sed -n 's/^  (func \$\([a-z]*-[a-z-]*\).*/\1/p' "$text"); do
+				sed "s/ (func \$${attack%%-*}))$/ (func \$$attack))/" "$text" | "$@" "${text%/*}/$attack.wasm"
+			done
+			;;
 		*/invalid.wat) "$@" "${text%.wat}.wasm" --no-check <"$text" ;;
 		*) "$@" "${text%.wat}.wasm" <"$text" ;;
 		esac

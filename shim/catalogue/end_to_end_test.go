@@ -249,12 +249,16 @@ func TestTargetShimIsKilled(t *testing.T) {
 func TestGuestThatTraps(t *testing.T) {
 	each(t, guests, func(t *testing.T, tr transport.Transport, setup transport.Setup) {
 		setup.Guest, setup.Size = hostile.File(t, "handle-traps"), 1000
-		s := open(t, cell{transport: tr, setup: setup, workers: 1})
-		batch := batchOf(setup)
-		batch.Warmup = 0
-		records, err := run(t, s.source, batch)
-		if err != nil || len(records) != 1 || !strings.Contains(records[0].Err, "trapped") {
-			t.Fatalf("%+v, %v", records, err)
+		for _, warmup := range []int{0, 1} {
+			s := open(t, cell{transport: tr, setup: setup, workers: 1})
+			batch := batchOf(setup)
+			batch.Warmup = warmup
+			records, err := run(t, s.source, batch)
+			recorded := err == nil && len(records) == 1 && strings.Contains(records[0].Err, "trapped")
+			told := err != nil && len(records) == 0 && strings.Contains(err.Error(), "warm-up round 1 of 1") && strings.Contains(err.Error(), "trapped")
+			if warmup == 0 && !recorded || warmup == 1 && !told {
+				t.Errorf("after %d rounds of warm-up: %+v, %v", warmup, records, err)
+			}
 		}
 	})
 }

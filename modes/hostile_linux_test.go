@@ -1,0 +1,291 @@
+package modes_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"rrbench/engines/catalogue"
+	"rrbench/modes"
+	"rrbench/modes/kernel"
+	"rrbench/modes/network"
+	"rrbench/modes/user"
+	"rrbench/payloads"
+	"rrbench/transport"
+	"rrbench/transport/transporttest"
+	"rrbench/workloads/hostile"
+)
+
+// guarded is the guest that is attacked.
+const guarded = "allocate-guarded"
+
+// When an attack ends the hand-offs: at the first, the second and so on, or
+const (
+	// never: all payloads arrive, whatever the guest does beside that.
+	never = -iota
+	// refused: the guest is not loaded.
+	refused
+	// noticed: who compares what arrived with what was prepared sees that it is not the same.
+	noticed
+)
+
+type role string
+
+const (
+	source role = "source"
+	target role = "target"
+)
+
+// attack is a hostile guest, what it is at the transport, and what comes of it.
+type attack struct {
+	guest string
+	as    role
+	fails int
+	// want is in the error.
+	want string
+}
+
+const overflow = "stack overflow"
+
+var attacks = []attack{
+	{"initialize-traps", source, refused, "_initialize"},
+	{"initialize-traps", target, refused, "_initialize"},
+	{"initialize-exits", source, refused, "status 8"},
+	{"initialize-exits", target, refused, "status 8"},
+	{"initialize-sends", source, never, ""},
+	{"initialize-sends", target, never, ""},
+
+	{"allocate-traps", source, 1, "allocate_memory"},
+	{"allocate-traps", target, 1, "allocate_memory"},
+	{"allocate-zero", source, 1, "no memory for"},
+	{"allocate-zero", target, 1, "no memory for"},
+	{"allocate-outside", source, 1, "not inside its memory"},
+	{"allocate-outside", target, 1, "not inside its memory"},
+	{"allocate-straddles", source, 1, "not inside its memory"},
+	{"allocate-straddles", target, 1, "not inside its memory"},
+	{"allocate-wraps", source, 1, "not inside its memory"},
+	{"allocate-wraps", target, 1, "not inside its memory"},
+	{"allocate-last", source, 1, "not inside its memory"},
+	{"allocate-last", target, 1, "not inside its memory"},
+	{"allocate-unaligned", source, never, ""},
+	{"allocate-unaligned", target, never, ""},
+	{"handle-overlaps", target, 2, "overlaps the live region"},
+	{"deallocate-traps", source, 4, "deallocate_memory"},
+	{"deallocate-traps", target, 4, "deallocate_memory"},
+
+	{"handle-traps", target, 1, "unreachable"},
+	{"handle-traps-later", target, 3, "unreachable"},
+	{"handle-reads-outside", target, 1, "out of bounds memory access"},
+	{"handle-recurses", target, 1, overflow},
+	{"handle-exits", target, 1, "status 7"},
+	{"handle-lies", target, noticed, ""},
+	{"handle-overwrites", target, never, ""},
+	{"handle-grows-a-little", target, never, ""},
+	{"handle-grows", target, never, ""},
+	{"handle-keeps", target, never, ""},
+	{"handle-releases", target, never, ""},
+	{"handle-frees", target, never, ""},
+	{"handle-sends", target, never, ""},
+
+	{"send-traps", source, 1, "unreachable"},
+	{"send-traps-later", source, 3, "unreachable"},
+	{"send-recurses", source, 1, overflow},
+	{"send-exits", source, 1, "status 9"},
+	{"send-never", source, 1, "without calling send_to_host"},
+	{"send-twice", source, 1, "-8, not possible"},
+	{"send-lies-longer", source, 1, "-3, length differs"},
+	{"send-lies-shorter", source, 1, "-3, length differs"},
+	{"send-nothing", source, 1, "-1, invalid"},
+	{"send-wraps", source, 1, "-1, invalid"},
+	{"send-overflows", source, 1, "-1, invalid"},
+	{"send-unallocated", source, 1, "-2, unknown region"},
+	{"send-locates-inside", source, 1, "-1, invalid"},
+	{"send-another", source, noticed, ""},
+	{"send-half", source, noticed, ""},
+	{"send-more", source, noticed, ""},
+	{"send-from-own-memory", source, never, ""},
+	{"send-overwrites", source, never, ""},
+	{"send-grows", source, never, ""},
+	{"send-releases", source, never, ""},
+	{"send-frees", source, never, ""},
+}
+
+type cell struct {
+	size   int64
+	fanout int
+}
+
+// cells take each way of handing over that a transport has, unless the first payload does not
+// arrive in any case.
+func (a attack) cells() []cell {
+	all := []cell{{200_001, 2}, {200_001, 1}, {1000, 1}}
+	if a.fails == refused || a.fails == 1 {
+		return all[:1]
+	}
+	return all
+}
+
+func transports() []transport.Transport {
+	const crossover = 64 << 10
+	return []transport.Transport{
+		user.NewCopy(), user.NewRemap(), user.NewAdaptive(crossover),
+		kernel.NewStream(), kernel.NewMemfd(), kernel.NewCMA(), kernel.NewAdaptive(crossover),
+		network.NewStream(), network.NewSplice(), network.NewZerocopy(), network.NewAdaptive(crossover),
+	}
+}
+
+// TestAttacks has a hostile guest at one end of each transport and guarded ones at the
+// others. Whatever the hostile one does, the hand-off ends with an error that names it or with
+// the right bytes, guests see nothing of one another but payloads, the guarded ones are of use
+// afterwards, and nothing is left over.
+func TestAttacks(t *testing.T) {
+	w := &watch{guarded: hostile.File(t, guarded)}
+	modes.Through(t, w.engine)
+	files := map[string]string{}
+	for _, a := range attacks {
+		if files[a.guest] == "" {
+			files[a.guest] = hostile.File(t, a.guest)
+		}
+	}
+	for _, engine := range catalogue.Names() {
+		t.Run(engine, func(t *testing.T) {
+			if err := catalogue.Check(engine); err != nil {
+				t.Skip(err)
+			}
+			w.t = t
+			for _, file := range files {
+				// Compiled code stays, so it comes before anything is counted.
+				if f, err := modes.Load(t.Context(), transport.Setup{Engine: engine, Guest: file}, nil); err == nil {
+					mustClose(t, f)
+				}
+			}
+			for _, of := range transports() {
+				t.Run(of.Info().Name, func(t *testing.T) {
+					if err := of.Check(); err != nil {
+						t.Skip(err)
+					}
+					w.t = t
+					before := count(t)
+					for _, a := range attacks {
+						if racing && a.want == overflow {
+							continue // the race detector takes a second to follow a stack of hundreds of megabytes
+						}
+						for _, c := range a.cells() {
+							a.run(t, of, w, transport.Setup{
+								Engine: engine, Guest: w.guarded, Codec: transport.None, Payload: payloads.Text,
+								Size: c.size, Fanout: c.fanout, Deadline: 20 * time.Second,
+							}, files[a.guest])
+						}
+					}
+					before.check(t)
+				})
+			}
+		})
+	}
+}
+
+// run makes the attack with one cell.
+func (a attack) run(t *testing.T, of transport.Transport, w *watch, setup transport.Setup, guest string) {
+	name := fmt.Sprintf("%s as %s, %d bytes to %d", a.guest, a.as, setup.Size, setup.Fanout)
+	w.attack = name
+	// Where the engine hands over short payloads by itself it wants to know its functions.
+	w.inside = setup.Size > modes.ShortcutLimit
+	hostile := setup
+	hostile.Guest = guest
+	var endpoints []transport.Endpoint
+	var targets []interface{ Close() error }
+	defer func() { mustClose(t, targets...) }()
+	for i := range setup.Fanout {
+		with := setup
+		if a.as == target && i == 0 {
+			with = hostile
+		}
+		served, err := of.Serve(context.Background(), with)
+		if err != nil {
+			a.load(t, name, err)
+			return
+		}
+		targets, endpoints = append(targets, served), append(endpoints, served.Endpoint())
+	}
+	with := setup
+	if a.as == source {
+		with = hostile
+	}
+	route, err := of.Open(context.Background(), with, endpoints)
+	if err != nil {
+		a.load(t, name, err)
+		return
+	}
+	a.handOver(t, name, w.newest(), route, setup)
+	mustClose(t, route)
+	if a.as == source {
+		// The targets serve the next.
+		route := transporttest.Open(t, of, setup, endpoints...)
+		var handoff transport.Handoff
+		transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: 9, Size: setup.Size}, &handoff)
+		mustClose(t, route)
+	}
+}
+
+// load judges an error of a set-up.
+func (a attack) load(t *testing.T, name string, err error) {
+	t.Helper()
+	if a.fails != refused || !a.named(err) {
+		t.Errorf("%s: is not loaded: %v", name, err)
+	}
+}
+
+// handOver hands payloads over, one of them of another size, and judges each delivery.
+func (a attack) handOver(t *testing.T, name string, from *watched, route transport.Route, setup transport.Setup) {
+	if a.fails == refused {
+		t.Errorf("%s: was loaded", name)
+	}
+	var handoff transport.Handoff
+	for round, size := range []int64{setup.Size, setup.Size, setup.Size, setup.Size - 5} {
+		handoff.Deliveries = handoff.Deliveries[:0]
+		digest, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: uint64(round), Size: size})
+		if err == nil {
+			err = route.Send(&handoff)
+		}
+		from.look()
+		if err != nil && a.as == target {
+			t.Fatalf("%s: hand-off %d fails at its source: %v", name, round+1, err)
+		}
+		for i := range handoff.Deliveries {
+			d := &handoff.Deliveries[i]
+			hit, failure := a.as == source || i == 0, d.Err
+			if err != nil {
+				failure = err
+			}
+			a.judge(t, fmt.Sprintf("%s: hand-off %d to %d", name, round+1, i), round+1, hit, failure, d.Length == uint64(size) && d.Digest == digest)
+		}
+		if len(handoff.Deliveries) == 0 {
+			a.judge(t, fmt.Sprintf("%s: hand-off %d", name, round+1), round+1, true, err, false)
+		}
+	}
+}
+
+// judge judges a delivery, of which the payload was the same as prepared or not. hit says that the
+// hostile guest takes part in it.
+func (a attack) judge(t *testing.T, what string, nth int, hit bool, err error, same bool) {
+	t.Helper()
+	switch {
+	case hit && a.fails > 0 && nth >= a.fails:
+		if !a.named(err) {
+			t.Errorf("%s: error is %v, want %q in it", what, err, a.want)
+		}
+	case hit && a.fails == noticed:
+		if err == nil && same {
+			t.Errorf("%s: counts as delivered", what)
+		}
+	case err != nil || !same:
+		t.Errorf("%s: not delivered: %v", what, err)
+	}
+}
+
+// named says whether an error is of the guest and its fault.
+func (a attack) named(err error) bool {
+	return err != nil && strings.Contains(err.Error(), a.guest+".wasm") && strings.Contains(err.Error(), a.want)
+}
