@@ -34,6 +34,11 @@ setup: ## install what is missing on this machine (says what it does)
 guests: ## build the guest functions
 	workloads/build.sh
 
+# They are committed, with the Go file that embeds them.
+.PHONY: ebpf
+ebpf: ## build the programs by which the kernel counts for an audit (needs clang-14, llvm-14)
+	$(GO) generate ./audit
+
 # The program carries the commit it was built from, for the manifest of every run; where
 # git cannot tell (a tarball, a checkout of another user) it is built without.
 .PHONY: build
@@ -42,7 +47,7 @@ build: guests ## build the guests, bin/rrbench and the function that runs in con
 		echo "Building with wazero alone, wasmtime is left out: $$reason. To mend it: scripts/setup"
 	stamp=false; if git rev-parse HEAD >/dev/null 2>&1; then stamp=auto; fi; \
 	$(CGO) $(GO) build -trimpath -buildvcs=$$stamp -o bin/rrbench ./cmd/rrbench; \
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$$stamp -ldflags='-s -w' -o bin/rrbench-function ./baselines/container/program
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$$stamp -ldflags=-w -o bin/rrbench-function ./baselines/container/program
 	scripts/third-party --texts >bin/THIRD-PARTY.txt
 
 .PHONY: sweep
@@ -76,7 +81,7 @@ fuzz: guests ## run each fuzz target for FUZZTIME (10s)
 	scripts/fuzz $(FUZZTIME)
 
 .PHONY: lint
-lint: format vet staticcheck cross scripts-check licences ## check format, vet, staticcheck, other platforms, scripts, licences
+lint: format vet staticcheck cross scripts-check licences ebpf-check ## check format, vet, staticcheck, other platforms, scripts, licences, eBPF objects
 
 .PHONY: format
 format:
@@ -95,7 +100,7 @@ staticcheck:
 cross:
 	CGO_ENABLED=0 $(GO) vet ./...
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) build ./...
-	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build ./...
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/rrbench
 
 .PHONY: scripts-check
 scripts-check:
@@ -105,6 +110,16 @@ scripts-check:
 .PHONY: licences
 licences:
 	scripts/third-party --check
+
+.PHONY: ebpf-check
+ebpf-check:
+	@if ! command -v clang-14 >/dev/null || ! command -v llvm-strip-14 >/dev/null; then \
+		echo "eBPF objects not compared: clang-14 or llvm-strip-14 is not installed. To mend it: scripts/setup --develop"; exit; fi; \
+	fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	EBPF_OUT=$$fresh $(GO) generate ./audit; \
+	for file in audit/*_bpfel.*; do cmp "$$file" "$$fresh/$${file##*/}" || { \
+		echo "$$file differs from its source: run make ebpf and commit it" >&2; exit 1; }; done; \
+	echo "eBPF objects are what their source makes"
 
 .PHONY: clean
 clean: ## remove what was built (results stay)

@@ -29,20 +29,15 @@ const (
 // Run counts hand-offs of the one cell that the flags describe. It starts the cell's
 // functions, warms them up, counts, and ends them, also when the context ends. What is
 // wrong with the flags is a *sweep.UsageError.
-func Run(ctx context.Context, flags sweep.Config) (*Report, error) {
+func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
 	cell, setup, info, err := plan(flags)
 	if err != nil {
 		return nil, err
 	}
-	counting, kernelErr, err := newCounter()
+	counting, err := newCounter()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("an audit needs root: %w (%s)", err, Remedy)
 	}
-	return run(ctx, counting, kernelErr, cell, setup, info)
-}
-
-// run closes the counter.
-func run(ctx context.Context, counting counter, kernelErr error, cell sweep.PlannedCell, setup transport.Setup, info transport.Info) (_ *Report, err error) {
 	shims, err := start(ctx, info, cell.Fanout)
 	defer func() {
 		// What watches the processes goes first: they end faster without.
@@ -73,28 +68,14 @@ func run(ctx context.Context, counting counter, kernelErr error, cell sweep.Plan
 		return nil, fmt.Errorf("begin to count: %w", err)
 	}
 	batch.Seed, batch.Rounds, batch.Window = 2, rounds, 0
-	if !counting.windowed() {
-		batch.Warmup = 0
-	}
 	if err := handOver(ctx, shims[0], batch); err != nil {
 		return nil, err
 	}
 	found, err := counting.read(rounds)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the counts: %w", err)
 	}
-	for family, s := range shims {
-		found.name(s.PID(), uint32(family))
-	}
-	return newReport(cell, rounds, len(shims), found, kernelErr), nil
-}
-
-// name notes that a process is a shim.
-func (c *counts) name(pid int, family uint32) {
-	if c.participants == nil {
-		c.participants = make(map[uint32]participant)
-	}
-	c.participants[uint32(pid)] = participant{family: family, shim: true}
+	return newReport(cell, rounds, len(shims), found), nil
 }
 
 // start starts the source's shim, which comes first, and one for each target that has its

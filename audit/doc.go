@@ -1,10 +1,9 @@
 // Package audit counts what one hand-off of a transport copies and calls: bytes copied in
 // user space, bytes that cross the kernel, system calls, page faults, context switches, for
-// each process that takes part. Nothing in a report is taken from knowledge of a transport:
-// what could not be counted is said to be so.
+// each process that takes part. Nothing in a report is taken from knowledge of a transport.
 //
 // Transports are not aware of it. The functions live in shims as always; package audit has
-// the kernel run small programs (eBPF, bpf(2)) where system calls end, tasks are switched
+// the kernel run small programs (counts.c, eBPF) where system calls end, tasks are switched
 // and pages are allocated, and where the processes enter the functions that copy memory
 // (uprobes). The programs add up in the kernel, so nothing is lost, and they go when this
 // process ends, however it ends: there is nothing to clean up.
@@ -15,7 +14,4 @@
 // that every target has consumed the payload. Preparing payloads lies outside. The target's
 // handler reads the payload within; reading copies nothing, but the faults of its first
 // touch count.
-//
-// Where eBPF is not allowed, the counters of proc_pid_io(5) and proc_pid_stat(5) serve;
-// they know less, and the report says so on each line.
 package audit

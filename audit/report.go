@@ -17,226 +17,180 @@ type Report struct {
 	// Rounds were counted; figures are means of them.
 	Rounds int
 	// Participants are the processes, alike ones together.
-	Participants []Participant
-	// Around is what happened between the hand-offs, of all participants.
-	Around Figures
-	// how says what counted each figure.
-	how sources
-	// kernelErr is why the better counter could not be used.
-	kernelErr error
+	Participants []*Participant
+	// Sum is what all participants did in hand-offs, Around what they did between them.
+	Sum, Around Figures
+	found       *counts
 }
 
 // Participant is a process, or several of the same role, in one hand-off.
 type Participant struct {
 	Role string
-	// Processes is how many there are of that role.
-	Processes int
+	// Processes are the numbers of those of that role.
+	Processes map[uint32]bool
 	Figures
-	// Calls are the system calls, the one with most bytes first.
-	Calls []Call
+	// Calls are the system calls by their names.
+	Calls map[string]Call
+	order int
 }
 
 // Figures are sums over the counted rounds.
 type Figures struct {
-	// Copied is what was copied in user space in bytes, by what copied it: Small is the
-	// part of it in copies of less than 1 KiB.
-	Copied, Small value
-	ByClass       map[Class]value
-	Zerocopy      Completions
+	// Copied is what was copied in user space: Small is the part of it in copies of less
+	// than 1 KiB.
+	Copied, Small uint64
+	ByClass       map[Class]kernelSum
+	// Lent sends with MSG_ZEROCOPY went out without a copy, NotLent ones were copied by the
+	// kernel after all.
+	Lent, NotLent uint64
 	// KernelPages and UserPages are bytes of memory taken from the kernel.
-	KernelPages, UserPages value
-	Faults, KernelFaults   uint64
-	Switches, Forced       uint64
-}
-
-// Completions are sends with MSG_ZEROCOPY that the kernel has reported on.
-type Completions struct {
-	// Lent sends went out without a copy, Copied ones were copied by the kernel.
-	Lent, Copied uint64
+	KernelPages, UserPages uint64
+	Faults, Switches       uint64
 }
 
 // Call is a system call of a participant.
 type Call struct {
 	Name  string
 	Class Class
-	value
+	kernelSum
+}
+
+func (s *kernelSum) add(t kernelSum) {
+	s.Count, s.Bytes, s.Failed = s.Count+t.Count, s.Bytes+t.Bytes, s.Failed+t.Failed
 }
 
 // newReport adds the counts up by role.
-func newReport(cell sweep.PlannedCell, rounds, shims int, found *counts, kernelErr error) *Report {
-	report := &Report{Cell: cell, Rounds: rounds, how: found.how, kernelErr: kernelErr}
-	report.Around.ByClass = make(map[Class]value)
+func newReport(cell sweep.PlannedCell, rounds, shims int, found *counts) *Report {
+	report := &Report{Cell: cell, Rounds: rounds, found: found}
 	roles := make(map[string]*Participant)
-	calls := make(map[string]map[string]Call)
-	order := make(map[string]int)
 	for pid, p := range found.participants {
-		name := p.role(shims)
-		r := roles[name]
-		if r == nil {
-			r = &Participant{Role: name, Figures: Figures{ByClass: make(map[Class]value)}}
-			roles[name], calls[name] = r, make(map[string]Call)
-			order[name] = int(min(p.family, 1)) * 2
-			if !p.shim {
-				order[name]++
-			}
+		role, order := p.role(shims)
+		if roles[role] == nil {
+			roles[role] = &Participant{Role: role, Processes: make(map[uint32]bool), Calls: make(map[string]Call), order: order}
 		}
-		idle := true
-		for k, v := range found.sums {
-			if k.PID != pid {
-				continue
-			}
-			if k.Phase != handingOver {
-				report.Around.add(k, v)
-				continue
-			}
-			idle = false
-			r.add(k, v)
-			if name, class, is := k.call(); is {
-				c := calls[r.Role][name]
-				calls[r.Role][name] = Call{name, class, c.value.plus(v)}
-			}
-		}
-		if p.shim || !idle {
-			r.Processes++
+		if p.shim {
+			roles[role].Processes[pid] = true
 		}
 	}
-	for name, r := range roles {
-		if r.Processes == 0 {
+	for k, v := range found.sums {
+		if k.Phase != uint32(kernelPhaseHandingOver) {
+			report.Around.add(k, v)
 			continue
 		}
-		if r.Zerocopy.Copied > 0 && r.Zerocopy.Lent == 0 {
-			r.copiedAfterAll(calls[name])
+		report.Sum.add(k, v)
+		role, _ := found.participants[k.Process].role(shims)
+		p := roles[role]
+		p.Processes[k.Process] = true
+		p.add(k, v)
+		if k.Event == kernelEventSystemCall {
+			c := Call{kernelSum: v}
+			c.Name, c.Class = describe(k.Detail, k.Variant)
+			c.add(p.Calls[c.Name].kernelSum)
+			p.Calls[c.Name] = c
 		}
-		r.Calls = slices.SortedFunc(maps.Values(calls[name]), func(a, b Call) int {
-			return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name))
-		})
-		report.Participants = append(report.Participants, *r)
 	}
-	slices.SortFunc(report.Participants, func(a, b Participant) int {
-		return cmp.Or(cmp.Compare(order[a.Role], order[b.Role]), cmp.Compare(a.Role, b.Role))
+	for _, p := range roles {
+		if len(p.Processes) == 0 {
+			continue
+		}
+		report.Participants = append(report.Participants, p)
+		if p.NotLent == 0 || p.Lent > 0 {
+			// Where the kernel copied some sends, their number is known and not their bytes.
+			continue
+		}
+		for name, c := range p.Calls {
+			if c.Class == ByReference && strings.HasSuffix(name, zerocopy) {
+				c.Class = CopiesAfterAll
+				p.Calls[name] = c
+				p.reclassify(c.kernelSum)
+				report.Sum.reclassify(c.kernelSum)
+			}
+		}
+	}
+	slices.SortFunc(report.Participants, func(a, b *Participant) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Role, b.Role))
 	})
 	return report
 }
 
-// copiedAfterAll reclassifies the sends with MSG_ZEROCOPY of a participant to which the
-// kernel has reported of each that it copied. Where it copied some, their number is known
-// and not their bytes.
-func (p *Participant) copiedAfterAll(calls map[string]Call) {
-	for name, c := range calls {
-		if c.Class != ByReference || !strings.HasSuffix(name, zerocopyVariant) {
-			continue
-		}
-		c.Class = CopiesAfterAll
-		calls[name] = c
-		lent := p.ByClass[ByReference]
-		p.ByClass[ByReference] = value{lent.Count - c.Count, lent.Bytes - c.Bytes, lent.Failed - c.Failed}
-		p.ByClass[CopiesAfterAll] = p.ByClass[CopiesAfterAll].plus(c.value)
-	}
+// sortedCalls begins with the call with most bytes.
+func (p *Participant) sortedCalls() []Call {
+	return slices.SortedFunc(maps.Values(p.Calls), func(a, b Call) int {
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name))
+	})
 }
 
-// role is what a process is in the hand-off.
-func (p participant) role(shims int) string {
-	side := "target"
+// role is what a process is in the hand-off, and its place among the others.
+func (p participant) role(shims int) (name string, order int) {
+	side, order := "target", 2
 	if p.family == 0 {
-		side = "source"
+		side, order = "source", 0
 	}
 	switch {
 	case shims == 1 && p.shim:
-		return "shim"
+		return "shim", order
 	case p.shim:
-		return side + " shim"
+		return side + " shim", order
 	}
-	return fmt.Sprintf("%s's %s", side, p.name)
+	return fmt.Sprintf("%s's %s", side, p.name), order + 1
 }
 
-// call names and classifies the system calls that a sum is of.
-func (k key) call() (name string, class Class, is bool) {
-	switch k.What {
-	case systemCall:
-		name, class = describe(k.Detail&0xffff, k.Detail>>16)
-		return name, class, true
-	case readCalls:
-		return "read and its variants", CopiesOut, true
-	case writeCalls:
-		return "write and its variants", CopiesIn, true
-	}
-	return "", "", false
-}
-
-func (f *Figures) add(k key, v value) {
-	switch k.What {
-	case goCopy, bulkCopy, libcCopy:
-		f.Copied = f.Copied.plus(v)
+func (f *Figures) add(k kernelKey, v kernelSum) {
+	switch k.Event {
+	case kernelEventCopy:
+		f.Copied += v.Bytes
 		if k.Detail == 0 {
-			f.Small = f.Small.plus(v)
+			f.Small += v.Bytes
 		}
-	case systemCall, readCalls, writeCalls:
-		_, class, _ := k.call()
-		f.ByClass[class] = f.ByClass[class].plus(v)
-	case completion:
+	case kernelEventSystemCall:
+		_, class := describe(k.Detail, k.Variant)
+		f.addTo(class, v)
+	case kernelEventCompletion:
 		if k.Detail == 0 {
-			f.Zerocopy.Lent += v.Bytes
+			f.Lent += v.Bytes
 		} else {
-			f.Zerocopy.Copied += v.Bytes
+			f.NotLent += v.Bytes
 		}
-	case kernelPages:
-		f.KernelPages = f.KernelPages.plus(v)
-	case userPages:
-		f.UserPages = f.UserPages.plus(v)
-	case userFault:
+	case kernelEventKernelPages:
+		f.KernelPages += v.Bytes
+	case kernelEventUserPages:
+		f.UserPages += v.Bytes
+	case kernelEventFault:
 		f.Faults += v.Count
-	case kernelFault:
-		f.KernelFaults += v.Count
-	case taskSwitch:
+	case kernelEventTaskSwitch:
 		f.Switches += v.Count
-		if k.Detail != 0 {
-			f.Forced += v.Count
-		}
 	}
 }
 
-// Sum is what all participants did together.
-func (r *Report) Sum() Figures {
-	sum := Figures{ByClass: make(map[Class]value)}
-	for _, p := range r.Participants {
-		sum.Copied = sum.Copied.plus(p.Copied)
-		sum.Small = sum.Small.plus(p.Small)
-		for class, v := range p.ByClass {
-			sum.ByClass[class] = sum.ByClass[class].plus(v)
-		}
-		sum.Zerocopy.Lent += p.Zerocopy.Lent
-		sum.Zerocopy.Copied += p.Zerocopy.Copied
-		sum.KernelPages = sum.KernelPages.plus(p.KernelPages)
-		sum.UserPages = sum.UserPages.plus(p.UserPages)
-		sum.Faults += p.Faults
-		sum.KernelFaults += p.KernelFaults
-		sum.Switches += p.Switches
-		sum.Forced += p.Forced
+func (f *Figures) addTo(class Class, v kernelSum) {
+	if f.ByClass == nil {
+		f.ByClass = make(map[Class]kernelSum)
 	}
-	return sum
+	v.add(f.ByClass[class])
+	f.ByClass[class] = v
 }
 
-// Calls is the number of system calls in the counted rounds.
-func (f Figures) Calls() uint64 {
+// reclassify notes that the kernel has copied each of the sends that were to lend pages.
+func (f *Figures) reclassify(sends kernelSum) {
+	lent := f.ByClass[ByReference]
+	f.ByClass[ByReference] = kernelSum{Count: lent.Count - sends.Count, Bytes: lent.Bytes - sends.Bytes, Failed: lent.Failed - sends.Failed}
+	f.addTo(CopiesAfterAll, sends)
+}
+
+// calls is the number of system calls of some classes, or of all.
+func (f Figures) calls(classes ...Class) uint64 {
 	var n uint64
-	for _, v := range f.ByClass {
-		n += v.Count
+	for class, v := range f.ByClass {
+		if len(classes) == 0 || slices.Contains(classes, class) {
+			n += v.Count
+		}
 	}
 	return n
 }
 
-// moving are the classes of the calls that deal with payloads.
-var moving = []Class{CopiesIn, CopiesOut, CopiesAcross, CopiesAfterAll, ByReference, Remaps, Maps, Unknown}
-
-// MovingCalls is the part of the calls that deals with bytes or pages; the others wait,
+// withData are the classes of the calls that deal with bytes or pages; the others wait,
 // meter and arrange.
-func (f Figures) MovingCalls() uint64 {
-	var n uint64
-	for _, class := range moving {
-		n += f.ByClass[class].Count
-	}
-	return n
-}
+var withData = []Class{CopiesIn, CopiesOut, CopiesAcross, CopiesAfterAll, ByReference, Remaps, Maps, Unknown}
 
 // Through is how many bytes the kernel copied on its callers' behalf: in, out, across, and
 // within where it said so.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"rrbench/audit"
 	"rrbench/baselines/container"
 	"rrbench/engines"
 	"rrbench/engines/catalogue"
@@ -57,10 +56,7 @@ func Examine() []Finding {
 	for _, name := range workloads.Guests() {
 		findings = append(findings, guest(name))
 	}
-	return append(findings,
-		tool("clang", "rebuilds the C guest; the committed build serves without it", "apt-get install clang lld"),
-		counting(),
-	)
+	return append(findings, tool("clang", "rebuilds the C guest; the committed build serves without it", "apt-get install clang lld"))
 }
 
 // leftovers looks for containers of runs that were killed together with their runc.
@@ -193,18 +189,6 @@ func guest(name string) Finding {
 		return Finding{Subject: "guest " + name, Level: Advice, Detail: err.Error(), Remedy: "make guests"}
 	}
 	return Finding{Subject: "guest " + name, Level: Good, Detail: "built"}
-}
-
-// counting says whether rrbench audit can count everything. Nothing of an audit outlives its
-// process: the kernel takes its programs and probes away.
-func counting() Finding {
-	f := Finding{Subject: "copy audit", Level: Good, Detail: "the kernel counts copies and system calls"}
-	if err := audit.Check(); err != nil {
-		f.Level = Advice
-		f.Detail = "the counters of /proc serve, which know less: " + err.Error()
-		f.Remedy = audit.Remedy
-	}
-	return f
 }
 
 func tool(name, purpose, remedy string) Finding {

@@ -17,7 +17,7 @@ func doctorCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			missing := false
 			out := newTable("subject", "state", "detail", "remedy")
-			for _, f := range doctor.Examine() {
+			for _, f := range append(doctor.Examine(), counting()...) {
 				missing = missing || f.Level == doctor.Missing
 				out.AppendRow(table.Row{f.Subject, f.Level, f.Detail, f.Remedy})
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"rrbench/doctor"
 	"rrbench/tune/crossovers"
 )
 
@@ -34,6 +36,13 @@ func TestScripts(t *testing.T) {
 			env.Setenv("XDG_CACHE_HOME", cache)
 			env.Setenv(crossovers.Variable, "default")
 			return nil
+		},
+		Condition: func(condition string) (bool, error) {
+			if condition != "counting" {
+				return false, fmt.Errorf("unknown condition %q", condition)
+			}
+			found := counting()
+			return len(found) > 0 && found[0].Level == doctor.Good, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			// exits STATUS COMMAND ARGUMENT...

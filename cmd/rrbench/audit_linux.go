@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rrbench/audit"
+	"rrbench/doctor"
 	"rrbench/payloads"
 	"rrbench/sweep"
 )
@@ -26,12 +27,11 @@ func auditCommand() *cobra.Command {
 		Short: "Count what one hand-off of a transport copies and calls",
 		Long: `Audit runs hand-offs of one transport in real shims and counts, for each process that
 takes part: bytes copied in user space, bytes that cross the kernel, system calls, page
-faults and context switches. Every figure is counted while it runs, and every line says by
-what; what cannot be counted here is said to be so. As root it has the kernel count, by
-eBPF; otherwise the counters of /proc serve, which know less.
+faults and context switches. Every figure is counted while it runs, by the kernel (eBPF),
+and every line says by what. It needs root.
 
 Exit status: 0 when it was counted, 1 when a hand-off failed or the transport cannot run
-here, 2 when the request cannot be carried out as written.`,
+or be counted here, 2 when the request cannot be carried out as written.`,
 		Example: `  rrbench audit --transport network/splice --size 100MiB
   rrbench audit --transport http/native --codec json --size 10MiB
   rrbench audit --transport user/remap --engine wasmtime --size 100MiB`,
@@ -77,6 +77,15 @@ here, 2 when the request cannot be carried out as written.`,
 	parameters.register(f)
 	f.DurationVar((*time.Duration)(&flags.Deadline), "deadline", 0, "longest time of one hand-off (default 1m0s)")
 	return c
+}
+
+// counting says whether an audit can count here. Nothing of an audit outlives its process:
+// the kernel takes its programs and probes away.
+func counting() []doctor.Finding {
+	if err := audit.Check(); err != nil {
+		return []doctor.Finding{{Subject: "copy audit", Level: doctor.Advice, Detail: err.Error(), Remedy: audit.Remedy}}
+	}
+	return []doctor.Finding{{Subject: "copy audit", Level: doctor.Good, Detail: "the kernel counts copies and system calls"}}
 }
 
 // singular names the flags of this command where a sweep would name its own.

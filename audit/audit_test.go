@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/procfs"
 	"go.uber.org/goleak"
 
 	"rrbench/shim"
@@ -74,13 +75,13 @@ func TestHandoffs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sum := report.Sum()
+			sum := report.Sum
 			for _, figure := range []struct {
 				name  string
 				bytes uint64
 				want  float64
 			}{
-				{"copied in user space", sum.Copied.Bytes, test.user},
+				{"copied in user space", sum.Copied, test.user},
 				{string(CopiesIn), sum.ByClass[CopiesIn].Bytes, test.in},
 				{string(CopiesOut), sum.ByClass[CopiesOut].Bytes, test.out},
 				{string(CopiesAcross), sum.ByClass[CopiesAcross].Bytes, test.across},
@@ -106,35 +107,6 @@ func TestHandoffs(t *testing.T) {
 				t.Errorf("the summary is not last:\n%s", text.String())
 			}
 		})
-	}
-}
-
-// TestWithoutKernel counts by proc(5) alone, as an ordinary user does.
-func TestWithoutKernel(t *testing.T) {
-	refused := errors.New("refused")
-	flags := flagsFor("kernel/stream", 4<<20, 1)
-	cell, setup, info, err := plan(flags)
-	if err != nil {
-		t.Fatal(err)
-	}
-	report, err := run(t.Context(), newProcCounter(), refused, cell, setup, info)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := report.Sum()
-	// What crosses by recv(2) and send(2) does not show, and besides the rounds a batch has
-	// some that are not recorded.
-	if got := report.Multiples(sum.Through()); got < 0.99 || got > 4.2 {
-		t.Errorf("%.2f x through the kernel", got)
-	}
-	var text bytes.Buffer
-	if err := report.Print(&text); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"not counted: needs uprobes", "proc_pid_io(5)", "refused (run as root", "copies in user space not counted"} {
-		if !strings.Contains(text.String(), want) {
-			t.Errorf("%q is not in:\n%s", want, text.String())
-		}
 	}
 }
 
@@ -164,14 +136,14 @@ func TestInterrupted(t *testing.T) {
 	if !errors.Is(err, sweep.ErrInterrupted) {
 		t.Errorf("error %v", err)
 	}
-	parents, err := parentsOfAll()
+	all, err := procfs.AllProcs()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var children []int
-	for pid, parent := range parents {
-		if parent == os.Getpid() {
-			children = append(children, pid)
+	for _, p := range all {
+		if stat, err := p.Stat(); err == nil && stat.PPID == os.Getpid() {
+			children = append(children, p.PID)
 		}
 	}
 	slices.Sort(children)

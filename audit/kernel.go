@@ -1,0 +1,278 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/rlimit"
+	"github.com/prometheus/procfs"
+)
+
+// The object is the same on all little-endian processors: what differs is found by the types
+// of the kernel that runs. `make ebpf` builds it.
+//
+//go:generate go tool bpf2go -cc clang-14 -strip llvm-strip-14 -target bpfel -output-stem counts -output-dir=$EBPF_OUT -type event -type variant -type place -type look kernel counts.c -- -Wall -Wextra -Werror
+
+// counter has the kernel count what processes do.
+type counter struct {
+	*ebpf.Collection
+	links []link.Link
+	// own has the functions of this program, which shims run.
+	own map[string]uint64
+	counts
+}
+
+// counts is what a counter has found.
+type counts struct {
+	// sums of all rounds.
+	sums map[kernelKey]kernelSum
+	// participants are the shims, and what else did anything.
+	participants map[uint32]participant
+	// copies and faults say what counted these; a text that begins with "not counted" says
+	// why not.
+	copies, faults string
+}
+
+// participant is a process.
+type participant struct {
+	// family is that of the shim that has started it, as told to follow.
+	family uint32
+	shim   bool
+	name   string
+}
+
+// Remedy is what makes counting possible.
+const Remedy = "run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE, on a kernel with BTF"
+
+// Check returns nil where an audit can count, else what stands in the way.
+func Check() error {
+	c, err := newCounter()
+	if err == nil {
+		c.close()
+	}
+	return err
+}
+
+// newCounter has the kernel check and compile the programs, and run those at tracepoints.
+func newCounter() (_ *counter, err error) {
+	// Kernels before 5.11 charge maps to RLIMIT_MEMLOCK.
+	_ = rlimit.RemoveMemlock()
+	spec, err := loadKernel()
+	if err != nil {
+		return nil, err
+	}
+	c := &counter{counts: counts{
+		sums: make(map[kernelKey]kernelSum), participants: make(map[uint32]participant),
+		faults: "tracepoints page_fault_user, page_fault_kernel",
+	}}
+	if c.own, err = ownFunctions(); err != nil {
+		return nil, err
+	}
+	kernel, err := btf.LoadKernelSpec()
+	if err != nil {
+		return nil, fmt.Errorf("read the kernel's types: %w", err)
+	}
+	if _, err := kernel.AnyTypeByName("btf_trace_page_fault_user"); err != nil {
+		delete(spec.Programs, kernelProgFaultUser)
+		delete(spec.Programs, kernelProgFaultKernel)
+		c.faults = "not counted: the kernel has no tracepoints page_fault_user, page_fault_kernel"
+	}
+	c.Collection, err = ebpf.NewCollection(spec)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, errors.New("the kernel does not let this user load eBPF programs")
+	}
+	if err != nil {
+		return nil, err
+	}
+	for number, known := range moving {
+		if err := c.Maps[kernelMapCalls].Put(number, kernelCall{Bytes: known.bytes, Flags: known.flags.at, Mask: known.mask, Look: known.look}); err != nil {
+			c.close()
+			return nil, fmt.Errorf("put %s: %w", known.name, err)
+		}
+	}
+	for name, program := range c.Programs {
+		if program.Type() != ebpf.Tracing {
+			continue
+		}
+		attached, err := link.AttachTracing(link.TracingOptions{Program: program})
+		if err != nil {
+			c.close()
+			return nil, fmt.Errorf("tracepoint %s: %w", spec.Programs[name].AttachTo, err)
+		}
+		c.links = append(c.links, attached)
+	}
+	return c, nil
+}
+
+// follow has a shim take part, and whatever processes it starts from now on.
+func (c *counter) follow(pid int, family uint32) error {
+	c.participants[uint32(pid)] = participant{family: family, shim: true}
+	return c.Maps[kernelMapParticipants].Put(uint32(pid), family)
+}
+
+// arm puts the uprobes into every process that takes part and lives, after everything has
+// been started and warmed up. The source is the shim whose runner tells the rounds.
+func (c *counter) arm(source int) error {
+	var pid, family uint32
+	found := make(map[string]bool)
+	var missed []string
+	for each := c.Maps[kernelMapParticipants].Iterate(); each.Next(&pid, &family); {
+		names, err := c.watch(int(pid))
+		if errors.Is(err, fs.ErrNotExist) {
+			// It has ended.
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("watch process %d: %w", pid, err)
+		}
+		for _, name := range names {
+			found[name] = true
+		}
+		if len(names) == 0 {
+			missed = append(missed, programName(pid))
+		}
+	}
+	c.copies = "uprobes: " + strings.Join(slices.Sorted(maps.Keys(found)), ", ")
+	if len(missed) > 0 {
+		c.copies += "; not in " + strings.Join(missed, ", ")
+	}
+	shim, err := link.OpenExecutable(processFile(source, "exe"))
+	if err != nil {
+		return err
+	}
+	for symbol, program := range map[string]string{"rrbench/shim.(*watched).enter": kernelProgEnterStep, "rrbench/shim.(*watched).leave": kernelProgLeaveStep} {
+		if err := c.probe(shim, source, symbol, c.own[symbol], program); err != nil {
+			return fmt.Errorf("by which hand-offs are told: %w", err)
+		}
+	}
+	return nil
+}
+
+// watch puts uprobes at the copying functions of a process and returns whose they are.
+func (c *counter) watch(pid int) (names []string, err error) {
+	path := processFile(pid, "exe")
+	executable, err := link.OpenExecutable(path)
+	if err != nil {
+		return nil, err
+	}
+	type function struct {
+		name, symbol string
+		offset       uint64
+		program      string
+	}
+	const memmove, libc = "runtime.memmove", "libc's memcpy and memmove"
+	functions := []function{{"Go's memmove", memmove, 0, kernelProgCopyGo}}
+	if runsThisProgram(pid) {
+		functions = []function{
+			{"Go's memmove", memmove, c.own[memmove], kernelProgCopyGo},
+			{"transport/bulk", "", c.own["rrbench/transport/bulk.copyGroups"], kernelProgCopyBulk},
+		}
+	}
+	linked, err := linkedCopies(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, symbol := range linked {
+		functions = append(functions, function{libc, symbol, 0, kernelProgCopyLibc})
+	}
+	for _, f := range functions {
+		err := c.probe(executable, pid, f.symbol, f.offset, f.program)
+		if errors.Is(err, link.ErrNoSymbol) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, f.name)
+	}
+	places, err := libcCopies(pid)
+	if err != nil {
+		return nil, err
+	}
+	for p := range places {
+		library, err := link.OpenExecutable(p.path)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.probe(library, pid, "", p.offset, kernelProgCopyLibc); err != nil {
+			return nil, err
+		}
+		names = append(names, libc)
+	}
+	return names, nil
+}
+
+// probe runs a program where a process enters a function, which has an offset in its file or,
+// where that is 0, a symbol.
+func (c *counter) probe(file *link.Executable, pid int, symbol string, offset uint64, program string) error {
+	attached, err := file.Uprobe(symbol, c.Programs[program], &link.UprobeOptions{Address: offset, PID: pid})
+	if err != nil {
+		return fmt.Errorf("%s: %w", program, err)
+	}
+	c.links = append(c.links, attached)
+	return nil
+}
+
+// read takes the sums. The hand-offs that the kernel has seen must be those that were
+// asked for.
+func (c *counter) read(rounds int) (*counts, error) {
+	var seen uint64
+	if err := errors.Join(c.Variables[kernelVarHandoffs].Get(&seen), c.Variables[kernelVarNow].Set(kernelPhaseOff)); err != nil {
+		return nil, err
+	}
+	if seen != uint64(rounds) {
+		return nil, fmt.Errorf("the kernel counted %d hand-offs instead of %d: does this program run in a PID namespace of its own? Run it in the first", seen, rounds)
+	}
+	var k kernelKey
+	var v kernelSum
+	each := c.Maps[kernelMapSums].Iterate()
+	for each.Next(&k, &v) {
+		if k.Event == kernelEventKernelPages || k.Event == kernelEventUserPages {
+			v.Bytes *= uint64(os.Getpagesize())
+		}
+		c.sums[k] = v
+		if _, known := c.participants[k.Process]; known {
+			continue
+		}
+		p := participant{name: programName(k.Process)}
+		if err := c.Maps[kernelMapParticipants].Lookup(k.Process, &p.family); err != nil {
+			return nil, err
+		}
+		c.participants[k.Process] = p
+	}
+	return &c.counts, each.Err()
+}
+
+// programName is what the kernel calls a process; one that has ended has no name.
+func programName(pid uint32) string {
+	process, err := procfs.NewProc(int(pid))
+	if err != nil {
+		return "ended"
+	}
+	name, err := process.Comm()
+	if err != nil {
+		return "ended"
+	}
+	return name
+}
+
+// close ends everything: descriptors hold the programs, so the kernel does it, too, when this
+// process ends.
+func (c *counter) close() {
+	// Each waits until no processor runs its program any more: better all at once.
+	var closing sync.WaitGroup
+	for _, l := range c.links {
+		closing.Go(func() { _ = l.Close() })
+	}
+	closing.Wait()
+	c.Collection.Close()
+}
