@@ -50,6 +50,8 @@ type attack struct {
 const overflow = "stack overflow"
 
 var attacks = []attack{
+	{"table-large", source, refused, "tables of 10000000 elements"},
+	{"table-large", target, refused, "tables of 10000000 elements"},
 	{"initialize-traps", source, refused, "_initialize"},
 	{"initialize-traps", target, refused, "_initialize"},
 	{"initialize-exits", source, refused, "status 8"},
