@@ -92,7 +92,6 @@ var attacks = []attack{
 
 	{"send-traps", source, 1, "unreachable"},
 	{"send-traps-later", source, 3, "unreachable"},
-	{"send-recurses", source, 1, overflow},
 	{"send-exits", source, 1, "status 9"},
 	{"send-never", source, 1, "without calling send_to_host"},
 	{"send-twice", source, 1, "-8, not possible"},
