@@ -47,7 +47,7 @@ type outcome struct {
 
 func rrbench(t *testing.T, arguments ...string) outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, program, arguments...)
 	var stdout, stderr bytes.Buffer
