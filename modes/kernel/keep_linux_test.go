@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"rrbench/modes"
-	"rrbench/modes/internal/relay"
+	"rrbench/modes/sockets"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
@@ -26,14 +26,14 @@ type opened struct {
 func openInside(t *testing.T, engine string, size int64, guests ...string) *opened {
 	t.Helper()
 	o := &opened{}
-	of := *NewMemfd().(*relay.Transport)
-	of.NewResolver = func(function *modes.Function) relay.Resolver {
+	of := *NewMemfd().(*sockets.Transport)
+	of.NewResolver = func(function *modes.Function) sockets.Resolver {
 		g := &guarded{resolver: newResolver(function)}
 		o.inside = append(o.inside, g)
 		return g
 	}
 	newReferrer := of.NewReferrer
-	of.NewReferrer = func(function *modes.Function, processes []int) (relay.Referrer, error) {
+	of.NewReferrer = func(function *modes.Function, processes []int) (sockets.Referrer, error) {
 		referrer, err := newReferrer(function, processes)
 		o.source, o.lending = function, referrer.(*lending)
 		return referrer, err

@@ -2,7 +2,7 @@ package kernel
 
 import (
 	"rrbench/modes"
-	"rrbench/modes/internal/relay"
+	"rrbench/modes/sockets"
 	"rrbench/transport"
 	"rrbench/transport/stream"
 )
@@ -18,7 +18,7 @@ const (
 // descriptor travels to B's shim (SCM_RIGHTS, unix(7)), which maps the same pages into B's,
 // privately. No byte is copied but those that share a page with others.
 func NewMemfd() transport.Transport {
-	return &relay.Transport{
+	return &sockets.Transport{
 		Name:        memfdName,
 		Summary:     "two shims, the payload's pages in a memory file that both map",
 		Listen:      stream.ListenUnix,
@@ -31,7 +31,7 @@ func NewMemfd() transport.Transport {
 // NewCMA is kernel/cma: B's shim reads the payload from A's linear memory into B's with
 // process_vm_readv(2), cross memory attach. That is one copy.
 func NewCMA() transport.Transport {
-	return &relay.Transport{
+	return &sockets.Transport{
 		Name:        cmaName,
 		Summary:     "two shims, B's reads A's memory with process_vm_readv",
 		Listen:      stream.ListenUnix,
@@ -49,7 +49,7 @@ const DefaultCrossover = 160 << 10
 // NewAdaptive is kernel: payloads of at least crossover bytes go as kernel/memfd has them,
 // smaller ones as kernel/stream.
 func NewAdaptive(crossover int64) transport.Transport {
-	return &relay.Transport{
+	return &sockets.Transport{
 		Name:        bestName,
 		Summary:     "two shims, a socket for small payloads and a memory file for large ones",
 		Listen:      stream.ListenUnix,
@@ -58,4 +58,4 @@ func NewAdaptive(crossover int64) transport.Transport {
 	}
 }
 
-func newTarget(target *modes.Function) relay.Resolver { return newResolver(target) }
+func newTarget(target *modes.Function) sockets.Resolver { return newResolver(target) }

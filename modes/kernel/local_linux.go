@@ -2,19 +2,19 @@ package kernel
 
 import (
 	"rrbench/modes"
-	"rrbench/modes/internal/relay"
+	"rrbench/modes/sockets"
 )
 
-func newLending(from int) func(*modes.Function, []int) (relay.Referrer, error) {
-	return func(source *modes.Function, _ []int) (relay.Referrer, error) {
+func newLending(from int) func(*modes.Function, []int) (sockets.Referrer, error) {
+	return func(source *modes.Function, _ []int) (sockets.Referrer, error) {
 		l := &lending{from: from}
 		source.SetLender(l)
 		return l, nil
 	}
 }
 
-func newPointing(from int) func(*modes.Function, []int) (relay.Referrer, error) {
-	return func(_ *modes.Function, processes []int) (relay.Referrer, error) {
+func newPointing(from int) func(*modes.Function, []int) (sockets.Referrer, error) {
+	return func(_ *modes.Function, processes []int) (sockets.Referrer, error) {
 		return point(from, processes)
 	}
 }

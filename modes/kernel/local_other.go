@@ -6,7 +6,7 @@ import (
 	"errors"
 
 	"rrbench/modes"
-	"rrbench/modes/internal/relay"
+	"rrbench/modes/sockets"
 )
 
 // The transports say in their Check that they need Linux before any of this is called.
@@ -15,9 +15,9 @@ var errNeedsLinux = errors.New("sharing memory between shims needs Linux")
 func probeMapping() error { return errNeedsLinux }
 func probeReading() error { return errNeedsLinux }
 
-func newLending(int) func(*modes.Function, []int) (relay.Referrer, error)  { return refuse }
-func newPointing(int) func(*modes.Function, []int) (relay.Referrer, error) { return refuse }
+func newLending(int) func(*modes.Function, []int) (sockets.Referrer, error)  { return refuse }
+func newPointing(int) func(*modes.Function, []int) (sockets.Referrer, error) { return refuse }
 
-func refuse(*modes.Function, []int) (relay.Referrer, error) { return nil, errNeedsLinux }
+func refuse(*modes.Function, []int) (sockets.Referrer, error) { return nil, errNeedsLinux }
 
-func newResolver(*modes.Function) relay.Resolver { return nil }
+func newResolver(*modes.Function) sockets.Resolver { return nil }

@@ -13,7 +13,7 @@ import (
 	"rrbench/engines/catalogue"
 	"rrbench/measure"
 	"rrbench/modes"
-	"rrbench/modes/internal/relay"
+	"rrbench/modes/sockets"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/pages"
@@ -47,7 +47,7 @@ type twin struct {
 // onward takes payloads from a target to the next one, as a route takes them from a source.
 type onward struct {
 	fan      *stream.Fan
-	referrer relay.Referrer
+	referrer sockets.Referrer
 	handoff  transport.Handoff
 }
 
@@ -154,9 +154,9 @@ func (w *world) TakeBack(*modes.Region) {}
 
 func newWorld(t *testing.T, random *rand.Rand, of transport.Transport, engine func() string, guests map[string]string) *world {
 	w := &world{t: t, random: random, maps: of.Info().Name != cmaName}
-	hooked := *of.(*relay.Transport)
+	hooked := *of.(*sockets.Transport)
 	newReferrer := hooked.NewReferrer
-	hooked.NewReferrer = func(function *modes.Function, processes []int) (relay.Referrer, error) {
+	hooked.NewReferrer = func(function *modes.Function, processes []int) (sockets.Referrer, error) {
 		w.source = function
 		referrer, err := newReferrer(function, processes)
 		if w.lending, _ = referrer.(*lending); w.lending != nil {

@@ -4,7 +4,7 @@
 package kernel
 
 import (
-	"rrbench/modes/internal/relay"
+	"rrbench/modes/sockets"
 	"rrbench/transport"
 	"rrbench/transport/stream"
 )
@@ -13,7 +13,7 @@ import (
 // straight from A's linear memory to a Unix stream socket, B's shim reads it straight into
 // B's. That is two copies, one into the kernel and one out of it.
 func NewStream() transport.Transport {
-	return &relay.Transport{
+	return &sockets.Transport{
 		Name:    "kernel/stream",
 		Summary: "two shims, linear memory to linear memory over a Unix stream socket",
 		Listen:  stream.ListenUnix,

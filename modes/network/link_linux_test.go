@@ -14,7 +14,7 @@ import (
 
 	"rrbench/engines/catalogue"
 	"rrbench/measure"
-	"rrbench/modes/internal/relay"
+	"rrbench/modes/sockets"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/stream"
@@ -200,7 +200,7 @@ func BenchmarkLink(b *testing.B) {
 	var control float64
 	for _, of := range linkTransports() {
 		var writers []*referring
-		observe(of.(*relay.Transport), &writers)
+		observe(of.(*sockets.Transport), &writers)
 		b.Run(of.Info().Name, func(b *testing.B) {
 			route, end := l.connect(b, of, linkSetup(size))
 			defer end()
@@ -240,7 +240,7 @@ func BenchmarkLink(b *testing.B) {
 }
 
 // observe keeps the writers that send by reference.
-func observe(of *relay.Transport, writers *[]*referring) {
+func observe(of *sockets.Transport, writers *[]*referring) {
 	make := of.NewWriter
 	if make == nil {
 		return

@@ -6,7 +6,7 @@ package network
 import (
 	"net"
 
-	"rrbench/modes/internal/relay"
+	"rrbench/modes/sockets"
 	"rrbench/transport"
 	"rrbench/transport/stream"
 )
@@ -16,7 +16,7 @@ import (
 func NewStream() transport.Transport { return newStream(loopback) }
 
 func newStream(address string) transport.Transport {
-	return &relay.Transport{
+	return &sockets.Transport{
 		Name:    "network/stream",
 		Summary: "two shims, linear memory to linear memory, write to TCP",
 		Listen:  listenAt(address),
@@ -30,7 +30,7 @@ func newStream(address string) transport.Transport {
 func NewSplice() transport.Transport { return newSplice(loopback) }
 
 func newSplice(address string) transport.Transport {
-	return &relay.Transport{
+	return &sockets.Transport{
 		Name:      "network/splice",
 		Summary:   "two shims, A's pages spliced through a pipe to TCP, read into B's linear memory",
 		Listen:    listenAt(address),
@@ -51,7 +51,7 @@ func NewZerocopy() transport.Transport { return newZerocopy(loopback) }
 const zerocopyName = "network/zerocopy"
 
 func newZerocopy(address string) transport.Transport {
-	return &relay.Transport{
+	return &sockets.Transport{
 		Name:      zerocopyName,
 		Summary:   "two shims, TCP sends A's pages themselves (MSG_ZEROCOPY), read into B's linear memory",
 		Listen:    listenAt(address),
@@ -72,7 +72,7 @@ const DefaultCrossover = 128 << 10
 func NewAdaptive(crossover int64) transport.Transport { return newAdaptive(crossover, loopback) }
 
 func newAdaptive(crossover int64, address string) transport.Transport {
-	return &relay.Transport{
+	return &sockets.Transport{
 		Name:      "network",
 		Summary:   "two shims, TCP copies small payloads and is lent the pages of large ones",
 		Listen:    listenAt(address),

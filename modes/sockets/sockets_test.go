@@ -1,4 +1,4 @@
-package relay_test
+package sockets_test
 
 import (
 	"context"

@@ -1,8 +1,8 @@
-// Package relay is what the kernel space and network modes share: a shim of A's that sends
+// Package sockets is what the kernel space and network modes share: a shim of A's that sends
 // a region straight from A's linear memory into a stream socket, and a shim of B's that
 // reads it straight into B's. The transports differ in the kind of socket and in how the
 // region gets into it.
-package relay
+package sockets
 
 import (
 	"context"
