@@ -160,6 +160,9 @@ func (m *memory) Place(n uint64) ([]byte, error) {
 	return m.placed, nil
 }
 
-func (m *memory) Consume() (uint64, error) { return payloads.Digest(m.placed), nil }
+func (m *memory) Consume(d *transport.Delivery) error {
+	d.Digest = payloads.Digest(m.placed)
+	return nil
+}
 
 func (m *memory) Release() error { return nil }

@@ -19,11 +19,11 @@ import (
 	"rrbench/transport"
 )
 
-// source is the buffer that a limit sends from.
-type source struct{ memory buffer }
+// Source is the warm buffer that a limit sends from.
+type Source struct{ memory buffer }
 
 // Prepare fills the buffer and returns its digest.
-func (s *source) Prepare(spec payloads.Spec) (digest uint64, err error) {
+func (s *Source) Prepare(spec payloads.Spec) (digest uint64, err error) {
 	if spec.Size < 1 {
 		return 0, fmt.Errorf("a payload of %d bytes cannot be sent", spec.Size)
 	}

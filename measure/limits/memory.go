@@ -194,7 +194,7 @@ func (m *memory) find(endpoints []transport.Endpoint) (found []*memoryTarget, er
 // memoryRoute serves the first target itself and copies into each other one in a goroutine
 // that waits since Open, as user mode does.
 type memoryRoute struct {
-	source
+	Source
 	limit   *memory
 	targets []*memoryTarget
 

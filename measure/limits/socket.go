@@ -56,46 +56,48 @@ func (t socket) Serve(_ context.Context, setup transport.Setup) (transport.Targe
 	if err := checkCodec(t.name, setup); err != nil {
 		return nil, err
 	}
-	target := &socketTarget{name: t.name}
-	if err := target.memory.resize(max(setup.Size, 1)); err != nil {
+	receiver, err := NewReceiver(setup.Size)
+	if err != nil {
 		return nil, fmt.Errorf("%s: target: %w", t.name, err)
 	}
-	listener, err := t.listen()
+	target, err := stream.Serve(t.name, t.listen, stream.Service{Receiver: receiver, Limit: uint64(max(setup.Size, 1)), Deadline: setup.Deadline}, receiver.Close)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: target: %w", t.name, err), target.memory.free())
+		return nil, errors.Join(err, receiver.Close())
 	}
-	target.listener = listener
-	listener.Serve(stream.Service{Receiver: target, Limit: uint64(len(target.memory.bytes)), Deadline: setup.Deadline})
 	return target, nil
 }
 
-// socketTarget reads payloads into a buffer.
-type socketTarget struct {
-	name     string
-	listener *stream.Listener
-	memory   buffer
-	length   uint64
+// Receiver has payloads read into a warm buffer.
+type Receiver struct {
+	memory buffer
+	length uint64
 }
 
-func (t *socketTarget) Endpoint() transport.Endpoint { return t.listener.Endpoint(t.name) }
+var _ stream.Receiver = (*Receiver)(nil)
 
-func (t *socketTarget) Close() error {
-	if err := t.listener.Close(); err != nil {
-		return err // the buffer is still in use
-	}
-	return t.memory.free()
+// NewReceiver makes one for payloads of at most size bytes.
+func NewReceiver(size int64) (*Receiver, error) {
+	r := &Receiver{}
+	return r, r.memory.resize(max(size, 1))
 }
 
-func (t *socketTarget) Place(n uint64) ([]byte, error) {
-	t.length = n
-	return t.memory.bytes[:n], nil
+// Place returns the buffer.
+func (r *Receiver) Place(n uint64) ([]byte, error) {
+	r.length = n
+	return r.memory.bytes[:n], nil
 }
 
-func (t *socketTarget) Consume() (uint64, error) {
-	return payloads.Digest(t.memory.bytes[:t.length]), nil
+// Consume stands for the handler.
+func (r *Receiver) Consume(d *transport.Delivery) error {
+	d.Digest = payloads.Digest(r.memory.bytes[:r.length])
+	return nil
 }
 
-func (t *socketTarget) Release() error { return nil }
+// Release does nothing: there is one buffer.
+func (r *Receiver) Release() error { return nil }
+
+// Close frees the buffer.
+func (r *Receiver) Close() error { return r.memory.free() }
 
 func (t socket) Open(ctx context.Context, setup transport.Setup, endpoints []transport.Endpoint) (transport.Route, error) {
 	if err := checkCodec(t.name, setup); err != nil {
@@ -109,7 +111,7 @@ func (t socket) Open(ctx context.Context, setup transport.Setup, endpoints []tra
 }
 
 type socketRoute struct {
-	source
+	Source
 	name string
 	fan  *stream.Fan
 }

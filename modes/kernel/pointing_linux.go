@@ -30,14 +30,14 @@ func point(from int, processes []int) (*pointing, error) {
 	return &pointing{from: from, withdraw: withdraw}, nil
 }
 
-func (p *pointing) Refer(_ *modes.Region, payload []byte) (stream.Reference, bool) {
+func (p *pointing) Refer(_ *modes.Region, payload []byte) (reference stream.Reference, ok bool, err error) {
 	if len(payload) < p.from {
-		return stream.Reference{}, false
+		return stream.Reference{}, false, nil
 	}
 	p.lastID++
 	p.directions = directions{method: reading, place: uint64(addressOf(payload))}
 	p.encoded = p.directions.encode(p.encoded[:0])
-	return stream.Reference{ID: p.lastID, Descriptor: -1, Directions: p.encoded}, true
+	return stream.Reference{ID: p.lastID, Descriptor: -1, Directions: p.encoded}, true, nil
 }
 
 // Settle has nothing to take back: a payload that was read is the target's own.

@@ -54,7 +54,11 @@ type onward struct {
 func (o *onward) send(region *modes.Region) error {
 	payload := region.Bytes()
 	o.handoff.Start = measure.Now()
-	if reference, ok := o.referrer.Refer(region, payload); ok {
+	reference, ok, err := o.referrer.Refer(region, payload)
+	if err != nil {
+		return err
+	}
+	if ok {
 		held := o.fan.Refer(reference, payload, &o.handoff)
 		if err := o.referrer.Settle(region, payload, held); err != nil {
 			return err
@@ -90,10 +94,10 @@ func (g *guarded) Resolve(n uint64, reference stream.Reference) error {
 	return g.resolver.Resolve(n, reference)
 }
 
-func (g *guarded) Consume() (uint64, error) {
+func (g *guarded) Consume(d *transport.Delivery) error {
 	g.lock.Lock()
 	defer g.lock.Unlock()
-	return g.resolver.Consume()
+	return g.resolver.Consume(d)
 }
 
 func (g *guarded) Release() error {

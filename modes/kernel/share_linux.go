@@ -22,6 +22,12 @@ func NewLender(source *modes.Function, from int64) *Lender {
 	return l
 }
 
+// Refer returns where the Borrowers find a payload; false when its bytes are to be copied.
+func (l *Lender) Refer(region *modes.Region, payload []byte) (stream.Reference, bool) {
+	reference, ok, _ := l.lending.Refer(region, payload) // it refers, or does not
+	return reference, ok
+}
+
 // Borrower is a target of Lenders.
 type Borrower struct{ resolver }
 

@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"rrbench/modes"
+	"rrbench/transport"
 	"rrbench/transport/stream"
 )
 
@@ -25,7 +26,7 @@ type Borrower struct{}
 func NewBorrower(*modes.Function) *Borrower { return nil }
 
 func (*Borrower) Borrow(uint32, stream.Reference) error { return errNeedsLinux }
-func (*Borrower) Consume() (uint64, error)              { return 0, errNeedsLinux }
+func (*Borrower) Consume(*transport.Delivery) error     { return errNeedsLinux }
 func (*Borrower) Release() error                        { return nil }
 func (*Borrower) Holds() (held bool, released uint64)   { return false, 0 }
 func (*Borrower) Disconnected()                         {}

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -130,22 +131,22 @@ func (l *lending) put(b *buffer) {
 // Refer refers to the pages that were lent. A payload that is elsewhere, because its guest
 // allocated it or because it is sent again while a target still holds the first one, is
 // copied into a buffer, once for all targets.
-func (l *lending) Refer(region *modes.Region, payload []byte) (stream.Reference, bool) {
+func (l *lending) Refer(region *modes.Region, payload []byte) (reference stream.Reference, ok bool, err error) {
 	first, end := pages.Whole(payload)
 	if len(payload) < l.from || end == first {
-		return stream.Reference{}, false
+		return stream.Reference{}, false, nil
 	}
 	b := l.buffer
 	if b == nil || region != l.region {
 		if b = l.take(payload[first:end]); b == nil {
-			return stream.Reference{}, false
+			return stream.Reference{}, false, nil
 		}
 		bulk.Copy(b.park, payload[first:end])
 	}
 	l.sent = b
 	l.directions = directions{method: mapping, oldest: l.oldest(), head: payload[:first], tail: payload[end:]}
 	l.encoded = l.directions.encode(l.encoded[:0])
-	return stream.Reference{ID: b.id, Descriptor: b.fd, Directions: l.encoded}, true
+	return stream.Reference{ID: b.id, Descriptor: b.fd, Directions: l.encoded}, true, nil
 }
 
 // oldest is the smallest ID of a buffer that is still there.
@@ -178,7 +179,7 @@ func (l *lending) Settle(region *modes.Region, payload []byte, held int) error {
 	if lent {
 		if err := pages.MapPrivate(region.Bytes()[l.first:l.end], b.fd, 0); err != nil {
 			// The region has lost its content, but to nobody.
-			return err
+			return fmt.Errorf("a target holds on to the payload and its pages could not be taken from the source: %w", err)
 		}
 		l.buffer, l.underlay = nil, b
 	}

@@ -1,12 +1,14 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
 	"golang.org/x/sys/unix"
 
 	"rrbench/modes"
+	"rrbench/transport"
 	"rrbench/transport/pages"
 	"rrbench/transport/stream"
 )
@@ -80,7 +82,7 @@ func (r *resolver) Resolve(n uint64, reference stream.Reference) error {
 		return err
 	}
 	if d.method == reading {
-		return r.read(uint32(n), reference.Process, uintptr(d.place))
+		return r.read(uint32(n), reference, uintptr(d.place))
 	}
 	if reference.Descriptor < 0 {
 		return fmt.Errorf("directions to a memory file came without its descriptor")
@@ -90,15 +92,19 @@ func (r *resolver) Resolve(n uint64, reference stream.Reference) error {
 }
 
 // read copies a payload out of the source's process.
-func (r *resolver) read(n uint32, process int, address uintptr) error {
-	if process == 0 {
+func (r *resolver) read(n uint32, reference stream.Reference, address uintptr) error {
+	if reference.Process == 0 {
 		return fmt.Errorf("the source's process is not visible in this process' PID namespace: run both in one, or use kernel/memfd")
 	}
 	region, err := r.function.Allocate(n)
 	if err != nil {
 		return err
 	}
-	if err := r.reader.read(process, region.Bytes(), address); err != nil {
+	err = r.reader.read(reference.Process, region.Bytes(), address)
+	if err == nil && reference.Withdrawn() {
+		err = errors.New("the source gave up while its memory was read, which may have changed meanwhile")
+	}
+	if err != nil {
 		_ = r.function.Release(region)
 		return err
 	}
@@ -175,7 +181,10 @@ func readFile(fd int, into []byte, offset int64) error {
 }
 
 // Consume runs the handler.
-func (r *resolver) Consume() (uint64, error) { return r.function.Enter(r.now.region) }
+func (r *resolver) Consume(d *transport.Delivery) (err error) {
+	d.Digest, err = r.function.Enter(r.now.region)
+	return err
+}
 
 // Release gives the region back, or notes that the guest keeps it.
 func (r *resolver) Release() error {

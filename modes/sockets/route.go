@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -11,9 +12,54 @@ import (
 	"rrbench/transport/stream"
 )
 
-type route struct {
+// Source is what a route sends from: a function, or memory without one.
+type Source interface {
+	// Prepare is as for transport.Route.
+	Prepare(spec payloads.Spec) (digest uint64, err error)
+	// Send has the Carrier called once with the payload, which does not change until that
+	// returns. The error is the Carrier's, or tells why it was not called.
+	Send() error
+	Close() error
+}
+
+// Carrier carries a payload to every target. The region that it lies in is nil where there is
+// no function.
+type Carrier func(region *modes.Region, payload []byte) error
+
+// Send is a Carrier as functions know it.
+func (c Carrier) Send(region *modes.Region) error { return c(region, region.Bytes()) }
+
+// Referrer lets targets find payloads without the socket.
+type Referrer interface {
+	// Refer returns where the targets find a region's payload; false when its bytes are to
+	// be sent. The region is leased until Settle has returned. After an error nothing is sent
+	// any more.
+	Refer(region *modes.Region, payload []byte) (reference stream.Reference, ok bool, err error)
+	// Settle is called before the source's guest runs on after a payload was referred to,
+	// with the number of targets that hold on to it (stream.Fan.Refer). An error means that
+	// the guest must not run on.
+	Settle(region *modes.Region, payload []byte, held int) error
+	// Released names references that a target has held and holds no longer.
+	Released(ids []uint64)
+	// Close is called when the function and its memory are gone.
+	Close() error
+}
+
+// Options make a route.
+type Options struct {
+	stream.FanOptions
+	NewSource func(carry Carrier) (Source, error)
+	// NewReferrer, when set, makes the source's referrer when the route is connected with
+	// processes.
+	NewReferrer func(processes []int) (Referrer, error)
+	// Detach is as for Transport.
+	Detach func(region []byte) error
+}
+
+// Route is a source's connections to its targets.
+type Route struct {
 	name   string
-	source *modes.Function
+	source Source
 	fan    *stream.Fan
 	detach func(region []byte) error
 	// referrer may be nil.
@@ -25,14 +71,36 @@ type route struct {
 	broken error
 }
 
-func (r *route) Prepare(spec payloads.Spec) (uint64, error) {
+var _ transport.Route = (*Route)(nil)
+
+// Open makes a source and connects it to every endpoint.
+func Open(ctx context.Context, endpoints []transport.Endpoint, options Options) (*Route, error) {
+	r := &Route{name: options.Transport, detach: options.Detach}
+	var err error
+	if r.source, err = options.NewSource(r.carry); err != nil {
+		return nil, fmt.Errorf("%s: source: %w", r.name, err)
+	}
+	if r.fan, err = stream.OpenFan(ctx, endpoints, options.FanOptions); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", r.name, err), r.source.Close())
+	}
+	if options.NewReferrer != nil {
+		if r.referrer, err = options.NewReferrer(r.fan.Processes()); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: source: %w", r.name, err), r.fan.Close(), r.source.Close())
+		}
+	}
+	return r, nil
+}
+
+// Prepare implements transport.Route.
+func (r *Route) Prepare(spec payloads.Spec) (uint64, error) {
 	if r.broken != nil {
 		return 0, r.broken
 	}
 	return r.source.Prepare(spec)
 }
 
-func (r *route) Send(handoff *transport.Handoff) error {
+// Send implements transport.Route.
+func (r *Route) Send(handoff *transport.Handoff) error {
 	if r.broken != nil {
 		return r.broken
 	}
@@ -51,8 +119,7 @@ func (r *route) Send(handoff *transport.Handoff) error {
 
 // carry runs inside the source's send_to_host. The region is leased and its guest
 // suspended until carry returns, that is, until every target has acknowledged or failed.
-func (r *route) carry(region *modes.Region) error {
-	payload := region.Bytes()
+func (r *Route) carry(region *modes.Region, payload []byte) error {
 	if err := r.deliver(region, payload); err != nil {
 		r.broken = fmt.Errorf("%s: %w: %w; open a new route", r.name, err, modes.ErrHalt)
 		return r.broken
@@ -71,7 +138,7 @@ func (r *route) carry(region *modes.Region) error {
 }
 
 // deliver returns an error when the source's guest must not run on.
-func (r *route) deliver(region *modes.Region, payload []byte) error {
+func (r *Route) deliver(region *modes.Region, payload []byte) error {
 	if r.referrer == nil {
 		if closed := r.fan.Send(payload, r.handoff); closed > 0 && r.detach != nil {
 			if err := r.detach(payload); err != nil {
@@ -81,19 +148,20 @@ func (r *route) deliver(region *modes.Region, payload []byte) error {
 		return nil
 	}
 	defer func() { r.referrer.Released(r.fan.TakeReleased()) }()
-	reference, ok := r.referrer.Refer(region, payload)
+	reference, ok, err := r.referrer.Refer(region, payload)
+	if err != nil {
+		return err
+	}
 	if !ok {
 		r.fan.Send(payload, r.handoff)
 		return nil
 	}
 	held := r.fan.Refer(reference, payload, r.handoff)
-	if err := r.referrer.Settle(region, payload, held); err != nil {
-		return fmt.Errorf("a target holds on to the payload and its pages could not be taken from the source: %w", err)
-	}
-	return nil
+	return r.referrer.Settle(region, payload, held)
 }
 
-func (r *route) Close() error {
+// Close implements transport.Route.
+func (r *Route) Close() error {
 	err := errors.Join(r.fan.Close(), r.source.Close())
 	if r.referrer != nil {
 		err = errors.Join(err, r.referrer.Close())

@@ -1,7 +1,8 @@
-// Package sockets is what the kernel space and network modes share: a shim of A's that sends
-// a region straight from A's linear memory into a stream socket, and a shim of B's that
-// reads it straight into B's. The transports differ in the kind of socket and in how the
-// region gets into it.
+// Package sockets is what transports share whose two shims are connected directly, by a stream
+// socket: the kernel space and network modes, and baselines that hand over by reference. In
+// the modes, A's shim sends a region straight from A's linear memory into the socket, and B's
+// reads it straight into B's; they differ in the kind of socket and in how the region gets into
+// it.
 package sockets
 
 import (
@@ -16,7 +17,7 @@ import (
 	"rrbench/transport/stream"
 )
 
-// Transport is a transport over stream sockets between the shims of WebAssembly functions.
+// Transport is one of the modes.
 type Transport struct {
 	// Name and Summary are as in transport.Info.
 	Name, Summary string
@@ -41,21 +42,6 @@ type Transport struct {
 	NewReferrer func(source *modes.Function, processes []int) (Referrer, error)
 	// NewResolver, when set, makes the part of a target that finds it there.
 	NewResolver func(target *modes.Function) Resolver
-}
-
-// Referrer lets targets of the same host find payloads without the socket.
-type Referrer interface {
-	// Refer returns where the targets find a region's payload; false when its bytes are to
-	// be sent. The region is leased until Settle has returned.
-	Refer(region *modes.Region, payload []byte) (reference stream.Reference, ok bool)
-	// Settle is called before the source's guest runs on after a payload was referred to,
-	// with the number of targets that hold on to it (stream.Fan.Refer). An error means that
-	// the guest must not run on.
-	Settle(region *modes.Region, payload []byte, held int) error
-	// Released names references that a target has held and holds no longer.
-	Released(ids []uint64)
-	// Close is called when the function and its memory are gone.
-	Close() error
 }
 
 // Resolver is a receiver that is closed when the function and its memory are gone.
@@ -109,26 +95,25 @@ func (t *Transport) Serve(ctx context.Context, setup transport.Setup) (transport
 	if err != nil {
 		return nil, fmt.Errorf("%s: target: %w", t.Name, err)
 	}
-	listener, err := t.Listen()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: target: %w", t.Name, err), function.Close())
-	}
-	endpoint := listener.Endpoint(t.Name)
-	if t.Facts != nil {
-		endpoint.Facts = maps.Clone(t.Facts())
-	}
-	served := &target{endpoint: endpoint, listener: listener, function: function}
-	var into stream.Receiver = &receiver{function: function}
-	if t.NewResolver != nil {
-		served.resolver = t.NewResolver(function)
-		into = served.resolver
-	}
-	listener.Serve(stream.Service{
-		Receiver: into,
+	service := stream.Service{
+		Receiver: &modes.Receiver{Function: function},
 		Limit:    uint64(max(setup.Size, 0)),
 		Deadline: setup.Deadline,
-	})
-	return served, nil
+	}
+	if t.Facts != nil {
+		service.Facts = maps.Clone(t.Facts())
+	}
+	close := function.Close
+	if t.NewResolver != nil {
+		resolver := t.NewResolver(function)
+		service.Receiver = resolver
+		close = func() error { return errors.Join(function.Close(), resolver.Close()) }
+	}
+	target, err := stream.Serve(t.Name, t.Listen, service, close)
+	if err != nil {
+		return nil, errors.Join(err, close())
+	}
+	return target, nil
 }
 
 // Open makes a fresh source and connects to every endpoint.
@@ -136,27 +121,24 @@ func (t *Transport) Open(ctx context.Context, setup transport.Setup, endpoints [
 	if err := t.checkSetup(setup); err != nil {
 		return nil, err
 	}
-	r := &route{name: t.Name, detach: t.Detach}
-	var err error
-	r.source, err = modes.Load(ctx, setup, r.carry)
-	if err != nil {
-		return nil, fmt.Errorf("%s: source: %w", t.Name, err)
-	}
-	if t.NewLender != nil {
-		r.source.SetLender(t.NewLender())
-	}
-	r.fan, err = stream.OpenFan(ctx, endpoints, stream.FanOptions{
-		Transport: t.Name,
-		Deadline:  setup.Deadline,
-		NewWriter: t.NewWriter,
-	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", t.Name, err), r.source.Close())
+	var function *modes.Function
+	options := Options{
+		FanOptions: stream.FanOptions{Transport: t.Name, Deadline: setup.Deadline, NewWriter: t.NewWriter},
+		NewSource: func(carry Carrier) (_ Source, err error) {
+			function, err = modes.Load(ctx, setup, carry.Send)
+			if err == nil && t.NewLender != nil {
+				function.SetLender(t.NewLender())
+			}
+			return function, err
+		},
+		Detach: t.Detach,
 	}
 	if t.NewReferrer != nil {
-		if r.referrer, err = t.NewReferrer(r.source, r.fan.Processes()); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: source: %w", t.Name, err), r.Close())
-		}
+		options.NewReferrer = func(processes []int) (Referrer, error) { return t.NewReferrer(function, processes) }
 	}
-	return r, nil
+	route, err := Open(ctx, endpoints, options)
+	if err != nil {
+		return nil, err
+	}
+	return route, nil
 }

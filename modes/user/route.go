@@ -192,7 +192,7 @@ func (r *route) fanOut(region *modes.Region) error {
 		t.lock.Unlock()
 	}
 	if err != nil {
-		return fmt.Errorf("a target keeps the payload and its pages could not be taken from the source: %w: %w", err, modes.ErrHalt)
+		return fmt.Errorf("%w: %w", err, modes.ErrHalt)
 	}
 	return nil
 }

@@ -133,8 +133,8 @@ func (t *target) consume(delivery *transport.Delivery) {
 		t.borrowed = false
 		// The payload has been here for a while where others' handlers had the processors.
 		delivery.Timeline.Delivered = measure.Now()
-		digest, err := t.borrower.Consume()
-		t.consumed(digest, delivery)
+		err := t.borrower.Consume(delivery)
+		t.consumed(delivery)
 		if released := t.borrower.Release(); err == nil {
 			err = released
 		}
@@ -182,17 +182,17 @@ func (t *target) allocate(n uint32, alignment pages.Alignment) (region *modes.Re
 
 // enter has the function consume a filled region.
 func (t *target) enter(region *modes.Region, delivery *transport.Delivery) error {
-	digest, err := t.function.Enter(region)
-	t.consumed(digest, delivery)
+	var err error
+	delivery.Digest, err = t.function.Enter(region)
+	t.consumed(delivery)
 	return err
 }
 
 // consumed: the handler has returned. The source runs in the same process and knows.
-func (t *target) consumed(digest uint64, delivery *transport.Delivery) {
+func (t *target) consumed(delivery *transport.Delivery) {
 	line := &delivery.Timeline
 	line.Consumed = measure.Now()
 	line.Acknowledged = line.Consumed
-	delivery.Digest = digest
 }
 
 // release ends the hand-off; err is how the handler failed.

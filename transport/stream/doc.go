@@ -22,10 +22,15 @@
 //
 //	magic u32, flags u32, sequence u64, length u64
 //
-// Between processes of one host, flag 1 says that a reference follows in place of the
-// bytes, and flag 2 that an open file comes with it (SCM_RIGHTS, unix(7)):
+// Flag 1 says that a reference follows in place of the bytes, which are elsewhere: in a memory
+// file, in the source's memory, in a server. Flag 2 says that an open file comes with it
+// (SCM_RIGHTS, unix(7)).
 //
 //	id u64, size u32, zero u32, directions of that size
+//
+// Flag 4 says that the length is that of directions which follow, for all references to come:
+// where a server is, say, and what lets the target in there. It is sent once, when the route
+// opens, and answered when the target is prepared, so that no hand-off waits for that.
 //
 // A frame is answered by an envelope and a delivery (transport.Delivery.AppendTo) of which the
 // target has filled in its part:

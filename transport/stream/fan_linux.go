@@ -31,17 +31,6 @@ type Fan struct {
 	released       []uint64
 }
 
-// FanOptions configure the connections of a Fan.
-type FanOptions struct {
-	// Transport is the transport whose targets these are; others are refused.
-	Transport string
-	// Deadline bounds each of sending a payload and waiting for its acknowledgement; the
-	// latter includes the handler. Zero means no bound.
-	Deadline time.Duration
-	// NewWriter makes the writer of one connection. nil means NewCopying.
-	NewWriter func() (Writer, error)
-}
-
 // OpenFan connects to every endpoint. When one cannot be reached, none stays connected.
 func OpenFan(ctx context.Context, endpoints []transport.Endpoint, options FanOptions) (*Fan, error) {
 	if len(endpoints) == 0 {
@@ -71,7 +60,7 @@ func OpenFan(ctx context.Context, endpoints []transport.Endpoint, options FanOpt
 // fly runs one link's hand-offs.
 func (f *Fan) fly(i int, l *link) {
 	for range l.wake {
-		l.deliver(f.payload, f.handoff.Start, &f.handoff.Deliveries[i])
+		l.deliver(0, f.payload, f.handoff.Start, &f.handoff.Deliveries[i])
 		f.flying.Done()
 	}
 }
@@ -86,7 +75,7 @@ func (f *Fan) Send(payload []byte, handoff *transport.Handoff) (closed int) {
 	makeRoom(handoff, n)
 	before := f.closedLinks()
 	if n == 1 {
-		f.links[0].deliver(payload, handoff.Start, &handoff.Deliveries[0])
+		f.links[0].deliver(0, payload, handoff.Start, &handoff.Deliveries[0])
 		return f.closedLinks() - before
 	}
 	f.payload, f.handoff = payload, handoff
@@ -171,7 +160,28 @@ func openLink(ctx context.Context, endpoint transport.Endpoint, options FanOptio
 		return nil, err
 	}
 	settler, _ := writer.(Settler)
-	return &link{socket: s, writer: writer, settler: settler, deadline: options.Deadline}, nil
+	l := &link{socket: s, writer: writer, settler: settler, deadline: options.Deadline}
+	if err := l.prepare(ctx, options.Directions); err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	return l, nil
+}
+
+// prepare has the target do what takes time before the first payload.
+func (l *link) prepare(ctx context.Context, directions []byte) error {
+	if directions == nil {
+		return nil
+	}
+	stop := context.AfterFunc(ctx, l.socket.Interrupt)
+	var d transport.Delivery
+	l.deliver(preparation, directions, 0, &d)
+	if !stop() {
+		return ctx.Err()
+	}
+	if d.Err != nil {
+		return fmt.Errorf("prepare the target: %w", d.Err)
+	}
+	return nil
 }
 
 func (l *link) close() error {
@@ -183,12 +193,12 @@ func (l *link) close() error {
 	return l.writer.Close()
 }
 
-// deliver hands one payload over. It allocates nothing unless it fails.
-func (l *link) deliver(payload []byte, start int64, d *transport.Delivery) {
+// deliver hands over one payload, or directions. It allocates nothing unless it fails.
+func (l *link) deliver(flags flags, payload []byte, start int64, d *transport.Delivery) {
 	if !l.begin(payload, start, d) {
 		return
 	}
-	header{sequence: l.sequence, length: uint64(len(payload))}.encode(&l.header)
+	header{flags: flags, sequence: l.sequence, length: uint64(len(payload))}.encode(&l.header)
 	if err := l.writer.Write(l.socket.fd, l.header[:], payload, momentAfter(l.deadline)); err != nil {
 		l.abort(d, fmt.Errorf("send the payload: %w%s", err, l.targetError()))
 		return

@@ -21,7 +21,8 @@ const (
 	byReference flags = 1 << iota
 	// withDescriptor: a descriptor comes along with the reference.
 	withDescriptor
-	flagsEnd
+	// preparation: neither, but directions for all references to come.
+	preparation
 )
 
 // header announces a payload.
@@ -48,12 +49,17 @@ func parseHeader(p *[headerSize]byte) (header, error) {
 		return header{}, fmt.Errorf("frame header starts with %#08x, not with %#08x", magic, headerMagic)
 	}
 	flags := flags(binary.LittleEndian.Uint32(p[4:]))
-	if flags >= flagsEnd || flags == withDescriptor {
+	limit := uint64(frameLimit)
+	switch flags {
+	case 0, byReference, byReference | withDescriptor:
+	case preparation:
+		limit = DirectionsLimit
+	default:
 		return header{}, fmt.Errorf("frame header has unknown flags %#x", uint32(flags))
 	}
 	h := header{flags: flags, sequence: binary.LittleEndian.Uint64(p[8:]), length: binary.LittleEndian.Uint64(p[16:])}
-	if h.length == 0 || h.length > frameLimit {
-		return header{}, fmt.Errorf("frame header announces %d bytes, possible are 1 to %d", h.length, uint64(frameLimit))
+	if h.length == 0 || h.length > limit {
+		return header{}, fmt.Errorf("frame header announces %d bytes, possible are 1 to %d", h.length, limit)
 	}
 	return h, nil
 }

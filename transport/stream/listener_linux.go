@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -39,7 +40,9 @@ type Listener struct {
 	open     map[*socket]struct{}
 	pending  transport.Pending[*socket]
 	finished sync.WaitGroup
-	closing  chan struct{}
+	// closing ends when Close begins.
+	closing context.Context
+	close   context.CancelFunc
 }
 
 // ListenUnix listens on a Unix socket with a random name in the abstract namespace, which
@@ -69,11 +72,11 @@ func listen(domain int, at unix.Sockaddr, address string) (*Listener, error) {
 	}
 	l := &Listener{
 		fd: fd, domain: domain, address: address,
-		nonce:   transport.NewNonce(),
-		busy:    make(chan struct{}, 1),
-		open:    make(map[*socket]struct{}),
-		closing: make(chan struct{}),
+		nonce: transport.NewNonce(),
+		busy:  make(chan struct{}, 1),
+		open:  make(map[*socket]struct{}),
 	}
+	l.closing, l.close = context.WithCancel(context.Background())
 	l.admission = transport.NewAdmission(l.nonce)
 	if err := l.bind(at); err != nil {
 		_ = unix.Close(fd)
@@ -131,7 +134,7 @@ func (l *Listener) Close() error {
 		return nil
 	}
 	l.closed = true
-	close(l.closing)
+	l.close()
 	for s := range l.open {
 		s.Interrupt()
 	}
@@ -224,7 +227,7 @@ func (l *Listener) connection(s *socket, service Service) {
 	if s.setTimeout(service.Deadline) != nil || s.sendVerdict(verdictWelcome, answer) != nil {
 		return
 	}
-	serve(s, service)
+	serve(l.closing, s, service)
 }
 
 // takeBusy waits a little: the source before may just be going.
@@ -236,7 +239,7 @@ func (l *Listener) takeBusy(wait time.Duration) bool {
 		return true
 	case <-timer.C:
 		return false
-	case <-l.closing:
+	case <-l.closing.Done():
 		return false
 	}
 }

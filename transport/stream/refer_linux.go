@@ -26,17 +26,25 @@ func (f *Fan) Refer(reference Reference, payload []byte, handoff *transport.Hand
 		d := &handoff.Deliveries[i]
 		l.awaited = l.begin(payload, handoff.Start, d) && l.refer(f.frame, f.control, payload, d)
 	}
+	var failure error
+	if reference.Then != nil {
+		failure = reference.Then()
+	}
 	for i, l := range f.links {
 		if !l.awaited {
 			continue
 		}
 		d := &handoff.Deliveries[i]
+		if failure != nil {
+			l.abort(d, failure)
+			continue
+		}
 		if err := l.collect(); err != nil {
 			l.abort(d, fmt.Errorf("wait for the target's acknowledgement: %w", err))
 			continue
 		}
 		if l.conclude(d) == statusSendBytes {
-			l.deliver(payload, handoff.Start, d)
+			l.deliver(0, payload, handoff.Start, d)
 		}
 	}
 	held = f.closedLinks() - before
@@ -99,7 +107,7 @@ func (l *link) refer(frame, control, payload []byte, d *transport.Delivery) bool
 	if n <= 0 && isExhaustion(err) {
 		// No byte was sent. The frame that is sent instead has this one's sequence number.
 		l.sequence--
-		l.deliver(payload, d.Timeline.Start, d)
+		l.deliver(0, payload, d.Timeline.Start, d)
 		return false
 	}
 	if n < len(frame) {

@@ -1,13 +1,13 @@
 package stream
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 )
 
-// Reference leads a target on the same host to a payload whose bytes do not travel through
-// the socket.
+// Reference leads a target to a payload whose bytes do not travel through the socket.
 type Reference struct {
 	// ID names what is referred to in Resolver.Holds and Fan.TakeReleased. It is not zero,
 	// and not used for anything else as long as a target may hold it.
@@ -21,6 +21,13 @@ type Reference struct {
 	// Process is set at the receiver: the process at the other end of the Unix socket when
 	// it was connected (SO_PEERCRED, unix(7)), as this process' namespace numbers it.
 	Process int
+	// Withdrawn is set at the receiver. It says whether the source has closed the connection:
+	// then it may have gone on to write to what the reference leads to.
+	Withdrawn func() bool
+	// Then is set at the sender, or nil. It is called when all targets have been sent the
+	// reference and before the first acknowledgement is awaited; where it fails, so do all
+	// deliveries, and the connections are closed.
+	Then func() error
 }
 
 // DirectionsLimit is room for what is left of two pages of 64 KiB, and a little more.
@@ -31,9 +38,7 @@ const DirectionsLimit = 132 << 10
 type Resolver interface {
 	Receiver
 	// Resolve makes a payload of n bytes, n > 0, usable where Consume will find it. After an
-	// error there is nothing to release. ErrSendBytes asks for the payload itself. Where the
-	// reference has no descriptor, Consume is left out if the source has closed the connection
-	// by then: it may have gone on to write to what Resolve was reading.
+	// error there is nothing to release. ErrSendBytes asks for the payload itself.
 	Resolve(n uint64, reference Reference) error
 	// Holds is asked after Release: whether the memory of the payload just released is still
 	// in use here, so that its source must not write to it, and the ID of a payload held
@@ -41,6 +46,17 @@ type Resolver interface {
 	Holds() (held bool, released uint64)
 	// Disconnected is called when the connection has ended that references came from.
 	Disconnected()
+}
+
+// Preparer is a Resolver that gets directions before its first payload: what all references
+// of a connection have in common. What takes time once, such as connecting to a server, lies
+// outside of the hand-offs then.
+type Preparer interface {
+	Resolver
+	// Prepare is called before any other method, once a connection. When the context ends the
+	// target is being closed, and so should be what Prepare or Resolve wait for. What it made
+	// is for Disconnected to end, after an error, too.
+	Prepare(ctx context.Context, directions []byte) error
 }
 
 // ErrSendBytes is what a Resolver's error wraps when it cannot follow a reference now, but

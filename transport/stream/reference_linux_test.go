@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -20,6 +21,8 @@ import (
 type resolver struct {
 	buffer
 	disconnected chan struct{}
+	// follow, when set, brings payloads after their references.
+	follow chan []byte
 
 	// lock is for the race detector, which does not see that a frame sent comes before the
 	// frame received.
@@ -49,6 +52,13 @@ func (r *resolver) Resolve(n uint64, reference Reference) error {
 	if err != nil {
 		return err
 	}
+	if reference.Withdrawn() {
+		return errors.New("the source is gone")
+	}
+	if r.follow != nil {
+		copy(place, <-r.follow)
+		return nil
+	}
 	if _, err := unix.Pread(reference.Descriptor, place, 0); err != nil {
 		r.live.Add(-1)
 		return fmt.Errorf("read: %w", err)
@@ -66,10 +76,10 @@ func (r *resolver) Holds() (bool, uint64) {
 
 func (r *resolver) Disconnected() { close(r.disconnected) }
 
-func (r *resolver) Consume() (uint64, error) {
+func (r *resolver) Consume(d *transport.Delivery) error {
 	r.lock.Lock()
 	defer r.lock.Unlock()
-	return r.buffer.Consume()
+	return r.buffer.Consume(d)
 }
 
 func newResolver() *resolver { return &resolver{disconnected: make(chan struct{})} }
@@ -182,6 +192,85 @@ func TestReferences(t *testing.T) {
 	transporttest.CheckDescriptors(t, append(before, "the test's own", "l", "l", "l"))
 }
 
+// prepared is a resolver that is prepared for what it gets.
+type prepared struct {
+	*resolver
+	err     error
+	closing context.Context
+	told    string
+}
+
+func (p *prepared) Prepare(ctx context.Context, directions []byte) error {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.closing, p.told = ctx, string(directions)
+	return p.err
+}
+
+func (p *prepared) Consume(d *transport.Delivery) error {
+	err := p.resolver.Consume(d)
+	d.Length, d.Timeline.Received = 7, d.Timeline.CopiedIn
+	d.Timeline.Consumed = d.Timeline.Delivered + 1
+	return err
+}
+
+// A target is prepared before the first payload, gets payloads that follow their references,
+// and fills in what it knows of a delivery.
+func TestPreparation(t *testing.T) {
+	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
+		p := &prepared{resolver: newResolver()}
+		p.follow = make(chan []byte, 1)
+		target, err := Serve("test", listen, Service{Receiver: p, Deadline: 10 * time.Second, Facts: map[string]string{"a": "fact"}}, func() error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if endpoint := target.Endpoint(); endpoint.Transport != "test" || endpoint.Facts["a"] != "fact" {
+			t.Errorf("the endpoint is %+v", endpoint)
+		}
+		fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 10 * time.Second, Directions: []byte("there")}, target.Endpoint())
+		p.lock.Lock()
+		if p.told != "there" {
+			t.Errorf("the target was prepared for %q", p.told)
+		}
+		p.lock.Unlock()
+		content := payload(1000, 1)
+		var handoff transport.Handoff
+		reference := Reference{ID: 1, Descriptor: -1, Then: func() error { p.follow <- content; return nil }}
+		fan.Refer(reference, content, &handoff)
+		d := &handoff.Deliveries[0]
+		if line := d.Timeline; d.Err != nil || d.Length != 7 || d.Digest != payloads.Digest(content) || line.Received != line.CopiedIn || line.Consumed != line.Delivered+1 {
+			t.Errorf("delivery %+v", d)
+		}
+		failure := errors.New("it was not published")
+		reference.Then = func() error { p.follow <- content; return failure }
+		if held := fan.Refer(reference, content, &handoff); held != 1 || !errors.Is(handoff.Deliveries[0].Err, failure) {
+			t.Errorf("%d connections were closed, error %v", held, handoff.Deliveries[0].Err)
+		}
+		mustClose(t, fan)
+		<-p.disconnected
+		if p.closing.Err() != nil {
+			t.Error("the target is said to be closed")
+		}
+		mustClose(t, target)
+		if p.closing.Err() == nil {
+			t.Error("the target is not said to be closed")
+		}
+	})
+}
+
+func TestPreparationFails(t *testing.T) {
+	for directions, want := range map[string]string{"there": "there is no server", strings.Repeat("x", DirectionsLimit+1): "possible are 1 to"} {
+		p := &prepared{resolver: newResolver(), err: errors.New("there is no server")}
+		l, endpoint := mustServe(t, ListenUnix, Service{Receiver: p, Deadline: 10 * time.Second})
+		_, err := OpenFan(context.Background(), []transport.Endpoint{endpoint}, FanOptions{Transport: "test", Directions: []byte(directions)})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+		<-p.disconnected
+		mustClose(t, l)
+	}
+}
+
 // A target that hangs up may hold what it was sent, and what it was sent is not leaked.
 func TestReferenceToADyingTarget(t *testing.T) {
 	r := newResolver()
@@ -230,6 +319,8 @@ func TestMadReferences(t *testing.T) {
 		"two descriptors":        {frame(byReference|withDescriptor, 1, 0, ""), unix.UnixRights(fd, fd), false, statusConsumed},
 		"many descriptors":       {frame(byReference|withDescriptor, 1, 0, ""), unix.UnixRights(fd, fd, fd, fd, fd, fd), false, statusConsumed},
 		"no resolver":            {frame(byReference, 1, 0, ""), nil, true, statusMalformed},
+		"no preparer":            {frame(preparation, 1, 0, ""), nil, false, statusMalformed},
+		"two kinds of frame":     {frame(preparation|byReference, 1, 0, ""), nil, false, statusMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := transporttest.Descriptors(t)

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -17,10 +18,12 @@ var meter = measure.NewMeter()
 // discardSize is the size of the buffer through which an unwanted payload is thrown away.
 const discardSize = 256 << 10
 
-// serve answers the frames of one connection until it ends.
-func serve(s *socket, service Service) {
+// serve answers the frames of one connection until it ends, or the context does.
+func serve(ctx context.Context, s *socket, service Service) {
 	_ = meter.Take() // what happened before the first payload is nobody's hand-off
-	c := &connection{socket: s, service: service}
+	c := &connection{closing: ctx, socket: s, service: service}
+	c.withdrawn = c.hungUp
+	c.preparer, _ = service.Receiver.(Preparer)
 	if c.resolver, _ = service.Receiver.(Resolver); c.resolver != nil {
 		defer c.resolver.Disconnected()
 	}
@@ -30,6 +33,7 @@ func serve(s *socket, service Service) {
 
 // connection is a source's, at its target.
 type connection struct {
+	closing  context.Context
 	socket   *socket
 	service  Service
 	header   [headerSize]byte
@@ -37,11 +41,14 @@ type connection struct {
 	delivery transport.Delivery
 	out      [envelopeSize + transport.DeliveryLimit]byte
 	scratch  []byte
-	// resolver is the receiver if that takes references. The rest is for these.
+	// resolver is the receiver if that takes references, and preparer if it is to be prepared for
+	// them. The rest is for these.
 	resolver   Resolver
+	preparer   Preparer
 	inbox      inbox
 	preface    [prefaceSize]byte
 	directions []byte
+	withdrawn  func() bool
 	poll       [1]unix.PollFd
 }
 
@@ -56,8 +63,8 @@ func (c *connection) answerOne() error {
 	}
 	c.envelope, c.delivery = envelope{}, transport.Delivery{}
 	head, err := parseHeader(&c.header)
-	if err == nil && (head.flags&byReference != 0 && c.resolver == nil || head.flags&withDescriptor == 0 && descriptor >= 0) {
-		err = fmt.Errorf("frame with flags %#x: this target takes no references, or the frame should not have a descriptor", uint32(head.flags))
+	if err == nil && (head.flags&byReference != 0 && c.resolver == nil || head.flags&preparation != 0 && c.preparer == nil || head.flags&withDescriptor == 0 && descriptor >= 0) {
+		err = fmt.Errorf("frame with flags %#x: this target takes no references, or no preparation, or the frame should not have a descriptor", uint32(head.flags))
 	}
 	if err != nil {
 		_ = c.answer(statusMalformed, err)
@@ -65,7 +72,10 @@ func (c *connection) answerOne() error {
 	}
 	c.envelope.sequence = head.sequence
 	until := momentAfter(c.service.Deadline)
-	if head.flags&byReference != 0 {
+	switch {
+	case head.flags&preparation != 0:
+		return c.prepare(int(head.length), until)
+	case head.flags&byReference != 0:
 		return c.answerReference(head, descriptor, until)
 	}
 
@@ -85,7 +95,7 @@ func (c *connection) answerOne() error {
 	line := &c.delivery.Timeline
 	line.Received = measure.Now()
 	line.CopiedIn = line.Received
-	return c.finish(head, line.Received, false)
+	return c.finish(head.length, false)
 }
 
 // awaitHeader waits for the next frame, and for the descriptor that comes with it, or -1.
@@ -97,10 +107,13 @@ func (c *connection) awaitHeader() (descriptor int, err error) {
 }
 
 // finish has the handler read the payload that is in place, and answers.
-func (c *connection) finish(head header, delivered int64, referred bool) error {
-	c.delivery.Timeline.Delivered = delivered
-	digest, err := c.service.Receiver.Consume()
-	c.delivery.Timeline.Consumed = measure.Now()
+func (c *connection) finish(length uint64, referred bool) error {
+	line := &c.delivery.Timeline
+	line.Delivered, c.delivery.Length = line.CopiedIn, length
+	err := c.service.Receiver.Consume(&c.delivery)
+	if line.Consumed == 0 {
+		line.Consumed = measure.Now()
+	}
 	if released := c.service.Receiver.Release(); err == nil {
 		err = released
 	}
@@ -111,7 +124,6 @@ func (c *connection) finish(head header, delivered int64, referred bool) error {
 	if err != nil {
 		return c.answer(statusFailed, err)
 	}
-	c.delivery.Length, c.delivery.Digest = head.length, digest
 	return c.answer(statusConsumed, nil)
 }
 
@@ -126,11 +138,7 @@ func (c *connection) answerReference(head header, descriptor int, until int64) e
 		_ = c.answer(statusMalformed, err)
 		return err
 	}
-	if cap(c.directions) < preface.size {
-		c.directions = make([]byte, preface.size)
-	}
-	c.directions = c.directions[:preface.size]
-	if err := c.socket.readFull(c.directions, until); err != nil {
+	if err := c.readDirections(preface.size, until); err != nil {
 		return err
 	}
 	c.delivery.Timeline.Received = measure.Now()
@@ -142,7 +150,7 @@ func (c *connection) answerReference(head header, descriptor int, until int64) e
 		err = fmt.Errorf("the payload's descriptor did not arrive: raise ulimit -n: %w", ErrSendBytes)
 	default:
 		err = c.resolver.Resolve(head.length, Reference{
-			ID: preface.id, Descriptor: descriptor, Directions: c.directions, Process: c.socket.process,
+			ID: preface.id, Descriptor: descriptor, Directions: c.directions, Process: c.socket.process, Withdrawn: c.withdrawn,
 		})
 	}
 	switch {
@@ -151,16 +159,28 @@ func (c *connection) answerReference(head header, descriptor int, until int64) e
 	case err != nil:
 		return c.answer(statusRefused, err)
 	}
-	if descriptor < 0 && c.hungUp() {
-		// What was read from a source that had given up before may have changed meanwhile.
-		_ = c.resolver.Release()
-		return errHungUp
-	}
 	c.delivery.Timeline.CopiedIn = measure.Now()
-	return c.finish(head, c.delivery.Timeline.CopiedIn, true)
+	return c.finish(head.length, true)
 }
 
-var errHungUp = errors.New("the source closed the connection")
+// prepare has the target do what takes time before the first payload.
+func (c *connection) prepare(size int, until int64) error {
+	if err := c.readDirections(size, until); err != nil {
+		return err
+	}
+	if err := c.preparer.Prepare(c.closing, c.directions); err != nil {
+		return c.answer(statusRefused, err)
+	}
+	return c.answer(statusConsumed, nil)
+}
+
+func (c *connection) readDirections(size int, until int64) error {
+	if cap(c.directions) < size {
+		c.directions = make([]byte, size)
+	}
+	c.directions = c.directions[:size]
+	return c.socket.readFull(c.directions, until)
+}
 
 // hungUp says whether the source has closed the connection.
 func (c *connection) hungUp() bool {

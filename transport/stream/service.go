@@ -1,6 +1,10 @@
 package stream
 
-import "time"
+import (
+	"time"
+
+	"rrbench/transport"
+)
 
 // Service is what a target does with the payloads that arrive.
 type Service struct {
@@ -11,6 +15,8 @@ type Service struct {
 	// Deadline bounds the arrival of one payload and the writing of its acknowledgement;
 	// waiting for the next payload is not bounded. Zero means no bound.
 	Deadline time.Duration
+	// Facts are told with the endpoint.
+	Facts map[string]string
 }
 
 // Receiver is the function behind a target. Calls come one at a time, for each payload
@@ -20,9 +26,26 @@ type Receiver interface {
 	// socket straight into it. It stays the receiver's, and is not touched once Consume or
 	// Release was called. After an error there is nothing to release.
 	Place(n uint64) ([]byte, error)
-	// Consume runs the handler on the complete payload, and returns the digest that the
-	// handler computed. The clock is read before and after it.
-	Consume() (digest uint64, err error)
+	// Consume runs the handler on the complete payload, and fills in the digest that the
+	// handler computed. Until then the delivery has the payload's length and the moments up to
+	// Delivered. A receiver that knows better changes them: one that deserializes says how long
+	// the object is, and when it was delivered and consumed. The clock is read after Consume
+	// where that leaves Consumed at zero.
+	Consume(d *transport.Delivery) error
 	// Release takes the memory back.
 	Release() error
+}
+
+// FanOptions configure the connections of a Fan.
+type FanOptions struct {
+	// Transport is the transport whose targets these are; others are refused.
+	Transport string
+	// Deadline bounds each of sending a payload and waiting for its acknowledgement; the
+	// latter includes the handler. Zero means no bound.
+	Deadline time.Duration
+	// NewWriter makes the writer of one connection. nil means NewCopying.
+	NewWriter func() (Writer, error)
+	// Directions, when there are any, are what the targets are prepared with (Preparer), at
+	// most DirectionsLimit bytes. They go to admitted targets only.
+	Directions []byte
 }

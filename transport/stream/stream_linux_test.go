@@ -43,12 +43,13 @@ func (b *buffer) Place(n uint64) ([]byte, error) {
 	return b.placed, nil
 }
 
-func (b *buffer) Consume() (uint64, error) {
+func (b *buffer) Consume(d *transport.Delivery) error {
 	b.handled.Add(1)
 	if b.blocking != nil {
 		<-b.blocking
 	}
-	return payloads.Digest(b.placed), b.fail
+	d.Digest = payloads.Digest(b.placed)
+	return b.fail
 }
 
 func (b *buffer) Release() error {

@@ -5,7 +5,6 @@ package stream
 import (
 	"context"
 	"errors"
-	"time"
 
 	"rrbench/transport"
 )
@@ -32,13 +31,6 @@ func (*Listener) Close() error { return nil }
 
 // Fan needs Linux.
 type Fan struct{}
-
-// FanOptions configure the connections of a Fan.
-type FanOptions struct {
-	Transport string
-	Deadline  time.Duration
-	NewWriter func() (Writer, error)
-}
 
 // OpenFan needs Linux.
 func OpenFan(context.Context, []transport.Endpoint, FanOptions) (*Fan, error) {
