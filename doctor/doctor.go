@@ -91,7 +91,7 @@ func tuned() Finding {
 func aboutTransport(t transport.Transport) Finding {
 	info := t.Info()
 	f := fromError("transport "+info.Name, t.Check())
-	if s := info.StandInFor(""); s != nil && f.Level == Good {
+	if _, s, _ := info.Parameter.Settle(""); s != nil && f.Level == Good {
 		f.Level, f.Remedy = Advice, s.Remedy
 		f.Detail = fmt.Sprintf("%s stands in for %s; rows and figures say so", s.Name, s.For)
 	}

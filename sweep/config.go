@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"rrbench/payloads"
+	"rrbench/transport"
 )
 
 // Config is what a user asks for. The flags of rrbench sweep fill one, a YAML file with
@@ -57,7 +58,7 @@ type Axes struct {
 	Payload     payloads.Kind `yaml:"payload"`
 	// Guest is a built-in guest's name or the path of a Wasm module.
 	Guest string `yaml:"guest"`
-	// Parameters are what a user tells single transports, by transport.Info.Parameter.
+	// Parameters are what a user tells single transports, by transport.Parameter.Flag.
 	Parameters map[string]string `yaml:"parameters"`
 }
 
@@ -171,6 +172,14 @@ func Resolve(flags, file Config) (Config, error) {
 		settled.Seed = firstPointer(settled.Seed, c.Seed)
 	}
 	return settled, nil
+}
+
+// given is what the user gives a transport, empty for nothing.
+func (a Axes) given(info transport.Info) string {
+	if info.Parameter == nil {
+		return ""
+	}
+	return a.Parameters[info.Parameter.Flag]
 }
 
 func (a Axes) over(base Axes) Axes {

@@ -6,21 +6,22 @@ import (
 	"rrbench/transport"
 )
 
-// settled is a cell's parameter: what the user gave, but for a transport that chooses by
+// settled is a cell's parameter: its value, but for a transport that chooses by
 // size the crossover in bytes, wherever that comes from. So both ends of a hand-off, and a
 // run that is resumed elsewhere or later, have the same.
-func (m Machine) settled(info transport.Info, given, engine string) string {
-	if info.Crossover == nil {
-		return given
+func (m Machine) settled(info transport.Info, value, engine string) string {
+	choice := info.Crossover()
+	if choice == nil {
+		return value
 	}
-	switch given {
+	switch value {
 	case "":
 		from, _ := m.Crossovers.InUse(info, engine)
 		return transport.FormatCrossover(from)
 	case transport.BuiltIn:
-		return transport.FormatCrossover(info.Crossover.Default)
+		return transport.FormatCrossover(choice.Default)
 	}
-	return given
+	return value
 }
 
 // noteCrossovers writes down where the crossovers come from, and why not from a file that
@@ -29,11 +30,11 @@ func (p *Plan) noteCrossovers(experiments []Experiment, machine Machine) {
 	var given, looked bool
 	for _, t := range machine.Transports {
 		info := t.Info()
-		if info.Crossover == nil || !slices.ContainsFunc(p.Cells, func(c PlannedCell) bool { return c.Transport == info.Name }) {
+		if info.Crossover() == nil || !slices.ContainsFunc(p.Cells, func(c PlannedCell) bool { return c.Transport == info.Name }) {
 			continue
 		}
 		for _, e := range experiments {
-			if e.Parameters[info.Parameter] == "" {
+			if e.given(info) == "" {
 				looked = true
 			} else {
 				given = true

@@ -11,10 +11,9 @@ import (
 )
 
 func choosing() transport.Transport {
-	return stub{info: transport.Info{
-		Name: "both", Runs: transport.Wasm, Codecs: []transport.Codec{transport.None}, Parameter: "crossover",
-		Crossover: &transport.Crossover{Below: "one", From: "other", Default: 3000},
-	}}
+	size := free("crossover")
+	size.Crossover = &transport.Crossover{Below: "one", From: "other", Default: 3000}
+	return stub{info: transport.Info{Name: "both", Runs: transport.Wasm, Codecs: []transport.Codec{transport.None}, Parameter: size}}
 }
 
 func TestPlanSettlesCrossovers(t *testing.T) {

@@ -28,7 +28,12 @@ func findFaulty(name string) (transport.Transport, error) {
 }
 
 func (faulty) Info() transport.Info {
-	return transport.Info{Name: "faulty", Runs: transport.Native, Codecs: []transport.Codec{transport.Raw}, Parameter: "fault"}
+	return transport.Info{Name: "faulty", Runs: transport.Native, Codecs: []transport.Codec{transport.Raw}, Parameter: free("fault")}
+}
+
+// free is a parameter that takes any value.
+func free(flag string) *transport.Parameter {
+	return &transport.Parameter{Flag: flag, Read: func(string) (*transport.StandIn, error) { return nil, nil }}
 }
 
 func (faulty) Check() error { return nil }

@@ -13,7 +13,8 @@ type needing struct{ stub }
 
 func (n needing) Info() transport.Info {
 	info := n.stub.Info()
-	info.Parameter, info.ParameterNeeded, info.Acknowledged = "where", "nobody was named: use --where", true
+	info.Acknowledged, info.Parameter = true, free("where")
+	info.Parameter.Needed = "nobody was named: use --where"
 	return info
 }
 
@@ -61,8 +62,8 @@ func TestTransportThatNeedsItsParameter(t *testing.T) {
 func TestParameterIsUnavailable(t *testing.T) {
 	missing := &transport.Unavailable{Transport: "far", Reason: "it is too old", Remedy: "install a newer one"}
 	far := stub{info: transport.Info{
-		Name: "far", Runs: transport.Native, Codecs: []transport.Codec{transport.Raw}, Parameter: "where",
-		CheckParameter: func(string) error { return missing },
+		Name: "far", Runs: transport.Native, Codecs: []transport.Codec{transport.Raw},
+		Parameter: &transport.Parameter{Flag: "where", Read: func(string) (*transport.StandIn, error) { return nil, missing }},
 	}}
 	machine := Machine{
 		Transports:      []transport.Transport{far},

@@ -81,7 +81,7 @@ func (p *Planned) Print(w io.Writer) error {
 	for _, cell := range p.plan.Cells {
 		line := fmt.Sprintf("%-10s  %-16s %-9s %-8s %10s  fan-out %-4d concurrency %d", cell.Experiment, cell.Transport, cell.Engine,
 			cell.Codec, humanize.IBytes(uint64(cell.SizeBytes)), cell.Fanout, cell.Concurrency)
-		if p.infos[cell.Transport].Crossover != nil {
+		if p.infos[cell.Transport].Crossover() != nil {
 			line += "  crossover " + cell.Parameter
 		}
 		if cell.Skip != "" {

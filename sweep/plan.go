@@ -135,7 +135,7 @@ func (p *Plan) FirstRep(block int) int {
 
 // expand makes the product of an experiment's axes.
 func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
-	chosen, err := m.chooseTransports(e.Transports, e.Parameters)
+	chosen, err := m.chooseTransports(e.Axes)
 	if err != nil {
 		return nil, err
 	}
@@ -152,16 +152,14 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	var cells []PlannedCell
 	for _, t := range chosen {
 		info := t.Info()
-		parameter, given := e.Parameters[info.Parameter]
+		value, replacement, err := info.Parameter.Settle(e.given(info))
 		var cannot *transport.Unavailable
-		if given && info.CheckParameter != nil {
-			if err := info.CheckParameter(parameter); err != nil && !errors.As(err, &cannot) {
-				return nil, usage("%v (--%s)", err, info.Parameter)
-			}
+		if err != nil && !errors.As(err, &cannot) {
+			return nil, usage("%v (--%s)", err, info.Parameter.Flag)
 		}
 		standIn, behind := "", ""
-		if s := info.StandInFor(parameter); s != nil {
-			standIn, behind = s.Name, "+"+s.Name
+		if replacement != nil {
+			standIn, behind = replacement.Name, "+"+replacement.Name
 		}
 		for _, engine := range enginesOf(info, engines) {
 			for _, codec := range codecsOf(info, e.Codecs) {
@@ -175,7 +173,7 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 										Placement: placement, SizeBytes: int64(size), Fanout: fanout, Concurrency: concurrency,
 									},
 									Payload:   e.Payload,
-									Parameter: m.settled(info, parameter, engine),
+									Parameter: m.settled(info, value, engine),
 									StandIn:   standIn,
 								}
 								if info.Acknowledged {
@@ -200,14 +198,15 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 
 // chooseTransports finds those that were named, or else all but those that nobody has
 // given what they need.
-func (m Machine) chooseTransports(names []string, parameters map[string]string) ([]transport.Transport, error) {
-	if names == nil {
+func (m Machine) chooseTransports(a Axes) ([]transport.Transport, error) {
+	if a.Transports == nil {
 		return slices.DeleteFunc(slices.Clone(m.Transports), func(t transport.Transport) bool {
-			return t.Info().ParameterNeeded != "" && parameters[t.Info().Parameter] == ""
+			info := t.Info()
+			return info.Parameter != nil && info.Parameter.Needed != "" && a.given(info) == ""
 		}), nil
 	}
-	chosen := make([]transport.Transport, len(names))
-	for i, name := range names {
+	chosen := make([]transport.Transport, len(a.Transports))
+	for i, name := range a.Transports {
 		t, err := m.FindTransport(name)
 		if err != nil {
 			return nil, usage("%v (--transports)", err)
@@ -334,8 +333,8 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	if err := t.Check(); err != nil {
 		return err.Error()
 	}
-	if info.ParameterNeeded != "" && cell.Parameter == "" {
-		return info.ParameterNeeded
+	if info.Parameter != nil && info.Parameter.Needed != "" && cell.Parameter == "" {
+		return info.Parameter.Needed
 	}
 	if info.Runs == transport.Wasm {
 		if err := m.EngineCheck(cell.runtime()); err != nil {

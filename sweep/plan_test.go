@@ -208,21 +208,22 @@ func TestRoundsOfBlocksAddUp(t *testing.T) {
 	}
 }
 
-func standIn(name string) func(string) *transport.StandIn {
-	return func(parameter string) *transport.StandIn {
-		if name == "" || parameter == "mine" {
-			return nil
+// which is a parameter that has the stand-in of that name for all but "mine".
+func which(standIn string) *transport.Parameter {
+	return &transport.Parameter{Flag: "which", Default: "ours", Read: func(value string) (*transport.StandIn, error) {
+		if standIn == "" || value == "mine" {
+			return nil, nil
 		}
-		return &transport.StandIn{Name: name, For: "the real thing", Remedy: "install it"}
-	}
+		return &transport.StandIn{Name: standIn, For: "the real thing", Remedy: "install it"}, nil
+	}}
 }
 
 // Rows that were measured with a stand-in say so; the functions run in their engine.
 func TestStandInIsInTheEngineColumn(t *testing.T) {
 	machine := testMachine()
 	machine.Transports = []transport.Transport{
-		stub{info: transport.Info{Name: "user/copy", Codecs: []transport.Codec{transport.None}, Parameter: "which", StandIn: standIn("toy")}},
-		stub{info: transport.Info{Name: "limit/tcp", Runs: transport.Nothing, Codecs: []transport.Codec{transport.None}, StandIn: standIn("toy")}},
+		stub{info: transport.Info{Name: "user/copy", Codecs: []transport.Codec{transport.None}, Parameter: which("toy")}},
+		stub{info: transport.Info{Name: "limit/tcp", Runs: transport.Nothing, Codecs: []transport.Codec{transport.None}, Parameter: which("toy")}},
 	}
 	machine.FindTransport = func(name string) (transport.Transport, error) { return machine.Transports[0], nil }
 	cellsOf := func(parameters map[string]string) []PlannedCell {
@@ -259,7 +260,7 @@ func TestStandInIsInTheEngineColumn(t *testing.T) {
 		{"", cells[0], "was begun with toy"},
 		{"toy", PlannedCell{}, "was begun without toy"},
 	} {
-		err := checkStandIn(transport.Info{StandIn: standIn(test.now)}, test.cell)
+		err := checkStandIn(transport.Info{Parameter: which(test.now)}, test.cell)
 		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q now, begun with %q: %v", test.now, test.cell.StandIn, err)
 		}

@@ -92,7 +92,7 @@ func (v *visitor) run(ctx context.Context, request visitRequest, out *visitJourn
 // checkStandIn refuses to go on with something else than what a run was begun with.
 func checkStandIn(info transport.Info, cell PlannedCell) error {
 	var name string
-	if s := info.StandInFor(cell.Parameter); s != nil {
+	if _, s, _ := info.Parameter.Settle(cell.Parameter); s != nil {
 		name = s.Name
 	}
 	switch {

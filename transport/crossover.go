@@ -8,7 +8,7 @@ import (
 )
 
 // Crossover describes a transport that does what one of two others does, by payload size.
-// Its Parameter is a size as ParseCrossover reads it, BuiltIn, or empty; a plan has always
+// Its Parameter has a size as ParseCrossover reads it, BuiltIn, or nothing; a plan has always
 // put a size in the place of the latter two.
 type Crossover struct {
 	// Below and From are the names of the two.

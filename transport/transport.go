@@ -91,6 +91,14 @@ type Info struct {
 	Name string
 	// Summary is one line for rrbench list.
 	Summary string
+	// Family is the group in which tables and figures show it, Place its place among those of
+	// the group in legends, from 1.
+	Family Family
+	Place  int
+	// Limits name the transports of the family Limit that do the same physical work without
+	// functions. A transport that chooses between mechanisms has that of each, and is held
+	// against the fastest.
+	Limits  []string
 	Hosting Hosting
 	Runs    Runs
 	// Codecs that the transport can use, the default ones first.
@@ -98,44 +106,26 @@ type Info struct {
 	// CopiesPerTarget is how many payload-sized buffers a target holds at its peak, an
 	// estimate for refusing a cell that cannot fit into memory; so CopiesAtSource.
 	CopiesPerTarget, CopiesAtSource int
-	// Parameter names the one thing that a user may tell this transport, as the flag of
-	// rrbench sweep that carries it; empty for most. See Setup.Parameter.
-	Parameter string
-	// CheckParameter, when set, refuses values of the parameter that cannot be meant. Its
-	// error is an *Unavailable where this machine lacks what is meant.
-	CheckParameter func(value string) error
-	// ParameterNeeded is why nothing can be measured without the parameter, and what to do
-	// about it; empty where there is no need. Such a transport takes part in a sweep of all
-	// transports only when it was given.
-	ParameterNeeded string
 	// Acknowledged says that the targets' clock is unknown: Delivered and Consumed are the
 	// moment at which the source knew.
 	Acknowledged bool
-	// ParameterHelp says what the parameter may be, one line for --help.
-	ParameterHelp string
-	// StandIn, when set, tells what takes the place of something that this machine lacks,
-	// given the user's parameter; nil when nothing does. Rows that were measured with it
-	// say so.
-	StandIn func(parameter string) *StandIn
-	// Crossover is set for a transport that chooses between two others by payload size.
-	Crossover *Crossover
+	// Parameter is the one thing that a user may tell this transport; nil for most.
+	Parameter *Parameter
 }
 
-// StandIn takes part in a transport in the place of the real thing.
-type StandIn struct {
-	// Name is added to the engine column, behind a +.
-	Name string
-	// For is what is missing, Remedy what mends it.
-	For, Remedy string
-}
+// Family is a group of transports that move payloads in one manner.
+type Family string
 
-// StandInFor is Info.StandIn where that is set, else nil.
-func (i Info) StandInFor(parameter string) *StandIn {
-	if i.StandIn == nil {
-		return nil
-	}
-	return i.StandIn(parameter)
-}
+// The families. Each has a color in figures, and a place in legends before or behind the others.
+const (
+	User    Family = "user"
+	Kernel  Family = "kernel"
+	Network Family = "network"
+	HTTP    Family = "http"
+	Redis   Family = "redis"
+	// Limit is what the machine reaches without functions.
+	Limit Family = "limit"
+)
 
 // Hosting says in which processes a transport's functions live.
 type Hosting int
@@ -190,7 +180,7 @@ type Setup struct {
 	Fanout int
 	// Deadline bounds one hand-off. Sockets time out after it.
 	Deadline time.Duration
-	// Parameter is the value of Info.Parameter, empty when the user gave none.
+	// Parameter is the value of Info.Parameter, empty for none.
 	Parameter string
 }
 

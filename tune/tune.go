@@ -116,12 +116,13 @@ func (r Request) curves() ([]*Curve, error) {
 	var curves []*Curve
 	for _, t := range r.Transports {
 		info := t.Info()
-		if info.Crossover == nil {
+		choice := info.Crossover()
+		if choice == nil {
 			continue
 		}
 		var pair [2]transport.Transport
 		skipped := reason(t.Check())
-		for i, name := range []string{info.Crossover.Below, info.Crossover.From} {
+		for i, name := range []string{choice.Below, choice.From} {
 			found, err := r.Find(name)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", info.Name, err)
@@ -132,7 +133,7 @@ func (r Request) curves() ([]*Curve, error) {
 			}
 		}
 		for _, engine := range r.Engines {
-			curve := &Curve{Transport: info.Name, Engine: engine, Crossover: *info.Crossover, pair: pair, Skipped: skipped}
+			curve := &Curve{Transport: info.Name, Engine: engine, Crossover: *choice, pair: pair, Skipped: skipped}
 			if skipped == "" {
 				curve.Skipped = reason(r.EngineCheck(engine))
 			}

@@ -47,9 +47,12 @@ type containers struct{}
 func (containers) Info() transport.Info {
 	info := http.New().Info()
 	info.Name = Name
-	info.Parameter = "container-net"
-	info.CheckParameter = func(value string) error { _, err := ParseNetwork(value); return err }
-	info.ParameterHelp = "how the containers of " + Name + " reach one another: bridge, host (default bridge as root, else host)"
+	info.Place = 3
+	info.Parameter = &transport.Parameter{
+		Flag: "container-net",
+		Help: "how the containers of " + Name + " reach one another: bridge, host (default bridge as root, else host)",
+		Read: func(value string) (*transport.StandIn, error) { _, err := ParseNetwork(value); return nil, err },
+	}
 	info.Summary = "the functions of http/native in two OCI containers, over a bridge or the host's network"
 	return info
 }

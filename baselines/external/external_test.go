@@ -352,7 +352,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("the password is told: %v", err)
 		}
 	}
-	if err := New().Info().CheckParameter("nonsense"); err == nil {
+	if _, _, err := New().Info().Parameter.Settle("nonsense"); err == nil {
 		t.Error("nonsense is a URL")
 	}
 }

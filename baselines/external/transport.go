@@ -14,9 +14,6 @@ import (
 // Name is the transport's.
 const Name = "http/external"
 
-// parameter names the URL on the command line.
-const parameter = "url"
-
 // URL is the transport http/external.
 type URL struct{}
 
@@ -30,6 +27,9 @@ func (URL) Info() transport.Info {
 	return transport.Info{
 		Name:    Name,
 		Summary: "a native function posts to any HTTP function at --url, which answers length and digest",
+		Family:  transport.HTTP,
+		Place:   4,
+		Limits:  []string{"limit/tcp"},
 		// There is no target of ours that would need a shim.
 		Hosting: transport.Together,
 		Runs:    transport.Native,
@@ -37,12 +37,14 @@ func (URL) Info() transport.Info {
 		// What B holds, and where, is unknown.
 		CopiesPerTarget: 0,
 		// The object and its serialized form.
-		CopiesAtSource:  3,
-		Acknowledged:    true,
-		Parameter:       parameter,
-		ParameterHelp:   "address of the function that " + Name + " measures, http://HOST:PORT/PATH",
-		CheckParameter:  func(value string) error { _, err := parse(value); return err },
-		ParameterNeeded: "no function was named: give its address with --url http://HOST:PORT/PATH, see docs/external.md",
+		CopiesAtSource: 3,
+		Acknowledged:   true,
+		Parameter: &transport.Parameter{
+			Flag:   "url",
+			Help:   "address of the function that " + Name + " measures, http://HOST:PORT/PATH",
+			Needed: "no function was named: give its address with --url http://HOST:PORT/PATH, see docs/external.md",
+			Read:   func(value string) (*transport.StandIn, error) { _, err := parse(value); return nil, err },
+		},
 	}
 }
 

@@ -25,6 +25,9 @@ func (Native) Info() transport.Info {
 	return transport.Info{
 		Name:    name,
 		Summary: "native functions exchange HTTP/1.1 requests with net/http, JSON or raw bodies",
+		Family:  transport.HTTP,
+		Place:   2,
+		Limits:  []string{"limit/tcp"},
 		Hosting: transport.Apart,
 		Runs:    transport.Native,
 		Codecs:  function.Codecs(),

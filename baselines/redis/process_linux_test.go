@@ -155,7 +155,7 @@ func TestOldServer(t *testing.T) {
 		}
 		for _, of := range []transport.Transport{New(), NewPubSub(), NewLimit()} {
 			info := of.Info()
-			err := info.CheckParameter("tcp")
+			_, _, err := info.Parameter.Settle("tcp")
 			var missing *transport.Unavailable
 			if errors.As(err, &missing) != old || (err != nil) != old {
 				t.Errorf("version %s over TCP: %v", version, err)
@@ -163,7 +163,7 @@ func TestOldServer(t *testing.T) {
 			if old && (missing.Transport != info.Name || !strings.Contains(missing.Reason, version) || !strings.Contains(missing.Remedy, "6.2.1")) {
 				t.Error(missing)
 			}
-			if err := info.CheckParameter("unix"); err != nil {
+			if _, _, err := info.Parameter.Settle("unix"); err != nil {
 				t.Error(err)
 			}
 			if !old {

@@ -88,7 +88,7 @@ func needServer(t testing.TB) {
 	if !hasServer() {
 		t.Skip("there is no redis-server on PATH (apt-get install redis-server)")
 	}
-	if err := New().Info().CheckParameter("tcp"); err != nil {
+	if _, _, err := New().Info().Parameter.Settle("tcp"); err != nil {
 		t.Skip(err)
 	}
 }
@@ -394,11 +394,11 @@ func TestStandIn(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	for _, of := range variants {
 		info := of.Info()
-		if s := info.StandInFor(of.parameter); s == nil || s.Name != standInName || s.Remedy == "" {
+		if _, s, err := info.Parameter.Settle(of.parameter); err != nil || s == nil || s.Name != standInName || s.Remedy == "" {
 			t.Errorf("%s: the stand-in is %+v", info.Name, s)
 		}
-		if s := info.StandInFor("localhost:6379"); s != nil {
-			t.Errorf("%s: %s stands in for a user's server", info.Name, s.Name)
+		if _, s, err := info.Parameter.Settle("localhost:6379"); err != nil || s != nil {
+			t.Errorf("%s: %+v stands in for a user's server, %v", info.Name, s, err)
 		}
 		transporttest.Exercise(t, of, of.setup("wazero", 2_500_001, 2), false)
 	}

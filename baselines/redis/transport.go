@@ -36,7 +36,9 @@ func NewPubSub() transport.Transport { return relay{"redis/pubsub", messages} }
 
 // NewLimit is limit/redis: SET and GET of warm buffers without any function, as
 // redis-benchmark does it.
-func NewLimit() transport.Transport { return relay{"limit/redis", plainly} }
+func NewLimit() transport.Transport { return relay{limitName, plainly} }
+
+const limitName = "limit/redis"
 
 type relay struct {
 	name string
@@ -48,6 +50,9 @@ func (r relay) Info() transport.Info {
 	info := transport.Info{
 		Name:    r.name,
 		Summary: "A's shim SETs into a redis-server, B's shim GETs, straight from and into linear memory",
+		Family:  transport.Redis,
+		Place:   1,
+		Limits:  []string{limitName},
 		Hosting: transport.Apart,
 		Runs:    transport.Wasm,
 		Codecs:  []transport.Codec{transport.JSON, transport.Raw, transport.JSONStd},
@@ -56,18 +61,22 @@ func (r relay) Info() transport.Info {
 		CopiesPerTarget: 5,
 		// The object, what it is serialized to with room to grow, and the server's value.
 		CopiesAtSource: 4,
-		Parameter:      parameterName,
-		ParameterHelp:  "`SERVER` of redis and limit/redis: a private one over unix or tcp, or your own: HOST:PORT, redis://…, unix:///path, its password in the URL or in " + passwordVariable + " (default unix)",
-		CheckParameter: func(value string) error { _, err := r.choose(value); return err },
-		StandIn:        standIn,
+		Parameter: &transport.Parameter{
+			Flag:    parameterName,
+			Help:    "`SERVER` of redis and limit/redis: a private one over unix or tcp, or your own: HOST:PORT, redis://…, unix:///path, its password in the URL or in " + passwordVariable,
+			Default: string(Unix),
+			Read:    r.read,
+		},
 	}
 	switch r.way {
 	case messages:
 		info.Summary = "A's shim PUBLISHes to a redis-server, B's shim has SUBSCRIBEd, as CWASI does"
+		info.Place = 2
 		// The message in the shim, too.
 		info.CopiesPerTarget++
 	case plainly:
 		info.Summary = "no function: plain clients SET and GET a warm buffer on a redis-server"
+		info.Family, info.Place, info.Limits = transport.Limit, 5, nil
 		info.Runs = transport.Nothing
 		info.Codecs = []transport.Codec{transport.None}
 		info.CopiesPerTarget, info.CopiesAtSource = 2, 2
@@ -75,12 +84,12 @@ func (r relay) Info() transport.Info {
 	return info
 }
 
-// standIn says that miniredis takes the place of a private server where there is none.
-func standIn(parameter string) *transport.StandIn {
-	if at, err := choose(parameter); err != nil || !at.Private || hasServer() {
-		return nil
+// read says that miniredis takes the place of a private server where there is none.
+func (r relay) read(parameter string) (*transport.StandIn, error) {
+	if at, err := r.choose(parameter); err != nil || !at.Private || hasServer() {
+		return nil, err
 	}
-	return &transport.StandIn{Name: standInName, For: "redis-server, which is not on PATH", Remedy: "apt-get install redis-server"}
+	return &transport.StandIn{Name: standInName, For: "redis-server, which is not on PATH", Remedy: "apt-get install redis-server"}, nil
 }
 
 func hasServer() bool {

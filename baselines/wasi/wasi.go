@@ -34,6 +34,9 @@ func (Guests) Info() transport.Info {
 	return transport.Info{
 		Name:    Name,
 		Summary: "WebAssembly functions exchange HTTP/1.1 requests over WASI sockets, JSON or raw bodies",
+		Family:  transport.HTTP,
+		Place:   1,
+		Limits:  []string{"limit/tcp"},
 		Hosting: transport.Apart,
 		Runs:    transport.Wasm,
 		Codecs:  []transport.Codec{transport.JSON, transport.Raw, transport.JSONStd},

@@ -28,7 +28,8 @@ func listCommand() *cobra.Command {
 			out := newTable("transport", "functions", "codecs", "here", "what it does")
 			for _, t := range transports.All() {
 				info := t.Info()
-				out.AppendRow(table.Row{info.Name, functionsOf(info), codecsOf(info), hereOr(t.Check(), info.StandInFor("")), info.Summary})
+				_, standIn, _ := info.Parameter.Settle("")
+				out.AppendRow(table.Row{info.Name, functionsOf(info), codecsOf(info), hereOr(t.Check(), standIn), info.Summary})
 			}
 			out.Render()
 			fmt.Println()
@@ -74,7 +75,7 @@ func listCrossovers(chosen crossovers.Choice) {
 	out := newTable("crossover of", "on", "from", "where it comes from")
 	for _, t := range transports.All() {
 		info := t.Info()
-		if info.Crossover == nil {
+		if info.Crossover() == nil {
 			continue
 		}
 		for _, engine := range catalogue.Names() {

@@ -7,16 +7,21 @@ import (
 	transports "rrbench/shim/catalogue"
 )
 
-// parameterFlags are the flags that carry transports' parameters, by the parameter's name.
+// parameterFlags are the flags that carry transports' parameters, by the flag's name.
 type parameterFlags map[string]*string
 
 // register makes a flag of each parameter; several transports may share one.
 func (p parameterFlags) register(flags *pflag.FlagSet) {
 	for _, t := range transports.All() {
-		info := t.Info()
-		if info.Parameter != "" && p[info.Parameter] == nil {
-			p[info.Parameter] = flags.String(info.Parameter, "", info.ParameterHelp)
+		parameter := t.Info().Parameter
+		if parameter == nil || p[parameter.Flag] != nil {
+			continue
 		}
+		help := parameter.Help
+		if parameter.Default != "" {
+			help += " (default " + parameter.Default + ")"
+		}
+		p[parameter.Flag] = flags.String(parameter.Flag, "", help)
 	}
 }
 

@@ -109,7 +109,7 @@ func narrow(request *tune.Request, names, engines []string) error {
 		if err != nil {
 			return fmt.Errorf("%w (--transports): %w", err, errCommandLine)
 		}
-		if t.Info().Crossover == nil {
+		if t.Info().Crossover() == nil {
 			return fmt.Errorf("%s has no crossover, choose from user, kernel, network (--transports): %w", name, errCommandLine)
 		}
 		request.Transports = append(request.Transports, t)

@@ -27,6 +27,9 @@ func (bounce) Info() transport.Info {
 	return transport.Info{
 		Name:            name,
 		Summary:         "one shim, A's memory copied to the host and on into B's",
+		Family:          transport.User,
+		Place:           4,
+		Limits:          []string{"limit/memcpy"},
 		Hosting:         transport.Together,
 		Runs:            transport.Wasm,
 		Codecs:          []transport.Codec{transport.None},

@@ -17,6 +17,7 @@ import (
 // memory is a limit inside one process.
 type memory struct {
 	name, summary string
+	place         int
 	// moves: the pages move, else their bytes are copied.
 	moves bool
 }
@@ -25,19 +26,21 @@ var _ transport.Transport = (*memory)(nil)
 
 // NewMemcpy is limit/memcpy: one process copies from one warm buffer to another.
 func NewMemcpy() transport.Transport {
-	return &memory{"limit/memcpy", "no function: memcpy from one warm buffer to another", false}
+	return &memory{"limit/memcpy", "no function: memcpy from one warm buffer to another", 1, false}
 }
 
 // NewMremap is limit/mremap: one process moves warm pages to another place, mremap(2). Of
 // several targets the first gets them, after the others have copied.
 func NewMremap() transport.Transport {
-	return &memory{"limit/mremap", "no function: warm pages move from one place to another", true}
+	return &memory{"limit/mremap", "no function: warm pages move from one place to another", 2, true}
 }
 
 func (m *memory) Info() transport.Info {
 	return transport.Info{
 		Name:            m.name,
 		Summary:         m.summary,
+		Family:          transport.Limit,
+		Place:           m.place,
 		Hosting:         transport.Together,
 		Runs:            transport.Nothing,
 		Codecs:          []transport.Codec{transport.None},

@@ -16,6 +16,7 @@ import (
 // own transports, without the functions.
 type socket struct {
 	name, summary string
+	place         int
 	listen        func() (*stream.Listener, error)
 }
 
@@ -23,12 +24,12 @@ var _ transport.Transport = socket{}
 
 // NewUnix is limit/unix: write(2) and read(2) over a Unix stream socket.
 func NewUnix() transport.Transport {
-	return socket{"limit/unix", "no function: write and read over a Unix stream socket", stream.ListenUnix}
+	return socket{"limit/unix", "no function: write and read over a Unix stream socket", 3, stream.ListenUnix}
 }
 
 // NewTCP is limit/tcp: write(2) and read(2) over TCP.
 func NewTCP() transport.Transport {
-	return socket{"limit/tcp", "no function: write and read over TCP", listenLoopback}
+	return socket{"limit/tcp", "no function: write and read over TCP", 4, listenLoopback}
 }
 
 func listenLoopback() (*stream.Listener, error) { return stream.ListenTCP("127.0.0.1:0") }
@@ -37,6 +38,8 @@ func (t socket) Info() transport.Info {
 	return transport.Info{
 		Name:            t.name,
 		Summary:         t.summary,
+		Family:          transport.Limit,
+		Place:           t.place,
 		Hosting:         transport.Apart,
 		Runs:            transport.Nothing,
 		Codecs:          []transport.Codec{transport.None},

@@ -21,6 +21,9 @@ func NewMemfd() transport.Transport {
 	return &sockets.Transport{
 		Name:        memfdName,
 		Summary:     "two shims, the payload's pages in a memory file that both map",
+		Family:      transport.Kernel,
+		Place:       2,
+		Limits:      []string{"limit/mremap"},
 		Listen:      stream.ListenUnix,
 		Probe:       probeMapping,
 		NewReferrer: newLending(1),
@@ -34,6 +37,9 @@ func NewCMA() transport.Transport {
 	return &sockets.Transport{
 		Name:        cmaName,
 		Summary:     "two shims, B's reads A's memory with process_vm_readv",
+		Family:      transport.Kernel,
+		Place:       3,
+		Limits:      []string{"limit/memcpy"},
 		Listen:      stream.ListenUnix,
 		Probe:       probeReading,
 		NewReferrer: newPointing(1),
@@ -52,6 +58,9 @@ func NewAdaptive(crossover int64) transport.Transport {
 	return &sockets.Transport{
 		Name:        bestName,
 		Summary:     "two shims, a socket for small payloads and a memory file for large ones",
+		Family:      transport.Kernel,
+		Place:       4,
+		Limits:      []string{"limit/unix", "limit/mremap"},
 		Listen:      stream.ListenUnix,
 		NewReferrer: newLending(int(crossover)),
 		NewResolver: newTarget,

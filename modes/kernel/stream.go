@@ -16,6 +16,9 @@ func NewStream() transport.Transport {
 	return &sockets.Transport{
 		Name:    "kernel/stream",
 		Summary: "two shims, linear memory to linear memory over a Unix stream socket",
+		Family:  transport.Kernel,
+		Place:   1,
+		Limits:  []string{"limit/unix"},
 		Listen:  stream.ListenUnix,
 	}
 }

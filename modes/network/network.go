@@ -19,6 +19,9 @@ func newStream(address string) transport.Transport {
 	return &sockets.Transport{
 		Name:    "network/stream",
 		Summary: "two shims, linear memory to linear memory, write to TCP",
+		Family:  transport.Network,
+		Place:   3,
+		Limits:  []string{"limit/tcp"},
 		Listen:  listenAt(address),
 	}
 }
@@ -33,6 +36,9 @@ func newSplice(address string) transport.Transport {
 	return &sockets.Transport{
 		Name:      "network/splice",
 		Summary:   "two shims, A's pages spliced through a pipe to TCP, read into B's linear memory",
+		Family:    transport.Network,
+		Place:     1,
+		Limits:    []string{"limit/tcp"},
 		Listen:    listenAt(address),
 		NewWriter: newSplicing,
 		NewLender: newLargePages,
@@ -54,6 +60,9 @@ func newZerocopy(address string) transport.Transport {
 	return &sockets.Transport{
 		Name:      zerocopyName,
 		Summary:   "two shims, TCP sends A's pages themselves (MSG_ZEROCOPY), read into B's linear memory",
+		Family:    transport.Network,
+		Place:     2,
+		Limits:    []string{"limit/tcp"},
 		Listen:    listenAt(address),
 		NewWriter: choose(zerocopyFrom, newReferring),
 		NewLender: newLargePages,
@@ -75,6 +84,9 @@ func newAdaptive(crossover int64, address string) transport.Transport {
 	return &sockets.Transport{
 		Name:      "network",
 		Summary:   "two shims, TCP copies small payloads and is lent the pages of large ones",
+		Family:    transport.Network,
+		Place:     4,
+		Limits:    []string{"limit/tcp"},
 		Listen:    listenAt(address),
 		NewWriter: choose(crossover, newSplicing),
 		NewLender: newLargePages,

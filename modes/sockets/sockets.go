@@ -19,8 +19,11 @@ import (
 
 // Transport is one of the modes.
 type Transport struct {
-	// Name and Summary are as in transport.Info.
+	// These are as in transport.Info.
 	Name, Summary string
+	Family        transport.Family
+	Place         int
+	Limits        []string
 	// Listen makes a target's address.
 	Listen func() (*stream.Listener, error)
 	// NewWriter makes the part that puts regions into a connection; nil copies them.
@@ -57,6 +60,9 @@ func (t *Transport) Info() transport.Info {
 	return transport.Info{
 		Name:            t.Name,
 		Summary:         t.Summary,
+		Family:          t.Family,
+		Place:           t.Place,
+		Limits:          t.Limits,
 		Hosting:         transport.Apart,
 		Runs:            transport.Wasm,
 		Codecs:          []transport.Codec{transport.None},

@@ -20,6 +20,8 @@ import (
 // and which have their pages moved.
 type mode struct {
 	name, summary string
+	place         int
+	limits        []string
 	// moveFrom is the size in bytes from which on payloads move.
 	moveFrom int64
 }
@@ -40,24 +42,27 @@ const DefaultCrossover = 35 * 4096
 // NewCopy is user/copy, the paper's user space mode: the shim copies the payload once,
 // from A's linear memory into a region that it has B allocate.
 func NewCopy() transport.Transport {
-	return &mode{"user/copy", "one shim, A's linear memory copied into B's, once", never}
+	return &mode{"user/copy", "one shim, A's linear memory copied into B's, once", 1, []string{"limit/memcpy"}, never}
 }
 
 // NewRemap is user/remap: the payload's pages move from A's linear memory into B's and no
 // byte is copied but in the two pages at its ends, which hold other things as well.
 func NewRemap() transport.Transport {
-	return &mode{"user/remap", "one shim, the pages move from A's linear memory to B's", int64(pages.Size)}
+	return &mode{"user/remap", "one shim, the pages move from A's linear memory to B's", 2, []string{"limit/mremap"}, int64(pages.Size)}
 }
 
 // NewAdaptive is user: payloads of at least crossover bytes move, smaller ones are copied.
 func NewAdaptive(crossover int64) transport.Transport {
-	return &mode{"user", "one shim, copies small payloads and moves the pages of large ones", crossover}
+	return &mode{"user", "one shim, copies small payloads and moves the pages of large ones", 3, []string{"limit/memcpy", "limit/mremap"}, crossover}
 }
 
 func (m *mode) Info() transport.Info {
 	return transport.Info{
 		Name:            m.name,
 		Summary:         m.summary,
+		Family:          transport.User,
+		Place:           m.place,
+		Limits:          m.limits,
 		Hosting:         transport.Together,
 		Runs:            transport.Wasm,
 		Codecs:          []transport.Codec{transport.None},

@@ -19,11 +19,13 @@ func (a adaptive) standard() transport.Transport { return a.with(a.crossover.Def
 
 func (a adaptive) Info() transport.Info {
 	info := a.standard().Info()
-	info.Crossover = &a.crossover
-	info.Parameter = "crossover"
-	info.ParameterHelp = "`SIZE` from which user, kernel and network hand over by reference, never, or default " +
-		"(default: as rrbench tune has measured)"
-	info.CheckParameter = func(value string) error { _, err := a.parse(value); return err }
+	info.Parameter = &transport.Parameter{
+		Flag: "crossover",
+		Help: "`SIZE` from which user, kernel and network hand over by reference, never, or default " +
+			"(default: as rrbench tune has measured)",
+		Read:      func(value string) (*transport.StandIn, error) { _, err := a.parse(value); return nil, err },
+		Crossover: &a.crossover,
+	}
 	return info
 }
 

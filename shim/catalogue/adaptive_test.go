@@ -14,17 +14,18 @@ import (
 func TestAdaptiveTransportsTakeTheirCrossover(t *testing.T) {
 	for _, of := range All() {
 		info := of.Info()
-		if info.Crossover == nil {
+		choice := info.Crossover()
+		if choice == nil {
 			continue
 		}
 		t.Run(info.Name, func(t *testing.T) {
-			for _, name := range []string{info.Crossover.Below, info.Crossover.From} {
+			for _, name := range []string{choice.Below, choice.From} {
 				if _, err := Find(name); err != nil {
 					t.Error(err)
 				}
 			}
 			for value, good := range map[string]bool{"144KiB": true, "never": true, "default": true, "": true, "0": false, "-1": false, "much": false} {
-				if err := info.CheckParameter(value); err == nil != good {
+				if _, _, err := info.Parameter.Settle(value); err == nil != good {
 					t.Errorf("%q: %v", value, err)
 				}
 			}

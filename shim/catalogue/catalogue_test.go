@@ -1,6 +1,8 @@
 package catalogue
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"rrbench/transport"
@@ -39,19 +41,46 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func TestNamesAreUniqueAndDescribed(t *testing.T) {
-	seen := map[string]bool{}
-	for _, transport := range All() {
-		info := transport.Info()
-		if seen[info.Name] {
+// What a transport leaves out, no table or figure can know.
+func TestInfosAreComplete(t *testing.T) {
+	families := []transport.Family{transport.User, transport.Kernel, transport.Network, transport.HTTP, transport.Redis, transport.Limit}
+	type place struct {
+		family transport.Family
+		place  int
+	}
+	names, places := map[string]bool{}, map[place]string{}
+	for _, of := range All() {
+		info := of.Info()
+		switch {
+		case info.Name == "" || info.Summary == "" || strings.Contains(info.Summary, "\n"):
+			t.Errorf("a name and a summary of one line are missing: %+v", info)
+		case names[info.Name]:
 			t.Errorf("two transports are called %s", info.Name)
+		case len(info.Codecs) == 0 || info.CopiesPerTarget < 0 || info.CopiesAtSource < 1:
+			t.Errorf("%s: codecs %v, %d copies a target, %d at the source", info.Name, info.Codecs, info.CopiesPerTarget, info.CopiesAtSource)
+		case !slices.Contains(families, info.Family) || info.Place < 1:
+			t.Errorf("%s: place %d in family %q", info.Name, info.Place, info.Family)
+		case (info.Family == transport.Limit) != (info.Runs == transport.Nothing) || (info.Family == transport.Limit) != strings.HasPrefix(info.Name, "limit/"):
+			t.Errorf("%s: a limit is in the family %s, named so, and runs nothing", info.Name, transport.Limit)
+		case (info.Family == transport.Limit) != (len(info.Limits) == 0):
+			t.Errorf("%s is held against %q", info.Name, info.Limits)
 		}
-		seen[info.Name] = true
-		if info.Name == "" || info.Summary == "" || len(info.Codecs) == 0 || info.CopiesPerTarget < 0 || info.CopiesAtSource < 0 {
-			t.Errorf("%+v", info)
+		names[info.Name] = true
+		at := place{info.Family, info.Place}
+		if other, taken := places[at]; taken {
+			t.Errorf("%s and %s have the same place", other, info.Name)
 		}
+		places[at] = info.Name
 		if found, err := Find(info.Name); err != nil || found.Info().Name != info.Name {
 			t.Errorf("find %s: %v", info.Name, err)
+		}
+		for _, name := range info.Limits {
+			if limit, err := Find(name); err != nil || limit.Info().Family != transport.Limit {
+				t.Errorf("%s is held against %s, which is no limit: %v", info.Name, name, err)
+			}
+		}
+		if p := info.Parameter; p != nil && (p.Flag == "" || p.Help == "" || strings.Contains(p.Help, "\n") || p.Read == nil) {
+			t.Errorf("%s: a flag, a help of one line and a reader are missing: %+v", info.Name, p)
 		}
 	}
 }

@@ -127,8 +127,8 @@ func each(t *testing.T, chosen func(transport.Info) bool, test func(*testing.T, 
 		if !chosen(tr.Info()) {
 			continue
 		}
-		if reason := tr.Info().ParameterNeeded; reason != "" {
-			t.Logf("left out: %s: %s; its own package tests it", tr.Info().Name, reason)
+		if parameter := tr.Info().Parameter; parameter != nil && parameter.Needed != "" {
+			t.Logf("left out: %s: %s; its own package tests it", tr.Info().Name, parameter.Needed)
 			continue
 		}
 		racing := racing && tr.Info().Runs == transport.Wasm

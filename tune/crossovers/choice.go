@@ -76,7 +76,7 @@ func (c Choice) InUse(of transport.Info, engine string) (from int64, origin stri
 			return int64(found.From), c.Origin()
 		}
 	}
-	return of.Crossover.Default, builtIn
+	return of.Crossover().Default, builtIn
 }
 
 const builtIn = "built in"

@@ -80,7 +80,7 @@ func TestUpdateKeepsWhatWasNotMeasuredAgain(t *testing.T) {
 	}
 }
 
-var adaptive = transport.Info{Name: "user", Crossover: &transport.Crossover{Default: 1000}}
+var adaptive = transport.Info{Name: "user", Parameter: &transport.Parameter{Crossover: &transport.Crossover{Default: 1000}}}
 
 func TestChoose(t *testing.T) {
 	home := t.TempDir()

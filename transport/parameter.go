@@ -1,0 +1,55 @@
+package transport
+
+import "cmp"
+
+// Parameter is what a user may tell a transport. It reaches the transport as Setup.Parameter.
+type Parameter struct {
+	// Flag is the flag of rrbench sweep that carries it, and its key in configuration files.
+	// Transports may share one.
+	Flag string
+	// Help says what it may be, one line for --help.
+	Help string
+	// Needed is why nothing can be measured without a value, and what to do about it; empty
+	// where there is no need. Such a transport takes part in a sweep of all transports only
+	// when a value was given.
+	Needed string
+	// Default is the value where none was given; empty where it depends on the cell.
+	Default string
+	// Read refuses a value that cannot be meant. The error is an *Unavailable where this
+	// machine lacks what is meant. Where it has something else that takes the place, Read
+	// says what.
+	Read func(value string) (*StandIn, error)
+	// Crossover is set where the value is the payload size from which on a transport does
+	// what another one does.
+	Crossover *Crossover
+}
+
+// StandIn takes part in a transport in the place of the real thing. Rows that were measured
+// with it say so.
+type StandIn struct {
+	// Name is added to the engine column, behind a +.
+	Name string
+	// For is what is missing, Remedy what mends it.
+	For, Remedy string
+}
+
+// Settle returns the value for a transport where the user gave that one, or none, and
+// what Read says of it. Without a parameter nothing is settled.
+func (p *Parameter) Settle(given string) (value string, standIn *StandIn, err error) {
+	if p == nil {
+		return "", nil, nil
+	}
+	if value = cmp.Or(given, p.Default); value != "" {
+		standIn, err = p.Read(value)
+	}
+	return value, standIn, err
+}
+
+// Crossover is the parameter's, for a transport that chooses between two others by payload
+// size; nil for the rest.
+func (i Info) Crossover() *Crossover {
+	if i.Parameter == nil {
+		return nil
+	}
+	return i.Parameter.Crossover
+}
