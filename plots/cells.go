@@ -32,10 +32,14 @@ func load(directory *results.Directory) ([]*cell, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return cellsOf(summaries, trials), nil
+	transports, err := directory.Transports()
+	if err != nil {
+		return nil, err
+	}
+	return cellsOf(summaries, trials, transports), nil
 }
 
-func cellsOf(summaries []results.Summary, trials []results.Trial) []*cell {
+func cellsOf(summaries []results.Summary, trials []results.Trial, transports results.Transports) []*cell {
 	rounds := make(map[results.Cell][]results.Round)
 	for _, round := range results.Rounds(trials) {
 		rounds[round.Cell] = append(rounds[round.Cell], round)
@@ -48,18 +52,18 @@ func cellsOf(summaries []results.Summary, trials []results.Trial) []*cell {
 		identity.Experiment = ""
 		if !known[identity] {
 			known[identity] = true
-			cells = append(cells, newCell(summary, rounds[summary.Cell]))
+			cells = append(cells, newCell(summary, rounds[summary.Cell], transports.Of(summary.Transport)))
 		}
 	}
 	return cells
 }
 
-func newCell(summary results.Summary, rounds []results.Round) *cell {
+func newCell(summary results.Summary, rounds []results.Round, info results.TransportInfo) *cell {
 	engine, standIn, _ := strings.Cut(summary.Engine, "+")
 	if engine == "native" {
 		engine = ""
 	}
-	c := &cell{Summary: summary, series: series{kindOf(summary.Transport), summary.Transport, summary.Codec, engine, standIn, summary.Placement}}
+	c := &cell{Summary: summary, series: series{kindOf(info), summary.Transport, summary.Codec, engine, standIn, summary.Placement}}
 	if len(rounds) == 0 {
 		duration := float64(max(summary.Fanout, 1)*max(summary.Concurrency, 1)) / summary.OpsPerSecond * 1e9
 		c.makespan = estimate{duration, duration, duration}
@@ -130,10 +134,10 @@ func engines(all []series) []string {
 	return where(distinct(all, func(s series) string { return s.engine }), func(engine string) bool { return engine != "" })
 }
 
-// ordered lists the series by family, else in the order in which they occur.
+// ordered lists the series by their transports' places, else in the order in which they occur.
 func ordered(cells []*cell) []series {
 	all := distinct(cells, func(c *cell) series { return c.series })
-	slices.SortStableFunc(all, func(a, b series) int { return a.place - b.place })
+	slices.SortStableFunc(all, func(a, b series) int { return cmp.Or(a.place-b.place, a.within-b.within) })
 	return all
 }
 

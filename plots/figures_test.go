@@ -67,7 +67,7 @@ func TestFiguresOfManyPlans(t *testing.T) {
 			plan := quick()
 			test.change(&plan)
 			trials := resultstest.Trials(plan)
-			r := cellsOf(results.Summarize(trials), trials)
+			r := cellsOf(results.Summarize(trials), trials, nil)
 			count := 0
 			for _, figure := range catalogue() {
 				s, err := figure.compose(r)

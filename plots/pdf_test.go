@@ -32,7 +32,7 @@ func streams(t *testing.T, pdf []byte) []byte {
 // The text of a PDF can be searched and copied.
 func TestTextOfPDF(t *testing.T) {
 	trials := resultstest.Trials(resultstest.Single())
-	s, err := breakdown(cellsOf(results.Summarize(trials), trials))
+	s, err := breakdown(cellsOf(results.Summarize(trials), trials, nil))
 	if err != nil {
 		t.Fatal(err)
 	}

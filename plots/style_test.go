@@ -2,9 +2,11 @@ package plots
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"rrbench/results"
+	"rrbench/results/resultstest"
 )
 
 // Whatever a panel shows, no two of its series look the same.
@@ -31,7 +33,41 @@ func TestSeriesAreDistinguishable(t *testing.T) {
 
 func seriesOf(transport, codec, engine string) series {
 	cell := results.Cell{Transport: transport, Codec: codec, Engine: engine, Placement: "intra"}
-	return newCell(results.Summary{Cell: cell}, nil).series
+	return newCell(results.Summary{Cell: cell}, nil, results.Transports(nil).Of(transport)).series
+}
+
+// What the manifest says of a transport decides, not its name.
+func TestLegendsFollowTheManifest(t *testing.T) {
+	trials := resultstest.Trials(resultstest.Plan{
+		Transports: []string{"pigeon", "user/copy", "kernel/stream", "limit/memcpy"}, Engines: []string{"wazero"}, Codecs: []string{"raw"},
+		Placements: []string{"intra"}, Sizes: []int64{1 << 20}, Fanouts: []int{1}, Concurrencies: []int{1}, Rounds: 1,
+	})
+	said := results.Transports{
+		{Name: "pigeon", Family: "kernel", Place: 2},
+		{Name: "user/copy", Family: "limit", Place: 1},
+		{Name: "kernel/stream", Family: "kernel", Place: 1},
+	}
+	for _, test := range []struct {
+		said results.Transports
+		want []string
+	}{
+		{said, []string{"kernel/stream", "pigeon", "limit/memcpy", "user/copy"}},
+		{nil, []string{"user/copy", "kernel/stream", "limit/memcpy", "pigeon"}},
+	} {
+		var got []string
+		for _, s := range ordered(cellsOf(results.Summarize(trials), trials, test.said)) {
+			got = append(got, s.transport)
+			if s.transport == "pigeon" && (s.color == bluishGreen) != (test.said != nil) {
+				t.Errorf("color %v", s.color)
+			}
+			if s.limit != (s.transport == "limit/memcpy" || s.transport == "user/copy" && test.said != nil) {
+				t.Errorf("%s is a limit: %v", s.transport, s.limit)
+			}
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%q, want %q", got, test.want)
+		}
+	}
 }
 
 // A stand-in is named wherever a series is, and its engine stays the engine.

@@ -2,15 +2,16 @@ package plots
 
 import (
 	"image/color"
-	"strings"
+
+	"rrbench/results"
 )
 
 // A kind is what figures need to know of a transport.
 type kind struct {
 	family string
-	// place of the family in legends and rows.
-	place int
-	color color.NRGBA
+	// place of the family in legends and rows, and of the transport among its family.
+	place, within int
+	color         color.NRGBA
 	// limit says that it is no transport but what the machine reaches without functions.
 	limit bool
 }
@@ -26,26 +27,20 @@ var (
 	grey          = color.NRGBA{90, 90, 90, 255}
 )
 
-// kinds are those of the known transports.
-var kinds = []kind{
-	{family: "user", place: 0, color: blue},
-	{family: "kernel", place: 1, color: bluishGreen},
-	{family: "network", place: 2, color: reddishPurple},
-	{family: "auto", place: 3, color: skyBlue},
-	{family: "http", place: 4, color: vermillion},
-	{family: "redis", place: 5, color: orange},
-	{family: "limit", place: 6, color: grey, limit: true},
-}
+// families are those of transports, in the order of legends.
+var families = []struct {
+	name  string
+	color color.NRGBA
+}{{"user", blue}, {"kernel", bluishGreen}, {"network", reddishPurple}, {"auto", skyBlue}, {"http", vermillion}, {"redis", orange}, {results.LimitFamily, grey}}
 
-// kindOf is the one place in which figures know transports by name.
-func kindOf(transport string) kind {
-	family, _, _ := strings.Cut(transport, "/")
-	for _, known := range kinds {
-		if known.family == family {
-			return known
+func kindOf(info results.TransportInfo) kind {
+	k := kind{family: info.Family, place: len(families), within: info.Place, color: color.NRGBA{A: 255}, limit: info.Family == results.LimitFamily}
+	for place, known := range families {
+		if known.name == info.Family {
+			k.place, k.color = place, known.color
 		}
 	}
-	return kind{family: family, place: len(kinds), color: color.NRGBA{A: 255}}
+	return k
 }
 
 // shade varies a colour: as it is, darker, lighter, and so on.

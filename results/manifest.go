@@ -18,8 +18,10 @@ type Manifest struct {
 	// Seed makes the order of the cells and the payloads.
 	Seed uint64 `json:"seed"`
 	// Plan is the sweep's own description of what was to run.
-	Plan     json.RawMessage `json:"plan,omitempty"`
-	Versions Versions        `json:"versions"`
+	Plan json.RawMessage `json:"plan,omitempty"`
+	// Transports are those of the plan; none in runs of earlier versions.
+	Transports Transports `json:"transports,omitempty"`
+	Versions   Versions   `json:"versions"`
 	// Before and After are the machine at the start and at the end.
 	Before measure.Environment  `json:"environment_before"`
 	After  *measure.Environment `json:"environment_after,omitempty"`

@@ -60,7 +60,7 @@ func TestSummaryOfFixedTrials(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "summary.csv", csv.Bytes())
-	if err := results.WriteTable(&table, summaries); err != nil {
+	if err := results.WriteTable(&table, summaries, transports); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "table.txt", table.Bytes())
@@ -225,7 +225,7 @@ func FuzzReadSummaries(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := results.WriteTable(new(bytes.Buffer), summaries); err != nil {
+		if err := results.WriteTable(new(bytes.Buffer), summaries, nil); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -14,9 +14,9 @@ import (
 
 // WriteTable prints what a run found for people to read: the cells grouped by size, then
 // the failed and the skipped ones with their reasons, then what to know about the numbers.
-func WriteTable(w io.Writer, summaries []Summary) error {
+func WriteTable(w io.Writer, summaries []Summary, transports Transports) error {
 	var out strings.Builder
-	writeGroups(&out, summaries)
+	writeGroups(&out, summaries, transports)
 	writeOutcomes(&out, summaries, Failed)
 	writeOutcomes(&out, summaries, Skipped)
 	writeLegend(&out, summaries)
@@ -32,7 +32,7 @@ type group struct {
 
 func groupOf(s *Summary) group { return group{s.Experiment, s.Placement, s.SizeBytes} }
 
-func writeGroups(out *strings.Builder, summaries []Summary) {
+func writeGroups(out *strings.Builder, summaries []Summary, transports Transports) {
 	shown := make([]*Summary, 0, len(summaries))
 	for i := range summaries {
 		if summaries[i].N > 0 {
@@ -65,7 +65,7 @@ func writeGroups(out *strings.Builder, summaries []Summary) {
 	codecs := firsts(shown, func(s *Summary) string { return s.Codec })
 	_, none := codecs["none"]
 	configs = append(configs, table.ColumnConfig{Number: 3, Hidden: none && len(codecs) == 1})
-	limits := limitLatencies(summaries)
+	limits := limitLatencies(summaries, transports)
 	configs[8].Hidden = len(limits) == 0
 	writer.SetColumnConfigs(configs)
 	var current group
@@ -80,7 +80,7 @@ func writeGroups(out *strings.Builder, summaries []Summary) {
 		writer.AppendRow(table.Row{
 			"  " + s.Transport + marks(s), s.Engine, s.Codec, s.Fanout, s.Concurrency, s.N,
 			formatInterval(s.LatencyMedian, s.LatencyLo, s.LatencyHi), FormatDuration(s.ConsumedMedian),
-			FormatRate(s.BytesPerSecond), formatSum(s.CPUUser, s.CPUKernel), format(s.PSSPeak, sizeScale), ratioToLimit(s, limits),
+			FormatRate(s.BytesPerSecond), formatSum(s.CPUUser, s.CPUKernel), format(s.PSSPeak, sizeScale), ratioToLimit(s, limits, transports),
 		})
 	}
 	for line := range strings.SplitSeq(writer.Render(), "\n") {
@@ -211,22 +211,6 @@ func writeOutcomes(out *strings.Builder, summaries []Summary, status Status) {
 	}
 }
 
-// LimitOf names the limit that a transport is held against, or nothing.
-func LimitOf(transport string) string {
-	family, _, _ := strings.Cut(transport, "/")
-	switch family {
-	case "user":
-		return "limit/memcpy"
-	case "kernel":
-		return "limit/unix"
-	case "network", "http":
-		return "limit/tcp"
-	case "redis":
-		return "limit/redis"
-	}
-	return ""
-}
-
 // A point is where a transport is compared with its limit: everything of a cell but its
 // transport, engine and codec.
 func point(c Cell) Cell {
@@ -234,11 +218,11 @@ func point(c Cell) Cell {
 	return c
 }
 
-func limitLatencies(summaries []Summary) map[string]map[Cell]float64 {
+func limitLatencies(summaries []Summary, transports Transports) map[string]map[Cell]float64 {
 	limits := make(map[string]map[Cell]float64)
 	for i := range summaries {
 		s := &summaries[i]
-		if strings.HasPrefix(s.Transport, "limit/") && s.N > 0 {
+		if transports.Of(s.Transport).Family == LimitFamily && s.LatencyMedian > 0 {
 			if limits[s.Transport] == nil {
 				limits[s.Transport] = make(map[Cell]float64)
 			}
@@ -248,9 +232,15 @@ func limitLatencies(summaries []Summary) map[string]map[Cell]float64 {
 	return limits
 }
 
-func ratioToLimit(s *Summary, limits map[string]map[Cell]float64) string {
-	limit, ok := limits[LimitOf(s.Transport)][point(s.Cell)]
-	if !ok || !(limit > 0) || math.IsNaN(s.LatencyMedian) {
+// ratioToLimit holds a cell against the fastest of its transport's limits.
+func ratioToLimit(s *Summary, limits map[string]map[Cell]float64, transports Transports) string {
+	limit := math.Inf(1)
+	for _, name := range transports.Of(s.Transport).Limits {
+		if latency, ok := limits[name][point(s.Cell)]; ok {
+			limit = min(limit, latency)
+		}
+	}
+	if math.IsInf(limit, 1) || math.IsNaN(s.LatencyMedian) {
 		return ""
 	}
 	ratio := s.LatencyMedian / limit

@@ -9,10 +9,20 @@ import (
 	"rrbench/results/resultstest"
 )
 
+// transports is what a run's manifest says of some.
+var transports = results.Transports{
+	{Name: "user/copy", Family: "user", Limits: []string{"limit/memcpy"}},
+	{Name: "user", Family: "user", Limits: []string{"limit/memcpy", "limit/mremap", "limit/missing"}},
+	{Name: "kernel/stream", Family: "kernel", Limits: []string{"limit/unix"}},
+	{Name: "network/splice", Family: "network", Limits: []string{"limit/tcp"}},
+	{Name: "http/native", Family: "http", Limits: []string{"limit/tcp"}},
+	{Name: "redis/pubsub", Family: "redis", Limits: []string{"limit/redis"}},
+}
+
 func render(t *testing.T, summaries []results.Summary) string {
 	t.Helper()
 	var out strings.Builder
-	if err := results.WriteTable(&out, summaries); err != nil {
+	if err := results.WriteTable(&out, summaries, transports); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -46,12 +56,12 @@ func TestTableFitsTheTerminal(t *testing.T) {
 }
 
 func TestTableRatioToTheLimit(t *testing.T) {
-	trials := resultsOf("limit/memcpy", "user/copy", "kernel/stream", "limit/redis", "redis/pubsub")
+	trials := resultsOf("limit/memcpy", "limit/mremap", "user/copy", "user", "kernel/stream", "limit/redis", "redis/pubsub")
 	for i := range trials {
-		trials[i].Latency = map[string]int64{"limit/memcpy": 1000, "user/copy": 1250, "kernel/stream": 5000, "limit/redis": 2000, "redis/pubsub": 3000}[trials[i].Transport]
+		trials[i].Latency = map[string]int64{"limit/memcpy": 1000, "limit/mremap": 500, "user/copy": 1250, "user": 1500, "kernel/stream": 5000, "limit/redis": 2000, "redis/pubsub": 3000}[trials[i].Transport]
 	}
 	out := render(t, results.Summarize(trials))
-	for transport, ratio := range map[string]string{"limit/memcpy": "MiB", "user/copy": "1.25", "kernel/stream": "MiB", "limit/redis": "MiB", "redis/pubsub": "1.50"} {
+	for transport, ratio := range map[string]string{"limit/memcpy": "MiB", "user/copy": "1.25", "  user  ": "3.00", "kernel/stream": "MiB", "limit/redis": "MiB", "redis/pubsub": "1.50"} {
 		for line := range strings.SplitSeq(out, "\n") {
 			if strings.Contains(line, transport) && !strings.HasSuffix(line, ratio) {
 				t.Errorf("%q does not end with %q", line, ratio)

@@ -94,6 +94,7 @@ func begin(request Request, machine Machine) (*run, error) {
 	manifest.Name = plan.name()
 	manifest.Command = request.Command
 	manifest.Seed = plan.Seed
+	manifest.Transports = plan.transports(machine)
 	manifest.Versions.Program = programVersion(manifest.Before)
 	manifest.Versions.Engines = engineVersions(plan)
 	manifest.Versions.Servers = serverVersions(plan, machine)
@@ -144,6 +145,7 @@ func resume(path string, machine Machine) (*run, error) {
 	for _, damage := range recovered.Damage {
 		plan.Warnings = append(plan.Warnings, damage.Error()+"; the round that it was of is measured again")
 	}
+	manifest.Transports = plan.transports(machine)
 	manifest.Resumed = append(manifest.Resumed, time.Now().UTC())
 	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan, done: results.Latest(recovered.Rows)}, nil
 }
@@ -159,7 +161,7 @@ func (r *run) finish() (*Outcome, error) {
 	}
 	missing := capped(r.plan.account(trials))
 	summaries := results.Summarize(trials)
-	outcome := &Outcome{Directory: r.directory.Path(), Summaries: summaries, Missing: missing}
+	outcome := &Outcome{Directory: r.directory.Path(), Summaries: summaries, Transports: r.manifest.Transports, Missing: missing}
 	for _, s := range summaries {
 		if s.Status == results.Failed {
 			outcome.Failed++
@@ -245,6 +247,19 @@ func (p *Plan) name() string {
 		return "sweep"
 	}
 	return p.Preset
+}
+
+// transports is what those of the plan say of themselves.
+func (p *Plan) transports(machine Machine) (infos results.Transports) {
+	for _, t := range machine.Transports {
+		info := t.Info()
+		if slices.ContainsFunc(p.Cells, func(c PlannedCell) bool { return c.Transport == info.Name }) {
+			infos = append(infos, results.TransportInfo{
+				Name: info.Name, Summary: info.Summary, Family: string(info.Family), Place: info.Place, Limits: info.Limits,
+			})
+		}
+	}
+	return infos
 }
 
 // engineVersions asks each engine that the plan uses and that runs here.

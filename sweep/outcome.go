@@ -19,9 +19,11 @@ import (
 type Outcome struct {
 	Directory string
 	Summaries []results.Summary
-	Figures   plots.Report
-	Warnings  []string
-	SetUps    results.SetUps
+	// Transports is what the manifest says of them.
+	Transports results.Transports
+	Figures    plots.Report
+	Warnings   []string
+	SetUps     results.SetUps
 	// Failed counts the cells with a failed trial.
 	Failed int
 	// Missing names the cells of which planned hand-offs have no row, one line each.
@@ -30,7 +32,7 @@ type Outcome struct {
 
 // Print writes the table and the paths of the results.
 func (o *Outcome) Print(w io.Writer) error {
-	if err := results.WriteTable(w, o.Summaries); err != nil {
+	if err := results.WriteTable(w, o.Summaries, o.Transports); err != nil {
 		return err
 	}
 	for _, warning := range o.Warnings {

@@ -74,7 +74,19 @@ func TestSweepWritesEverythingThatItPromises(t *testing.T) {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
+	run, err := results.Open(directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := run.Transports()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, trial := range trials(t, directory) {
+		info := said.Of(trial.Transport)
+		if info.Place == 0 || (info.Family == results.LimitFamily) != (len(info.Limits) == 0) {
+			t.Errorf("the manifest says of %s: %+v", trial.Transport, info)
+		}
 		if trial.Status == results.Failed {
 			t.Errorf("%s %s failed: %s", trial.Transport, trial.Engine, trial.Reason)
 		}
