@@ -60,7 +60,11 @@ const bufferReserve = 1 << 20
 func instantiate(ctx context.Context, module engines.Module, setup transport.Setup, send Sender) (_ *Function, err error) {
 	f := &Function{name: setup.Guest, sender: send, bufferLimit: uint64(max(setup.Size, 0)) + bufferReserve}
 	defer func() {
-		if err != nil {
+		switch {
+		case errors.Is(err, transport.ErrNoAnswer):
+			// The guest ends if it waits for its system. It may be busy in there.
+			go f.discard()
+		case err != nil:
 			err = errors.Join(fmt.Errorf("guest %s: %w", f.name, err), f.discard())
 		}
 	}()
@@ -82,12 +86,19 @@ func instantiate(ctx context.Context, module engines.Module, setup transport.Set
 		}
 		offered = append(offered, f.system.Functions()...)
 	}
-	instance, err := module.Instantiate(ctx, engines.InstanceConfig{
-		Name:        setup.Guest,
-		Imports:     offered,
-		MemoryLimit: memoryLimit(setup),
+	var instance engines.Instance
+	err = Initialise(f.name, setup.Deadline, func() (err error) {
+		instance, err = module.Instantiate(ctx, engines.InstanceConfig{
+			Name:        setup.Guest,
+			Imports:     offered,
+			MemoryLimit: memoryLimit(setup),
+		})
+		return err
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, transport.ErrNoAnswer):
+		return nil, err
+	case err != nil:
 		return nil, f.explain(err)
 	}
 	f.instance = instance

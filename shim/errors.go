@@ -13,10 +13,6 @@ import (
 	"rrbench/transport"
 )
 
-// ErrNoAnswer says that a shim did not answer within the deadline. It has been killed: a
-// guest that never returns cannot be stopped otherwise.
-var ErrNoAnswer = errors.New("no answer")
-
 // Crash says that a shim ended without being asked to.
 type Crash struct {
 	// Shim is Options.Name.
@@ -62,7 +58,7 @@ func toStatus(err error) error {
 		return nil
 	}
 	code := codeFailed
-	if errors.Is(err, ErrNoAnswer) {
+	if errors.Is(err, transport.ErrNoAnswer) {
 		code = codeNoAnswer
 	}
 	s := status.New(code, text(err))
@@ -97,7 +93,7 @@ func (e *remoteError) Unwrap() error { return e.cause }
 func fromStatus(s *status.Status) error {
 	remote := &remoteError{text: s.Message()}
 	if s.Code() == codeNoAnswer {
-		remote.cause = ErrNoAnswer
+		remote.cause = transport.ErrNoAnswer
 	}
 	for _, detail := range s.Details() {
 		if u, ok := detail.(*control.Unavailable); ok {

@@ -28,7 +28,9 @@ const (
 	// largestMessage bounds what either side accepts.
 	largestMessage = 4 << 20
 
-	helloTimeout  = 30 * time.Second
+	helloTimeout = 30 * time.Second
+	// setupTimeout is for all of a set-up but its guest's initialisation: compiling, mostly.
+	// What waits for a guest or a peer is bounded by itself; this is for a shim that cannot.
 	setupTimeout  = 2 * time.Minute
 	memoryTimeout = 30 * time.Second
 	// shutdownTimeout leaves a hand-off that is under way the time to end.
@@ -56,7 +58,7 @@ type Options struct {
 // batches of one shim run one after the other.
 //
 // An error that a shim returned leaves it usable. After a *Crash, or an error that is
-// ErrNoAnswer, the process is gone and every further call returns that error.
+// transport.ErrNoAnswer, the process is gone and every further call returns that error.
 type Process struct {
 	name    string
 	command *exec.Cmd
@@ -140,7 +142,7 @@ func (p *Process) PID() int { return p.pid }
 // Serve makes a target function reachable in the shim. What cannot run here is a
 // *transport.Unavailable or an *engines.Unavailable.
 func (p *Process) Serve(ctx context.Context, transportName string, setup transport.Setup) (transport.Endpoint, error) {
-	ctx, cancel := context.WithTimeout(ctx, max(setupTimeout, setup.Deadline))
+	ctx, cancel := context.WithTimeout(ctx, setupTimeout+patience(setup.Deadline))
 	defer cancel()
 	reply, err := p.control.Serve(ctx, &control.ServeRequest{Transport: transportName, Setup: setupToControl(setup)})
 	if err != nil {
@@ -152,7 +154,7 @@ func (p *Process) Serve(ctx context.Context, transportName string, setup transpo
 // Open makes a source function in the shim and a route from it to the targets: one more
 // worker of the batches to come.
 func (p *Process) Open(ctx context.Context, transportName string, setup transport.Setup, targets []transport.Endpoint) error {
-	ctx, cancel := context.WithTimeout(ctx, max(setupTimeout, setup.Deadline))
+	ctx, cancel := context.WithTimeout(ctx, setupTimeout+patience(setup.Deadline))
 	defer cancel()
 	request := &control.OpenRequest{Transport: transportName, Setup: setupToControl(setup)}
 	for _, target := range targets {
@@ -170,7 +172,7 @@ func (p *Process) Open(ctx context.Context, transportName string, setup transpor
 //
 // A hand-off that failed is a record with its Err, and nil is returned. What failed by
 // other than a wrong digest ends the batch with its round. An error means that there is
-// no record of what went wrong: in the warm-up, for want of an answer (ErrNoAnswer), or
+// no record of what went wrong: in the warm-up, for want of an answer (transport.ErrNoAnswer), or
 // because the shim is gone (*Crash). Records of finished rounds have been delivered then,
 // but for those of the last 50 ms before a crash.
 //
@@ -189,7 +191,7 @@ func (p *Process) Run(ctx context.Context, batch Batch, each func(Record) error)
 	// two replies lies a round or a window, and some patience.
 	silence := 3*batch.deadline() + batch.Window + 5*time.Second
 	alarm := time.AfterFunc(silence, func() {
-		p.kill(fmt.Errorf("shim %s: %w within %v: its guests leave it no processor (--deadline)", p.name, ErrNoAnswer, batch.deadline()))
+		p.kill(fmt.Errorf("shim %s: %w within %v: its guests leave it no processor (--deadline)", p.name, transport.ErrNoAnswer, batch.deadline()))
 	})
 	defer alarm.Stop()
 	request := &control.RunRequest{Batch: batchToControl(batch)}
@@ -325,7 +327,7 @@ func (p *Process) explain(ctx context.Context, step string, err error) error {
 	case codeNoAnswer:
 		why = fmt.Errorf("shim %s: %w", p.name, fromStatus(s))
 	case codes.DeadlineExceeded:
-		why = fmt.Errorf("shim %s: %s: %w in time (--deadline)", p.name, step, ErrNoAnswer)
+		why = fmt.Errorf("shim %s: %s: %w in time (--deadline)", p.name, step, transport.ErrNoAnswer)
 	default:
 		if ctx.Err() != nil {
 			return fmt.Errorf("shim %s: %s: %w", p.name, step, context.Cause(ctx))

@@ -234,10 +234,10 @@ func TestDeadline(t *testing.T) {
 	if len(records) != 4 {
 		t.Errorf("%d records of finished rounds instead of 4", len(records))
 	}
-	if !errors.Is(err, ErrNoAnswer) || err.Error() != "shim source: no answer within 300ms: round 3 of 5 is still sending (--deadline)" {
+	if !errors.Is(err, transport.ErrNoAnswer) || err.Error() != "shim source: no answer within 300ms: round 3 of 5 is still sending (--deadline)" {
 		t.Errorf("%v", err)
 	}
-	if _, again := p.Memory(t.Context()); !errors.Is(again, ErrNoAnswer) {
+	if _, again := p.Memory(t.Context()); !errors.Is(again, transport.ErrNoAnswer) {
 		t.Errorf("a call after it: %v", again)
 	}
 	if err := p.Close(); err != nil {
@@ -261,7 +261,7 @@ func TestSetupThatNeverEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	_, err := p.Serve(ctx, "fake", transport.Setup{Guest: "endless"})
-	if !errors.Is(err, ErrNoAnswer) || !strings.HasPrefix(err.Error(), "shim target: serve fake: no answer in time") {
+	if !errors.Is(err, transport.ErrNoAnswer) || !strings.HasPrefix(err.Error(), "shim target: serve fake: no answer in time") {
 		t.Fatalf("%v", err)
 	}
 	if err := p.Close(); err != nil {

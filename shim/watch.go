@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rrbench/measure"
+	"rrbench/transport"
 )
 
 // watched is the step of a round that a runner is at. It is written by the runner alone,
@@ -56,5 +57,5 @@ func (r *runner) overdue() (left time.Duration, err error) {
 	if r.sending.Load() {
 		doing = "sending"
 	}
-	return 0, fmt.Errorf("%w within %v: %s is still %s (--deadline)", ErrNoAnswer, deadline, where, doing)
+	return 0, fmt.Errorf("%w within %v: %s is still %s (--deadline)", transport.ErrNoAnswer, deadline, where, doing)
 }

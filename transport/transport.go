@@ -11,6 +11,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -290,3 +291,7 @@ type Unavailable struct {
 func (u *Unavailable) Error() string {
 	return fmt.Sprintf("transport %s cannot run here: %s (%s)", u.Transport, u.Reason, u.Remedy)
 }
+
+// ErrNoAnswer says that something did not come back within its deadline and cannot be
+// stopped, such as a guest that never returns. Its process is killed.
+var ErrNoAnswer = errors.New("no answer")

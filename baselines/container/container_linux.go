@@ -38,6 +38,9 @@ type container struct {
 	close  func() error
 }
 
+// startPatience is the least that a container has to start and to reach its targets.
+const startPatience = 30 * time.Second
+
 // endPatience is how long a container may take to end by itself, and then by force.
 const endPatience = 5 * time.Second
 
@@ -49,7 +52,10 @@ func startContainer(ctx context.Context, made blueprint, request control.Begin) 
 		return nil, control.Begun{}, err
 	}
 	stop := context.AfterFunc(ctx, c.control.Interrupt)
-	begun, err := c.control.Begin(request)
+	var begun control.Begun
+	if err = c.control.Within(max(patience(request.Setup.Deadline), startPatience)); err == nil {
+		begun, err = c.control.Begin(request)
+	}
 	if !stop() {
 		return nil, begun, errors.Join(fmt.Errorf("start a container: %w", context.Cause(ctx)), c.close())
 	}

@@ -133,15 +133,12 @@ func (r *route) connectTarget(endpoint *transport.Endpoint) error {
 
 // patience is how long the container may take to answer: a little more than the function
 // itself gives a hand-off, which knows better what is wrong, and less than the shim.
-func (r *route) patience() time.Duration {
-	if r.deadline == 0 {
-		return 0
-	}
-	return r.deadline + min(r.deadline/8, time.Second)
+func patience(deadline time.Duration) time.Duration {
+	return deadline + min(deadline/8, time.Second)
 }
 
 func (r *route) Prepare(spec payloads.Spec) (uint64, error) {
-	if err := r.container.control.Within(r.patience()); err != nil {
+	if err := r.container.control.Within(patience(r.deadline)); err != nil {
 		return 0, r.container.explain("prepare a payload", err)
 	}
 	digest, err := r.container.control.Prepare(spec)
@@ -160,7 +157,7 @@ func (r *route) Send(handoff *transport.Handoff) error {
 	if _, err := r.source.take(); err != nil {
 		return r.container.explain("send", err)
 	}
-	if err := r.container.control.Within(r.patience()); err != nil {
+	if err := r.container.control.Within(patience(r.deadline)); err != nil {
 		return r.container.explain("send", err)
 	}
 	used, err := r.container.control.Send(handoff)

@@ -41,9 +41,14 @@ func newPost(client *nethttp.Transport, peer Peer) *post {
 	}
 }
 
+// greetPatience is the least that a peer has to answer the first time.
+const greetPatience = 5 * time.Second
+
 // greet asks whether the peer is ready, which leaves a connection open on which both sides
 // have proven that they know the nonce.
-func (p *post) greet(ctx context.Context) error {
+func (p *post) greet(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	request := p.request.WithContext(ctx)
 	request.Method = nethttp.MethodGet
 	request.Header = p.request.Header.Clone()
@@ -65,13 +70,10 @@ func (p *post) reconnect(deadline time.Duration) {
 	if p.broken == nil || p.nonce == nil {
 		return
 	}
-	ctx := context.Background()
-	if deadline > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, deadline)
-		defer cancel()
+	if deadline <= 0 {
+		deadline = greetPatience
 	}
-	p.broken = p.greet(ctx)
+	p.broken = p.greet(context.Background(), deadline)
 }
 
 // send posts wire and fills the delivery in. When it returns nothing refers to wire.

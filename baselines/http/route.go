@@ -31,7 +31,7 @@ func (Native) Open(ctx context.Context, setup transport.Setup, targets []transpo
 		return nil, err
 	}
 	for _, p := range r.posts {
-		if err := p.greet(ctx); err != nil {
+		if err := p.greet(ctx, max(setup.Deadline, greetPatience)); err != nil {
 			_ = r.Close()
 			return nil, err
 		}

@@ -201,6 +201,26 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+func TestSilentPeer(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	peer, err := peerOf(transport.Endpoint{Transport: name, Network: "tcp", Address: listener.Addr().String(), Nonce: transport.NewNonce()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := NewRoute(setupOf(transport.Raw, payloads.Text, 100), []Peer{peer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := r.posts[0].greet(t.Context(), time.Millisecond); err == nil || !strings.Contains(err.Error(), "did not answer before the deadline") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 // The environment's proxy is not asked: it would be measured too.
 func TestNoProxy(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")

@@ -45,8 +45,13 @@ func newClient(at place, deadline time.Duration) *redis.Client {
 	})
 }
 
+// connectPatience is the least that a server has to let a client in.
+const connectPatience = 5 * time.Second
+
 // connect makes a client that is connected.
 func connect(ctx context.Context, at place, deadline time.Duration) (*redis.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, max(deadline, connectPatience))
+	defer cancel()
 	client := newClient(at, deadline)
 	if err := client.Ping(ctx).Err(); err != nil {
 		return nil, errors.Join(explain("connect to redis-server at "+at.Address, err), client.Close())

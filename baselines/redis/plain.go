@@ -33,6 +33,8 @@ type refusal string
 func (r refusal) Error() string { return string(r) }
 
 func connectPlain(ctx context.Context, at place, deadline time.Duration) (*plain, error) {
+	ctx, cancel := context.WithTimeout(ctx, max(deadline, connectPatience))
+	defer cancel()
 	connection, err := dial(ctx, string(at.Network), at.Address)
 	if err != nil {
 		return nil, explain("connect to redis-server at "+at.Address, err)

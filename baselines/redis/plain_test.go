@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -87,6 +89,25 @@ func TestLimits(t *testing.T) {
 		err := test.limits.check(test.way, 1000)
 		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%+v: %v, want %q", test, err, test.want)
+		}
+	}
+}
+
+// A server that never answers is given up by the deadline or a little later.
+func TestSilentServer(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	at := place{Network: TCP, Address: listener.Addr().String(), Password: "secret"}
+	for name, connect := range map[string]func() error{
+		"client":             func() error { _, err := connect(t.Context(), at, time.Millisecond); return err },
+		"without a deadline": func() error { _, err := connect(t.Context(), at, 0); return err },
+		"plain":              func() error { _, err := connectPlain(t.Context(), at, time.Millisecond); return err },
+	} {
+		if err := connect(); err == nil || !strings.Contains(err.Error(), "connect to redis-server at "+at.Address) {
+			t.Errorf("%s: error is %v", name, err)
 		}
 	}
 }

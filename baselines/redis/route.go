@@ -106,7 +106,9 @@ func (r *route) invite(ctx context.Context, over Network, endpoint transport.End
 	if len(endpoint.Nonce) != nonceSize {
 		return nil, fmt.Errorf("its nonce has %d bytes, not %d", len(endpoint.Nonce), nonceSize)
 	}
-	connection, err := dial(ctx, endpoint.Network, endpoint.Address)
+	dialing, cancel := context.WithTimeout(ctx, introductionPatience)
+	defer cancel()
+	connection, err := dial(dialing, endpoint.Network, endpoint.Address)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +117,7 @@ func (r *route) invite(ctx context.Context, over Network, endpoint transport.End
 	l := newLine(connection, introductionPatience)
 	if err := l.introduce(endpoint.Nonce, invitation{Server: r.server.place, Key: r.key}); err != nil {
 		_ = connection.Close()
-		return nil, errors.Join(err, ctx.Err())
+		return nil, errors.Join(fmt.Errorf("have it connect to the server: %w", err), ctx.Err())
 	}
 	if err := l.unbound(); err != nil {
 		_ = connection.Close()

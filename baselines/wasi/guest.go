@@ -10,6 +10,7 @@ import (
 	"rrbench/engines"
 	"rrbench/engines/wasip1"
 	"rrbench/measure"
+	"rrbench/modes"
 	"rrbench/transport"
 )
 
@@ -59,10 +60,17 @@ func (g Guests) start(ctx context.Context, setup transport.Setup) (_ *guest, bou
 		return nil
 	}
 	made.within(setup.Deadline)
-	if err := made.create(ctx, module, g.limit()); err != nil {
-		return nil, nil, errors.Join(err, bounded(), made.close())
-	}
-	if err := made.do(abi.Begin, codec, kind, uint64(setup.Size), uint64(setup.Deadline)); err != nil {
+	err = modes.Initialise(name, setup.Deadline, func() error {
+		if err := made.create(ctx, module, g.limit()); err != nil {
+			return err
+		}
+		return made.do(abi.Begin, codec, kind, uint64(setup.Size), uint64(setup.Deadline))
+	})
+	switch {
+	case errors.Is(err, transport.ErrNoAnswer):
+		cut()
+		return nil, nil, err
+	case err != nil:
 		return nil, nil, errors.Join(err, bounded(), made.close())
 	}
 	return made, bounded, nil

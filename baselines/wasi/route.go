@@ -59,6 +59,8 @@ func (r *route) open() error {
 		}
 		copy(nonce, endpoint.Nonce)
 	}
+	// The guest itself gives its targets the deadline, and knows which does not answer.
+	r.guest.within(r.patience())
 	return r.guest.do(abi.Open)
 }
 

@@ -279,7 +279,7 @@ func TestGuestThatNeverReturns(t *testing.T) {
 				// A source apart from its target times out by itself, unless the machine
 				// is too busy for it to come first.
 				timedOut := apart(tr.Info()) && err == nil && len(records) == 1 && records[0].Err != ""
-				if !timedOut && !errors.Is(err, shim.ErrNoAnswer) {
+				if !timedOut && !errors.Is(err, transport.ErrNoAnswer) {
 					t.Errorf("%+v, %v", records, err)
 				}
 				if err := s.source.Close(); err != nil {

@@ -204,6 +204,26 @@ int32_t send(uint32_t pointer, uint32_t length) {
 int32_t send(uint32_t pointer, uint32_t length) { return send_to_host(pointer, length); }
 #endif
 
+// _initialize
+
+#if defined GUEST_initialize_loops
+EXPORT(_initialize) void initialize(void) {
+	for (volatile uint32_t i = 0;; i++) {}
+}
+#elif defined GUEST_initialize_sleeps
+// Waits for an hour by its system's clock.
+__attribute__((import_module("wasi_snapshot_preview1"), import_name("poll_oneoff")))
+uint32_t poll_oneoff(const void *subscriptions, void *events, uint32_t count, uint32_t *happened);
+EXPORT(_initialize) void initialize(void) {
+	static struct { uint64_t userdata, tag, clock, nanoseconds, precision, flags; } hour;
+	static uint64_t event[4];
+	uint32_t happened;
+	hour.clock = 1;
+	hour.nanoseconds = 3600000000000;
+	poll_oneoff(&hour, event, 1, &happened);
+}
+#endif
+
 #if defined GUEST_unknown_import
 IMPORT(teleport) int32_t teleport(uint32_t pointer);
 EXPORT(unused) int32_t unused(uint32_t pointer) { return teleport(pointer); }

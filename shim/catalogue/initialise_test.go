@@ -1,0 +1,139 @@
+//go:build linux
+
+package catalogue
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	engines "rrbench/engines/catalogue"
+	"rrbench/payloads"
+	"rrbench/shim"
+	"rrbench/transport"
+	"rrbench/workloads/hostile"
+)
+
+// startShim starts a shim that is closed when the test ends.
+func startShim(t *testing.T, name string, env ...string) *shim.Process {
+	t.Helper()
+	p, err := shim.Start(t.Context(), shim.Options{Name: name, Env: env})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// expectStillInitialising checks what became of a shim whose guest never came to be.
+func expectStillInitialising(t *testing.T, p *shim.Process, err error) {
+	t.Helper()
+	if !errors.Is(err, transport.ErrNoAnswer) || !strings.Contains(err.Error(), ".wasm is still initialising after 1s (--deadline)") {
+		t.Errorf("error is %v", err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := syscall.Kill(p.PID(), 0); err != syscall.ESRCH {
+		t.Errorf("the shim's process: %v", err)
+	}
+}
+
+// A guest that loops while it initialises itself cannot be interrupted on every engine, and
+// takes the only processor from its shim where there is one only.
+func TestGuestThatNeverInitialisesItself(t *testing.T) {
+	for _, engine := range engines.Names() {
+		if err := engines.Check(engine); err != nil {
+			t.Logf("left out: %v", err)
+			continue
+		}
+		for _, guest := range []string{"initialize-loops", "initialize-sleeps"} {
+			for _, env := range []string{"GOMAXPROCS=2", "GOMAXPROCS=1"} {
+				t.Run(fmt.Sprintf("%s,%s,%s", engine, guest, env), func(t *testing.T) {
+					t.Parallel()
+					good := transport.Setup{
+						Engine: engine, Guest: "c", Codec: transport.None, Payload: payloads.Text,
+						Size: 1000, Fanout: 1, Deadline: 300 * time.Millisecond,
+					}
+					bad := good
+					bad.Guest = hostile.File(t, guest)
+					const name = "kernel/stream"
+					target := startShim(t, "target", env)
+					endpoint, err := target.Serve(t.Context(), name, good)
+					if err != nil {
+						t.Fatal(err)
+					}
+					source := startShim(t, "source", env)
+					err = source.Open(t.Context(), name, bad, []transport.Endpoint{endpoint})
+					expectStillInitialising(t, source, err)
+					_, err = target.Serve(t.Context(), name, bad)
+					expectStillInitialising(t, target, err)
+				})
+			}
+		}
+	}
+}
+
+func TestProcessesEndWithTheirShim(t *testing.T) {
+	tr, err := Find("redis")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.Check(); err != nil {
+		t.Skip(err)
+	}
+	setup := transport.Setup{
+		Engine: "wazero", Guest: "c", Codec: transport.Raw, Payload: payloads.Text,
+		Size: 1000, Fanout: 1, Deadline: 300 * time.Millisecond,
+	}
+	source, target := startShim(t, "source"), startShim(t, "target")
+	endpoint, err := target.Serve(t.Context(), "redis", setup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := source.Open(t.Context(), "redis", setup, []transport.Endpoint{endpoint}); err != nil {
+		t.Fatal(err)
+	}
+	servers := children(t, source.PID())
+	if len(servers) == 0 {
+		t.Fatal("the source's shim has started no server")
+	}
+	setup.Guest = hostile.File(t, "initialize-loops")
+	expectStillInitialising(t, source, source.Open(t.Context(), "redis", setup, []transport.Endpoint{endpoint}))
+	for _, server := range servers {
+		for syscall.Kill(server, 0) == nil {
+			time.Sleep(time.Millisecond) // until the test times out
+		}
+	}
+}
+
+// children are the processes that any thread of a process has started, see proc(5).
+func children(t *testing.T, pid int) (found []int) {
+	t.Helper()
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, thread := range threads {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, thread.Name()))
+		if err != nil {
+			t.Skip(err)
+		}
+		for _, word := range strings.Fields(string(text)) {
+			var child int
+			if _, err := fmt.Sscan(word, &child); err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, child)
+		}
+	}
+	return found
+}
