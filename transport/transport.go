@@ -179,7 +179,8 @@ type Setup struct {
 	Size int64
 	// Fanout is the number of targets of a route.
 	Fanout int
-	// Deadline bounds one hand-off. Sockets time out after it.
+	// Deadline bounds one hand-off, and what a guest does to initialise itself. Sockets time
+	// out after it.
 	Deadline time.Duration
 	// Parameter is the value of Info.Parameter, empty for none.
 	Parameter string

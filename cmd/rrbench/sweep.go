@@ -97,7 +97,7 @@ failed, 2 when the request cannot be carried out as written.`,
 	f.IntVar(&flags.Reps, "reps", 0, "measured rounds of a cell (default: the preset's)")
 	f.IntVar(&warmup, "warmup", 0, "discarded rounds at each start of a cell (default: the preset's)")
 	f.Uint64Var(&seed, "seed", 0, "seed of order and payloads (default: random, recorded)")
-	f.DurationVar((*time.Duration)(&flags.Deadline), "deadline", 0, "longest time of one hand-off (default: the preset's)")
+	f.DurationVar((*time.Duration)(&flags.Deadline), "deadline", 0, "longest time of one hand-off, and of a guest's initialisation (default: the preset's)")
 	f.StringVar(&flags.Out, "out", "", "run `DIR`ectory, new or empty (default results/runs/…)")
 	f.StringVar(&resume, "resume", "", "go on with the interrupted run in `DIR`")
 	f.BoolVar(&dryRun, "dry-run", false, "print the plan and the time it takes, measure nothing")
