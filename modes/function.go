@@ -59,6 +59,8 @@ type Function struct {
 	moved   int
 	// lender may be nil.
 	lender Lender
+	// inBlocks: prepared regions shall contain as many blocks (package pages) as they can.
+	inBlocks bool
 	// buffer is what read_memory_host took, at most bufferLimit bytes.
 	buffer      []byte
 	bufferLimit uint64
@@ -132,7 +134,12 @@ func (f *Function) Prepare(spec payloads.Spec) (digest uint64, err error) {
 		}
 	}
 	if f.prepared == nil {
-		if f.prepared, err = f.Allocate(uint32(spec.Size)); err != nil {
+		if f.inBlocks && spec.Size >= int64(pages.Block) {
+			f.prepared, err = f.AllocateAligned(uint32(spec.Size), pages.AlignmentOf(f.memory.Bytes()))
+		} else {
+			f.prepared, err = f.Allocate(uint32(spec.Size))
+		}
+		if err != nil {
 			return 0, err
 		}
 	}
@@ -143,6 +150,10 @@ func (f *Function) Prepare(spec payloads.Spec) (digest uint64, err error) {
 	payloads.Fill(payload, spec.Kind, spec.Seed)
 	return payloads.Digest(payload), nil
 }
+
+// PrepareInBlocks has payloads that Prepare puts into memory begin where a block does
+// (package pages), if they are as long as one: all of a payload but its end can move.
+func (f *Function) PrepareInBlocks() { f.inBlocks = true }
 
 // Prepared is the region that the next Send sends, or nil.
 func (f *Function) Prepared() *Region { return f.prepared }
@@ -195,16 +206,13 @@ func (f *Function) Allocate(n uint32) (*Region, error) {
 
 // AllocateAligned returns a region of n bytes at an alignment, for pages to move to: it
 // lies inside a longer block that the guest allocates. Where the guest has no memory for
-// that, or such a block would not fit into a memory at all, the alignment is a coarse one
-// or the region begins where it happens to.
+// that, or such a block would not fit into a memory at all, the region begins where it
+// happens to.
 func (f *Function) AllocateAligned(n uint32, alignment pages.Alignment) (*Region, error) {
-	for _, aligned := range [...]pages.Alignment{alignment, alignment.Coarse()} {
-		if n > math.MaxUint32-aligned.Slack() {
-			continue
-		}
-		region, err := f.allocateBlock(n + aligned.Slack())
+	if n <= math.MaxUint32-alignment.Slack() {
+		region, err := f.allocateBlock(n + alignment.Slack())
 		if err == nil {
-			region.aim(n, aligned)
+			region.aim(n, alignment)
 			return region, nil
 		}
 		if f.broken != nil {

@@ -14,6 +14,10 @@ const reserved = true
 // faults where it happens.
 const guard = 1 << 20
 
+// boundary is where memories begin, in bytes: on what one page table describes, so that a
+// host that moves pages (mremap(2)) can have whole tables move.
+const boundary = 2 << 20
+
 // linearMemory is a linear memory at the front of one private anonymous mapping that is
 // as long as the memory may ever become. See mmap(2), mprotect(2).
 //
@@ -31,10 +35,17 @@ type linearMemory struct {
 // written to.
 func newLinearMemory(limit uint64) (*linearMemory, error) {
 	length := uintptr(limit) + guard
-	base, err := unix.MmapPtr(-1, 0, nil, length, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	mapped, err := unix.MmapPtr(-1, 0, nil, length+boundary, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
 		return nil, fmt.Errorf("reserve %d bytes of address space for the linear memory: %w (raise ulimit -v or vm.max_map_count, or lower the memory limit)", length, err)
 	}
+	// Where an end cannot be unmapped, some address space is lost.
+	skip := -uintptr(mapped) & (boundary - 1)
+	base := unsafe.Add(mapped, skip)
+	if skip > 0 {
+		_ = unix.MunmapPtr(mapped, skip)
+	}
+	_ = unix.MunmapPtr(unsafe.Add(base, length), boundary-skip)
 	return &linearMemory{region: unsafe.Slice((*byte)(base), length), limit: limit}, nil
 }
 

@@ -102,6 +102,7 @@ func without(t *testing.T, longest int64, take func(t *testing.T) (again func())
 	if !inChild(t, nil) {
 		return
 	}
+	transporttest.SmallBlocks(t)
 	for _, engine := range catalogue.Names() {
 		if catalogue.Check(engine) != nil {
 			continue

@@ -9,6 +9,7 @@ func newLending(from int) func(*modes.Function, []int) (sockets.Referrer, error)
 	return func(source *modes.Function, _ []int) (sockets.Referrer, error) {
 		l := &lending{from: from}
 		source.SetLender(l)
+		source.PrepareInBlocks()
 		return l, nil
 	}
 }

@@ -196,6 +196,9 @@ func newWorld(t *testing.T, random *rand.Rand, of transport.Transport, engine fu
 		t.Fatal(err)
 	}
 	w.model.SetLender(w)
+	if w.maps {
+		w.model.PrepareInBlocks()
+	}
 	w.digests = make([]uint64, len(w.targets))
 	return w
 }
@@ -265,17 +268,15 @@ func (w *world) carry(region *modes.Region) error {
 }
 
 // receive says what a hand-off does to a target: the payload is in its region; afterwards
-// the region's whole pages read as zeros if they were mapped and the guest does not keep
+// the blocks of the region read as zeros if they were mapped and the guest does not keep
 // them. They are settled when the guest gets its memory back, now or later.
 func (w *world) receive(target *twin, payload []byte) (digest uint64, err error) {
 	w.count++
-	first, end := pages.Whole(payload)
-	maps := w.maps && len(payload) >= w.from && end > first
+	head, tail := pages.Whole(payload)
+	refers := w.maps && len(payload) >= w.from && tail > head
 	var region *modes.Region
-	if maps {
-		region, err = target.model.AllocateAligned(uint32(len(payload)), pages.Alignment{
-			Offset: uintptr(-first) & uintptr(pages.Size-1), Modulus: uintptr(pages.Size),
-		})
+	if refers && tail-head >= pages.Block {
+		region, err = target.model.AllocateAligned(uint32(len(payload)), pages.AlignmentOf(target.model.Memory()).Before(head))
 	} else {
 		region, err = target.model.Allocate(uint32(len(payload)))
 	}
@@ -283,6 +284,12 @@ func (w *world) receive(target *twin, payload []byte) (digest uint64, err error)
 		return 0, err
 	}
 	copy(region.Bytes(), payload)
+	first, end := 0, 0
+	if refers {
+		first, end = pages.Blocks(region.Bytes()[head:tail])
+		first, end = head+first, head+end
+	}
+	maps := end > first
 	if maps && !region.MayMove() {
 		w.t.Fatal("no place left")
 	}
@@ -499,6 +506,7 @@ func (w *world) close() {
 // payloads, keep them, give them back late, grow and allocate, and writes of either side
 // between hand-offs, which no other may see; on all engines.
 func TestPropertyHandoffs(t *testing.T) {
+	transporttest.SmallBlocks(t)
 	var engines []string
 	for _, engine := range catalogue.Names() {
 		if catalogue.Check(engine) == nil {

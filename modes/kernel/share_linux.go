@@ -19,6 +19,7 @@ func NewLender(source *modes.Function, from int64) *Lender {
 	}
 	l := &Lender{lending{from: int(from)}}
 	source.SetLender(l)
+	source.PrepareInBlocks()
 	return l
 }
 

@@ -119,23 +119,16 @@ func (r *resolver) lodge(n uint32, reference stream.Reference, d *directions) er
 	if err != nil {
 		return err
 	}
-	region, err := r.function.AllocateAligned(n, pages.Alignment{
-		Offset:  uintptr(-head) & uintptr(pages.Size-1),
-		Modulus: uintptr(pages.Size),
-	})
+	region, err := r.allocate(n, head, whole)
 	if err != nil {
 		return err
 	}
 	r.now = lodging{region: region}
 	into := region.Bytes()
-	first, end := pages.Whole(into)
-	if first != head || end != head+whole || !r.settle(into[first:end], reference, d, held) {
-		// The guest's allocator or the limit of mappings does not allow it.
-		if err := readFile(reference.Descriptor, into[head:head+whole], int64(d.place)); err != nil {
-			r.now = lodging{}
-			_ = r.function.Release(region)
-			return err
-		}
+	if err := r.fill(into[head:head+whole], reference, d, held); err != nil {
+		r.now = lodging{}
+		_ = r.function.Release(region)
+		return err
 	}
 	copy(into, d.head)
 	copy(into[head+whole:], d.tail)
@@ -145,19 +138,45 @@ func (r *resolver) lodge(n uint32, reference stream.Reference, d *directions) er
 	return nil
 }
 
-// settle maps the payload's pages, which memory is to consist of.
-func (r *resolver) settle(memory []byte, reference stream.Reference, d *directions, f file) bool {
-	if !r.now.region.MayMove() {
+// allocate returns a region of n bytes of which whole bytes after the head are pages, so
+// that they begin where a block does if they contain one.
+func (r *resolver) allocate(n uint32, head, whole int) (*modes.Region, error) {
+	if whole < pages.Block {
+		return r.function.Allocate(n)
+	}
+	return r.function.AllocateAligned(n, pages.AlignmentOf(r.function.Memory()).Before(head))
+}
+
+// fill makes memory the payload's whole pages: blocks are mapped, for the reasons that
+// pages.Block has, and the rest is read, first, since that can fail.
+func (r *resolver) fill(memory []byte, reference stream.Reference, d *directions, f file) error {
+	first, end := pages.Blocks(memory)
+	read := func(from, to int) error {
+		return readFile(reference.Descriptor, memory[from:to], int64(d.place)+int64(from))
+	}
+	if err := errors.Join(read(0, first), read(end, len(memory))); err != nil {
+		return err
+	}
+	if !r.settle(memory[first:end], reference, d.place+uint64(first), f) {
+		// There are none, or the guest's allocator or the limit of mappings does not allow it.
+		return read(first, end)
+	}
+	r.now.first, r.now.end = len(d.head)+first, len(d.head)+end
+	return nil
+}
+
+// settle maps pages that are at an offset in the payload's file.
+func (r *resolver) settle(memory []byte, reference stream.Reference, offset uint64, f file) bool {
+	if len(memory) == 0 || offset%uint64(pages.Size) != 0 || !r.now.region.MayMove() {
 		return false
 	}
-	l, ok := r.parking.take(f, d.place, memory)
+	l, ok := r.parking.take(f, offset, memory)
 	if !ok {
-		if pages.MapPrivate(memory, reference.Descriptor, int64(d.place)) != nil {
+		if pages.MapPrivate(memory, reference.Descriptor, int64(offset)) != nil {
 			return false
 		}
-		l = &lot{id: reference.ID, file: f, offset: d.place}
+		l = &lot{id: reference.ID, file: f, offset: offset}
 	}
-	r.now.first, r.now.end = len(d.head), len(d.head)+len(memory)
 	r.now.lot, r.now.id = l, reference.ID
 	r.now.region.SetShared(true)
 	return true

@@ -13,13 +13,13 @@ import (
 
 // mover has the pages of a source's regions go to a target and come back.
 //
-// What moves is the whole pages inside a region, which hold the payload and nothing else;
-// the rest of it, in the page at either end, is copied, so neither function ever has a byte
-// of the other's memory beside the payload. A region whose pages have moved away reads as
-// zeros. Where the target has written to them, that is not for the source to see: once the
-// handler has returned they wait on the shelf, out of everybody's memory, until the host
-// overwrites them with the source's next payload. So in a steady state no page is zeroed,
-// copied or faulted in. A region that the guest fills by itself gets fresh pages instead.
+// What moves is the blocks inside a region (package pages), which hold the payload and
+// nothing else; the rest of it, at either end, is copied, so neither function ever has a byte
+// of the other's memory beside the payload. Blocks that have moved away read as zeros. Where
+// the target has written to them, that is not for the source to see: once the handler has
+// returned they wait on the shelf, out of everybody's memory, until the host overwrites them
+// with the source's next payload. So in a steady state none of their pages is zeroed, copied
+// or faulted in. A region that the guest fills by itself gets fresh pages instead.
 type mover struct {
 	shelf pages.Shelf
 	// prepared is the source's region whose pages are away or on the shelf, or nil, and
@@ -48,13 +48,12 @@ func (m *mover) makePlan(mode *mode, region *modes.Region) {
 // instead, and in how many fan-outs they were shared.
 type counts struct{ moved, copied, shared atomic.Uint64 }
 
-// moves says that pages of a region shall move: it is long enough, has whole pages, and they
-// may.
+// moves says that pages of a region shall move: it is long enough, has blocks, and they may.
 func (m *mode) moves(region *modes.Region) bool {
 	if int64(region.Len()) < m.moveFrom || region.Shared() {
 		return false
 	}
-	from, to := pages.Whole(region.Bytes())
+	from, to := pages.Blocks(region.Bytes())
 	if to == from || !region.Function().Movable() || !pages.OneMapping(region.Bytes()[from:to]) {
 		return false
 	}
@@ -66,11 +65,13 @@ func (m *mode) moves(region *modes.Region) bool {
 // has moved; nothing has where copying was the only way. The move is the transfer.
 func (m *mover) fill(region *modes.Region, payload []byte, line *transport.Timeline) (from, to int) {
 	into := region.Bytes()
-	from, to = pages.Whole(payload)
-	if region.MayMove() && pages.Move(into[from:to], payload[from:to]) == nil {
+	from, to = pages.Blocks(payload)
+	// The target's guest may have had no memory for a region of this alignment.
+	alike := pages.AlignmentOf(into) == pages.AlignmentOf(payload)
+	if alike && region.MayMove() && pages.Move(into[from:to], payload[from:to]) == nil {
 		line.Received = measure.Now()
-		copy(into[:from], payload[:from])
-		copy(into[to:], payload[to:])
+		bulk.Copy(into[:from], payload[:from])
+		bulk.Copy(into[to:], payload[to:])
 		m.moved.Add(1)
 		return from, to
 	}

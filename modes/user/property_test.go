@@ -14,6 +14,7 @@ import (
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/pages"
+	"rrbench/transport/transporttest"
 	"rrbench/workloads/hostile"
 )
 
@@ -84,6 +85,9 @@ func newWorld(t *testing.T, random *rand.Rand, m *mode, engines []string, guests
 	if w.source, err = modes.Load(context.Background(), source, w.modelCarry); err != nil {
 		t.Fatal(err)
 	}
+	if m.moveFrom != never {
+		w.source.PrepareInBlocks()
+	}
 	w.digests = make([]uint64, len(w.targets))
 	return w
 }
@@ -136,18 +140,16 @@ func (w *world) modelCarry(region *modes.Region) error {
 }
 
 // modelShare says what a fan-out does to the memory of one target: the payload is in its
-// region. Whole pages that were shared read as zeros after the handler, unless the guest
+// region. Blocks that were shared read as zeros after the handler, unless the guest
 // keeps them, and so do those of a region that is freed. The source's memory is as before.
 func (w *world) modelShare(source *modes.Region, to *twin) (digest uint64, err error) {
 	w.handoffs++
 	payload := source.Bytes()
-	from, end := pages.Whole(payload)
-	shares := int64(len(payload)) >= w.mode.moveFrom && end > from
+	head, tail := pages.Whole(payload)
+	refers := int64(len(payload)) >= w.mode.moveFrom && tail > head
 	var region *modes.Region
-	if shares {
-		region, err = to.model.AllocateAligned(source.Len(), pages.Alignment{
-			Offset: uintptr(-from) & uintptr(pages.Size-1), Modulus: uintptr(pages.Size),
-		})
+	if refers && tail-head >= pages.Block {
+		region, err = to.model.AllocateAligned(source.Len(), pages.AlignmentOf(to.model.Memory()).Before(head))
 	} else {
 		region, err = to.model.Allocate(source.Len())
 	}
@@ -155,6 +157,12 @@ func (w *world) modelShare(source *modes.Region, to *twin) (digest uint64, err e
 		return 0, err
 	}
 	copy(region.Bytes(), payload)
+	from, end := 0, 0
+	if refers {
+		from, end = pages.Blocks(region.Bytes()[head:tail])
+		from, end = head+from, head+end
+	}
+	shares := end > from
 	if shares {
 		if !region.MayMove() {
 			w.t.Fatal("no place left")
@@ -173,13 +181,13 @@ func (w *world) modelShare(source *modes.Region, to *twin) (digest uint64, err e
 }
 
 // modelHandOff says what a hand-off does to the two memories: the payload is in the
-// target's region. If pages moved, the whole pages of the source's region read as zeros,
-// and so do those of the target's after its handler, unless it keeps them. real is the
+// target's region. If pages moved, the blocks of the source's region read as zeros, and so
+// do those of the target's after its handler, unless it keeps them. real is the
 // function that does the same as the region's.
 func (w *world) modelHandOff(real *modes.Function, source *modes.Region, to *twin, mayMove bool) (digest uint64, err error) {
 	w.handoffs++
 	payload := source.Bytes()
-	from, end := pages.Whole(payload)
+	from, end := pages.Blocks(payload)
 	moves := mayMove && int64(len(payload)) >= w.mode.moveFrom && end > from && source.Function().Movable() && !source.Shared()
 	var region *modes.Region
 	if moves {
@@ -383,6 +391,7 @@ func (w *world) close() {
 // to what they have sent or free it, targets
 // that write to payloads, keep them, give them back late, grow and allocate, on all engines.
 func TestPropertyHandoffs(t *testing.T) {
+	transporttest.SmallBlocks(t)
 	engines, guests := enginesHere(t), guestsOf(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

@@ -34,13 +34,14 @@ func TestPagesMove(t *testing.T) {
 					t.Skip(err)
 				}
 				setup := transport.Setup{Engine: engine, Guest: guest, Codec: transport.None, Size: 9 << 20}
+				least := int64(2*pages.Block - 1) // contains a block wherever it begins
 				target := serveBy(t, NewRemap(), setup)
-				if pages := target.Endpoint().Facts["pages"]; pages != "move" {
-					t.Errorf("pages %s", pages)
+				if fact := target.Endpoint().Facts["pages"]; fact != "move" {
+					t.Errorf("pages %s", fact)
 				}
 				route := openBy(t, NewRemap(), setup, target)
 				var handoff transport.Handoff
-				for i, size := range []int64{1, 4095, 8191, 8192, 12345, 65536, 1 << 20, 4<<20 - 1, 9 << 20, 9 << 20, 100} {
+				for i, size := range []int64{1, 4095, 8192, 65536, 1 << 20, 2<<20 - 1, least, 9 << 20, 9 << 20, 100} {
 					digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: uint64(i), Size: size})
 					if err != nil {
 						t.Fatal(err)
@@ -51,10 +52,10 @@ func TestPagesMove(t *testing.T) {
 							t.Fatal(err)
 						}
 						check(t, &handoff, digest, size)
-						if after, copied := route.Moves(); after-before != uint64(min(1, size/8191)) || copied != 0 {
+						if after, copied := route.Moves(); after-before != uint64(min(1, size/least)) || copied != 0 {
 							t.Errorf("%d bytes: moved %d times, copied %d times", size, after-before, copied)
 						}
-						if moved := size >= 8191; route.Spent() != moved {
+						if moved := size >= least; route.Spent() != moved {
 							t.Errorf("%d bytes: spent is %v", size, !moved)
 						}
 					}
@@ -64,7 +65,28 @@ func TestPagesMove(t *testing.T) {
 	}
 }
 
+// A payload that the host prepares moves as a whole, to the last block that is full.
+func TestWholePayloadMoves(t *testing.T) {
+	setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None, Size: 6 << 20}
+	route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup))
+	var handoff transport.Handoff
+	for size, moves := range map[int]int{pages.Block: pages.Block, 3*pages.Block - 1: 2 * pages.Block} {
+		if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 7, Size: int64(size)}); err != nil {
+			t.Fatal(err)
+		}
+		payload := bytes.Clone(route.source.Prepared().Bytes())
+		if err := route.Send(&handoff); err != nil {
+			t.Fatal(err)
+		}
+		clear(payload[:moves])
+		if !bytes.Equal(route.source.Prepared().Bytes(), payload) {
+			t.Errorf("of %d bytes other than the first %d have moved", size, moves)
+		}
+	}
+}
+
 func TestAdaptive(t *testing.T) {
+	transporttest.SmallBlocks(t)
 	setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None, Size: 1 << 20}
 	by := NewAdaptive(100_000)
 	route := openBy(t, by, setup, serveBy(t, by, setup))
@@ -87,19 +109,25 @@ func TestAdaptive(t *testing.T) {
 
 // TestIsolation has a target that overwrites what it gets and a source that looks.
 func TestIsolation(t *testing.T) {
+	t.Run("blocks", func(t *testing.T) { isolation(t, 5_000_000, 20) })
+	transporttest.SmallBlocks(t)
+	t.Run("small blocks", func(t *testing.T) { isolation(t, 100_000, 200) })
+}
+
+func isolation(t *testing.T, size int64, seeds uint64) {
 	for _, engine := range enginesHere(t) {
-		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 1 << 20}
+		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size}
 		writer := setup
 		writer.Guest = hostile.File(t, "handle-obeys")
 		alone := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), writer))
 		several := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), writer), serveBy(t, NewRemap(), setup))
 		var handoff transport.Handoff
-		for seed := range uint64(200) {
+		for seed := range seeds {
 			route := alone
 			if seed%2 == 1 {
 				route = several
 			}
-			digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: 100_000})
+			digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +135,7 @@ func TestIsolation(t *testing.T) {
 				if err := route.Send(&handoff); err != nil {
 					t.Fatal(err)
 				}
-				check(t, &handoff, digest, 100_000)
+				check(t, &handoff, digest, size)
 				for _, written := range []string{"\xB1\xB1\xB1\xB1\xB1\xB1", "\xB2\xB2\xB2\xB2\xB2\xB2"} {
 					if bytes.Contains(route.source.Memory(), []byte(written)) {
 						t.Fatal("the source sees what the target has written")
@@ -121,7 +149,8 @@ func TestIsolation(t *testing.T) {
 // TestKeptForEver has a target that keeps every payload. Places for pages run out before
 // mappings do, and come back when the target ends.
 func TestKeptForEver(t *testing.T) {
-	const size = 3 << 12
+	transporttest.SmallBlocks(t)
+	const size = 5 << 12
 	setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None, Size: size}
 	keeper := setup
 	keeper.Guest = hostile.File(t, "handle-keeps")
@@ -163,6 +192,7 @@ func TestKeptForEver(t *testing.T) {
 
 // TestFallsBack has sources whose pages belong to several mappings and stay where they are: the payload is copied, and nobody notices.
 func TestFallsBack(t *testing.T) {
+	transporttest.SmallBlocks(t)
 	for _, engine := range enginesHere(t) {
 		size, before := int64(1<<20), uint64(0)
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size}
@@ -203,6 +233,7 @@ func TestFallsBack(t *testing.T) {
 // TestOutOfMappings takes all mappings that the kernel gives a process, in one of its own:
 // payloads arrive all the same, and their pages move again afterwards.
 func TestOutOfMappings(t *testing.T) {
+	transporttest.SmallBlocks(t)
 	const child = "RRBENCH_TEST_OUT_OF_MAPPINGS"
 	if os.Getenv(child) == "" {
 		command := exec.Command(os.Args[0], "-test.run=^TestOutOfMappings$", "-test.v")
@@ -265,6 +296,7 @@ func TestOutOfMappings(t *testing.T) {
 // TestNoDescriptorsLeft has a fan-out without the memory file that its pages would be in: the
 // payload is copied to every target.
 func TestNoDescriptorsLeft(t *testing.T) {
+	transporttest.SmallBlocks(t)
 	for _, engine := range enginesHere(t) {
 		const size = 300_000
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size}
@@ -307,6 +339,7 @@ func TestNoDescriptorsLeft(t *testing.T) {
 // TestGuestsDoAsTheyLike has functions that free payloads behind the host's back, or write to
 // them at once, while their pages are with others.
 func TestGuestsDoAsTheyLike(t *testing.T) {
+	transporttest.SmallBlocks(t)
 	const size = 100_000
 	for _, engine := range enginesHere(t) {
 		for _, fanout := range []int{1, 3} {
@@ -361,6 +394,7 @@ func takeMappings(t *testing.T) (release func()) {
 // TestSoak is long with the tag soak. Functions that keep payloads, send them on and grow
 // must not take more of anything with time.
 func TestSoak(t *testing.T) {
+	transporttest.SmallBlocks(t)
 	for _, engine := range enginesHere(t) {
 		for _, several := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/several=%v", engine, several), func(t *testing.T) {

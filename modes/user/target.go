@@ -99,7 +99,7 @@ func (t *target) place(payload []byte, delivery *transport.Delivery) {
 }
 
 // borrow is the first half of receiving what other targets get as well: the pages come to be
-// in place, which is the transfer, and no byte is copied but at their ends.
+// in place, and the rest is copied, which is the transfer.
 func (t *target) borrow(n uint32, reference stream.Reference, delivery *transport.Delivery) {
 	if t.function == nil {
 		delivery.Err = fmt.Errorf("%s: %w", t.mode.name, errTargetClosed)

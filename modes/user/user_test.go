@@ -11,6 +11,7 @@ import (
 	"rrbench/engines/catalogue"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 	"rrbench/workloads"
 	"rrbench/workloads/hostile"
 )
@@ -69,6 +70,7 @@ func all() []transport.Transport {
 }
 
 func eachTransport(t *testing.T, test func(t *testing.T, by transport.Transport)) {
+	transporttest.SmallBlocks(t)
 	for _, by := range all() {
 		t.Run(by.Info().Name, func(t *testing.T) { test(t, by) })
 	}

@@ -71,26 +71,41 @@ func TestWhole(t *testing.T) {
 	}
 }
 
+func TestBlocks(t *testing.T) {
+	base := memory(t, 4*Block)
+	base = base[Boundary(Block).Skip(base):]
+	for _, test := range []struct{ from, length, wantFrom, wantTo int }{
+		{0, Block - 1, 0, 0}, {0, Block, 0, Block}, {Size, Block, 0, 0}, {Size, 2*Block - Size, Block - Size, 2*Block - Size},
+		{0, 3*Block - 1, 0, 2 * Block}, {16, 2*Block + 16, Block - 16, 2*Block - 16},
+	} {
+		from, to := Blocks(base[test.from : test.from+test.length])
+		if from != test.wantFrom || to != test.wantTo {
+			t.Errorf("%d bytes at %d: [%d, %d), want [%d, %d)", test.length, test.from, from, to, test.wantFrom, test.wantTo)
+		}
+	}
+}
+
 func TestAlignment(t *testing.T) {
 	base := memory(t, 7<<20)
 	for _, length := range []int{1, Size, 3*Size + 7, 4<<20 - 1, 4 << 20, 5 << 20} {
 		for _, start := range []int{0, 1, 16, Size - 1, Size, 12345} {
 			source := base[start : start+length]
-			for _, alignment := range []Alignment{AlignmentOf(source), AlignmentOf(source).Coarse()} {
+			for _, before := range []int{0, 1, Size, Block + 5} {
+				alignment := AlignmentOf(source).Before(before)
 				for _, at := range []int{0, 16, 4080, 99999} {
 					skip := alignment.Skip(base[at:])
 					if skip < 0 || skip >= int(alignment.Slack()) {
 						t.Fatalf("skip %d of slack %d", skip, alignment.Slack())
 					}
-					if apart := address(base[at+skip:]) - address(source); apart%alignment.Modulus != 0 || apart%uintptr(Size) != 0 {
-						t.Fatalf("%d bytes at %d: %d apart, modulus %d", length, start, apart, alignment.Modulus)
+					if apart := address(base[at+skip:]) + uintptr(before) - address(source); apart%uintptr(Block) != 0 {
+						t.Fatalf("%d bytes at %d: %d apart", length, start, apart)
 					}
 				}
 			}
 		}
 	}
-	if Boundary(4<<20).Modulus != tableReach || Boundary(4<<20-1).Modulus != uintptr(Size) {
-		t.Error("page tables move where there are none, or do not where there are")
+	if Boundary(Block).Modulus != uintptr(Block) || Boundary(Block-1).Modulus != uintptr(Size) {
+		t.Error("memory begins with a block where there is none, or does not where there is one")
 	}
 	for length, want := range map[int]int{0: 0, 1: Size, Size: Size, Size + 1: 2 * Size} {
 		if got := Enough(length); got != want {
@@ -306,8 +321,8 @@ func TestLimits(t *testing.T) {
 
 func BenchmarkMove(b *testing.B) {
 	for _, length := range []int{64 << 10, 256 << 10, 1 << 20, 100 << 20} {
-		src, _ := Reserve(length + 2*tableReach)
-		dst, _ := Reserve(length + 2*tableReach)
+		src, _ := Reserve(length + 2*Block)
+		dst, _ := Reserve(length + 2*Block)
 		b.Cleanup(func() { Free(src); Free(dst) })
 		from := src[Boundary(length).Skip(src):][:length]
 		to := dst[Boundary(length).Skip(dst):][:length]
