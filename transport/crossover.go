@@ -16,6 +16,8 @@ type Crossover struct {
 	// Default is the payload size in bytes from which on payloads go as From has them,
 	// where nothing else was measured or given.
 	Default int64
+	// Least is the size in bytes below which all payloads go as Below has them; 0 for none.
+	Least int64
 }
 
 const (

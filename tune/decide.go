@@ -11,20 +11,20 @@ import (
 type Point struct {
 	// Size is the payload's, in bytes.
 	Size int64
-	// Below and From are the median latencies of the two mechanisms in nanoseconds, over
-	// all visits.
+	// Below and From are the median times of the two mechanisms until every byte was read,
+	// in nanoseconds, over all visits.
 	Below, From float64
-	// Ratio is From's latency over Below's, the median of the visits' ratios; Lo and Hi are
-	// the smallest and the largest.
+	// Ratio is From's time over Below's, the median of the visits' ratios; Lo and Hi are the
+	// smallest and the largest.
 	Ratio, Lo, Hi float64
-	// ConsumedRatio is the same of the times until every byte was read.
-	ConsumedRatio float64
+	// LatencyRatio is the same of the latencies.
+	LatencyRatio float64
 	// Visits is the number of visits.
 	Visits int
 
-	// logs are the logarithms of the visits' ratios, of the latencies and of the times until
-	// every byte was read; below and from are all latencies.
-	logs, consumedLogs, below, from []float64
+	// logs are the logarithms of the visits' ratios, of the times until every byte was read
+	// and of the latencies; below and from are all times.
+	logs, latencyLogs, below, from []float64
 }
 
 // Reasons for a crossover.

@@ -13,7 +13,7 @@ import (
 // falls with the size to the power of slope, disturbed by noise of that standard deviation.
 func curve(builtIn int64, crossover, slope, noise float64, random *rand.Rand) []Point {
 	var points []Point
-	for _, size := range ladder(builtIn) {
+	for _, size := range ladder(builtIn, 0) {
 		p := Point{Size: size}
 		for range visits {
 			p.logs = append(p.logs, -slope*math.Log(float64(size)/crossover)+noise*random.NormFloat64())
@@ -38,7 +38,7 @@ func TestDecideFindsTheCrossover(t *testing.T) {
 		{"higher", 900 << 10, 1, 0.05, 800 << 10, 1000 << 10, measured},
 		{"as built in", 240 << 10, 1, 0.05, builtIn, builtIn, confirmed},
 		{"a flat curve", 200 << 10, 0.01, 0.5, builtIn, builtIn, ""},
-		{"below the ladder", 1 << 10, 1, 0.05, 16 << 10, 16 << 10, alwaysFast},
+		{"below the ladder", 1 << 10, 1, 0.05, 32 << 10, 32 << 10, alwaysFast},
 		{"above the ladder", 1 << 30, 1, 0.05, transport.Never, transport.Never, neverFaster},
 		{"the wrong way round", 60 << 10, -1, 0.05, transport.Never, transport.Never, neverFaster},
 	} {
@@ -62,12 +62,12 @@ func TestDecideFindsTheCrossover(t *testing.T) {
 func TestDecideIsRobust(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	const builtIn = 256 << 10
-	for i := range ladder(builtIn) {
+	for i := range ladder(builtIn, 0) {
 		points := curve(builtIn, 256<<10, 2, 0.02, random)
 		for visit := range points[i].logs {
 			points[i].logs[visit] *= -0.5
 		}
-		if from, because := decide(points, builtIn); (i < 3 || i > 6) && from != builtIn {
+		if from, because := decide(points, builtIn); (i < 2 || i > 5) && from != builtIn {
 			t.Errorf("size %d upside down: %d, %s", points[i].Size, from, because)
 		}
 		points = curve(builtIn, 90<<10, 1, 0.02, random)
@@ -111,7 +111,7 @@ func TestBetterWithSettledSizes(t *testing.T) {
 
 func TestLadder(t *testing.T) {
 	for _, builtIn := range []int64{4096, 36 * 4096, 256 << 10, 1 << 20} {
-		sizes := ladder(builtIn)
+		sizes := ladder(builtIn, 0)
 		if !slices.Contains(sizes, builtIn) || !slices.IsSorted(sizes) || len(slices.Compact(slices.Clone(sizes))) != len(sizes) {
 			t.Errorf("%d: %d", builtIn, sizes)
 		}
@@ -120,6 +120,9 @@ func TestLadder(t *testing.T) {
 				t.Errorf("%d bytes are no whole pages", size)
 			}
 		}
+	}
+	if sizes := ladder(2<<20, 2<<20); sizes[0] != 2<<20 {
+		t.Errorf("%d, and the least is 2 MiB", sizes)
 	}
 }
 
@@ -136,7 +139,7 @@ func TestSettled(t *testing.T) {
 	} {
 		c := Curve{Points: make([]Point, 1)}
 		for _, ratio := range test.ratios {
-			c.add(0, [2]times{{[]float64{100}, []float64{200}}, {[]float64{100 * ratio}, []float64{200}}})
+			c.add(0, [2]times{{[]float64{200}, []float64{100}}, {[]float64{200}, []float64{100 * ratio}}})
 		}
 		if c.settled(0) != test.settled {
 			t.Errorf("%v: settled is %v", test.ratios, !test.settled)

@@ -6,9 +6,9 @@
 // that whatever disturbs the machine disturbs both. The order of the visits is random, and a
 // size is visited again until there is no doubt about it.
 //
-// What decides is the latency, t0 until the target's handler is entered, because that is
-// what a transport is there for. A hand-off by reference can leave page faults to the reader,
-// so the ratio of the times until every byte was read is measured and shown beside it.
+// What decides is the time from t0 until the target's handler has read every byte: a
+// hand-off by reference leaves to the reader what a copy has done before the handler is
+// entered. The ratio of the latencies is shown beside it.
 //
 // The crossover divides the ladder so that the total of the logarithms of the times is
 // least: one size that came out wrong does not move it. It takes the place of the built-in

@@ -7,19 +7,19 @@ const pageSize = 4096
 // steps are the sizes of a ladder in parts of the built-in crossover: close where that is
 // likely to be right, far enough to find out where it is wrong.
 var steps = []struct{ numerator, denominator int64 }{
-	{1, 16}, {1, 8}, {1, 4}, {1, 2}, {3, 4}, {1, 1}, {3, 2}, {2, 1}, {4, 1}, {8, 1}, {16, 1},
+	{1, 8}, {1, 4}, {1, 2}, {3, 4}, {1, 1}, {3, 2}, {2, 1}, {4, 1}, {8, 1},
 }
 
 // ladder returns the sizes in bytes that are measured around a built-in crossover, which is
-// one of them, in ascending order.
-func ladder(builtIn int64) []int64 {
+// one of them, in ascending order and none below the least.
+func ladder(builtIn, least int64) []int64 {
 	var sizes []int64
 	for _, step := range steps {
 		size := builtIn * step.numerator / step.denominator
 		if step.numerator != step.denominator {
 			size = max(wholePages(size), pageSize)
 		}
-		if len(sizes) == 0 || size > sizes[len(sizes)-1] {
+		if size >= least && (len(sizes) == 0 || size > sizes[len(sizes)-1]) {
 			sizes = append(sizes, size)
 		}
 	}

@@ -138,7 +138,7 @@ func (r Request) curves() ([]*Curve, error) {
 				curve.Skipped = reason(r.EngineCheck(engine))
 			}
 			if curve.Skipped == "" {
-				for _, size := range ladder(curve.Default) {
+				for _, size := range ladder(curve.Default, curve.Least) {
 					curve.Points = append(curve.Points, Point{Size: size})
 				}
 			}
@@ -158,10 +158,10 @@ func reason(err error) string {
 // add takes in a visit.
 func (c *Curve) add(step int, found [2]times) {
 	p := &c.Points[step]
-	p.logs = append(p.logs, logRatio(found[1].latency, found[0].latency))
-	p.consumedLogs = append(p.consumedLogs, logRatio(found[1].consumed, found[0].consumed))
-	p.below = append(p.below, found[0].latency...)
-	p.from = append(p.from, found[1].latency...)
+	p.logs = append(p.logs, logRatio(found[1].consumed, found[0].consumed))
+	p.latencyLogs = append(p.latencyLogs, logRatio(found[1].latency, found[0].latency))
+	p.below = append(p.below, found[0].consumed...)
+	p.from = append(p.from, found[1].consumed...)
 }
 
 func logRatio(a, b []float64) float64 { return math.Log(median(a) / median(b)) }
@@ -181,7 +181,7 @@ func (c *Curve) conclude() {
 		p := &c.Points[i]
 		p.Below, p.From = median(p.below), median(p.from)
 		p.Ratio, p.Lo, p.Hi = math.Exp(median(p.logs)), math.Exp(slices.Min(p.logs)), math.Exp(slices.Max(p.logs))
-		p.ConsumedRatio = math.Exp(median(p.consumedLogs))
+		p.LatencyRatio = math.Exp(median(p.latencyLogs))
 		p.Visits = len(p.logs)
 	}
 	c.Chosen, c.Because = decide(c.Points, c.Default)

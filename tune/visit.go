@@ -15,10 +15,13 @@ import (
 )
 
 const (
-	// turns is how often each mechanism has its turn in a visit, rounds how many hand-offs
-	// it measures in one, after warm-up ones that bring the processor's caches back.
-	turns    = 4
-	rounds   = 15
+	// turns is how often each mechanism has its turn in a visit.
+	turns = 4
+	// A turn measures mostRounds hand-offs, after warm-up ones that bring the processor's caches
+	// back. Of long payloads it measures as many as make turnBytes, but leastRounds at least.
+	mostRounds, leastRounds = 15, 3
+	turnBytes               = 32 << 20
+
 	warmUp   = 3
 	guest    = "c"
 	deadline = 10 * time.Second
@@ -91,6 +94,7 @@ func (m *mechanism) start(ctx context.Context, info transport.Info, setup transp
 
 // run is one turn.
 func (m *mechanism) run(ctx context.Context, size int64, seed uint64) error {
+	rounds := max(leastRounds, min(mostRounds, int(turnBytes/size)))
 	batch := shim.Batch{Payload: payloads.Text, Size: size, Seed: seed, Warmup: warmUp, Rounds: rounds, Deadline: deadline}
 	_, err := m.source.Run(ctx, batch, func(r shim.Record) error {
 		if r.Err != "" {

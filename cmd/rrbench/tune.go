@@ -32,11 +32,11 @@ func tuneCommand() *cobra.Command {
 		Long: `Tune measures from which payload size on this machine hands payloads over by reference in
 less time than by copying, for user (user/copy or user/remap), kernel (kernel/stream or
 kernel/memfd) and network (network/stream or network/splice), on each engine. Sweeps then
-use what it finds; list and doctor say which crossovers are in use. It takes a minute or
-two, and wants the machine for itself.
+use what it finds; list and doctor say which crossovers are in use. It takes about three
+minutes, and wants the machine for itself.
 
-What decides is the latency, t0 until the target's handler is entered. The built-in
-crossover stays where no other is better beyond doubt.
+What decides is the time from t0 until the target's handler has read every byte. The
+built-in crossover stays where no other is better beyond doubt.
 
 The result is written to rrbench/crossovers.json in your configuration directory, or to
 --out. ` + crossovers.Variable + `=FILE has every command use another file, ` + crossovers.Variable + `=default none; sweep
@@ -158,11 +158,11 @@ func printCurve(curve *tune.Curve) {
 		return
 	}
 	fmt.Printf("%s from %s (%s)\n", curve.From, transport.FormatCrossover(curve.Chosen), curve.Because)
-	out := newTable("size", curve.Below, curve.From, "ratio", "smallest to largest", "visits", "until read", "choice")
+	out := newTable("size", curve.Below, curve.From, "ratio", "smallest to largest", "visits", "until entered", "choice")
 	for _, p := range curve.Points {
 		out.AppendRow(table.Row{
 			payloads.FormatSize(p.Size), duration(p.Below), duration(p.From),
-			fmt.Sprintf("%.2f", p.Ratio), fmt.Sprintf("%.2f to %.2f", p.Lo, p.Hi), p.Visits, fmt.Sprintf("%.2f", p.ConsumedRatio),
+			fmt.Sprintf("%.2f", p.Ratio), fmt.Sprintf("%.2f to %.2f", p.Lo, p.Hi), p.Visits, fmt.Sprintf("%.2f", p.LatencyRatio),
 			curve.Choice(p.Size),
 		})
 	}

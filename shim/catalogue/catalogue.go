@@ -16,6 +16,7 @@ import (
 	"rrbench/modes/network"
 	"rrbench/modes/user"
 	"rrbench/transport"
+	"rrbench/transport/pages"
 )
 
 // All returns every transport, in display order. A transport that cannot run here is in
@@ -24,7 +25,7 @@ func All() []transport.Transport {
 	return []transport.Transport{
 		user.NewCopy(),
 		user.NewRemap(),
-		adaptive{user.NewAdaptive, transport.Crossover{Below: "user/copy", From: "user/remap", Default: user.DefaultCrossover}},
+		adaptive{user.NewAdaptive, transport.Crossover{Below: "user/copy", From: "user/remap", Default: user.DefaultCrossover, Least: int64(pages.Block)}},
 		kernel.NewStream(),
 		kernel.NewMemfd(),
 		kernel.NewCMA(),

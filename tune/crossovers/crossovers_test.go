@@ -108,7 +108,8 @@ func TestChoose(t *testing.T) {
 		{name: "foreign", usual: foreign, from: 1000, warnings: []string{"another machine", "another\\x1b", "rrbench tune", usual}},
 		{name: "corrupt", text: `{"format": 1, "machine"`, from: 1000, warnings: []string{usual, "rrbench tune"}},
 		{name: "empty", text: "\n", from: 1000, warnings: []string{usual, "rrbench tune"}},
-		{name: "future", text: `{"format": 2}`, from: 1000, warnings: []string{"format is 2"}},
+		{name: "past", text: `{"format": 1}`, from: 1000, warnings: []string{"format is 1", "rrbench tune"}},
+		{name: "future", text: `{"format": 3}`, from: 1000, warnings: []string{"format is 3"}},
 		{name: "a directory", directory: true, from: 1000, warnings: []string{"not a regular file"}},
 		{name: "named", variable: "named.json", from: 5000, measured: true},
 		{name: "named, missing", variable: "nowhere.json", mistakes: []string{"nowhere.json", Variable}},
@@ -161,12 +162,12 @@ func TestReadDoesNotWaitForAPipe(t *testing.T) {
 }
 
 func TestParseRefusesWhatIsNeverWritten(t *testing.T) {
-	entry := `{"format":1,"crossovers":[%]}`
+	entry := `{"format":2,"crossovers":[%]}`
 	for text, word := range map[string]string{
 		"":                                 "not what",
 		"[]":                               "not what",
 		"{}":                               "format is 0",
-		`{"format":1}{}`:                   "follows",
+		`{"format":2}{}`:                   "follows",
 		strings.Repeat(" ", largestFile+1): "longer",
 		strings.Replace(entry, "%", `{"transport":"user"}`, 1):                                                                  "engine",
 		strings.Replace(entry, "%", `{"transport":"user","engine":"e"}`, 1):                                                     "size",
@@ -185,9 +186,9 @@ func TestParseRefusesWhatIsNeverWritten(t *testing.T) {
 
 // FuzzParse reads anything. What is accepted survives being written and read again.
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(`{"format":1,"measured":"2026-01-02T03:04:05Z","machine":{"cpu_model":"x","cpus":2,"kernel":"6"},"crossovers":[{"transport":"user","engine":"wazero","from":"144KiB"}]}`))
-	f.Add([]byte(`{"format":1,"crossovers":[{"transport":"user","engine":"wazero","from":"never","because":"so"}]}`))
-	f.Add([]byte(`{"format":1,"crossovers":[{"transport":"user","engine":"wazero","from":"1e99MiB"}]}`))
+	f.Add([]byte(`{"format":2,"measured":"2026-01-02T03:04:05Z","machine":{"cpu_model":"x","cpus":2,"kernel":"6"},"crossovers":[{"transport":"user","engine":"wazero","from":"144KiB"}]}`))
+	f.Add([]byte(`{"format":2,"crossovers":[{"transport":"user","engine":"wazero","from":"never","because":"so"}]}`))
+	f.Add([]byte(`{"format":2,"crossovers":[{"transport":"user","engine":"wazero","from":"1e99MiB"}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		file, err := parse(text)
 		if err != nil {

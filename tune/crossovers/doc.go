@@ -1,5 +1,5 @@
 // Package crossovers keeps the payload sizes from which on this machine hands payloads over
-// by reference in less time than by copying: the file that rrbench tune writes, and the
+// by reference, and has them read, in less time than by copying: the file that rrbench tune writes, and the
 // choice between what is there and what is built in.
 //
 // A file holds for the machine that it was measured on. A plan writes the crossovers that
