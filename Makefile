@@ -41,13 +41,16 @@ ebpf: ## build the programs by which the kernel counts for an audit (needs clang
 
 # The program carries the commit it was built from, for the manifest of every run; where
 # git cannot tell (a tarball, a checkout of another user) it is built without.
+# It is linked statically, so that it also runs in a container in which there is nothing else.
+STATIC = -tags netgo,osusergo -ldflags '-linkmode external -extldflags -static'
 .PHONY: build
-build: guests ## build the guests, bin/rrbench and the function that runs in containers
+build: guests ## build the guests and bin/rrbench
 	@reason=$$(scripts/cgo 2>&1 >/dev/null) || \
 		echo "Building with wazero alone, wasmtime is left out: $$reason. To mend it: scripts/setup"
+	cgo=$$(scripts/cgo 2>/dev/null || true); static=(); \
+	if [[ $$cgo == 1 ]]; then static=($(STATIC)); fi; \
 	stamp=false; if git rev-parse HEAD >/dev/null 2>&1; then stamp=auto; fi; \
-	$(CGO) $(GO) build -trimpath -buildvcs=$$stamp -o bin/rrbench ./cmd/rrbench; \
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$$stamp -ldflags=-w -o bin/rrbench-function ./baselines/container/program
+	CGO_ENABLED=$$cgo $(GO) build -trimpath -buildvcs=$$stamp "$${static[@]}" -o bin/rrbench ./cmd/rrbench
 	scripts/third-party --texts >bin/THIRD-PARTY.txt
 
 .PHONY: sweep

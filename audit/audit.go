@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"rrbench/shim"
+	"rrbench/shim/launch"
 	"rrbench/sweep"
-	"rrbench/transport"
 )
 
 const (
@@ -38,21 +36,30 @@ func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("an audit needs root: %w (%s)", err, Remedy)
 	}
-	shims, err := start(ctx, info, cell.Fanout)
+	shims, err := shim.StartCell(ctx, launch.For(info), info, setup)
+	if err != nil {
+		counting.close()
+		return nil, err
+	}
 	defer func() {
 		// What watches the processes goes first: they end faster without.
 		counting.close()
-		err = errors.Join(err, endAll(shims))
+		err = errors.Join(err, shims.Close())
 	}()
-	if err != nil {
-		return nil, err
-	}
-	for family, s := range shims {
-		if err := counting.follow(s.PID(), uint32(family)); err != nil {
+	var source int
+	for family, s := range shims.Shims() {
+		pid, err := s.PID()
+		if err != nil {
+			return nil, err
+		}
+		if family == 0 {
+			source = pid
+		}
+		if err := counting.follow(pid, uint32(family)); err != nil {
 			return nil, err
 		}
 	}
-	if err := connect(ctx, shims, cell.Transport, setup); err != nil {
+	if _, err := shims.Connect(ctx, 1); err != nil {
 		return nil, err
 	}
 
@@ -61,71 +68,28 @@ func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
 		Payload: cell.Payload, Size: cell.SizeBytes, Seed: 1,
 		Warmup: warmup, Rounds: 1, Window: window, Deadline: setup.Deadline,
 	}
-	if err := handOver(ctx, shims[0], batch); err != nil {
+	if err := handOver(ctx, shims, batch); err != nil {
 		return nil, err
 	}
-	if err := counting.arm(shims[0].PID()); err != nil {
+	if err := counting.arm(source); err != nil {
 		return nil, fmt.Errorf("begin to count: %w", err)
 	}
 	batch.Seed, batch.Rounds, batch.Window = 2, rounds, 0
-	if err := handOver(ctx, shims[0], batch); err != nil {
+	if err := handOver(ctx, shims, batch); err != nil {
 		return nil, err
 	}
 	found, err := counting.read(rounds)
 	if err != nil {
 		return nil, fmt.Errorf("read the counts: %w", err)
 	}
-	return newReport(cell, rounds, len(shims), found), nil
-}
-
-// start starts the source's shim, which comes first, and one for each target that has its
-// own. What it returns beside an error must be ended too.
-func start(ctx context.Context, info transport.Info, fanout int) ([]*shim.Process, error) {
-	n := 1
-	if info.Hosting == transport.Apart {
-		n += fanout
-	}
-	var shims []*shim.Process
-	for i := range n {
-		name := "source"
-		if i > 0 {
-			name = fmt.Sprintf("target %d", i-1)
-		}
-		s, err := shim.Start(ctx, shim.Options{Name: name, Runs: info.Runs})
-		if err != nil {
-			return shims, err
-		}
-		shims = append(shims, s)
-	}
-	return shims, nil
-}
-
-func endAll(shims []*shim.Process) error {
-	var group errgroup.Group
-	for _, s := range shims {
-		group.Go(s.Close)
-	}
-	return group.Wait()
-}
-
-// connect opens one route from the source to every target.
-func connect(ctx context.Context, shims []*shim.Process, name string, setup transport.Setup) error {
-	endpoints := make([]transport.Endpoint, setup.Fanout)
-	for i := range endpoints {
-		target := shims[min(i+1, len(shims)-1)]
-		var err error
-		if endpoints[i], err = target.Serve(ctx, name, setup); err != nil {
-			return err
-		}
-	}
-	return shims[0].Open(ctx, name, setup, endpoints)
+	return newReport(cell, rounds, len(shims.Shims()), found), nil
 }
 
 // handOver runs a batch of which every hand-off must succeed.
-func handOver(ctx context.Context, source *shim.Process, batch shim.Batch) error {
-	_, err := source.Run(ctx, batch, func(r shim.Record) error {
-		if r.Err != "" {
-			return fmt.Errorf("target %d: %s", r.Target, r.Err)
+func handOver(ctx context.Context, shims *shim.Cell, batch shim.Batch) error {
+	_, err := shims.Run(ctx, batch, func(r shim.Record) error {
+		if r.Err != nil {
+			return fmt.Errorf("target %d: %w", r.Target, r.Err)
 		}
 		return nil
 	})

@@ -133,10 +133,11 @@ func TestRefusedFlags(t *testing.T) {
 
 // TestInterrupted ends an audit half-way: everything that it has started is gone.
 func TestInterrupted(t *testing.T) {
+	errInterrupted := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	time.AfterFunc(300*time.Millisecond, func() { cancel(sweep.ErrInterrupted) })
+	time.AfterFunc(300*time.Millisecond, func() { cancel(errInterrupted) })
 	_, err := Run(ctx, flagsFor("user/copy", 256<<20, 1))
-	if !errors.Is(err, sweep.ErrInterrupted) {
+	if !errors.Is(err, errInterrupted) {
 		t.Errorf("error %v", err)
 	}
 	all, err := procfs.AllProcs()

@@ -13,11 +13,12 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"rrbench/baselines/container"
 	"rrbench/engines"
 	"rrbench/engines/catalogue"
 	"rrbench/measure"
 	transports "rrbench/shim/catalogue"
+	"rrbench/shim/launch"
+	"rrbench/shim/runc"
 	"rrbench/transport"
 	"rrbench/tune/crossovers"
 	"rrbench/workloads"
@@ -62,7 +63,7 @@ func Examine() []Finding {
 // leftovers looks for containers of runs that were killed together with their runc.
 func leftovers() Finding {
 	f := Finding{Subject: "containers left behind", Level: Good, Detail: "none"}
-	if left := container.Leftovers(); len(left) > 0 {
+	if left := runc.Leftovers(); len(left) > 0 {
 		f.Level = Advice
 		f.Detail = strings.Join(left, ", ")
 		f.Remedy = "the next run of http/container removes them"
@@ -90,7 +91,7 @@ func tuned() Finding {
 
 func aboutTransport(t transport.Transport) Finding {
 	info := t.Info()
-	f := fromError("transport "+info.Name, t.Check())
+	f := fromError("transport "+info.Name, launch.Check(t, ""))
 	if _, s, _ := info.Parameter.Settle(""); s != nil && f.Level == Good {
 		f.Level, f.Remedy = Advice, s.Remedy
 		f.Detail = fmt.Sprintf("%s stands in for %s; rows and figures say so", s.Name, s.For)
@@ -115,12 +116,7 @@ func fromError(subject string, err error) Finding {
 }
 
 func operatingSystem() Finding {
-	f := Finding{Subject: "operating system", Level: Good, Detail: runtime.GOOS + "/" + runtime.GOARCH}
-	if runtime.GOOS != "linux" {
-		f.Level = Missing
-		f.Remedy = "measure on Linux; reading results and drawing figures works here"
-	}
-	return f
+	return Finding{Subject: "operating system", Level: Good, Detail: runtime.GOOS + "/" + runtime.GOARCH}
 }
 
 // comfortableMemory runs the paper's largest payload on every transport.

@@ -7,7 +7,6 @@ import (
 
 	"rrbench/engines"
 	"rrbench/engines/catalogue"
-	"rrbench/transport/pages"
 )
 
 // compiled is what this process has compiled. Engines and modules live as long as the
@@ -55,7 +54,7 @@ func (c *cache) movable(engineName string) bool {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	engine := c.engines[engineName]
-	if engine == nil || !pages.Supported {
+	if engine == nil {
 		return false
 	}
 	can := engine.Capabilities()

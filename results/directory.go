@@ -41,6 +41,9 @@ func (e *DirectoryError) Error() string {
 	return fmt.Sprintf("results directory %s %s: %s", e.Path, e.Problem, e.Remedy)
 }
 
+// Usage marks an error of usage.
+func (*DirectoryError) Usage() {}
+
 func (e *DirectoryError) Unwrap() error { return e.Cause }
 
 // DefaultPath is the directory of a run that was not given one: a name under results/runs

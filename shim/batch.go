@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"rrbench/payloads"
-	"rrbench/transport"
 )
 
 // DefaultDeadline bounds a hand-off when Batch.Deadline is zero.
@@ -81,27 +80,4 @@ type Window struct {
 	Ns int64
 	// Reason is why the first of the failed did, or what else a reader must know.
 	Reason string
-}
-
-// Record is one hand-off to one target.
-type Record struct {
-	Round, Worker, Target int
-	Seed                  uint64
-	Timeline              transport.Timeline
-	// Length and Digest are what the target's function saw, Expected is the source's
-	// digest.
-	Length, Digest, Expected uint64
-	// CPUUser and CPUKernel are this hand-off's CPU time in nanoseconds: its share of what
-	// the source's process used in the round, plus what the target's own process used.
-	// Their sum is what the kernel counted; after a Window they are split in its
-	// proportion, and a round of less than 100 microseconds, too short for the kernel's
-	// counters, gets the window's mean.
-	CPUUser, CPUKernel int64
-	// SoftIRQ is the machine's interrupt work a hand-off, in nanoseconds, as the Window
-	// showed it; 0 before the first.
-	SoftIRQ int64
-	// MinorFaults and ContextSwitches are shares like the CPU time.
-	MinorFaults, ContextSwitches float64
-	// Err is why this hand-off failed; empty when the target got every byte.
-	Err string
 }

@@ -3,8 +3,8 @@ package shim
 import (
 	"time"
 
+	"rrbench/control"
 	"rrbench/payloads"
-	"rrbench/shim/control"
 	"rrbench/transport"
 )
 
@@ -69,52 +69,5 @@ func batchFromControl(c *control.Batch) Batch {
 		Rounds:   int(c.GetRounds()),
 		Window:   time.Duration(c.GetWindowNs()),
 		Deadline: time.Duration(c.GetDeadlineNs()),
-	}
-}
-
-// recordToControl sets every field of c, which has a timeline.
-func recordToControl(r *Record, c *control.Record) {
-	c.Round, c.Worker, c.Target = int64(r.Round), int64(r.Worker), int64(r.Target)
-	c.Seed = r.Seed
-	c.Timeline.Start = r.Timeline.Start
-	c.Timeline.Serialized = r.Timeline.Serialized
-	c.Timeline.CopiedOut = r.Timeline.CopiedOut
-	c.Timeline.Received = r.Timeline.Received
-	c.Timeline.CopiedIn = r.Timeline.CopiedIn
-	c.Timeline.Delivered = r.Timeline.Delivered
-	c.Timeline.Consumed = r.Timeline.Consumed
-	c.Timeline.Acknowledged = r.Timeline.Acknowledged
-	c.Length, c.Digest, c.Expected = r.Length, r.Digest, r.Expected
-	c.CpuUser, c.CpuKernel, c.Softirq = r.CPUUser, r.CPUKernel, r.SoftIRQ
-	c.MinorFaults, c.ContextSwitches = r.MinorFaults, r.ContextSwitches
-	c.Error = r.Err
-}
-
-func recordFromControl(c *control.Record) Record {
-	t := c.GetTimeline()
-	return Record{
-		Round:  int(c.GetRound()),
-		Worker: int(c.GetWorker()),
-		Target: int(c.GetTarget()),
-		Seed:   c.GetSeed(),
-		Timeline: transport.Timeline{
-			Start:        t.GetStart(),
-			Serialized:   t.GetSerialized(),
-			CopiedOut:    t.GetCopiedOut(),
-			Received:     t.GetReceived(),
-			CopiedIn:     t.GetCopiedIn(),
-			Delivered:    t.GetDelivered(),
-			Consumed:     t.GetConsumed(),
-			Acknowledged: t.GetAcknowledged(),
-		},
-		Length:          c.GetLength(),
-		Digest:          c.GetDigest(),
-		Expected:        c.GetExpected(),
-		CPUUser:         c.GetCpuUser(),
-		CPUKernel:       c.GetCpuKernel(),
-		SoftIRQ:         c.GetSoftirq(),
-		MinorFaults:     c.GetMinorFaults(),
-		ContextSwitches: c.GetContextSwitches(),
-		Err:             c.GetError(),
 	}
 }

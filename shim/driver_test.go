@@ -1,5 +1,3 @@
-//go:build linux
-
 package shim
 
 import (
@@ -20,11 +18,11 @@ import (
 // their process ids and waits to be killed.
 func driveForEver([]string) error {
 	ctx := context.Background()
-	idle, err := Start(ctx, Options{Name: "idle"})
+	idle, err := startChild(ctx, "idle")
 	if err != nil {
 		return err
 	}
-	busy, err := Start(ctx, Options{Name: "busy"})
+	busy, err := startChild(ctx, "busy")
 	if err != nil {
 		return err
 	}
@@ -38,7 +36,11 @@ func driveForEver([]string) error {
 			return err
 		}
 	}
-	time.AfterFunc(200*time.Millisecond, func() { fmt.Println(idle.PID(), busy.PID()) })
+	time.AfterFunc(200*time.Millisecond, func() {
+		one, _ := idle.PID()
+		other, _ := busy.PID()
+		fmt.Println(one, other)
+	})
 	batch := fakeBatch()
 	batch.Deadline = time.Hour
 	_, err = busy.Run(ctx, batch, func(Record) error { return nil })

@@ -2,35 +2,15 @@ package shim
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"rrbench/control"
 	"rrbench/engines"
-	"rrbench/shim/control"
 	"rrbench/transport"
 )
-
-// Crash says that a shim ended without being asked to.
-type Crash struct {
-	// Shim is Options.Name.
-	Shim string
-	PID  int
-	// How is "exited with status 2" or "killed by SIGKILL, out of memory?".
-	How string
-	// LastWords is the line of standard error that says most, LastStderr its last 8 KiB.
-	LastWords, LastStderr string
-}
-
-func (c *Crash) Error() string {
-	text := fmt.Sprintf("shim %s (process %d) %s", c.Shim, c.PID, c.How)
-	if c.LastWords != "" {
-		text += ": " + c.LastWords
-	}
-	return text
-}
 
 // longestError bounds an error's text on its way to the driver, so that any number of
 // records fits into a message.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"os/exec"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,14 +15,14 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
+	"rrbench/control"
 	"rrbench/measure"
-	"rrbench/shim/control"
 	"rrbench/transport"
 )
 
 const (
 	// protocol is what both sides must speak.
-	protocol = 2
+	protocol = 3
 	// largestMessage bounds what either side accepts.
 	largestMessage = 4 << 20
 
@@ -39,60 +37,44 @@ const (
 	exitTimeout = 10 * time.Second
 )
 
-// Options says which program a shim is and what it is called.
-type Options struct {
-	// Name is the shim's name in errors, for example "source".
-	Name string
-	// Executable is the program to run. Empty means the running program itself, even
-	// when its file has been replaced meanwhile.
-	Executable string
-	// Arguments make the program call Serve; nil means {"shim"}.
-	Arguments []string
-	// Runs says what functions the shim is for; the zero value is WebAssembly.
-	Runs transport.Runs
-	// Env is added to the driver's environment.
-	Env []string
-}
-
 // Process is the driver's handle on a shim. Its methods are safe for concurrent use;
 // batches of one shim run one after the other.
 //
-// An error that a shim returned leaves it usable. After a *Crash, or an error that is
-// transport.ErrNoAnswer, the process is gone and every further call returns that error.
+// An error that a shim returned leaves it usable. After an *ExitReason, or an error that is
+// transport.ErrNoAnswer, the shim is gone and every further call returns that error.
 type Process struct {
-	name    string
-	command *exec.Cmd
-	stderr  lastStderr
-	dialed  *grpc.ClientConn
-	control control.ShimClient
-	pid     int
+	name     string
+	instance *Instance
+	dialed   *grpc.ClientConn
+	control  control.ShimClient
 
-	// exited is closed when the process has been reaped.
+	// exited is closed when the shim has ended, with exit set.
 	exited chan struct{}
 
 	mutex sync.Mutex
-	// fate is why the process is gone or was killed; told says that a caller knows.
-	fate error
-	told bool
+	exit  ExitReason
+	// exitErr is why the shim is gone or was killed; reported says that a call has returned it.
+	exitErr  error
+	reported bool
 
-	closing sync.Once
-	closed  atomic.Bool
-	failed  error
+	closing  sync.Once
+	closed   atomic.Bool
+	closeErr error
 }
 
 // Start starts a shim and waits until it answers. The context bounds the start alone: the
 // shim lives until Close, or until the driver ends.
-func Start(ctx context.Context, options Options) (*Process, error) {
-	p := &Process{name: options.Name, exited: make(chan struct{})}
-	connection, err := p.spawn(options)
+func Start(ctx context.Context, site Site, name string, runs transport.Runs) (*Process, error) {
+	instance, err := site.Start(ctx, name, runs)
 	if err != nil {
-		return nil, fmt.Errorf("start shim %s: %w", p.name, err)
+		return nil, fmt.Errorf("start shim %s: %w", name, err)
 	}
-	dial := onlyConnection(connection)
-	// No idle timeout, no flow-control estimation: nothing moves on the socket but calls.
+	p := &Process{name: name, instance: instance, exited: make(chan struct{})}
+	go p.wait()
+	// No idle timeout, no flow-control estimation: nothing moves on the connection but calls.
 	p.dialed, err = grpc.NewClient("passthrough:///shim",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(dial),
+		grpc.WithContextDialer(onlyConnection(instance.Connection)),
 		grpc.WithNoProxy(),
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
@@ -100,28 +82,26 @@ func Start(ctx context.Context, options Options) (*Process, error) {
 		grpc.WithStaticStreamWindowSize(1<<20),
 		grpc.WithStaticConnWindowSize(1<<20),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(largestMessage), grpc.MaxCallSendMsgSize(largestMessage)))
-	go p.reap()
 	if err != nil {
-		_ = connection.Close()
+		_ = instance.Connection.Close()
 		p.kill(err)
-		return nil, fmt.Errorf("start shim %s: %w", p.name, err)
+		return nil, errors.Join(fmt.Errorf("start shim %s: %w", name, err), p.ended())
 	}
 	p.control = control.NewShimClient(p.dialed)
 
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
-	hello, err := p.control.Hello(ctx, &control.HelloRequest{Protocol: protocol, DriverPid: int64(os.Getpid())})
+	hello, err := p.control.Hello(ctx, &control.HelloRequest{Protocol: protocol, DriverPid: int64(instance.Parent), Address: instance.Address})
 	if err != nil {
 		err = p.explain(ctx, "start", err)
 	} else if hello.GetProtocol() != protocol {
-		err = fmt.Errorf("start shim %s: %s speaks protocol %d instead of %d: it is another version of this program", p.name, p.command.Path, hello.GetProtocol(), protocol)
+		err = fmt.Errorf("start shim %s: %s speaks protocol %d, this program %d: it is another version of it", name, instance.Program, hello.GetProtocol(), protocol)
 	}
 	if err != nil {
 		p.kill(err)
 		_ = p.Close()
 		return nil, err
 	}
-	p.pid = int(hello.GetPid())
 	return p, nil
 }
 
@@ -136,8 +116,8 @@ func onlyConnection(connection net.Conn) func(context.Context, string) (net.Conn
 	}
 }
 
-// PID is the shim's process id.
-func (p *Process) PID() int { return p.pid }
+// PID is the shim's process number as this process sees it.
+func (p *Process) PID() (int, error) { return p.instance.PID() }
 
 // Serve makes a target function reachable in the shim. What cannot run here is a
 // *transport.Unavailable or an *engines.Unavailable.
@@ -173,7 +153,7 @@ func (p *Process) Open(ctx context.Context, transportName string, setup transpor
 // A hand-off that failed is a record with its Err, and nil is returned. What failed by
 // other than a wrong digest ends the batch with its round. An error means that there is
 // no record of what went wrong: in the warm-up, for want of an answer (transport.ErrNoAnswer), or
-// because the shim is gone (*Crash). Records of finished rounds have been delivered then,
+// because the shim is gone (*ExitReason). Records of finished rounds have been delivered then,
 // but for those of the last 50 ms before a crash.
 //
 // When the context ends, Run returns at once and the shim ends the batch after its round.
@@ -213,10 +193,8 @@ func (p *Process) Run(ctx context.Context, batch Batch, each func(Record) error)
 		if w := reply.GetWindow(); w != nil {
 			window = Window{Tried: int(w.GetTried()), OK: int(w.GetOk()), Failed: int(w.GetFailed()), Ns: w.GetNs(), Reason: w.GetReason()}
 		}
-		for _, record := range reply.GetRecords() {
-			if err := each(recordFromControl(record)); err != nil {
-				return window, err
-			}
+		if err := parseRecords(reply.GetRecords(), each); err != nil {
+			return window, err
 		}
 		request = &control.RunRequest{}
 	}
@@ -234,28 +212,28 @@ func (p *Process) Memory(ctx context.Context) (measure.Memory, error) {
 	return measure.Memory{RSSPeak: reply.GetRssPeak(), PSSPeak: reply.GetPssPeak()}, nil
 }
 
-// Close closes routes and targets, ends the process and reaps it; one that does not end
-// in good time is killed. It returns what could not be closed, or a *Crash that no call
+// Close closes routes and targets, ends the shim and waits for that; one that does not end
+// in good time is killed. It returns what could not be closed, or an *ExitReason that no call
 // has returned. Further calls return the same.
 func (p *Process) Close() error {
-	p.closing.Do(func() { p.failed = p.shutdown() })
-	return p.failed
+	p.closing.Do(func() { p.closeErr = p.shutdown() })
+	return p.closeErr
 }
 
 func (p *Process) shutdown() error {
 	p.closed.Store(true)
 	defer p.dialed.Close()
 	p.mutex.Lock()
-	fate, told := p.fate, p.told
+	exitErr, reported := p.exitErr, p.reported
 	p.mutex.Unlock()
-	if fate != nil {
-		if err := p.reaped(); err != nil {
+	if exitErr != nil {
+		if err := p.ended(); err != nil {
 			return err
 		}
-		if told {
+		if reported {
 			return nil
 		}
-		return fate
+		return exitErr
 	}
 
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
@@ -270,52 +248,62 @@ func (p *Process) shutdown() error {
 	_ = p.dialed.Close()
 	select {
 	case <-p.exited:
-		if err == nil && !p.command.ProcessState.Success() {
-			err = p.fateOr(nil)
+		if err == nil && !p.exit.OK {
+			err = p.exitOr(nil)
 		}
 	case <-time.After(exitTimeout):
-		stuck := fmt.Errorf("shim %s (process %d) did not end and was killed", p.name, p.command.Process.Pid)
+		stuck := fmt.Errorf("shim %s (%s) did not end and was killed", p.name, p.instance.Program)
 		p.kill(stuck)
-		err = errors.Join(err, stuck, p.reaped())
+		err = errors.Join(err, stuck, p.ended())
 	}
 	return err
 }
 
-// reap waits for the process, notes how it ended and ends the connection.
-func (p *Process) reap() {
-	err := p.command.Wait()
+// wait notes how the shim ends.
+func (p *Process) wait() {
+	exit := p.instance.Wait()
 	p.mutex.Lock()
-	if p.fate == nil {
-		words, all := p.stderr.words()
-		p.fate = &Crash{Shim: p.name, PID: p.command.Process.Pid, How: howEnded(p.command.ProcessState, err), LastWords: words, LastStderr: all}
+	p.exit = exit
+	if p.exitErr == nil {
+		p.exitErr = &exit
 	}
 	p.mutex.Unlock()
 	close(p.exited)
 }
 
-// kill ends the process at once; why is what its callers are told.
+// kill ends the shim at once; why is what its callers get.
 func (p *Process) kill(why error) {
 	p.mutex.Lock()
-	if p.fate == nil {
-		p.fate = why
+	if p.exitErr == nil {
+		p.exitErr = why
 	}
 	p.mutex.Unlock()
-	// The error would be that it has ended already.
-	_ = p.command.Process.Kill()
+	p.instance.Kill()
 }
 
-// reaped waits for a process that has been killed.
-func (p *Process) reaped() error {
+// ended waits for a shim that has been killed.
+func (p *Process) ended() error {
 	select {
 	case <-p.exited:
 		return nil
 	case <-time.After(exitTimeout):
-		return fmt.Errorf("shim %s (process %d) survived SIGKILL: it hangs in the kernel", p.name, p.command.Process.Pid)
+		return fmt.Errorf("shim %s (%s) survived SIGKILL: it hangs in the kernel", p.name, p.instance.Program)
+	}
+}
+
+// Ended returns how the shim ended that nobody has asked to, or nil while it runs. It waits
+// so long for an end that others have noticed already.
+func (p *Process) Ended(wait time.Duration) error {
+	select {
+	case <-p.exited:
+		return p.exitOr(nil)
+	case <-time.After(wait):
+		return nil
 	}
 }
 
 // explain turns the error of a call into one that says which shim failed at what, and
-// how the process ended if it did.
+// how the shim ended if it did.
 func (p *Process) explain(ctx context.Context, step string, err error) error {
 	s := status.Convert(err)
 	why := fmt.Errorf("shim %s: %s: %s", p.name, step, s.Message())
@@ -323,7 +311,7 @@ func (p *Process) explain(ctx context.Context, step string, err error) error {
 	case codeFailed:
 		return fmt.Errorf("shim %s: %w", p.name, fromStatus(s))
 	case codes.Unavailable:
-		return p.gone(step, err)
+		return p.disconnected(step, err)
 	case codeNoAnswer:
 		why = fmt.Errorf("shim %s: %w", p.name, fromStatus(s))
 	case codes.DeadlineExceeded:
@@ -338,30 +326,30 @@ func (p *Process) explain(ctx context.Context, step string, err error) error {
 		return why
 	}
 	p.kill(why)
-	return p.fateOr(why)
+	return p.exitOr(why)
 }
 
-// gone explains a connection that has ended: the process is ending, has been killed or
+// disconnected explains a connection that has ended: the shim is ending, has been killed or
 // was closed.
-func (p *Process) gone(step string, err error) error {
+func (p *Process) disconnected(step string, err error) error {
 	select {
 	case <-p.exited:
 	case <-time.After(exitTimeout):
 		p.kill(fmt.Errorf("shim %s: %s: its connection broke and it was killed: %w", p.name, step, err))
-		if err := p.reaped(); err != nil {
+		if err := p.ended(); err != nil {
 			return err
 		}
 	}
-	return p.fateOr(err)
+	return p.exitOr(err)
 }
 
-// fateOr is what became of the process, or err when nothing has.
-func (p *Process) fateOr(err error) error {
+// exitOr is why the shim is gone, or err when it is not.
+func (p *Process) exitOr(err error) error {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if p.fate == nil {
+	if p.exitErr == nil {
 		return err
 	}
-	p.told = true
-	return p.fate
+	p.reported = true
+	return p.exitErr
 }

@@ -8,11 +8,11 @@ import (
 
 	"google.golang.org/grpc"
 
-	"rrbench/shim/control"
+	"rrbench/control"
 )
 
-// recordsPerMessage keeps a reply well below largestMessage, long errors included.
-const recordsPerMessage = 256
+// largestReply is about how many bytes of records a reply has: well below largestMessage.
+const largestReply = 256 << 10
 
 // Run runs a batch on a goroutine of its own and watches over it: a guest that never
 // returns keeps that goroutine, and its process, for good.
@@ -48,26 +48,26 @@ func (s *server) run(stream grpc.BidiStreamingServer[control.RunRequest, control
 		done <- err
 	}()
 
-	out := newOutbox(stream)
+	out := &recordSender{stream: stream}
 	watch := time.NewTimer(patience(batch.deadline()))
 	defer watch.Stop()
 	for {
 		select {
-		case records := <-r.full:
-			if err := out.deliver(records, r.accounted.take()); err != nil {
+		case records := <-r.batches:
+			if err := out.send(records, r.accounted.take()); err != nil {
 				return err
 			}
-			r.taken <- struct{}{}
+			r.ack <- struct{}{}
 		case err := <-done:
 			if window := r.accounted.take(); window != nil {
-				return errors.Join(err, out.deliver(nil, window))
+				return errors.Join(err, out.send(nil, window))
 			}
 			return err
 		case <-watch.C:
 			left, overdue := r.overdue()
 			if overdue != nil {
 				// The records of finished rounds are not touched any more.
-				return errors.Join(overdue, out.deliver(r.kept[:r.finished.Load()], r.accounted.take()))
+				return errors.Join(overdue, out.send(r.kept[:r.finished.Load()], r.accounted.take()))
 			}
 			watch.Reset(left)
 		case <-ctx.Done():
@@ -76,38 +76,32 @@ func (s *server) run(stream grpc.BidiStreamingServer[control.RunRequest, control
 	}
 }
 
-// outbox sends records to the driver. Its messages are made once, because nobody collects
-// garbage while guests run.
-type outbox struct {
-	stream  grpc.BidiStreamingServer[control.RunRequest, control.RunReply]
-	records []*control.Record
+// recordSender sends records to the driver. Its memory is made once, because no garbage is
+// collected while guests run.
+type recordSender struct {
+	stream grpc.BidiStreamingServer[control.RunRequest, control.RunReply]
+	reply  control.RunReply
 }
 
-func newOutbox(stream grpc.BidiStreamingServer[control.RunRequest, control.RunReply]) *outbox {
-	records := make([]*control.Record, recordsPerMessage)
-	for i := range records {
-		records[i] = &control.Record{Timeline: &control.Timeline{}}
-	}
-	return &outbox{stream, records}
-}
-
-// deliver sends records and a window, if there is one, and waits until the driver is done
+// send sends records and a window, if there is one, and waits until the driver is done
 // with them. Neither is a sign of life.
-func (o *outbox) deliver(records []Record, window *control.Window) error {
+func (s *recordSender) send(records []Record, window *control.Window) error {
+	s.reply.Window = window
 	for {
-		n := min(len(records), recordsPerMessage)
-		for i := range n {
-			recordToControl(&records[i], o.records[i])
+		s.reply.Records = s.reply.Records[:0]
+		for len(records) > 0 && len(s.reply.Records) < largestReply {
+			s.reply.Records = records[0].appendTo(s.reply.Records)
+			records = records[1:]
 		}
-		if err := o.stream.Send(&control.RunReply{Records: o.records[:n], Window: window}); err != nil {
+		if err := s.stream.Send(&s.reply); err != nil {
 			return fmt.Errorf("hand records over: %w", err)
 		}
-		window = nil
-		// The answer is also what allows the messages to be used again.
-		if _, err := o.stream.Recv(); err != nil {
+		s.reply.Window = nil
+		// The answer is also what allows the memory to be used again.
+		if _, err := s.stream.Recv(); err != nil {
 			return fmt.Errorf("hand records over: %w", err)
 		}
-		if records = records[n:]; len(records) == 0 {
+		if len(records) == 0 {
 			return nil
 		}
 	}

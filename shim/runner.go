@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rrbench/measure"
+	"rrbench/transport"
 )
 
 const (
@@ -20,10 +21,13 @@ const (
 // runner runs one batch on a goroutine of its own. It hands records over between rounds
 // and waits until they are taken.
 type runner struct {
-	batch Batch
-	crew  *crew
-	meter *measure.Meter
-	costs costs
+	batch   Batch
+	workers []*worker
+	pool    *transport.Pool
+	// send and prepareOne are a worker's steps, made once.
+	send, prepareOne func(worker int)
+	meter            *measure.Meter
+	costs            costs
 
 	// handoffs is how many a round makes.
 	handoffs int
@@ -33,9 +37,9 @@ type runner struct {
 	records  []Record
 	finished atomic.Int64
 	flushed  time.Time
-	// full carries records to whoever started the runner, taken the answer.
-	full  chan []Record
-	taken chan struct{}
+	// batches carries records to the goroutine that started the runner, ack the answer.
+	batches chan []Record
+	ack     chan struct{}
 
 	// took is how long the last round's sending took, disturbed whether something else has
 	// been done since.
@@ -92,22 +96,25 @@ func newRunner(batch Batch, workers []*worker, costs costs) *runner {
 	rounds := min(batch.Rounds, max(1, keptRecords/handoffs))
 	kept := make([]Record, rounds*handoffs)
 	return &runner{
-		batch:    batch,
-		crew:     newCrew(workers),
-		meter:    measure.NewMeter(),
-		costs:    costs,
-		handoffs: handoffs,
-		kept:     kept,
-		records:  kept[:0],
-		flushed:  time.Now(),
-		full:     make(chan []Record),
-		taken:    make(chan struct{}, 1),
+		batch:      batch,
+		workers:    workers,
+		pool:       transport.NewPool(len(workers)),
+		send:       func(i int) { workers[i].send() },
+		prepareOne: func(i int) { workers[i].prepare() },
+		meter:      measure.NewMeter(),
+		costs:      costs,
+		handoffs:   handoffs,
+		kept:       kept,
+		records:    kept[:0],
+		flushed:    time.Now(),
+		batches:    make(chan []Record),
+		ack:        make(chan struct{}, 1),
 	}
 }
 
 // run runs the batch. Its error is one that no record tells.
 func (r *runner) run(ctx context.Context) error {
-	defer r.crew.dismiss()
+	defer r.pool.Close()
 	if err := r.warmUp(ctx); err != nil {
 		return err
 	}
@@ -148,7 +155,7 @@ func (r *runner) settledRound(round int) measure.Usage {
 // round prepares and sends once in every worker, and returns what this process used for
 // the sending.
 func (r *runner) round(round int) measure.Usage {
-	for i, w := range r.crew.workers {
+	for i, w := range r.workers {
 		w.spec.Kind, w.spec.Size, w.spec.Seed = r.batch.Payload, r.batch.Size, r.batch.SeedOf(round, i)
 		w.expected = 0
 		w.forget()
@@ -159,7 +166,7 @@ func (r *runner) round(round int) measure.Usage {
 	r.enter(round, true)
 	r.meter.Take()
 	began := measure.Now()
-	r.crew.each((*worker).send)
+	r.pool.Run(r.send)
 	r.took = time.Duration(measure.Now() - began)
 	used := r.meter.Take()
 	r.leave()
@@ -170,13 +177,13 @@ func (r *runner) round(round int) measure.Usage {
 // not.
 func (r *runner) prepare(round int) bool {
 	r.enter(round, false)
-	r.crew.each((*worker).prepare)
+	r.pool.Run(r.prepareOne)
 	r.leave()
-	for i, w := range r.crew.workers {
+	for i, w := range r.workers {
 		if w.err == nil {
 			continue
 		}
-		for _, other := range r.crew.workers {
+		for _, other := range r.workers {
 			if other.err == nil {
 				other.err = fmt.Errorf("not sent, because worker %d could not %w", i, w.err)
 			}
@@ -191,7 +198,7 @@ func (r *runner) prepare(round int) bool {
 func (r *runner) record(round int, used measure.Usage) bool {
 	goOn := true
 	ours := shareOf(used, float64(r.handoffs))
-	for i, w := range r.crew.workers {
+	for i, w := range r.workers {
 		for target := range w.handoff.Deliveries {
 			d := &w.handoff.Deliveries[target]
 			share := ours.add(shareOf(d.Usage, 1))
@@ -205,9 +212,9 @@ func (r *runner) record(round int, used measure.Usage) bool {
 			}
 			record := Record{
 				Round: round, Worker: i, Target: target,
-				Seed:     w.spec.Seed,
-				Timeline: d.Timeline,
-				Length:   d.Length, Digest: d.Digest, Expected: w.expected,
+				Seed:            w.spec.Seed,
+				Expected:        w.expected,
+				Delivery:        *d,
 				CPUUser:         int64(share.userNs + 0.5),
 				CPUKernel:       int64(share.kernelNs + 0.5),
 				SoftIRQ:         r.costs.softIRQ,
@@ -215,7 +222,7 @@ func (r *runner) record(round int, used measure.Usage) bool {
 				ContextSwitches: share.contextSwitches,
 			}
 			if err, mismatch := w.failure(target); err != nil {
-				record.Err = text(err)
+				record.Err = err
 				goOn = goOn && mismatch
 			}
 			r.records = append(r.records, record)
@@ -227,12 +234,12 @@ func (r *runner) record(round int, used measure.Usage) bool {
 // flush hands the records over and waits until they are taken.
 func (r *runner) flush(ctx context.Context) error {
 	select {
-	case r.full <- r.records:
+	case r.batches <- r.records:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
-	case <-r.taken:
+	case <-r.ack:
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -12,7 +12,7 @@ import (
 
 	"google.golang.org/grpc"
 
-	"rrbench/shim/control"
+	"rrbench/control"
 	"rrbench/transport"
 )
 
@@ -31,6 +31,11 @@ func Serve(find Find) error {
 	if err != nil {
 		return err
 	}
+	return ServeConnection(connection, find)
+}
+
+// ServeConnection is Serve for a control connection that is there already.
+func ServeConnection(connection net.Conn, find Find) error {
 	listener := &onlyAccept{connection: connection, ended: make(chan struct{})}
 	s := newServer(find)
 	g := grpc.NewServer(

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"rrbench/control"
 	"rrbench/measure"
-	"rrbench/shim/control"
 	"rrbench/transport"
 )
 
@@ -17,7 +17,9 @@ import (
 type server struct {
 	control.UnimplementedShimServer
 	find Find
-	// turn holds a token: whoever has it may set functions up, run a batch, or close all.
+	// address is where other shims reach this one.
+	address string
+	// turn holds a token: the call that has it may set functions up, run a batch, or close all.
 	// The fields below belong to it.
 	turn      chan struct{}
 	collector *collector
@@ -53,9 +55,12 @@ func (s *server) begin(ctx context.Context) error {
 func (s *server) end() { s.turn <- struct{}{} }
 
 func (s *server) Hello(_ context.Context, request *control.HelloRequest) (*control.HelloReply, error) {
-	if err := dieWith(request.GetDriverPid()); err != nil {
-		return nil, toStatus(err)
+	if parent := request.GetDriverPid(); parent != 0 {
+		if err := dieWith(parent); err != nil {
+			return nil, toStatus(err)
+		}
 	}
+	s.address = request.GetAddress()
 	return &control.HelloReply{Protocol: protocol, Pid: int64(os.Getpid())}, nil
 }
 
@@ -110,6 +115,7 @@ func (s *server) setUp(ctx context.Context, name string, c *control.Setup, step 
 	}
 	defer s.end()
 	setup := setupFromControl(c)
+	setup.Address = s.address
 	s.collector.allow()
 	err = step(t, setup)
 	if errors.Is(err, transport.ErrNoAnswer) {

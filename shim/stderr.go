@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// lastStderr keeps the end of a shim's standard error, and the line in which a runtime
+// StderrTail keeps the end of a shim's standard error, and the line in which a runtime
 // announced its own end, which a stack trace would push out.
-type lastStderr struct {
+type StderrTail struct {
 	mutex sync.Mutex
 	kept  []byte
 	line  []byte
@@ -18,7 +18,7 @@ type lastStderr struct {
 const keptStderr = 8 << 10
 
 // Write never fails, so that a shim never blocks on its standard error.
-func (l *lastStderr) Write(p []byte) (int, error) {
+func (l *StderrTail) Write(p []byte) (int, error) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.kept = append(l.kept, p...)
@@ -52,14 +52,15 @@ func announcesEnd(line []byte) bool {
 	return false
 }
 
-// words is the one line that says most about a shim's end, and all that is kept.
-func (l *lastStderr) words() (line, all string) {
+// Reason is the part of an ExitReason that standard error tells.
+func (l *StderrTail) Reason(shim, where string) ExitReason {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	all = strings.ToValidUTF8(string(l.kept), "\uFFFD")
-	if l.crash != "" {
-		return l.crash, all
+	all := strings.ToValidUTF8(string(l.kept), "\uFFFD")
+	line := l.crash
+	if line == "" {
+		trimmed := strings.TrimRight(all, "\n")
+		line = strings.TrimSpace(trimmed[strings.LastIndexByte(trimmed, '\n')+1:])
 	}
-	trimmed := strings.TrimRight(all, "\n")
-	return strings.TrimSpace(trimmed[strings.LastIndexByte(trimmed, '\n')+1:]), all
+	return ExitReason{Shim: shim, Where: where, Line: line, Stderr: all}
 }

@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rrbench/control"
 	"rrbench/measure"
-	"rrbench/shim/control"
 )
 
 // warmUp runs the rounds that are not recorded, and the window.
@@ -86,11 +86,11 @@ func (r *runner) window(ctx context.Context) error {
 
 // sendAgain has every worker send what it has prepared.
 func (r *runner) sendAgain() {
-	for _, w := range r.crew.workers {
+	for _, w := range r.workers {
 		w.forget()
 	}
 	r.enter(-1, true)
-	r.crew.each((*worker).send)
+	r.pool.Run(r.send)
 	r.leave()
 }
 
@@ -99,7 +99,7 @@ func (r *runner) sendAgain() {
 // is no failure: a guest may write to its region when the transfer is over
 // (docs/guest-abi.md). From then on each is prepared anew.
 func (r *runner) judge(prepared bool) (used measure.Usage, failure error) {
-	for i, w := range r.crew.workers {
+	for i, w := range r.workers {
 		for target := range w.handoff.Deliveries {
 			d := &w.handoff.Deliveries[target]
 			used = used.Add(d.Usage)
@@ -163,7 +163,7 @@ func (a *accounted) take() *control.Window {
 // spent says whether any worker has to prepare its payload again. Doing so is not counted,
 // as it is not in a round.
 func (r *runner) spent() bool {
-	for _, w := range r.crew.workers {
+	for _, w := range r.workers {
 		if w.spent() {
 			return true
 		}
@@ -173,7 +173,7 @@ func (r *runner) spent() bool {
 
 // verify returns the first failure of a round.
 func (r *runner) verify() error {
-	for i, w := range r.crew.workers {
+	for i, w := range r.workers {
 		for target := range w.handoff.Deliveries {
 			if err, _ := w.failure(target); err != nil {
 				return fmt.Errorf("worker %d, target %d: %w", i, target, err)

@@ -3,7 +3,6 @@ package shim
 import (
 	"errors"
 	"fmt"
-	"sync"
 
 	"rrbench/payloads"
 	"rrbench/transport"
@@ -82,63 +81,4 @@ func (w *worker) failure(target int) (err error, mismatch bool) {
 		return fmt.Errorf("the target's digest is %016x, the source's %016x", d.Digest, w.expected), true
 	}
 	return nil, false
-}
-
-// crew runs steps in all workers at once. A single worker runs on the caller's goroutine,
-// so that nothing is handed over between goroutines inside a round.
-type crew struct {
-	workers []*worker
-	calls   []chan call
-	ready   sync.WaitGroup
-	done    sync.WaitGroup
-}
-
-type call struct {
-	step func(*worker)
-	gate <-chan struct{}
-}
-
-func newCrew(workers []*worker) *crew {
-	c := &crew{workers: workers}
-	if len(workers) == 1 {
-		return c
-	}
-	for _, w := range workers {
-		calls := make(chan call, 1)
-		c.calls = append(c.calls, calls)
-		go func() {
-			for call := range calls {
-				c.ready.Done()
-				<-call.gate
-				call.step(w)
-				c.done.Done()
-			}
-		}()
-	}
-	return c
-}
-
-// each runs step in every worker and returns when all are done. No worker starts before
-// all are ready to.
-func (c *crew) each(step func(*worker)) {
-	if len(c.workers) == 1 {
-		step(c.workers[0])
-		return
-	}
-	gate := make(chan struct{})
-	c.ready.Add(len(c.workers))
-	c.done.Add(len(c.workers))
-	for _, calls := range c.calls {
-		calls <- call{step, gate}
-	}
-	c.ready.Wait()
-	close(gate)
-	c.done.Wait()
-}
-
-// dismiss ends the workers' goroutines.
-func (c *crew) dismiss() {
-	for _, calls := range c.calls {
-		close(calls)
-	}
 }

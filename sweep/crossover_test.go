@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"rrbench/results"
+	"rrbench/shim"
 	"rrbench/transport"
 	"rrbench/tune/crossovers"
 )
@@ -46,6 +47,7 @@ func TestPlanSettlesCrossovers(t *testing.T) {
 				Engines:         []string{"fast", "slow"},
 				EngineCheck:     func(string) error { return nil },
 				GuestCheck:      func(string) error { return nil },
+				Launcher:        func(transport.Info) shim.Launcher { return shim.Child{} },
 				AvailableMemory: 1 << 40,
 				Crossovers:      chosen,
 			}

@@ -3,6 +3,7 @@ package sweep
 import (
 	"time"
 
+	"rrbench/shim"
 	"rrbench/transport"
 )
 
@@ -30,7 +31,7 @@ func (p *Plan) estimate(v Visit, infos map[string]transport.Info) float64 {
 	}
 	moved := float64(cell.SizeBytes) * float64(cell.Concurrency) * float64(1+cell.Fanout)
 	rounds := float64(p.RoundsIn(v.Block) + p.Warmup)
-	return visitSeconds + windowSeconds + processSeconds*float64(processesOf(infos[cell.Transport], cell.Fanout)) + rounds*moved/speed
+	return visitSeconds + windowSeconds + processSeconds*float64(shim.ShimsOf(infos[cell.Transport], cell.Fanout)) + rounds*moved/speed
 }
 
 // Estimate is about how long the whole plan takes.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"rrbench/plots"
 	"rrbench/results"
 	"rrbench/shim/catalogue"
+	"rrbench/shim/launch"
 	"rrbench/transport"
 	"rrbench/tune/crossovers"
 	"rrbench/workloads"
@@ -45,9 +45,6 @@ func (r *Request) machine() (Machine, error) {
 // Execute plans, measures, summarizes and draws. The outcome is nil only when nothing was
 // measured; beside an error it holds what was.
 func Execute(ctx context.Context, request Request) (*Outcome, error) {
-	if runtime.GOOS != "linux" {
-		return nil, usage("measuring needs Linux; rrbench figures works here")
-	}
 	machine, err := request.machine()
 	if err != nil {
 		return nil, err
@@ -58,15 +55,15 @@ func Execute(ctx context.Context, request Request) (*Outcome, error) {
 	}
 	defer run.directory.Close()
 	runner := &Runner{
-		Plan:       run.plan,
-		Transports: machine.Transports,
-		Journal:    run.journal,
-		Progress:   request.Progress,
-		SetUps:     &run.manifest.SetUps,
-		Done:       run.done,
+		Plan:     run.plan,
+		Machine:  machine,
+		Journal:  run.journal,
+		Progress: request.Progress,
+		SetUps:   &run.manifest.SetUps,
+		Done:     run.done,
 	}
 	err = runner.Run(ctx)
-	if errors.Is(err, ErrInterrupted) {
+	if ctx.Err() != nil {
 		err = fmt.Errorf("%w; every finished trial is kept, go on with: rrbench sweep --resume %s", err, run.directory.Path())
 	}
 	outcome, finishErr := run.finish()
@@ -178,15 +175,6 @@ func (r *run) finish() (*Outcome, error) {
 	return outcome, err
 }
 
-// Redraw draws the figures of a run anew.
-func Redraw(path string) (plots.Report, error) {
-	directory, err := results.Open(path)
-	if err != nil {
-		return plots.Report{}, err
-	}
-	return plots.Draw(directory)
-}
-
 // planOf settles a request into a plan and the directory asked for, which may be empty.
 func planOf(request Request, machine Machine) (*Plan, string, error) {
 	var file Config
@@ -225,6 +213,7 @@ func ThisMachine() (Machine, error) {
 		Engines:         engines.Names(),
 		EngineCheck:     engines.Check,
 		GuestCheck:      checkGuest,
+		Launcher:        launch.For,
 		AvailableMemory: available,
 		Crossovers:      chosen,
 	}, nil

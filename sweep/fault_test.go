@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rrbench/results"
+	"rrbench/shim"
 	"rrbench/transport"
 )
 
@@ -20,6 +21,7 @@ func faultyMachine() *Machine {
 		FindTransport:   findFaulty,
 		EngineCheck:     func(string) error { return nil },
 		GuestCheck:      func(string) error { return nil },
+		Launcher:        func(transport.Info) shim.Launcher { return shim.Child{} },
 		AvailableMemory: 1 << 34,
 	}
 }

@@ -25,6 +25,7 @@ func TestTransportThatNeedsItsParameter(t *testing.T) {
 		Transports:      []transport.Transport{far, near},
 		FindTransport:   func(string) (transport.Transport, error) { return far, nil },
 		GuestCheck:      func(string) error { return nil },
+		Launcher:        func(transport.Info) shim.Launcher { return shim.Child{} },
 		AvailableMemory: 1 << 40,
 	}
 	for _, test := range []struct {
@@ -68,6 +69,7 @@ func TestParameterIsUnavailable(t *testing.T) {
 	machine := Machine{
 		Transports:      []transport.Transport{far},
 		GuestCheck:      func(string) error { return nil },
+		Launcher:        func(transport.Info) shim.Launcher { return shim.Child{} },
 		AvailableMemory: 1 << 40,
 	}
 	axes := defaults(1 * mib)

@@ -13,6 +13,7 @@ import (
 
 	"rrbench/payloads"
 	"rrbench/results"
+	"rrbench/shim"
 	"rrbench/transport"
 	"rrbench/tune/crossovers"
 )
@@ -25,6 +26,7 @@ type Plan struct {
 	Reps     int           `json:"reps"`
 	Blocks   int           `json:"blocks"`
 	Warmup   int           `json:"warmup"`
+	Window   time.Duration `json:"window_ns"`
 	Deadline time.Duration `json:"deadline_ns"`
 	// Crossovers says where the cells' crossovers come from; empty where no cell has one.
 	Crossovers string        `json:"crossovers,omitempty"`
@@ -67,6 +69,8 @@ type Machine struct {
 	GuestCheck  func(name string) error
 	// Crossovers are those to use where the user gives none.
 	Crossovers crossovers.Choice
+	// Launcher finds what starts the shims of a transport.
+	Launcher func(transport.Info) shim.Launcher
 	// AvailableMemory is in bytes.
 	AvailableMemory int64
 }
@@ -90,6 +94,7 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 		Seed:     *config.Seed,
 		Reps:     config.Reps,
 		Warmup:   *config.Warmup,
+		Window:   splitWindow,
 		Deadline: time.Duration(config.Deadline),
 	}
 	switch {
@@ -330,8 +335,8 @@ func codecsOf(info transport.Info, asked []string) []transport.Codec {
 // reasonToSkip is empty for a cell that can run.
 func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	info := t.Info()
-	if err := t.Check(); err != nil {
-		return err.Error()
+	if err := errors.Join(t.Check(), m.Launcher(info).Check(cell.Parameter)); err != nil {
+		return oneLine(err)
 	}
 	if info.Parameter != nil && info.Parameter.Needed != "" && cell.Parameter == "" {
 		return info.Parameter.Needed
@@ -353,14 +358,7 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 // memoryOf estimates a cell's peak memory in bytes.
 func memoryOf(info transport.Info, cell PlannedCell) int64 {
 	buffers := int64(cell.Concurrency) * int64(info.CopiesAtSource+cell.Fanout*info.CopiesPerTarget)
-	return buffers*cell.SizeBytes + int64(processesOf(info, cell.Fanout))*processMemory
-}
-
-func processesOf(info transport.Info, fanout int) int {
-	if info.Hosting == transport.Together {
-		return 1
-	}
-	return 1 + fanout
+	return buffers*cell.SizeBytes + int64(shim.ShimsOf(info, cell.Fanout))*processMemory
 }
 
 // distinct drops cells that two experiments, or a repeated flag value, both name.

@@ -8,22 +8,24 @@ import (
 	"strings"
 	"testing"
 
+	"rrbench/shim"
 	"rrbench/transport"
 )
 
-// stub is a transport that is only planned with.
+// stub is a transport that moves nothing, and fails as its fault says.
 type stub struct {
-	info transport.Info
-	err  error
+	info  transport.Info
+	err   error
+	fault fault
 }
 
 func (s stub) Info() transport.Info { return s.info }
 func (s stub) Check() error         { return s.err }
 func (s stub) Serve(context.Context, transport.Setup) (transport.Target, error) {
-	panic("planned, not served")
+	return &faultyTarget{s.fault}, nil
 }
 func (s stub) Open(context.Context, transport.Setup, []transport.Endpoint) (transport.Route, error) {
-	panic("planned, not opened")
+	return &faultyRoute{fault: s.fault}, nil
 }
 
 func testMachine() Machine {
@@ -45,7 +47,8 @@ func testMachine() Machine {
 			}
 			return nil, fmt.Errorf("unknown transport %q: known are user/copy and others", name)
 		},
-		Engines: []string{"wazero", "wasmtime"},
+		Engines:  []string{"wazero", "wasmtime"},
+		Launcher: func(transport.Info) shim.Launcher { return shim.Child{} },
 		EngineCheck: func(name string) error {
 			if name == "wasmtime" {
 				return errors.New("built without cgo")
@@ -243,7 +246,7 @@ func TestStandInIsInTheEngineColumn(t *testing.T) {
 	if cells[0].Engine != "wazero+toy" || cells[0].runtime() != "wazero" || cells[1].Engine != "native+toy" || cells[1].runtime() != transport.NativeEngine {
 		t.Errorf("%+v", cells)
 	}
-	if setup := (&visitor{plan: &Plan{}}).setup(cells[0]); setup.Engine != "wazero" {
+	if setup := (&Runner{Plan: &Plan{}}).setup(cells[0]); setup.Engine != "wazero" {
 		t.Errorf("the functions run in %s", setup.Engine)
 	}
 	mine := cellsOf(map[string]string{"which": "mine"})

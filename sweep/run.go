@@ -5,9 +5,7 @@ package sweep
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 
 	"rrbench/results"
 	"rrbench/shim"
@@ -36,38 +34,23 @@ type Progress interface {
 
 // Runner carries out a plan.
 type Runner struct {
-	Plan       *Plan
-	Transports []transport.Transport
-	Journal    Journal
-	Progress   Progress
+	Plan     *Plan
+	Machine  Machine
+	Journal  Journal
+	Progress Progress
 	// SetUps takes the functions' starts.
 	SetUps *results.SetUps
 	// Done are the rows of the run that is resumed, nil for a fresh one.
 	Done []results.Trial
+
+	infos map[string]transport.Info
 }
 
 // Run visits all cells. A cell that fails gets failed rows with their cause, and skipped ones
 // for what is not attempted after that, and the run goes on; the error is one that ends the
 // run: a full disk, or the context's end, after which the journal holds every finished batch.
 func (r *Runner) Run(ctx context.Context) error {
-	visitor := &visitor{
-		plan:  r.Plan,
-		infos: byName(r.Transports),
-		start: func(ctx context.Context, name string, runs transport.Runs) (host, error) {
-			process, err := shim.Start(ctx, shim.Options{Name: name, Runs: runs})
-			if err != nil {
-				return nil, err
-			}
-			return process, nil
-		},
-		ready: func(cell PlannedCell, took time.Duration) {
-			r.SetUps.Add(cell.Transport, cell.Engine, int64(took))
-		},
-	}
-	return r.run(ctx, visitor)
-}
-
-func (r *Runner) run(ctx context.Context, visitor *visitor) error {
+	r.infos = byName(r.Machine.Transports)
 	past, err := recall(r.Plan, r.Done)
 	if err != nil {
 		return err
@@ -78,24 +61,24 @@ func (r *Runner) run(ctx context.Context, visitor *visitor) error {
 	visits := r.Plan.Schedule()
 	var total float64
 	for _, visit := range visits {
-		total += r.Plan.estimate(visit, visitor.infos)
+		total += r.Plan.estimate(visit, r.infos)
 	}
 	r.Progress.Begin(total)
 	defer r.Progress.End()
 	for _, visit := range visits {
 		cell := r.Plan.Cells[visit.Cell]
 		r.Progress.Visiting(visit.Block, r.Plan.Blocks, cell)
-		if err := r.visit(ctx, visitor, visit, past); err != nil {
+		if err := r.visit(ctx, visit, past); err != nil {
 			return err
 		}
-		r.Progress.Advance(r.Plan.estimate(visit, visitor.infos))
+		r.Progress.Advance(r.Plan.estimate(visit, r.infos))
 	}
 	return nil
 }
 
 // visit runs one visit and journals it, whatever comes of it: after it, every hand-off that
 // is planned for the visit has its row.
-func (r *Runner) visit(ctx context.Context, visitor *visitor, visit Visit, past *past) error {
+func (r *Runner) visit(ctx context.Context, visit Visit, past *past) error {
 	cell, progress := r.Plan.Cells[visit.Cell], past.of(visit)
 	defer delete(past.visits, visit)
 	whole := progress.whole(cell)
@@ -109,7 +92,7 @@ func (r *Runner) visit(ctx context.Context, visitor *visitor, visit Visit, past 
 		return r.journalRest(past, visit, "")
 	}
 	out := &visitJournal{runner: r, past: past, visit: visit}
-	err := visitor.run(ctx, visitRequest{Visit: visit, doneRounds: whole}, out)
+	err := r.measureVisit(ctx, visitRequest{Visit: visit, doneRounds: whole}, out)
 	switch {
 	case out.err != nil:
 		return fmt.Errorf("write the trials: %w", out.err)
@@ -220,6 +203,3 @@ func outcome(cell PlannedCell, index, block int, status results.Status, reason s
 		Status: status, Reason: reason, Clock: clockOf(cell),
 	}
 }
-
-// ErrInterrupted is the cause of a context that a signal ended.
-var ErrInterrupted = errors.New("interrupted")

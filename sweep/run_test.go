@@ -4,73 +4,47 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"rrbench/measure"
 	"rrbench/results"
 	"rrbench/shim"
 	"rrbench/transport"
 )
 
-// fakeHost answers like a shim. fail decides what goes wrong in a round.
-type fakeHost struct {
-	open    *atomic.Int32
-	targets int
-	routes  int
-	fail    func(round int) (record string, err error)
+// inProcess is a launcher of shims that are goroutines of the test.
+type inProcess struct {
+	find shim.Find
+	open *atomic.Int32
 }
 
-func (h *fakeHost) Serve(_ context.Context, name string, _ transport.Setup) (transport.Endpoint, error) {
-	return transport.Endpoint{Transport: name}, nil
-}
-
-func (h *fakeHost) Open(ctx context.Context, _ string, _ transport.Setup, targets []transport.Endpoint) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	h.routes++
-	h.targets = len(targets)
-	return nil
-}
-
-func (h *fakeHost) Run(_ context.Context, batch shim.Batch, each func(shim.Record) error) (w shim.Window, _ error) {
-	for round := range batch.Rounds {
-		text, err := h.fail(round)
-		if err != nil {
-			return w, err
-		}
-		for worker := range h.routes {
-			for target := range h.targets {
-				record := shim.Record{Round: round, Worker: worker, Target: target, Seed: batch.SeedOf(round, worker), Err: text}
-				record.Timeline = transport.Timeline{Start: 100, Serialized: 101, CopiedOut: 103, Received: 107, CopiedIn: 115, Delivered: 131, Consumed: 163}
-				if err := each(record); err != nil {
-					return w, err
-				}
-			}
-		}
-		if text != "" {
-			// A shim ends a batch with the round in which a hand-off failed.
-			return w, nil
-		}
-	}
-	return w, nil
-}
-
-func (h *fakeHost) Memory(context.Context) (measure.Memory, error) {
-	return measure.Memory{RSSPeak: 10, PSSPeak: 7}, nil
-}
-
-func (h *fakeHost) Close() error {
-	h.open.Add(-1)
-	return nil
+func (inProcess) Check(string) error                  { return nil }
+func (l inProcess) Prepare(string) (shim.Site, error) { return l, nil }
+func (inProcess) Close() error                        { return nil }
+func (l inProcess) Start(context.Context, string, transport.Runs) (*shim.Instance, error) {
+	l.open.Add(1)
+	driver, theirs := net.Pipe()
+	ended := make(chan error, 1)
+	go func() { ended <- shim.ServeConnection(theirs, l.find) }()
+	return &shim.Instance{
+		Connection: driver,
+		Wait: func() shim.ExitReason {
+			err := <-ended
+			l.open.Add(-1)
+			return shim.ExitReason{How: fmt.Sprint("ended: ", err), OK: err == nil}
+		},
+		Kill: func() { _ = driver.Close() },
+	}, nil
 }
 
 type memoryJournal struct {
 	rows []results.Trial
 	full bool
+	// appended, when set, is called after each batch.
+	appended func()
 }
 
 func (j *memoryJournal) Append(rows []results.Trial) error {
@@ -78,6 +52,9 @@ func (j *memoryJournal) Append(rows []results.Trial) error {
 		return errors.New("no space left on device")
 	}
 	j.rows = append(j.rows, rows...)
+	if j.appended != nil {
+		j.appended()
+	}
 	return nil
 }
 
@@ -95,21 +72,35 @@ func (*quiet) End() {}
 
 type harness struct {
 	runner  *Runner
-	visitor *visitor
 	journal *memoryJournal
 	told    *quiet
+	setUps  results.SetUps
 	open    atomic.Int32
 }
 
-func newHarness(t *testing.T, flags Config, fail func(round int) (string, error)) *harness {
+// newHarness has a runner over transports that move nothing and fail as fault says.
+func newHarness(t *testing.T, flags Config, fault string) *harness {
 	t.Helper()
 	h := &harness{journal: &memoryJournal{}, told: &quiet{}}
+	machine := testMachine()
+	for i, of := range machine.Transports {
+		s := of.(stub)
+		s.fault = parseFault(fault)
+		machine.Transports[i] = s
+	}
+	machine.Launcher = func(transport.Info) shim.Launcher {
+		return inProcess{func(name string) (transport.Transport, error) {
+			for _, of := range machine.Transports {
+				if of.Info().Name == name {
+					return of, nil
+				}
+			}
+			return nil, errors.New("no transport " + name)
+		}, &h.open}
+	}
 	plan := planFor(t, flags)
-	h.runner = &Runner{Plan: plan, Journal: h.journal, Progress: h.told}
-	h.visitor = &visitor{plan: plan, infos: byName(testMachine().Transports), start: func(context.Context, string, transport.Runs) (host, error) {
-		h.open.Add(1)
-		return &fakeHost{open: &h.open, fail: fail}, nil
-	}, ready: func(PlannedCell, time.Duration) {}}
+	plan.Window = time.Millisecond
+	h.runner = &Runner{Plan: plan, Machine: machine, Journal: h.journal, Progress: h.told, SetUps: &h.setUps}
 	t.Cleanup(func() {
 		if n := h.open.Load(); n != 0 {
 			t.Errorf("%d shims were not closed", n)
@@ -118,11 +109,11 @@ func newHarness(t *testing.T, flags Config, fail func(round int) (string, error)
 	return h
 }
 
-func fine(int) (string, error) { return "", nil }
+const fine = ""
 
 func TestRunJournalsEveryRoundOfEveryCell(t *testing.T) {
-	h := newHarness(t, Config{Reps: 5, Axes: Axes{Sizes: []Size{mib, 200 * mib}, Fanout: []int{3}, Concurrency: []int{2}, Codecs: []string{"raw"}}}, fine)
-	if err := h.runner.run(t.Context(), h.visitor); err != nil {
+	h := newHarness(t, Config{Reps: 5, Axes: Axes{Sizes: []Size{1000, 200 * mib}, Fanout: []int{3}, Concurrency: []int{2}, Codecs: []string{"raw"}}}, fine)
+	if err := h.runner.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	seen := make(map[string]bool)
@@ -143,7 +134,7 @@ func TestRunJournalsEveryRoundOfEveryCell(t *testing.T) {
 			t.Fatalf("%s is there twice", key)
 		}
 		seen[key] = true
-		if sum := row.Serialize + row.CopyOut + row.Transfer + row.CopyIn + row.Deserialize; sum != row.Latency || row.Latency != 31 {
+		if sum := row.Serialize + row.CopyOut + row.Transfer + row.CopyIn + row.Deserialize; sum != row.Latency {
 			t.Fatalf("phases add up to %d, latency is %d", sum, row.Latency)
 		}
 	}
@@ -161,73 +152,56 @@ func TestRunJournalsEveryRoundOfEveryCell(t *testing.T) {
 }
 
 func TestRunGoesOnAfterAFailedCell(t *testing.T) {
-	for name, fail := range map[string]func(int) (string, error){
-		"a record says so": func(round int) (string, error) {
-			if round == 1 {
-				return "guest trapped in handle: unreachable", nil
-			}
-			return "", nil
-		},
-		"the shim is gone": func(round int) (string, error) {
-			if round == 1 {
-				return "", errors.New("shim source: killed by SIGKILL\nunreachable memory")
-			}
-			return "", nil
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h := newHarness(t, Config{Reps: 9, Axes: Axes{Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{mib}}}, fail)
-			if err := h.runner.run(t.Context(), h.visitor); err != nil {
-				t.Fatal(err)
-			}
-			finished := make(map[string]int)
-			for _, row := range h.journal.rows {
-				if row.Status == results.OK {
-					finished[row.Transport]++
-					continue
-				}
-				if row.Status == results.OK || !strings.Contains(row.Reason, "unreachable") || strings.Contains(row.Reason, "\n") {
-					t.Errorf("row %s: %q", row.Status, row.Reason)
-				}
-			}
-			if finished["user/copy"] != 1 || finished["kernel/stream"] != 1 {
-				t.Errorf("finished trials that were kept: %v", finished)
-			}
-			if missing := h.runner.Plan.account(h.journal.rows); len(missing) > 0 {
-				t.Errorf("missing: %q", missing)
-			}
-			if len(h.told.failures) != 2 {
-				t.Errorf("told of %q", h.told.failures)
-			}
-		})
+	warmup := faultyWarmup
+	h := newHarness(t, Config{Reps: 9, Warmup: &warmup, Axes: Axes{Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{mib}}}, "send fails round")
+	if err := h.runner.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	finished := make(map[string]int)
+	for _, row := range h.journal.rows {
+		if row.Status == results.OK {
+			finished[row.Transport]++
+			continue
+		}
+		if !strings.Contains(row.Reason, "injected into send") || strings.Contains(row.Reason, "\n") {
+			t.Errorf("row %s: %q", row.Status, row.Reason)
+		}
+	}
+	if finished["user/copy"] != 1 || finished["kernel/stream"] != 1 {
+		t.Errorf("finished trials that were kept: %v", finished)
+	}
+	if missing := h.runner.Plan.account(h.journal.rows); len(missing) > 0 {
+		t.Errorf("missing: %q", missing)
+	}
+	if len(h.told.failures) != 2 {
+		t.Errorf("told of %q", h.told.failures)
 	}
 }
 
 func TestRunEndsWhenTheJournalCannotBeWritten(t *testing.T) {
 	h := newHarness(t, Config{}, fine)
 	h.journal.full = true
-	if err := h.runner.run(t.Context(), h.visitor); err == nil || !strings.Contains(err.Error(), "no space left") {
+	if err := h.runner.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "no space left") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestInterruptedRunIsResumedWithoutRepeating(t *testing.T) {
 	flags := Config{Reps: 9, Axes: Axes{Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{mib, 200 * mib}}}
+	interrupted := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	rounds := 0
-	first := newHarness(t, flags, func(int) (string, error) {
-		if rounds++; rounds == 8 {
-			cancel(ErrInterrupted)
-			return "", ctx.Err()
+	first := newHarness(t, flags, fine)
+	first.journal.appended = func() {
+		if len(first.journal.rows) >= 8 {
+			cancel(interrupted)
 		}
-		return "", nil
-	})
-	if err := first.runner.run(ctx, first.visitor); !errors.Is(err, ErrInterrupted) {
+	}
+	if err := first.runner.Run(ctx); !errors.Is(err, interrupted) {
 		t.Fatalf("got %v", err)
 	}
 	second := newHarness(t, flags, fine)
 	second.runner.Done = first.journal.rows
-	if err := second.runner.run(t.Context(), second.visitor); err != nil {
+	if err := second.runner.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	repetitions, trials := make(map[[2]int]int), make(map[int]bool)

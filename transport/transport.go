@@ -10,9 +10,11 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"rrbench/measure"
@@ -102,6 +104,8 @@ type Info struct {
 	Limits  []string
 	Hosting Hosting
 	Runs    Runs
+	// Launcher names what starts the transport's shims: LauncherProcess or LauncherRunc.
+	Launcher string
 	// Codecs that the transport can use, the default ones first.
 	Codecs []Codec
 	// CopiesPerTarget is how many payload-sized buffers a target holds at its peak, an
@@ -150,6 +154,12 @@ const (
 	Nothing
 )
 
+// Launchers of shims.
+const (
+	LauncherProcess = "process"
+	LauncherRunc    = "runc"
+)
+
 // NativeEngine is the engine column of what runs without WebAssembly.
 const NativeEngine = "native"
 
@@ -184,7 +194,12 @@ type Setup struct {
 	Deadline time.Duration
 	// Parameter is the value of Info.Parameter, empty for none.
 	Parameter string
+	// Address is the IP address at which other shims reach this one; empty is loopback's.
+	Address string
 }
+
+// Listen is the TCP address for a target to listen on, with a port that the kernel chooses.
+func (s *Setup) Listen() string { return net.JoinHostPort(cmp.Or(s.Address, "127.0.0.1"), "0") }
 
 // Endpoint tells a source how to reach a target. It is plain data: it travels through the
 // driver, possibly to another host.

@@ -1,43 +1,62 @@
 package http
 
 import (
+	"fmt"
+
 	"rrbench/baselines/function"
 	"rrbench/transport"
 )
 
-// Native is the transport http/native: both functions are compiled Go code, each in a shim
-// of its own.
-type Native struct {
-	// Listen is the address that targets listen on, "127.0.0.1:0" when empty. A port of 0
-	// is chosen by the kernel; the endpoint names it.
-	Listen string
+// native is a transport between compiled Go functions, each in a shim of its own. The
+// transports of this package differ in what starts these shims and in nothing else.
+type native struct{ name, summary, launcher string }
+
+var _ transport.Transport = native{}
+
+// New is http/native: the shims are processes.
+func New() transport.Transport {
+	return native{"http/native", "native functions exchange HTTP/1.1 requests with net/http, JSON or raw bodies", transport.LauncherProcess}
 }
 
-var _ transport.Transport = Native{}
-
-// New is http/native on this host's loopback.
-func New() transport.Transport { return Native{} }
-
-const name = "http/native"
+// NewContainer is http/container: the functions of http/native in two OCI containers. Its
+// parameter is how these reach one another.
+func NewContainer() transport.Transport {
+	return native{"http/container", "the functions of http/native in two OCI containers, over a bridge or the host's network", transport.LauncherRunc}
+}
 
 // Info implements transport.Transport.
-func (Native) Info() transport.Info {
-	return transport.Info{
-		Name:    name,
-		Summary: "native functions exchange HTTP/1.1 requests with net/http, JSON or raw bodies",
-		Family:  transport.HTTP,
-		Place:   2,
-		Limits:  []string{"limit/tcp"},
-		Hosting: transport.Apart,
-		Runs:    transport.Native,
-		Codecs:  function.Codecs(),
+func (n native) Info() transport.Info {
+	info := transport.Info{
+		Name:     n.name,
+		Summary:  n.summary,
+		Family:   transport.HTTP,
+		Place:    2,
+		Limits:   []string{"limit/tcp"},
+		Hosting:  transport.Apart,
+		Runs:     transport.Native,
+		Launcher: n.launcher,
+		Codecs:   function.Codecs(),
 		// The serialized object, the decoded one, and as much garbage before the
 		// collector runs.
 		CopiesPerTarget: 4,
 		// The object and its serialized form.
 		CopiesAtSource: 3,
 	}
+	if n.launcher == transport.LauncherRunc {
+		info.Place = 3
+		info.Parameter = &transport.Parameter{
+			Flag: "container-net",
+			Help: "how the containers of " + n.name + " reach one another: bridge, host (default bridge as root, else host)",
+			Read: func(value string) (*transport.StandIn, error) {
+				if value != "bridge" && value != "host" {
+					return nil, fmt.Errorf("container network %q: known are bridge and host", value)
+				}
+				return nil, nil
+			},
+		}
+	}
+	return info
 }
 
 // Check implements transport.Transport: net/http runs everywhere.
-func (Native) Check() error { return nil }
+func (native) Check() error { return nil }

@@ -18,11 +18,11 @@ import (
 
 // Open implements transport.Transport. Every target has answered on the connection that
 // payloads will take when it returns.
-func (Native) Open(ctx context.Context, setup transport.Setup, targets []transport.Endpoint) (transport.Route, error) {
+func (n native) Open(ctx context.Context, setup transport.Setup, targets []transport.Endpoint) (transport.Route, error) {
 	peers := make([]Peer, len(targets))
 	for i, endpoint := range targets {
 		var err error
-		if peers[i], err = peerOf(endpoint); err != nil {
+		if peers[i], err = n.peerOf(endpoint); err != nil {
 			return nil, err
 		}
 	}
@@ -142,9 +142,9 @@ func (r *Route) Close() error {
 }
 
 // peerOf is the peer that a target's endpoint describes.
-func peerOf(endpoint transport.Endpoint) (Peer, error) {
-	if endpoint.Transport != name || endpoint.Network != "tcp" {
-		return Peer{}, fmt.Errorf("endpoint %s of transport %q over %q: it must be one of %s over tcp", endpoint.Address, endpoint.Transport, endpoint.Network, name)
+func (n native) peerOf(endpoint transport.Endpoint) (Peer, error) {
+	if endpoint.Transport != n.name || endpoint.Network != "tcp" {
+		return Peer{}, fmt.Errorf("endpoint %s of transport %q over %q: it must be one of %s over tcp", endpoint.Address, endpoint.Transport, endpoint.Network, n.name)
 	}
 	if _, _, err := net.SplitHostPort(endpoint.Address); err != nil {
 		return Peer{}, fmt.Errorf("address of an endpoint: %w", err)
@@ -170,7 +170,7 @@ func answered(response *nethttp.Response, body []byte, d *transport.Delivery) er
 	case err == nil && d.Err != nil:
 		return fmt.Errorf("target %s answered %s: %w", host, response.Status, d.Err)
 	case response.StatusCode != nethttp.StatusOK:
-		return fmt.Errorf("target %s answered %s (is a function of %s listening there?)", host, response.Status, name)
+		return fmt.Errorf("target %s answered %s (is a function of this program listening there?)", host, response.Status)
 	case err != nil:
 		return fmt.Errorf("target %s answered %s, but %w", host, response.Status, err)
 	}

@@ -59,7 +59,7 @@ func impostor(t *testing.T, behave func(*net.TCPConn, *nethttp.Request)) transpo
 		_ = listener.Close()
 		<-done
 	})
-	return transport.Endpoint{Transport: name, Network: "tcp", Address: listener.Addr().String(), Nonce: nonce}
+	return transport.Endpoint{Transport: "http/native", Network: "tcp", Address: listener.Addr().String(), Nonce: nonce}
 }
 
 // answering reads the whole body and answers with text.
@@ -207,7 +207,7 @@ func TestSilentPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	peer, err := peerOf(transport.Endpoint{Transport: name, Network: "tcp", Address: listener.Addr().String(), Nonce: transport.NewNonce()})
+	peer, err := native{name: "http/native"}.peerOf(transport.Endpoint{Transport: "http/native", Network: "tcp", Address: listener.Addr().String(), Nonce: transport.NewNonce()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,18 +23,14 @@ const (
 )
 
 // Serve implements transport.Transport.
-func (n Native) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
+func (n native) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
 	f, err := function.NewTarget(setup)
 	if err != nil {
 		return nil, fmt.Errorf("make the function: %w", err)
 	}
-	address := n.Listen
-	if address == "" {
-		address = "127.0.0.1:0"
-	}
-	listener, err := listen(ctx, address)
+	listener, err := listen(ctx, setup.Listen())
 	if err != nil {
-		return nil, fmt.Errorf("listen for HTTP: %w (choose another address, or port 0)", err)
+		return nil, fmt.Errorf("listen for HTTP: %w", err)
 	}
 	nonce := transport.NewNonce()
 	t := &target{
@@ -42,7 +38,7 @@ func (n Native) Serve(ctx context.Context, setup transport.Setup) (transport.Tar
 		admission: transport.NewAdmission(nonce),
 		served:    make(chan struct{}),
 		endpoint: transport.Endpoint{
-			Transport: name,
+			Transport: n.name,
 			Network:   "tcp",
 			Address:   listener.Addr().String(),
 			Nonce:     nonce,

@@ -12,6 +12,7 @@ import (
 	"rrbench/measure"
 	"rrbench/modes"
 	"rrbench/transport"
+	"rrbench/transport/stream"
 )
 
 // guest is a running guest. One goroutine at a time calls it; close may come from another
@@ -47,7 +48,7 @@ func (g Guests) start(ctx context.Context, setup transport.Setup) (_ *guest, bou
 		// Of a panic the message is of use; traces would crowd it out.
 		Environment: []string{"GOTRACEBACK=none"},
 		Sockets:     true,
-		Tune:        tune,
+		Tune:        stream.TuneTCP,
 		Monotonic:   measure.Now,
 	}); err != nil {
 		return nil, nil, fmt.Errorf("guest %s: set up WASI: %w", name, err)

@@ -24,10 +24,7 @@ const (
 // Serve implements transport.Transport.
 func (g Guests) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
 	began := time.Now()
-	listen := g.Listen
-	if listen == "" {
-		listen = "127.0.0.1:0"
-	}
+	listen := setup.Listen()
 	address, port, err := addressOf(listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen for HTTP: %w", err)

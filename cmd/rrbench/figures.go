@@ -5,7 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"rrbench/sweep"
+	"rrbench/plots"
+	"rrbench/results"
 )
 
 func figuresCommand() *cobra.Command {
@@ -15,7 +16,11 @@ func figuresCommand() *cobra.Command {
 		Example: "  rrbench figures results/runs/20260131T120000Z-quick",
 		Args:    oneDirectory,
 		RunE: func(_ *cobra.Command, arguments []string) error {
-			report, err := sweep.Redraw(arguments[0])
+			directory, err := results.Open(arguments[0])
+			if err != nil {
+				return err
+			}
+			report, err := plots.Draw(directory)
 			for _, file := range report.Files {
 				fmt.Println(file)
 			}

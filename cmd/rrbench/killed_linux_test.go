@@ -15,8 +15,8 @@ import (
 
 	"github.com/prometheus/procfs"
 
-	"rrbench/baselines/container"
 	transports "rrbench/shim/catalogue"
+	"rrbench/shim/runc"
 	"rrbench/transport"
 )
 
@@ -165,12 +165,16 @@ func withContainers(t *testing.T) {
 	if _, err := exec.LookPath("runc"); err != nil {
 		t.Skip("runc is missing: apt-get install runc")
 	}
-	build := exec.Command("go", "build", "-o", filepath.Join(filepath.Dir(program), "rrbench-function"), "../../baselines/container/program")
+	static := filepath.Join(filepath.Dir(program), "static", "rrbench")
+	build := exec.Command("go", "build", "-o", static, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the function: %v\n%s", err, out)
+		t.Fatalf("build a static program: %v\n%s", err, out)
 	}
-	if left := container.Leftovers(); len(left) > 0 {
+	dynamic := program
+	program = static
+	t.Cleanup(func() { program = dynamic })
+	if left := runc.Leftovers(); len(left) > 0 {
 		t.Logf("before the test there is %v", left)
 	}
 }

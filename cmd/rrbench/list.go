@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -10,6 +12,7 @@ import (
 
 	"rrbench/engines/catalogue"
 	transports "rrbench/shim/catalogue"
+	"rrbench/shim/launch"
 	"rrbench/transport"
 	"rrbench/tune/crossovers"
 	"rrbench/workloads"
@@ -29,7 +32,7 @@ func listCommand() *cobra.Command {
 			for _, t := range transports.All() {
 				info := t.Info()
 				_, standIn, _ := info.Parameter.Settle("")
-				out.AppendRow(table.Row{info.Name, functionsOf(info), codecsOf(info), hereOr(t.Check(), standIn), info.Summary})
+				out.AppendRow(table.Row{info.Name, functionsOf(info), codecsOf(info), hereOr(launch.Check(t, ""), standIn), info.Summary})
 			}
 			out.Render()
 			fmt.Println()

@@ -10,9 +10,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-
-	"rrbench/results"
-	"rrbench/sweep"
 )
 
 // Exit statuses; scripts depend on them.
@@ -21,6 +18,9 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 )
+
+// errInterrupted is the cause of a context that a signal has ended.
+var errInterrupted = errors.New("interrupted")
 
 // errFailedCells ends a run whose failures have been printed already.
 var errFailedCells = errors.New("at least one trial failed")
@@ -41,7 +41,7 @@ func interruptible() (context.Context, func()) {
 	go func() {
 		if _, open := <-signals; open {
 			signal.Stop(signals)
-			cancel(sweep.ErrInterrupted)
+			cancel(errInterrupted)
 		}
 	}()
 	return ctx, func() { signal.Stop(signals); close(signals); cancel(nil) }
@@ -49,14 +49,13 @@ func interruptible() (context.Context, func()) {
 
 // status prints an error and chooses the exit status.
 func status(err error) int {
-	var usage *sweep.UsageError
-	var directory *results.DirectoryError
+	var usage interface{ Usage() }
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errFailedCells):
 		return exitFailed
-	case errors.As(err, &usage), errors.As(err, &directory), errors.Is(err, errCommandLine):
+	case errors.As(err, &usage), errors.Is(err, errCommandLine):
 		fmt.Fprintln(os.Stderr, "rrbench:", err)
 		return exitUsage
 	}
@@ -82,7 +81,7 @@ beside the baselines that it is compared with, on several WebAssembly runtimes.`
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(commandLineFault)
-	for _, sub := range []*cobra.Command{sweepCommand(), figuresCommand(), listCommand(), doctorCommand(), versionCommand(), auditCommand(), tuneCommand(), shimCommand(), standInCommand()} {
+	for _, sub := range append(machineCommands(), figuresCommand(), versionCommand()) {
 		if sub.Args == nil {
 			sub.Args = noArguments
 		}

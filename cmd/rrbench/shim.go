@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -5,13 +7,22 @@ import (
 
 	"rrbench/shim"
 	"rrbench/shim/catalogue"
+	"rrbench/shim/runc"
 )
 
 func shimCommand() *cobra.Command {
-	return &cobra.Command{
+	var bundle string
+	c := &cobra.Command{
 		Use:    "shim",
 		Short:  "Host functions for a driver (started by rrbench itself)",
 		Hidden: true,
-		RunE:   func(*cobra.Command, []string) error { return shim.Serve(catalogue.Find) },
+		RunE: func(*cobra.Command, []string) error {
+			if bundle != "" {
+				return runc.RemoveBundle(bundle)
+			}
+			return shim.Serve(catalogue.Find)
+		},
 	}
+	c.Flags().StringVar(&bundle, "remove-bundle", "", "remove a container's bundle after its end")
+	return c
 }

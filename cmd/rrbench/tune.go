@@ -1,10 +1,11 @@
+//go:build linux
+
 package main
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -48,9 +49,6 @@ nothing can be measured here, 2 when the request cannot be carried out as writte
   rrbench tune --transports user --engines wazero
   rrbench tune --out crossovers.json && ` + crossovers.Variable + `=crossovers.json rrbench sweep --transports user`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if runtime.GOOS != "linux" {
-				return fmt.Errorf("measuring needs Linux: %w", errCommandLine)
-			}
 			request := tune.Request{
 				Transports: transports.All(), Find: transports.Find,
 				Engines: catalogue.Names(), EngineCheck: catalogue.Check,

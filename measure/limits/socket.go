@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 
 	"rrbench/measure"
 	"rrbench/payloads"
@@ -17,22 +16,22 @@ import (
 type socket struct {
 	name, summary string
 	place         int
-	listen        func() (*stream.Listener, error)
+	listen        func(transport.Setup) (*stream.Listener, error)
 }
 
 var _ transport.Transport = socket{}
 
 // NewUnix is limit/unix: write(2) and read(2) over a Unix stream socket.
 func NewUnix() transport.Transport {
-	return socket{"limit/unix", "no function: write and read over a Unix stream socket", 3, stream.ListenUnix}
+	return socket{"limit/unix", "no function: write and read over a Unix stream socket", 3,
+		func(transport.Setup) (*stream.Listener, error) { return stream.ListenUnix() }}
 }
 
 // NewTCP is limit/tcp: write(2) and read(2) over TCP.
 func NewTCP() transport.Transport {
-	return socket{"limit/tcp", "no function: write and read over TCP", 4, listenLoopback}
+	return socket{"limit/tcp", "no function: write and read over TCP", 4,
+		func(setup transport.Setup) (*stream.Listener, error) { return stream.ListenTCP(setup.Listen()) }}
 }
-
-func listenLoopback() (*stream.Listener, error) { return stream.ListenTCP("127.0.0.1:0") }
 
 func (t socket) Info() transport.Info {
 	return transport.Info{
@@ -48,12 +47,7 @@ func (t socket) Info() transport.Info {
 	}
 }
 
-func (t socket) Check() error {
-	if runtime.GOOS == "linux" {
-		return nil
-	}
-	return &transport.Unavailable{Transport: t.name, Reason: "it needs Linux", Remedy: "run it on a Linux machine"}
-}
+func (socket) Check() error { return nil }
 
 func (t socket) Serve(_ context.Context, setup transport.Setup) (transport.Target, error) {
 	if err := checkCodec(t.name, setup); err != nil {
@@ -63,7 +57,7 @@ func (t socket) Serve(_ context.Context, setup transport.Setup) (transport.Targe
 	if err != nil {
 		return nil, fmt.Errorf("%s: target: %w", t.name, err)
 	}
-	target, err := stream.Serve(t.name, t.listen, stream.Service{Receiver: receiver, Limit: uint64(max(setup.Size, 1)), Deadline: setup.Deadline}, receiver.Close)
+	target, err := stream.Serve(t.name, func() (*stream.Listener, error) { return t.listen(setup) }, stream.Service{Receiver: receiver, Limit: uint64(max(setup.Size, 1)), Deadline: setup.Deadline}, receiver.Close)
 	if err != nil {
 		return nil, errors.Join(err, receiver.Close())
 	}

@@ -4,7 +4,6 @@ import (
 	"rrbench/modes"
 	"rrbench/modes/sockets"
 	"rrbench/transport"
-	"rrbench/transport/stream"
 )
 
 const (
@@ -25,7 +24,7 @@ func NewMemfd() transport.Transport {
 		Family:      transport.Kernel,
 		Place:       2,
 		Limits:      []string{"limit/memcpy", "limit/mremap"},
-		Listen:      stream.ListenUnix,
+		Listen:      listen,
 		Probe:       probeMapping,
 		NewReferrer: newLending(1),
 		NewResolver: newTarget,
@@ -41,7 +40,7 @@ func NewCMA() transport.Transport {
 		Family:      transport.Kernel,
 		Place:       3,
 		Limits:      []string{"limit/memcpy"},
-		Listen:      stream.ListenUnix,
+		Listen:      listen,
 		Probe:       probeReading,
 		NewReferrer: newPointing(1),
 		NewResolver: newTarget,
@@ -63,7 +62,7 @@ func NewAdaptive(crossover int64) transport.Transport {
 		Family:      transport.Kernel,
 		Place:       4,
 		Limits:      []string{"limit/unix", "limit/memcpy", "limit/mremap"},
-		Listen:      stream.ListenUnix,
+		Listen:      listen,
 		NewReferrer: newLending(int(crossover)),
 		NewResolver: newTarget,
 	}

@@ -19,6 +19,8 @@ func NewStream() transport.Transport {
 		Family:  transport.Kernel,
 		Place:   1,
 		Limits:  []string{"limit/unix"},
-		Listen:  stream.ListenUnix,
+		Listen:  listen,
 	}
 }
+
+func listen(transport.Setup) (*stream.Listener, error) { return stream.ListenUnix() }

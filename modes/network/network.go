@@ -4,8 +4,6 @@
 package network
 
 import (
-	"net"
-
 	"rrbench/modes/sockets"
 	"rrbench/transport"
 	"rrbench/transport/stream"
@@ -13,16 +11,14 @@ import (
 
 // NewStream is network/stream, the control for the others: A's shim writes the region from
 // A's linear memory to TCP, B's shim reads it straight into B's.
-func NewStream() transport.Transport { return newStream(loopback) }
-
-func newStream(address string) transport.Transport {
+func NewStream() transport.Transport {
 	return &sockets.Transport{
 		Name:    "network/stream",
 		Summary: "two shims, linear memory to linear memory, write to TCP",
 		Family:  transport.Network,
 		Place:   3,
 		Limits:  []string{"limit/tcp"},
-		Listen:  listenAt(address),
+		Listen:  listen,
 	}
 }
 
@@ -30,16 +26,14 @@ func newStream(address string) transport.Transport {
 // into a pipe (vmsplice(2)) and moved from it to TCP (splice(2)), so that nothing is
 // copied at the source. The kernel reads the pages until B has acknowledged them; the
 // region is leased until then.
-func NewSplice() transport.Transport { return newSplice(loopback) }
-
-func newSplice(address string) transport.Transport {
+func NewSplice() transport.Transport {
 	return &sockets.Transport{
 		Name:      "network/splice",
 		Summary:   "two shims, A's pages spliced through a pipe to TCP, read into B's linear memory",
 		Family:    transport.Network,
 		Place:     1,
 		Limits:    []string{"limit/tcp"},
-		Listen:    listenAt(address),
+		Listen:    listen,
 		NewWriter: newSplicing,
 		NewLender: newLargePages,
 		Detach:    detach,
@@ -52,18 +46,14 @@ func newSplice(address string) transport.Transport {
 // and the kernel has notified that it is done with the pages. Payloads that are shorter than
 // 32 KiB are copied. Where the receiver is on the same host, the kernel copies the bytes
 // after all; the endpoint's facts say so.
-func NewZerocopy() transport.Transport { return newZerocopy(loopback) }
-
-const zerocopyName = "network/zerocopy"
-
-func newZerocopy(address string) transport.Transport {
+func NewZerocopy() transport.Transport {
 	return &sockets.Transport{
 		Name:      zerocopyName,
 		Summary:   "two shims, TCP sends A's pages themselves (MSG_ZEROCOPY), read into B's linear memory",
 		Family:    transport.Network,
 		Place:     2,
 		Limits:    []string{"limit/tcp"},
-		Listen:    listenAt(address),
+		Listen:    listen,
 		NewWriter: choose(zerocopyFrom, newReferring),
 		NewLender: newLargePages,
 		Detach:    detach,
@@ -71,6 +61,8 @@ func newZerocopy(address string) transport.Transport {
 		Probe:     probeZerocopy,
 	}
 }
+
+const zerocopyName = "network/zerocopy"
 
 // DefaultCrossover is the payload size in bytes from which on lending pages to TCP takes no
 // more time than copying into it does, until B has read the payload. Two runs of rrbench tune
@@ -80,16 +72,14 @@ const DefaultCrossover = 192 << 10
 
 // NewAdaptive is network: payloads of at least crossover bytes go as network/splice has
 // them, smaller ones as network/stream.
-func NewAdaptive(crossover int64) transport.Transport { return newAdaptive(crossover, loopback) }
-
-func newAdaptive(crossover int64, address string) transport.Transport {
+func NewAdaptive(crossover int64) transport.Transport {
 	return &sockets.Transport{
 		Name:      "network",
 		Summary:   "two shims, TCP copies small payloads and is lent the pages of large ones",
 		Family:    transport.Network,
 		Place:     4,
 		Limits:    []string{"limit/tcp"},
-		Listen:    listenAt(address),
+		Listen:    listen,
 		NewWriter: choose(crossover, newSplicing),
 		NewLender: newLargePages,
 		Detach:    detach,
@@ -97,9 +87,6 @@ func newAdaptive(crossover int64, address string) transport.Transport {
 	}
 }
 
-// loopback is where targets listen that are on their source's host.
-const loopback = "127.0.0.1"
-
-func listenAt(address string) func() (*stream.Listener, error) {
-	return func() (*stream.Listener, error) { return stream.ListenTCP(net.JoinHostPort(address, "0")) }
+func listen(setup transport.Setup) (*stream.Listener, error) {
+	return stream.ListenTCP(setup.Listen())
 }

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime"
 
 	"rrbench/modes"
 	"rrbench/transport"
@@ -25,7 +24,7 @@ type Transport struct {
 	Place         int
 	Limits        []string
 	// Listen makes a target's address.
-	Listen func() (*stream.Listener, error)
+	Listen func(transport.Setup) (*stream.Listener, error)
 	// NewWriter makes the part that puts regions into a connection; nil copies them.
 	NewWriter func() (stream.Writer, error)
 	// Detach is set when the writer lets the kernel refer to a region's pages. It gives
@@ -71,15 +70,12 @@ func (t *Transport) Info() transport.Info {
 	}
 }
 
-// Check tells Linux from others; where an engine runs on Linux, these sockets exist.
+// Check asks the probe; where an engine runs, sockets exist.
 func (t *Transport) Check() error {
-	if runtime.GOOS == "linux" {
-		if t.Probe != nil {
-			return t.Probe()
-		}
-		return nil
+	if t.Probe != nil {
+		return t.Probe()
 	}
-	return &transport.Unavailable{Transport: t.Name, Reason: "it needs Linux", Remedy: "run it on a Linux machine"}
+	return nil
 }
 
 func (t *Transport) checkSetup(setup transport.Setup) error {
@@ -115,7 +111,7 @@ func (t *Transport) Serve(ctx context.Context, setup transport.Setup) (transport
 		service.Receiver = resolver
 		close = func() error { return errors.Join(function.Close(), resolver.Close()) }
 	}
-	target, err := stream.Serve(t.Name, t.Listen, service, close)
+	target, err := stream.Serve(t.Name, func() (*stream.Listener, error) { return t.Listen(setup) }, service, close)
 	if err != nil {
 		return nil, errors.Join(err, close())
 	}

@@ -1,17 +1,13 @@
-//go:build linux
-
 package user
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -440,17 +436,4 @@ func (w *world) memories() [][]byte {
 		all = append(all, tw.real.function.Memory(), tw.model.Memory())
 	}
 	return all
-}
-
-func TestRemapNeedsLinux(t *testing.T) {
-	err := NewRemap().Check()
-	if (err == nil) != pages.Supported || err != nil && !strings.Contains(err.Error(), "user/remap") {
-		t.Error(err)
-	}
-	if err := NewAdaptive(1).Check(); err != nil {
-		t.Error(err)
-	}
-	if _, err := NewRemap().Serve(context.Background(), transport.Setup{Codec: transport.JSON}); err == nil {
-		t.Error("serves json")
-	}
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"rrbench/baselines/container"
 	"rrbench/baselines/external"
 	"rrbench/baselines/http"
 	"rrbench/baselines/redis"
@@ -36,7 +35,7 @@ func All() []transport.Transport {
 		adaptive{network.NewAdaptive, transport.Crossover{Below: "network/stream", From: "network/splice", Default: network.DefaultCrossover}},
 		wasi.New(),
 		http.New(),
-		container.New(),
+		http.NewContainer(),
 		external.New(),
 		redis.New(),
 		redis.NewPubSub(),

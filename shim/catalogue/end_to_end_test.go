@@ -1,5 +1,3 @@
-//go:build linux
-
 package catalogue
 
 import (
@@ -51,53 +49,38 @@ type cell struct {
 	env       []string
 }
 
-// shims are a cell's processes. The source comes first.
-type shims struct {
-	source  *shim.Process
-	targets []*shim.Process
-}
-
 // open starts a cell's shims and connects them. They are closed when the test ends.
-func open(t *testing.T, c cell) shims {
+func open(t *testing.T, c cell) *shim.Cell {
 	t.Helper()
-	start := func(name string) *shim.Process {
-		env := append([]string{"GORACE=atexit_sleep_ms=0"}, c.env...)
-		p, err := shim.Start(t.Context(), shim.Options{Name: name, Env: env})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			var crash *shim.Crash
-			if err := p.Close(); errors.As(err, &crash) && crash.How == "exited with status 66" {
-				t.Errorf("%v\n%s", err, crash.LastStderr)
-			} else if err != nil && !t.Failed() {
-				t.Log(err)
-			}
-		})
-		return p
+	launcher := shim.Child{Env: append([]string{"GORACE=atexit_sleep_ms=0"}, c.env...)}
+	s, err := shim.StartCell(t.Context(), launcher, c.transport.Info(), c.setup)
+	if err != nil {
+		t.Fatal(err)
 	}
-	s := shims{source: start("source")}
-	info := c.transport.Info()
-	for i := range c.setup.Fanout {
-		target := s.source
-		if apart(info) {
-			target = start(fmt.Sprint("target ", i))
+	t.Cleanup(func() {
+		err := s.Close()
+		if exit, ok := errors.AsType[*shim.ExitReason](err); ok && exit.How == "exited with status 66" {
+			t.Errorf("%v\n%s", err, exit.Stderr)
+		} else if err != nil && !t.Failed() {
+			t.Log(err)
 		}
-		s.targets = append(s.targets, target)
-	}
-	for range c.workers {
-		endpoints := make([]transport.Endpoint, c.setup.Fanout)
-		for i, target := range s.targets {
-			var err error
-			if endpoints[i], err = target.Serve(t.Context(), info.Name, c.setup); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := s.source.Open(t.Context(), info.Name, c.setup, endpoints); err != nil {
-			t.Fatal(err)
-		}
+	})
+	if _, err := s.Connect(t.Context(), c.workers); err != nil {
+		t.Fatal(err)
 	}
 	return s
+}
+
+// kill ends a shim as the kernel would.
+func kill(t *testing.T, p *shim.Process) {
+	t.Helper()
+	pid, err := p.PID()
+	if err == nil {
+		err = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // setups are all ways in which a transport can run here.
@@ -132,6 +115,9 @@ func each(t *testing.T, chosen func(transport.Info) bool, test func(*testing.T, 
 			continue
 		}
 		racing := racing && tr.Info().Runs == transport.Wasm
+		if tr.Info().Launcher == transport.LauncherRunc {
+			continue // see package shim/runc
+		}
 		if err := tr.Check(); err != nil {
 			t.Logf("left out: %v", err)
 			continue
@@ -156,7 +142,7 @@ func guests(info transport.Info) bool {
 	return info.Runs == transport.Wasm && slices.Contains(info.Codecs, transport.None)
 }
 
-func run(t *testing.T, p *shim.Process, batch shim.Batch) ([]shim.Record, error) {
+func run(t *testing.T, p *shim.Cell, batch shim.Batch) ([]shim.Record, error) {
 	t.Helper()
 	var records []shim.Record
 	_, err := p.Run(t.Context(), batch, func(r shim.Record) error {
@@ -183,7 +169,7 @@ func TestEveryTransportDelivers(t *testing.T) {
 			if c.workers == 1 {
 				batch.Window = 20 * time.Millisecond
 			}
-			records, err := run(t, s.source, batch)
+			records, err := run(t, s, batch)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -192,8 +178,8 @@ func TestEveryTransportDelivers(t *testing.T) {
 			}
 			digests := map[uint64]bool{}
 			for _, r := range records {
-				if r.Err != "" {
-					t.Fatalf("%+v: %s", c, r.Err)
+				if r.Err != nil {
+					t.Fatalf("%+v: %v", c, r.Err)
 				}
 				if !ordered(r.Timeline) {
 					t.Errorf("%+v: the moments are out of order: %+v", c, r.Timeline)
@@ -224,11 +210,9 @@ func TestTargetShimIsKilled(t *testing.T) {
 		batch.Rounds = 1_000_000
 		var once sync.Once
 		var last shim.Record
-		_, err := s.source.Run(t.Context(), batch, func(r shim.Record) error {
+		_, err := s.Run(t.Context(), batch, func(r shim.Record) error {
 			once.Do(func() {
-				if err := syscall.Kill(s.targets[1].PID(), syscall.SIGKILL); err != nil {
-					t.Error(err)
-				}
+				kill(t, s.Shims()[2])
 			})
 			last = r
 			return nil
@@ -236,11 +220,13 @@ func TestTargetShimIsKilled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if last.Target != 1 || last.Err == "" {
+		if last.Target != 1 || last.Err == nil {
 			t.Errorf("the last record is %+v", last)
 		}
-		var crash *shim.Crash
-		if err := s.targets[1].Close(); !errors.As(err, &crash) {
+		if _, ok := errors.AsType[*shim.ExitReason](s.Ended()); !ok {
+			t.Error("the cell does not know of the end")
+		}
+		if err := s.Shims()[2].Close(); err != nil {
 			t.Errorf("close of the killed target: %v", err)
 		}
 	})
@@ -253,8 +239,8 @@ func TestGuestThatTraps(t *testing.T) {
 			s := open(t, cell{transport: tr, setup: setup, workers: 1})
 			batch := batchOf(setup)
 			batch.Warmup = warmup
-			records, err := run(t, s.source, batch)
-			recorded := err == nil && len(records) == 1 && strings.Contains(records[0].Err, "trapped")
+			records, err := run(t, s, batch)
+			recorded := err == nil && len(records) == 1 && strings.Contains(fmt.Sprint(records[0].Err), "trapped")
 			told := err != nil && len(records) == 0 && strings.Contains(err.Error(), "warm-up round 1 of 1") && strings.Contains(err.Error(), "trapped")
 			if warmup == 0 && !recorded || warmup == 1 && !told {
 				t.Errorf("after %d rounds of warm-up: %+v, %v", warmup, records, err)
@@ -275,21 +261,18 @@ func TestGuestThatNeverReturns(t *testing.T) {
 				s := open(t, cell{transport: tr, setup: setup, workers: 1, env: []string{env}})
 				batch := batchOf(setup)
 				batch.Warmup = 0
-				records, err := run(t, s.source, batch)
+				records, err := run(t, s, batch)
 				// A source apart from its target times out by itself, unless the machine
 				// is too busy for it to come first.
-				timedOut := apart(tr.Info()) && err == nil && len(records) == 1 && records[0].Err != ""
+				timedOut := apart(tr.Info()) && err == nil && len(records) == 1 && records[0].Err != nil
 				if !timedOut && !errors.Is(err, transport.ErrNoAnswer) {
 					t.Errorf("%+v, %v", records, err)
 				}
-				if err := s.source.Close(); err != nil {
+				if err := s.Shims()[0].Close(); err != nil {
 					t.Error(err)
 				}
-				if target := s.targets[0]; target != s.source {
-					// Close would wait for the guest first.
-					if err := syscall.Kill(target.PID(), syscall.SIGKILL); err != nil {
-						t.Error(err)
-					}
+				if shims := s.Shims(); len(shims) > 1 {
+					kill(t, shims[1]) // closing would wait for the guest first
 				}
 			})
 		}

@@ -1,5 +1,3 @@
-//go:build linux
-
 package catalogue
 
 import (
@@ -21,7 +19,11 @@ import (
 // startShim starts a shim that is closed when the test ends.
 func startShim(t *testing.T, name string, env ...string) *shim.Process {
 	t.Helper()
-	p, err := shim.Start(t.Context(), shim.Options{Name: name, Env: env})
+	site, err := shim.Child{Env: env}.Prepare("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := shim.Start(t.Context(), site, name, transport.Wasm)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,6 +35,15 @@ func startShim(t *testing.T, name string, env ...string) *shim.Process {
 	return p
 }
 
+func pidOf(t *testing.T, p *shim.Process) int {
+	t.Helper()
+	pid, err := p.PID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
 // expectStillInitialising checks what became of a shim whose guest never came to be.
 func expectStillInitialising(t *testing.T, p *shim.Process, err error) {
 	t.Helper()
@@ -42,7 +53,7 @@ func expectStillInitialising(t *testing.T, p *shim.Process, err error) {
 	if err := p.Close(); err != nil {
 		t.Error(err)
 	}
-	if err := syscall.Kill(p.PID(), 0); err != syscall.ESRCH {
+	if err := syscall.Kill(pidOf(t, p), 0); err != syscall.ESRCH {
 		t.Errorf("the shim's process: %v", err)
 	}
 }
@@ -102,7 +113,7 @@ func TestProcessesEndWithTheirShim(t *testing.T) {
 	if err := source.Open(t.Context(), "redis", setup, []transport.Endpoint{endpoint}); err != nil {
 		t.Fatal(err)
 	}
-	servers := children(t, source.PID())
+	servers := children(t, pidOf(t, source))
 	if len(servers) == 0 {
 		t.Fatal("the source's shim has started no server")
 	}

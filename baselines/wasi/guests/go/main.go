@@ -90,7 +90,8 @@ func addressOf(address, port uint32) string {
 //go:wasmexport listen
 func listen(address, port uint32) uint32 {
 	var err error
-	served, err = http.Native{Listen: addressOf(address, port)}.Serve(context.Background(), setup)
+	setup.Address = netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, address))).String()
+	served, err = http.New().Serve(context.Background(), setup)
 	if err != nil {
 		status(err)
 		return 0

@@ -1,0 +1,27 @@
+//go:build !linux
+
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// machineCommands need Linux; the others read what was measured there.
+func machineCommands() (commands []*cobra.Command) {
+	for _, name := range []string{"sweep", "list", "doctor", "audit", "tune"} {
+		commands = append(commands, &cobra.Command{
+			Use:                name,
+			Short:              "Needs Linux",
+			DisableFlagParsing: true,
+			Args:               cobra.ArbitraryArgs,
+			RunE: func(*cobra.Command, []string) error {
+				return fmt.Errorf("rrbench %s needs Linux; rrbench figures works here: %w", name, errCommandLine)
+			},
+		})
+	}
+	return commands
+}
+
+func engineVersions(func(engine, version string)) error { return nil }

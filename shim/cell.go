@@ -1,0 +1,136 @@
+package shim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"rrbench/measure"
+	"rrbench/transport"
+)
+
+// Cell is a cell's functions in their shims.
+type Cell struct {
+	site  Site
+	info  transport.Info
+	setup transport.Setup
+	// shims are the source's and then the targets', if these have their own.
+	shims []*Process
+}
+
+// startsAtOnce bounds how many shims start at the same time.
+const startsAtOnce = 8
+
+// ShimsOf is how many shims the functions of a cell live in.
+func ShimsOf(info transport.Info, fanout int) int {
+	if info.Hosting == transport.Together {
+		return 1
+	}
+	return 1 + fanout
+}
+
+// StartCell starts the shims of a cell by its launcher. When one cannot be started, none
+// remains.
+func StartCell(ctx context.Context, launcher Launcher, info transport.Info, setup transport.Setup) (_ *Cell, err error) {
+	site, err := launcher.Prepare(setup.Parameter)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cell{site: site, info: info, setup: setup, shims: make([]*Process, ShimsOf(info, setup.Fanout))}
+	starts, bounded := errgroup.WithContext(ctx)
+	starts.SetLimit(startsAtOnce)
+	for i := range c.shims {
+		name := "source"
+		if i > 0 {
+			name = fmt.Sprintf("target %d", i-1)
+		}
+		starts.Go(func() (err error) {
+			c.shims[i], err = Start(bounded, site, name, info.Runs)
+			return err
+		})
+	}
+	if err := starts.Wait(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// Connect makes every target reachable and opens one route for each concurrent hand-off. It
+// returns how long that took.
+func (c *Cell) Connect(ctx context.Context, concurrency int) (took time.Duration, err error) {
+	began := time.Now()
+	for range concurrency {
+		endpoints, err := c.serve(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if err := c.shims[0].Open(ctx, c.info.Name, c.setup, endpoints); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(began), nil
+}
+
+// serve makes one target function reachable for each of the fan-out: in a shim of its own,
+// or in the source's where there are no others.
+func (c *Cell) serve(ctx context.Context) ([]transport.Endpoint, error) {
+	endpoints := make([]transport.Endpoint, c.setup.Fanout)
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range endpoints {
+		target := c.shims[min(i+1, len(c.shims)-1)]
+		group.Go(func() (err error) {
+			endpoints[i], err = target.Serve(ctx, c.info.Name, c.setup)
+			return err
+		})
+	}
+	return endpoints, group.Wait()
+}
+
+// Shims are the processes, the source's first.
+func (c *Cell) Shims() []*Process { return c.shims }
+
+// Run runs a batch; see Process.Run.
+func (c *Cell) Run(ctx context.Context, batch Batch, each func(Record) error) (Window, error) {
+	return c.shims[0].Run(ctx, batch, each)
+}
+
+// Memory adds up the peaks of all participants.
+func (c *Cell) Memory(ctx context.Context) (measure.Memory, error) {
+	var total measure.Memory
+	for _, s := range c.shims {
+		memory, err := s.Memory(ctx)
+		if err != nil {
+			return total, err
+		}
+		total.RSSPeak += memory.RSSPeak
+		total.PSSPeak += memory.PSSPeak
+	}
+	return total, nil
+}
+
+// lastMoment is how long a shim that is ending may still be there when its peers have noticed.
+const lastMoment = 200 * time.Millisecond
+
+// Ended returns how the shims have ended that nobody asked to, or nil.
+func (c *Cell) Ended() error {
+	var ended []error
+	for _, s := range c.shims[1:] {
+		ended = append(ended, s.Ended(lastMoment/time.Duration(len(c.shims))))
+	}
+	return errors.Join(ended...)
+}
+
+// Close ends the shims and what they shared. It returns what could not be closed, and how
+// shims ended that no call has returned.
+func (c *Cell) Close() error {
+	var group errgroup.Group
+	for _, s := range c.shims {
+		if s != nil {
+			group.Go(s.Close)
+		}
+	}
+	return errors.Join(group.Wait(), c.site.Close())
+}

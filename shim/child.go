@@ -1,0 +1,138 @@
+package shim
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rrbench/child"
+	"rrbench/transport"
+)
+
+// inheritedDescriptor is where a shim finds its end of the control connection: the first
+// descriptor after standard input, output and error.
+const inheritedDescriptor = 3
+
+// Child starts shims as child processes of this one. The zero value runs the program that
+// runs already, even when its file has been replaced meanwhile.
+type Child struct {
+	// Program is another one to run.
+	Program string
+	// Arguments make the program call Serve; nil means {"shim"}.
+	Arguments []string
+	// Env is added to this process' environment.
+	Env []string
+}
+
+var _ Launcher = Child{}
+
+// Check implements Launcher.
+func (Child) Check(string) error { return nil }
+
+// Prepare implements Launcher: child processes share the host.
+func (c Child) Prepare(string) (Site, error) { return childSite{c}, nil }
+
+type childSite struct{ Child }
+
+// Close implements Site.
+func (childSite) Close() error { return nil }
+
+// Start implements Site.
+func (c childSite) Start(_ context.Context, name string, runs transport.Runs) (*Instance, error) {
+	connection, theirs, err := ControlPair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	program, arguments := c.Program, c.Arguments
+	if program == "" {
+		program = "/proc/self/exe"
+	}
+	if arguments == nil {
+		arguments = []string{"shim"}
+	}
+	command := exec.Command(program, arguments...)
+	command.Args[0] = os.Args[0]
+	command.Env = append(os.Environ(), Environment(runs)...)
+	command.Env = append(command.Env, c.Env...)
+	command.ExtraFiles = []*os.File{theirs}
+	stderr := &StderrTail{}
+	command.Stderr = stderr
+	// A process of the shim's own may outlive it with standard error open.
+	command.WaitDelay = time.Second
+	if err := child.Start(command); err != nil {
+		_ = connection.Close()
+		return nil, fmt.Errorf("%w (is %s executable?)", err, program)
+	}
+	return &Instance{
+		Connection: connection,
+		Parent:     os.Getpid(),
+		Address:    "127.0.0.1",
+		Program:    program,
+		PID:        func() (int, error) { return command.Process.Pid, nil },
+		Wait: func() ExitReason {
+			err := command.Wait()
+			reason := stderr.Reason(name, fmt.Sprintf("process %d", command.Process.Pid))
+			reason.How, reason.OK = howEnded(command.ProcessState, err), command.ProcessState.Success()
+			return reason
+		},
+		// The error would be that it has ended already.
+		Kill: func() { _ = command.Process.Kill() },
+	}, nil
+}
+
+// ControlPair makes a control connection: this side of it, and the other as a file that a
+// program inherits as its descriptor 3. The two sockets have no name anywhere.
+func ControlPair() (ours net.Conn, theirs *os.File, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	file := os.NewFile(uintptr(pair[0]), "shim")
+	theirs = os.NewFile(uintptr(pair[1]), "driver")
+	defer file.Close()
+	if ours, err = net.FileConn(file); err != nil {
+		_ = theirs.Close()
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	return ours, theirs, nil
+}
+
+// Environment is what a shim's environment needs. Go shall not interrupt shims of WebAssembly:
+// their guests do not hear such signals, and nothing waits for them, as no garbage is
+// collected while they run; but where a thread has waited for a payload, its first
+// microseconds went to being interrupted. Native functions keep what a Go program has.
+func Environment(runs transport.Runs) []string {
+	if runs == transport.Native {
+		return nil
+	}
+	settings := "asyncpreemptoff=1"
+	if inherited := os.Getenv("GODEBUG"); inherited != "" {
+		settings = inherited + "," + settings
+	}
+	return []string{"GODEBUG=" + settings}
+}
+
+// howEnded says how a process ended.
+func howEnded(state *os.ProcessState, err error) string {
+	if state == nil {
+		return fmt.Sprintf("could not be waited for: %v", err)
+	}
+	switch ended := state.Sys().(syscall.WaitStatus); {
+	case ended.Signaled() && ended.Signal() == syscall.SIGKILL:
+		return KilledOutright
+	case ended.Signaled():
+		return "killed by " + unix.SignalName(ended.Signal())
+	default:
+		return fmt.Sprintf("exited with status %d", ended.ExitStatus())
+	}
+}
+
+// KilledOutright is ExitReason.How of what nobody here has killed.
+const KilledOutright = "killed by SIGKILL, out of memory?"

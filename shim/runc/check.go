@@ -1,0 +1,95 @@
+package runc
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+
+	"rrbench/transport"
+)
+
+// capabilities are what this machine offers to containers.
+type capabilities struct {
+	program  string
+	network  Network
+	rootless bool
+}
+
+// capabilities looks for everything that containers on that network need.
+func (l Launcher) capabilities(network string) (capabilities, error) {
+	here := capabilities{rootless: os.Geteuid() != 0, network: Bridge}
+	if here.rootless {
+		here.network = Host
+	}
+	if _, err := findRunc(); err != nil {
+		return here, unavailable(err, "apt-get install runc")
+	}
+	var err error
+	if here.program, err = l.findProgram(); err != nil {
+		return here, unavailable(err, "make build")
+	}
+	if network != "" {
+		if here.network, err = parseNetwork(network); err != nil {
+			return here, err
+		}
+	}
+	if here.rootless {
+		return here, checkRootless(here.network)
+	}
+	return here, checkRoot()
+}
+
+func unavailable(reason error, remedy string) error {
+	return &transport.Unavailable{Transport: "in containers", Reason: reason.Error(), Remedy: remedy}
+}
+
+// checkRoot looks for what root can lack, inside of a container for example.
+func checkRoot() error {
+	for _, needed := range []struct {
+		bit  uint
+		name string
+	}{{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}, {unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"}} {
+		if has, err := capable(needed.bit); err == nil && !has {
+			return unavailable(fmt.Errorf("root has no %s here", needed.name), "run outside of a container, or in a privileged one")
+		}
+	}
+	if err := writableCgroups(); err != nil {
+		return unavailable(err, "mount "+cgroupRoot+" writable, or run outside of a container")
+	}
+	return nil
+}
+
+func checkRootless(network Network) error {
+	if network == Bridge {
+		return unavailable(errors.New("a bridge needs root"), "run as root, or with --container-net host")
+	}
+	// A user namespace can be forbidden in several ways, so it is tried.
+	// The program does not exist: only the way to it is of interest.
+	probe := &exec.Cmd{Path: "/nonexistent", SysProcAttr: &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}},
+	}}
+	if err := probe.Start(); !errors.Is(err, unix.ENOENT) {
+		return unavailable(fmt.Errorf("no user namespace can be made: %w", err), "run as root, or sysctl -w user.max_user_namespaces=10000")
+	}
+	return nil
+}
+
+// capable says whether this process has the capability effectively.
+func capable(bit uint) (bool, error) {
+	process, err := procfs.Self()
+	if err != nil {
+		return false, err
+	}
+	status, err := process.NewStatus()
+	if err != nil {
+		return false, err
+	}
+	return status.CapEff&(1<<bit) != 0, nil
+}

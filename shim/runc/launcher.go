@@ -1,0 +1,141 @@
+// Package runc starts shims in OCI containers, each in one of its own that runc runs: the
+// batch loop, the meter and the clock are inside of the container, and no message crosses its
+// border while a batch runs but what hands records over.
+//
+// By default the containers have network namespaces of their own, joined by a bridge; they
+// can share the host's network instead.
+package runc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"rrbench/shim"
+	"rrbench/transport"
+)
+
+// Network is how containers reach one another.
+type Network string
+
+const (
+	// Bridge is a network namespace for each container and veth pairs to a bridge between
+	// them. It needs root.
+	Bridge Network = "bridge"
+	// Host is the host's own network: loopback.
+	Host Network = "host"
+)
+
+// Launcher starts shims in containers. The parameter of its methods is the Network; without
+// one that is Bridge as root and Host without privileges.
+type Launcher struct {
+	// Program is the path of the static program to run as a shim; empty is this one.
+	Program string
+}
+
+var _ shim.Launcher = Launcher{}
+
+// Check looks for everything that a container needs, without starting one.
+func (l Launcher) Check(parameter string) error {
+	_, err := l.capabilities(parameter)
+	return err
+}
+
+// Prepare makes the network of a cell.
+func (l Launcher) Prepare(parameter string) (shim.Site, error) {
+	here, err := l.capabilities(parameter)
+	if err != nil {
+		return nil, err
+	}
+	// What cannot be removed is no reason not to measure: rrbench doctor names it.
+	cleanOnce()
+	s := &site{capabilities: here}
+	if here.network == Bridge {
+		if s.bridge, err = newBridge(); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// cleanOnce removes what killed runs have left behind, once a process.
+var cleanOnce = sync.OnceFunc(func() { _ = Clean() })
+
+// site is the network of a cell's containers.
+type site struct {
+	capabilities
+
+	lock sync.Mutex
+	// bridge is nil on the host's network.
+	bridge     *bridge
+	namespaces []*namespace
+}
+
+// Start implements shim.Site.
+func (s *site) Start(_ context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
+	spec := bundleSpec{program: s.program, rootless: s.rootless, environment: shim.Environment(runs)}
+	address := "127.0.0.1"
+	if s.bridge != nil {
+		var err error
+		if spec.network, address, err = s.connect(); err != nil {
+			return nil, err
+		}
+	}
+	c, connection, err := start(spec)
+	if err != nil {
+		return nil, err
+	}
+	return &shim.Instance{
+		Connection: connection,
+		Address:    address,
+		Program:    "container " + c.id,
+		PID:        c.pid,
+		Wait:       func() shim.ExitReason { return c.wait(name) },
+		Kill:       c.kill,
+	}, nil
+}
+
+// connect makes a namespace that is plugged into the bridge.
+func (s *site) connect() (path, address string, err error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	inside, err := newNamespace()
+	if err != nil {
+		return "", "", err
+	}
+	s.namespaces = append(s.namespaces, inside)
+	at, err := s.bridge.plug(inside)
+	return inside.path(), at.String(), err
+}
+
+// Close gives the network up.
+func (s *site) Close() error {
+	for _, n := range s.namespaces {
+		n.close()
+	}
+	if s.bridge != nil {
+		s.bridge.close()
+	}
+	stateOf(os.Geteuid()).removeEmpty()
+	return nil
+}
+
+func parseNetwork(name string) (Network, error) {
+	switch n := Network(name); n {
+	case Bridge, Host:
+		return n, nil
+	}
+	return "", fmt.Errorf("container network %q: known are %s and %s", name, Bridge, Host)
+}
+
+// RemoveBundle removes a container's bundle after its end, when the driver is dead that would
+// have done so: runc calls this program for it, by a hook. A directory that is no bundle
+// stays.
+func RemoveBundle(directory string) error {
+	if !isBundle(directory) {
+		return errors.New("this is no bundle of a container")
+	}
+	return os.RemoveAll(directory)
+}
