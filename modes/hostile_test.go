@@ -141,6 +141,7 @@ func transports() []transport.Transport {
 // the right bytes, guests see nothing of one another but payloads, the guarded ones are of use
 // afterwards, and nothing is left over.
 func TestAttacks(t *testing.T) {
+	transporttest.SmallBlocks(t)
 	w := &watch{guarded: hostile.File(t, guarded)}
 	modes.Through(t, w.engine)
 	files := map[string]string{}

@@ -66,7 +66,7 @@ func TestGuestThatNeverInitialisesItself(t *testing.T) {
 			t.Logf("left out: %v", err)
 			continue
 		}
-		for _, guest := range []string{"initialize-loops", "initialize-sleeps"} {
+		for _, guest := range []string{"initialize-loops", "initialize-sleeps", "start-loops"} {
 			for _, env := range []string{"GOMAXPROCS=2", "GOMAXPROCS=1"} {
 				t.Run(fmt.Sprintf("%s,%s,%s", engine, guest, env), func(t *testing.T) {
 					t.Parallel()
