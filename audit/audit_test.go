@@ -14,8 +14,8 @@ import (
 	"github.com/prometheus/procfs"
 	"go.uber.org/goleak"
 
+	"rrbench/catalogue"
 	"rrbench/shim"
-	"rrbench/shim/catalogue"
 	"rrbench/sweep"
 )
 

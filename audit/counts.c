@@ -171,7 +171,7 @@ int copy_go(void *regs) { return copied(REGISTER(regs, cx, regs[2])); }
 SEC("uprobe")
 int copy_libc(void *regs) { return copied(REGISTER(regs, dx, regs[2])); }
 
-// transport/bulk's copyGroups(dst, src *byte, groups uintptr), 16 KiB a group. Arguments lie on
+// memory's copyGroups(dst, src *byte, groups uintptr), 16 KiB a group. Arguments lie on
 // the stack above the address of return: ABI0, "A Quick Guide to Go's Assembler".
 SEC("uprobe")
 int copy_bulk(void *regs) {

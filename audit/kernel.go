@@ -174,7 +174,7 @@ func (c *counter) watch(pid int) (names []string, err error) {
 	if runsThisProgram(pid) {
 		functions = []function{
 			{"Go's memmove", memmove, c.own[memmove], kernelProgCopyGo},
-			{"transport/bulk", "", c.own["rrbench/transport/bulk.copyGroups"], kernelProgCopyBulk},
+			{"memory", "", c.own["rrbench/memory.copyGroups"], kernelProgCopyBulk},
 		}
 	}
 	linked, err := linkedCopies(path)

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"rrbench/catalogue"
 	"rrbench/payloads"
-	"rrbench/shim/catalogue"
 	"rrbench/sweep"
 	"rrbench/transport"
 )

@@ -13,10 +13,10 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	transports "rrbench/catalogue"
 	"rrbench/engines"
 	"rrbench/engines/catalogue"
 	"rrbench/measure"
-	transports "rrbench/shim/catalogue"
 	"rrbench/shim/launch"
 	"rrbench/shim/runc"
 	"rrbench/transport"

@@ -14,8 +14,8 @@ import (
 
 	"rrbench/engines"
 	"rrbench/engines/wasip1"
+	"rrbench/memory"
 	"rrbench/payloads"
-	"rrbench/transport/pages"
 )
 
 // Sender carries a region to every target, inside the guest's send_to_host. The region is
@@ -59,7 +59,7 @@ type Function struct {
 	moved   int
 	// lender may be nil.
 	lender Lender
-	// inBlocks: prepared regions shall contain as many blocks (package pages) as they can.
+	// inBlocks: prepared regions shall contain as many blocks (package memory) as they can.
 	inBlocks bool
 	// buffer is what read_memory_host took, at most bufferLimit bytes.
 	buffer      []byte
@@ -134,8 +134,8 @@ func (f *Function) Prepare(spec payloads.Spec) (digest uint64, err error) {
 		}
 	}
 	if f.prepared == nil {
-		if f.inBlocks && spec.Size >= int64(pages.Block) {
-			f.prepared, err = f.AllocateAligned(uint32(spec.Size), pages.AlignmentOf(f.memory.Bytes()))
+		if f.inBlocks && spec.Size >= int64(memory.Block) {
+			f.prepared, err = f.AllocateAligned(uint32(spec.Size), memory.AlignmentOf(f.memory.Bytes()))
 		} else {
 			f.prepared, err = f.Allocate(uint32(spec.Size))
 		}
@@ -152,7 +152,7 @@ func (f *Function) Prepare(spec payloads.Spec) (digest uint64, err error) {
 }
 
 // PrepareInBlocks has payloads that Prepare puts into memory begin where a block does
-// (package pages), if they are as long as one: all of a payload but its end can move.
+// (package memory), if they are as long as one: all of a payload but its end can move.
 func (f *Function) PrepareInBlocks() { f.inBlocks = true }
 
 // Prepared is the region that the next Send sends, or nil.
@@ -208,7 +208,7 @@ func (f *Function) Allocate(n uint32) (*Region, error) {
 // lies inside a longer block that the guest allocates. Where the guest has no memory for
 // that, or such a block would not fit into a memory at all, the region begins where it
 // happens to.
-func (f *Function) AllocateAligned(n uint32, alignment pages.Alignment) (*Region, error) {
+func (f *Function) AllocateAligned(n uint32, alignment memory.Alignment) (*Region, error) {
 	if n <= math.MaxUint32-alignment.Slack() {
 		region, err := f.allocateBlock(n + alignment.Slack())
 		if err == nil {
@@ -326,7 +326,7 @@ func (f *Function) deallocateRegion(region *Region) error {
 	return err
 }
 
-// Movable says that the function's memory consists of pages that can move (package pages).
+// Movable says that the function's memory consists of pages that can move (package memory).
 func (f *Function) Movable() bool { return f.movable && !f.closed }
 
 // Memory is a view of the whole linear memory, not a copy. It is valid until the next call
@@ -346,7 +346,7 @@ func (f *Function) Close() error {
 	f.closed = true
 	f.broken = fmt.Errorf("guest %s is closed", f.name)
 	f.buffer = nil
-	pages.ReturnPlaces(f.moved)
+	memory.ReturnPlaces(f.moved)
 	f.moved = 0
 	err := f.instance.Close()
 	if f.system != nil {

@@ -5,9 +5,9 @@ import (
 	"testing"
 
 	"rrbench/engines/catalogue"
+	"rrbench/memory"
 	"rrbench/payloads"
 	"rrbench/transport"
-	"rrbench/transport/bulk"
 )
 
 // BenchmarkHandoff is a hand-off as two functions of one shim see it, with nobody measuring:
@@ -35,7 +35,7 @@ func benchmarkHandoff(b *testing.B, engine string, size int64) {
 		if err != nil {
 			return err
 		}
-		bulk.Copy(copied.Bytes(), region.Bytes())
+		memory.Copy(copied.Bytes(), region.Bytes())
 		digest, err = target.Handle(copied)
 		return err
 	})

@@ -3,7 +3,7 @@ package modes
 import (
 	"fmt"
 
-	"rrbench/transport/pages"
+	"rrbench/memory"
 )
 
 // Region is the host's record of a part of a function's linear memory: allocated at the
@@ -65,14 +65,14 @@ func (r *Region) Kept() bool { return r.kept }
 func (r *Region) Prepared() bool { return r.live && r == r.function.prepared }
 
 // MayMove must be true before pages of an allocated region are moved away or others are put
-// in their place (package pages). It is not where memory of this engine cannot move, nor
+// in their place (package memory). It is not where memory of this engine cannot move, nor
 // when so many places are in use that the process might run out of mappings. The region is
 // settled before the guest gets its memory back.
 func (r *Region) MayMove() bool {
 	if r.moved {
 		return true
 	}
-	if !r.live || !r.function.Movable() || !pages.TakePlace() {
+	if !r.live || !r.function.Movable() || !memory.TakePlace() {
 		return false
 	}
 	r.moved = true
@@ -98,18 +98,18 @@ func (r *Region) Settle() error {
 		lender.TakeBack(r)
 	}
 	block := r.function.memory.Bytes()[r.block:r.blockEnd()]
-	from, to := pages.Whole(block)
-	if err := pages.Blank(block[from:to]); err != nil {
+	from, to := memory.Whole(block)
+	if err := memory.Blank(block[from:to]); err != nil {
 		return fmt.Errorf("guest %s: settle the region at %d: %w", r.function.name, r.pointer, err)
 	}
 	r.moved = false
 	r.function.moved--
-	pages.ReturnPlaces(1)
+	memory.ReturnPlaces(1)
 	return nil
 }
 
 // aim puts the region at an alignment inside its block, which has the slack for that.
-func (r *Region) aim(n uint32, alignment pages.Alignment) {
+func (r *Region) aim(n uint32, alignment memory.Alignment) {
 	block := r.function.memory.Bytes()[r.block:r.blockEnd()]
 	r.pointer, r.length = r.block+uint32(alignment.Skip(block)), n
 }

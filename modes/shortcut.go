@@ -8,7 +8,7 @@ import (
 )
 
 // ShortcutLimit is the payload size in bytes up to which a shortcut is taken: above it the
-// copy takes the time, and package bulk has a better one.
+// copy takes the time, and package memory has a better one.
 const ShortcutLimit = 16 << 10
 
 // Shortcut is the way of small payloads from a source to one target on the same engine,

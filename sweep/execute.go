@@ -10,11 +10,11 @@ import (
 	"slices"
 	"time"
 
+	"rrbench/catalogue"
 	engines "rrbench/engines/catalogue"
 	"rrbench/measure"
 	"rrbench/plots"
 	"rrbench/results"
-	"rrbench/shim/catalogue"
 	"rrbench/shim/launch"
 	"rrbench/transport"
 	"rrbench/tune/crossovers"

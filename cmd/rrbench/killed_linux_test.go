@@ -15,7 +15,7 @@ import (
 
 	"github.com/prometheus/procfs"
 
-	transports "rrbench/shim/catalogue"
+	transports "rrbench/catalogue"
 	"rrbench/shim/runc"
 	"rrbench/transport"
 )

@@ -10,8 +10,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	transports "rrbench/catalogue"
 	"rrbench/engines/catalogue"
-	transports "rrbench/shim/catalogue"
 	"rrbench/shim/launch"
 	"rrbench/transport"
 	"rrbench/tune/crossovers"

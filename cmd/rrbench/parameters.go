@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	transports "rrbench/shim/catalogue"
+	transports "rrbench/catalogue"
 )
 
 // parameterFlags are the flags that carry transports' parameters, by the flag's name.

@@ -5,8 +5,8 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"rrbench/catalogue"
 	"rrbench/shim"
-	"rrbench/shim/catalogue"
 	"rrbench/shim/runc"
 )
 

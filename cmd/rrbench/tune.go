@@ -11,10 +11,10 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	transports "rrbench/catalogue"
 	"rrbench/engines/catalogue"
 	"rrbench/payloads"
 	"rrbench/results"
-	transports "rrbench/shim/catalogue"
 	"rrbench/sweep"
 	"rrbench/transport"
 	"rrbench/tune"

@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"rrbench/transport/pages"
+	"rrbench/memory"
 )
 
 // buffer is a memory file (memfd_create(2)) and the only mapping through which it can be
@@ -30,29 +30,29 @@ const seals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_FUTURE_WRITE |
 // newBuffer makes a buffer for the content of memory, which is whole pages, with its park
 // at an alignment from which pages move to memory cheaply. All memory of the file is
 // allocated here: an error now and not a SIGBUS later is what a lack of it leads to.
-func newBuffer(id uint64, memory []byte) (_ *buffer, err error) {
+func newBuffer(id uint64, area []byte) (_ *buffer, err error) {
 	b := &buffer{id: id, fd: -1}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("make a memory file for a payload: %w", err), b.close())
 		}
 	}()
-	alignment := pages.AlignmentOf(memory)
-	if b.reserved, err = pages.Reserve(len(memory) + int(alignment.Slack())); err != nil {
+	alignment := memory.AlignmentOf(area)
+	if b.reserved, err = memory.Reserve(len(area) + int(alignment.Slack())); err != nil {
 		return nil, err
 	}
 	skip := alignment.Skip(b.reserved)
-	b.park = b.reserved[skip : skip+len(memory) : skip+len(memory)]
+	b.park = b.reserved[skip : skip+len(area) : skip+len(area)]
 	if b.fd, err = createMemoryFile(); err != nil {
 		return nil, err
 	}
-	if err := unix.Ftruncate(b.fd, int64(len(memory))); err != nil {
-		return nil, fmt.Errorf("make it %d bytes long: %w", len(memory), err)
+	if err := unix.Ftruncate(b.fd, int64(len(area))); err != nil {
+		return nil, fmt.Errorf("make it %d bytes long: %w", len(area), err)
 	}
-	if err := allocate(b.fd, int64(len(memory))); err != nil {
-		return nil, fmt.Errorf("allocate %d bytes: %w", len(memory), err)
+	if err := allocate(b.fd, int64(len(area))); err != nil {
+		return nil, fmt.Errorf("allocate %d bytes: %w", len(area), err)
 	}
-	if err := pages.MapShared(b.park, b.fd, 0); err != nil {
+	if err := memory.MapShared(b.park, b.fd, 0); err != nil {
 		return nil, err
 	}
 	if _, err := unix.FcntlInt(uintptr(b.fd), unix.F_ADD_SEALS, seals); err != nil {
@@ -103,5 +103,5 @@ func (b *buffer) close() error {
 	}
 	reserved := b.reserved
 	b.reserved, b.park = nil, nil
-	return errors.Join(err, pages.Free(reserved))
+	return errors.Join(err, memory.Free(reserved))
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"rrbench/transport/pages"
+	"rrbench/memory"
 	"rrbench/transport/stream"
 )
 
@@ -70,7 +70,7 @@ func parseDirections(p []byte, n uint64) (directions, error) {
 	case d.place > math.MaxInt64-n:
 		return directions{}, fmt.Errorf("directions to %d bytes at %#x, beyond all places", n, d.place)
 	}
-	page := uint64(pages.Size)
+	page := uint64(memory.Size)
 	if d.method == mapping && (head >= page || tail >= page || head+tail >= n || (n-head-tail)%page != 0 || d.place%page != 0) {
 		return directions{}, fmt.Errorf("directions to whole pages at %#x with %d of %d bytes before and %d after, which does not add up for pages of %d", d.place, head, n, tail, page)
 	}

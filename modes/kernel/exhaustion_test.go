@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rrbench/engines/catalogue"
+	"rrbench/memory"
 	"rrbench/payloads"
-	"rrbench/transport/pages"
 	"rrbench/transport/transporttest"
 )
 
@@ -39,11 +39,11 @@ func inChild(t *testing.T, attributes *syscall.SysProcAttr) bool {
 func TestOutOfMappings(t *testing.T) {
 	without(t, 2<<20, func(t *testing.T) (again func()) {
 		const most = 1 << 20
-		memory, err := unix.Mmap(-1, 0, most*os.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+		area, err := unix.Mmap(-1, 0, most*os.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 		if err != nil {
 			t.Fatal(err)
 		}
-		page := func(i int) []byte { return memory[i*os.Getpagesize():][:os.Getpagesize()] }
+		page := func(i int) []byte { return area[i*os.Getpagesize():][:os.Getpagesize()] }
 		taken := 1
 		for ; unix.Mprotect(page(taken), unix.PROT_READ) == nil; taken += 2 {
 			if taken+2 >= most {
@@ -58,7 +58,7 @@ func TestOutOfMappings(t *testing.T) {
 			}
 		}
 		return func() {
-			if err := unix.Munmap(memory); err != nil {
+			if err := unix.Munmap(area); err != nil {
 				t.Error(err)
 			}
 		}
@@ -141,7 +141,7 @@ func TestReadingIsRefused(t *testing.T) {
 		return
 	}
 	var r reader
-	err := r.read(os.Getppid(), make([]byte, 100), uintptr(pages.Size))
+	err := r.read(os.Getppid(), make([]byte, 100), uintptr(memory.Size))
 	if err == nil || !strings.Contains(err.Error(), "read the memory of process") || !strings.Contains(err.Error(), ": run as root") &&
 		!strings.Contains(err.Error(), "run as one user") && !strings.Contains(err.Error(), "sysctl") && !strings.Contains(err.Error(), "kernel/memfd") {
 		t.Error(err)

@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rrbench/engines/catalogue"
+	"rrbench/memory"
 	"rrbench/payloads"
 	"rrbench/transport"
-	"rrbench/transport/pages"
 	"rrbench/transport/stream"
 	"rrbench/transport/transporttest"
 	"rrbench/workloads/hostile"
@@ -120,7 +120,7 @@ func TestMadDirections(t *testing.T) {
 		}
 		t.Run(engine, func(t *testing.T) {
 			before := transporttest.Descriptors(t)
-			page := int64(pages.Size)
+			page := int64(memory.Size)
 			size := 3 * page
 			const whole = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_FUTURE_WRITE | unix.F_SEAL_SEAL
 			good := memoryFile(t, unix.MFD_ALLOW_SEALING, size, seals)
@@ -294,10 +294,10 @@ func TestNoPlacesLeft(t *testing.T) {
 	forEachEngine(t, func(t *testing.T, engine string) {
 		const size = 300_000
 		taken := 0
-		for pages.TakePlace() {
+		for memory.TakePlace() {
 			taken++
 		}
-		defer func() { pages.ReturnPlaces(taken) }()
+		defer func() { memory.ReturnPlaces(taken) }()
 		o := openInside(t, engine, size, "c", hostile.File(t, "handle-grows"))
 		defer o.close(t)
 		for seed := range uint64(3) {
@@ -336,15 +336,15 @@ func TestReadingExplainsItself(t *testing.T) {
 		}
 	}
 	// A read that ends in a hole, but has begun.
-	place, err := pages.Reserve(2 * pages.Size)
+	place, err := memory.Reserve(2 * memory.Size)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = pages.Free(place) }()
-	if err := pages.Blank(place[:pages.Size]); err != nil {
+	defer func() { _ = memory.Free(place) }()
+	if err := memory.Blank(place[:memory.Size]); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.read(os.Getpid(), make([]byte, 2*pages.Size), addressOf(place)); !errors.Is(err, unix.EFAULT) {
+	if err := r.read(os.Getpid(), make([]byte, 2*memory.Size), addressOf(place)); !errors.Is(err, unix.EFAULT) {
 		t.Errorf("reading into a hole: %v", err)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"slices"
 
-	"rrbench/transport/pages"
+	"rrbench/memory"
 )
 
 // parking keeps the mappings of memory files that a target's regions have consisted of:
@@ -13,7 +13,7 @@ import (
 type parking struct {
 	// lots are in the order of use, the latest last.
 	lots []*lot
-	// scratch is for pages.Revert.
+	// scratch is for memory.Revert.
 	scratch []byte
 }
 
@@ -34,12 +34,12 @@ type lot struct {
 const parkingLimit = 4
 
 // take moves the mapping that was parked of a file to memory, false if there is none.
-func (p *parking) take(f file, offset uint64, memory []byte) (*lot, bool) {
+func (p *parking) take(f file, offset uint64, area []byte) (*lot, bool) {
 	for i, l := range p.lots {
-		if l.file != f || l.offset != offset || len(l.place) != len(memory) || l.taken {
+		if l.file != f || l.offset != offset || len(l.place) != len(area) || l.taken {
 			continue
 		}
-		if pages.Move(memory, l.place) != nil {
+		if memory.Move(area, l.place) != nil {
 			p.drop(i)
 			return nil, false
 		}
@@ -52,21 +52,21 @@ func (p *parking) take(f file, offset uint64, memory []byte) (*lot, bool) {
 
 // put parks the mapping that memory consists of, in l or a new lot. written says that the
 // guest may have written to it. It is no error if that does not work.
-func (p *parking) put(l *lot, memory []byte, written bool) {
+func (p *parking) put(l *lot, area []byte, written bool) {
 	if l == nil {
 		return
 	}
 	if written {
 		var err error
-		if p.scratch, err = pages.Revert(memory, p.scratch); err != nil {
+		if p.scratch, err = memory.Revert(area, p.scratch); err != nil {
 			p.remove(l)
 			return
 		}
 	}
-	if l.place == nil && l.reserve(memory) != nil {
+	if l.place == nil && l.reserve(area) != nil {
 		return
 	}
-	if pages.Move(l.place, memory) != nil {
+	if memory.Move(l.place, area) != nil {
 		p.remove(l)
 		return
 	}
@@ -81,14 +81,14 @@ func (p *parking) put(l *lot, memory []byte, written bool) {
 }
 
 // reserve makes the place of a lot, at the alignment at which pages move cheaply.
-func (l *lot) reserve(memory []byte) error {
-	alignment := pages.AlignmentOf(memory)
-	reserved, err := pages.Reserve(len(memory) + int(alignment.Slack()))
+func (l *lot) reserve(area []byte) error {
+	alignment := memory.AlignmentOf(area)
+	reserved, err := memory.Reserve(len(area) + int(alignment.Slack()))
 	if err != nil {
 		return err
 	}
 	skip := alignment.Skip(reserved)
-	l.reserved, l.place = reserved, reserved[skip:skip+len(memory):skip+len(memory)]
+	l.reserved, l.place = reserved, reserved[skip:skip+len(area):skip+len(area)]
 	return nil
 }
 
@@ -118,7 +118,7 @@ func (p *parking) remove(l *lot) {
 func (l *lot) close() error {
 	reserved := l.reserved
 	l.reserved, l.place = nil, nil
-	return pages.Free(reserved)
+	return memory.Free(reserved)
 }
 
 // clear gives up everything.

@@ -6,8 +6,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rrbench/memory"
 	"rrbench/transport"
-	"rrbench/transport/pages"
 )
 
 // probeMapping tries on a page what kernel/memfd does with payloads.
@@ -15,23 +15,23 @@ var probeMapping = sync.OnceValue(func() error {
 	unavailable := func(err error) error {
 		return &transport.Unavailable{Transport: memfdName, Reason: err.Error(), Remedy: "it needs Linux 5.13 or later, and memfd_create(2) permitted"}
 	}
-	place, err := pages.Reserve(2 * pages.Size)
+	place, err := memory.Reserve(2 * memory.Size)
 	if err != nil {
 		return unavailable(err)
 	}
-	defer func() { _ = pages.Free(place) }()
-	b, err := newBuffer(1, place[:pages.Size])
+	defer func() { _ = memory.Free(place) }()
+	b, err := newBuffer(1, place[:memory.Size])
 	if err != nil {
 		return unavailable(err)
 	}
 	defer func() { _ = b.close() }()
-	if err := pages.Move(place[:pages.Size], b.park); err != nil {
+	if err := memory.Move(place[:memory.Size], b.park); err != nil {
 		return unavailable(err)
 	}
-	if _, err := inspect(b.fd, uint64(pages.Size)); err != nil {
+	if _, err := inspect(b.fd, uint64(memory.Size)); err != nil {
 		return unavailable(err)
 	}
-	if err := pages.MapPrivate(place[pages.Size:], b.fd, 0); err != nil {
+	if err := memory.MapPrivate(place[memory.Size:], b.fd, 0); err != nil {
 		return unavailable(err)
 	}
 	return nil

@@ -12,11 +12,11 @@ import (
 
 	"rrbench/engines/catalogue"
 	"rrbench/measure"
+	"rrbench/memory"
 	"rrbench/modes"
 	"rrbench/modes/sockets"
 	"rrbench/payloads"
 	"rrbench/transport"
-	"rrbench/transport/pages"
 	"rrbench/transport/stream"
 	"rrbench/transport/transporttest"
 	"rrbench/workloads/hostile"
@@ -149,7 +149,7 @@ type world struct {
 func (w *world) Lend(region *modes.Region) {
 	w.prepared = region
 	payload := region.Bytes()
-	if first, end := pages.Whole(payload); w.maps && len(payload) >= w.from && end > first {
+	if first, end := memory.Whole(payload); w.maps && len(payload) >= w.from && end > first {
 		region.MayMove() // so that it will be settled as the real one
 	}
 }
@@ -272,11 +272,11 @@ func (w *world) carry(region *modes.Region) error {
 // them. They are settled when the guest gets its memory back, now or later.
 func (w *world) receive(target *twin, payload []byte) (digest uint64, err error) {
 	w.count++
-	head, tail := pages.Whole(payload)
+	head, tail := memory.Whole(payload)
 	refers := w.maps && len(payload) >= w.from && tail > head
 	var region *modes.Region
-	if refers && tail-head >= pages.Block {
-		region, err = target.model.AllocateAligned(uint32(len(payload)), pages.AlignmentOf(target.model.Memory()).Before(head))
+	if refers && tail-head >= memory.Block {
+		region, err = target.model.AllocateAligned(uint32(len(payload)), memory.AlignmentOf(target.model.Memory()).Before(head))
 	} else {
 		region, err = target.model.Allocate(uint32(len(payload)))
 	}
@@ -286,7 +286,7 @@ func (w *world) receive(target *twin, payload []byte) (digest uint64, err error)
 	copy(region.Bytes(), payload)
 	first, end := 0, 0
 	if refers {
-		first, end = pages.Blocks(region.Bytes()[head:tail])
+		first, end = memory.Blocks(region.Bytes()[head:tail])
 		first, end = head+first, head+end
 	}
 	maps := end > first
@@ -306,7 +306,7 @@ func (w *world) receive(target *twin, payload []byte) (digest uint64, err error)
 
 // size is of every interesting kind.
 func (w *world) size() int64 {
-	page := int64(pages.Size)
+	page := int64(memory.Size)
 	switch w.random.IntN(12) {
 	case 0:
 		return 1 + w.random.Int64N(100)
@@ -384,7 +384,7 @@ func (w *world) guard() {
 	}
 	target.real.lock.Lock()
 	defer target.real.lock.Unlock()
-	size := uint32(1 + w.random.IntN(3*pages.Size))
+	size := uint32(1 + w.random.IntN(3*memory.Size))
 	var pair [2]*modes.Region
 	for i, function := range []*modes.Function{target.real.function, target.model} {
 		region, err := function.Allocate(size)

@@ -6,9 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"rrbench/memory"
 	"rrbench/modes"
-	"rrbench/transport/bulk"
-	"rrbench/transport/pages"
 	"rrbench/transport/stream"
 )
 
@@ -48,7 +47,7 @@ const heldLimit = 16
 // is not possible the region stays as it is, and its payload is copied.
 func (l *lending) Lend(region *modes.Region) {
 	payload := region.Bytes()
-	first, end := pages.Whole(payload)
+	first, end := memory.Whole(payload)
 	if len(payload) < l.from || end == first || l.region == region && l.buffer != nil || !region.MayMove() {
 		return
 	}
@@ -61,7 +60,7 @@ func (l *lending) Lend(region *modes.Region) {
 			return
 		}
 	}
-	if pages.Move(payload[first:end], b.park) != nil {
+	if memory.Move(payload[first:end], b.park) != nil {
 		// The region reads as zeros now, and its content was to be overwritten.
 		if l.region = nil; b != l.underlay {
 			l.put(b)
@@ -91,8 +90,8 @@ func (l *lending) TakeBack(region *modes.Region) {
 	lent := region.Bytes()[l.first:l.end]
 	b := l.buffer
 	l.region, l.buffer = nil, nil
-	reusable := b != nil && pages.Move(b.park, lent) == nil
-	if pages.Blank(lent) != nil {
+	reusable := b != nil && memory.Move(b.park, lent) == nil
+	if memory.Blank(lent) != nil {
 		reusable = false
 	}
 	switch {
@@ -105,15 +104,15 @@ func (l *lending) TakeBack(region *modes.Region) {
 }
 
 // take returns a buffer for the content of memory, which is whole pages, or nil.
-func (l *lending) take(memory []byte) *buffer {
+func (l *lending) take(area []byte) *buffer {
 	if b := l.spare; b != nil {
 		l.spare = nil
-		if len(b.park) == len(memory) {
+		if len(b.park) == len(area) {
 			return b
 		}
 		_ = b.close()
 	}
-	b, err := newBuffer(lastID.Add(1), memory)
+	b, err := newBuffer(lastID.Add(1), area)
 	if err != nil {
 		return nil // payloads are copied until there is one
 	}
@@ -132,7 +131,7 @@ func (l *lending) put(b *buffer) {
 // allocated it or because it is sent again while a target still holds the first one, is
 // copied into a buffer, once for all targets.
 func (l *lending) Refer(region *modes.Region, payload []byte) (reference stream.Reference, ok bool, err error) {
-	first, end := pages.Whole(payload)
+	first, end := memory.Whole(payload)
 	if len(payload) < l.from || end == first {
 		return stream.Reference{}, false, nil
 	}
@@ -141,7 +140,7 @@ func (l *lending) Refer(region *modes.Region, payload []byte) (reference stream.
 		if b = l.take(payload[first:end]); b == nil {
 			return stream.Reference{}, false, nil
 		}
-		bulk.Copy(b.park, payload[first:end])
+		memory.Copy(b.park, payload[first:end])
 	}
 	l.sent = b
 	l.directions = directions{method: mapping, oldest: l.oldest(), head: payload[:first], tail: payload[end:]}
@@ -177,7 +176,7 @@ func (l *lending) Settle(region *modes.Region, payload []byte, held int) error {
 	b.holders = held
 	l.held = append(l.held, b)
 	if lent {
-		if err := pages.MapPrivate(region.Bytes()[l.first:l.end], b.fd, 0); err != nil {
+		if err := memory.MapPrivate(region.Bytes()[l.first:l.end], b.fd, 0); err != nil {
 			// The region has lost its content, but to nobody.
 			return fmt.Errorf("a target holds on to the payload and its pages could not be taken from the source: %w", err)
 		}

@@ -7,9 +7,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rrbench/memory"
 	"rrbench/modes"
 	"rrbench/transport"
-	"rrbench/transport/pages"
 	"rrbench/transport/stream"
 )
 
@@ -141,23 +141,23 @@ func (r *resolver) lodge(n uint32, reference stream.Reference, d *directions) er
 // allocate returns a region of n bytes of which whole bytes after the head are pages, so
 // that they begin where a block does if they contain one.
 func (r *resolver) allocate(n uint32, head, whole int) (*modes.Region, error) {
-	if whole < pages.Block {
+	if whole < memory.Block {
 		return r.function.Allocate(n)
 	}
-	return r.function.AllocateAligned(n, pages.AlignmentOf(r.function.Memory()).Before(head))
+	return r.function.AllocateAligned(n, memory.AlignmentOf(r.function.Memory()).Before(head))
 }
 
 // fill makes memory the payload's whole pages: blocks are mapped, for the reasons that
-// pages.Block has, and the rest is read, first, since that can fail.
-func (r *resolver) fill(memory []byte, reference stream.Reference, d *directions, f file) error {
-	first, end := pages.Blocks(memory)
+// memory.Block has, and the rest is read, first, since that can fail.
+func (r *resolver) fill(area []byte, reference stream.Reference, d *directions, f file) error {
+	first, end := memory.Blocks(area)
 	read := func(from, to int) error {
-		return readFile(reference.Descriptor, memory[from:to], int64(d.place)+int64(from))
+		return readFile(reference.Descriptor, area[from:to], int64(d.place)+int64(from))
 	}
-	if err := errors.Join(read(0, first), read(end, len(memory))); err != nil {
+	if err := errors.Join(read(0, first), read(end, len(area))); err != nil {
 		return err
 	}
-	if !r.settle(memory[first:end], reference, d.place+uint64(first), f) {
+	if !r.settle(area[first:end], reference, d.place+uint64(first), f) {
 		// There are none, or the guest's allocator or the limit of mappings does not allow it.
 		return read(first, end)
 	}
@@ -166,13 +166,13 @@ func (r *resolver) fill(memory []byte, reference stream.Reference, d *directions
 }
 
 // settle maps pages that are at an offset in the payload's file.
-func (r *resolver) settle(memory []byte, reference stream.Reference, offset uint64, f file) bool {
-	if len(memory) == 0 || offset%uint64(pages.Size) != 0 || !r.now.region.MayMove() {
+func (r *resolver) settle(area []byte, reference stream.Reference, offset uint64, f file) bool {
+	if len(area) == 0 || offset%uint64(memory.Size) != 0 || !r.now.region.MayMove() {
 		return false
 	}
-	l, ok := r.parking.take(f, offset, memory)
+	l, ok := r.parking.take(f, offset, area)
 	if !ok {
-		if pages.MapPrivate(memory, reference.Descriptor, int64(offset)) != nil {
+		if memory.MapPrivate(area, reference.Descriptor, int64(offset)) != nil {
 			return false
 		}
 		l = &lot{id: reference.ID, file: f, offset: offset}
@@ -223,10 +223,10 @@ func (r *resolver) Release() error {
 
 // moveOut takes a payload's pages out of linear memory; false when they have to stay.
 func (r *resolver) moveOut(from lodging, written bool) bool {
-	memory := from.region.Bytes()[from.first:from.end]
-	r.parking.put(from.lot, memory, written)
+	area := from.region.Bytes()[from.first:from.end]
+	r.parking.put(from.lot, area, written)
 	// Where there is no room for another mapping, copies that nobody else sees serve as well.
-	if pages.Blank(memory) != nil && pages.Detach(memory) != nil {
+	if memory.Blank(area) != nil && memory.Detach(area) != nil {
 		return false
 	}
 	from.region.SetShared(false)

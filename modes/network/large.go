@@ -3,8 +3,8 @@ package network
 import (
 	"golang.org/x/sys/unix"
 
+	"rrbench/memory"
 	"rrbench/modes"
-	"rrbench/transport/pages"
 )
 
 // largePageSize is what a large page has on amd64, and on arm64 with pages of 4 KiB, in
@@ -27,10 +27,10 @@ func (l *largePages) Lend(region *modes.Region) {
 		return
 	}
 	l.pointer, l.length = region.Pointer(), region.Len()
-	memory := region.Bytes()
-	if from, to := pages.Whole(memory); to-from >= largePageSize {
+	area := region.Bytes()
+	if from, to := memory.Whole(area); to-from >= largePageSize {
 		// A kernel without large pages says EINVAL: the region is as it was.
-		_ = unix.Madvise(memory[from:to], unix.MADV_HUGEPAGE)
+		_ = unix.Madvise(area[from:to], unix.MADV_HUGEPAGE)
 	}
 }
 

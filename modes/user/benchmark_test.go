@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"testing"
 
+	"rrbench/memory"
 	"rrbench/payloads"
 	"rrbench/transport"
-	"rrbench/transport/bulk"
 )
 
 func benchmarkSend(b *testing.B, by transport.Transport, engine string, size int64, fanout int) {
@@ -86,7 +86,7 @@ func BenchmarkCopy(b *testing.B) {
 			payloads.Fill(to, payloads.Text, 2)
 			b.SetBytes(size)
 			for b.Loop() {
-				bulk.Copy(to, from)
+				memory.Copy(to, from)
 			}
 		})
 	}

@@ -4,16 +4,15 @@ import (
 	"sync/atomic"
 
 	"rrbench/measure"
+	"rrbench/memory"
 	"rrbench/modes"
 	"rrbench/payloads"
 	"rrbench/transport"
-	"rrbench/transport/bulk"
-	"rrbench/transport/pages"
 )
 
 // mover has the pages of a source's regions go to a target and come back.
 //
-// What moves is the blocks inside a region (package pages), which hold the payload and
+// What moves is the blocks inside a region (package memory), which hold the payload and
 // nothing else; the rest of it, at either end, is copied, so neither function ever has a byte
 // of the other's memory beside the payload. Blocks that have moved away read as zeros. Where
 // the target has written to them, that is not for the source to see: once the handler has
@@ -21,7 +20,7 @@ import (
 // with the source's next payload. So in a steady state none of their pages is zeroed, copied
 // or faulted in. A region that the guest fills by itself gets fresh pages instead.
 type mover struct {
-	shelf pages.Shelf
+	shelf memory.Shelf
 	// prepared is the source's region whose pages are away or on the shelf, or nil, and
 	// [from, to) what has moved of it.
 	prepared *modes.Region
@@ -53,8 +52,8 @@ func (m *mode) moves(region *modes.Region) bool {
 	if int64(region.Len()) < m.moveFrom || region.Shared() {
 		return false
 	}
-	from, to := pages.Blocks(region.Bytes())
-	if to == from || !region.Function().Movable() || !pages.OneMapping(region.Bytes()[from:to]) {
+	from, to := memory.Blocks(region.Bytes())
+	if to == from || !region.Function().Movable() || !memory.OneMapping(region.Bytes()[from:to]) {
 		return false
 	}
 	// The place of a region that the guest fills by itself is put in order before it runs on.
@@ -65,17 +64,17 @@ func (m *mode) moves(region *modes.Region) bool {
 // has moved; nothing has where copying was the only way. The move is the transfer.
 func (m *mover) fill(region *modes.Region, payload []byte, line *transport.Timeline) (from, to int) {
 	into := region.Bytes()
-	from, to = pages.Blocks(payload)
+	from, to = memory.Blocks(payload)
 	// The target's guest may have had no memory for a region of this alignment.
-	alike := pages.AlignmentOf(into) == pages.AlignmentOf(payload)
-	if alike && region.MayMove() && pages.Move(into[from:to], payload[from:to]) == nil {
+	alike := memory.AlignmentOf(into) == memory.AlignmentOf(payload)
+	if alike && region.MayMove() && memory.Move(into[from:to], payload[from:to]) == nil {
 		line.Received = measure.Now()
-		bulk.Copy(into[:from], payload[:from])
-		bulk.Copy(into[to:], payload[to:])
+		memory.Copy(into[:from], payload[:from])
+		memory.Copy(into[to:], payload[to:])
 		m.moved.Add(1)
 		return from, to
 	}
-	bulk.Copy(into, payload)
+	memory.Copy(into, payload)
 	m.copied.Add(1)
 	return 0, 0
 }
@@ -97,7 +96,7 @@ func (m *mover) retrieve(region *modes.Region, from, to int, prepared bool) {
 func (m *mover) sent(region *modes.Region, from, to int) {
 	if !region.Prepared() {
 		// It reads as zeros already; this is for the mappings' sake.
-		_ = pages.Blank(region.Bytes()[from:to])
+		_ = memory.Blank(region.Bytes()[from:to])
 		return
 	}
 	m.prepared, m.from, m.to = region, from, to

@@ -10,10 +10,10 @@ import (
 	"time"
 	"unsafe"
 
+	"rrbench/memory"
 	"rrbench/modes"
 	"rrbench/payloads"
 	"rrbench/transport"
-	"rrbench/transport/pages"
 	"rrbench/transport/transporttest"
 	"rrbench/workloads/hostile"
 )
@@ -145,11 +145,11 @@ func (w *world) modelCarry(region *modes.Region) error {
 func (w *world) modelShare(source *modes.Region, to *twin) (digest uint64, err error) {
 	w.handoffs++
 	payload := source.Bytes()
-	head, tail := pages.Whole(payload)
+	head, tail := memory.Whole(payload)
 	refers := int64(len(payload)) >= w.mode.moveFrom && tail > head
 	var region *modes.Region
-	if refers && tail-head >= pages.Block {
-		region, err = to.model.AllocateAligned(source.Len(), pages.AlignmentOf(to.model.Memory()).Before(head))
+	if refers && tail-head >= memory.Block {
+		region, err = to.model.AllocateAligned(source.Len(), memory.AlignmentOf(to.model.Memory()).Before(head))
 	} else {
 		region, err = to.model.Allocate(source.Len())
 	}
@@ -159,7 +159,7 @@ func (w *world) modelShare(source *modes.Region, to *twin) (digest uint64, err e
 	copy(region.Bytes(), payload)
 	from, end := 0, 0
 	if refers {
-		from, end = pages.Blocks(region.Bytes()[head:tail])
+		from, end = memory.Blocks(region.Bytes()[head:tail])
 		from, end = head+from, head+end
 	}
 	shares := end > from
@@ -187,7 +187,7 @@ func (w *world) modelShare(source *modes.Region, to *twin) (digest uint64, err e
 func (w *world) modelHandOff(real *modes.Function, source *modes.Region, to *twin, mayMove bool) (digest uint64, err error) {
 	w.handoffs++
 	payload := source.Bytes()
-	from, end := pages.Blocks(payload)
+	from, end := memory.Blocks(payload)
 	moves := mayMove && int64(len(payload)) >= w.mode.moveFrom && end > from && source.Function().Movable() && !source.Shared()
 	var region *modes.Region
 	if moves {
@@ -211,7 +211,7 @@ func (w *world) modelHandOff(real *modes.Function, source *modes.Region, to *twi
 			clear(region.Bytes()[from:end])
 		} else {
 			block := region.Bytes()
-			first, last := pages.Whole(block)
+			first, last := memory.Whole(block)
 			clear(block[first:last])
 			if settled := region.Settle(); settled != nil {
 				w.t.Fatal(settled)
@@ -229,18 +229,18 @@ func (w *world) modelHandOff(real *modes.Function, source *modes.Region, to *twi
 
 // samePlace is the alignment that has the model's region begin at the offset at which the
 // real one does: memories do not all begin on the same boundary.
-func samePlace(real *modes.Function, source *modes.Region, to *twin) pages.Alignment {
-	alignment := pages.AlignmentOf(source.Bytes())
+func samePlace(real *modes.Function, source *modes.Region, to *twin) memory.Alignment {
+	alignment := memory.AlignmentOf(source.Bytes())
 	at := address(real.Memory()) + uintptr(source.Pointer()) - address(to.real.function.Memory()) + address(to.model.Memory())
 	alignment.Offset = at & (alignment.Modulus - 1)
 	return alignment
 }
 
-func address(memory []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(memory))) }
+func address(area []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(area))) }
 
 // size is of every interesting kind.
 func (w *world) size() int64 {
-	page := int64(pages.Size)
+	page := int64(memory.Size)
 	switch w.random.IntN(12) {
 	case 0:
 		return 1 + w.random.Int64N(100)
@@ -305,7 +305,7 @@ func (w *world) guard() {
 	if len(tw.guards) == 8 {
 		return
 	}
-	size := uint32(1 + w.random.IntN(3*pages.Size))
+	size := uint32(1 + w.random.IntN(3*memory.Size))
 	real, err := tw.real.function.Allocate(size)
 	if err != nil {
 		w.t.Fatal(err)

@@ -12,9 +12,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rrbench/memory"
 	"rrbench/payloads"
 	"rrbench/transport"
-	"rrbench/transport/pages"
 	"rrbench/transport/transporttest"
 	"rrbench/workloads"
 	"rrbench/workloads/hostile"
@@ -30,7 +30,7 @@ func TestPagesMove(t *testing.T) {
 					t.Skip(err)
 				}
 				setup := transport.Setup{Engine: engine, Guest: guest, Codec: transport.None, Size: 9 << 20}
-				least := int64(2*pages.Block - 1) // contains a block wherever it begins
+				least := int64(2*memory.Block - 1) // contains a block wherever it begins
 				target := serveBy(t, NewRemap(), setup)
 				if fact := target.Endpoint().Facts["pages"]; fact != "move" {
 					t.Errorf("pages %s", fact)
@@ -66,7 +66,7 @@ func TestWholePayloadMoves(t *testing.T) {
 	setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None, Size: 6 << 20}
 	route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup))
 	var handoff transport.Handoff
-	for size, moves := range map[int]int{pages.Block: pages.Block, 3*pages.Block - 1: 2 * pages.Block} {
+	for size, moves := range map[int]int{memory.Block: memory.Block, 3*memory.Block - 1: 2 * memory.Block} {
 		if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 7, Size: int64(size)}); err != nil {
 			t.Fatal(err)
 		}
@@ -363,11 +363,11 @@ func TestGuestsDoAsTheyLike(t *testing.T) {
 // takeMappings makes as many mappings as the kernel lets it but four.
 func takeMappings(t *testing.T) (release func()) {
 	const most = 1 << 20
-	memory, err := unix.Mmap(-1, 0, most*os.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	area, err := unix.Mmap(-1, 0, most*os.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := func(i int) []byte { return memory[i*os.Getpagesize():][:os.Getpagesize()] }
+	page := func(i int) []byte { return area[i*os.Getpagesize():][:os.Getpagesize()] }
 	taken := 1
 	for unix.Mprotect(page(taken), unix.PROT_READ) == nil {
 		if taken += 2; taken >= most {
@@ -381,7 +381,7 @@ func takeMappings(t *testing.T) (release func()) {
 		}
 	}
 	return func() {
-		if err := unix.Munmap(memory); err != nil {
+		if err := unix.Munmap(area); err != nil {
 			t.Error(err)
 		}
 	}

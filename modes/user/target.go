@@ -6,11 +6,10 @@ import (
 	"sync"
 
 	"rrbench/measure"
+	"rrbench/memory"
 	"rrbench/modes"
 	"rrbench/modes/kernel"
 	"rrbench/transport"
-	"rrbench/transport/bulk"
-	"rrbench/transport/pages"
 	"rrbench/transport/stream"
 )
 
@@ -88,12 +87,12 @@ func (t *target) take(payload []byte, delivery *transport.Delivery) {
 
 // place is the first half of take.
 func (t *target) place(payload []byte, delivery *transport.Delivery) {
-	region, err := t.allocate(uint32(len(payload)), pages.Alignment{})
+	region, err := t.allocate(uint32(len(payload)), memory.Alignment{})
 	if err != nil {
 		delivery.Err = err
 		return
 	}
-	bulk.Copy(region.Bytes(), payload)
+	memory.Copy(region.Bytes(), payload)
 	t.arrived(region.Len(), delivery)
 	t.region = region
 }
@@ -149,7 +148,7 @@ func (t *target) takePages(source *modes.Region, m *mover, delivery *transport.D
 	t.lock.Lock()
 	defer t.lock.Unlock()
 	payload := source.Bytes()
-	region, err := t.allocate(source.Len(), pages.AlignmentOf(payload))
+	region, err := t.allocate(source.Len(), memory.AlignmentOf(payload))
 	if err != nil {
 		delivery.Err = err
 		return
@@ -165,11 +164,11 @@ func (t *target) takePages(source *modes.Region, m *mover, delivery *transport.D
 }
 
 // allocate returns a region of n bytes, at an alignment unless that is zero.
-func (t *target) allocate(n uint32, alignment pages.Alignment) (region *modes.Region, err error) {
+func (t *target) allocate(n uint32, alignment memory.Alignment) (region *modes.Region, err error) {
 	switch {
 	case t.function == nil:
 		return nil, fmt.Errorf("%s: %w", t.mode.name, errTargetClosed)
-	case alignment == pages.Alignment{}:
+	case alignment == memory.Alignment{}:
 		region, err = t.function.Allocate(n)
 	default:
 		region, err = t.function.AllocateAligned(n, alignment)

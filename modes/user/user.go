@@ -10,10 +10,10 @@ import (
 	"slices"
 	"strings"
 
+	"rrbench/memory"
 	"rrbench/modes"
 	"rrbench/modes/kernel"
 	"rrbench/transport"
-	"rrbench/transport/pages"
 )
 
 // mode is a transport of this package. They differ in nothing but which payloads are copied
@@ -53,7 +53,7 @@ func NewCopy() transport.Transport {
 func NewRemap() transport.Transport {
 	return &mode{
 		remapName, "one shim, whole 2 MiB of pages move from A's linear memory to B's, the rest is copied", 2,
-		[]string{"limit/memcpy", "limit/mremap"}, int64(pages.Block),
+		[]string{"limit/memcpy", "limit/mremap"}, int64(memory.Block),
 	}
 }
 
@@ -62,7 +62,7 @@ func NewRemap() transport.Transport {
 func NewAdaptive(crossover int64) transport.Transport {
 	return &mode{
 		"user", "one shim, copies small payloads and moves the pages of large ones", 3,
-		[]string{"limit/memcpy", "limit/mremap"}, max(crossover, int64(pages.Block)),
+		[]string{"limit/memcpy", "limit/mremap"}, max(crossover, int64(memory.Block)),
 	}
 }
 

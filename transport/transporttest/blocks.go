@@ -3,13 +3,13 @@ package transporttest
 import (
 	"testing"
 
-	"rrbench/transport/pages"
+	"rrbench/memory"
 )
 
 // SmallBlocks has blocks of pages be of four during a test: everything that happens to long
 // payloads happens to those that are quick to look at.
 func SmallBlocks(tb testing.TB) {
-	before := pages.Block
-	pages.Block = 4 * pages.Size
-	tb.Cleanup(func() { pages.Block = before })
+	before := memory.Block
+	memory.Block = 4 * memory.Size
+	tb.Cleanup(func() { memory.Block = before })
 }

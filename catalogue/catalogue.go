@@ -8,14 +8,14 @@ import (
 
 	"rrbench/baselines/external"
 	"rrbench/baselines/http"
+	"rrbench/baselines/limits"
 	"rrbench/baselines/redis"
 	"rrbench/baselines/wasi"
-	"rrbench/measure/limits"
+	"rrbench/memory"
 	"rrbench/modes/kernel"
 	"rrbench/modes/network"
 	"rrbench/modes/user"
 	"rrbench/transport"
-	"rrbench/transport/pages"
 )
 
 // All returns every transport, in display order. A transport that cannot run here is in
@@ -24,7 +24,7 @@ func All() []transport.Transport {
 	return []transport.Transport{
 		user.NewCopy(),
 		user.NewRemap(),
-		adaptive{user.NewAdaptive, transport.Crossover{Below: "user/copy", From: "user/remap", Default: user.DefaultCrossover, Least: int64(pages.Block)}},
+		adaptive{user.NewAdaptive, transport.Crossover{Below: "user/copy", From: "user/remap", Default: user.DefaultCrossover, Least: int64(memory.Block)}},
 		kernel.NewStream(),
 		kernel.NewMemfd(),
 		kernel.NewCMA(),

@@ -1,6 +1,6 @@
 //go:build !amd64
 
-package bulk
+package memory
 
 // streamFrom: elsewhere copy knows best.
 const streamFrom = never

@@ -1,14 +1,13 @@
-// Package pages moves memory from one place of a process to another without copying it:
-// whole pages change their addresses, mremap(2), what is not a whole page is left to the
-// caller. It is to moving what package bulk is to copying: transports and the limits that
-// they are compared with use the same.
+// Package memory moves and copies payloads between places of memory; it knows nothing of
+// transports. Transports and the limits that they are compared with use the same.
 //
-// All memory handed to this package is private and anonymous, readable and writable, and
-// not in Go's heap: linear memories of engines that declare so, and memory that was mapped
-// here. Nobody else uses either side of a move while it runs. Memory that was made to
-// consist of a file's pages (MapShared, MapPrivate) moves in the same way, with the
-// difference that what was moved away shows the file again.
-package pages
+// Whole pages change their addresses without being copied, mremap(2); what is not a whole
+// page is left to the caller. All memory handed to these functions is private and anonymous,
+// readable and writable, and not in Go's heap: linear memories of engines that declare so,
+// and memory that was mapped here. Nothing else uses either side of a move while it runs.
+// Memory that was made to consist of a file's pages (MapShared, MapPrivate) moves in the same
+// way, with the difference that what was moved away shows the file again.
+package memory
 
 import "os"
 

@@ -1,4 +1,4 @@
-package pages
+package memory
 
 // Shelf keeps pages warm between two uses. What they contain is of no value any more, but
 // may be somebody's secret: whoever takes pages from a shelf overwrites them before anybody

@@ -8,34 +8,33 @@ import (
 	"sync"
 
 	"rrbench/measure"
+	"rrbench/memory"
 	"rrbench/payloads"
 	"rrbench/transport"
-	"rrbench/transport/bulk"
-	"rrbench/transport/pages"
 )
 
 // memory is a limit inside one process.
-type memory struct {
+type memoryLimit struct {
 	name, summary string
 	place         int
 	// moves: the pages move, else their bytes are copied.
 	moves bool
 }
 
-var _ transport.Transport = (*memory)(nil)
+var _ transport.Transport = (*memoryLimit)(nil)
 
 // NewMemcpy is limit/memcpy: one process copies from one warm buffer to another.
 func NewMemcpy() transport.Transport {
-	return &memory{"limit/memcpy", "no function: memcpy from one warm buffer to another", 1, false}
+	return &memoryLimit{"limit/memcpy", "no function: memcpy from one warm buffer to another", 1, false}
 }
 
 // NewMremap is limit/mremap: one process moves warm pages to another place, mremap(2). Of
 // several targets the first gets them, after the others have copied.
 func NewMremap() transport.Transport {
-	return &memory{"limit/mremap", "no function: warm pages move from one place to another", 2, true}
+	return &memoryLimit{"limit/mremap", "no function: warm pages move from one place to another", 2, true}
 }
 
-func (m *memory) Info() transport.Info {
+func (m *memoryLimit) Info() transport.Info {
 	return transport.Info{
 		Name:            m.name,
 		Summary:         m.summary,
@@ -49,7 +48,7 @@ func (m *memory) Info() transport.Info {
 	}
 }
 
-func (m *memory) Check() error {
+func (m *memoryLimit) Check() error {
 	return nil
 }
 
@@ -69,7 +68,7 @@ type memoryTarget struct {
 	closed bool
 }
 
-func (m *memory) Serve(_ context.Context, setup transport.Setup) (transport.Target, error) {
+func (m *memoryLimit) Serve(_ context.Context, setup transport.Setup) (transport.Target, error) {
 	if err := checkCodec(m.name, setup); err != nil {
 		return nil, err
 	}
@@ -105,7 +104,7 @@ func (t *memoryTarget) take(payload []byte, start int64, d *transport.Delivery, 
 	defer t.mutex.Unlock()
 	d.Err = t.ready(len(payload), start, d)
 	if d.Err == nil {
-		bulk.Copy(t.memory.bytes, payload)
+		memory.Copy(t.memory.bytes, payload)
 		d.Timeline.CopiedIn = measure.Now()
 	}
 	copied.Done()
@@ -123,13 +122,13 @@ func (t *memoryTarget) takePages(from *buffer, start int64, d *transport.Deliver
 	if d.Err = t.ready(n, start, d); d.Err != nil {
 		return
 	}
-	if d.Err = pages.Move(t.memory.pages(n), from.pages(n)); d.Err != nil {
+	if d.Err = memory.Move(t.memory.pages(n), from.pages(n)); d.Err != nil {
 		return
 	}
 	d.Timeline.Received = measure.Now()
 	d.Timeline.CopiedIn = d.Timeline.Received
 	t.consume(n, d)
-	d.Err = pages.Move(from.pages(n), t.memory.pages(n))
+	d.Err = memory.Move(from.pages(n), t.memory.pages(n))
 }
 
 // ready begins a delivery of n bytes.
@@ -153,7 +152,7 @@ func (t *memoryTarget) consume(n int, d *transport.Delivery) {
 	d.Timeline.Acknowledged = d.Timeline.Consumed
 }
 
-func (m *memory) Open(_ context.Context, setup transport.Setup, endpoints []transport.Endpoint) (transport.Route, error) {
+func (m *memoryLimit) Open(_ context.Context, setup transport.Setup, endpoints []transport.Endpoint) (transport.Route, error) {
 	if err := checkCodec(m.name, setup); err != nil {
 		return nil, err
 	}
@@ -175,7 +174,7 @@ func (m *memory) Open(_ context.Context, setup transport.Setup, endpoints []tran
 	return r, nil
 }
 
-func (m *memory) find(endpoints []transport.Endpoint) (found []*memoryTarget, err error) {
+func (m *memoryLimit) find(endpoints []transport.Endpoint) (found []*memoryTarget, err error) {
 	if len(endpoints) == 0 {
 		return nil, errors.New(m.name + ": a route needs at least one target")
 	}
@@ -195,7 +194,7 @@ func (m *memory) find(endpoints []transport.Endpoint) (found []*memoryTarget, er
 // that waits since Open, as user mode does.
 type memoryRoute struct {
 	Source
-	limit   *memory
+	limit   *memoryLimit
 	targets []*memoryTarget
 
 	wake    []chan struct{}

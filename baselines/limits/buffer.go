@@ -1,6 +1,6 @@
 package limits
 
-import "rrbench/transport/pages"
+import "rrbench/memory"
 
 // buffer is memory that begins on a page, or on a page table where it is long, every page
 // of which has been touched: what a careful program keeps for its payloads.
@@ -18,7 +18,7 @@ func (b *buffer) resize(size int64) error {
 	if err := b.free(); err != nil {
 		return err
 	}
-	whole, boundary := pages.Enough(int(size)), pages.Boundary(int(size))
+	whole, boundary := memory.Enough(int(size)), memory.Boundary(int(size))
 	mapped, err := mapPages(int64(whole) + int64(boundary.Slack()))
 	if err != nil {
 		return err
@@ -29,7 +29,7 @@ func (b *buffer) resize(size int64) error {
 }
 
 // pages are the whole pages that the first n bytes are in.
-func (b *buffer) pages(n int) []byte { return b.bytes[:pages.Enough(n)] }
+func (b *buffer) pages(n int) []byte { return b.bytes[:memory.Enough(n)] }
 
 func (b *buffer) free() error {
 	mapped := b.mapped

@@ -1,0 +1,30 @@
+package memory
+
+// cacheLine is the alignment that the copying instructions want of a destination, in bytes.
+const cacheLine = 64
+
+// small is the size in bytes below which copy is as fast as anything.
+const small = 64 << 10
+
+// Copy copies a payload as fast as one core can. Two things are worth more than the built-in
+// copy does by itself. A destination that does not begin on a cache line costs a third where
+// the processor copies with REP MOVS. And what does not stay in the cache anyway should be
+// written past it: a store that goes through the cache first reads the line that it
+// overwrites, so three bytes cross the memory bus for each one copied instead of two.
+//
+// It copies src to the front of dst, which do not overlap, and returns the number of
+// bytes, the smaller of their lengths. Payloads that are large beside the processor's
+// cache are written past it.
+func Copy(dst, src []byte) int {
+	n := min(len(dst), len(src))
+	if n < small {
+		return copy(dst, src)
+	}
+	dst, src = dst[:n], src[:n]
+	head := copy(dst, src[:misalignment(dst)])
+	if n >= streamFrom {
+		head += stream(dst[head:], src[head:])
+	}
+	copy(dst[head:], src[head:])
+	return n
+}
