@@ -79,7 +79,7 @@ func (c childSite) Start(_ context.Context, name string, runs transport.Runs) (*
 		Wait: func() ExitReason {
 			err := command.Wait()
 			reason := stderr.Reason(name, fmt.Sprintf("process %d", command.Process.Pid))
-			reason.How, reason.OK = howEnded(command.ProcessState, err), command.ProcessState.Success()
+			reason.How, reason.OK = HowEnded(command.ProcessState, err), command.ProcessState.Success()
 			return reason
 		},
 		// The error would be that it has ended already.
@@ -119,8 +119,8 @@ func Environment(runs transport.Runs) []string {
 	return []string{"GODEBUG=" + settings}
 }
 
-// howEnded says how a process ended.
-func howEnded(state *os.ProcessState, err error) string {
+// HowEnded says how a process that has been waited for ended.
+func HowEnded(state *os.ProcessState, err error) string {
 	if state == nil {
 		return fmt.Sprintf("could not be waited for: %v", err)
 	}

@@ -91,7 +91,7 @@ func Start(ctx context.Context, site Site, name string, runs transport.Runs) (*P
 
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
-	hello, err := p.control.Hello(ctx, &control.HelloRequest{Protocol: protocol, DriverPid: int64(instance.Parent), Address: instance.Address})
+	hello, err := p.hello(ctx)
 	if err != nil {
 		err = p.explain(ctx, "start", err)
 	} else if hello.GetProtocol() != protocol {
@@ -103,6 +103,10 @@ func Start(ctx context.Context, site Site, name string, runs transport.Runs) (*P
 		return nil, err
 	}
 	return p, nil
+}
+
+func (p *Process) hello(ctx context.Context) (*control.HelloReply, error) {
+	return p.control.Hello(ctx, &control.HelloRequest{Protocol: protocol, DriverPid: int64(p.instance.Parent), Address: p.instance.Address})
 }
 
 // onlyConnection dials by handing out a connection that exists already, once.
@@ -291,9 +295,14 @@ func (p *Process) ended() error {
 	}
 }
 
-// Ended returns how the shim ended that nobody has asked to, or nil while it runs. It waits
-// so long for an end that others have noticed already.
+// Ended returns how the shim ended that nobody has asked to, or nil while it runs. One that
+// answers may still be about to end, for so long; what a container leaves takes longer to go.
 func (p *Process) Ended(wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), exitTimeout)
+	defer cancel()
+	if _, err := p.hello(ctx); err != nil {
+		wait = exitTimeout
+	}
 	select {
 	case <-p.exited:
 		return p.exitOr(nil)

@@ -17,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"rrbench/child"
+	"rrbench/private"
 )
 
 // program is looked for on PATH.
@@ -51,6 +52,16 @@ timeout 0
 tcp-keepalive 0
 `
 
+// directoryPrefix begins the names of the servers' directories.
+const directoryPrefix = "rrbench-redis-"
+
+// removeAbandoned removes the directories of servers whose process was killed.
+func removeAbandoned() {
+	for directory := range private.Abandoned(os.TempDir(), directoryPrefix) {
+		_ = directory.Remove()
+	}
+}
+
 // startPatience bounds how long a server may take to answer.
 const startPatience = 10 * time.Second
 
@@ -63,7 +74,7 @@ type process struct {
 	// output is what the server has said.
 	output tail
 	// directory holds the Unix socket, and is the server's working directory.
-	directory *directory
+	directory *private.Directory
 	// ended is closed when the process has been waited for.
 	ended chan struct{}
 }
@@ -87,7 +98,8 @@ func start(ctx context.Context, network Network) (_ *process, err error) {
 	if !hasServer() {
 		p.name, compose = standInName, p.composeStandIn
 	}
-	if p.directory, err = newDirectory(os.TempDir()); err != nil {
+	removeAbandoned()
+	if p.directory, err = private.NewDirectory(os.TempDir(), directoryPrefix); err != nil {
 		return nil, fmt.Errorf("make a directory for %s: %w", p.name, err)
 	}
 	defer func() {
@@ -95,13 +107,13 @@ func start(ctx context.Context, network Network) (_ *process, err error) {
 			err = errors.Join(err, p.stop())
 		}
 	}()
-	p.place = place{Private: true, Network: Unix, Address: filepath.Join(p.directory.path, "socket"), Password: rand.Text()}
+	p.place = place{Private: true, Network: Unix, Address: filepath.Join(p.directory.Path, "socket"), Password: rand.Text()}
 	command, err := compose(network)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.name, err)
 	}
 	command.Stdout, command.Stderr = &p.output, &p.output
-	command.Dir = p.directory.path
+	command.Dir = p.directory.Path
 	command.WaitDelay = time.Second
 	err = child.Start(command)
 	for _, file := range command.ExtraFiles {
@@ -133,7 +145,7 @@ func (p *process) compose(Network) (*exec.Cmd, error) {
 		return nil, err
 	}
 	command := exec.Command(path, "-")
-	command.Stdin = strings.NewReader(fmt.Sprintf("%sunixsocket %q\nrequirepass %s\ndir %q\n", settings, p.Address, p.Password, p.directory.path))
+	command.Stdin = strings.NewReader(fmt.Sprintf("%sunixsocket %q\nrequirepass %s\ndir %q\n", settings, p.Address, p.Password, p.directory.Path))
 	// The second name is that of servers that have jemalloc built in.
 	command.Env = append(os.Environ(), "MALLOC_CONF="+mallocConf, "JE_MALLOC_CONF="+mallocConf)
 	return command, nil
@@ -220,7 +232,7 @@ func (p *process) stop() error {
 		_ = p.command.Process.Kill()
 		<-p.ended
 	}
-	return p.directory.remove()
+	return p.directory.Remove()
 }
 
 // tail keeps the end of what is written to it.

@@ -176,42 +176,6 @@ func TestOldServer(t *testing.T) {
 	}
 }
 
-// What is not this user's alone is no abandoned directory, whatever its name.
-func TestPlantedDirectories(t *testing.T) {
-	parent, elsewhere := t.TempDir(), t.TempDir()
-	at := func(name string) string { return filepath.Join(parent, directoryPrefix+name) }
-	must := func(errs ...error) {
-		t.Helper()
-		if err := errors.Join(errs...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	must(
-		os.WriteFile(filepath.Join(elsewhere, "file"), nil, 0o600),
-		os.Symlink(elsewhere, at("link")),
-		os.Symlink(filepath.Join(elsewhere, "file"), at("link-to-file")),
-		syscall.Mkfifo(at("pipe"), 0o600),
-		os.Mkdir(at("open"), 0o700), os.Chmod(at("open"), 0o777),
-		os.Mkdir(at("abandoned"), 0o700),
-	)
-	kept := []string{at("link"), at("link-to-file"), at("pipe"), at("open"), filepath.Join(elsewhere, "file")}
-	if os.Geteuid() == 0 {
-		must(os.Mkdir(at("foreign"), 0o700), os.Chown(at("foreign"), 65534, 65534))
-		kept = append(kept, at("foreign"))
-	}
-	d, err := newDirectory(parent)
-	must(err)
-	for _, path := range kept {
-		if _, err := os.Lstat(path); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := os.Lstat(at("abandoned")); !os.IsNotExist(err) {
-		t.Errorf("an abandoned directory stays: %v", err)
-	}
-	must(d.remove())
-}
-
 func waitToBeKilled(network Network) {
 	s, err := use(context.Background(), place{Private: true, Network: network})
 	if err != nil {
@@ -263,18 +227,7 @@ func TestServerEndsWithParent(t *testing.T) {
 		if there() == 0 {
 			t.Error("there is nothing to remove")
 		}
-		d, err := newDirectory(os.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		// One that is in use stays.
-		removeAbandoned(os.TempDir())
-		if n := there(); n != 1 {
-			t.Errorf("there are %d directories, not the new one alone", n)
-		}
-		if err := d.remove(); err != nil {
-			t.Error(err)
-		}
+		removeAbandoned()
 		if n := there(); n != 0 {
 			t.Errorf("%d directories are left behind", n)
 		}

@@ -68,9 +68,6 @@ func (b *bridge) plug(container *namespace) (netip.Addr, error) {
 		PeerNamespace: netlink.NsFd(int(container.descriptor)),
 	}
 	if err := b.inside.links.LinkAdd(cable); err != nil {
-		if errors.Is(err, syscall.EEXIST) {
-			return netip.Addr{}, errors.New("plug a container into the bridge: the container is connected already (a target belongs to one route)")
-		}
 		return netip.Addr{}, fmt.Errorf("plug a container into the bridge: %w", err)
 	}
 	address := b.last.Next()

@@ -29,11 +29,6 @@ type bundleSpec struct {
 
 const configFile = "config.json"
 
-func isBundle(directory string) bool {
-	_, err := os.Stat(filepath.Join(directory, configFile))
-	return err == nil
-}
-
 // writeBundle makes an OCI bundle (runtime-spec, bundle.md): a root file system from
 // scratch, into which the program is mounted, and the configuration.
 func writeBundle(directory string, b bundleSpec) error {

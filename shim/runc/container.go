@@ -2,18 +2,20 @@ package runc
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/containerd/go-runc"
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"rrbench/private"
 	"rrbench/shim"
 )
 
@@ -21,101 +23,73 @@ import (
 //
 // Runc stays in the foreground as its parent, and outlives this process if need be: when
 // the shim ends, runc removes the container's control group, its own records and, by a
-// hook, the bundle. The shim ends when its control connection closes, which the kernel
+// hook, the directory. The shim ends when its control connection closes, which the kernel
 // does for a process that dies, however it dies. So everything is gone shortly after.
 type container struct {
-	id      string
-	runtime *runc.Runc
-	state   state
-	stderr  shim.StderrTail
-	// ended is closed when runc has returned; status is what it returned then.
-	ended  chan struct{}
-	status int
+	// id is the name of the container, of its directory and of its control group.
+	id string
+	// directory is the container's bundle, with runc's records.
+	directory *private.Directory
+	// run is "runc run".
+	run    *exec.Cmd
+	stderr shim.StderrTail
 }
 
-// endDeadline is how long a container may take to end by force.
-const endDeadline = 5 * time.Second
+// prefix begins the name of everything that containers leave on a machine.
+const prefix = "rrbench-runc-"
+
+// callDeadline is how long a call of runc may take that is about a container.
+const callDeadline = 5 * time.Second
 
 // start has runc make and run a container, without waiting for it.
 func start(spec bundleSpec) (*container, net.Conn, error) {
-	me, err := self()
+	directory, err := private.NewDirectory(os.TempDir(), prefix)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("make a container's directory: %w", err)
 	}
-	command, err := findRunc()
+	c := &container{id: filepath.Base(directory.Path), directory: directory}
+	connection, err := c.start(spec)
 	if err != nil {
-		return nil, nil, err
-	}
-	c := &container{id: me.newID(), state: stateOf(os.Geteuid()), ended: make(chan struct{})}
-	if err := c.state.make(); err != nil {
-		return nil, nil, err
-	}
-	if !spec.rootless {
-		spec.cgroup = cgroupOf(c.id).path
-	}
-	bundle := c.state.bundle(c.id)
-	if err := writeBundle(bundle, spec); err != nil {
-		return nil, nil, errors.Join(err, os.RemoveAll(bundle))
-	}
-	connection, theirs, err := shim.ControlPair()
-	if err != nil {
-		return nil, nil, errors.Join(err, os.RemoveAll(bundle))
-	}
-	defer theirs.Close()
-	c.runtime = &runc.Runc{
-		Command:  command,
-		Root:     c.state.runc(),
-		Rootless: &spec.rootless,
-		// A Ctrl-C at the terminal is for the driver alone: it ends its containers in order.
-		Setpgid: true,
-	}
-	started := make(chan int, 1)
-	go func() {
-		defer close(c.ended)
-		// The container's life is bounded by its control connection, not by a context.
-		c.status, _ = c.runtime.Run(context.Background(), c.id, bundle, &runc.CreateOpts{
-			IO:           output{&c.stderr},
-			ExtraFiles:   []*os.File{theirs},
-			NoNewKeyring: true,
-			Started:      started,
-		})
-	}()
-	// Runc that cannot be started ends without a word.
-	select {
-	case <-started:
-	case <-c.ended:
+		return nil, nil, errors.Join(err, directory.Remove())
 	}
 	return c, connection, nil
 }
 
-// output makes a container's standard output and error the tail of a shim's.
-type output struct{ tail *shim.StderrTail }
-
-var _ runc.IO = output{}
-
-func (o output) Set(command *exec.Cmd) {
-	command.Stdout, command.Stderr = o.tail, o.tail
-	command.WaitDelay = time.Second
+func (c *container) start(spec bundleSpec) (net.Conn, error) {
+	if !spec.rootless {
+		spec.cgroup = "/" + c.id
+	}
+	if err := writeBundle(c.directory.Path, spec); err != nil {
+		return nil, err
+	}
+	connection, theirs, err := shim.ControlPair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	// The container's life is bounded by its control connection, not by a context.
+	c.run = runc(context.Background(), c.directory.Path, "run", "--bundle", c.directory.Path, "--no-new-keyring", "--preserve-fds", "1", c.id)
+	c.run.ExtraFiles = []*os.File{theirs}
+	c.run.Stdout, c.run.Stderr = &c.stderr, &c.stderr
+	c.run.WaitDelay = time.Second
+	if err := c.run.Start(); err != nil {
+		return nil, errors.Join(err, connection.Close())
+	}
+	return connection, nil
 }
-
-func (output) Stdin() io.WriteCloser { return nil }
-func (output) Stdout() io.ReadCloser { return nil }
-func (output) Stderr() io.ReadCloser { return nil }
-func (output) Close() error          { return nil }
 
 // wait waits until nothing is left of the container.
 func (c *container) wait(name string) shim.ExitReason {
-	<-c.ended
+	err := c.run.Wait()
 	reason := c.stderr.Reason(name, "container "+c.id)
-	reason.OK = c.status == 0
-	reason.How = fmt.Sprintf("ended with status %d", c.status)
-	if c.status == 128+int(unix.SIGKILL) {
+	reason.How, reason.OK = shim.HowEnded(c.run.ProcessState, err), c.run.ProcessState.Success()
+	if c.run.ProcessState.ExitCode() == 128+int(unix.SIGKILL) {
 		reason.How = shim.KilledOutright
 	}
 	if !reason.OK {
 		reason.Line += remedyFor(reason.Line)
 	}
-	if err := removeRemains(c.state, c.id); err != nil {
+	if err := remove(c.directory); err != nil {
 		reason.OK = false
 		reason.How += "; " + err.Error()
 	}
@@ -123,22 +97,22 @@ func (c *container) wait(name string) shim.ExitReason {
 }
 
 func (c *container) pid() (int, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), endDeadline)
+	ctx, cancel := context.WithTimeout(context.Background(), callDeadline)
 	defer cancel()
-	state, err := c.runtime.State(ctx, c.id)
+	var state specs.State
+	output, err := runc(ctx, c.directory.Path, "state", c.id).Output()
+	if err == nil {
+		err = json.Unmarshal(output, &state)
+	}
 	if err != nil {
-		return 0, fmt.Errorf("runc state %s: %w", c.id, err)
+		return 0, fmt.Errorf("find the process of container %s: runc state: %w", c.id, err)
 	}
 	return state.Pid, nil
 }
 
-// kill ends the container by force.
-func (c *container) kill() {
-	ctx, cancel := context.WithTimeout(context.Background(), endDeadline)
-	defer cancel()
-	// What is left is for wait to remove.
-	_ = c.runtime.Delete(ctx, c.id, &runc.DeleteOpts{Force: true})
-}
+// kill ends runc by force, also while it still makes the container: what that leaves is for
+// wait to remove.
+func (c *container) kill() { _ = c.run.Process.Kill() }
 
 // remedyFor knows runc's commonest reasons.
 func remedyFor(line string) string {
@@ -148,7 +122,7 @@ func remedyFor(line string) string {
 	case strings.Contains(line, "operation not permitted"):
 		return " (run as root, with CAP_SYS_ADMIN)"
 	case strings.Contains(line, "no space left on device"):
-		return " (free space in /run)"
+		return " (free space in " + os.TempDir() + ")"
 	}
 	return ""
 }

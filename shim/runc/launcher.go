@@ -8,9 +8,7 @@ package runc
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"sync"
 
 	"rrbench/shim"
@@ -118,7 +116,6 @@ func (s *site) Close() error {
 	if s.bridge != nil {
 		s.bridge.close()
 	}
-	stateOf(os.Geteuid()).removeEmpty()
 	return nil
 }
 
@@ -128,14 +125,4 @@ func parseNetwork(name string) (Network, error) {
 		return n, nil
 	}
 	return "", fmt.Errorf("container network %q: known are %s and %s", name, Bridge, Host)
-}
-
-// RemoveBundle removes a container's bundle after its end, when the driver is dead that would
-// have done so: runc calls this program for it, by a hook. A directory that is no bundle
-// stays.
-func RemoveBundle(directory string) error {
-	if !isBundle(directory) {
-		return errors.New("this is no bundle of a container")
-	}
-	return os.RemoveAll(directory)
 }

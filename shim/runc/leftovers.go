@@ -3,62 +3,55 @@ package runc
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
-	"github.com/containerd/go-runc"
+	"rrbench/private"
 )
 
 // Leftovers names the containers that runs have left behind which were killed together
-// with their runc: those with a bundle, a record or a control group whose owner is dead.
-// Network namespaces, bridges and cables have no names and cannot be left behind. Where
-// only the shim or its driver was killed, runc cleans up within a moment.
+// with their runc. Network namespaces, bridges and cables have no names and cannot be left
+// behind. Where only the shim or its driver was killed, runc cleans up within a moment.
 func Leftovers() []string {
-	ids := append(stateOf(os.Geteuid()).ids(), groups()...)
-	slices.Sort(ids)
-	return slices.DeleteFunc(slices.Compact(ids), func(id string) bool {
-		owner, ours := ownerOf(id)
-		return !ours || owner.alive()
-	})
+	var ids []string
+	for directory := range private.Abandoned(os.TempDir(), prefix) {
+		ids = append(ids, filepath.Base(directory.Path))
+	}
+	return ids
 }
 
 // Clean removes what Leftovers names, and nothing else.
 func Clean() error {
-	state := stateOf(os.Geteuid())
 	var errs []error
-	for _, id := range Leftovers() {
-		errs = append(errs, removeRemains(state, id))
+	for directory := range private.Abandoned(os.TempDir(), prefix) {
+		errs = append(errs, remove(directory))
 	}
-	state.removeEmpty()
 	return errors.Join(errs...)
 }
 
-// removeRemains removes whatever there still is of a container: its processes, control
-// group, runc's record and bundle. That nothing is there is no error.
-func removeRemains(state state, id string) error {
-	var errs []error
-	record, ours := filepath.Join(state.runc(), id), state.ours()
-	if _, err := os.Stat(record); err == nil && ours {
+// remove removes whatever there still is of a container: its processes, control group,
+// runc's record and at last the directory, by which the others are found. That nothing is
+// there is no error.
+func remove(directory *private.Directory) error {
+	id := filepath.Base(directory.Path)
+	if _, err := os.Stat(filepath.Join(directory.Path, records, id)); err == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), callDeadline)
+		defer cancel()
 		// Runc may be removing it itself at this moment: what counts is what is left.
-		if command, err := findRunc(); err == nil {
-			ctx, cancel := context.WithTimeout(context.Background(), endDeadline)
-			_ = (&runc.Runc{Command: command, Root: state.runc()}).Delete(ctx, id, &runc.DeleteOpts{Force: true})
-			cancel()
-		}
+		_ = runc(ctx, directory.Path, "delete", "--force", id).Run()
 	}
-	if err := cgroupOf(id).remove(); err != nil {
-		errs = append(errs, err)
+	if err := removeGroups(id); err != nil {
+		return errors.Join(err, directory.Release())
 	}
-	if !ours {
-		return errors.Join(errs...)
+	return directory.Remove()
+}
+
+// RemoveBundle removes a container's directory after its end, when the driver is dead that
+// would have done so: runc calls this program for it, by a hook. A directory that is no bundle
+// stays.
+func RemoveBundle(directory string) error {
+	if _, err := os.Stat(filepath.Join(directory, configFile)); err != nil {
+		return errors.New("this is no bundle of a container")
 	}
-	for _, directory := range []string{record, state.bundle(id)} {
-		if err := os.RemoveAll(directory); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("remove %s: %w", directory, err))
-		}
-	}
-	return errors.Join(errs...)
+	return os.RemoveAll(directory)
 }

@@ -1,0 +1,73 @@
+package private
+
+import (
+	"crypto/rand"
+	"errors"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// Directory is one that is known to be abandoned when its process has ended, however that
+// ended: it is locked (flock(2)) while it is in use.
+type Directory struct {
+	Path string
+	lock *os.File
+}
+
+// NewDirectory makes a directory whose name begins with the prefix.
+func NewDirectory(parent, prefix string) (*Directory, error) {
+	nameless, err := os.MkdirTemp(parent, "rrbench-new-")
+	if err != nil {
+		return nil, err
+	}
+	// It gets its name when it is locked: no other process takes it for abandoned.
+	d := &Directory{Path: filepath.Join(parent, prefix+rand.Text()[:12])}
+	if d.lock, err = lock(nameless); err == nil {
+		err = os.Rename(nameless, d.Path)
+	}
+	if err != nil {
+		_ = d.lock.Close()
+		return nil, errors.Join(err, os.RemoveAll(nameless))
+	}
+	return d, nil
+}
+
+// Remove removes the directory with all that is in it.
+func (d *Directory) Remove() error { return errors.Join(os.RemoveAll(d.Path), d.lock.Close()) }
+
+// Release leaves the directory behind: it counts as abandoned.
+func (d *Directory) Release() error { return d.lock.Close() }
+
+// Abandoned are this user's directories of that prefix that processes have left which were
+// killed. Each is held until the next; what is not removed stays.
+func Abandoned(parent, prefix string) iter.Seq[*Directory] {
+	return func(yield func(*Directory) bool) {
+		paths, _ := filepath.Glob(filepath.Join(parent, prefix+"*"))
+		for _, path := range paths {
+			held, err := lock(path)
+			if err != nil {
+				continue
+			}
+			goOn := yield(&Directory{path, held})
+			_ = held.Close()
+			if !goOn {
+				return
+			}
+		}
+	}
+}
+
+// lock locks a directory of this user that is not in use.
+func lock(path string) (*os.File, error) {
+	directory, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(directory.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(err, directory.Close())
+	}
+	return directory, nil
+}

@@ -1,0 +1,149 @@
+package runc
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"rrbench/transport"
+)
+
+func TestParseNetwork(t *testing.T) {
+	for _, good := range []string{"bridge", "host"} {
+		if n, err := parseNetwork(good); err != nil || string(n) != good {
+			t.Errorf("%s: %s, %v", good, n, err)
+		}
+	}
+	for _, bad := range []string{"", "none", "Host"} {
+		if _, err := parseNetwork(bad); err == nil {
+			t.Errorf("network %q is accepted", bad)
+		}
+	}
+}
+
+func TestBundle(t *testing.T) {
+	for _, test := range []struct {
+		bundleSpec
+		namespaces string
+		mappings   int
+	}{
+		{bundleSpec{program: "/p", network: "/net", cgroup: "/group", environment: []string{"A=b"}}, "[pid mount ipc uts network/net]", 0},
+		{bundleSpec{program: "/p", rootless: true}, "[pid mount ipc uts user]", 1},
+	} {
+		directory := filepath.Join(t.TempDir(), "bundle")
+		if err := writeBundle(directory, test.bundleSpec); err != nil {
+			t.Fatal(err)
+		}
+		var spec specs.Spec
+		config, err := os.ReadFile(filepath.Join(directory, configFile))
+		if err == nil {
+			err = json.Unmarshal(config, &spec)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var namespaces []string
+		for _, n := range spec.Linux.Namespaces {
+			namespaces = append(namespaces, string(n.Type)+n.Path)
+		}
+		if fmt.Sprint(namespaces) != test.namespaces {
+			t.Errorf("namespaces %s, want %s", namespaces, test.namespaces)
+		}
+		if len(spec.Linux.UIDMappings) != test.mappings || len(spec.Linux.GIDMappings) != test.mappings || spec.Linux.CgroupsPath != test.cgroup {
+			t.Errorf("%+v", spec.Linux)
+		}
+		if !spec.Root.Readonly || spec.Process.Capabilities != nil || !spec.Process.NoNewPrivileges || spec.Linux.Resources != nil || spec.Linux.Seccomp != nil {
+			t.Errorf("%+v", spec)
+		}
+		if !slices.Equal(spec.Process.Args, []string{"/rrbench", "shim"}) || !slices.Equal(spec.Process.Env, test.environment) {
+			t.Errorf("process %+v", spec.Process)
+		}
+		if !slices.ContainsFunc(spec.Mounts, func(m specs.Mount) bool {
+			return m.Destination == "/rrbench" && m.Source == "/p" && slices.Contains(m.Options, "ro")
+		}) {
+			t.Errorf("the program is not mounted: %+v", spec.Mounts)
+		}
+		if len(spec.Hooks.Poststop) != 1 || spec.Hooks.Poststop[0].Path != "/p" || !slices.Equal(spec.Hooks.Poststop[0].Args, []string{"rrbench", "shim", "--remove-bundle", directory}) {
+			t.Errorf("hooks %+v", spec.Hooks)
+		}
+		if err := RemoveBundle(filepath.Dir(directory)); err == nil {
+			t.Error("what is no bundle was removed")
+		}
+		if err := RemoveBundle(directory); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(directory); !os.IsNotExist(err) {
+			t.Errorf("the bundle stays: %v", err)
+		}
+	}
+}
+
+// A container has one process, a shim, whose descriptor 3 is the control connection.
+func TestProcessOfContainer(t *testing.T) {
+	onNetwork(t, Host)
+	_, ids := startDriver(t, Host)
+	found := 0
+	for pid, words := range commands() {
+		group, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+		if err != nil || !slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(string(group), id) }) {
+			continue
+		}
+		found++
+		if !slices.Equal(words, []string{"/rrbench", "shim"}) {
+			t.Errorf("a container runs %v", words)
+		}
+		socket, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/3", pid))
+		if err != nil || !strings.HasPrefix(socket, "socket:") {
+			t.Errorf("descriptor 3 is %s, %v", socket, err)
+		}
+	}
+	if found != 2 && os.Geteuid() == 0 {
+		t.Errorf("%d shims were found", found)
+	}
+}
+
+func TestRuncIsMissing(t *testing.T) {
+	places := runcPlaces
+	defer func() { runcPlaces = places }()
+	runcPlaces = []string{"/nonexistent/runc"}
+	var missing *transport.Unavailable
+	if err := (Launcher{}).Check(""); !errors.As(err, &missing) || missing.Remedy != "apt-get install runc" {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestBridge(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("network namespaces need root")
+	}
+	b, err := newBridge()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.close()
+	for i, want := range []string{"198.18.0.1", "198.18.0.2"} {
+		inside, err := newNamespace()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer inside.close()
+		if address, err := b.plug(inside); err != nil || address.String() != want {
+			t.Errorf("container %d has the address %v, %v; want %s", i, address, err, want)
+		}
+		port, err := inside.links.LinkByName(portName)
+		if err != nil || port.Attrs().MTU != frameSize {
+			t.Errorf("container %d: %+v, %v", i, port, err)
+		}
+	}
+	b.ports = mostPorts
+	if _, err := b.plug(nil); err == nil || !strings.Contains(err.Error(), "smaller fan-out") {
+		t.Errorf("a bridge without free ports: %v", err)
+	}
+}

@@ -1,0 +1,217 @@
+package runc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rrbench/baselines/http"
+	"rrbench/payloads"
+	"rrbench/shim"
+	"rrbench/transport"
+)
+
+const (
+	// networkVariable makes the test program a driver of containers on that network, the
+	// default one when it is empty.
+	networkVariable = "RUNC_TEST_NETWORK"
+	// programVariable tells such a driver what its containers run.
+	programVariable = "RUNC_TEST_PROGRAM"
+)
+
+// public is a directory that every user can read.
+var public string
+
+func TestMain(m *testing.M) {
+	if network, ok := os.LookupEnv(networkVariable); ok {
+		if err := drive(Network(network)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(func() int {
+		var err error
+		if public, err = os.MkdirTemp("", "runc-test-"); err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(public)
+		if err := os.Chmod(public, 0o755); err != nil {
+			panic(err)
+		}
+		return m.Run()
+	}())
+}
+
+// built makes rrbench as make build does, linked statically.
+var built = sync.OnceValues(func() (string, error) { return buildStatic("rrbench", "rrbench/cmd/rrbench") })
+
+func buildStatic(name, source string) (string, error) {
+	path := filepath.Join(public, name)
+	command := exec.Command("go", "build", "-o", path, source)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", source, err, output)
+	}
+	return path, nil
+}
+
+// onNetwork skips the test when this machine cannot run containers on that network, and has
+// it keep its containers apart from those of other tests.
+func onNetwork(t *testing.T, network Network) *launcher {
+	t.Helper()
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &launcher{Launcher: Launcher{Program: path}, network: network}
+	var missing *transport.Unavailable
+	if err := l.Check(string(network)); errors.As(err, &missing) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	return l
+}
+
+// launcher notes the containers that it starts.
+type launcher struct {
+	Launcher
+	network Network
+
+	lock sync.Mutex
+	ids  []string
+}
+
+func (l *launcher) Prepare(parameter string) (shim.Site, error) {
+	s, err := l.Launcher.Prepare(parameter)
+	return notingSite{s, l}, err
+}
+
+type notingSite struct {
+	shim.Site
+	l *launcher
+}
+
+func (s notingSite) Start(ctx context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
+	instance, err := s.Site.Start(ctx, name, runs)
+	if err == nil {
+		s.l.lock.Lock()
+		defer s.l.lock.Unlock()
+		s.l.ids = append(s.l.ids, strings.TrimPrefix(instance.Program, "container "))
+	}
+	return instance, err
+}
+
+// batch is what a test's cell hands over.
+func batch(size int64, rounds int) shim.Batch {
+	return shim.Batch{Payload: payloads.Text, Size: size, Seed: 1, Warmup: 1, Rounds: rounds, Deadline: time.Minute}
+}
+
+// open starts a cell and connects its functions; the caller closes it.
+func (l *launcher) open(ctx context.Context, codec transport.Codec, size int64, fanout int) (*shim.Cell, error) {
+	cell, err := shim.StartCell(ctx, l, http.NewContainer().Info(), transport.Setup{
+		Parameter: string(l.network), Engine: transport.NativeEngine, Codec: codec,
+		Payload: payloads.Text, Size: size, Fanout: fanout, Deadline: time.Minute,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := cell.Connect(ctx, 1); err != nil {
+		return nil, errors.Join(err, cell.Close())
+	}
+	return cell, nil
+}
+
+// drive is a process with a pair of containers: it hands a payload over, tells the names of
+// the containers, and lives until it is killed or standard input is at its end.
+func drive(network Network) error {
+	ctx := context.Background()
+	l := &launcher{Launcher: Launcher{Program: os.Getenv(programVariable)}, network: network}
+	cell, err := l.open(ctx, transport.Raw, 1<<20, 1)
+	if err != nil {
+		return err
+	}
+	if _, err := cell.Run(ctx, batch(1<<20, 1), func(r shim.Record) error { return r.Err }); err != nil {
+		return errors.Join(err, cell.Close())
+	}
+	fmt.Println(strings.Join(l.ids, " "))
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return errors.Join(err, cell.Close())
+}
+
+// remains lists everything on this machine that has the container's name in it.
+func remains(directory, id string) []string {
+	var found []string
+	for _, parent := range append(trees(), directory) {
+		if _, err := os.Lstat(filepath.Join(parent, id)); err == nil {
+			found = append(found, filepath.Join(parent, id))
+		}
+	}
+	for _, words := range commands() {
+		if slices.ContainsFunc(words, func(word string) bool { return strings.Contains(word, id) }) {
+			found = append(found, strings.Join(words, " "))
+		}
+	}
+	return found
+}
+
+// commands are the command lines of this machine's processes.
+func commands() map[int][]string {
+	found := make(map[int][]string)
+	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range paths {
+		var pid int
+		text, err := os.ReadFile(path)
+		if _, scanErr := fmt.Sscanf(path, "/proc/%d/", &pid); err == nil && scanErr == nil && len(text) > 0 {
+			found[pid] = strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
+		}
+	}
+	return found
+}
+
+// eventuallyGone waits until nothing of the containers is left.
+func eventuallyGone(t *testing.T, directory string, ids []string) {
+	t.Helper()
+	for _, id := range ids {
+		eventually(t, "removal of container "+id, func() any {
+			if left := remains(directory, id); len(left) > 0 {
+				return left
+			}
+			return nil
+		})
+	}
+}
+
+// eventually waits until nothing is wrong.
+func eventually(t *testing.T, what string, wrong func() any) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		found := wrong()
+		if found == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: %v", what, found)
+		}
+	}
+}
+
+func kill(t *testing.T, pid int) {
+	t.Helper()
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		t.Fatalf("kill process %d: %v", pid, err)
+	}
+}
