@@ -7,17 +7,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/prometheus/procfs"
 
-	transports "rrbench/catalogue"
-	"rrbench/shim/runc"
-	"rrbench/transport"
+	"rrbench/catalogue"
 )
 
 // process is one of a driver's; numbers are used again, so the start time is a part of it.
@@ -27,13 +27,28 @@ type process struct {
 	command string
 }
 
-func (p process) alive() bool {
+// state is that of proc_pid_stat(5), "R" for example, and empty when the process has ended.
+func (p process) state() string {
 	found, err := procfs.NewProc(p.pid)
 	if err != nil {
-		return false
+		return ""
 	}
 	stat, err := found.Stat()
-	return err == nil && stat.Starttime == p.started && stat.State != "Z" && stat.State != "X"
+	if err != nil || stat.Starttime != p.started || stat.State == "Z" || stat.State == "X" {
+		return ""
+	}
+	return stat.State
+}
+
+// send sends a signal, which one that has ended does not get.
+func (p process) send(number syscall.Signal) { _ = syscall.Kill(p.pid, number) }
+
+// stop stops the process, and says whether it has not ended instead.
+func (p process) stop(t *testing.T) bool {
+	t.Helper()
+	p.send(syscall.SIGSTOP)
+	eventually(t, "stop of "+p.command, func() bool { state := p.state(); return state == "T" || state == "" })
+	return p.state() != ""
 }
 
 // descendants are the processes that a process has started, and theirs.
@@ -73,7 +88,7 @@ func eventually(t *testing.T, what string, met func() bool) {
 func eventuallyGone(t *testing.T, processes []process) {
 	t.Helper()
 	for _, p := range processes {
-		eventually(t, fmt.Sprintf("end of process %d, %s", p.pid, p.command), func() bool { return !p.alive() })
+		eventually(t, fmt.Sprintf("end of process %d, %s", p.pid, p.command), func() bool { return p.state() == "" })
 	}
 }
 
@@ -98,12 +113,12 @@ func startDriver(t *testing.T, arguments ...string) *driver {
 		_ = d.Process.Kill()
 		_ = d.Wait()
 	})
-	d.moves(t)
+	d.awaitRows(t)
 	return d
 }
 
-// rows is the length of what has been measured.
-func (d *driver) rows() int64 {
+// written is the length of what has been measured.
+func (d *driver) written() int64 {
 	info, err := os.Stat(filepath.Join(d.directory, "trials.csv"))
 	if err != nil {
 		return 0
@@ -111,52 +126,61 @@ func (d *driver) rows() int64 {
 	return info.Size()
 }
 
-// moves waits until something more has been measured.
-func (d *driver) moves(t *testing.T) {
+// awaitRows waits until something more has been measured.
+func (d *driver) awaitRows(t *testing.T) {
 	t.Helper()
-	before := max(d.rows(), 1000)
-	eventually(t, "a payload on its way", func() bool { return d.rows() > before })
+	before := max(d.written(), 1000)
+	eventually(t, "more rows", func() bool { return d.written() > before })
 }
 
 func (d *driver) kill(t *testing.T) {
 	t.Helper()
-	if err := d.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	d.send(t, syscall.SIGKILL)
 	_ = d.Wait()
 }
 
-// Whatever processes take part in a transport, none of them outlives the driver.
-func TestNobodyOutlivesTheDriver(t *testing.T) {
+func (d *driver) send(t *testing.T, number syscall.Signal) {
+	t.Helper()
+	if err := d.Process.Signal(number); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The shims of a transport, and the processes that they start, end with the driver.
+func TestShimsEndWithTheirDriver(t *testing.T) {
 	for _, name := range []string{"user/copy", "kernel/stream", "network/stream", "http/native", "http/wasi", "redis"} {
 		t.Run(name, func(t *testing.T) {
-			mustRunHere(t, name)
+			found, err := catalogue.Find(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := found.Check(); err != nil {
+				t.Skip(err)
+			}
 			d := startDriver(t, "--transports", name)
-			family := descendants(t, d.Process.Pid)
-			if len(family) == 0 {
+			shims := descendants(t, d.Process.Pid)
+			if len(shims) == 0 {
 				t.Fatal("the driver has no shims")
 			}
 			d.kill(t)
-			eventuallyGone(t, family)
+			eventuallyGone(t, shims)
 		})
 	}
 }
 
-// mustRunHere skips the test where a transport cannot run.
-func mustRunHere(t *testing.T, name string) {
-	t.Helper()
-	found, err := transports.Find(name)
-	if err != nil {
-		t.Fatal(err)
+// static is the path of this program linked without cgo, so that it also runs in containers.
+var static = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(filepath.Dir(program), "static", filepath.Base(program))
+	build := exec.Command("go", "build", "-o", path, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build rrbench: %w\n%s", err, out)
 	}
-	var missing *transport.Unavailable
-	// Without --container-net or --redis; what stands in for a server has no process.
-	if err := found.Check(); errors.As(err, &missing) && missing.Reason != "" && !strings.Contains(missing.Reason, "is not built") {
-		t.Skip(err)
-	}
-}
+	return path, nil
+})
 
-// withContainers builds what containers run, beside the program.
+// withContainers makes the program one that can run in containers, for this test. The test's
+// containers are kept apart from others, whose drivers would clean up what they find.
 func withContainers(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -165,61 +189,72 @@ func withContainers(t *testing.T) {
 	if _, err := exec.LookPath("runc"); err != nil {
 		t.Skip("runc is missing: apt-get install runc")
 	}
-	static := filepath.Join(filepath.Dir(program), "static", "rrbench")
-	build := exec.Command("go", "build", "-o", static, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build a static program: %v\n%s", err, out)
+	path, err := static()
+	if err != nil {
+		t.Fatal(err)
 	}
 	dynamic := program
-	program = static
+	program = path
 	t.Cleanup(func() { program = dynamic })
-	if left := runc.Leftovers(); len(left) > 0 {
-		t.Logf("before the test there is %v", left)
-	}
+	t.Setenv("TMPDIR", t.TempDir())
 }
 
-// containersOf names the containers of a family of processes: runc's last argument.
-func containersOf(family []process) (ids []string, runcs []process) {
-	for _, p := range family {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
-		words := strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
-		if err == nil && strings.HasSuffix(words[0], "runc") && slices.Contains(words, "run") {
-			ids = append(ids, words[len(words)-1])
-			runcs = append(runcs, p)
+// pair is two containers of a driver.
+type pair struct {
+	// ids are their names, runcs the processes that run them, shims those in them.
+	ids          []string
+	runcs, shims []process
+}
+
+// stopWithPair stops a driver and its shims at a moment at which it has two containers that run.
+// Between two visits it has none, or half of them.
+func (d *driver) stopWithPair(t *testing.T) (p pair) {
+	t.Helper()
+	eventually(t, "a driver with two containers", func() bool {
+		d.send(t, syscall.SIGSTOP)
+		p = pair{}
+		for _, one := range descendants(t, d.Process.Pid) {
+			text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", one.pid))
+			words := strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
+			switch {
+			case slices.Equal(words, []string{"/rrbench", "shim"}):
+				p.shims = append(p.shims, one)
+			case strings.HasSuffix(words[0], "runc") && slices.Contains(words, "run"):
+				p.ids = append(p.ids, words[len(words)-1])
+				p.runcs = append(p.runcs, one)
+			}
 		}
-	}
-	return ids, runcs
+		// One that is ending does not stop.
+		stopped := !slices.ContainsFunc(p.shims, func(shim process) bool { return !shim.stop(t) })
+		if stopped && len(p.ids) == 2 && len(p.shims) == 2 {
+			return true
+		}
+		for _, shim := range p.shims {
+			shim.send(syscall.SIGCONT)
+		}
+		d.send(t, syscall.SIGCONT)
+		return false
+	})
+	return p
 }
 
-// shimsOf are those of a family that run this program.
-func shimsOf(family []process) []process {
-	return slices.DeleteFunc(slices.Clone(family), func(p process) bool { return p.command != filepath.Base(program) })
-}
-
-// places are the paths at which something of a container may be.
-func places(id string) []string {
-	paths := []string{filepath.Join("/run/rrbench/bundles", id), filepath.Join("/run/rrbench/runc", id), filepath.Join("/sys/fs/cgroup", id)}
-	v1, _ := filepath.Glob(filepath.Join("/sys/fs/cgroup/*", id))
-	return slices.DeleteFunc(append(paths, v1...), func(path string) bool {
+// leftOf are the paths at which there is something of a container.
+func leftOf(id string) []string {
+	hierarchies, _ := filepath.Glob(filepath.Join("/sys/fs/cgroup/*", id))
+	return slices.DeleteFunc(append(hierarchies, filepath.Join(os.TempDir(), id), filepath.Join("/sys/fs/cgroup", id)), func(path string) bool {
 		_, err := os.Lstat(path)
 		return err != nil
 	})
 }
 
-// doctorNames says which of the containers rrbench doctor names.
-func doctorNames(t *testing.T, ids []string) (named []string) {
+// doctorNames are the containers that rrbench doctor names as left behind, in its order.
+func doctorNames(t *testing.T) []string {
 	t.Helper()
 	got := rrbench(t, "doctor")
 	if !strings.Contains(got.stdout, "containers left behind") {
 		t.Fatalf("status %d: %s%s", got.status, got.stdout, got.stderr)
 	}
-	for _, id := range ids {
-		if strings.Contains(got.stdout, id) {
-			named = append(named, id)
-		}
-	}
-	return named
+	return regexp.MustCompile(`rrbench-runc-\w+`).FindAllString(got.stdout, -1)
 }
 
 // A driver that is killed leaves nothing; where runc is killed at the same moment, doctor
@@ -231,84 +266,61 @@ func TestDriverOfContainersIsKilled(t *testing.T) {
 			containers := []string{"--transports", "http/container", "--container-net", network}
 
 			d := startDriver(t, containers...)
-			family := descendants(t, d.Process.Pid)
-			ids, _ := containersOf(family)
-			if len(ids) != 2 {
-				t.Fatalf("containers %v among %v: %s", ids, family, &d.stderr)
-			}
-			if named := doctorNames(t, ids); len(named) > 0 {
+			killed := d.stopWithPair(t)
+			if named := doctorNames(t); len(named) > 0 {
 				t.Errorf("doctor names %v, whose driver lives", named)
 			}
 			d.kill(t)
-			eventuallyGone(t, family)
-			for _, id := range ids {
-				eventually(t, "end of "+id, func() bool { return len(places(id)) == 0 })
+			for _, shim := range killed.shims {
+				shim.send(syscall.SIGCONT)
 			}
-			if named := doctorNames(t, ids); len(named) > 0 {
+			eventuallyGone(t, append(killed.shims, killed.runcs...))
+			for _, id := range killed.ids {
+				eventually(t, "end of "+id, func() bool { return len(leftOf(id)) == 0 })
+			}
+			if named := doctorNames(t); len(named) > 0 {
 				t.Errorf("doctor names %v, of which nothing is left", named)
 			}
 
-			neighbour := startDriver(t, containers...)
-			theirs, _ := containersOf(descendants(t, neighbour.Process.Pid))
+			other := startDriver(t, containers...)
 			d = startDriver(t, containers...)
-			family = descendants(t, d.Process.Pid)
-			ids, runcs := containersOf(family)
-			if len(ids) != 2 || len(theirs) != 2 {
-				t.Fatalf("containers %v and %v", ids, theirs)
+			killed = d.stopWithPair(t)
+			for _, runc := range killed.runcs {
+				runc.send(syscall.SIGKILL)
 			}
-			// A shim that outlived its driver for a moment would still clean up.
-			tell(t, append(shimsOf(family), runcs...), syscall.SIGSTOP)
 			d.kill(t)
-			tell(t, runcs, syscall.SIGKILL)
-			eventuallyGone(t, family)
-			for _, id := range ids {
-				if len(places(id)) == 0 {
-					t.Errorf("nothing is left of %s, though its runc was killed", id)
-				}
-			}
-			if named := doctorNames(t, append(slices.Clone(ids), theirs...)); !slices.Equal(named, ids) {
-				t.Errorf("doctor names %v, left is %v", named, ids)
+			eventuallyGone(t, killed.runcs)
+			slices.Sort(killed.ids)
+			if named := doctorNames(t); !slices.Equal(named, killed.ids) {
+				t.Errorf("doctor names %v, left is %v", named, killed.ids)
 			}
 
 			next := rrbench(t, "sweep", "--quiet", "--transports", "http/container", "--container-net", network, "--codecs", "raw", "--sizes", "1MiB", "--reps", "2", "--out", filepath.Join(t.TempDir(), "next"))
 			if next.status != exitOK {
 				t.Errorf("the next run: status %d, %s", next.status, next.stderr)
 			}
-			for _, id := range ids {
-				if left := places(id); len(left) > 0 {
+			eventuallyGone(t, killed.shims)
+			for _, id := range killed.ids {
+				if left := leftOf(id); len(left) > 0 {
 					t.Errorf("after the next run there still is %v", left)
 				}
 			}
-			if named := doctorNames(t, append(ids, theirs...)); len(named) > 0 {
+			if named := doctorNames(t); len(named) > 0 {
 				t.Errorf("after the next run doctor names %v", named)
 			}
-			neighbour.moves(t)
+			other.awaitRows(t)
 		})
 	}
 }
 
-func tell(t *testing.T, processes []process, number syscall.Signal) {
-	t.Helper()
-	for _, p := range processes {
-		if err := syscall.Kill(p.pid, number); err != nil {
-			t.Fatalf("send %v to %s, process %d: %v", number, p.command, p.pid, err)
-		}
-	}
-}
-
-// A container whose program is killed half-way is a failed row with its cause; the other
-// cells are measured.
-func TestContainerIsKilledHalfWay(t *testing.T) {
+// A container whose shim is killed is a failed row with its cause; the other cells are measured.
+func TestContainerIsKilled(t *testing.T) {
 	withContainers(t)
-	d := startDriver(t, "--transports", "http/container", "--container-net", "host", "--reps", "9", "--sizes", "1MiB", "--deadline", "5s")
-	var ids []string
-	// Between two visits there are none, or half of them.
-	eventually(t, "a container to be killed", func() bool {
-		if ids, _ = containersOf(descendants(t, d.Process.Pid)); len(ids) != 2 {
-			return false
-		}
-		return exec.Command("runc", "--root", "/run/rrbench/runc", "kill", ids[1], "KILL").Run() == nil
-	})
+	d := startDriver(t, "--transports", "http/container", "--container-net", "host", "--reps", "100", "--sizes", "1MiB", "--deadline", "5s")
+	killed := d.stopWithPair(t)
+	killed.shims[1].send(syscall.SIGKILL)
+	killed.shims[0].send(syscall.SIGCONT)
+	d.send(t, syscall.SIGCONT)
 	err := d.Wait()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
@@ -322,8 +334,8 @@ func TestContainerIsKilledHalfWay(t *testing.T) {
 	if len(lines) != 3 || strings.Count(string(summary), ",failed,") != 1 || strings.Count(string(summary), ",ok,") != 1 || !strings.Contains(string(summary), "SIGKILL") {
 		t.Errorf("%s", summary)
 	}
-	for _, id := range ids {
-		if left := places(id); len(left) > 0 {
+	for _, id := range killed.ids {
+		if left := leftOf(id); len(left) > 0 {
 			t.Errorf("left is %v", left)
 		}
 	}

@@ -66,7 +66,7 @@ func TestRunUnderWayIsNotResumed(t *testing.T) {
 	if got.status != exitUsage || !strings.Contains(got.stderr, fmt.Sprintf("process %d", d.Process.Pid)) || strings.Count(got.stderr, "\n") != 1 {
 		t.Errorf("status %d: %q", got.status, got.stderr)
 	}
-	d.moves(t)
+	d.awaitRows(t)
 }
 
 func TestResumeRefusesForeignPlans(t *testing.T) {
