@@ -316,7 +316,7 @@ func TestDriverOfContainersIsKilled(t *testing.T) {
 // A container whose shim is killed is a failed row with its cause; the other cells are measured.
 func TestContainerIsKilled(t *testing.T) {
 	withContainers(t)
-	d := startDriver(t, "--transports", "http/container", "--container-net", "host", "--reps", "100", "--sizes", "1MiB", "--deadline", "5s")
+	d := startDriver(t, "--transports", "http/container", "--container-net", "host", "--reps", "30", "--sizes", "1MiB", "--deadline", "5s")
 	killed := d.stopWithPair(t)
 	killed.shims[1].send(syscall.SIGKILL)
 	killed.shims[0].send(syscall.SIGCONT)
