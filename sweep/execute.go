@@ -13,7 +13,6 @@ import (
 	"rrbench/catalogue"
 	engines "rrbench/engines/catalogue"
 	"rrbench/measure"
-	"rrbench/plots"
 	"rrbench/results"
 	"rrbench/shim/launch"
 	"rrbench/transport"
@@ -42,7 +41,7 @@ func (r *Request) machine() (Machine, error) {
 	return ThisMachine()
 }
 
-// Execute plans, measures, summarizes and draws. The outcome is nil only when nothing was
+// Execute plans, measures and summarizes. The outcome is nil only when nothing was
 // measured; beside an error it holds what was.
 func Execute(ctx context.Context, request Request) (*Outcome, error) {
 	machine, err := request.machine()
@@ -147,7 +146,7 @@ func resume(path string, machine Machine) (*run, error) {
 	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan, done: results.Latest(recovered.Rows)}, nil
 }
 
-// finish closes the journal, summarizes, draws, and completes the manifest.
+// finish closes the journal, summarizes, and completes the manifest.
 func (r *run) finish() (*Outcome, error) {
 	if err := r.journal.Close(); err != nil {
 		return nil, fmt.Errorf("close the journal: %w", err)
@@ -168,11 +167,7 @@ func (r *run) finish() (*Outcome, error) {
 	r.manifest.Warnings = append(append(r.manifest.Warnings, r.plan.Warnings...), missing...)
 	outcome.Warnings = r.manifest.Warnings
 	outcome.SetUps = r.manifest.SetUps
-	if err := errors.Join(r.directory.WriteSummaries(summaries), r.directory.WriteManifest(r.manifest)); err != nil {
-		return outcome, err
-	}
-	outcome.Figures, err = plots.Draw(r.directory)
-	return outcome, err
+	return outcome, errors.Join(r.directory.WriteSummaries(summaries), r.directory.WriteManifest(r.manifest))
 }
 
 // planOf settles a request into a plan and the directory asked for, which may be empty.

@@ -21,3 +21,13 @@ func TestMain(m *testing.M) {
 	}
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("rrbench/child.last"))
 }
+
+// defaults are the axes of the preset smoke, with sizes of their own.
+func defaults(sizes ...Size) Axes {
+	config, err := preset("smoke")
+	if err != nil {
+		panic(err)
+	}
+	config.Sizes = sizes
+	return config.Axes
+}

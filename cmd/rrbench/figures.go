@@ -16,11 +16,7 @@ func figuresCommand() *cobra.Command {
 		Example: "  rrbench figures results/runs/20260131T120000Z-quick",
 		Args:    oneDirectory,
 		RunE: func(_ *cobra.Command, arguments []string) error {
-			directory, err := results.Open(arguments[0])
-			if err != nil {
-				return err
-			}
-			report, err := plots.Draw(directory)
+			report, err := draw(arguments[0])
 			for _, file := range report.Files {
 				fmt.Println(file)
 			}
@@ -30,4 +26,12 @@ func figuresCommand() *cobra.Command {
 			return err
 		},
 	}
+}
+
+func draw(path string) (plots.Report, error) {
+	directory, err := results.Open(path)
+	if err != nil {
+		return plots.Report{}, err
+	}
+	return plots.Draw(directory)
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -68,11 +69,16 @@ failed, 2 when the request cannot be carried out as written.`,
 				if err != nil {
 					return err
 				}
-				return preview.Print(os.Stdout)
+				return printPlan(os.Stdout, preview)
 			}
 			outcome, err := sweep.Execute(c.Context(), request)
-			if outcome != nil && !quiet {
-				if err := outcome.Print(os.Stdout); err != nil {
+			if outcome == nil {
+				return err
+			}
+			figures, drawErr := draw(outcome.Directory)
+			err = errors.Join(err, drawErr)
+			if !quiet {
+				if err := printOutcome(os.Stdout, outcome, len(figures.Files)); err != nil {
 					return err
 				}
 			}

@@ -1,0 +1,73 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"rrbench/results"
+	"rrbench/sweep"
+)
+
+// printOutcome writes the table and the paths of the results.
+func printOutcome(w io.Writer, o *sweep.Outcome, figures int) error {
+	if err := results.WriteTable(w, o.Summaries, o.Transports); err != nil {
+		return err
+	}
+	for _, warning := range o.Warnings {
+		fmt.Fprintln(w, "note:", warning)
+	}
+	if err := o.SetUps.Write(w); err != nil {
+		return err
+	}
+	var written []string
+	for _, name := range []string{"summary.csv", "trials.csv", "windows.csv", "manifest.json"} {
+		if _, err := os.Stat(filepath.Join(o.Directory, name)); err == nil {
+			written = append(written, name)
+		}
+	}
+	if figures > 0 {
+		written = append(written, fmt.Sprintf("%d files in figures/", figures))
+	}
+	_, err := fmt.Fprintf(w, "\nresults: %s  (%s)\n", o.Directory, strings.Join(written, ", "))
+	return err
+}
+
+// printPlan writes the plan's cells and what it takes to run them.
+func printPlan(w io.Writer, p *sweep.Planned) error {
+	skipped, peak := 0, int64(0)
+	for _, cell := range p.Cells {
+		line := fmt.Sprintf("%-10s  %-16s %-9s %-8s %10s  fan-out %-4d concurrency %d", cell.Experiment, cell.Transport, cell.Engine,
+			cell.Codec, humanize.IBytes(uint64(cell.SizeBytes)), cell.Fanout, cell.Concurrency)
+		if p.Infos[cell.Transport].Crossover() != nil {
+			line += "  crossover " + cell.Parameter
+		}
+		if cell.Skip != "" {
+			skipped++
+			line += "  skipped: " + cell.Skip
+		} else {
+			peak = max(peak, p.Memory(cell))
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	if p.Crossovers != "" {
+		fmt.Fprintln(w, "\ncrossovers:", p.Crossovers)
+	}
+	for _, warning := range p.Warnings {
+		fmt.Fprintln(w, "note:", warning)
+	}
+	_, err := fmt.Fprintf(w, "\n%d cells, %d skipped; %d rounds each in %d blocks, %d warm-up rounds a visit; seed %d\n"+
+		"about %v, at most about %s of memory; results would go to %s\n",
+		len(p.Cells), skipped, p.Reps, p.Blocks, p.Warmup, p.Seed,
+		p.Estimate(p.Infos).Round(time.Second), humanize.IBytes(uint64(peak)), p.Out)
+	return err
+}
