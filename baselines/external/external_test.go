@@ -19,6 +19,7 @@ import (
 	"rrbench/measure"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -122,19 +123,8 @@ func exchange(t *testing.T, route transport.Route, setup transport.Setup, seed u
 	}
 }
 
-func TestHandoff(t *testing.T) {
-	server := serve(t, honest)
-	for _, codec := range function.Codecs() {
-		for _, kind := range payloads.Kinds() {
-			for _, size := range []int64{1, 1000, 1 << 20} {
-				setup := setupOf(codec, kind, size, server.URL)
-				route := open(t, setup)
-				for seed := range uint64(3) {
-					exchange(t, route, setup, seed)
-				}
-			}
-		}
-	}
+func TestConformance(t *testing.T) {
+	transporttest.Run(t, New, transporttest.Options{Parameter: serve(t, honest).URL, Allocates: true})
 }
 
 // The targets of a fan-out are posted to at the same time, on connections that stay.
@@ -319,9 +309,6 @@ func TestOpenRefuses(t *testing.T) {
 		} else if !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %q, want %q in one line", test.address, err, test.want)
 		}
-	}
-	if _, err := New().Open(t.Context(), setupOf(transport.Raw, payloads.Text, 1000, nowhere.URL), []transport.Endpoint{{Transport: "http/native", Address: nowhere.URL}}); err == nil {
-		t.Error("another transport's endpoint was opened")
 	}
 }
 

@@ -2,23 +2,18 @@ package http
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 )
 
-func TestMain(m *testing.M) {
-	if os.Getenv(childVariable) != "" {
-		serveForParent()
-		return
-	}
-	goleak.VerifyTestMain(m)
+func TestMain(m *testing.M) { transporttest.Main(m, New()) }
+
+func TestConformance(t *testing.T) {
+	transporttest.Run(t, New, transporttest.Options{Allocates: true})
 }
 
 func setupOf(codec transport.Codec, kind payloads.Kind, size int64) transport.Setup {
@@ -88,39 +83,6 @@ func checkDelivery(t testing.TB, d *transport.Delivery, digest uint64, size int6
 	p := l.Phases()
 	if sum := p.Serialize + p.CopyOut + p.Transfer + p.CopyIn + p.Deserialize; sum != l.Latency() || sum <= 0 {
 		t.Errorf("phases add up to %d ns of %d", sum, l.Latency())
-	}
-}
-
-func TestPayloadsArrive(t *testing.T) {
-	for _, codec := range New().Info().Codecs {
-		for _, kind := range payloads.Kinds() {
-			for _, fanout := range []int{1, 3} {
-				t.Run(fmt.Sprintf("%s/%s/%d", codec, kind, fanout), func(t *testing.T) {
-					const largest = 128 << 10
-					setup := setupOf(codec, kind, largest)
-					setup.Fanout = fanout
-					var endpoints []transport.Endpoint
-					for range fanout {
-						endpoints = append(endpoints, mustServe(t, setup).Endpoint())
-					}
-					route := mustOpen(t, setup, endpoints...)
-					handoff := transport.Handoff{Deliveries: make([]transport.Delivery, fanout)}
-					for seed, size := range []int64{64, 1, 4096, largest, 100, largest} {
-						digest := mustPrepare(t, route, payloads.Spec{Kind: kind, Seed: uint64(seed), Size: size})
-						for range 2 {
-							mustSend(t, route, &handoff)
-							for i := range handoff.Deliveries {
-								d := &handoff.Deliveries[i]
-								checkDelivery(t, d, digest, size)
-								if d.Timeline.Start != handoff.Start {
-									t.Errorf("target %d started at %d, not at %d", i, d.Timeline.Start, handoff.Start)
-								}
-							}
-						}
-					}
-				})
-			}
-		}
 	}
 }
 

@@ -62,6 +62,7 @@ type Route struct {
 	client   nethttp.Transport
 	posts    []*post
 	deadline time.Duration
+	closed   bool
 }
 
 // NewRoute makes the function of setup. It connects to nobody yet.
@@ -105,6 +106,9 @@ func (r *Route) Send(handoff *transport.Handoff) error {
 
 // SendWithin is Send that ends with a context too.
 func (r *Route) SendWithin(ctx context.Context, handoff *transport.Handoff) error {
+	if r.closed {
+		return errors.New("the route is closed")
+	}
 	if len(handoff.Deliveries) != len(r.posts) {
 		handoff.Deliveries = make([]transport.Delivery, len(r.posts))
 	}
@@ -137,6 +141,7 @@ func (r *Route) SendWithin(ctx context.Context, handoff *transport.Handoff) erro
 
 // Close closes the connections.
 func (r *Route) Close() error {
+	r.closed = true
 	r.client.CloseIdleConnections()
 	return nil
 }

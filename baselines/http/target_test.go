@@ -93,7 +93,6 @@ func TestTargetRefuses(t *testing.T) {
 
 func TestServeRefuses(t *testing.T) {
 	for _, setup := range []transport.Setup{
-		setupOf(transport.None, payloads.Text, 10),
 		setupOf(transport.Raw, payloads.Text, 0),
 		setupOf(transport.Raw, payloads.Text, -1),
 		setupOf(transport.Raw, payloads.Text, 1<<62),

@@ -2,27 +2,28 @@ package wasi
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"rrbench/baselines/http"
 	"rrbench/engines/catalogue"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 )
 
-func TestMain(m *testing.M) {
-	if os.Getenv(childVariable) != "" {
-		serveForParent()
-		return
+func TestMain(m *testing.M) { transporttest.Main(m, New()) }
+
+func TestConformance(t *testing.T) {
+	for _, guest := range guestsTested {
+		options := transporttest.Options{Guest: guest}
+		if guest == "http-c" {
+			options.Codecs = []transport.Codec{transport.Raw}
+		}
+		t.Run(guest, func(t *testing.T) { transporttest.Run(t, New, options) })
 	}
-	goleak.VerifyTestMain(m)
 }
 
 // eachEngine runs a test on every engine that runs here.
@@ -116,50 +117,6 @@ func eachGuest(t *testing.T, test func(t *testing.T, setup transport.Setup)) {
 	})
 }
 
-func TestPayloadsArrive(t *testing.T) {
-	eachGuest(t, func(t *testing.T, setup transport.Setup) {
-		for _, setup.Codec = range New().Info().Codecs {
-			if setup.Guest == "http-c" && setup.Codec != transport.Raw {
-				continue
-			}
-			for _, setup.Payload = range payloads.Kinds() {
-				t.Run(fmt.Sprintf("%s/%s", setup.Codec, setup.Payload), func(t *testing.T) { testArrival(t, setup) })
-			}
-		}
-	})
-}
-
-func testArrival(t *testing.T, setup transport.Setup) {
-	const fanout = 3
-	setup.Fanout = fanout
-	var endpoints []transport.Endpoint
-	for range fanout {
-		endpoints = append(endpoints, mustServe(t, Guests{}, setup).Endpoint())
-	}
-	route := mustOpen(t, Guests{}, setup, endpoints...)
-	handoff := transport.Handoff{Deliveries: make([]transport.Delivery, fanout)}
-	// Ups and downs, so that what an earlier payload has left shows.
-	for seed, size := range []int64{64, 1, 4096, setup.Size, 100, setup.Size} {
-		spec := payloads.Spec{Kind: setup.Payload, Seed: uint64(seed) + 1<<63, Size: size}
-		digest := mustPrepare(t, route, spec)
-		flat := make([]byte, size)
-		payloads.Fill(flat, spec.Kind, spec.Seed)
-		if want := payloads.Digest(flat); digest != want {
-			t.Errorf("the source's digest is %x, want %x", digest, want)
-		}
-		for range 2 {
-			mustSend(t, route, &handoff)
-			for i := range handoff.Deliveries {
-				d := &handoff.Deliveries[i]
-				checkDelivery(t, d, digest, size)
-				if d.Timeline.Start != handoff.Start {
-					t.Errorf("target %d started at %d, not at %d", i, d.Timeline.Start, handoff.Start)
-				}
-			}
-		}
-	}
-}
-
 // Guests understand one another, and the functions of http/native.
 func TestMixedGuests(t *testing.T) {
 	eachGuest(t, func(t *testing.T, setup transport.Setup) {
@@ -230,18 +187,6 @@ func TestColdStartIsTold(t *testing.T) {
 		facts := mustServe(t, Guests{}, setup).Endpoint().Facts
 		if took, err := strconv.ParseInt(facts[FactColdStart], 10, 64); err != nil || took <= 0 {
 			t.Errorf("the cold start took %q ns", facts[FactColdStart])
-		}
-	})
-}
-
-// What the host does for a hand-off allocates nothing.
-func TestSendAllocatesNothing(t *testing.T) {
-	eachGuest(t, func(t *testing.T, setup transport.Setup) {
-		route := mustOpen(t, Guests{}, setup, mustServe(t, Guests{}, setup).Endpoint())
-		mustPrepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
-		handoff := transport.Handoff{Deliveries: make([]transport.Delivery, 1)}
-		if n := testing.AllocsPerRun(50, func() { mustSend(t, route, &handoff) }); n >= 1 {
-			t.Errorf("%v allocations", n)
 		}
 	})
 }

@@ -51,7 +51,18 @@ type target struct {
 	function *modes.Function
 }
 
+// checkCodec refuses what a user may ask of transports that serialize.
+func checkCodec(setup transport.Setup) error {
+	if setup.Codec != transport.None {
+		return fmt.Errorf("%s does not serialize: codec %q is not possible, use %q", name, setup.Codec, transport.None)
+	}
+	return nil
+}
+
 func (bounce) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
+	if err := checkCodec(setup); err != nil {
+		return nil, err
+	}
 	function, err := modes.Load(ctx, setup, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: target: %w", name, err)
@@ -102,11 +113,17 @@ type route struct {
 }
 
 func (bounce) Open(ctx context.Context, setup transport.Setup, endpoints []transport.Endpoint) (transport.Route, error) {
+	if err := checkCodec(setup); err != nil {
+		return nil, err
+	}
+	if len(endpoints) == 0 {
+		return nil, errors.New(name + ": a route needs at least one target")
+	}
 	r := &route{buffer: make([]byte, setup.Size)}
 	for _, endpoint := range endpoints {
 		found, ok := targets.Load(endpoint.Address)
-		if !ok {
-			return nil, fmt.Errorf("%s: there is no target at %q in this process", name, endpoint.Address)
+		if !ok || endpoint.Transport != name {
+			return nil, fmt.Errorf("%s: there is no target at %q of %q in this process", name, endpoint.Address, endpoint.Transport)
 		}
 		r.targets = append(r.targets, found.(*target))
 	}

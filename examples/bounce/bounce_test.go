@@ -2,24 +2,13 @@ package bounce
 
 import (
 	"testing"
-	"time"
 
-	"rrbench/engines/catalogue"
-	"rrbench/payloads"
-	"rrbench/transport"
 	"rrbench/transport/transporttest"
 )
 
+func TestMain(m *testing.M) { transporttest.Main(m, New()) }
+
+// It allocates: each target has a goroutine for each hand-off.
 func TestConformance(t *testing.T) {
-	for _, engine := range catalogue.Names() {
-		t.Run(engine, func(t *testing.T) {
-			if err := catalogue.Check(engine); err != nil {
-				t.Skip(err)
-			}
-			transporttest.Exercise(t, New(), transport.Setup{
-				Engine: engine, Guest: "c", Codec: transport.None, Payload: payloads.Text,
-				Size: 300_000, Fanout: 3, Deadline: time.Minute,
-			}, false)
-		})
-	}
+	transporttest.Run(t, New, transporttest.Options{Allocates: true})
 }

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -67,14 +66,9 @@ func mustClose(t testing.TB, closers ...interface{ Close() error }) {
 	}
 }
 
-func TestHandoff(t *testing.T) {
-	for _, fanout := range []int{1, 3} {
-		t.Run(fmt.Sprint(fanout), func(t *testing.T) {
-			forEach(t, func(t *testing.T, of transport.Transport, engine string) {
-				transporttest.Exercise(t, of, setup(engine, 300_000, fanout), false)
-				transporttest.Exercise(t, of, setup(engine, 5_000_001, fanout), true)
-			})
-		})
+func TestConformance(t *testing.T) {
+	for _, of := range all() {
+		transporttest.Run(t, func() transport.Transport { return of }, transporttest.Options{})
 	}
 }
 
@@ -91,24 +85,4 @@ func TestEveryGuest(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestSendAllocatesNothing(t *testing.T) {
-	forEach(t, func(t *testing.T, of transport.Transport, engine string) {
-		const size = 1 << 20
-		with := setup(engine, size, 1)
-		target := transporttest.Serve(t, of, with)
-		route := transporttest.Open(t, of, with, target.Endpoint())
-		var handoff transport.Handoff
-		transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Text, Size: size}, &handoff)
-		n := testing.AllocsPerRun(100, func() {
-			if err := route.Send(&handoff); err != nil {
-				t.Error(err)
-			}
-		})
-		if n != 0 {
-			t.Errorf("%v allocations a hand-off, source and target together", n)
-		}
-		mustClose(t, route, target)
-	})
 }

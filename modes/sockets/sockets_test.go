@@ -1,12 +1,7 @@
 package sockets_test
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,7 +16,9 @@ import (
 )
 
 func all() []transport.Transport {
-	return []transport.Transport{kernel.NewStream(), network.NewStream(), network.NewSplice(), network.NewZerocopy()}
+	return []transport.Transport{
+		kernel.NewStream(), network.NewStream(), network.NewSplice(), network.NewZerocopy(), network.NewAdaptive(network.DefaultCrossover),
+	}
 }
 
 func TestMain(m *testing.M) { transporttest.Main(m, all()...) }
@@ -49,24 +46,9 @@ func forEach(t *testing.T, test func(t *testing.T, of transport.Transport, engin
 	}
 }
 
-func mustClose(t *testing.T, closers ...interface{ Close() error }) {
-	t.Helper()
-	for _, closer := range closers {
-		if err := closer.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-func TestHandoff(t *testing.T) {
-	for _, fanout := range []int{1, 3} {
-		t.Run(fmt.Sprint(fanout), func(t *testing.T) {
-			forEach(t, func(t *testing.T, of transport.Transport, engine string) {
-				// More than the pipe of network/splice holds, and no whole number of pages.
-				transporttest.Exercise(t, of, setup(engine, 2_500_001, fanout), false)
-				transporttest.Exercise(t, of, setup(engine, 300_000, fanout), true)
-			})
-		})
+func TestConformance(t *testing.T) {
+	for _, of := range all()[1:] { // kernel/stream is run in its own package
+		transporttest.Run(t, func() transport.Transport { return of }, transporttest.Options{})
 	}
 }
 
@@ -83,25 +65,6 @@ func TestEveryGuest(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestSendAllocatesNothing(t *testing.T) {
-	forEach(t, func(t *testing.T, of transport.Transport, engine string) {
-		with := setup(engine, 1<<16, 1)
-		target := transporttest.Serve(t, of, with)
-		route := transporttest.Open(t, of, with, target.Endpoint())
-		var handoff transport.Handoff
-		transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Text, Size: 1 << 16}, &handoff)
-		n := testing.AllocsPerRun(100, func() {
-			if err := route.Send(&handoff); err != nil {
-				t.Error(err)
-			}
-		})
-		if n != 0 {
-			t.Errorf("%v allocations a hand-off, source and target together", n)
-		}
-		mustClose(t, route, target)
-	})
 }
 
 // Functions that misbehave as targets fail their own delivery, with the cause, and leave
@@ -141,7 +104,7 @@ func TestHostileTargets(t *testing.T) {
 				}
 			}
 		}
-		mustClose(t, append(opened, route)...)
+		transporttest.MustClose(t, append(opened, route)...)
 	})
 }
 
@@ -159,123 +122,7 @@ func TestHostileSources(t *testing.T) {
 			if err := route.Send(&handoff); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), of.Info().Name) {
 				t.Errorf("%s: error is %v", name, err)
 			}
-			mustClose(t, route, target)
+			transporttest.MustClose(t, route, target)
 		}
 	})
-}
-
-func TestRefusals(t *testing.T) {
-	forEach(t, func(t *testing.T, of transport.Transport, engine string) {
-		ctx := context.Background()
-		good := setup(engine, 1<<20, 1)
-		json, noGuest, lacking := good, good, good
-		json.Codec = transport.JSON
-		noGuest.Guest = "/nowhere.wasm"
-		lacking.Guest = hostile.File(t, "lacks-handle")
-		for _, bad := range []transport.Setup{json, noGuest, lacking} {
-			if target, err := of.Serve(ctx, bad); err == nil {
-				mustClose(t, target)
-				t.Errorf("serves %+v", bad)
-			} else if !strings.Contains(err.Error(), of.Info().Name) {
-				t.Error(err)
-			}
-		}
-		target := transporttest.Serve(t, of, good)
-		other := target.Endpoint()
-		other.Transport = "http/native"
-		for _, test := range []struct {
-			setup     transport.Setup
-			endpoints []transport.Endpoint
-		}{
-			{json, []transport.Endpoint{target.Endpoint()}},
-			{noGuest, []transport.Endpoint{target.Endpoint()}},
-			{good, nil},
-			{good, []transport.Endpoint{other}},
-		} {
-			if route, err := of.Open(ctx, test.setup, test.endpoints); err == nil {
-				mustClose(t, route)
-				t.Errorf("opened %+v", test)
-			} else if !strings.Contains(err.Error(), of.Info().Name) {
-				t.Error(err)
-			}
-		}
-		// What exceeds the agreement is refused before the target allocates anything.
-		route := transporttest.Open(t, of, good, target.Endpoint())
-		var handoff transport.Handoff
-		if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Size: 1<<20 + 1}); err != nil {
-			t.Fatal(err)
-		}
-		if err := route.Send(&handoff); err != nil {
-			t.Error(err)
-		}
-		if err := handoff.Deliveries[0].Err; err == nil || !strings.Contains(err.Error(), "longer than the 1048576 bytes") {
-			t.Error(err)
-		}
-		transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Text, Size: 1 << 20}, &handoff)
-		mustClose(t, route, target)
-	})
-}
-
-// A target that dies, or stops, in the middle of a hand-off fails alone; the source keeps
-// its memory and goes on with the others.
-func TestTargetDiesOrStops(t *testing.T) {
-	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
-		t.Run(signal.String(), func(t *testing.T) {
-			forEach(t, func(t *testing.T, of transport.Transport, engine string) {
-				if engine != "wazero" {
-					return // the sockets are the same
-				}
-				const size = 8 << 20
-				with := setup(engine, size, 2)
-				with.Deadline = 3 * time.Second
-				survivor, victim := transporttest.Start(t, of, with), transporttest.Start(t, of, with)
-				route := transporttest.Open(t, of, with, survivor.Endpoint, victim.Endpoint)
-				spec := payloads.Spec{Kind: payloads.Bytes, Size: size}
-				var handoff transport.Handoff
-				transporttest.HandOver(t, route, spec, &handoff)
-				spec.Seed = 1
-				first, err := route.Prepare(spec)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if signal == syscall.SIGSTOP {
-					victim.Signal(t, signal)
-				} else {
-					time.AfterFunc(3*time.Millisecond, func() { victim.Signal(t, signal) })
-				}
-				for handoff.Deliveries[1].Err == nil {
-					if err := route.Send(&handoff); err != nil {
-						t.Fatal(err)
-					}
-					if d := handoff.Deliveries[0]; d.Err != nil || d.Digest != first {
-						t.Errorf("the survivor: %+v", d)
-					}
-				}
-				if err := handoff.Deliveries[1].Err; signal == syscall.SIGSTOP && !errors.Is(err, os.ErrDeadlineExceeded) {
-					t.Error(err)
-				}
-				// The source's memory is whole: it sends the same again, and then anew.
-				for seed := range uint64(2) {
-					spec.Seed = 1 + seed
-					digest := first
-					if seed > 0 {
-						if digest, err = route.Prepare(spec); err != nil {
-							t.Fatal(err)
-						}
-					}
-					if err := route.Send(&handoff); err != nil {
-						t.Fatal(err)
-					}
-					if d := handoff.Deliveries[0]; d.Err != nil || d.Digest != digest {
-						t.Errorf("the survivor, afterwards: %+v", d)
-					}
-					if err := handoff.Deliveries[1].Err; err == nil || !strings.Contains(err.Error(), "earlier failure") {
-						t.Errorf("the victim, afterwards: %v", err)
-					}
-				}
-				victim.Kill()
-				mustClose(t, route, survivor)
-			})
-		})
-	}
 }

@@ -1,6 +1,3 @@
-// Package transporttest runs transports in their tests the way a sweep does: targets in
-// this process or in processes of their own, digests verified, moments in order, nothing
-// left open.
 package transporttest
 
 import (
@@ -15,17 +12,20 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"rrbench/transport"
 )
 
 // roleVariable tells a copy of the test binary to be a target.
 const roleVariable = "RRBENCH_TEST_TARGET"
 
-// Main runs a package's tests. In a process that Process has started it is a target of one
-// of the transports instead.
+// Main runs a package's tests, after which no goroutine may be left. In a process that Start
+// has started it is a target of one of the transports instead.
 func Main(m *testing.M, transports ...transport.Transport) {
 	if os.Getenv(roleVariable) == "" {
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
+		return
 	}
 	if err := target(transports); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -13,43 +13,6 @@ import (
 	"rrbench/transport"
 )
 
-// Exercise hands payloads of all kinds over to several targets, in processes of their own
-// or in this one, and checks every delivery.
-func Exercise(t *testing.T, of transport.Transport, setup transport.Setup, apart bool) {
-	t.Helper()
-	before := Descriptors(t)
-	if err := of.Check(); err != nil {
-		t.Skip(err)
-	}
-	var endpoints []transport.Endpoint
-	var closers []interface{ Close() error }
-	for range setup.Fanout {
-		if apart {
-			p := Start(t, of, setup)
-			endpoints, closers = append(endpoints, p.Endpoint), append(closers, p)
-			continue
-		}
-		served := Serve(t, of, setup)
-		endpoints, closers = append(endpoints, served.Endpoint()), append(closers, served)
-	}
-	route := Open(t, of, setup, endpoints...)
-	var handoff transport.Handoff
-	for i, kind := range payloads.Kinds() {
-		for _, size := range []int64{setup.Size, 1, 100, setup.Size - 3, setup.Size} {
-			HandOver(t, route, payloads.Spec{Kind: kind, Seed: uint64(i), Size: size}, &handoff)
-			if len(handoff.Deliveries) != setup.Fanout {
-				t.Fatalf("%d deliveries to %d targets", len(handoff.Deliveries), setup.Fanout)
-			}
-		}
-	}
-	for _, closer := range append(closers, route) {
-		if err := closer.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	CheckDescriptors(t, before)
-}
-
 // Serve serves a target in this process, which the caller closes.
 func Serve(t testing.TB, of transport.Transport, setup transport.Setup) transport.Target {
 	t.Helper()
@@ -73,16 +36,25 @@ func Open(t testing.TB, of transport.Transport, setup transport.Setup, endpoints
 	return route
 }
 
-// HandOver prepares and sends one payload, and checks every delivery.
-func HandOver(t testing.TB, route transport.Route, spec payloads.Spec, handoff *transport.Handoff) {
+// HandOver prepares and sends one payload, and checks every delivery. It returns the digest.
+func HandOver(t testing.TB, route transport.Route, spec payloads.Spec, handoff *transport.Handoff) (digest uint64) {
 	t.Helper()
 	digest, err := route.Prepare(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
+	Send(t, route, spec, digest, handoff)
+	return digest
+}
+
+// Send sends the payload that was prepared, and checks every delivery.
+func Send(t testing.TB, route transport.Route, spec payloads.Spec, digest uint64, handoff *transport.Handoff) {
+	t.Helper()
+	before := measure.Now()
 	if err := route.Send(handoff); err != nil {
 		t.Fatal(err)
 	}
+	after := measure.Now()
 	for i := range handoff.Deliveries {
 		d := &handoff.Deliveries[i]
 		if d.Err != nil {
@@ -93,6 +65,13 @@ func HandOver(t testing.TB, route transport.Route, spec payloads.Spec, handoff *
 			t.Errorf("%+v: target %d saw %d bytes with digest %x, not %x", spec, i, d.Length, d.Digest, digest)
 		}
 		CheckTimeline(t, handoff.Start, &d.Timeline)
+		p, latency := d.Timeline.Phases(), d.Timeline.Delivered-handoff.Start
+		if sum := p.Serialize + p.CopyOut + p.Transfer + p.CopyIn + p.Deserialize; max(sum-latency, latency-sum) > latency/50 {
+			t.Errorf("%+v: phases %+v to target %d add up to %d of %d ns", spec, p, i, sum, latency)
+		}
+		if bound := measure.Bound(); handoff.Start < before-bound || d.Timeline.Acknowledged > after+bound {
+			t.Errorf("%+v: target %d got it from %d to %d, and Send took from %d to %d", spec, i, handoff.Start, d.Timeline.Acknowledged, before, after)
+		}
 	}
 }
 

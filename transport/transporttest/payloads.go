@@ -1,0 +1,106 @@
+package transporttest
+
+import (
+	"os"
+	"sync"
+	"testing"
+
+	"rrbench/payloads"
+	"rrbench/transport"
+)
+
+// sizesTo go up and down, so that what an earlier payload has left shows.
+func sizesTo(size int64) []int64 {
+	page := int64(os.Getpagesize())
+	return []int64{size, 1, 101, page - 1, page + 1, page, 64 << 10, size - 3, size}
+}
+
+func testPayloads(t *testing.T, s *suite) {
+	for _, codec := range s.codecs() {
+		setup := s.setup(largest, 1)
+		setup.Codec = codec
+		if codec == transport.JSON || codec == transport.JSONStd {
+			setup.Size = 200_001 // it takes its time
+		}
+		for i, kind := range payloads.Kinds() {
+			setup.Payload, setup.Fanout = kind, []int{3, 1}[i%2]
+			c := s.connect(t, setup)
+			c.handOverAll(t, setup)
+			c.end(t)
+		}
+	}
+}
+
+// Exercise hands payloads of all sizes over to several targets, in processes of their own or
+// in this one, and checks every delivery. It is for setups that Run does not make.
+func Exercise(t *testing.T, of transport.Transport, setup transport.Setup, apart bool) {
+	t.Helper()
+	before := Descriptors(t)
+	s := &suite{open: func() transport.Transport { return of }}
+	if apart {
+		s.toProcesses(t, setup)
+	} else {
+		c := s.connect(t, setup)
+		c.handOverAll(t, setup)
+		c.end(t)
+	}
+	CheckDescriptors(t, before)
+}
+
+func testPayloadsToProcesses(t *testing.T, s *suite) { s.toProcesses(t, s.setup(300_000, 3)) }
+
+func (s *suite) toProcesses(t *testing.T, setup transport.Setup) {
+	t.Helper()
+	c := &connection{}
+	var processes []*Process
+	var endpoints []transport.Endpoint
+	for range setup.Fanout {
+		p := Start(t, s.open(), setup)
+		processes, endpoints, c.targets = append(processes, p), append(endpoints, p.Endpoint), append(c.targets, nil)
+	}
+	c.Route = Open(t, s.open(), setup, endpoints...)
+	c.handOverAll(t, setup)
+	MustClose(t, c.Route)
+	for _, p := range processes {
+		MustClose(t, p)
+	}
+}
+
+// handOverAll hands payloads of all sizes up to the setup's over, each of them twice: what
+// was prepared may be sent again.
+func (c *connection) handOverAll(t *testing.T, setup transport.Setup) {
+	t.Helper()
+	for i, size := range sizesTo(setup.Size) {
+		spec := payloads.Spec{Kind: setup.Payload, Seed: 1<<63 + uint64(i), Size: size}
+		Send(t, c.Route, spec, c.handOver(t, spec), &c.handoff)
+	}
+}
+
+// Routes of one process do not know of one another.
+func testSeveralRoutes(t *testing.T, s *suite) {
+	const size = 300_000
+	setup := s.setup(size, 2)
+	var running sync.WaitGroup
+	for worker := range uint64(3) {
+		c := s.connect(t, setup)
+		running.Go(func() {
+			for round := range uint64(10) {
+				HandOver(t, c.Route, payloads.Spec{Kind: payloads.Text, Seed: worker<<32 + round, Size: size}, &c.handoff)
+			}
+		})
+		defer c.end(t)
+	}
+	running.Wait()
+}
+
+// A target serves one source after the other.
+func testSourcesComeAndGo(t *testing.T, s *suite) {
+	setup := s.setup(1000, 1)
+	c := s.connect(t, setup)
+	for seed := range uint64(3) {
+		c.handOver(t, payloads.Spec{Kind: payloads.Text, Seed: seed, Size: 1000})
+		MustClose(t, c.Route)
+		c.Route = Open(t, s.open(), setup, c.targets[0].Endpoint())
+	}
+	c.end(t)
+}
