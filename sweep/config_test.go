@@ -42,6 +42,24 @@ func FuzzParseConfig(f *testing.F) {
 	})
 }
 
+// Presets are data: what they name must be in the catalogue.
+func TestPresetsNameWhatThereIs(t *testing.T) {
+	machine, err := ThisMachine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine.AvailableMemory = 1 << 40
+	for _, name := range Presets() {
+		config, err := Resolve(Config{Preset: name, Seed: new(uint64)}, Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := NewPlan(config, machine); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestResolveLaysFlagsOverFileOverPreset(t *testing.T) {
 	file, err := ParseConfig("demo.yaml", []byte(`
 reps: 5
