@@ -159,7 +159,7 @@ func TestAttacks(t *testing.T) {
 			for _, file := range files {
 				// Compiled code stays, so it comes before anything is counted.
 				if f, err := modes.Load(t.Context(), transport.Setup{Engine: engine, Guest: file}, nil); err == nil {
-					mustClose(t, f)
+					transporttest.MustClose(t, f)
 				}
 			}
 			for _, of := range transports() {
@@ -199,7 +199,7 @@ func (a attack) run(t *testing.T, of transport.Transport, w *watch, setup transp
 	hostile.Guest = guest
 	var endpoints []transport.Endpoint
 	var targets []interface{ Close() error }
-	defer func() { mustClose(t, targets...) }()
+	defer func() { transporttest.MustClose(t, targets...) }()
 	for i := range setup.Fanout {
 		with := setup
 		if a.as == target && i == 0 {
@@ -222,13 +222,13 @@ func (a attack) run(t *testing.T, of transport.Transport, w *watch, setup transp
 		return
 	}
 	a.handOver(t, name, w.newest(), route, setup)
-	mustClose(t, route)
+	transporttest.MustClose(t, route)
 	if a.as == source {
 		// The targets serve the next.
 		route := transporttest.Open(t, of, setup, endpoints...)
 		var handoff transport.Handoff
 		transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: 9, Size: setup.Size}, &handoff)
-		mustClose(t, route)
+		transporttest.MustClose(t, route)
 	}
 }
 

@@ -147,12 +147,3 @@ func (before holdings) check(t *testing.T) {
 		t.Errorf("%d mappings, %d before", after.mappings, before.mappings)
 	}
 }
-
-func mustClose(t *testing.T, closers ...interface{ Close() error }) {
-	t.Helper()
-	for _, closer := range closers {
-		if err := closer.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-}

@@ -57,7 +57,7 @@ func TestHostileTargets(t *testing.T) {
 				}
 			}
 		}
-		mustClose(t, append(opened, route)...)
+		transporttest.MustClose(t, append(opened, route)...)
 	})
 }
 
@@ -77,7 +77,7 @@ func TestHostileSources(t *testing.T) {
 			if err := route.Send(&handoff); err == nil {
 				t.Errorf("%s succeeds", name)
 			}
-			mustClose(t, route)
+			transporttest.MustClose(t, route)
 		}
 		with := setup(engine, size, 1)
 		with.Guest = hostile.File(t, "send-from-own-memory")
@@ -86,7 +86,7 @@ func TestHostileSources(t *testing.T) {
 		for seed := range uint64(3) {
 			transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &handoff)
 		}
-		mustClose(t, route, target)
+		transporttest.MustClose(t, route, target)
 	})
 }
 
@@ -177,7 +177,7 @@ func TestMadDirections(t *testing.T) {
 			if err := refer(good, here, size); err != nil || handoff.Deliveries[0].Digest != payloads.Digest(payload) {
 				t.Error(err)
 			}
-			mustClose(t, fan, target, disk)
+			transporttest.MustClose(t, fan, target, disk)
 			_ = unix.Close(pipe[0])
 			_ = unix.Close(pipe[1])
 			if after := transporttest.Descriptors(t); len(after) > len(before)+7 {
@@ -235,7 +235,7 @@ func TestDyingTarget(t *testing.T) {
 				}
 				<-killed
 				bad.Kill()
-				mustClose(t, route, good)
+				transporttest.MustClose(t, route, good)
 				transporttest.CheckDescriptors(t, before)
 				if left := mappings(t); left != 0 {
 					t.Errorf("%d mappings of memory files are left", left)
@@ -371,11 +371,11 @@ func TestCloseInAnyOrder(t *testing.T) {
 				o := openInside(t, engine, 100_000, guest)
 				transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: 100_000}, &o.handoff)
 				if targetFirst {
-					mustClose(t, o.targets[0], o.Route)
+					transporttest.MustClose(t, o.targets[0], o.Route)
 				} else {
-					mustClose(t, o.Route, o.targets[0])
+					transporttest.MustClose(t, o.Route, o.targets[0])
 				}
-				mustClose(t, o.Route, o.targets[0])
+				transporttest.MustClose(t, o.Route, o.targets[0])
 			}
 		}
 	})

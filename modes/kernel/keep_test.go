@@ -51,9 +51,9 @@ func openInside(t *testing.T, engine string, size int64, guests ...string) *open
 
 func (o *opened) close(t *testing.T) {
 	t.Helper()
-	mustClose(t, o.Route)
+	transporttest.MustClose(t, o.Route)
 	for _, target := range o.targets {
-		mustClose(t, target)
+		transporttest.MustClose(t, target)
 	}
 }
 

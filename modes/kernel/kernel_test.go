@@ -57,15 +57,6 @@ func forEachEngine(t *testing.T, test func(t *testing.T, engine string)) {
 	})
 }
 
-func mustClose(t testing.TB, closers ...interface{ Close() error }) {
-	t.Helper()
-	for _, closer := range closers {
-		if err := closer.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 func TestConformance(t *testing.T) {
 	for _, of := range all() {
 		transporttest.Run(t, func() transport.Transport { return of }, transporttest.Options{})

@@ -497,7 +497,7 @@ func (w *world) close() {
 		closers = append(closers, target, target.model)
 	}
 	w.random.Shuffle(len(closers), func(i, j int) { closers[i], closers[j] = closers[j], closers[i] })
-	mustClose(w.t, closers...)
+	transporttest.MustClose(w.t, closers...)
 }
 
 // TestPropertyHandoffs runs random hand-offs beside a plain model of memory: all sizes and
