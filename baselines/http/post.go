@@ -44,10 +44,18 @@ func newPost(client *nethttp.Transport, peer Peer) *post {
 // greetPatience is the least that a peer has to answer the first time.
 const greetPatience = 5 * time.Second
 
+// greeting marks the context of a request that may open a connection to a peer with a nonce.
+type greeting struct{}
+
+// errUnproven is why a payload is not sent: the connection that it needs is no longer there.
+// Net/http closes one without a failure whose writing goroutine has not come to an end 50 ms
+// after the reply, as on a busy machine.
+var errUnproven = errors.New("the connection has ended")
+
 // greet asks whether the peer is ready, which leaves a connection open on which both sides
 // have proven that they know the nonce.
 func (p *post) greet(ctx context.Context, patience time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, greeting{}, true), patience)
 	defer cancel()
 	request := p.request.WithContext(ctx)
 	request.Method = nethttp.MethodGet
@@ -82,18 +90,27 @@ func (p *post) send(ctx context.Context, wire []byte, d *transport.Delivery) {
 		d.Err = p.broken
 		return
 	}
-	request := p.request.WithContext(ctx)
-	request.Method = nethttp.MethodPost
-	request.ContentLength = int64(len(wire))
-	p.body.open(wire)
-	request.Body = p.body
-	d.Err = p.exchange(request, d)
-	p.body.wait()
+	d.Err = p.post(ctx, wire, d)
+	for errors.Is(d.Err, errUnproven) {
+		if d.Err = p.greet(ctx, greetPatience); d.Err == nil {
+			d.Err = p.post(ctx, wire, d)
+		}
+	}
 	if d.Err != nil {
 		// After a failure net/http may close a body once more, at any time.
 		p.body = newBody()
 		p.broken = d.Err
 	}
+}
+
+func (p *post) post(ctx context.Context, wire []byte, d *transport.Delivery) error {
+	request := p.request.WithContext(ctx)
+	request.Method = nethttp.MethodPost
+	request.ContentLength = int64(len(wire))
+	p.body.open(wire)
+	request.Body = p.body
+	defer p.body.wait()
+	return p.exchange(request, d)
 }
 
 // exchange sends a request and reads the whole reply.

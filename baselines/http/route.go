@@ -85,6 +85,14 @@ func NewRoute(setup transport.Setup, peers []Peer) (*Route, error) {
 			MaxIdleConnsPerHost: len(peers),
 		},
 	}
+	if peers[0].Nonce != nil {
+		r.client.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if ctx.Value(greeting{}) == nil {
+				return nil, errUnproven
+			}
+			return dial(ctx, network, address)
+		}
+	}
 	for _, peer := range peers {
 		r.posts = append(r.posts, newPost(&r.client, peer))
 	}

@@ -207,6 +207,21 @@ func TestSilentPeer(t *testing.T) {
 	}
 }
 
+// Net/http may give a connection up after a hand-off that succeeded: the next one needs no
+// preparation to get another.
+func TestConnectionIsGivenUp(t *testing.T) {
+	const size = 1 << 20
+	setup := setupOf(transport.Raw, payloads.Text, size)
+	route := mustOpen(t, setup, mustServe(t, setup).Endpoint())
+	digest := mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size})
+	for range 3 {
+		var handoff transport.Handoff
+		mustSend(t, route, &handoff)
+		checkDelivery(t, &handoff.Deliveries[0], digest, size)
+		route.(*Route).client.CloseIdleConnections()
+	}
+}
+
 // The environment's proxy is not asked: it would be measured too.
 func TestNoProxy(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")

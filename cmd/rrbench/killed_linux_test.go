@@ -27,17 +27,26 @@ type process struct {
 	command string
 }
 
-// state is that of proc_pid_stat(5), "R" for example, and empty when the process has ended.
-func (p process) state() string {
-	found, err := procfs.NewProc(p.pid)
+// find looks a process up. Its state is that of proc_pid_stat(5), "R" for example, and empty when
+// it has ended.
+func find(pid int) (p process, state string) {
+	found, err := procfs.NewProc(pid)
 	if err != nil {
-		return ""
+		return p, ""
 	}
 	stat, err := found.Stat()
-	if err != nil || stat.Starttime != p.started || stat.State == "Z" || stat.State == "X" {
+	if err != nil || stat.State == "Z" || stat.State == "X" {
+		return p, ""
+	}
+	return process{pid, stat.Starttime, stat.Comm}, stat.State
+}
+
+func (p process) state() string {
+	found, state := find(p.pid)
+	if found.started != p.started {
 		return ""
 	}
-	return stat.State
+	return state
 }
 
 // send sends a signal, which one that has ended does not get.
@@ -95,6 +104,7 @@ func eventuallyGone(t *testing.T, processes []process) {
 // driver is a sweep that goes on for as long as the test.
 type driver struct {
 	*exec.Cmd
+	process
 	directory string
 	stderr    bytes.Buffer
 }
@@ -109,10 +119,8 @@ func startDriver(t *testing.T, arguments ...string) *driver {
 	if err := d.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = d.Process.Kill()
-		_ = d.Wait()
-	})
+	t.Cleanup(func() { d.kill() })
+	d.process, _ = find(d.Process.Pid)
 	d.awaitRows(t)
 	return d
 }
@@ -133,17 +141,9 @@ func (d *driver) awaitRows(t *testing.T) {
 	eventually(t, "more rows", func() bool { return d.written() > before })
 }
 
-func (d *driver) kill(t *testing.T) {
-	t.Helper()
-	d.send(t, syscall.SIGKILL)
+func (d *driver) kill() {
+	_ = d.Process.Kill()
 	_ = d.Wait()
-}
-
-func (d *driver) send(t *testing.T, number syscall.Signal) {
-	t.Helper()
-	if err := d.Process.Signal(number); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // The shims of a transport, and the processes that they start, end with the driver.
@@ -162,7 +162,7 @@ func TestShimsEndWithTheirDriver(t *testing.T) {
 			if len(shims) == 0 {
 				t.Fatal("the driver has no shims")
 			}
-			d.kill(t)
+			d.kill()
 			eventuallyGone(t, shims)
 		})
 	}
@@ -211,7 +211,9 @@ type pair struct {
 func (d *driver) stopWithPair(t *testing.T) (p pair) {
 	t.Helper()
 	eventually(t, "a driver with two containers", func() bool {
-		d.send(t, syscall.SIGSTOP)
+		if !d.stop(t) {
+			t.Fatalf("the driver has ended: %s", &d.stderr)
+		}
 		p = pair{}
 		for _, one := range descendants(t, d.Process.Pid) {
 			text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", one.pid))
@@ -232,7 +234,7 @@ func (d *driver) stopWithPair(t *testing.T) (p pair) {
 		for _, shim := range p.shims {
 			shim.send(syscall.SIGCONT)
 		}
-		d.send(t, syscall.SIGCONT)
+		d.send(syscall.SIGCONT)
 		return false
 	})
 	return p
@@ -270,7 +272,7 @@ func TestDriverOfContainersIsKilled(t *testing.T) {
 			if named := doctorNames(t); len(named) > 0 {
 				t.Errorf("doctor names %v, whose driver lives", named)
 			}
-			d.kill(t)
+			d.kill()
 			for _, shim := range killed.shims {
 				shim.send(syscall.SIGCONT)
 			}
@@ -288,7 +290,7 @@ func TestDriverOfContainersIsKilled(t *testing.T) {
 			for _, runc := range killed.runcs {
 				runc.send(syscall.SIGKILL)
 			}
-			d.kill(t)
+			d.kill()
 			eventuallyGone(t, killed.runcs)
 			slices.Sort(killed.ids)
 			if named := doctorNames(t); !slices.Equal(named, killed.ids) {
@@ -320,7 +322,7 @@ func TestContainerIsKilled(t *testing.T) {
 	killed := d.stopWithPair(t)
 	killed.shims[1].send(syscall.SIGKILL)
 	killed.shims[0].send(syscall.SIGCONT)
-	d.send(t, syscall.SIGCONT)
+	d.send(syscall.SIGCONT)
 	err := d.Wait()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
