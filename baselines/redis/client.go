@@ -21,6 +21,9 @@ func init() { logging.Disable() }
 
 // newClient makes a client with one connection. No command is tried twice: a payload that
 // was sent again would be two hand-offs in the time of one.
+//
+// After PoolSize dials that failed, the library probes the server from a goroutine that
+// outlives the client by up to a second. A client dials fewer times before its route is broken.
 func newClient(at place, deadline time.Duration) *redis.Client {
 	if deadline <= 0 {
 		deadline = -1 // none
@@ -38,7 +41,8 @@ func newClient(at place, deadline time.Duration) *redis.Client {
 		ReadTimeout:              deadline,
 		WriteTimeout:             deadline,
 		ContextTimeoutEnabled:    true,
-		PoolSize:                 1,
+		PoolSize:                 64,
+		MaxActiveConns:           1,
 		ConnMaxIdleTime:          -1,
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
