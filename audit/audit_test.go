@@ -17,6 +17,7 @@ import (
 	"rrbench/catalogue"
 	"rrbench/shim"
 	"rrbench/sweep"
+	"rrbench/transport/transporttest"
 )
 
 // TestMain lets the test program be its own shim.
@@ -64,7 +65,7 @@ func TestHandoffs(t *testing.T) {
 		{"http/native", 4 * mib, 1, 0, 1, 1, 0, 0, 0},
 	} {
 		t.Run(fmt.Sprintf("%s,%d,%d", test.transport, test.size/mib, test.fanout), func(t *testing.T) {
-			if racing && test.transport != "kernel/stream" {
+			if transporttest.Racing && test.transport != "kernel/stream" {
 				t.Skip("under the race detector one transport is enough: what is counted happens in other processes")
 			}
 			found, err := catalogue.Find(test.transport)

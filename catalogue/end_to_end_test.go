@@ -19,6 +19,7 @@ import (
 	"rrbench/payloads"
 	"rrbench/shim"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 	"rrbench/workloads/hostile"
 )
 
@@ -114,7 +115,7 @@ func each(t *testing.T, chosen func(transport.Info) bool, test func(*testing.T, 
 			t.Logf("left out: %s: %s; its own package tests it", tr.Info().Name, parameter.Needed)
 			continue
 		}
-		racing := racing && tr.Info().Runs == transport.Wasm
+		racing := transporttest.Racing && tr.Info().Runs == transport.Wasm
 		if tr.Info().Launcher == transport.LauncherRunc {
 			continue // see package shim/runc
 		}

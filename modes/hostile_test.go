@@ -170,7 +170,7 @@ func TestAttacks(t *testing.T) {
 					w.t = t
 					before := count(t)
 					for _, a := range attacks {
-						if racing && a.want == overflow {
+						if transporttest.Racing && a.want == overflow {
 							continue // the race detector takes a second to follow a stack of hundreds of megabytes
 						}
 						for _, c := range a.cells() {

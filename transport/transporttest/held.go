@@ -60,7 +60,8 @@ func CheckFlat(tb testing.TB, before, after Holdings, descriptors int) {
 	if after.Descriptors > before.Descriptors+descriptors {
 		tb.Errorf("%d descriptors, %d before", after.Descriptors, before.Descriptors)
 	}
-	if after.Resident > before.Resident+8<<20 {
+	// The race detector's own memory grows with what it has seen.
+	if !Racing && after.Resident > before.Resident+8<<20 {
 		tb.Errorf("%d bytes resident, %d before", after.Resident, before.Resident)
 	}
 }

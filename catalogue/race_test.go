@@ -1,5 +1,0 @@
-//go:build race
-
-package catalogue
-
-const racing = true

@@ -1,5 +1,0 @@
-//go:build race
-
-package modes_test
-
-const racing = true
