@@ -41,10 +41,7 @@ func (w *worker) spent() bool {
 
 // forget makes sure that no delivery is mistaken for an earlier one.
 func (w *worker) forget() {
-	if cap(w.handoff.Deliveries) < w.fanout {
-		w.handoff.Deliveries = make([]transport.Delivery, w.fanout)
-	}
-	w.handoff.Deliveries = w.handoff.Deliveries[:w.fanout]
+	w.handoff.Resize(w.fanout)
 	w.handoff.Start = 0
 	clear(w.handoff.Deliveries)
 }

@@ -223,6 +223,15 @@ type Handoff struct {
 	Deliveries []Delivery
 }
 
+// Resize makes Deliveries n long. It allocates the first time only; what the elements hold is
+// of an earlier hand-off.
+func (h *Handoff) Resize(n int) {
+	if cap(h.Deliveries) < n {
+		h.Deliveries = make([]Delivery, n)
+	}
+	h.Deliveries = h.Deliveries[:n]
+}
+
 // Delivery is what became of a payload at one target.
 type Delivery struct {
 	Timeline Timeline

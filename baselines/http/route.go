@@ -7,7 +7,6 @@ import (
 	"net"
 	nethttp "net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"rrbench/baselines/function"
@@ -63,6 +62,13 @@ type Route struct {
 	posts    []*post
 	deadline time.Duration
 	closed   bool
+
+	// pool runs sendOne for each peer. The rest is of the hand-off under way.
+	pool    *transport.Pool
+	sendOne func(i int)
+	ctx     context.Context
+	wire    []byte
+	handoff *transport.Handoff
 }
 
 // NewRoute makes the function of setup. It connects to nobody yet.
@@ -96,6 +102,8 @@ func NewRoute(setup transport.Setup, peers []Peer) (*Route, error) {
 	for _, peer := range peers {
 		r.posts = append(r.posts, newPost(&r.client, peer))
 	}
+	r.pool = transport.NewPool(len(peers))
+	r.sendOne = func(i int) { r.posts[i].send(r.ctx, r.wire, &r.handoff.Deliveries[i]) }
 	return r, nil
 }
 
@@ -117,9 +125,7 @@ func (r *Route) SendWithin(ctx context.Context, handoff *transport.Handoff) erro
 	if r.closed {
 		return errors.New("the route is closed")
 	}
-	if len(handoff.Deliveries) != len(r.posts) {
-		handoff.Deliveries = make([]transport.Delivery, len(r.posts))
-	}
+	handoff.Resize(len(r.posts))
 	timeline := transport.Timeline{Start: measure.Now()}
 	handoff.Start = timeline.Start
 	wire, err := r.function.Encode()
@@ -138,18 +144,16 @@ func (r *Route) SendWithin(ctx context.Context, handoff *transport.Handoff) erro
 		ctx, cancel = context.WithTimeout(ctx, r.deadline)
 		defer cancel()
 	}
-	var others sync.WaitGroup
-	for i := 1; i < len(r.posts); i++ {
-		others.Go(func() { r.posts[i].send(ctx, wire, &handoff.Deliveries[i]) })
-	}
-	r.posts[0].send(ctx, wire, &handoff.Deliveries[0])
-	others.Wait()
+	r.ctx, r.wire, r.handoff = ctx, wire, handoff
+	r.pool.Run(r.sendOne)
+	r.ctx, r.wire, r.handoff = nil, nil, nil
 	return nil
 }
 
 // Close closes the connections.
 func (r *Route) Close() error {
 	r.closed = true
+	r.pool.Close()
 	r.client.CloseIdleConnections()
 	return nil
 }

@@ -160,17 +160,8 @@ func (m *memoryLimit) Open(_ context.Context, setup transport.Setup, endpoints [
 	if err != nil {
 		return nil, err
 	}
-	r := &memoryRoute{limit: m, targets: targets}
-	for i := 1; i < len(targets); i++ {
-		wake := make(chan struct{}, 1)
-		r.wake = append(r.wake, wake)
-		r.ended.Go(func() {
-			for range wake {
-				targets[i].take(r.memory.bytes, r.handoff.Start, &r.handoff.Deliveries[i], &r.copied)
-				r.flying.Done()
-			}
-		})
-	}
+	r := &memoryRoute{limit: m, targets: targets, pool: transport.NewPool(len(targets))}
+	r.deliver = r.deliverTo
 	return r, nil
 }
 
@@ -190,51 +181,44 @@ func (m *memoryLimit) find(endpoints []transport.Endpoint) (found []*memoryTarge
 	return found, nil
 }
 
-// memoryRoute serves the first target itself and copies into each other one in a goroutine
-// that waits since Open, as user mode does.
+// memoryRoute is the source of targets in its process.
 type memoryRoute struct {
 	Source
 	limit   *memoryLimit
 	targets []*memoryTarget
 
-	wake    []chan struct{}
+	// pool runs deliver, which is deliverTo, for each target.
+	pool    *transport.Pool
+	deliver func(i int)
 	handoff *transport.Handoff
-	// copied counts the targets that still read the source's pages, flying those that are
-	// not done.
-	copied, flying, ended sync.WaitGroup
+	// copied counts the targets that still need the source's pages.
+	copied sync.WaitGroup
 }
 
 func (r *memoryRoute) Send(handoff *transport.Handoff) error {
 	if r.memory.bytes == nil {
 		return errors.New(r.limit.name + ": nothing was prepared")
 	}
-	if cap(handoff.Deliveries) < len(r.targets) {
-		handoff.Deliveries = make([]transport.Delivery, len(r.targets))
-	}
-	handoff.Deliveries = handoff.Deliveries[:len(r.targets)]
+	handoff.Resize(len(r.targets))
 	r.handoff = handoff
-	r.copied.Add(len(r.wake))
-	r.flying.Add(len(r.wake))
+	r.copied.Add(len(r.targets))
 	handoff.Start = measure.Now()
-	for _, wake := range r.wake {
-		wake <- struct{}{}
-	}
-	if r.limit.moves {
-		r.copied.Wait()
-		r.targets[0].takePages(&r.memory, handoff.Start, &handoff.Deliveries[0])
-	} else {
-		r.copied.Add(1)
-		r.targets[0].take(r.memory.bytes, handoff.Start, &handoff.Deliveries[0], &r.copied)
-	}
-	r.flying.Wait()
+	r.pool.Run(r.deliver)
 	return nil
 }
 
-func (r *memoryRoute) Close() error {
-	for _, wake := range r.wake {
-		close(wake)
+func (r *memoryRoute) deliverTo(i int) {
+	t, start, d := r.targets[i], r.handoff.Start, &r.handoff.Deliveries[i]
+	if i > 0 || !r.limit.moves {
+		t.take(r.memory.bytes, start, d, &r.copied)
+		return
 	}
-	r.wake = nil
-	r.ended.Wait()
+	r.copied.Done()
+	r.copied.Wait()
+	t.takePages(&r.memory, start, d)
+}
+
+func (r *memoryRoute) Close() error {
+	r.pool.Close()
 	return r.memory.free()
 }

@@ -3,7 +3,6 @@ package user
 import (
 	"errors"
 	"fmt"
-	"sync"
 
 	"rrbench/measure"
 	"rrbench/modes"
@@ -13,9 +12,7 @@ import (
 	"rrbench/transport/stream"
 )
 
-// route is a source function and its targets. With several of them, the first is served by
-// the goroutine that sends; every other one has a goroutine of its own that waits since
-// Open, so that a fan-out runs on all cores and starting it costs a wake-up each.
+// route is a source function and its targets.
 //
 // Where the targets share the source's pages, all of them get the payload before the first
 // handler runs: that takes some microseconds each, a handler may take any time.
@@ -31,10 +28,9 @@ type route struct {
 	// spec is what was prepared.
 	spec payloads.Spec
 
-	// start has a channel for each goroutine; closing it ends the goroutine.
-	start []chan struct{}
-	// running counts the targets of a fan-out that are not done.
-	running, ended sync.WaitGroup
+	// pool runs serveOne, which is serve, for each target of a fan-out.
+	pool     *transport.Pool
+	serveOne func(i int)
 
 	// short is for small payloads; nil where there is no such way.
 	short *short
@@ -49,21 +45,6 @@ type route struct {
 }
 
 var _ transport.Spender = (*route)(nil)
-
-func (r *route) startCarriers() {
-	for i := 1; i < len(r.targets); i++ {
-		start := make(chan struct{}, 1)
-		r.start = append(r.start, start)
-		r.ended.Add(1)
-		go func() {
-			defer r.ended.Done()
-			for range start {
-				r.serve(i)
-				r.running.Done()
-			}
-		}()
-	}
-}
 
 func (r *route) Prepare(spec payloads.Spec) (digest uint64, err error) {
 	r.mover.restore(spec)
@@ -92,10 +73,7 @@ func (r *route) Send(handoff *transport.Handoff) error {
 			return fmt.Errorf("%s: prepare the payload again: %w", r.mode.name, err)
 		}
 	}
-	if cap(handoff.Deliveries) < len(r.targets) {
-		handoff.Deliveries = make([]transport.Delivery, len(r.targets))
-	}
-	handoff.Deliveries = handoff.Deliveries[:len(r.targets)]
+	handoff.Resize(len(r.targets))
 	for i := range handoff.Deliveries {
 		handoff.Deliveries[i] = transport.Delivery{}
 	}
@@ -166,12 +144,7 @@ func (r *route) fanOut(region *modes.Region) error {
 			t.borrow(region.Len(), reference, &r.handoff.Deliveries[i])
 		}
 	}
-	r.running.Add(len(r.start))
-	for _, start := range r.start {
-		start <- struct{}{}
-	}
-	r.serve(0)
-	r.running.Wait()
+	r.pool.Run(r.serveOne)
 	held := 0
 	for _, t := range r.targets {
 		if t.held {
@@ -211,10 +184,7 @@ func (r *route) Close() error {
 		return nil
 	}
 	r.closed = true
-	for _, start := range r.start {
-		close(start)
-	}
-	r.ended.Wait()
+	r.pool.Close()
 	r.mover.prepared = nil
 	err := errors.Join(r.source.Close(), r.mover.shelf.Clear())
 	if r.lender != nil {

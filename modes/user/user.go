@@ -112,6 +112,7 @@ func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []tran
 	if err != nil {
 		return nil, fmt.Errorf("%s: source: %w", m.name, err)
 	}
+	r.pool, r.serveOne = transport.NewPool(len(found)), r.serve
 	if m.moveFrom != never && r.source.Movable() {
 		r.source.PrepareInBlocks()
 	}
@@ -123,7 +124,6 @@ func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []tran
 	if r.sharing() {
 		r.lender = kernel.NewLender(r.source, m.moveFrom)
 	}
-	r.startCarriers()
 	return r, nil
 }
 

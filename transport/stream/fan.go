@@ -62,19 +62,12 @@ func (f *Fan) deliverTo(i int) {
 // into step is closed; Send reports how many were closed now: of those the kernel may
 // still refer to the payload's memory when the writer does not copy.
 func (f *Fan) Send(payload []byte, handoff *transport.Handoff) (closed int) {
-	makeRoom(handoff, len(f.links))
+	handoff.Resize(len(f.links))
 	before := f.closedLinks()
 	f.payload, f.handoff = payload, handoff
 	f.pool.Run(f.send)
 	f.payload, f.handoff = nil, nil
 	return f.closedLinks() - before
-}
-
-func makeRoom(handoff *transport.Handoff, n int) {
-	if cap(handoff.Deliveries) < n {
-		handoff.Deliveries = make([]transport.Delivery, n)
-	}
-	handoff.Deliveries = handoff.Deliveries[:n]
 }
 
 func (f *Fan) closedLinks() (n int) {

@@ -19,7 +19,7 @@ import (
 // first acknowledgement is awaited. That starts a hundred targets sooner than waking a
 // hundred threads would.
 func (f *Fan) Refer(reference Reference, payload []byte, handoff *transport.Handoff) (held int) {
-	makeRoom(handoff, len(f.links))
+	handoff.Resize(len(f.links))
 	before := f.closedLinks()
 	f.encode(reference, len(payload))
 	for i, l := range f.links {
