@@ -11,7 +11,15 @@ type Meter struct {
 	last  Usage
 }
 
-// NewMeter starts metering now.
+// process is the one meter that TakeUsage reads.
+var process = NewMeter()
+
+// TakeUsage returns what this process used since the last call of TakeUsage by any package, or
+// since the process started. It is safe for concurrent use. The package's documentation says
+// when it is called, and to what each piece belongs.
+func TakeUsage() Usage { return process.Take() }
+
+// NewMeter starts metering now. Only TakeUsage's pieces belong to hand-offs.
 func NewMeter() *Meter { return &Meter{last: SelfUsage()} }
 
 // Take returns what this process used since the last Take, or since NewMeter. It is safe

@@ -38,9 +38,8 @@ func TestSelfUsageCountsFaults(t *testing.T) {
 }
 
 // What concurrent takers get adds up to what the process used.
-func TestMeterLosesNothing(t *testing.T) {
-	meter := NewMeter()
-	start := meter.last
+func TestTakeUsageLosesNothing(t *testing.T) {
+	start := process.last
 	var (
 		mutex sync.Mutex
 		total Usage
@@ -49,7 +48,7 @@ func TestMeterLosesNothing(t *testing.T) {
 	for range 4 {
 		group.Go(func() {
 			for range 200 {
-				taken := meter.Take()
+				taken := TakeUsage()
 				mutex.Lock()
 				total = total.Add(taken)
 				mutex.Unlock()
@@ -57,15 +56,14 @@ func TestMeterLosesNothing(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if want := meter.last.Sub(start); total != want {
+	if want := process.last.Sub(start); total != want {
 		t.Errorf("pieces add up to %+v, want %+v", total, want)
 	}
 }
 
-func TestSelfUsageAllocatesNothing(t *testing.T) {
-	meter := NewMeter()
-	if n := testing.AllocsPerRun(100, func() { meter.Take() }); n != 0 {
-		t.Errorf("Take allocates %v times a call", n)
+func TestTakeUsageAllocatesNothing(t *testing.T) {
+	if n := testing.AllocsPerRun(100, func() { TakeUsage() }); n != 0 {
+		t.Errorf("TakeUsage allocates %v times a call", n)
 	}
 }
 

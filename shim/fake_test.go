@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"rrbench/engines"
 	"rrbench/measure"
 	"rrbench/payloads"
@@ -139,6 +141,14 @@ func (r *fakeRoute) Send(handoff *transport.Handoff) error {
 	switch r.action {
 	case "slow":
 		time.Sleep(60 * time.Millisecond)
+	case "faults":
+		// The source takes page faults, and each target, in the same process, as many.
+		touch(faultsOfOne)
+		for i := range handoff.Deliveries {
+			touch(faultsOfOne)
+			handoff.Deliveries[i].Usage = measure.TakeUsage()
+		}
+		touch(faultsOfOne)
 	case "meet":
 		// Returns only when four sends are under way at once.
 		meeting.Add(1)
@@ -173,6 +183,25 @@ func (r *fakeRoute) Send(handoff *transport.Handoff) error {
 		return errors.New("timed out by itself")
 	}
 	return nil
+}
+
+// faultsOfOne is how many page faults each takes in the action "faults".
+const faultsOfOne = 5000
+
+// touch takes page faults.
+func touch(faults int) {
+	page := os.Getpagesize()
+	memory, err := unix.Mmap(-1, 0, faults*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		panic(err)
+	}
+	_ = unix.Madvise(memory, unix.MADV_NOHUGEPAGE)
+	for i := range faults {
+		memory[i*page] = 1
+	}
+	if err := unix.Munmap(memory); err != nil {
+		panic(err)
+	}
 }
 
 func (r *fakeRoute) Close() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -113,6 +114,31 @@ func TestRunRecordsEveryHandoff(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What a process used is in its hand-offs once, though its targets and its runner take it in
+// pieces.
+func TestUsageIsCountedOnce(t *testing.T) {
+	const workers, fanout = 2, 3
+	p := startFake(t, "source")
+	openFake(t, p, "faults", workers, fanout)
+	batch := fakeBatch()
+	batch.Rounds = 3
+	records, err := runFake(t, p, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byRound := make([]float64, batch.Rounds)
+	for _, r := range records {
+		byRound[r.Round] += r.MinorFaults
+	}
+	// The program itself takes a few more.
+	const want = workers * (fanout + 2) * faultsOfOne
+	for round, got := range byRound {
+		if got = math.Round(got); got < want || got > want*1.2 {
+			t.Errorf("round %d: %.0f page faults were counted, %d were taken", round, got, want)
+		}
 	}
 }
 

@@ -26,7 +26,6 @@ type runner struct {
 	pool    *transport.Pool
 	// send and prepareOne are a worker's steps, made once.
 	send, prepareOne func(worker int)
-	meter            *measure.Meter
 	costs            costs
 
 	// handoffs is how many a round makes.
@@ -101,7 +100,6 @@ func newRunner(batch Batch, workers []*worker, costs costs) *runner {
 		pool:       transport.NewPool(len(workers)),
 		send:       func(i int) { workers[i].send() },
 		prepareOne: func(i int) { workers[i].prepare() },
-		meter:      measure.NewMeter(),
 		costs:      costs,
 		handoffs:   handoffs,
 		kept:       kept,
@@ -164,11 +162,11 @@ func (r *runner) round(round int) measure.Usage {
 		return measure.Usage{}
 	}
 	r.enter(round, true)
-	r.meter.Take()
+	measure.TakeUsage()
 	began := measure.Now()
 	r.pool.Run(r.send)
 	r.took = time.Duration(measure.Now() - began)
-	used := r.meter.Take()
+	used := measure.TakeUsage()
 	r.leave()
 	return used
 }

@@ -44,19 +44,19 @@ func (r *runner) window(ctx context.Context) error {
 	var used measure.Usage
 	var failure error
 	interrupts := measure.SoftIRQ()
-	r.meter.Take()
+	measure.TakeUsage()
 	began := measure.Now()
 	for again := true; again && failure == nil; {
 		prepared := r.changing || r.spent()
 		if prepared {
-			used = used.Add(r.meter.Take())
+			used = used.Add(measure.TakeUsage())
 			paused := measure.Now()
 			if !r.prepare(-1) {
 				failure = r.verify()
 				break
 			}
 			began += measure.Now() - paused
-			r.meter.Take()
+			measure.TakeUsage()
 		}
 		r.accounted.tried.Add(int64(r.handoffs))
 		r.sendAgain()
@@ -68,7 +68,7 @@ func (r *runner) window(ctx context.Context) error {
 			failure = err
 		}
 	}
-	used = used.Add(r.meter.Take())
+	used = used.Add(measure.TakeUsage())
 	r.disturbed = true
 	r.accounted.close(measure.Now()-began, failure, r.changing)
 	if failure != nil {

@@ -53,8 +53,9 @@ type greeting struct{}
 var errUnproven = errors.New("the connection has ended")
 
 // greet asks whether the peer is ready, which leaves a connection open on which both sides
-// have proven that they know the nonce.
-func (p *post) greet(ctx context.Context, patience time.Duration) error {
+// have proven that they know the nonce. It returns what the peer's process has used since it
+// answered the last time.
+func (p *post) greet(ctx context.Context, patience time.Duration) (measure.Usage, error) {
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, greeting{}, true), patience)
 	defer cancel()
 	request := p.request.WithContext(ctx)
@@ -69,8 +70,9 @@ func (p *post) greet(ctx context.Context, patience time.Duration) error {
 		return checkAnswer(response.Header, expected)
 	}
 	defer func() { p.answer = answer }()
-	var nothing transport.Delivery
-	return p.exchange(request, &nothing)
+	var d transport.Delivery
+	err := p.exchange(request, &d)
+	return d.Usage, err
 }
 
 // reconnect greets a peer again whose connection was given up. It is no part of a hand-off.
@@ -81,7 +83,7 @@ func (p *post) reconnect(deadline time.Duration) {
 	if deadline <= 0 {
 		deadline = greetPatience
 	}
-	p.broken = p.greet(context.Background(), deadline)
+	_, p.broken = p.greet(context.Background(), deadline)
 }
 
 // send posts wire and fills the delivery in. When it returns nothing refers to wire.
@@ -92,9 +94,11 @@ func (p *post) send(ctx context.Context, wire []byte, d *transport.Delivery) {
 	}
 	d.Err = p.post(ctx, wire, d)
 	for errors.Is(d.Err, errUnproven) {
-		if d.Err = p.greet(ctx, greetPatience); d.Err == nil {
+		var used measure.Usage
+		if used, d.Err = p.greet(ctx, greetPatience); d.Err == nil {
 			d.Err = p.post(ctx, wire, d)
 		}
+		d.Usage = d.Usage.Add(used)
 	}
 	if d.Err != nil {
 		// After a failure net/http may close a body once more, at any time.

@@ -202,7 +202,7 @@ func TestSilentPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if err := r.posts[0].greet(t.Context(), time.Millisecond); err == nil || !strings.Contains(err.Error(), "did not answer before the deadline") {
+	if _, err := r.posts[0].greet(t.Context(), time.Millisecond); err == nil || !strings.Contains(err.Error(), "did not answer before the deadline") {
 		t.Errorf("error is %v", err)
 	}
 }

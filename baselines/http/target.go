@@ -13,10 +13,6 @@ import (
 	"rrbench/transport"
 )
 
-// meter is the process' one meter: pieces of usage that several targets of a process take
-// add up to the whole.
-var meter = measure.NewMeter()
-
 const (
 	// headerLimit bounds a request's header, in bytes.
 	headerLimit = 16 << 10
@@ -121,7 +117,6 @@ func (t *target) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	var d transport.Delivery
 	switch r.Method {
 	case nethttp.MethodGet:
-		meter.Take()
 	case nethttp.MethodPost:
 		if status, err := t.receive(r, &d); err != nil {
 			refuse(w, status, err)
@@ -131,7 +126,7 @@ func (t *target) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 		refuse(w, nethttp.StatusMethodNotAllowed, fmt.Errorf("method %.20q: use POST", r.Method))
 		return
 	}
-	d.Usage = meter.Take()
+	d.Usage = measure.TakeUsage()
 	answer(w, nethttp.StatusOK, d.AppendTo(t.reply[:0]))
 }
 

@@ -10,10 +10,6 @@ import (
 	"rrbench/transport"
 )
 
-// meter is the process' one meter: pieces of usage that several guests of a process take
-// add up to the whole.
-var meter = measure.NewMeter()
-
 // takeUsage is the import of abi.HostModule.
 var takeUsage = engines.HostFunction{
 	FunctionType: engines.FunctionType{Name: abi.TakeUsage, Params: []engines.ValueType{engines.I32}},
@@ -27,7 +23,7 @@ var takeUsage = engines.HostFunction{
 		if err != nil {
 			return err
 		}
-		transport.AppendUsage(to[:0], meter.Take())
+		transport.AppendUsage(to[:0], measure.TakeUsage())
 		return nil
 	},
 }

@@ -11,16 +11,12 @@ import (
 	"rrbench/transport"
 )
 
-// meter is the process' one meter: pieces of usage that several targets of a process take
-// add up to what the process used.
-var meter = measure.NewMeter()
-
 // discardSize is the size of the buffer through which an unwanted payload is thrown away.
 const discardSize = 256 << 10
 
 // serve answers the frames of one connection until it ends, or the context does.
 func serve(ctx context.Context, s *socket, service Service) {
-	_ = meter.Take() // what happened before the first payload is nobody's hand-off
+	_ = measure.TakeUsage() // what happened before the first payload is nobody's hand-off
 	c := &connection{closing: ctx, socket: s, service: service}
 	c.withdrawn = c.hungUp
 	c.preparer, _ = service.Receiver.(Preparer)
@@ -203,7 +199,7 @@ func (c *connection) refuse(length uint64, until int64, cause error) error {
 // answer sends the delivery; cause is why it failed.
 func (c *connection) answer(status status, cause error) error {
 	c.envelope.status = status
-	c.delivery.Usage = meter.Take()
+	c.delivery.Usage = measure.TakeUsage()
 	c.delivery.Err = cause
 	return c.socket.writeFull(c.delivery.AppendTo(c.envelope.appendTo(c.out[:0])))
 }
