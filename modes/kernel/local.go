@@ -26,7 +26,7 @@ func NewMemfd() transport.Transport {
 		Limits:      []string{"limit/memcpy", "limit/mremap"},
 		Listen:      listen,
 		Probe:       probeMapping,
-		NewReferrer: newLending(1),
+		NewReferrer: newLending,
 		NewResolver: newTarget,
 	}
 }
@@ -42,7 +42,7 @@ func NewCMA() transport.Transport {
 		Limits:      []string{"limit/memcpy"},
 		Listen:      listen,
 		Probe:       probeReading,
-		NewReferrer: newPointing(1),
+		NewReferrer: newPointing,
 		NewResolver: newTarget,
 	}
 }
@@ -63,7 +63,7 @@ func NewAdaptive(crossover int64) transport.Transport {
 		Place:       4,
 		Limits:      []string{"limit/unix", "limit/memcpy", "limit/mremap"},
 		Listen:      listen,
-		NewReferrer: newLending(int(crossover)),
+		NewReferrer: newChoosing(crossover),
 		NewResolver: newTarget,
 	}
 }

@@ -12,8 +12,6 @@ import (
 // target that is given up while it reads finds the connection closed when it has read, and
 // throws away what it got.
 type pointing struct {
-	// from is the payload size in bytes from which a payload is referred to.
-	from       int
 	lastID     uint64
 	directions directions
 	encoded    []byte
@@ -22,18 +20,15 @@ type pointing struct {
 }
 
 // point makes the targets' processes permitted readers of this one.
-func point(from int, processes []int) (*pointing, error) {
+func point(processes []int) (*pointing, error) {
 	withdraw, err := permit(processes)
 	if err != nil {
 		return nil, fmt.Errorf("permit the targets to read this process: %w", err)
 	}
-	return &pointing{from: from, withdraw: withdraw}, nil
+	return &pointing{withdraw: withdraw}, nil
 }
 
 func (p *pointing) Refer(_ *modes.Region, payload []byte) (reference stream.Reference, ok bool, err error) {
-	if len(payload) < p.from {
-		return stream.Reference{}, false, nil
-	}
 	p.lastID++
 	p.directions = directions{method: reading, place: uint64(addressOf(payload))}
 	p.encoded = p.directions.encode(p.encoded[:0])

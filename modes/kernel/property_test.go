@@ -163,8 +163,11 @@ func newWorld(t *testing.T, random *rand.Rand, of transport.Transport, engine fu
 	hooked.NewReferrer = func(function *modes.Function, processes []int) (sockets.Referrer, error) {
 		w.source = function
 		referrer, err := newReferrer(function, processes)
-		if w.lending, _ = referrer.(*lending); w.lending != nil {
-			w.from = w.lending.from
+		switch r := referrer.(type) {
+		case *choosing:
+			w.lending, w.from = r.From.(*lending), int(r.Crossover)
+		case *lending:
+			w.lending = r
 		}
 		return referrer, err
 	}
@@ -187,7 +190,7 @@ func newWorld(t *testing.T, random *rand.Rand, of transport.Transport, engine fu
 	for _, target := range w.all {
 		if target.onward != nil && w.lending != nil {
 			target.real.lock.Lock()
-			target.onward.referrer.(*lending).from = w.from
+			target.onward.referrer.(*choosing).Crossover = int64(w.from)
 			target.real.lock.Unlock()
 		}
 	}
@@ -239,8 +242,8 @@ func (w *world) newOnward(of transport.Transport, next *twin) *onward {
 	}
 	o := &onward{fan: fan}
 	if name != cmaName {
-		o.referrer = &lending{} // from where on is known when the route is opened
-	} else if o.referrer, err = point(1, fan.Processes()); err != nil {
+		o.referrer = choose(0) // from where on is known when the route is opened
+	} else if o.referrer, err = point(fan.Processes()); err != nil {
 		w.t.Fatal(err)
 	}
 	return o

@@ -5,17 +5,23 @@ import (
 	"rrbench/modes/sockets"
 )
 
-func newLending(from int) func(*modes.Function, []int) (sockets.Referrer, error) {
+func newLending(source *modes.Function, _ []int) (sockets.Referrer, error) {
+	return lend(source, &lending{}), nil
+}
+
+func newChoosing(crossover int64) func(*modes.Function, []int) (sockets.Referrer, error) {
 	return func(source *modes.Function, _ []int) (sockets.Referrer, error) {
-		l := &lending{from: from}
-		source.SetLender(l)
-		source.PrepareInBlocks()
-		return l, nil
+		return lend(source, choose(crossover)), nil
 	}
 }
 
-func newPointing(from int) func(*modes.Function, []int) (sockets.Referrer, error) {
-	return func(_ *modes.Function, processes []int) (sockets.Referrer, error) {
-		return point(from, processes)
-	}
+// lend has the payloads that a function prepares lie where a mechanism has them.
+func lend(source *modes.Function, m mechanism) mechanism {
+	source.SetLender(m)
+	source.PrepareInBlocks()
+	return m
+}
+
+func newPointing(_ *modes.Function, processes []int) (sockets.Referrer, error) {
+	return point(processes)
 }

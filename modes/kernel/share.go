@@ -9,7 +9,7 @@ import (
 
 // Lender is the source of kernel/memfd without a socket: for targets in its own process
 // that get a payload all at once.
-type Lender struct{ lending }
+type Lender struct{ *choosing }
 
 // NewLender has payloads that a function prepares, of at least from bytes, lie in a memory
 // file. It returns nil where there are no such files.
@@ -17,15 +17,14 @@ func NewLender(source *modes.Function, from int64) *Lender {
 	if probeMapping() != nil {
 		return nil
 	}
-	l := &Lender{lending{from: int(from)}}
-	source.SetLender(l)
-	source.PrepareInBlocks()
+	l := &Lender{choose(from)}
+	lend(source, l.choosing)
 	return l
 }
 
 // Refer returns where the Borrowers find a payload; false when its bytes are to be copied.
 func (l *Lender) Refer(region *modes.Region, payload []byte) (stream.Reference, bool) {
-	reference, ok, _ := l.lending.Refer(region, payload) // it refers, or does not
+	reference, ok, _ := l.choosing.Refer(region, payload) // it refers, or does not
 	return reference, ok
 }
 

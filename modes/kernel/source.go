@@ -20,9 +20,6 @@ import (
 // the same pages: it reads as before, and what is written to it is the source's alone. The
 // buffer is used again when the last target has said that it holds on to it no longer.
 type lending struct {
-	// from is the payload size in bytes from which a payload is referred to.
-	from int
-
 	// region is what has been lent to, and [first, end) are its whole pages; nil for none.
 	region     *modes.Region
 	first, end int
@@ -48,7 +45,7 @@ const heldLimit = 16
 func (l *lending) Lend(region *modes.Region) {
 	payload := region.Bytes()
 	first, end := memory.Whole(payload)
-	if len(payload) < l.from || end == first || l.region == region && l.buffer != nil || !region.MayMove() {
+	if end == first || l.region == region && l.buffer != nil || !region.MayMove() {
 		return
 	}
 	if l.region != nil && l.region != region {
@@ -132,7 +129,7 @@ func (l *lending) put(b *buffer) {
 // copied into a buffer, once for all targets.
 func (l *lending) Refer(region *modes.Region, payload []byte) (reference stream.Reference, ok bool, err error) {
 	first, end := memory.Whole(payload)
-	if len(payload) < l.from || end == first {
+	if end == first {
 		return stream.Reference{}, false, nil
 	}
 	b := l.buffer
@@ -226,6 +223,6 @@ func (l *lending) Close() error {
 	if b := l.underlay; b != nil && b.fd >= 0 {
 		errs = append(errs, b.close())
 	}
-	*l = lending{from: l.from}
+	*l = lending{}
 	return errors.Join(errs...)
 }

@@ -3,15 +3,13 @@ package network
 import (
 	"errors"
 
+	"rrbench/transport"
 	"rrbench/transport/stream"
 )
 
-// choosing has payloads of at least crossover bytes written by large and others by small,
-// into the same connection.
+// choosing writes payloads by one of two writers, into the same connection.
 type choosing struct {
-	crossover int64
-	small     stream.Writer
-	large     stream.Writer
+	transport.BySize[stream.Writer]
 }
 
 var _ stream.Settler = (*choosing)(nil)
@@ -28,22 +26,19 @@ func choose(crossover int64, large func() (stream.Writer, error)) func() (stream
 		if err != nil {
 			return nil, errors.Join(err, small.Close())
 		}
-		return &choosing{crossover, small, w}, nil
+		return &choosing{transport.BySize[stream.Writer]{Below: small, From: w, Crossover: crossover}}, nil
 	}
 }
 
 func (c *choosing) Write(socket int, header, payload []byte, until int64) error {
-	if int64(len(payload)) < c.crossover {
-		return c.small.Write(socket, header, payload, until)
-	}
-	return c.large.Write(socket, header, payload, until)
+	return c.For(len(payload)).Write(socket, header, payload, until)
 }
 
 func (c *choosing) Settle(socket int, until int64) error {
-	if settler, ok := c.large.(stream.Settler); ok {
+	if settler, ok := c.From.(stream.Settler); ok {
 		return settler.Settle(socket, until)
 	}
 	return nil
 }
 
-func (c *choosing) Close() error { return errors.Join(c.small.Close(), c.large.Close()) }
+func (c *choosing) Close() error { return errors.Join(c.Below.Close(), c.From.Close()) }

@@ -246,7 +246,7 @@ func observe(of *sockets.Transport, writers *[]*referring) {
 	of.NewWriter = func() (stream.Writer, error) {
 		w, err := make()
 		if c, ok := w.(*choosing); ok {
-			if r, ok := c.large.(*referring); ok {
+			if r, ok := c.From.(*referring); ok {
 				*writers = append(*writers, r)
 			}
 		}

@@ -30,26 +30,36 @@ type mover struct {
 	counts
 }
 
-// plan is whether the pages of a region shall move, found out before it is sent. It holds
+// plan is how a region shall be handed over, found out before it is sent. It holds
 // for as long as payloads of that length lie there.
 type plan struct {
 	pointer, length uint32
-	moves           bool
+	by              mechanism
+	// moves: by is not copying.
+	moves bool
 }
 
-func (m *mover) makePlan(mode *mode, region *modes.Region) {
-	if m.plan.pointer != region.Pointer() || m.plan.length != region.Len() {
-		m.plan = plan{region.Pointer(), region.Len(), mode.moves(region)}
-	}
+// mechanism hands a region over to the only target of a route.
+type mechanism interface {
+	// fits says whether a region can go that way.
+	fits(region *modes.Region) bool
+	handOver(region *modes.Region, to *target, m *mover, delivery *transport.Delivery)
 }
 
-// counts is how often pages moved, how often they should have and the payload was copied
-// instead, and in how many fan-outs they were shared.
-type counts struct{ moved, copied, shared atomic.Uint64 }
+// copying fits all regions.
+type copying struct{}
 
-// moves says that pages of a region shall move: it is long enough, has blocks, and they may.
-func (m *mode) moves(region *modes.Region) bool {
-	if int64(region.Len()) < m.moveFrom || region.Shared() {
+func (copying) fits(*modes.Region) bool { return true }
+
+func (copying) handOver(region *modes.Region, to *target, _ *mover, delivery *transport.Delivery) {
+	to.take(region.Bytes(), delivery)
+}
+
+// moving fits regions that have blocks, which may move.
+type moving struct{}
+
+func (moving) fits(region *modes.Region) bool {
+	if region.Shared() {
 		return false
 	}
 	from, to := memory.Blocks(region.Bytes())
@@ -59,6 +69,29 @@ func (m *mode) moves(region *modes.Region) bool {
 	// The place of a region that the guest fills by itself is put in order before it runs on.
 	return !region.Prepared() || region.MayMove()
 }
+
+func (moving) handOver(region *modes.Region, to *target, m *mover, delivery *transport.Delivery) {
+	to.takePages(region, m, delivery)
+}
+
+// choose returns the mechanism for a region.
+func (m *mode) choose(region *modes.Region) mechanism {
+	if by := m.mechanisms.For(int(region.Len())); by.fits(region) {
+		return by
+	}
+	return m.mechanisms.Below
+}
+
+func (m *mover) makePlan(mode *mode, region *modes.Region) {
+	if m.plan.pointer != region.Pointer() || m.plan.length != region.Len() {
+		by := mode.choose(region)
+		m.plan = plan{region.Pointer(), region.Len(), by, by != mode.mechanisms.Below}
+	}
+}
+
+// counts is how often pages moved, how often they should have and the payload was copied
+// instead, and in how many fan-outs they were shared.
+type counts struct{ moved, copied, shared atomic.Uint64 }
 
 // fill makes the target's region the payload, which is as long. It returns what part of it
 // has moved; nothing has where copying was the only way. The move is the transfer.

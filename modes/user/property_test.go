@@ -85,7 +85,7 @@ func newWorld(t *testing.T, random *rand.Rand, m *mode, engines []string, guests
 	if w.source, err = modes.Load(context.Background(), source, w.modelCarry); err != nil {
 		t.Fatal(err)
 	}
-	if m.moveFrom != never {
+	if m.moves() {
 		w.source.PrepareInBlocks()
 	}
 	w.digests = make([]uint64, len(w.targets))
@@ -98,11 +98,7 @@ func (w *world) newTwin(setup transport.Setup, next *twin) *twin {
 	if next != nil {
 		sendReal = func(region *modes.Region) error {
 			var delivery transport.Delivery
-			if w.mode.moves(region) {
-				next.real.takePages(region, &tw.mover, &delivery)
-			} else {
-				next.real.take(region.Bytes(), &delivery)
-			}
+			w.mode.choose(region).handOver(region, next.real, &tw.mover, &delivery)
 			return delivery.Err
 		}
 		sendModel = func(region *modes.Region) error {
@@ -146,7 +142,7 @@ func (w *world) modelShare(source *modes.Region, to *twin) (digest uint64, err e
 	w.handoffs++
 	payload := source.Bytes()
 	head, tail := memory.Whole(payload)
-	refers := int64(len(payload)) >= w.mode.moveFrom && tail > head
+	refers := int64(len(payload)) >= w.mode.mechanisms.Crossover && tail > head
 	var region *modes.Region
 	if refers && tail-head >= memory.Block {
 		region, err = to.model.AllocateAligned(source.Len(), memory.AlignmentOf(to.model.Memory()).Before(head))
@@ -188,7 +184,7 @@ func (w *world) modelHandOff(real *modes.Function, source *modes.Region, to *twi
 	w.handoffs++
 	payload := source.Bytes()
 	from, end := memory.Blocks(payload)
-	moves := mayMove && int64(len(payload)) >= w.mode.moveFrom && end > from && source.Function().Movable() && !source.Shared()
+	moves := mayMove && int64(len(payload)) >= w.mode.mechanisms.Crossover && end > from && source.Function().Movable() && !source.Shared()
 	var region *modes.Region
 	if moves {
 		region, err = to.model.AllocateAligned(source.Len(), samePlace(real, source, to))
@@ -278,7 +274,7 @@ func (w *world) step() {
 			w.t.Fatalf("prepared %016x, the model %016x, %v", real, model, err)
 		}
 		// A region whose pages may move is settled before it is freed.
-		w.mode.moves(w.source.Prepared())
+		w.mode.choose(w.source.Prepared())
 	case w.route.Spent():
 		if _, err := w.source.Prepare(w.spec); err != nil {
 			w.t.Fatal(err)

@@ -21,7 +21,7 @@ type registry struct {
 
 func (r *registry) add(m *mode, function *modes.Function) *target {
 	t := &target{mode: m, address: rand.Text(), function: function, movable: function.Movable()}
-	if m.moveFrom != never && t.movable {
+	if m.moves() && t.movable {
 		t.borrower = kernel.NewBorrower(function)
 	}
 	r.lock.Lock()

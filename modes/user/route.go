@@ -118,15 +118,11 @@ func (r *route) handOver(region *modes.Region) error {
 	if len(r.targets) > 1 {
 		return r.fanOut(region)
 	}
-	moves := r.mover.plan.moves
+	by := r.mover.plan.by
 	if !region.Prepared() {
-		moves = r.mode.moves(region)
+		by = r.mode.choose(region)
 	}
-	if moves {
-		r.targets[0].takePages(region, &r.mover, &r.handoff.Deliveries[0])
-	} else {
-		r.targets[0].take(r.payload, &r.handoff.Deliveries[0])
-	}
+	by.handOver(region, r.targets[0], &r.mover, &r.handoff.Deliveries[0])
 	return nil
 }
 

@@ -40,7 +40,7 @@ type target struct {
 // Endpoint tells of a target to which pages should move whether they can.
 func (t *target) Endpoint() transport.Endpoint {
 	endpoint := transport.Endpoint{Transport: t.mode.name, Address: t.address}
-	if t.mode.moveFrom != never {
+	if t.mode.moves() {
 		endpoint.Facts = map[string]string{"pages": "move"}
 		if !t.movable {
 			endpoint.Facts["pages"] = "are copied, because the engine's memories cannot move"

@@ -6,7 +6,6 @@ package user
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -22,14 +21,18 @@ type mode struct {
 	name, summary string
 	place         int
 	limits        []string
-	// moveFrom is the size in bytes from which on payloads move.
-	moveFrom int64
+	mechanisms    transport.BySize[mechanism]
 }
 
 var _ transport.Transport = (*mode)(nil)
 
-// never is a size that no payload has.
-const never = math.MaxInt64
+// moveFrom has payloads of that many bytes or more move, and others copied.
+func moveFrom(size int64) transport.BySize[mechanism] {
+	return transport.BySize[mechanism]{Below: copying{}, From: moving{}, Crossover: size}
+}
+
+// moves says that there are payloads that move.
+func (m *mode) moves() bool { return m.mechanisms.Crossover != transport.Never }
 
 const remapName = "user/remap"
 
@@ -44,7 +47,7 @@ const DefaultCrossover = 2 << 20
 // NewCopy is user/copy, the paper's user space mode: the shim copies the payload once,
 // from A's linear memory into a region that it has B allocate.
 func NewCopy() transport.Transport {
-	return &mode{"user/copy", "one shim, A's linear memory copied into B's, once", 1, []string{"limit/memcpy"}, never}
+	return &mode{"user/copy", "one shim, A's linear memory copied into B's, once", 1, []string{"limit/memcpy"}, moveFrom(transport.Never)}
 }
 
 // NewRemap is user/remap: the payload's pages move from A's linear memory into B's, in whole
@@ -53,7 +56,7 @@ func NewCopy() transport.Transport {
 func NewRemap() transport.Transport {
 	return &mode{
 		remapName, "one shim, whole 2 MiB of pages move from A's linear memory to B's, the rest is copied", 2,
-		[]string{"limit/memcpy", "limit/mremap"}, int64(memory.Block),
+		[]string{"limit/memcpy", "limit/mremap"}, moveFrom(int64(memory.Block)),
 	}
 }
 
@@ -62,7 +65,7 @@ func NewRemap() transport.Transport {
 func NewAdaptive(crossover int64) transport.Transport {
 	return &mode{
 		"user", "one shim, copies small payloads and moves the pages of large ones", 3,
-		[]string{"limit/memcpy", "limit/mremap"}, max(crossover, int64(memory.Block)),
+		[]string{"limit/memcpy", "limit/mremap"}, moveFrom(max(crossover, int64(memory.Block))),
 	}
 }
 
@@ -113,7 +116,7 @@ func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []tran
 		return nil, fmt.Errorf("%s: source: %w", m.name, err)
 	}
 	r.pool, r.serveOne = transport.NewPool(len(found)), r.serve
-	if m.moveFrom != never && r.source.Movable() {
+	if m.moves() && r.source.Movable() {
 		r.source.PrepareInBlocks()
 	}
 	if len(found) == 1 {
@@ -122,7 +125,7 @@ func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []tran
 	}
 	r.lockOrder = slices.SortedFunc(slices.Values(found), func(a, b *target) int { return strings.Compare(a.address, b.address) })
 	if r.sharing() {
-		r.lender = kernel.NewLender(r.source, m.moveFrom)
+		r.lender = kernel.NewLender(r.source, m.mechanisms.Crossover)
 	}
 	return r, nil
 }
@@ -134,7 +137,7 @@ func (r *route) sharing() bool {
 			return false
 		}
 	}
-	return r.mode.moveFrom != never && r.source.Movable()
+	return r.mode.moves() && r.source.Movable()
 }
 
 func (m *mode) checkCodec(setup transport.Setup) error {
