@@ -3,7 +3,7 @@ package stream
 import (
 	"fmt"
 	"net/netip"
-	"strings"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,8 +13,8 @@ import (
 func sockaddr(network, address string) (domain int, to unix.Sockaddr, err error) {
 	switch network {
 	case "unix":
-		if !strings.HasPrefix(address, "@") || len(address) < 2 {
-			return 0, nil, fmt.Errorf("address %q is not an abstract Unix socket; it has to start with @", address)
+		if !filepath.IsAbs(address) || len(address) >= len(unix.RawSockaddrUnix{}.Path) {
+			return 0, nil, fmt.Errorf("address %q is not the absolute path of a Unix socket, at most %d bytes", address, len(unix.RawSockaddrUnix{}.Path)-1)
 		}
 		return unix.AF_UNIX, &unix.SockaddrUnix{Name: address}, nil
 	case "tcp":

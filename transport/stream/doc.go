@@ -1,5 +1,7 @@
 // Package stream connects a source shim and a target shim by one blocking stream socket:
-// a Unix socket in the abstract namespace, so that no file can be left over, or TCP.
+// a Unix socket, or TCP. Unix sockets lie in a directory that no other user can enter, in
+// /run/user or /tmp, one a process, which goes with the process's last listener. What a killed
+// process leaves is removed by the next one that listens.
 //
 // The data path makes the plainest system calls there are, write(2) and read(2) on
 // blocking descriptors, from and into the caller's memory. Package net would set the

@@ -2,8 +2,7 @@ package stream
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -45,13 +44,17 @@ type Listener struct {
 	close   context.CancelFunc
 }
 
-// ListenUnix listens on a Unix socket with a random name in the abstract namespace, which
-// vanishes with its last descriptor (unix(7)).
+// ListenUnix listens on a Unix socket in the process's directory of those.
 func ListenUnix() (*Listener, error) {
-	var name [16]byte
-	_, _ = rand.Read(name[:])
-	address := "@rrbench-" + hex.EncodeToString(name[:])
-	return listen(unix.AF_UNIX, &unix.SockaddrUnix{Name: address}, address)
+	path, err := newPath()
+	if err != nil {
+		return nil, err
+	}
+	l, err := listen(unix.AF_UNIX, &unix.SockaddrUnix{Name: path}, path)
+	if err != nil {
+		return nil, errors.Join(err, removePath(path))
+	}
+	return l, nil
 }
 
 // ListenTCP listens on an IP address and port, such as "127.0.0.1:0"; port 0 lets the
@@ -140,6 +143,10 @@ func (l *Listener) Close() error {
 	}
 	l.mutex.Unlock()
 	_ = unix.Shutdown(l.fd, unix.SHUT_RDWR) // ends a blocked accept
+	var removed error
+	if l.domain == unix.AF_UNIX {
+		removed = removePath(l.address)
+	}
 
 	done := make(chan struct{})
 	go func() {
@@ -149,7 +156,7 @@ func (l *Listener) Close() error {
 	}()
 	select {
 	case <-done:
-		return nil
+		return removed
 	case <-time.After(closeDeadline):
 		return fmt.Errorf("close %s: a handler still runs after %v; end its process", l.address, closeDeadline)
 	}

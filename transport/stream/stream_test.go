@@ -297,8 +297,9 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{with(func(e *transport.Endpoint) { e.Nonce = make([]byte, transport.NonceSize) }), "does not accept this endpoint's nonce"},
 		{with(func(e *transport.Endpoint) { e.Nonce = e.Nonce[:31] }), "31 bytes"},
-		{with(func(e *transport.Endpoint) { e.Address = "/tmp/x" }), "has to start with @"},
-		{with(func(e *transport.Endpoint) { e.Address += "0" }), "connect: connection refused"},
+		{with(func(e *transport.Endpoint) { e.Address = "@x" }), "not the absolute path of a Unix socket"},
+		{with(func(e *transport.Endpoint) { e.Address = "/" + strings.Repeat("x", 107) }), "at most 107 bytes"},
+		{with(func(e *transport.Endpoint) { e.Address += "0" }), "connect: no such file or directory"},
 		{with(func(e *transport.Endpoint) { e.Transport = "http/native" }), `"http/native", not of "test"`},
 		{with(func(e *transport.Endpoint) { e.Network = "udp" }), "neither unix nor tcp"},
 		{with(func(e *transport.Endpoint) { e.Network = "tcp" }), "not IP:port"},

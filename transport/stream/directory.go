@@ -1,0 +1,82 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"rrbench/private"
+)
+
+// directoryPrefix begins the names of the directories with Unix sockets.
+const directoryPrefix = "rrbench-sockets-"
+
+// socketParents returns where such a directory may lie, the best place first. The paths are short,
+// as $TMPDIR need not be: a socket's has 107 bytes at most (unix(7)).
+var socketParents = func() []string { return []string{fmt.Sprintf("/run/user/%d", os.Geteuid()), "/tmp"} }
+
+// directory holds the listening Unix sockets of this process. No other user can enter it. It
+// exists while there are such sockets. A process that is killed leaves it behind, without its
+// lock: the next process that makes such a directory removes it.
+var directory struct {
+	mutex     sync.Mutex
+	made      *private.Directory
+	listeners int
+	// count numbers all sockets that there were.
+	count int
+}
+
+// newPath returns the path for a listening socket. removePath must follow.
+func newPath() (string, error) {
+	d := &directory
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	if d.listeners == 0 {
+		made, err := makeDirectory()
+		if err != nil {
+			return "", fmt.Errorf("make a directory for Unix sockets: %w", err)
+		}
+		d.made = made
+	}
+	d.listeners++
+	d.count++
+	return filepath.Join(d.made.Path, strconv.Itoa(d.count)), nil
+}
+
+func makeDirectory() (*private.Directory, error) {
+	var errs []error
+	for _, parent := range socketParents() {
+		for abandoned := range private.Abandoned(parent, directoryPrefix) {
+			_ = abandoned.Remove()
+		}
+		made, err := private.NewDirectory(parent, directoryPrefix)
+		if err == nil {
+			return made, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+// removePath removes a socket, and with the last one the directory.
+func removePath(path string) error {
+	d := &directory
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	d.listeners--
+	err := os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if d.listeners == 0 {
+		err = errors.Join(err, d.made.Remove())
+	}
+	if err != nil {
+		return fmt.Errorf("remove a Unix socket: %w", err)
+	}
+	return nil
+}
