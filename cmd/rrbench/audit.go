@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"rrbench/audit"
-	"rrbench/doctor"
 	"rrbench/payloads"
 	"rrbench/sweep"
 )
@@ -79,15 +78,6 @@ or be counted here, 2 when the request cannot be carried out as written.`,
 	parameters.register(f)
 	f.DurationVar((*time.Duration)(&flags.Deadline), "deadline", 0, "longest time of one hand-off (default 1m0s)")
 	return c
-}
-
-// counting says whether an audit can count here. Nothing of an audit outlives its process:
-// the kernel takes its programs and probes away.
-func counting() []doctor.Finding {
-	if err := audit.Check(); err != nil {
-		return []doctor.Finding{{Subject: "copy audit", Level: doctor.Advice, Detail: err.Error(), Remedy: audit.Remedy}}
-	}
-	return []doctor.Finding{{Subject: "copy audit", Level: doctor.Good, Detail: "the kernel counts copies and system calls"}}
 }
 
 // singular names the flags of this command where a sweep would name its own.

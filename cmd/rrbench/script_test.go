@@ -12,7 +12,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"rrbench/doctor"
 	"rrbench/tune/crossovers"
 )
 
@@ -41,8 +40,7 @@ func TestScripts(t *testing.T) {
 			if condition != "counting" {
 				return false, fmt.Errorf("unknown condition %q", condition)
 			}
-			found := counting()
-			return len(found) > 0 && found[0].Level == doctor.Good, nil
+			return !counting().lacking, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			// exits STATUS COMMAND ARGUMENT...
