@@ -194,13 +194,18 @@ func planOf(request Request, machine Machine) (*Plan, string, error) {
 // ThisMachine is what a plan needs to know of this machine and program. A file of crossovers
 // that was named and cannot be used is a *UsageError.
 func ThisMachine() (Machine, error) {
-	available, err := measure.AvailableMemory()
-	if err != nil {
-		return Machine{}, fmt.Errorf("read the free memory: %w", err)
-	}
 	chosen, err := crossovers.Choose()
 	if err != nil {
 		return Machine{}, usage("%v", err)
+	}
+	return MachineWith(chosen)
+}
+
+// MachineWith is ThisMachine with these crossovers.
+func MachineWith(chosen crossovers.Choice) (Machine, error) {
+	available, err := measure.AvailableMemory()
+	if err != nil {
+		return Machine{}, fmt.Errorf("read the free memory: %w", err)
 	}
 	return Machine{
 		Transports:      catalogue.All(),

@@ -22,9 +22,8 @@ type Point struct {
 	// Visits is the number of visits.
 	Visits int
 
-	// logs are the logarithms of the visits' ratios, of the times until every byte was read
-	// and of the latencies; below and from are all times.
-	logs, latencyLogs, below, from []float64
+	// logs are the logarithms of the visits' ratios.
+	logs []float64
 }
 
 // Reasons for a crossover.
@@ -89,12 +88,7 @@ func better(points []Point, now, best int) bool {
 	for visit := range visits {
 		var sum float64
 		for _, p := range changing {
-			// A size that was settled early stays as it was.
-			if visit < len(p.logs) {
-				sum += sign * p.logs[visit]
-			} else {
-				sum += sign * median(p.logs)
-			}
+			sum += sign * p.logs[visit]
 		}
 		if sum >= 0 {
 			against++

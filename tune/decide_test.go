@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"rrbench/results"
 	"rrbench/transport"
 )
 
@@ -96,19 +97,6 @@ func TestDecideKeepsWhatIsBuiltInWithinNoise(t *testing.T) {
 	}
 }
 
-// A size that was settled early speaks for all visits.
-func TestBetterWithSettledSizes(t *testing.T) {
-	points := []Point{
-		{Size: 4096, logs: []float64{2, 2, 2}},
-		{Size: 8192, logs: []float64{-1, -1, -1}},
-		{Size: 16384, logs: []float64{-.1, -.1, -.1, .1, .1, -.1, -.1, -.1, -.1}},
-		{Size: 32768, logs: []float64{-1, -1, -1}},
-	}
-	if from, because := decide(points, 32768); because != measured || from <= 4096 || from > 8192 {
-		t.Errorf("%d, %s", from, because)
-	}
-}
-
 func TestLadder(t *testing.T) {
 	for _, builtIn := range []int64{4096, 36 * 4096, 256 << 10, 1 << 20} {
 		sizes := ladder(builtIn, 0)
@@ -126,23 +114,36 @@ func TestLadder(t *testing.T) {
 	}
 }
 
-func TestSettled(t *testing.T) {
-	for _, test := range []struct {
-		ratios  []float64
-		settled bool
-	}{
-		{[]float64{3, 3}, false},
-		{[]float64{3, 4, 2.1}, true},
-		{[]float64{3, 4, 1.9}, false},
-		{[]float64{.3, .4, .1}, true},
-		{[]float64{.3, .4, 3}, false},
-	} {
-		c := Curve{Points: make([]Point, 1)}
-		for _, ratio := range test.ratios {
-			c.add(0, [2]times{{[]float64{200}, []float64{100}}, {[]float64{200}, []float64{100 * ratio}}})
+// Rows of a sweep become the points of the curve whose experiment and engine they are of.
+func TestConclude(t *testing.T) {
+	curve := &Curve{
+		Transport: "user", Engine: "wazero", Crossover: transport.Crossover{Below: "user/copy", From: "user/remap", Default: 8192},
+		Points: []Point{{Size: 4096}, {Size: 8192}},
+	}
+	var rows []results.Trial
+	for block := range visits {
+		for _, size := range []int64{4096, 8192} {
+			for name, consumed := range map[string]int64{"user/copy": size, "user/remap": 6000} {
+				row := results.Trial{Block: block, Status: results.OK, Latency: consumed / 2, Consumed: consumed}
+				row.Experiment, row.Engine, row.Transport, row.SizeBytes = "user", "wazero", name, size
+				rows = append(rows, row)
+				row.Engine, row.Consumed = "wasmtime", 1
+				rows = append(rows, row)
+			}
 		}
-		if c.settled(0) != test.settled {
-			t.Errorf("%v: settled is %v", test.ratios, !test.settled)
-		}
+	}
+	curve.conclude(rows)
+	if p := curve.Points[0]; p.Below != 4096 || p.From != 6000 || p.Visits != visits || math.Abs(p.Ratio-6000./4096) > 1e-9 || math.Abs(p.LatencyRatio-p.Ratio) > 1e-9 {
+		t.Errorf("%+v", p)
+	}
+	if curve.Chosen != 8192 || curve.Because != confirmed || curve.Choice(8191) != "user/copy" || curve.Choice(8192) != "user/remap" {
+		t.Errorf("from %d, %s", curve.Chosen, curve.Because)
+	}
+
+	skipped := results.Trial{Status: results.Skipped, Reason: "no cgo"}
+	skipped.Experiment, skipped.Engine = "user", "wasmtime"
+	without := &Curve{Transport: "user", Engine: "wasmtime"}
+	if without.conclude([]results.Trial{skipped}); without.Skipped != "no cgo" || len(File([]*Curve{without}).Crossovers) != 0 {
+		t.Errorf("%+v", without)
 	}
 }

@@ -1,10 +1,9 @@
 // Package tune measures a machine's crossovers: the payload sizes from which the transports
 // user, kernel and network hand over by reference in less time than by copying.
 //
-// The two mechanisms run in real shims on each engine, over a ladder of sizes around the
-// built-in crossover. A visit starts both afresh, at one size, and lets them take turns, so
-// that whatever disturbs the machine disturbs both. The order of the visits is random, and a
-// size is visited again until there is no doubt about it.
+// What measures is a sweep: the two mechanisms on each engine, over a ladder of sizes around
+// the built-in crossover. A block of it visits each size with both, in random order, and whatever
+// disturbs the machine for longer disturbs both.
 //
 // What decides is the time from t0 until the target's handler has read every byte: a
 // hand-off by reference leaves to the reader what a copy has done before the handler is

@@ -4,49 +4,34 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"time"
 
+	"rrbench/payloads"
+	"rrbench/results"
+	"rrbench/sweep"
 	"rrbench/transport"
 	"rrbench/tune/crossovers"
 )
 
 const (
-	// visits is how often a size is visited, at most.
-	visits = 9
-	// enough visits settle a size, where each found a mechanism to be clearly the faster:
-	// the time goes to the sizes about which there is doubt.
-	enough = 3
-	// clearly is the ratio, or its inverse, beyond which a mechanism is so.
-	clearly = 2
+	// visits is how often the functions of a size are started, rounds how many hand-offs each
+	// start measures, after warmUp ones.
+	visits   = 9
+	rounds   = 25
+	warmUp   = 5
+	deadline = 10 * time.Second
 )
-
-// VisitSeconds is about how long one takes, for the progress bar.
-const VisitSeconds = 0.3
 
 // Request says what to measure.
 type Request struct {
 	// Transports are those whose crossovers are sought; others are left out.
 	Transports []transport.Transport
-	// Find finds the mechanisms that they choose between.
-	Find    func(name string) (transport.Transport, error)
-	Engines []string
-	// EngineCheck says why an engine cannot run here.
-	EngineCheck func(name string) error
+	Engines    []string
 	// Seed makes the order of the visits and the payloads.
 	Seed     uint64
-	Progress Progress
-}
-
-// Progress is told how the measurement advances, never while something is measured.
-type Progress interface {
-	Begin(visits int)
-	// Visiting names what is measured next, in one of several rounds over all sizes.
-	Visiting(round, rounds int, transport, engine string, size int64)
-	// Visited says that one more visit is over, or not needed.
-	Visited()
-	End()
+	Machine  sweep.Machine
+	Progress sweep.Progress
 }
 
 // Curve is the outcome for one transport on one engine.
@@ -60,59 +45,36 @@ type Curve struct {
 	Because string
 	// Skipped is why nothing was measured; empty when something was.
 	Skipped string
-
-	pair [2]transport.Transport
 }
 
-// Measure finds the crossovers. An error, also the context's end, leaves nothing behind.
+// Measure finds the crossovers by a sweep. An error, also the context's end, leaves nothing
+// behind; the first hand-off that fails is one.
 func Measure(ctx context.Context, request Request) ([]*Curve, error) {
-	curves, err := request.curves()
+	plan, curves, err := request.plan()
 	if err != nil {
 		return nil, err
 	}
-	type stop struct {
-		curve *Curve
-		step  int
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	found := &findings{}
+	runner := sweep.Runner{
+		Plan: plan, Machine: request.Machine, Journal: found,
+		Progress: strict{request.Progress, stop}, SetUps: new(results.SetUps),
 	}
-	var stops []stop
-	for _, curve := range curves {
-		for step := range curve.Points {
-			stops = append(stops, stop{curve, step})
-		}
-	}
-	random := rand.New(rand.NewPCG(request.Seed, 0))
-	request.Progress.Begin(visits * len(stops))
-	defer request.Progress.End()
-	for round := range visits {
-		for _, at := range random.Perm(len(stops)) {
-			curve, step := stops[at].curve, stops[at].step
-			if curve.settled(step) {
-				request.Progress.Visited()
-				continue
-			}
-			size := curve.Points[step].Size
-			request.Progress.Visiting(round, visits, curve.Transport, curve.Engine, size)
-			found, err := visit(ctx, curve.pair, curve.Engine, size, random)
-			switch {
-			case ctx.Err() != nil:
-				return nil, context.Cause(ctx)
-			case err != nil:
-				return nil, err
-			}
-			curve.add(step, found)
-			request.Progress.Visited()
-		}
+	if err := runner.Run(ctx); err != nil {
+		return nil, err
 	}
 	for _, curve := range curves {
-		if curve.Skipped == "" {
-			curve.conclude()
-		}
+		curve.conclude(found.rows)
 	}
 	return curves, nil
 }
 
-// curves are all that were asked for, those that cannot be measured here included.
-func (r Request) curves() ([]*Curve, error) {
+// plan makes the sweep: each mechanism that is chosen from, at sizes around the crossover
+// that is built in. An experiment has the name of the transport that chooses.
+func (r Request) plan() (*sweep.Plan, []*Curve, error) {
+	warmup := warmUp
+	config := sweep.Config{Seed: &r.Seed, Reps: visits * rounds, Warmup: &warmup, Deadline: sweep.Duration(deadline)}
 	var curves []*Curve
 	for _, t := range r.Transports {
 		info := t.Info()
@@ -120,72 +82,92 @@ func (r Request) curves() ([]*Curve, error) {
 		if choice == nil {
 			continue
 		}
-		var pair [2]transport.Transport
-		skipped := reason(t.Check())
-		for i, name := range []string{choice.Below, choice.From} {
-			found, err := r.Find(name)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", info.Name, err)
-			}
-			pair[i] = found
-			if skipped == "" {
-				skipped = reason(found.Check())
-			}
+		var points []Point
+		var sizes []sweep.Size
+		for _, size := range ladder(choice.Default, choice.Least) {
+			points = append(points, Point{Size: size})
+			sizes = append(sizes, sweep.Size(size))
 		}
 		for _, engine := range r.Engines {
-			curve := &Curve{Transport: info.Name, Engine: engine, Crossover: *choice, pair: pair, Skipped: skipped}
-			if skipped == "" {
-				curve.Skipped = reason(r.EngineCheck(engine))
-			}
-			if curve.Skipped == "" {
-				for _, size := range ladder(curve.Default, curve.Least) {
-					curve.Points = append(curve.Points, Point{Size: size})
-				}
-			}
-			curves = append(curves, curve)
+			curves = append(curves, &Curve{Transport: info.Name, Engine: engine, Crossover: *choice, Points: slices.Clone(points)})
 		}
+		config.Experiments = append(config.Experiments, sweep.Experiment{Name: info.Name, Axes: sweep.Axes{
+			Transports: []string{choice.Below, choice.From}, Engines: r.Engines, Sizes: sizes,
+			Fanout: []int{1}, Concurrency: []int{1}, Placement: []string{"intra"}, Payload: payloads.Text, Guest: "c",
+		}})
 	}
-	return curves, nil
-}
-
-func reason(err error) string {
-	if err == nil {
-		return ""
+	plan, err := sweep.NewPlan(config, r.Machine)
+	if err != nil {
+		return nil, nil, err
 	}
-	return err.Error()
+	// CPU time is not looked at.
+	plan.Blocks, plan.Window = visits, 0
+	return plan, curves, nil
 }
 
-// add takes in a visit.
-func (c *Curve) add(step int, found [2]times) {
-	p := &c.Points[step]
-	p.logs = append(p.logs, logRatio(found[1].consumed, found[0].consumed))
-	p.latencyLogs = append(p.latencyLogs, logRatio(found[1].latency, found[0].latency))
-	p.below = append(p.below, found[0].consumed...)
-	p.from = append(p.from, found[1].consumed...)
+// findings is a sweep's journal, in memory.
+type findings struct{ rows []results.Trial }
+
+func (f *findings) Append(rows []results.Trial) error {
+	f.rows = append(f.rows, rows...)
+	return nil
 }
 
-func logRatio(a, b []float64) float64 { return math.Log(median(a) / median(b)) }
+func (*findings) AppendWindow(results.Window) error { return nil }
 
-// settled says that a size needs no more visits.
-func (c *Curve) settled(step int) bool {
-	logs := c.Points[step].logs
-	if len(logs) < enough {
-		return false
+// strict ends a sweep with the first failure.
+type strict struct {
+	sweep.Progress
+	stop context.CancelCauseFunc
+}
+
+func (s strict) Failed(cell sweep.PlannedCell, reason string) {
+	s.stop(fmt.Errorf("%s on %s: %s", cell.Transport, cell.Engine, reason))
+}
+
+// times are those of a mechanism's hand-offs in nanoseconds.
+type times struct{ latency, consumed []float64 }
+
+// conclude sums up the rows that are the curve's and finds the crossover.
+func (c *Curve) conclude(rows []results.Trial) {
+	found := make([][visits][2]times, len(c.Points))
+	for _, row := range rows {
+		if row.Experiment != c.Transport || row.Engine != c.Engine {
+			continue
+		}
+		if row.Status == results.Skipped {
+			c.Skipped = row.Reason
+			return
+		}
+		step := slices.IndexFunc(c.Points, func(p Point) bool { return p.Size == row.SizeBytes })
+		of := &found[step][row.Block][0]
+		if row.Transport == c.From {
+			of = &found[step][row.Block][1]
+		}
+		of.latency = append(of.latency, float64(row.Latency))
+		of.consumed = append(of.consumed, float64(row.Consumed))
 	}
-	return slices.Min(logs) > math.Log(clearly) || slices.Max(logs) < -math.Log(clearly)
-}
-
-// conclude sums up the points and finds the crossover.
-func (c *Curve) conclude() {
 	for i := range c.Points {
-		p := &c.Points[i]
-		p.Below, p.From = median(p.below), median(p.from)
-		p.Ratio, p.Lo, p.Hi = math.Exp(median(p.logs)), math.Exp(slices.Min(p.logs)), math.Exp(slices.Max(p.logs))
-		p.LatencyRatio = math.Exp(median(p.latencyLogs))
-		p.Visits = len(p.logs)
+		c.Points[i].conclude(found[i][:])
 	}
 	c.Chosen, c.Because = decide(c.Points, c.Default)
 }
+
+// conclude sums up the visits of a size.
+func (p *Point) conclude(found [][2]times) {
+	var below, from, latency []float64
+	for _, visit := range found {
+		p.logs = append(p.logs, logRatio(visit[1].consumed, visit[0].consumed))
+		latency = append(latency, logRatio(visit[1].latency, visit[0].latency))
+		below = append(below, visit[0].consumed...)
+		from = append(from, visit[1].consumed...)
+	}
+	p.Below, p.From = median(below), median(from)
+	p.Ratio, p.Lo, p.Hi = math.Exp(median(p.logs)), math.Exp(slices.Min(p.logs)), math.Exp(slices.Max(p.logs))
+	p.LatencyRatio, p.Visits = math.Exp(median(latency)), len(found)
+}
+
+func logRatio(a, b []float64) float64 { return math.Log(median(a) / median(b)) }
 
 // Choice is the name of the mechanism that payloads of a size get.
 func (c *Curve) Choice(size int64) string {

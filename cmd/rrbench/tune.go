@@ -14,7 +14,6 @@ import (
 	transports "rrbench/catalogue"
 	"rrbench/engines/catalogue"
 	"rrbench/payloads"
-	"rrbench/results"
 	"rrbench/sweep"
 	"rrbench/transport"
 	"rrbench/tune"
@@ -49,10 +48,14 @@ nothing can be measured here, 2 when the request cannot be carried out as writte
   rrbench tune --transports user --engines wazero
   rrbench tune --out crossovers.json && ` + crossovers.Variable + `=crossovers.json rrbench sweep --transports user`,
 		RunE: func(c *cobra.Command, _ []string) error {
+			// What crossovers there are does not matter.
+			machine, err := sweep.MachineWith(crossovers.Choice{})
+			if err != nil {
+				return err
+			}
 			request := tune.Request{
-				Transports: transports.All(), Find: transports.Find,
-				Engines: catalogue.Names(), EngineCheck: catalogue.Check,
-				Seed: rand.Uint64(), Progress: &tuning{newProgress(os.Stderr, quiet)},
+				Transports: machine.Transports, Engines: machine.Engines, Machine: machine,
+				Seed: rand.Uint64(), Progress: newProgress(os.Stderr, quiet),
 			}
 			if err := narrow(&request, names, engines); err != nil {
 				return err
@@ -134,19 +137,6 @@ func tunedPath(out string) (path string, err error) {
 		return "", fmt.Errorf("%w (--out): %w", err, errCommandLine)
 	}
 	return path, nil
-}
-
-// tuning shows visits as a sweep does.
-type tuning struct{ sweep.Progress }
-
-func (t *tuning) Begin(visits int) { t.Progress.Begin(float64(visits) * tune.VisitSeconds) }
-
-func (t *tuning) Visited() { t.Advance(tune.VisitSeconds) }
-
-func (t *tuning) Visiting(round, rounds int, name, engine string, size int64) {
-	t.Progress.Visiting(round, rounds, sweep.PlannedCell{Cell: results.Cell{
-		Transport: name, Engine: engine, Codec: string(transport.None), SizeBytes: size,
-	}})
 }
 
 func printCurve(curve *tune.Curve) {
