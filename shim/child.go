@@ -2,7 +2,9 @@ package shim
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -68,7 +70,10 @@ func (c childSite) Start(_ context.Context, name string, runs transport.Runs) (*
 	command.WaitDelay = time.Second
 	if err := child.Start(command); err != nil {
 		_ = connection.Close()
-		return nil, fmt.Errorf("%w (is %s executable?)", err, program)
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w (is %s executable?)", err, program)
+		}
+		return nil, err
 	}
 	return &Instance{
 		Connection: connection,

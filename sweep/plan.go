@@ -11,6 +11,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"rrbench/engines"
 	"rrbench/payloads"
 	"rrbench/results"
 	"rrbench/shim"
@@ -335,14 +336,18 @@ func codecsOf(info transport.Info, asked []string) []transport.Codec {
 // reasonToSkip is empty for a cell that can run.
 func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	info := t.Info()
-	if err := errors.Join(t.Check(), m.Launcher(info).Check(cell.Parameter)); err != nil {
+	if err := errors.Join(t.Check(), m.Launcher(info).Check(cell.Parameter), shim.CheckDescriptors(info, cell.Fanout, cell.Concurrency)); err != nil {
 		return oneLine(err)
 	}
 	if info.Parameter != nil && info.Parameter.Needed != "" && cell.Parameter == "" {
 		return info.Parameter.Needed
 	}
 	if info.Runs == transport.Wasm {
-		if err := m.EngineCheck(cell.runtime()); err != nil {
+		err := m.EngineCheck(cell.runtime())
+		if err == nil {
+			err = engines.CheckAddressSpace(cell.runtime(), instancesOf(info, cell))
+		}
+		if err != nil {
 			return err.Error()
 		}
 	}
@@ -353,6 +358,14 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 		return fmt.Sprintf("needs about %s of memory, %s are free", humanize.IBytes(uint64(need)), humanize.IBytes(uint64(m.AvailableMemory)))
 	}
 	return ""
+}
+
+// instancesOf is the most that one shim of the cell has.
+func instancesOf(info transport.Info, cell PlannedCell) int {
+	if info.Hosting == transport.Together {
+		return cell.Concurrency * (1 + cell.Fanout)
+	}
+	return cell.Concurrency
 }
 
 // memoryOf estimates a cell's peak memory in bytes.

@@ -199,7 +199,7 @@ type Setup struct {
 }
 
 // Listen is the TCP address for a target to listen on, with a port that the kernel chooses.
-func (s *Setup) Listen() string { return net.JoinHostPort(cmp.Or(s.Address, "127.0.0.1"), "0") }
+func (s *Setup) Listen() string { return net.JoinHostPort(cmp.Or(s.Address, Loopback), "0") }
 
 // Endpoint tells a source how to reach a target. It is plain data: it travels through the
 // driver, possibly to another host.

@@ -17,6 +17,7 @@ type socket struct {
 	name, summary string
 	place         int
 	listen        func(transport.Setup) (*stream.Listener, error)
+	check         func(name string) error
 }
 
 var _ transport.Transport = socket{}
@@ -24,13 +25,15 @@ var _ transport.Transport = socket{}
 // NewUnix is limit/unix: write(2) and read(2) over a Unix stream socket.
 func NewUnix() transport.Transport {
 	return socket{"limit/unix", "no function: write and read over a Unix stream socket", 3,
-		func(transport.Setup) (*stream.Listener, error) { return stream.ListenUnix() }}
+		func(transport.Setup) (*stream.Listener, error) { return stream.ListenUnix() },
+		func(string) error { return nil }}
 }
 
 // NewTCP is limit/tcp: write(2) and read(2) over TCP.
 func NewTCP() transport.Transport {
 	return socket{"limit/tcp", "no function: write and read over TCP", 4,
-		func(setup transport.Setup) (*stream.Listener, error) { return stream.ListenTCP(setup.Listen()) }}
+		func(setup transport.Setup) (*stream.Listener, error) { return stream.ListenTCP(setup.Listen()) },
+		transport.CheckLoopback}
 }
 
 func (t socket) Info() transport.Info {
@@ -47,7 +50,7 @@ func (t socket) Info() transport.Info {
 	}
 }
 
-func (socket) Check() error { return nil }
+func (t socket) Check() error { return t.check(t.name) }
 
 func (t socket) Serve(_ context.Context, setup transport.Setup) (transport.Target, error) {
 	if err := checkCodec(t.name, setup); err != nil {

@@ -102,6 +102,9 @@ func (relay) Check() error { return nil }
 // choose reads the parameter, and refuses a server that could not be had here.
 func (r relay) choose(parameter string) (place, error) {
 	at, err := choose(parameter)
+	if err == nil && at.Private && at.Network == TCP {
+		err = transport.CheckLoopback(r.name)
+	}
 	if err != nil || !at.Private || at.Network != TCP || !hasServer() {
 		return at, err
 	}

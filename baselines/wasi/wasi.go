@@ -45,7 +45,7 @@ func (Guests) Info() transport.Info {
 }
 
 // Check implements transport.Transport.
-func (Guests) Check() error { return nil }
+func (Guests) Check() error { return transport.CheckLoopback(Name) }
 
 // guestOf names the guest of a setup. The defaults of other transports, which are the same
 // function for another ABI, stand for the one in Go.

@@ -22,8 +22,8 @@ type engine struct {
 
 var _ engines.Engine = (*engine)(nil)
 
-// Check returns nil: a program that has the engine can run it.
-func Check() error { return nil }
+// Check returns nil when the engine can run here, else an *engines.Unavailable.
+func Check() error { return engines.CheckAddressSpace(Name, 1) }
 
 // New makes an engine that keeps the code of large modules below cacheDir, or below the
 // user's cache directory when cacheDir is empty. Without a usable directory it compiles

@@ -36,7 +36,7 @@ var _ engines.Engine = (*engine)(nil)
 func Check() error {
 	switch runtime.GOARCH {
 	case "amd64", "arm64":
-		return nil
+		return engines.CheckAddressSpace(Name, 1)
 	}
 	return &engines.Unavailable{
 		Engine: Name,

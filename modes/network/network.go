@@ -19,6 +19,7 @@ func NewStream() transport.Transport {
 		Place:   3,
 		Limits:  []string{"limit/tcp"},
 		Listen:  listen,
+		Probe:   func() error { return transport.CheckLoopback("network/stream") },
 	}
 }
 
@@ -38,6 +39,7 @@ func NewSplice() transport.Transport {
 		NewLender: newLargePages,
 		Detach:    detach,
 		Facts:     pipeFacts,
+		Probe:     func() error { return transport.CheckLoopback("network/splice") },
 	}
 }
 
@@ -84,6 +86,7 @@ func NewAdaptive(crossover int64) transport.Transport {
 		NewLender: newLargePages,
 		Detach:    detach,
 		Facts:     pipeFacts,
+		Probe:     func() error { return transport.CheckLoopback("network") },
 	}
 }
 

@@ -14,6 +14,9 @@ import (
 
 // probeZerocopy finds out whether the kernel lets a TCP socket send by reference.
 func probeZerocopy() error {
+	if err := transport.CheckLoopback(zerocopyName); err != nil {
+		return err
+	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err == nil {
 		err = (&referring{}).enable(fd)

@@ -54,20 +54,32 @@ func trees() []string {
 	directories, _ := filepath.Glob(filepath.Join(cgroupRoot, "*"))
 	return slices.DeleteFunc(directories, func(directory string) bool {
 		info, err := os.Lstat(directory)
-		return err != nil || !info.IsDir()
+		return err != nil || !info.IsDir() || !isTree(directory)
 	})
 }
 
-// writableCgroups returns nil when containers can be given control groups.
-func writableCgroups() error {
+// isTree says whether a hierarchy is mounted there.
+func isTree(directory string) bool {
+	var mounted unix.Statfs_t
+	return unix.Statfs(directory, &mounted) == nil &&
+		(mounted.Type == unix.CGROUP_SUPER_MAGIC || mounted.Type == unix.CGROUP2_SUPER_MAGIC)
+}
+
+// checkCgroups returns nil when containers can be given control groups.
+func checkCgroups() error {
 	there := trees()
 	if len(there) == 0 {
-		return fmt.Errorf("%s is not mounted", cgroupRoot)
+		return unavailable(fmt.Errorf("no control groups are mounted in %s", cgroupRoot), "mount -t cgroup2 cgroup2 "+cgroupRoot)
 	}
 	for _, tree := range there {
 		if err := unix.Access(tree, unix.W_OK); err != nil {
-			return fmt.Errorf("%s cannot be written: %w", tree, err)
+			return unavailable(fmt.Errorf("%s cannot be written: %w", tree, err), "mount -o remount,rw "+tree+", or run outside of a container")
 		}
+	}
+	// Of cgroups of version 1, runc insists on this controller alone; version 2 has no such one.
+	if devices := filepath.Join(cgroupRoot, "devices"); there[0] != cgroupRoot && !isTree(devices) {
+		return unavailable(fmt.Errorf("the controller devices is not mounted in %s", devices),
+			fmt.Sprintf("mkdir -p %s && mount -t cgroup -o devices cgroup %[1]s", devices))
 	}
 	return nil
 }

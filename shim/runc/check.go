@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/prometheus/procfs"
@@ -38,10 +40,14 @@ func (l Launcher) capabilities(network string) (capabilities, error) {
 			return here, err
 		}
 	}
+	check := checkRoot
 	if here.rootless {
-		return here, checkRootless(here.network)
+		check = func() error { return checkRootless(here.network) }
 	}
-	return here, checkRoot()
+	if err := check(); err != nil || here.network == Bridge {
+		return here, err
+	}
+	return here, transport.CheckLoopback("in containers")
 }
 
 func unavailable(reason error, remedy string) error {
@@ -58,11 +64,15 @@ func checkRoot() error {
 			return unavailable(fmt.Errorf("root has no %s here", needed.name), "run outside of a container, or in a privileged one")
 		}
 	}
-	if err := writableCgroups(); err != nil {
-		return unavailable(err, "mount "+cgroupRoot+" writable, or run outside of a container")
+	// The root of a user namespace may write to control groups and is refused when it uses them.
+	if users, err := os.ReadFile("/proc/self/uid_map"); err == nil && !slices.Equal(strings.Fields(string(users)), allUsers) {
+		return unavailable(errors.New("this is the root of a user namespace, not the machine's"), "run outside of the user namespace, as root or as another user")
 	}
-	return nil
+	return checkCgroups()
 }
+
+// allUsers is user_namespaces(7)' map of what is no namespace of its own.
+var allUsers = []string{"0", "0", "4294967295"}
 
 func checkRootless(network Network) error {
 	if network == Bridge {
