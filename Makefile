@@ -39,9 +39,13 @@ guests: ## build the guest functions
 ebpf: ## build the programs by which the kernel counts for an audit (needs clang-14, llvm-14)
 	$(GO) generate ./audit
 
-# The program carries the commit it was built from, for the manifest of every run; where
-# git cannot tell (a tarball, a checkout of another user) it is built without.
-# It is linked statically, so that it also runs in a container in which there is nothing else.
+# Programs carry the commit they were built from, for the manifest of every run; where git
+# cannot tell (a tarball, a checkout of another user) they are built without.
+ifeq ($(shell git rev-parse HEAD 2>/dev/null),)
+export GOFLAGS := $(shell PATH="$(PATH)" $(GO) env GOFLAGS) -buildvcs=false
+endif
+
+# The program is linked statically, so that it also runs in a container in which there is nothing else.
 STATIC = -tags netgo,osusergo -ldflags '-linkmode external -extldflags -static'
 .PHONY: build
 build: guests ## build the guests and bin/rrbench
@@ -49,8 +53,7 @@ build: guests ## build the guests and bin/rrbench
 		echo "Building with wazero alone, wasmtime is left out: $$reason. To mend it: scripts/setup"
 	cgo=$$(scripts/cgo 2>/dev/null || true); static=(); \
 	if [[ $$cgo == 1 ]]; then static=($(STATIC)); fi; \
-	stamp=false; if git rev-parse HEAD >/dev/null 2>&1; then stamp=auto; fi; \
-	CGO_ENABLED=$$cgo $(GO) build -trimpath -buildvcs=$$stamp "$${static[@]}" -o bin/rrbench ./cmd/rrbench
+	CGO_ENABLED=$$cgo $(GO) build -trimpath "$${static[@]}" -o bin/rrbench ./cmd/rrbench
 	scripts/third-party --texts >bin/THIRD-PARTY.txt
 
 .PHONY: sweep

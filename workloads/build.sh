@@ -64,7 +64,9 @@ translate() {
 # go_guest MODULE SOURCE
 go_guest() {
 	# To another name first: a program that is built meanwhile must find a whole one.
-	GOOS=wasip1 GOARCH=wasm "$go" build -buildmode=c-shared -trimpath -ldflags='-s -w' -o "$1.$$" "./$2"
+	# What GOFLAGS asks of programs for this machine, guests cannot have; nor do they carry a commit.
+	GOOS=wasip1 GOARCH=wasm "$go" build -race=false -msan=false -asan=false -buildvcs=false \
+		-buildmode=c-shared -trimpath -ldflags='-s -w' -o "$1.$$" "./$2"
 	mv "$1.$$" "$1"
 }
 
