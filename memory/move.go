@@ -78,6 +78,17 @@ func Reserve(length int) ([]byte, error) {
 	return unsafe.Slice((*byte)(base), length), nil
 }
 
+// reserveLike reserves address space and returns a place in it from which pages move to memory, or
+// back, cheaply.
+func reserveLike(memory []byte) (place, reserved []byte, err error) {
+	alignment := AlignmentOf(memory)
+	if reserved, err = Reserve(len(memory) + int(alignment.Slack())); err != nil {
+		return nil, nil, err
+	}
+	skip := alignment.Skip(reserved)
+	return reserved[skip : skip+len(memory) : skip+len(memory)], reserved, nil
+}
+
 // Free unmaps what Reserve returned.
 func Free(reserved []byte) error {
 	if len(reserved) == 0 {

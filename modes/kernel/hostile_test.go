@@ -123,7 +123,7 @@ func TestMadDirections(t *testing.T) {
 			page := int64(memory.Size)
 			size := 3 * page
 			const whole = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_FUTURE_WRITE | unix.F_SEAL_SEAL
-			good := memoryFile(t, unix.MFD_ALLOW_SEALING, size, seals)
+			good := memoryFile(t, unix.MFD_ALLOW_SEALING, size, whole)
 			pipe := make([]int, 2)
 			if err := unix.Pipe2(pipe, unix.O_CLOEXEC); err != nil {
 				t.Fatal(err)
@@ -156,8 +156,8 @@ func TestMadDirections(t *testing.T) {
 				"can be truncated":   {memoryFile(t, unix.MFD_ALLOW_SEALING, size, whole&^unix.F_SEAL_SHRINK), here, "lacks seals"},
 				"can be written":     {memoryFile(t, unix.MFD_ALLOW_SEALING, size, whole&^unix.F_SEAL_FUTURE_WRITE), here, "lacks seals"},
 				"cannot be sealed":   {memoryFile(t, 0, size, 0), here, "lacks seals"},
-				"short":              {memoryFile(t, unix.MFD_ALLOW_SEALING, size-1, seals), here, "announced are"},
-				"empty":              {memoryFile(t, unix.MFD_ALLOW_SEALING, 0, seals), here, "announced are"},
+				"short":              {memoryFile(t, unix.MFD_ALLOW_SEALING, size-1, whole), here, "announced are"},
+				"empty":              {memoryFile(t, unix.MFD_ALLOW_SEALING, 0, whole), here, "announced are"},
 				"a pipe":             {pipe[0], here, "not of a memory file"},
 				"a file on disk":     {int(disk.Fd()), here, "not of a memory file"},
 				"beyond its end":     {good, directions{method: mapping, place: uint64(page)}, "announced are"},

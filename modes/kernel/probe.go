@@ -20,18 +20,18 @@ var probeMapping = sync.OnceValue(func() error {
 		return unavailable(err)
 	}
 	defer func() { _ = memory.Free(place) }()
-	b, err := newBuffer(1, place[:memory.Size])
+	file, err := memory.NewSealedFile(place[:memory.Size])
 	if err != nil {
 		return unavailable(err)
 	}
-	defer func() { _ = b.close() }()
-	if err := memory.Move(place[:memory.Size], b.park); err != nil {
+	defer func() { _ = file.Close() }()
+	if err := memory.Move(place[:memory.Size], file.Place); err != nil {
 		return unavailable(err)
 	}
-	if _, err := inspect(b.fd, uint64(memory.Size)); err != nil {
+	if _, err := memory.CheckSealed(file.Descriptor(), uint64(memory.Size)); err != nil {
 		return unavailable(err)
 	}
-	if err := memory.MapPrivate(place[memory.Size:], b.fd, 0); err != nil {
+	if err := memory.MapPrivate(place[memory.Size:], file.Descriptor(), 0); err != nil {
 		return unavailable(err)
 	}
 	return nil

@@ -29,7 +29,7 @@ const adaptiveFrom = 20_000
 const propertyTime = 6 * time.Second
 
 // twin is a target and its model: the same guest on the same engine, to whose memory
-// payloads are copied. What mapping and parking should leave behind is written down in
+// payloads are copied. What mapping and caching should leave behind is written down in
 // receive: after every step both memories are equal from the first byte to the last.
 type twin struct {
 	name     string

@@ -11,6 +11,15 @@ import (
 	"rrbench/transport/stream"
 )
 
+// buffer is a memory file for payloads.
+type buffer struct {
+	*memory.SealedFile
+	// id is the ID of references to the buffer.
+	id uint64
+	// holders is the number of targets that hold the content.
+	holders int
+}
+
 // lending is the source of kernel/memfd. The region that the host prepares consists of a
 // buffer's pages from before it is filled, so sending it is sending the descriptor.
 //
@@ -57,7 +66,7 @@ func (l *lending) Lend(region *modes.Region) {
 			return
 		}
 	}
-	if memory.Move(payload[first:end], b.park) != nil {
+	if memory.Move(payload[first:end], b.Place) != nil {
 		// The region reads as zeros now, and its content was to be overwritten.
 		if l.region = nil; b != l.underlay {
 			l.put(b)
@@ -87,7 +96,7 @@ func (l *lending) TakeBack(region *modes.Region) {
 	lent := region.Bytes()[l.first:l.end]
 	b := l.buffer
 	l.region, l.buffer = nil, nil
-	reusable := b != nil && memory.Move(b.park, lent) == nil
+	reusable := b != nil && memory.Move(b.Place, lent) == nil
 	if memory.Blank(lent) != nil {
 		reusable = false
 	}
@@ -95,7 +104,7 @@ func (l *lending) TakeBack(region *modes.Region) {
 	case reusable:
 		l.put(b)
 	case b != nil:
-		_ = b.close()
+		_ = b.Close()
 	}
 	l.uncover()
 }
@@ -104,22 +113,22 @@ func (l *lending) TakeBack(region *modes.Region) {
 func (l *lending) take(area []byte) *buffer {
 	if b := l.spare; b != nil {
 		l.spare = nil
-		if len(b.park) == len(area) {
+		if len(b.Place) == len(area) {
 			return b
 		}
-		_ = b.close()
+		_ = b.Close()
 	}
-	b, err := newBuffer(lastID.Add(1), area)
+	file, err := memory.NewSealedFile(area)
 	if err != nil {
 		return nil // payloads are copied until there is one
 	}
-	return b
+	return &buffer{SealedFile: file, id: lastID.Add(1)}
 }
 
 // put keeps a buffer for the next payload, instead of the one kept before.
 func (l *lending) put(b *buffer) {
 	if l.spare != nil {
-		_ = l.spare.close()
+		_ = l.spare.Close()
 	}
 	l.spare = b
 }
@@ -137,12 +146,12 @@ func (l *lending) Refer(region *modes.Region, payload []byte) (reference stream.
 		if b = l.take(payload[first:end]); b == nil {
 			return stream.Reference{}, false, nil
 		}
-		memory.Copy(b.park, payload[first:end])
+		memory.Copy(b.Place, payload[first:end])
 	}
 	l.sent = b
 	l.directions = directions{method: mapping, oldest: l.oldest(), head: payload[:first], tail: payload[end:]}
 	l.encoded = l.directions.encode(l.encoded[:0])
-	return stream.Reference{ID: b.id, Descriptor: b.fd, Directions: l.encoded}, true, nil
+	return stream.Reference{ID: b.id, Descriptor: b.Descriptor(), Directions: l.encoded}, true, nil
 }
 
 // oldest is the smallest ID of a buffer that is still there.
@@ -173,7 +182,7 @@ func (l *lending) Settle(region *modes.Region, payload []byte, held int) error {
 	b.holders = held
 	l.held = append(l.held, b)
 	if lent {
-		if err := memory.MapPrivate(region.Bytes()[l.first:l.end], b.fd, 0); err != nil {
+		if err := memory.MapPrivate(region.Bytes()[l.first:l.end], b.Descriptor(), 0); err != nil {
 			// The region has lost its content, but to nobody.
 			return fmt.Errorf("a target holds on to the payload and its pages could not be taken from the source: %w", err)
 		}
@@ -209,7 +218,7 @@ func (l *lending) forget(b *buffer) {
 	if b == l.underlay {
 		l.underlay = nil
 	}
-	_ = b.close()
+	_ = b.Close()
 }
 
 // Close gives up all buffers.
@@ -217,11 +226,11 @@ func (l *lending) Close() error {
 	var errs []error
 	for _, b := range append(l.held, l.buffer, l.spare) {
 		if b != nil {
-			errs = append(errs, b.close())
+			errs = append(errs, b.Close())
 		}
 	}
-	if b := l.underlay; b != nil && b.fd >= 0 {
-		errs = append(errs, b.close())
+	if b := l.underlay; b != nil && b.Descriptor() >= 0 {
+		errs = append(errs, b.Close())
 	}
 	*l = lending{}
 	return errors.Join(errs...)

@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"golang.org/x/sys/unix"
-
+	"rrbench/measure"
 	"rrbench/memory"
 	"rrbench/modes"
 	"rrbench/transport"
@@ -17,36 +16,36 @@ import (
 // comes as bytes it takes, too.
 //
 // A payload in a memory file becomes the whole pages of a region, privately: what the guest
-// writes there is its own. When the handler is done, the mapping is parked, out of
-// everybody's linear memory, and the region consists of fresh pages again. Parked pages show
+// writes there is its own. When the handler is done, the mapping goes into a cache, out of
+// everybody's linear memory, and the region consists of fresh pages again. Pages in the cache show
 // what the source writes next, which is what the mapping is kept for: the next payload in
 // this file is in place, page table and all, when the mapping moves back.
 type resolver struct {
 	function *modes.Function
 	reader   reader
-	parking  parking
+	mappings memory.MappingCache
 
 	// now is the payload between Resolve or Place and Release.
-	now lodging
+	now mappedPayload
 	// faults is how many page faults this process had before the handler was entered.
 	// faultsElsewhere: the number says nothing, since others than the handler have some.
 	faults          int64
 	faultsElsewhere bool
 	// kept are the payloads that the guest keeps.
-	kept []lodging
+	kept []mappedPayload
 	// holds says that the payload released last is one of them, released are IDs of those
 	// given back since and not reported.
 	holds    bool
 	released []uint64
 }
 
-// lodging is a payload in a region.
-type lodging struct {
+// mappedPayload is a payload in a region, of which pages may be mapped from a file.
+type mappedPayload struct {
 	region *modes.Region
 	// [first, end) are the region's bytes that are mapped from a file; none when equal.
 	first, end int
-	// lot is where the mapping is to be parked, or nil.
-	lot *lot
+	// slot is where the mapping is kept afterwards, or nil.
+	slot *memory.Slot
 	// id is that of the reference, 0 when its source is gone.
 	id uint64
 }
@@ -71,7 +70,7 @@ func (r *resolver) Place(n uint64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.now = lodging{region: region}
+	r.now = mappedPayload{region: region}
 	return region.Bytes(), nil
 }
 
@@ -87,8 +86,8 @@ func (r *resolver) Resolve(n uint64, reference stream.Reference) error {
 	if reference.Descriptor < 0 {
 		return fmt.Errorf("directions to a memory file came without its descriptor")
 	}
-	r.parking.forget(d.oldest)
-	return r.lodge(uint32(n), reference, &d)
+	r.mappings.Forget(d.oldest)
+	return r.mapPayload(uint32(n), reference, &d)
 }
 
 // read copies a payload out of the source's process.
@@ -108,14 +107,14 @@ func (r *resolver) read(n uint32, reference stream.Reference, address uintptr) e
 		_ = r.function.Release(region)
 		return err
 	}
-	r.now = lodging{region: region}
+	r.now = mappedPayload{region: region}
 	return nil
 }
 
-// lodge makes a region consist of a payload's pages.
-func (r *resolver) lodge(n uint32, reference stream.Reference, d *directions) error {
+// mapPayload makes a region consist of a payload's pages.
+func (r *resolver) mapPayload(n uint32, reference stream.Reference, d *directions) error {
 	head, whole := len(d.head), int(n)-len(d.head)-len(d.tail)
-	held, err := inspect(reference.Descriptor, d.place+uint64(whole))
+	held, err := memory.CheckSealed(reference.Descriptor, d.place+uint64(whole))
 	if err != nil {
 		return err
 	}
@@ -123,17 +122,17 @@ func (r *resolver) lodge(n uint32, reference stream.Reference, d *directions) er
 	if err != nil {
 		return err
 	}
-	r.now = lodging{region: region}
+	r.now = mappedPayload{region: region}
 	into := region.Bytes()
 	if err := r.fill(into[head:head+whole], reference, d, held); err != nil {
-		r.now = lodging{}
+		r.now = mappedPayload{}
 		_ = r.function.Release(region)
 		return err
 	}
 	copy(into, d.head)
 	copy(into[head+whole:], d.tail)
 	if !r.faultsElsewhere {
-		r.faults = faults()
+		r.faults = measure.SelfUsage().MinorFaults
 	}
 	return nil
 }
@@ -149,15 +148,15 @@ func (r *resolver) allocate(n uint32, head, whole int) (*modes.Region, error) {
 
 // fill makes memory the payload's whole pages: blocks are mapped, for the reasons that
 // memory.Block has, and the rest is read, first, since that can fail.
-func (r *resolver) fill(area []byte, reference stream.Reference, d *directions, f file) error {
+func (r *resolver) fill(area []byte, reference stream.Reference, d *directions, f memory.FileID) error {
 	first, end := memory.Blocks(area)
 	read := func(from, to int) error {
-		return readFile(reference.Descriptor, area[from:to], int64(d.place)+int64(from))
+		return memory.ReadFile(reference.Descriptor, area[from:to], int64(d.place)+int64(from))
 	}
 	if err := errors.Join(read(0, first), read(end, len(area))); err != nil {
 		return err
 	}
-	if !r.settle(area[first:end], reference, d.place+uint64(first), f) {
+	if !r.mapPages(area[first:end], reference, d.place+uint64(first), f) {
 		// There are none, or the guest's allocator or the limit of mappings does not allow it.
 		return read(first, end)
 	}
@@ -165,38 +164,18 @@ func (r *resolver) fill(area []byte, reference stream.Reference, d *directions, 
 	return nil
 }
 
-// settle maps pages that are at an offset in the payload's file.
-func (r *resolver) settle(area []byte, reference stream.Reference, offset uint64, f file) bool {
+// mapPages maps pages that are at an offset in the payload's file.
+func (r *resolver) mapPages(area []byte, reference stream.Reference, offset uint64, f memory.FileID) bool {
 	if len(area) == 0 || offset%uint64(memory.Size) != 0 || !r.now.region.MayMove() {
 		return false
 	}
-	l, ok := r.parking.take(f, offset, area)
-	if !ok {
-		if memory.MapPrivate(area, reference.Descriptor, int64(offset)) != nil {
-			return false
-		}
-		l = &lot{id: reference.ID, file: f, offset: offset}
+	slot, err := r.mappings.Map(reference.ID, reference.Descriptor, f, offset, area)
+	if err != nil {
+		return false
 	}
-	r.now.lot, r.now.id = l, reference.ID
+	r.now.slot, r.now.id = slot, reference.ID
 	r.now.region.SetShared(true)
 	return true
-}
-
-// readFile copies from a file, which the caller has found to be long enough.
-func readFile(fd int, into []byte, offset int64) error {
-	for len(into) > 0 {
-		n, err := unix.Pread(fd, into, offset)
-		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return fmt.Errorf("read the payload's memory file: %w", err)
-		case n == 0:
-			return fmt.Errorf("read the payload's memory file: it ends %d bytes early", len(into))
-		default:
-			into, offset = into[n:], offset+int64(n)
-		}
-	}
-	return nil
 }
 
 // Consume runs the handler.
@@ -208,7 +187,7 @@ func (r *resolver) Consume(d *transport.Delivery) (err error) {
 // Release gives the region back, or notes that the guest keeps it.
 func (r *resolver) Release() error {
 	now := r.now
-	r.now, r.holds = lodging{}, false
+	r.now, r.holds = mappedPayload{}, false
 	switch {
 	case now.first == now.end:
 	case now.region.Kept():
@@ -216,15 +195,15 @@ func (r *resolver) Release() error {
 		r.kept = append(r.kept, now)
 	default:
 		// A write to a mapped page takes a fault.
-		r.holds = !r.moveOut(now, r.faultsElsewhere || faults() != r.faults)
+		r.holds = !r.moveOut(now, r.faultsElsewhere || measure.SelfUsage().MinorFaults != r.faults)
 	}
 	return r.function.Release(now.region)
 }
 
 // moveOut takes a payload's pages out of linear memory; false when they have to stay.
-func (r *resolver) moveOut(from lodging, written bool) bool {
+func (r *resolver) moveOut(from mappedPayload, written bool) bool {
 	area := from.region.Bytes()[from.first:from.end]
-	r.parking.put(from.lot, area, written)
+	r.mappings.Put(from.slot, area, written)
 	// Where there is no room for another mapping, copies that nobody else sees serve as well.
 	if memory.Blank(area) != nil && memory.Detach(area) != nil {
 		return false
@@ -262,21 +241,12 @@ func (r *resolver) Holds() (held bool, released uint64) {
 
 // Disconnected forgets the files of a source that is gone.
 func (r *resolver) Disconnected() {
-	_ = r.parking.clear()
+	_ = r.mappings.Clear()
 	r.released = r.released[:0]
 	for i := range r.kept {
-		r.kept[i].lot, r.kept[i].id = nil, 0
+		r.kept[i].slot, r.kept[i].id = nil, 0
 	}
 }
 
-// Close gives up what is parked.
-func (r *resolver) Close() error { return r.parking.clear() }
-
-// faults is how many page faults this process has had that needed no disk.
-func faults() int64 {
-	var usage unix.Rusage
-	if unix.Getrusage(unix.RUSAGE_SELF, &usage) != nil {
-		return -1
-	}
-	return int64(usage.Minflt)
-}
+// Close gives up the mappings that are kept.
+func (r *resolver) Close() error { return r.mappings.Clear() }

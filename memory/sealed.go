@@ -1,0 +1,142 @@
+package memory
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// SealedFile is a memory file (memfd_create(2)) and the only mapping through which it can be
+// written. That is made before the file is sealed and populated at once; its pages move (Move)
+// to where they are written, and back to Place.
+type SealedFile struct {
+	fd int
+	// Place is where the pages are when they are not elsewhere.
+	Place, reserved []byte
+}
+
+// seals make the file's length final, so that no reader of it dies of SIGBUS, and keep
+// everybody from making another mapping that can be written through, or from writing by
+// other means. See F_ADD_SEALS in fcntl(2).
+const seals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_FUTURE_WRITE | unix.F_SEAL_SEAL
+
+// NewSealedFile makes a file for the content of area, which is whole pages, with its place at an
+// alignment from which pages move to area cheaply. All memory of the file is allocated here: an
+// error now and not a SIGBUS later is what a lack of it leads to. The caller closes the file.
+func NewSealedFile(area []byte) (_ *SealedFile, err error) {
+	f := &SealedFile{fd: -1}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("make a memory file for a payload: %w", err), f.Close())
+		}
+	}()
+	if f.Place, f.reserved, err = reserveLike(area); err != nil {
+		return nil, err
+	}
+	if f.fd, err = createFile(); err != nil {
+		return nil, err
+	}
+	if err := unix.Ftruncate(f.fd, int64(len(area))); err != nil {
+		return nil, fmt.Errorf("make it %d bytes long: %w", len(area), err)
+	}
+	if err := allocate(f.fd, int64(len(area))); err != nil {
+		return nil, fmt.Errorf("allocate %d bytes: %w", len(area), err)
+	}
+	if err := MapShared(f.Place, f.fd, 0); err != nil {
+		return nil, err
+	}
+	if _, err := unix.FcntlInt(uintptr(f.fd), unix.F_ADD_SEALS, seals); err != nil {
+		return nil, fmt.Errorf("seal it: %w", err)
+	}
+	// Populated now, no page needs a fault later. Linux before 5.14 cannot.
+	_ = unix.Madvise(f.Place, unix.MADV_POPULATE_WRITE)
+	return f, nil
+}
+
+// Descriptor is the open file, until Close; it is negative after that.
+func (f *SealedFile) Descriptor() int { return f.fd }
+
+// Close gives up the file and its place; the memory lives on as long as others map it.
+func (f *SealedFile) Close() error {
+	var err error
+	if f.fd >= 0 {
+		err = unix.Close(f.fd)
+		f.fd = -1
+	}
+	reserved := f.reserved
+	f.reserved, f.Place = nil, nil
+	return errors.Join(err, Free(reserved))
+}
+
+// createFile asks for a file that cannot be executed, as some systems demand
+// (vm.memfd_noexec); Linux before 6.3 knows none.
+func createFile() (int, error) {
+	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	fd, err := unix.MemfdCreate("rrbench-payload", flags|unix.MFD_NOEXEC_SEAL)
+	if err == unix.EINVAL {
+		fd, err = unix.MemfdCreate("rrbench-payload", flags)
+	}
+	if err != nil {
+		return -1, err
+	}
+	return fd, nil
+}
+
+// allocationStep is how much is allocated at once: a signal undoes a step, fallocate(2).
+const allocationStep = 16 << 20
+
+func allocate(fd int, length int64) error {
+	for done := int64(0); done < length; {
+		step := min(allocationStep, length-done)
+		switch err := unix.Fallocate(fd, 0, done, step); err {
+		case nil:
+			done += step
+		case unix.EINTR:
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// FileID tells memory files apart while they live.
+type FileID struct{ device, inode uint64 }
+
+// CheckSealed refuses a descriptor whose content could go away under a mapping, or that is
+// shorter than size bytes: reading such a mapping ends in SIGBUS. The file must be sealed
+// against becoming shorter, and against being written to by others than its maker.
+func CheckSealed(fd int, size uint64) (FileID, error) {
+	has, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0)
+	if err != nil {
+		return FileID{}, fmt.Errorf("the payload's descriptor is not of a memory file: %w", err)
+	}
+	if missing := seals &^ has; missing != 0 {
+		return FileID{}, fmt.Errorf("the payload's memory file lacks seals %#x of %#x (fcntl(2)): its content is not safe to use", missing, seals)
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return FileID{}, fmt.Errorf("ask for the size of the payload's memory file: %w", err)
+	}
+	if uint64(stat.Size) < size {
+		return FileID{}, fmt.Errorf("the payload's memory file has %d bytes, announced are %d", stat.Size, size)
+	}
+	return FileID{uint64(stat.Dev), stat.Ino}, nil
+}
+
+// ReadFile copies from a file, which the caller has found to be long enough.
+func ReadFile(fd int, into []byte, offset int64) error {
+	for len(into) > 0 {
+		n, err := unix.Pread(fd, into, offset)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return fmt.Errorf("read the payload's memory file: %w", err)
+		case n == 0:
+			return fmt.Errorf("read the payload's memory file: it ends %d bytes early", len(into))
+		default:
+			into, offset = into[n:], offset+int64(n)
+		}
+	}
+	return nil
+}
