@@ -52,8 +52,8 @@ type Function struct {
 	// sending: Send is running; sent: and the guest has called send_to_host since.
 	sending, sent bool
 	sendErr       error
-	// shortcut is what the send under way might take, or nil.
-	shortcut *Shortcut
+	// direct is the call that the send under way may become, or nil.
+	direct *DirectCall
 	// movable: pages of the memory can move. moved counts the regions where some have.
 	movable bool
 	moved   int
@@ -144,7 +144,7 @@ func (f *Function) Prepare(spec payloads.Spec) (digest uint64, err error) {
 		}
 	}
 	if f.lender != nil {
-		f.lender.Lend(f.prepared)
+		f.lender.BeforeFill(f.prepared)
 	}
 	payload := f.prepared.Bytes()
 	payloads.Fill(payload, spec.Kind, spec.Seed)
@@ -317,7 +317,7 @@ func (f *Function) Release(region *Region) error {
 func (f *Function) deallocateRegion(region *Region) error {
 	block, length := region.block, region.blockLength
 	// A failure costs mappings and is counted: the guest's memory is what it should be.
-	_ = region.Settle()
+	_ = region.RestorePages()
 	f.regions.remove(region)
 	if f.broken != nil {
 		return nil

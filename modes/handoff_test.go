@@ -43,16 +43,16 @@ func benchmarkHandoff(b *testing.B, engine string, size int64) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	shortcut := NewShortcut(source, target, func() {})
-	var passage Passage
+	direct := NewDirectCall(source, target, func() {})
+	var result DirectResult
 	b.SetBytes(size)
 	b.ReportAllocs()
 	for b.Loop() {
-		if shortcut != nil && shortcut.Fits() {
-			if _, err := shortcut.Send(&passage); err != nil {
+		if direct != nil && direct.Fits() {
+			if _, err := direct.Send(&result); err != nil {
 				b.Fatal(err)
 			}
-			digest = passage.Digest
+			digest = result.Digest
 		} else if err := source.Send(); err != nil {
 			b.Fatal(err)
 		}

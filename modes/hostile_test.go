@@ -162,9 +162,9 @@ func TestAttacks(t *testing.T) {
 					transporttest.MustClose(t, f)
 				}
 			}
-			for _, of := range transports() {
-				t.Run(of.Info().Name, func(t *testing.T) {
-					if err := of.Check(); err != nil {
+			for _, tr := range transports() {
+				t.Run(tr.Info().Name, func(t *testing.T) {
+					if err := tr.Check(); err != nil {
 						t.Skip(err)
 					}
 					w.t = t
@@ -176,7 +176,7 @@ func TestAttacks(t *testing.T) {
 						for _, c := range a.cells() {
 							// There is no deadline: no garbage is collected for each guest then, and
 							// what hangs is seen when the test's own time is over.
-							a.run(t, of, w, transport.Setup{
+							a.run(t, tr, w, transport.Setup{
 								Engine: engine, Guest: w.guarded, Codec: transport.None, Payload: payloads.Text,
 								Size: c.size, Fanout: c.fanout,
 							}, files[a.guest])
@@ -190,11 +190,11 @@ func TestAttacks(t *testing.T) {
 }
 
 // run makes the attack with one cell.
-func (a attack) run(t *testing.T, of transport.Transport, w *watch, setup transport.Setup, guest string) {
+func (a attack) run(t *testing.T, tr transport.Transport, w *watch, setup transport.Setup, guest string) {
 	name := fmt.Sprintf("%s as %s, %d bytes to %d", a.guest, a.as, setup.Size, setup.Fanout)
 	w.attack = name
 	// Where the engine hands over short payloads by itself it wants to know its functions.
-	w.inside = setup.Size > modes.ShortcutLimit
+	w.inside = setup.Size > modes.DirectCallLimit
 	hostile := setup
 	hostile.Guest = guest
 	var endpoints []transport.Endpoint
@@ -205,7 +205,7 @@ func (a attack) run(t *testing.T, of transport.Transport, w *watch, setup transp
 		if a.as == target && i == 0 {
 			with = hostile
 		}
-		served, err := of.Serve(context.Background(), with)
+		served, err := tr.Serve(context.Background(), with)
 		if err != nil {
 			a.load(t, name, err)
 			return
@@ -216,7 +216,7 @@ func (a attack) run(t *testing.T, of transport.Transport, w *watch, setup transp
 	if a.as == source {
 		with = hostile
 	}
-	route, err := of.Open(context.Background(), with, endpoints)
+	route, err := tr.Open(context.Background(), with, endpoints)
 	if err != nil {
 		a.load(t, name, err)
 		return
@@ -225,7 +225,7 @@ func (a attack) run(t *testing.T, of transport.Transport, w *watch, setup transp
 	transporttest.MustClose(t, route)
 	if a.as == source {
 		// The targets serve the next.
-		route := transporttest.Open(t, of, setup, endpoints...)
+		route := transporttest.Open(t, tr, setup, endpoints...)
 		var handoff transport.Handoff
 		transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: 9, Size: setup.Size}, &handoff)
 		transporttest.MustClose(t, route)

@@ -25,7 +25,7 @@ func (f *Function) offer(name string, params []engines.ValueType, call func(f *F
 		Handler: func(_ engines.Instance, stack []uint64) error {
 			// While the guest's initializer runs, the host knows no memory yet.
 			status, err := NotPossible, error(nil)
-			if f.shortcut != nil && f.shortcut.overtaken() {
+			if f.direct != nil && f.direct.interrupted() {
 				f.sent = true
 			}
 			if f.memory != nil {

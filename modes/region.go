@@ -60,14 +60,14 @@ func (r *Region) Bytes() []byte {
 // Kept says whether the guest keeps the region after its handler.
 func (r *Region) Kept() bool { return r.kept }
 
-// Prepared says whether this is the region that Function.Prepare fills: nobody but the host
+// Prepared says whether this is the region that Function.Prepare fills: only the host
 // writes what is sent from it.
 func (r *Region) Prepared() bool { return r.live && r == r.function.prepared }
 
 // MayMove must be true before pages of an allocated region are moved away or others are put
 // in their place (package memory). It is not where memory of this engine cannot move, nor
 // when so many places are in use that the process might run out of mappings. The region is
-// settled before the guest gets its memory back.
+// restored (RestorePages) before the guest gets its memory back.
 func (r *Region) MayMove() bool {
 	if r.moved {
 		return true
@@ -87,20 +87,20 @@ func (r *Region) SetShared(shared bool) { r.shared = shared }
 // Shared is what SetShared has said of the region since it was allocated.
 func (r *Region) Shared() bool { return r.shared }
 
-// Settle undoes what moves have done to the mappings of the memory around a region. Its
+// RestorePages undoes what moves have done to the mappings of the memory around a region. Its
 // whole pages read as zeros after it. On an error the mappings stay as they are and count
 // until the function is closed.
-func (r *Region) Settle() error {
+func (r *Region) RestorePages() error {
 	if !r.moved || r.function.closed {
 		return nil
 	}
 	if lender := r.function.lender; lender != nil {
-		lender.TakeBack(r)
+		lender.BeforeFree(r)
 	}
 	block := r.function.memory.Bytes()[r.block:r.blockEnd()]
 	from, to := memory.Whole(block)
 	if err := memory.Blank(block[from:to]); err != nil {
-		return fmt.Errorf("guest %s: settle the region at %d: %w", r.function.name, r.pointer, err)
+		return fmt.Errorf("guest %s: restore the pages of the region at %d: %w", r.function.name, r.pointer, err)
 	}
 	r.moved = false
 	r.function.moved--

@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// Who connects to a target proves that it knows the endpoint's nonce, and the target proves
+// A connector proves to a target that it knows the endpoint's nonce, and the target proves
 // the same in its answer; the nonce itself never travels on a data connection. Both proofs are
 // an HMAC-SHA256 (RFC 2104) under the nonce of a role, the version and the connector's random
 // challenge. A target accepts each challenge once, so a proof that was overheard is of no use.
@@ -71,13 +71,13 @@ type Admission struct {
 // admissionLimit is how many connections a target admits in its life.
 const admissionLimit = 1 << 16
 
-// NewAdmission admits those who know the nonce.
+// NewAdmission admits connectors that know the nonce.
 func NewAdmission(nonce []byte) *Admission {
 	return &Admission{nonce: nonce, used: make(map[[challengeSize]byte]struct{})}
 }
 
 var (
-	errNotProven = errors.New("the proof is not of this endpoint's nonce: the endpoint is of another run, or the peer is a stranger")
+	errNotProven = errors.New("the proof is not of this endpoint's nonce: the endpoint is of another run, or the peer does not belong to this one")
 	errReplayed  = errors.New("the proof was used before, or there were too many")
 )
 

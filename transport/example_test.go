@@ -15,17 +15,17 @@ import (
 // they are not, the endpoint travels from the one to the other.
 func Example() {
 	ctx := context.Background()
-	of := user.NewCopy()
+	tr := user.NewCopy()
 	setup := transport.Setup{
 		Engine: "wazero", Guest: "c", Codec: transport.None,
 		Payload: payloads.Text, Size: 1 << 20, Fanout: 1, Deadline: time.Minute,
 	}
-	target, err := of.Serve(ctx, setup)
+	target, err := tr.Serve(ctx, setup)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer target.Close()
-	route, err := of.Open(ctx, setup, []transport.Endpoint{target.Endpoint()})
+	route, err := tr.Open(ctx, setup, []transport.Endpoint{target.Endpoint()})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -143,10 +143,10 @@ func (s *samples) add(t *transport.Timeline) { *s = append(*s, *t) }
 func (s samples) latency() float64 { return median(s, (*transport.Timeline).Latency) }
 
 // median is in microseconds.
-func median(s samples, of func(*transport.Timeline) int64) float64 {
+func median(s samples, tr func(*transport.Timeline) int64) float64 {
 	values := make([]int64, len(s))
 	for i := range s {
-		values[i] = of(&s[i])
+		values[i] = tr(&s[i])
 	}
 	slices.Sort(values)
 	return float64(values[len(values)/2]) / 1000

@@ -71,7 +71,7 @@ type Route struct {
 	handoff *transport.Handoff
 }
 
-// NewRoute makes the function of setup. It connects to nobody yet.
+// NewRoute makes the function of setup. It does not connect yet.
 func NewRoute(setup transport.Setup, peers []Peer) (*Route, error) {
 	if len(peers) == 0 {
 		return nil, errors.New("a route needs at least one target")

@@ -52,7 +52,7 @@ func (m *memoryLimit) Check() error {
 	return nil
 }
 
-// memoryTargets are the buffers that this process offers, by addresses that nobody guesses.
+// memoryTargets are the buffers that this process offers, by random addresses.
 var memoryTargets = struct {
 	sync.Mutex
 	byAddress map[string]*memoryTarget
@@ -97,10 +97,10 @@ func (t *memoryTarget) Close() error {
 }
 
 // take copies the payload and digests it. As in user mode, everything until the handler
-// would be entered is copy_in. Whoever waits for copied may do away with the payload once
-// it has been told.
+// would be entered is copy_in. The payload may go once
+// copied is done.
 func (t *memoryTarget) take(payload []byte, start int64, d *transport.Delivery, copied *sync.WaitGroup) {
-	t.mutex.Lock() // nobody else's but Close's
+	t.mutex.Lock() // free but for Close
 	defer t.mutex.Unlock()
 	d.Err = t.ready(len(payload), start, d)
 	if d.Err == nil {

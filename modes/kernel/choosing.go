@@ -20,12 +20,12 @@ type choosing struct{ transport.BySize[mechanism] }
 
 // choose has payloads of at least crossover bytes lie in a memory file and sends others as bytes.
 func choose(crossover int64) *choosing {
-	return &choosing{transport.BySize[mechanism]{Below: asBytes{}, From: &lending{}, Crossover: crossover}}
+	return &choosing{transport.BySize[mechanism]{Below: asBytes{}, From: &memfd{}, Crossover: crossover}}
 }
 
-func (c *choosing) Lend(region *modes.Region) { c.For(int(region.Len())).Lend(region) }
+func (c *choosing) BeforeFill(region *modes.Region) { c.For(int(region.Len())).BeforeFill(region) }
 
-func (c *choosing) TakeBack(region *modes.Region) { c.For(int(region.Len())).TakeBack(region) }
+func (c *choosing) BeforeFree(region *modes.Region) { c.For(int(region.Len())).BeforeFree(region) }
 
 func (c *choosing) Refer(region *modes.Region, payload []byte) (stream.Reference, bool, error) {
 	return c.For(len(payload)).Refer(region, payload)
@@ -42,8 +42,8 @@ func (c *choosing) Close() error { return errors.Join(c.Below.Close(), c.From.Cl
 // asBytes refers to nothing: payloads go through the socket.
 type asBytes struct{}
 
-func (asBytes) Lend(*modes.Region)     {}
-func (asBytes) TakeBack(*modes.Region) {}
+func (asBytes) BeforeFill(*modes.Region) {}
+func (asBytes) BeforeFree(*modes.Region) {}
 
 func (asBytes) Refer(*modes.Region, []byte) (reference stream.Reference, ok bool, err error) {
 	return stream.Reference{}, false, nil

@@ -12,12 +12,12 @@ import (
 // TestSoak is long with the tag soak. Functions that keep payloads, send them on and grow
 // must not take more of anything with time.
 func TestSoak(t *testing.T) {
-	forEach(t, func(t *testing.T, of transport.Transport, engine string) {
+	forEach(t, func(t *testing.T, tr transport.Transport, engine string) {
 		guests := map[string]string{"c": "c"}
 		for _, name := range []string{"handle-obeys", "send-from-own-memory", "send-writes", "send-frees"} {
 			guests[name] = hostile.File(t, name)
 		}
-		w := newWorld(t, rand.New(rand.NewPCG(3, 4)), of, func() string { return engine }, guests)
+		w := newWorld(t, rand.New(rand.NewPCG(3, 4)), tr, func() string { return engine }, guests)
 		defer w.close()
 		send := func(count int) {
 			for w.count < count {

@@ -124,7 +124,7 @@ func without(t *testing.T, longest int64, take func(t *testing.T) (again func())
 		again()
 		debug.SetGCPercent(100)
 		handOver()
-		if o.lending.region == nil {
+		if o.memfd.region == nil {
 			t.Error("the source makes no memory files any more")
 		}
 		o.close(t)

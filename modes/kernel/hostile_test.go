@@ -24,7 +24,7 @@ import (
 // Functions that misbehave as targets fail their own delivery, with the cause, and leave
 // the others and the shim alone.
 func TestHostileTargets(t *testing.T) {
-	forEach(t, func(t *testing.T, of transport.Transport, engine string) {
+	forEach(t, func(t *testing.T, tr transport.Transport, engine string) {
 		var opened []interface{ Close() error }
 		var endpoints []transport.Endpoint
 		names := []string{"handle-traps", "", "allocate-zero", "allocate-outside", "allocate-straddles", "allocate-wraps", "allocate-traps", "handle-exits", "handle-frees", "handle-grows", ""}
@@ -34,10 +34,10 @@ func TestHostileTargets(t *testing.T) {
 			if name != "" {
 				with.Guest = hostile.File(t, name)
 			}
-			target := transporttest.Serve(t, of, with)
+			target := transporttest.Serve(t, tr, with)
 			opened, endpoints = append(opened, target), append(endpoints, target.Endpoint())
 		}
-		route := transporttest.Open(t, of, setup(engine, 1<<20, len(names)), endpoints...)
+		route := transporttest.Open(t, tr, setup(engine, 1<<20, len(names)), endpoints...)
 		var handoff transport.Handoff
 		for seed := range uint64(3) {
 			digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: 1 << 20})
@@ -63,13 +63,13 @@ func TestHostileTargets(t *testing.T) {
 
 // Functions that misbehave as sources fail, and the target serves the next one.
 func TestHostileSources(t *testing.T) {
-	forEach(t, func(t *testing.T, of transport.Transport, engine string) {
+	forEach(t, func(t *testing.T, tr transport.Transport, engine string) {
 		const size = 1 << 20
-		target := transporttest.Serve(t, of, setup(engine, size, 1))
+		target := transporttest.Serve(t, tr, setup(engine, size, 1))
 		for _, name := range []string{"send-traps", "send-never", "send-lies-longer", "send-lies-shorter", "send-wraps", "send-nothing", "send-unallocated", "send-twice"} {
 			with := setup(engine, size, 1)
 			with.Guest = hostile.File(t, name)
-			route := transporttest.Open(t, of, with, target.Endpoint())
+			route := transporttest.Open(t, tr, with, target.Endpoint())
 			if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
 				t.Fatal(err)
 			}
@@ -81,7 +81,7 @@ func TestHostileSources(t *testing.T) {
 		}
 		with := setup(engine, size, 1)
 		with.Guest = hostile.File(t, "send-from-own-memory")
-		route := transporttest.Open(t, of, with, target.Endpoint())
+		route := transporttest.Open(t, tr, with, target.Endpoint())
 		var handoff transport.Handoff
 		for seed := range uint64(3) {
 			transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &handoff)
@@ -110,7 +110,7 @@ func memoryFile(t *testing.T, flags int, size int64, seals int) int {
 }
 
 // A source that lies about where the payload is gets told so, and nothing else happens.
-func TestMadDirections(t *testing.T) {
+func TestMalformedLocators(t *testing.T) {
 	if err := NewMemfd().Check(); err != nil {
 		t.Skip(err)
 	}
@@ -135,7 +135,7 @@ func TestMadDirections(t *testing.T) {
 			if err := disk.Truncate(size); err != nil {
 				t.Fatal(err)
 			}
-			here := directions{method: mapping}
+			here := locator{method: mapping}
 			target := transporttest.Serve(t, NewMemfd(), setup(engine, size, 1))
 			fan, err := stream.OpenFan(context.Background(), []transport.Endpoint{target.Endpoint()}, stream.FanOptions{Transport: memfdName, Deadline: 10 * time.Second})
 			if err != nil {
@@ -143,13 +143,13 @@ func TestMadDirections(t *testing.T) {
 			}
 			payload := make([]byte, size)
 			var handoff transport.Handoff
-			refer := func(fd int, d directions, size int64) error {
+			refer := func(fd int, d locator, size int64) error {
 				fan.Refer(stream.Reference{ID: 1, Descriptor: fd, Directions: d.encode(nil)}, payload[:size], &handoff)
 				return handoff.Deliveries[0].Err
 			}
 			for name, test := range map[string]struct {
 				fd   int
-				d    directions
+				d    locator
 				want string
 			}{
 				"unsealed":           {memoryFile(t, unix.MFD_ALLOW_SEALING, size, 0), here, "lacks seals"},
@@ -160,14 +160,14 @@ func TestMadDirections(t *testing.T) {
 				"empty":              {memoryFile(t, unix.MFD_ALLOW_SEALING, 0, whole), here, "announced are"},
 				"a pipe":             {pipe[0], here, "not of a memory file"},
 				"a file on disk":     {int(disk.Fd()), here, "not of a memory file"},
-				"beyond its end":     {good, directions{method: mapping, place: uint64(page)}, "announced are"},
-				"far beyond its end": {good, directions{method: mapping, place: 1<<63 - 1<<20}, "announced are"},
-				"beyond everything":  {good, directions{method: mapping, place: -uint64(page)}, "beyond all places"},
-				"inside a page":      {good, directions{method: mapping, place: 1}, "does not add up"},
-				"all head":           {good, directions{method: mapping, head: make([]byte, page-1)}, "does not add up"},
+				"beyond its end":     {good, locator{method: mapping, place: uint64(page)}, "announced are"},
+				"far beyond its end": {good, locator{method: mapping, place: 1<<63 - 1<<20}, "announced are"},
+				"beyond everything":  {good, locator{method: mapping, place: -uint64(page)}, "beyond all places"},
+				"inside a page":      {good, locator{method: mapping, place: 1}, "does not add up"},
+				"all head":           {good, locator{method: mapping, head: make([]byte, page-1)}, "does not add up"},
 				"nowhere":            {-1, here, "without its descriptor"},
-				"by magic":           {good, directions{method: methodEnd}, "unknown"},
-				"out of memory":      {-1, directions{method: reading, place: 16}, "no memory there"},
+				"by magic":           {good, locator{method: methodEnd}, "unknown"},
+				"out of memory":      {-1, locator{method: reading, place: 16}, "no memory there"},
 			} {
 				if err := refer(test.fd, test.d, size); err == nil || !strings.Contains(err.Error(), test.want) {
 					t.Errorf("%s: error is %v, want %q in it", name, err, test.want)
@@ -190,23 +190,23 @@ func TestMadDirections(t *testing.T) {
 // A target that dies, or hangs, with the payload in its hands costs its own delivery. The
 // source's guest runs on with a memory that nobody else can see.
 func TestDyingTarget(t *testing.T) {
-	for _, of := range []transport.Transport{NewMemfd(), NewCMA()} {
+	for _, tr := range []transport.Transport{NewMemfd(), NewCMA()} {
 		for _, engine := range catalogue.Names() {
 			if catalogue.Check(engine) != nil {
 				continue
 			}
-			t.Run(of.Info().Name+"/"+engine, func(t *testing.T) {
-				if err := of.Check(); err != nil {
+			t.Run(tr.Info().Name+"/"+engine, func(t *testing.T) {
+				if err := tr.Check(); err != nil {
 					t.Skip(err)
 				}
 				before := transporttest.Descriptors(t)
 				const size = 2 << 20
 				with := setup(engine, size, 2)
-				good := transporttest.Start(t, of, with)
+				good := transporttest.Start(t, tr, with)
 				loops := with
 				loops.Guest = hostile.File(t, "handle-loops")
-				bad := transporttest.Start(t, of, loops)
-				route := transporttest.Open(t, of, with, bad.Endpoint, good.Endpoint)
+				bad := transporttest.Start(t, tr, loops)
+				route := transporttest.Open(t, tr, with, bad.Endpoint, good.Endpoint)
 				var handoff transport.Handoff
 				send := func(seed uint64) {
 					t.Helper()
@@ -259,12 +259,12 @@ func TestNoDescriptorsLeft(t *testing.T) {
 			for seed := range uint64(3) {
 				transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size - 5000}, &o.handoff)
 			}
-			if o.lending.region != nil {
+			if o.memfd.region != nil {
 				t.Error("the source has made a memory file without a descriptor")
 			}
 		})
 		transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: size}, &o.handoff)
-		if o.lending.region == nil {
+		if o.memfd.region == nil {
 			t.Error("the source makes no memory files any more")
 		}
 	})
@@ -303,11 +303,11 @@ func TestNoPlacesLeft(t *testing.T) {
 		for seed := range uint64(3) {
 			transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &o.handoff)
 		}
-		if o.lending.region != nil {
+		if o.memfd.region != nil {
 			t.Error("the source's pages were replaced")
 		}
 		// The payload was copied into a memory file, once, and read from there.
-		if o.lending.spare == nil {
+		if o.memfd.spare == nil {
 			t.Error("no memory file was used")
 		}
 	})

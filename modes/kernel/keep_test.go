@@ -17,7 +17,7 @@ import (
 type opened struct {
 	transport.Route
 	source  *modes.Function
-	lending *lending
+	memfd   *memfd
 	targets []transport.Target
 	inside  []*guarded
 	handoff transport.Handoff
@@ -26,26 +26,26 @@ type opened struct {
 func openInside(t *testing.T, engine string, size int64, guests ...string) *opened {
 	t.Helper()
 	o := &opened{}
-	of := *NewMemfd().(*sockets.Transport)
-	of.NewResolver = func(function *modes.Function) sockets.Resolver {
+	tr := *NewMemfd().(*sockets.Transport)
+	tr.NewResolver = func(function *modes.Function) sockets.Resolver {
 		g := &guarded{resolver: newResolver(function)}
 		o.inside = append(o.inside, g)
 		return g
 	}
-	newReferrer := of.NewReferrer
-	of.NewReferrer = func(function *modes.Function, processes []int) (sockets.Referrer, error) {
+	newReferrer := tr.NewReferrer
+	tr.NewReferrer = func(function *modes.Function, processes []int) (sockets.Referrer, error) {
 		referrer, err := newReferrer(function, processes)
-		o.source, o.lending = function, referrer.(*lending)
+		o.source, o.memfd = function, referrer.(*memfd)
 		return referrer, err
 	}
 	var endpoints []transport.Endpoint
 	for _, guest := range guests {
 		with := setup(engine, size, len(guests))
 		with.Guest = guest
-		served := transporttest.Serve(t, &of, with)
+		served := transporttest.Serve(t, &tr, with)
 		o.targets, endpoints = append(o.targets, served), append(endpoints, served.Endpoint())
 	}
-	o.Route = transporttest.Open(t, &of, setup(engine, size, len(guests)), endpoints...)
+	o.Route = transporttest.Open(t, &tr, setup(engine, size, len(guests)), endpoints...)
 	return o
 }
 
@@ -71,11 +71,11 @@ func TestKeptPayloadsAreTheTargets(t *testing.T) {
 			transporttest.HandOver(t, o, spec, &o.handoff)
 			payload := make([]byte, size)
 			payloads.Fill(payload, spec.Kind, spec.Seed)
-			if !bytes.Equal(o.lending.region.Bytes(), payload) {
+			if !bytes.Equal(o.memfd.region.Bytes(), payload) {
 				t.Fatal("the source has lost what it prepared")
 			}
 			// The source writes, sends that, and writes again.
-			o.lending.region.Bytes()[size/2] ^= 0xff
+			o.memfd.region.Bytes()[size/2] ^= 0xff
 			payload[size/2] ^= 0xff
 			if err := o.Send(&o.handoff); err != nil {
 				t.Fatal(err)
@@ -85,7 +85,7 @@ func TestKeptPayloadsAreTheTargets(t *testing.T) {
 					t.Fatalf("target %d got something else", target)
 				}
 			}
-			clear(o.lending.region.Bytes())
+			clear(o.memfd.region.Bytes())
 			first := bytes.Clone(payload)
 			first[size/2] ^= 0xff
 			want = append(want, first, payload)
@@ -95,13 +95,13 @@ func TestKeptPayloadsAreTheTargets(t *testing.T) {
 			keeper.kept[i].region.Bytes()[i] ^= 0xff
 			want[i][i] ^= 0xff
 			keeper.lock.Unlock()
-			for _, b := range o.source.Memory()[o.lending.region.Pointer():][:size] {
+			for _, b := range o.source.Memory()[o.memfd.region.Pointer():][:size] {
 				if b != 0 {
 					t.Fatal("the source sees what a target wrote")
 				}
 			}
 		}
-		if n := len(o.lending.held); n > heldLimit {
+		if n := len(o.memfd.held); n > heldLimit {
 			t.Errorf("%d buffers are kept open", n)
 		}
 	})

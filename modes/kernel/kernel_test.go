@@ -26,19 +26,19 @@ func setup(engine string, size int64, fanout int) transport.Setup {
 
 // forEach runs a test with every transport that refers to payloads on every engine of this
 // program, and checks that no descriptor is left over.
-func forEach(t *testing.T, test func(t *testing.T, of transport.Transport, engine string)) {
+func forEach(t *testing.T, test func(t *testing.T, tr transport.Transport, engine string)) {
 	transporttest.SmallBlocks(t)
-	for _, of := range all()[1:] {
+	for _, tr := range all()[1:] {
 		for _, engine := range catalogue.Names() {
-			t.Run(of.Info().Name+"/"+engine, func(t *testing.T) {
+			t.Run(tr.Info().Name+"/"+engine, func(t *testing.T) {
 				if err := catalogue.Check(engine); err != nil {
 					t.Skip(err)
 				}
-				if err := of.Check(); err != nil {
+				if err := tr.Check(); err != nil {
 					t.Skip(err)
 				}
 				before := transporttest.Descriptors(t)
-				test(t, of, engine)
+				test(t, tr, engine)
 				transporttest.CheckDescriptors(t, before)
 			})
 		}
@@ -47,8 +47,8 @@ func forEach(t *testing.T, test func(t *testing.T, of transport.Transport, engin
 
 // forEachEngine runs a test of kernel/memfd on every engine of this program.
 func forEachEngine(t *testing.T, test func(t *testing.T, engine string)) {
-	forEach(t, func(t *testing.T, of transport.Transport, engine string) {
-		if of.Info().Name == memfdName {
+	forEach(t, func(t *testing.T, tr transport.Transport, engine string) {
+		if tr.Info().Name == memfdName {
 			test(t, engine)
 			if left := mappings(t); left != 0 {
 				t.Errorf("%d mappings of memory files are left", left)
@@ -58,8 +58,8 @@ func forEachEngine(t *testing.T, test func(t *testing.T, engine string)) {
 }
 
 func TestConformance(t *testing.T) {
-	for _, of := range all() {
-		transporttest.Run(t, func() transport.Transport { return of }, transporttest.Options{})
+	for _, tr := range all() {
+		transporttest.Run(t, func() transport.Transport { return tr }, transporttest.Options{})
 	}
 }
 
@@ -71,8 +71,8 @@ func TestEveryGuest(t *testing.T) {
 			}
 			with := setup("wazero", 300_000, 1)
 			with.Guest = guest
-			for _, of := range all() {
-				transporttest.Exercise(t, of, with, false)
+			for _, tr := range all() {
+				transporttest.Exercise(t, tr, with, false)
 			}
 		})
 	}

@@ -26,7 +26,7 @@ func NewMemfd() transport.Transport {
 		Limits:      []string{"limit/memcpy", "limit/mremap"},
 		Listen:      listen,
 		Probe:       probeMapping,
-		NewReferrer: newLending,
+		NewReferrer: newMemfdReferrer,
 		NewResolver: newTarget,
 	}
 }
@@ -42,7 +42,7 @@ func NewCMA() transport.Transport {
 		Limits:      []string{"limit/memcpy"},
 		Listen:      listen,
 		Probe:       probeReading,
-		NewReferrer: newPointing,
+		NewReferrer: newRemoteReadReferrer,
 		NewResolver: newTarget,
 	}
 }

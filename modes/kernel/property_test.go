@@ -130,10 +130,10 @@ type world struct {
 	from int
 	maps bool
 
-	route   transport.Route
-	source  *modes.Function
-	lending *lending
-	model   *modes.Function
+	route  transport.Route
+	source *modes.Function
+	memfd  *memfd
+	model  *modes.Function
 	// prepared is the model's region.
 	prepared *modes.Region
 
@@ -145,8 +145,8 @@ type world struct {
 	count        int
 }
 
-// Lend and TakeBack make world the lender of the model's source.
-func (w *world) Lend(region *modes.Region) {
+// BeforeFill and BeforeFree make world the lender of the model's source.
+func (w *world) BeforeFill(region *modes.Region) {
 	w.prepared = region
 	payload := region.Bytes()
 	if first, end := memory.Whole(payload); w.maps && len(payload) >= w.from && end > first {
@@ -154,20 +154,20 @@ func (w *world) Lend(region *modes.Region) {
 	}
 }
 
-func (w *world) TakeBack(*modes.Region) {}
+func (w *world) BeforeFree(*modes.Region) {}
 
-func newWorld(t *testing.T, random *rand.Rand, of transport.Transport, engine func() string, guests map[string]string) *world {
-	w := &world{t: t, random: random, maps: of.Info().Name != cmaName}
-	hooked := *of.(*sockets.Transport)
+func newWorld(t *testing.T, random *rand.Rand, tr transport.Transport, engine func() string, guests map[string]string) *world {
+	w := &world{t: t, random: random, maps: tr.Info().Name != cmaName}
+	hooked := *tr.(*sockets.Transport)
 	newReferrer := hooked.NewReferrer
 	hooked.NewReferrer = func(function *modes.Function, processes []int) (sockets.Referrer, error) {
 		w.source = function
 		referrer, err := newReferrer(function, processes)
 		switch r := referrer.(type) {
 		case *choosing:
-			w.lending, w.from = r.From.(*lending), int(r.Crossover)
-		case *lending:
-			w.lending = r
+			w.memfd, w.from = r.From.(*memfd), int(r.Crossover)
+		case *memfd:
+			w.memfd = r
 		}
 		return referrer, err
 	}
@@ -180,15 +180,15 @@ func newWorld(t *testing.T, random *rand.Rand, of transport.Transport, engine fu
 	for range 1 + random.IntN(3) {
 		var next *twin
 		for range 1 + random.IntN(3) {
-			next = w.newTwin(of, setup("handle-obeys"), next)
+			next = w.newTwin(tr, setup("handle-obeys"), next)
 		}
 		w.targets = append(w.targets, next)
-		endpoints = append(endpoints, next.listener.Endpoint(of.Info().Name))
+		endpoints = append(endpoints, next.listener.Endpoint(tr.Info().Name))
 	}
 	with := setup([]string{"c", "c", "c", "send-from-own-memory", "send-writes", "send-frees"}[random.IntN(6)])
 	w.route = transporttest.Open(t, &hooked, with, endpoints...)
 	for _, target := range w.all {
-		if target.onward != nil && w.lending != nil {
+		if target.onward != nil && w.memfd != nil {
 			target.real.lock.Lock()
 			target.onward.referrer.(*choosing).Crossover = int64(w.from)
 			target.real.lock.Unlock()
@@ -207,11 +207,11 @@ func newWorld(t *testing.T, random *rand.Rand, of transport.Transport, engine fu
 }
 
 // newTwin makes a target that sends on to next, unless that is nil, when its guest wants to.
-func (w *world) newTwin(of transport.Transport, with transport.Setup, next *twin) *twin {
+func (w *world) newTwin(tr transport.Transport, with transport.Setup, next *twin) *twin {
 	target := &twin{name: fmt.Sprintf("function %d on %s", len(w.all), with.Engine)}
 	var sendReal, sendModel modes.Sender
 	if next != nil {
-		target.onward = w.newOnward(of, next)
+		target.onward = w.newOnward(tr, next)
 		sendReal = target.onward.send
 		sendModel = func(region *modes.Region) error {
 			_, err := w.receive(next, region.Bytes())
@@ -234,8 +234,8 @@ func (w *world) newTwin(of transport.Transport, with transport.Setup, next *twin
 	return target
 }
 
-func (w *world) newOnward(of transport.Transport, next *twin) *onward {
-	name := of.Info().Name
+func (w *world) newOnward(tr transport.Transport, next *twin) *onward {
+	name := tr.Info().Name
 	fan, err := stream.OpenFan(context.Background(), []transport.Endpoint{next.listener.Endpoint(name)}, stream.FanOptions{Transport: name, Deadline: 20 * time.Second})
 	if err != nil {
 		w.t.Fatal(err)
@@ -243,7 +243,7 @@ func (w *world) newOnward(of transport.Transport, next *twin) *onward {
 	o := &onward{fan: fan}
 	if name != cmaName {
 		o.referrer = choose(0) // from where on is known when the route is opened
-	} else if o.referrer, err = point(fan.Processes()); err != nil {
+	} else if o.referrer, err = newRemoteRead(fan.Processes()); err != nil {
 		w.t.Fatal(err)
 	}
 	return o
@@ -438,10 +438,10 @@ func (w *world) match(target *twin) {
 
 // scribbleAtSource writes to what was prepared, as the source's guest may between two sends.
 func (w *world) scribbleAtSource() {
-	if w.lending == nil || w.lending.region == nil || w.prepared == nil || w.prepared.Pointer() != w.lending.region.Pointer() {
+	if w.memfd == nil || w.memfd.region == nil || w.prepared == nil || w.prepared.Pointer() != w.memfd.region.Pointer() {
 		return
 	}
-	w.scribble(w.lending.region.Bytes(), w.prepared.Bytes())
+	w.scribble(w.memfd.region.Bytes(), w.prepared.Bytes())
 }
 
 // scribbleAtTarget writes to what a target's guest has kept.
@@ -521,12 +521,12 @@ func TestPropertyHandoffs(t *testing.T) {
 		guests[name] = hostile.File(t, name)
 	}
 	var transports []transport.Transport
-	for _, of := range []transport.Transport{NewMemfd(), NewMemfd(), NewMemfd(), NewAdaptive(adaptiveFrom), NewCMA()} {
-		if err := of.Check(); err != nil {
+	for _, tr := range []transport.Transport{NewMemfd(), NewMemfd(), NewMemfd(), NewAdaptive(adaptiveFrom), NewCMA()} {
+		if err := tr.Check(); err != nil {
 			t.Log(err)
 			continue
 		}
-		transports = append(transports, of)
+		transports = append(transports, tr)
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

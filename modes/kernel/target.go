@@ -74,9 +74,9 @@ func (r *resolver) Place(n uint64) ([]byte, error) {
 	return region.Bytes(), nil
 }
 
-// Resolve puts a payload into the function's memory from where the directions lead.
+// Resolve puts a payload into the function's memory from where its locator says.
 func (r *resolver) Resolve(n uint64, reference stream.Reference) error {
-	d, err := parseDirections(reference.Directions, n)
+	d, err := parseLocator(reference.Directions, n)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (r *resolver) Resolve(n uint64, reference stream.Reference) error {
 		return r.read(uint32(n), reference, uintptr(d.place))
 	}
 	if reference.Descriptor < 0 {
-		return fmt.Errorf("directions to a memory file came without its descriptor")
+		return fmt.Errorf("the locator of a memory file came without its descriptor")
 	}
 	r.mappings.Forget(d.oldest)
 	return r.mapPayload(uint32(n), reference, &d)
@@ -112,7 +112,7 @@ func (r *resolver) read(n uint32, reference stream.Reference, address uintptr) e
 }
 
 // mapPayload makes a region consist of a payload's pages.
-func (r *resolver) mapPayload(n uint32, reference stream.Reference, d *directions) error {
+func (r *resolver) mapPayload(n uint32, reference stream.Reference, d *locator) error {
 	head, whole := len(d.head), int(n)-len(d.head)-len(d.tail)
 	held, err := memory.CheckSealed(reference.Descriptor, d.place+uint64(whole))
 	if err != nil {
@@ -148,7 +148,7 @@ func (r *resolver) allocate(n uint32, head, whole int) (*modes.Region, error) {
 
 // fill makes memory the payload's whole pages: blocks are mapped, for the reasons that
 // memory.Block has, and the rest is read, first, since that can fail.
-func (r *resolver) fill(area []byte, reference stream.Reference, d *directions, f memory.FileID) error {
+func (r *resolver) fill(area []byte, reference stream.Reference, d *locator, f memory.FileID) error {
 	first, end := memory.Blocks(area)
 	read := func(from, to int) error {
 		return memory.ReadFile(reference.Descriptor, area[from:to], int64(d.place)+int64(from))
@@ -204,7 +204,7 @@ func (r *resolver) Release() error {
 func (r *resolver) moveOut(from mappedPayload, written bool) bool {
 	area := from.region.Bytes()[from.first:from.end]
 	r.mappings.Put(from.slot, area, written)
-	// Where there is no room for another mapping, copies that nobody else sees serve as well.
+	// Where there is no room for another mapping, copies of its own serve as well.
 	if memory.Blank(area) != nil && memory.Detach(area) != nil {
 		return false
 	}
@@ -212,11 +212,11 @@ func (r *resolver) moveOut(from mappedPayload, written bool) bool {
 	return true
 }
 
-// Lend has nothing to lend: a target prepares no payloads.
-func (r *resolver) Lend(*modes.Region) {}
+// BeforeFill does nothing: a target prepares no payloads.
+func (r *resolver) BeforeFill(*modes.Region) {}
 
-// TakeBack ends the use of a payload that the guest has kept.
-func (r *resolver) TakeBack(region *modes.Region) {
+// BeforeFree ends the use of a payload that the guest has kept.
+func (r *resolver) BeforeFree(region *modes.Region) {
 	for i, kept := range r.kept {
 		if kept.region != region {
 			continue

@@ -12,7 +12,7 @@ type choosing struct {
 	transport.BySize[stream.Writer]
 }
 
-var _ stream.Settler = (*choosing)(nil)
+var _ stream.Awaiter = (*choosing)(nil)
 
 // choose makes writers for payloads of at least crossover bytes as large makes them, and
 // copying ones for others.
@@ -34,9 +34,9 @@ func (c *choosing) Write(socket int, header, payload []byte, until int64) error 
 	return c.For(len(payload)).Write(socket, header, payload, until)
 }
 
-func (c *choosing) Settle(socket int, until int64) error {
-	if settler, ok := c.From.(stream.Settler); ok {
-		return settler.Settle(socket, until)
+func (c *choosing) AwaitCompletion(socket int, until int64) error {
+	if awaiter, ok := c.From.(stream.Awaiter); ok {
+		return awaiter.AwaitCompletion(socket, until)
 	}
 	return nil
 }

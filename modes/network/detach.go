@@ -21,7 +21,7 @@ const detachStep = 1 << 20
 //
 // The memory must be private pages that begin and end at a page border (as linear
 // memories are: MADV_DONTNEED, madvise(2), then brings in other pages on the next touch),
-// and nobody else may use it meanwhile, the rest of the first and last page included: the
+// and nothing else may use it meanwhile, the rest of the first and last page included: the
 // guest is suspended in send_to_host.
 func detach(region []byte) error {
 	whole := wholePages(region)

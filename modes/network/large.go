@@ -21,8 +21,8 @@ type largePages struct {
 
 func newLargePages() modes.Lender { return &largePages{} }
 
-// Lend gives its advice before the region's pages are first touched, as a rule.
-func (l *largePages) Lend(region *modes.Region) {
+// BeforeFill gives its advice before the region's pages are first touched, as a rule.
+func (l *largePages) BeforeFill(region *modes.Region) {
 	if l.pointer == region.Pointer() && l.length == region.Len() {
 		return
 	}
@@ -34,5 +34,5 @@ func (l *largePages) Lend(region *modes.Region) {
 	}
 }
 
-// TakeBack leaves the pages where they are: they are nobody else's.
-func (*largePages) TakeBack(*modes.Region) {}
+// BeforeFree leaves the pages where they are: they are the function's own.
+func (*largePages) BeforeFree(*modes.Region) {}

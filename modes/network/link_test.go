@@ -138,15 +138,15 @@ func inside(t testing.TB, namespace netns.NsHandle, f func() error) {
 
 // connect starts a target's process at the far end and opens a route to it from the near
 // one, in this process.
-func (l link) connect(t testing.TB, of transport.Transport, setup transport.Setup) (route transport.Route, end func()) {
+func (l link) connect(t testing.TB, tr transport.Transport, setup transport.Setup) (route transport.Route, end func()) {
 	t.Helper()
 	var target *transporttest.Process
 	inside(t, l.target, func() error {
-		target = transporttest.Start(t, of, setup)
+		target = transporttest.Start(t, tr, setup)
 		return nil
 	})
 	inside(t, l.source, func() error {
-		route = transporttest.Open(t, of, setup, target.Endpoint)
+		route = transporttest.Open(t, tr, setup, target.Endpoint)
 		return nil
 	})
 	return route, func() {
@@ -171,9 +171,9 @@ func linkSetup(size int64) transport.Setup {
 func TestLink(t *testing.T) {
 	before := transporttest.Descriptors(t)
 	l := newLink(t, 0)
-	for _, of := range linkTransports() {
+	for _, tr := range linkTransports() {
 		const size = 3_000_001
-		route, end := l.connect(t, of, linkSetup(size))
+		route, end := l.connect(t, tr, linkSetup(size))
 		var handoff transport.Handoff
 		for i, n := range []int64{1, 4096, zerocopyFrom - 1, zerocopyFrom, DefaultCrossover, size, size - 4096, size} {
 			transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Bytes, Seed: uint64(i), Size: n}, &handoff)
@@ -196,11 +196,11 @@ func BenchmarkLink(b *testing.B) {
 	const size = 100 << 20
 	l := newLink(b, 125_000_000)
 	var control float64
-	for _, of := range linkTransports() {
+	for _, tr := range linkTransports() {
 		var writers []*referring
-		observe(of.(*sockets.Transport), &writers)
-		b.Run(of.Info().Name, func(b *testing.B) {
-			route, end := l.connect(b, of, linkSetup(size))
+		observe(tr.(*sockets.Transport), &writers)
+		b.Run(tr.Info().Name, func(b *testing.B) {
+			route, end := l.connect(b, tr, linkSetup(size))
 			defer end()
 			var handoff transport.Handoff
 			transporttest.HandOver(b, route, payloads.Spec{Kind: payloads.Bytes, Size: size}, &handoff)
@@ -238,12 +238,12 @@ func BenchmarkLink(b *testing.B) {
 }
 
 // observe keeps the writers that send by reference.
-func observe(of *sockets.Transport, writers *[]*referring) {
-	make := of.NewWriter
+func observe(tr *sockets.Transport, writers *[]*referring) {
+	make := tr.NewWriter
 	if make == nil {
 		return
 	}
-	of.NewWriter = func() (stream.Writer, error) {
+	tr.NewWriter = func() (stream.Writer, error) {
 		w, err := make()
 		if c, ok := w.(*choosing); ok {
 			if r, ok := c.From.(*referring); ok {

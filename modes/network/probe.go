@@ -48,7 +48,7 @@ var copiesOnLoopback = sync.OnceValues(func() (copied bool, err error) {
 			_ = unix.Close(fd)
 		}
 	}()
-	// The socket's buffers have room for all of it, so nobody needs to read meanwhile.
+	// The socket's buffers have room for all of it, so no reader is needed meanwhile.
 	var header [1]byte
 	payload := make([]byte, zerocopyFrom)
 	until := measure.Now() + int64(time.Second)
@@ -63,7 +63,7 @@ var copiesOnLoopback = sync.OnceValues(func() (copied bool, err error) {
 		}
 		left -= max(n, 0)
 	}
-	if err := r.Settle(pair[0], until); err != nil {
+	if err := r.AwaitCompletion(pair[0], until); err != nil {
 		return false, err
 	}
 	return r.copied > 0, nil

@@ -67,7 +67,7 @@ func pipeFacts() map[string]string {
 
 // Write sends the header through the pipe too, ahead of the first pages, so that it
 // costs no segment of its own. The pipe is empty before and, unless there is an error,
-// after it. No call waits for a full pipe, since nobody else empties it.
+// after it. No call waits for a full pipe, since only this goroutine empties it.
 func (s *splicing) Write(socket int, header, payload []byte, until int64) error {
 	if n, err := unix.Write(s.in, header); n != len(header) {
 		// A pipe takes up to PIPE_BUF bytes whole or not at all (pipe(7)).

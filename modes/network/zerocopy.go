@@ -29,7 +29,7 @@ type referring struct {
 	copied uint64
 }
 
-var _ stream.Settler = (*referring)(nil)
+var _ stream.Awaiter = (*referring)(nil)
 
 func newReferring() (stream.Writer, error) { return &referring{}, nil }
 
@@ -76,9 +76,9 @@ func (r *referring) Write(socket int, header, payload []byte, until int64) error
 	return nil
 }
 
-// Settle reads what is there already, as a rule: an acknowledgement of B's brings TCP's own
+// AwaitCompletion reads what is there already, as a rule: an acknowledgement of B's brings TCP's own
 // of all the payload's bytes.
-func (r *referring) Settle(socket int, until int64) error {
+func (r *referring) AwaitCompletion(socket int, until int64) error {
 	for r.sent != r.done {
 		if err := r.reap(socket, until); err != nil {
 			return err

@@ -63,7 +63,7 @@ func sendThrough(t *testing.T, r *referring, sender, receiver int, header, paylo
 	go func() {
 		err := r.Write(sender, header, payload, until)
 		if err == nil {
-			err = r.Settle(sender, until)
+			err = r.AwaitCompletion(sender, until)
 		}
 		sent <- err
 	}()
@@ -122,7 +122,7 @@ func TestReferringAllocatesNothing(t *testing.T) {
 			}
 			left -= max(n, 0)
 		}
-		if err := r.Settle(sender, 0); err != nil {
+		if err := r.AwaitCompletion(sender, 0); err != nil {
 			t.Error(err)
 		}
 	})
@@ -157,7 +157,7 @@ func TestReferringLittle(t *testing.T) {
 			until := measure.Now() + int64(20*time.Second)
 			err := r.Write(sender, []byte("header"), memory, until)
 			if err == nil {
-				err = r.Settle(sender, until)
+				err = r.AwaitCompletion(sender, until)
 			}
 			sent <- err
 		}()
@@ -265,7 +265,7 @@ func TestReferToNobody(t *testing.T) {
 		r := &referring{}
 		err := r.Write(sender, []byte("header"), memory[:test.size], measure.Now()+int64(time.Minute))
 		if err == nil && test.size < 32<<20 {
-			err = r.Settle(sender, measure.Now()+int64(patience))
+			err = r.AwaitCompletion(sender, measure.Now()+int64(patience))
 		}
 		if !errors.Is(err, test.want) && !(test.want == unix.EPIPE && errors.Is(err, unix.ECONNRESET)) {
 			t.Errorf("a peer that %s: error is %v, want %v", test.name, err, test.want)
@@ -292,7 +292,7 @@ func TestDetachReferred(t *testing.T) {
 		if err := r.Write(sender, []byte("header"), memory, 0); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.Settle(sender, measure.Now()+int64(20*time.Millisecond)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		if err := r.AwaitCompletion(sender, measure.Now()+int64(20*time.Millisecond)); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("nobody has read, but the kernel is done: %v", err)
 		}
 		if detached {
@@ -308,7 +308,7 @@ func TestDetachReferred(t *testing.T) {
 		if kept := bytes.Equal(got, before); kept != detached {
 			t.Errorf("detached %v, but what arrived was kept: %v", detached, kept)
 		}
-		if err := r.Settle(sender, measure.Now()+int64(10*time.Second)); err != nil {
+		if err := r.AwaitCompletion(sender, measure.Now()+int64(10*time.Second)); err != nil {
 			t.Error(err)
 		}
 	}

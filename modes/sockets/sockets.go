@@ -33,7 +33,7 @@ type Transport struct {
 	Detach func(region []byte) error
 	// NewLender, when set, makes the lender of a source's regions.
 	NewLender func() modes.Lender
-	// Facts, when set, are told with every endpoint.
+	// Facts, when set, are part of every endpoint.
 	Facts func() map[string]string
 
 	// Probe, when set, says what this machine lacks for the transport, a *transport.Unavailable

@@ -31,15 +31,15 @@ func setup(engine string, size int64, fanout int) transport.Setup {
 }
 
 // forEach runs a test with every transport on every engine of this program.
-func forEach(t *testing.T, test func(t *testing.T, of transport.Transport, engine string)) {
-	for _, of := range all() {
+func forEach(t *testing.T, test func(t *testing.T, tr transport.Transport, engine string)) {
+	for _, tr := range all() {
 		for _, engine := range catalogue.Names() {
-			t.Run(of.Info().Name+"/"+engine, func(t *testing.T) {
+			t.Run(tr.Info().Name+"/"+engine, func(t *testing.T) {
 				if err := catalogue.Check(engine); err != nil {
 					t.Skip(err)
 				}
 				before := transporttest.Descriptors(t)
-				test(t, of, engine)
+				test(t, tr, engine)
 				transporttest.CheckDescriptors(t, before)
 			})
 		}
@@ -47,8 +47,8 @@ func forEach(t *testing.T, test func(t *testing.T, of transport.Transport, engin
 }
 
 func TestConformance(t *testing.T) {
-	for _, of := range all()[1:] { // kernel/stream is run in its own package
-		transporttest.Run(t, func() transport.Transport { return of }, transporttest.Options{})
+	for _, tr := range all()[1:] { // kernel/stream is run in its own package
+		transporttest.Run(t, func() transport.Transport { return tr }, transporttest.Options{})
 	}
 }
 
@@ -60,8 +60,8 @@ func TestEveryGuest(t *testing.T) {
 			}
 			with := setup("wazero", 300_000, 1)
 			with.Guest = guest
-			for _, of := range all() {
-				transporttest.Exercise(t, of, with, false)
+			for _, tr := range all() {
+				transporttest.Exercise(t, tr, with, false)
 			}
 		})
 	}
@@ -70,7 +70,7 @@ func TestEveryGuest(t *testing.T) {
 // Functions that misbehave as targets fail their own delivery, with the cause, and leave
 // the others and the shim alone.
 func TestHostileTargets(t *testing.T) {
-	forEach(t, func(t *testing.T, of transport.Transport, engine string) {
+	forEach(t, func(t *testing.T, tr transport.Transport, engine string) {
 		var opened []interface{ Close() error }
 		var endpoints []transport.Endpoint
 		names := []string{"handle-traps", "", "allocate-zero", "allocate-outside", "allocate-traps", "handle-exits", ""}
@@ -79,10 +79,10 @@ func TestHostileTargets(t *testing.T) {
 			if name != "" {
 				with.Guest = hostile.File(t, name)
 			}
-			target := transporttest.Serve(t, of, with)
+			target := transporttest.Serve(t, tr, with)
 			opened, endpoints = append(opened, target), append(endpoints, target.Endpoint())
 		}
-		route := transporttest.Open(t, of, setup(engine, 1<<20, len(names)), endpoints...)
+		route := transporttest.Open(t, tr, setup(engine, 1<<20, len(names)), endpoints...)
 		digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: 1 << 20})
 		if err != nil {
 			t.Fatal(err)
@@ -109,17 +109,17 @@ func TestHostileTargets(t *testing.T) {
 }
 
 func TestHostileSources(t *testing.T) {
-	forEach(t, func(t *testing.T, of transport.Transport, engine string) {
+	forEach(t, func(t *testing.T, tr transport.Transport, engine string) {
 		for _, name := range []string{"send-never", "send-traps", "send-lies-longer", "send-lies-shorter", "send-unallocated", "send-wraps"} {
 			with := setup(engine, 1<<20, 1)
-			target := transporttest.Serve(t, of, with)
+			target := transporttest.Serve(t, tr, with)
 			with.Guest = hostile.File(t, name)
-			route := transporttest.Open(t, of, with, target.Endpoint())
+			route := transporttest.Open(t, tr, with, target.Endpoint())
 			if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Size: 1000}); err != nil {
 				t.Fatal(err)
 			}
 			var handoff transport.Handoff
-			if err := route.Send(&handoff); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), of.Info().Name) {
+			if err := route.Send(&handoff); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), tr.Info().Name) {
 				t.Errorf("%s: error is %v", name, err)
 			}
 			transporttest.MustClose(t, route, target)

@@ -16,12 +16,12 @@ import (
 // nothing else; the rest of it, at either end, is copied, so neither function ever has a byte
 // of the other's memory beside the payload. Blocks that have moved away read as zeros. Where
 // the target has written to them, that is not for the source to see: once the handler has
-// returned they wait on the shelf, out of everybody's memory, until the host overwrites them
+// returned they wait in a stash, out of everybody's memory, until the host overwrites them
 // with the source's next payload. So in a steady state none of their pages is zeroed, copied
 // or faulted in. A region that the guest fills by itself gets fresh pages instead.
 type mover struct {
-	shelf memory.Shelf
-	// prepared is the source's region whose pages are away or on the shelf, or nil, and
+	stash memory.Stash
+	// prepared is the source's region whose pages are away or in the stash, or nil, and
 	// [from, to) what has moved of it.
 	prepared *modes.Region
 	from, to int
@@ -119,9 +119,9 @@ func (m *mover) retrieve(region *modes.Region, from, to int, prepared bool) {
 	}
 	// Where either fails the target frees the pages later, at the next payload.
 	if prepared {
-		_ = m.shelf.Put(region.Bytes()[from:to])
+		_ = m.stash.Put(region.Bytes()[from:to])
 	} else {
-		_ = region.Settle()
+		_ = region.RestorePages()
 	}
 }
 
@@ -146,11 +146,11 @@ func (m *mover) restore(spec payloads.Spec) {
 		return
 	}
 	m.prepared = nil
-	if spec.Size == int64(region.Len()) && m.shelf.Holds() == m.to-m.from {
-		if m.shelf.Take(region.Bytes()[m.from:m.to]) == nil {
+	if spec.Size == int64(region.Len()) && m.stash.Holds() == m.to-m.from {
+		if m.stash.Take(region.Bytes()[m.from:m.to]) == nil {
 			return
 		}
 	}
 	// Without them the region gets fresh pages as it is written to.
-	_ = m.shelf.Clear()
+	_ = m.stash.Clear()
 }

@@ -209,7 +209,7 @@ func (w *world) modelHandOff(real *modes.Function, source *modes.Region, to *twi
 			block := region.Bytes()
 			first, last := memory.Whole(block)
 			clear(block[first:last])
-			if settled := region.Settle(); settled != nil {
+			if settled := region.RestorePages(); settled != nil {
 				w.t.Fatal(settled)
 			}
 		}
@@ -370,7 +370,7 @@ func (w *world) close() {
 	closers := []func() error{func() error { return errors.Join(w.route.Close(), w.source.Close()) }}
 	for _, tw := range w.all {
 		closers = append(closers, func() error {
-			return errors.Join(tw.real.Close(), tw.model.Close(), tw.mover.shelf.Clear())
+			return errors.Join(tw.real.Close(), tw.model.Close(), tw.mover.stash.Clear())
 		})
 	}
 	w.random.Shuffle(len(closers), func(i, j int) { closers[i], closers[j] = closers[j], closers[i] })

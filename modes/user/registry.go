@@ -10,8 +10,8 @@ import (
 	"rrbench/transport"
 )
 
-// targets are the functions that this process serves, by addresses that nobody can guess:
-// who may name a target is who was given its endpoint.
+// targets are the functions that this process serves, by random addresses:
+// only the holder of an endpoint can name its target.
 var targets = registry{byAddress: map[string]*target{}}
 
 type registry struct {

@@ -32,8 +32,8 @@ type route struct {
 	pool     *transport.Pool
 	serveOne func(i int)
 
-	// short is for small payloads; nil where there is no such way.
-	short *short
+	// direct is for small payloads; nil where the engine has no direct calls.
+	direct *directCall
 
 	// What is under way: written before the start, read after it.
 	payload []byte
@@ -79,7 +79,7 @@ func (r *route) Send(handoff *transport.Handoff) error {
 	}
 	r.handoff = handoff
 	handoff.Start = measure.Now()
-	taken, err := r.short.send(r)
+	taken, err := r.direct.send(r)
 	if !taken {
 		err = r.source.Send()
 	}
@@ -182,7 +182,7 @@ func (r *route) Close() error {
 	r.closed = true
 	r.pool.Close()
 	r.mover.prepared = nil
-	err := errors.Join(r.source.Close(), r.mover.shelf.Clear())
+	err := errors.Join(r.source.Close(), r.mover.stash.Clear())
 	if r.lender != nil {
 		for _, t := range r.targets {
 			t.forget()

@@ -101,7 +101,7 @@ func (m *mode) Serve(ctx context.Context, setup transport.Setup) (transport.Targ
 
 // Open makes a fresh source and a route to targets that were served in this process. The
 // deadline of the set-up cannot be kept: a guest that runs in the same process cannot be
-// interrupted, so whoever waits for the route must bound that.
+// interrupted, so the caller must bound the wait for the route.
 func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []transport.Endpoint) (transport.Route, error) {
 	if err := m.checkCodec(setup); err != nil {
 		return nil, err
@@ -120,7 +120,7 @@ func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []tran
 		r.source.PrepareInBlocks()
 	}
 	if len(found) == 1 {
-		r.short = newShort(r.source, found[0])
+		r.direct = newDirectCall(r.source, found[0])
 		return r, nil
 	}
 	r.lockOrder = slices.SortedFunc(slices.Values(found), func(a, b *target) int { return strings.Compare(a.address, b.address) })

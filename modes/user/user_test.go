@@ -118,8 +118,8 @@ func check(t *testing.T, handoff *transport.Handoff, digest uint64, size int64) 
 }
 
 func TestConformance(t *testing.T) {
-	for _, of := range all() {
-		transporttest.Run(t, func() transport.Transport { return of }, transporttest.Options{})
+	for _, tr := range all() {
+		transporttest.Run(t, func() transport.Transport { return tr }, transporttest.Options{})
 	}
 }
 

@@ -35,7 +35,7 @@ func dial(ctx context.Context, endpoint transport.Endpoint) (*socket, error) {
 	}
 	s := &socket{fd: fd, tcp: domain != unix.AF_UNIX}
 	stop := context.AfterFunc(ctx, s.Interrupt)
-	err = s.introduce(domain, address, endpoint.Nonce, time.Until(deadline))
+	err = s.connectAndProve(domain, address, endpoint.Nonce, time.Until(deadline))
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
@@ -53,8 +53,8 @@ func dial(ctx context.Context, endpoint transport.Endpoint) (*socket, error) {
 	return s, nil
 }
 
-// introduce connects, and does the connector's half of the handshake.
-func (s *socket) introduce(domain int, address unix.Sockaddr, nonce []byte, timeout time.Duration) error {
+// connectAndProve connects, and does the connector's half of the handshake.
+func (s *socket) connectAndProve(domain int, address unix.Sockaddr, nonce []byte, timeout time.Duration) error {
 	until := measure.Now() + int64(timeout)
 	if err := s.setTimeout(max(timeout, time.Microsecond)); err != nil {
 		return err

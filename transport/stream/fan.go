@@ -94,8 +94,8 @@ func (f *Fan) Close() error {
 type link struct {
 	socket *socket
 	writer Writer
-	// settler is the writer if that is one.
-	settler  Settler
+	// awaiter is the writer if that is one.
+	awaiter  Awaiter
 	deadline time.Duration
 	sequence uint64
 	header   [headerSize]byte
@@ -128,8 +128,8 @@ func openLink(ctx context.Context, endpoint transport.Endpoint, options FanOptio
 		s.close()
 		return nil, err
 	}
-	settler, _ := writer.(Settler)
-	l := &link{socket: s, writer: writer, settler: settler, deadline: options.Deadline}
+	awaiter, _ := writer.(Awaiter)
+	l := &link{socket: s, writer: writer, awaiter: awaiter, deadline: options.Deadline}
 	if err := l.prepare(ctx, options.Directions); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
@@ -180,10 +180,10 @@ func (l *link) deliver(flags flags, payload []byte, start int64, d *transport.De
 	if l.conclude(d) == statusSendBytes {
 		l.abort(d, fmt.Errorf("the target wants the bytes that it was sent: %w", d.Err))
 	}
-	if l.settler == nil || l.broken != nil {
+	if l.awaiter == nil || l.broken != nil {
 		return
 	}
-	if err := l.settler.Settle(l.socket.fd, momentAfter(l.deadline)); err != nil {
+	if err := l.awaiter.AwaitCompletion(l.socket.fd, momentAfter(l.deadline)); err != nil {
 		l.abort(d, fmt.Errorf("wait for the kernel to let go of the payload: %w", err))
 	}
 }

@@ -9,7 +9,7 @@ const (
 	headerMagic = 0x31465252 // "RRF1"
 	headerSize  = 24
 	// frameLimit is the longest payload that a frame can announce: what a 32-bit memory
-	// can hold. A header that says more is rubbish.
+	// can hold. A header that says more is malformed.
 	frameLimit = 1 << 32
 )
 

@@ -76,8 +76,8 @@ func TestUnprovenConnectionsAreClosed(t *testing.T) {
 	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
 		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}, Deadline: 10 * time.Second})
 		defer mustClose(t, l)
-		rubbish := make([]byte, 1<<16)
-		_, _ = rand.Read(rubbish)
+		malformed := make([]byte, 1<<16)
+		_, _ = rand.Read(malformed)
 		replayed := helloOf(endpoint)
 		for _, test := range []struct {
 			name  string
@@ -86,7 +86,7 @@ func TestUnprovenConnectionsAreClosed(t *testing.T) {
 		}{
 			{"says nothing", nil, verdictVersion},
 			{"http", []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n" + strings.Repeat(" ", helloSize)), verdictVersion},
-			{"random bytes", rubbish, verdictVersion},
+			{"random bytes", malformed, verdictVersion},
 			{"half a hello", helloOf(endpoint)[:helloSize/2], verdictVersion},
 			{"wrong challenge", altered(helloOf(endpoint), 8), verdictUnproven},
 			{"wrong proof", altered(helloOf(endpoint), helloSize-1), verdictUnproven},
@@ -133,7 +133,7 @@ func TestSilentConnections(t *testing.T) {
 					continue
 				}
 				if err := s.readFull(make([]byte, 1), 0); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-					t.Errorf("a silent stranger is still connected: %v", err)
+					t.Errorf("a silent peer is still connected: %v", err)
 				}
 				s.close()
 			}
@@ -141,7 +141,7 @@ func TestSilentConnections(t *testing.T) {
 				return
 			}
 			if tries == 1 {
-				t.Fatal("an honest source waits until silent strangers are gone")
+				t.Fatal("an honest source waits until silent peers are gone")
 			}
 		}
 	})
@@ -167,7 +167,7 @@ func TestMadSource(t *testing.T) {
 			silent bool
 			want   string
 		}{
-			{"rubbish", bytes.Repeat([]byte{7}, headerSize), false, "frame header starts with"},
+			{"malformed", bytes.Repeat([]byte{7}, headerSize), false, "frame header starts with"},
 			{"flags", append(append([]byte{}, frame(1, 8)[:4]...), bytes.Repeat([]byte{9}, headerSize-4)...), false, "unknown flags"},
 			{"length 0", frame(1, 0), false, "announces 0 bytes"},
 			{"length 2^63", frame(1, 1<<63), false, "announces 9223372036854775808 bytes"},
@@ -272,18 +272,18 @@ func welcomed(l **Listener, listen func() (*Listener, error)) func() (*Listener,
 func TestMadListener(t *testing.T) {
 	garbled := make([]byte, verdictSize)
 	_, _ = rand.Read(garbled)
-	stranger := appendMessage(nil, uint16(verdictWelcome), make([]byte, transport.AnswerSize))
+	outsider := appendMessage(nil, uint16(verdictWelcome), make([]byte, transport.AnswerSize))
 	for _, test := range []struct {
 		name  string
 		words []byte
 		want  string
 	}{
 		{"closes", nil, "did not answer"},
-		{"closes in the verdict", stranger[:20], "after 20 of"},
+		{"closes in the verdict", outsider[:20], "after 20 of"},
 		{"random bytes", garbled, "does not speak this protocol"},
-		{"another version", altered(bytes.Clone(stranger), 4), "run the same program on both sides"},
-		{"unknown verdict", altered(bytes.Clone(stranger), 7), "verdict 256 is unknown"},
-		{"an impostor", stranger, "does not know the endpoint's nonce"},
+		{"another version", altered(bytes.Clone(outsider), 4), "run the same program on both sides"},
+		{"unknown verdict", altered(bytes.Clone(outsider), 7), "verdict 256 is unknown"},
+		{"an impostor", outsider, "does not know the endpoint's nonce"},
 	} {
 		endpoint := fakeTarget(t, ListenUnix, func(s *socket) {
 			var in [helloSize]byte

@@ -83,7 +83,7 @@ func parsePreface(p *[prefaceSize]byte) (preface, error) {
 	r := preface{id: binary.LittleEndian.Uint64(p[0:])}
 	size := binary.LittleEndian.Uint32(p[8:])
 	if r.id == 0 || size > DirectionsLimit || binary.LittleEndian.Uint32(p[12:]) != 0 {
-		return preface{}, fmt.Errorf("reference %d with directions of %d bytes is garbled, possible are up to %d", r.id, size, DirectionsLimit)
+		return preface{}, fmt.Errorf("reference %d with directions of %d bytes is malformed, possible are up to %d", r.id, size, DirectionsLimit)
 	}
 	r.size = int(size)
 	return r, nil

@@ -311,7 +311,7 @@ func TestMadReferences(t *testing.T) {
 		plain   bool
 		want    status
 	}{
-		"garbled id":             {frame(byReference, 0, 0, ""), nil, false, statusMalformed},
+		"malformed id":           {frame(byReference, 0, 0, ""), nil, false, statusMalformed},
 		"endless directions":     {frame(byReference, 1, DirectionsLimit+1, ""), nil, false, statusMalformed},
 		"descriptor of a stream": {append(frame(0, 1, 0, "")[:headerSize], p...), unix.UnixRights(fd), false, statusMalformed},
 		"descriptor unannounced": {frame(byReference, 1, 0, ""), unix.UnixRights(fd), false, statusMalformed},

@@ -16,7 +16,7 @@ const discardSize = 256 << 10
 
 // serve answers the frames of one connection until it ends, or the context does.
 func serve(ctx context.Context, s *socket, service Service) {
-	_ = measure.TakeUsage() // what happened before the first payload is nobody's hand-off
+	_ = measure.TakeUsage() // what happened before the first payload belongs to no hand-off
 	c := &connection{closing: ctx, socket: s, service: service}
 	c.withdrawn = c.hungUp
 	c.preparer, _ = service.Receiver.(Preparer)

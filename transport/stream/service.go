@@ -15,7 +15,7 @@ type Service struct {
 	// Deadline bounds the arrival of one payload and the writing of its acknowledgement;
 	// waiting for the next payload is not bounded. Zero means no bound.
 	Deadline time.Duration
-	// Facts are told with the endpoint.
+	// Facts are part of the endpoint.
 	Facts map[string]string
 }
 

@@ -16,7 +16,7 @@ type settling struct {
 	fail    error
 }
 
-func (s *settling) Settle(fd int, until int64) error {
+func (s *settling) AwaitCompletion(fd int, until int64) error {
 	if fd < 0 || until == 0 {
 		return errors.New("no socket, or no deadline")
 	}

@@ -13,11 +13,11 @@ type Writer interface {
 	Close() error
 }
 
-// Settler is a Writer that is told when the kernel lets go of a payload's memory.
-type Settler interface {
+// Awaiter is a Writer whose payloads the kernel refers to after Write has returned.
+type Awaiter interface {
 	Writer
-	// Settle is called after each acknowledgement of what Write sent. It returns when the
+	// AwaitCompletion is called after each acknowledgement of what Write sent. It returns when the
 	// kernel refers to the payload's memory no more, and fails past the moment until, as
 	// Write does; the payload is then as one whose connection broke on the way.
-	Settle(fd int, until int64) error
+	AwaitCompletion(fd int, until int64) error
 }

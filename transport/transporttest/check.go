@@ -14,22 +14,22 @@ import (
 )
 
 // Serve serves a target in this process, which the caller closes.
-func Serve(t testing.TB, of transport.Transport, setup transport.Setup) transport.Target {
+func Serve(t testing.TB, tr transport.Transport, setup transport.Setup) transport.Target {
 	t.Helper()
-	served, err := of.Serve(context.Background(), setup)
+	served, err := tr.Serve(context.Background(), setup)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if name := served.Endpoint().Transport; name != of.Info().Name {
-		t.Errorf("the endpoint says %q, the transport is %q", name, of.Info().Name)
+	if name := served.Endpoint().Transport; name != tr.Info().Name {
+		t.Errorf("the endpoint says %q, the transport is %q", name, tr.Info().Name)
 	}
 	return served
 }
 
 // Open opens a route, which the caller closes.
-func Open(t testing.TB, of transport.Transport, setup transport.Setup, endpoints ...transport.Endpoint) transport.Route {
+func Open(t testing.TB, tr transport.Transport, setup transport.Setup, endpoints ...transport.Endpoint) transport.Route {
 	t.Helper()
-	route, err := of.Open(context.Background(), setup, endpoints)
+	route, err := tr.Open(context.Background(), setup, endpoints)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,10 +36,10 @@ func testPayloads(t *testing.T, s *suite) {
 
 // Exercise hands payloads of all sizes over to several targets, in processes of their own or
 // in this one, and checks every delivery. It is for setups that Run does not make.
-func Exercise(t *testing.T, of transport.Transport, setup transport.Setup, apart bool) {
+func Exercise(t *testing.T, tr transport.Transport, setup transport.Setup, apart bool) {
 	t.Helper()
 	before := Descriptors(t)
-	s := &suite{open: func() transport.Transport { return of }}
+	s := &suite{open: func() transport.Transport { return tr }}
 	if apart {
 		s.toProcesses(t, setup)
 	} else {

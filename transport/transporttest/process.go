@@ -77,7 +77,7 @@ type Process struct {
 }
 
 // Start starts a target's process. The test's Main must be this package's.
-func Start(t testing.TB, of transport.Transport, setup transport.Setup) *Process {
+func Start(t testing.TB, tr transport.Transport, setup transport.Setup) *Process {
 	t.Helper()
 	command := exec.Command("/proc/self/exe", "-test.run=^$")
 	command.Env = append(os.Environ(), roleVariable+"=1")
@@ -95,7 +95,7 @@ func Start(t testing.TB, of transport.Transport, setup transport.Setup) *Process
 	}
 	p := &Process{command: command, in: in}
 	t.Cleanup(func() { p.Kill() })
-	told, err := json.Marshal(order{of.Info().Name, setup})
+	told, err := json.Marshal(order{tr.Info().Name, setup})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,18 +7,18 @@ import (
 	"rrbench/measure"
 )
 
-// ShortcutLimit is the payload size in bytes up to which a shortcut is taken: above it the
+// DirectCallLimit is the payload size in bytes up to which calls are direct: above it the
 // copy takes the time, and package memory has a better one.
-const ShortcutLimit = 16 << 10
+const DirectCallLimit = 16 << 10
 
-// Shortcut is the way of small payloads from a source to one target on the same engine,
-// where that can take them through both guests by itself (engines.Relayer): the source's
+// DirectCall hands small payloads over from a source to one target on the same engine, where
+// that can take them through both guests by itself (engines.Relayer): the source's
 // guest asks for the transfer, the payload is copied, the target's handler reads it, and
 // no Go code runs in between. What the guests see of it is what they see of any hand-off.
 //
 // It is for the region that Prepare filled and that Send sends, and for a target that has
-// an idle region of its length. All else goes the long way.
-type Shortcut struct {
+// an idle region of its length. All else goes through the source's Sender.
+type DirectCall struct {
 	source, target *Function
 	relay          engines.Relay
 	// skew is what measure.Now is ahead of the relay's clock.
@@ -30,9 +30,8 @@ type Shortcut struct {
 	yield  func()
 }
 
-// Passage is what became of a payload on the shortcut. The moments are those of
-// measure.Now.
-type Passage struct {
+// DirectResult is what became of a payload. The moments are those of measure.Now.
+type DirectResult struct {
 	// Copied: the payload is in the target's memory, and its handler about to be entered.
 	// Consumed: the handler has returned.
 	Copied, Consumed int64
@@ -41,8 +40,8 @@ type Passage struct {
 	Err error
 }
 
-// NewShortcut returns nil where there is none. yield is called by Send.
-func NewShortcut(source, target *Function, yield func()) *Shortcut {
+// NewDirectCall returns nil where the engine has no direct calls. yield is called by Send.
+func NewDirectCall(source, target *Function, yield func()) *DirectCall {
 	from, ok := source.sendExport.function.(engines.Relayer)
 	if !ok || source.sender == nil {
 		return nil
@@ -51,51 +50,51 @@ func NewShortcut(source, target *Function, yield func()) *Shortcut {
 	if relay == nil {
 		return nil
 	}
-	return &Shortcut{source: source, target: target, relay: relay, skew: relaySkew(relay), yield: yield}
+	return &DirectCall{source: source, target: target, relay: relay, skew: relaySkew(relay), yield: yield}
 }
 
 // Fits says whether the next Send finds what it needs. The caller keeps both functions to
 // itself until that has returned or has called yield.
-func (s *Shortcut) Fits() bool {
-	prepared, idle := s.source.prepared, s.target.idle
-	return prepared != nil && idle != nil && prepared.length <= ShortcutLimit && idle.blockLength == prepared.length &&
-		s.source.broken == nil && s.target.broken == nil
+func (d *DirectCall) Fits() bool {
+	prepared, idle := d.source.prepared, d.target.idle
+	return prepared != nil && idle != nil && prepared.length <= DirectCallLimit && idle.blockLength == prepared.length &&
+		d.source.broken == nil && d.target.broken == nil
 }
 
 // Send is Function.Send of the source, with the target's Allocate and Handle in it. It must
 // be preceded by Fits. If the source's guest calls its host for anything else before it asks
 // for this transfer, the target is given back untouched, yield is called, and what follows
 // goes through the source's Sender: false is returned then, with the error of the source's
-// Send. True comes with the passage, and the error if it is not the target's.
-func (s *Shortcut) Send(passage *Passage) (passed bool, err error) {
-	f, prepared := s.source, s.source.prepared
-	into, err := s.target.Allocate(prepared.length)
+// Send. True comes with the result, and the error if it is not the target's.
+func (d *DirectCall) Send(result *DirectResult) (called bool, err error) {
+	f, prepared := d.source, d.source.prepared
+	into, err := d.target.Allocate(prepared.length)
 	if err != nil {
 		return true, err
 	}
 	into.handled, into.handling = true, true
-	s.region = into
-	f.shortcut, f.sending, f.sent, f.sendErr = s, true, false, nil
-	status, err := s.relay.Call(prepared.pointer, prepared.length, into.pointer, uint32(failedStatus), &s.answer)
-	f.shortcut, f.sending = nil, false
+	d.region = into
+	f.direct, f.sending, f.sent, f.sendErr = d, true, false, nil
+	status, err := d.relay.Call(prepared.pointer, prepared.length, into.pointer, uint32(failedStatus), &d.answer)
+	f.direct, f.sending = nil, false
 	if err != nil {
 		err = f.fail(err)
 	}
-	if !s.relay.Answered() {
-		s.giveBack()
+	if !d.relay.Answered() {
+		d.giveBack()
 		return false, f.sendResult(prepared, status, err)
 	}
-	s.region = nil
+	d.region = nil
 	into.handling = false
 	f.sent = true
-	passage.Copied, passage.Consumed, passage.Digest = s.answer.Copied+s.skew, s.answer.Returned+s.skew, s.answer.Result
-	passage.Err = nil
-	if s.answer.Err != nil {
-		passage.Err = s.target.fail(s.answer.Err)
+	result.Copied, result.Consumed, result.Digest = d.answer.Copied+d.skew, d.answer.Returned+d.skew, d.answer.Result
+	result.Err = nil
+	if d.answer.Err != nil {
+		result.Err = d.target.fail(d.answer.Err)
 		f.sendErr = ErrDelivery
 	}
-	if released := s.target.Release(into); passage.Err == nil {
-		passage.Err = released
+	if released := d.target.Release(into); result.Err == nil {
+		result.Err = released
 	}
 	return true, f.sendResult(prepared, status, err)
 }
@@ -103,28 +102,28 @@ func (s *Shortcut) Send(passage *Passage) (passed bool, err error) {
 // failedStatus is TransferFailed as the guest reads it.
 const failedStatus = 1<<32 + int64(TransferFailed)
 
-// overtaken is told of every call of the host while the source's guest runs: true when the
-// transfer has taken place. Until it has, the first call ends the shortcut.
-func (s *Shortcut) overtaken() (sent bool) {
-	if s.relay.Answered() {
+// interrupted is called for every call of the host while the source's guest runs: true when the
+// transfer has taken place. Until it has, the first call of the host ends the direct call.
+func (d *DirectCall) interrupted() (sent bool) {
+	if d.relay.Answered() {
 		return true
 	}
-	s.giveBack()
+	d.giveBack()
 	return false
 }
 
 // giveBack ends the use of the target.
-func (s *Shortcut) giveBack() {
-	region := s.region
+func (d *DirectCall) giveBack() {
+	region := d.region
 	if region == nil {
 		return
 	}
-	s.region = nil
-	s.relay.Cancel()
+	d.region = nil
+	d.relay.Cancel()
 	region.handled, region.handling = false, false
 	// It was idle before, and is again.
-	_ = s.target.Release(region)
-	s.yield()
+	_ = d.target.Release(region)
+	d.yield()
 }
 
 var skew struct {

@@ -5,8 +5,8 @@ import (
 	"rrbench/modes/sockets"
 )
 
-func newLending(source *modes.Function, _ []int) (sockets.Referrer, error) {
-	return lend(source, &lending{}), nil
+func newMemfdReferrer(source *modes.Function, _ []int) (sockets.Referrer, error) {
+	return lend(source, &memfd{}), nil
 }
 
 func newChoosing(crossover int64) func(*modes.Function, []int) (sockets.Referrer, error) {
@@ -22,6 +22,6 @@ func lend(source *modes.Function, m mechanism) mechanism {
 	return m
 }
 
-func newPointing(_ *modes.Function, processes []int) (sockets.Referrer, error) {
-	return point(processes)
+func newRemoteReadReferrer(_ *modes.Function, processes []int) (sockets.Referrer, error) {
+	return newRemoteRead(processes)
 }

@@ -14,10 +14,10 @@ import (
 	"rrbench/workloads/hostile"
 )
 
-// TestShortAndLong sends the same payloads by the short way, where there is one, and by the
+// TestDirectAndLong sends the same payloads by direct calls, where the engine has them, and by the
 // long one, between guests of every kind, and compares what becomes of them: digests,
 // errors, every byte of every memory.
-func TestShortAndLong(t *testing.T) {
+func TestDirectAndLong(t *testing.T) {
 	sources := []string{"c", "send-traps", "send-never", "send-lies-longer", "send-lies-shorter", "send-wraps", "send-nothing", "send-unallocated", "send-twice", "send-from-own-memory", "send-cheers"}
 	targets := []string{"c", "handle-traps", "handle-reads-outside", "handle-recurses", "handle-exits", "handle-frees", "handle-grows", "handle-keeps", "handle-obeys", "allocate-same", "deallocate-traps", "calls"}
 	guest := func(name string) string {
@@ -32,16 +32,16 @@ func TestShortAndLong(t *testing.T) {
 				from := transport.Setup{Engine: engine, Guest: guest(source), Codec: transport.None, Size: 1 << 20}
 				to := from
 				to.Guest = guest(target)
-				shortTarget, longTarget := serve(t, to), serve(t, to)
-				short, long := openBy(t, NewCopy(), from, shortTarget), openBy(t, NewCopy(), from, longTarget)
+				directTarget, longTarget := serve(t, to), serve(t, to)
+				direct, long := openBy(t, NewCopy(), from, directTarget), openBy(t, NewCopy(), from, longTarget)
 				asks := source != "send-traps" && source != "send-never"
-				if want := engine == "wasmtime" && asks; (short.short != nil) != want {
-					t.Fatalf("there is a short way: %v, want %v", !want, want)
+				if want := engine == "wasmtime" && asks; (direct.direct != nil) != want {
+					t.Fatalf("there are direct calls: %v, want %v", !want, want)
 				}
-				long.short = nil
-				sendBoth(t, short, long)
-				if source == "c" && target == "c" && short.short != nil && short.short.passage.Digest == 0 {
-					t.Error("the short way was never taken")
+				long.direct = nil
+				sendBoth(t, direct, long)
+				if source == "c" && target == "c" && direct.direct != nil && direct.direct.result.Digest == 0 {
+					t.Error("no call was direct")
 				}
 			})
 		}
@@ -57,16 +57,16 @@ func TestShortAndLong(t *testing.T) {
 	}
 }
 
-func sendBoth(t *testing.T, short, long *route) {
+func sendBoth(t *testing.T, direct, long *route) {
 	random := rand.New(rand.NewPCG(1, 2))
 	size := int64(64)
 	var a, b transport.Handoff
 	for seed := range uint64(60) {
 		if seed%5 == 4 {
-			size = 1 + random.Int64N(2*modes.ShortcutLimit)
+			size = 1 + random.Int64N(2*modes.DirectCallLimit)
 		}
 		spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}
-		prepared, err := short.Prepare(spec)
+		prepared, err := direct.Prepare(spec)
 		also, alsoErr := long.Prepare(spec)
 		if prepared != also || !sameError(err, alsoErr) {
 			t.Fatalf("prepared %016x, %v and %016x, %v", prepared, err, also, alsoErr)
@@ -75,7 +75,7 @@ func sendBoth(t *testing.T, short, long *route) {
 			return
 		}
 		a.Deliveries, b.Deliveries = nil, nil
-		err, alsoErr = short.Send(&a), long.Send(&b)
+		err, alsoErr = direct.Send(&a), long.Send(&b)
 		if !sameError(err, alsoErr) {
 			t.Fatalf("sending %d bytes: %v and %v", size, err, alsoErr)
 		}
@@ -86,10 +86,10 @@ func sendBoth(t *testing.T, short, long *route) {
 		if err == nil && one.Err == nil {
 			check(t, &a, one.Digest, size)
 		}
-		if !bytes.Equal(short.source.Memory(), long.source.Memory()) {
+		if !bytes.Equal(direct.source.Memory(), long.source.Memory()) {
 			t.Fatalf("%d bytes: the sources' memories differ", size)
 		}
-		if !bytes.Equal(short.targets[0].function.Memory(), long.targets[0].function.Memory()) {
+		if !bytes.Equal(direct.targets[0].function.Memory(), long.targets[0].function.Memory()) {
 			t.Fatalf("%d bytes: the targets' memories differ", size)
 		}
 	}

@@ -20,38 +20,38 @@ type buffer struct {
 	holders int
 }
 
-// lending is the source of kernel/memfd. The region that the host prepares consists of a
+// memfd is the source of kernel/memfd. The region that the host prepares consists of a
 // buffer's pages from before it is filled, so sending it is sending the descriptor.
 //
-// It keeps on consisting of these pages as long as nobody else can see what is written to
+// It keeps on consisting of these pages as long as no other function can see what is written to
 // them: every target has left its mapping when it acknowledges, unless its guest keeps the
 // payload. Then, before the source's guest runs on, the region becomes a private mapping of
 // the same pages: it reads as before, and what is written to it is the source's alone. The
 // buffer is used again when the last target has said that it holds on to it no longer.
-type lending struct {
+type memfd struct {
 	// region is what has been lent to, and [first, end) are its whole pages; nil for none.
 	region     *modes.Region
 	first, end int
 	// buffer is what these pages are. If it is nil, they are a private mapping of underlay.
 	buffer, underlay *buffer
-	// spare is a buffer that nobody uses.
+	// spare is an unused buffer.
 	spare *buffer
 	// held are the buffers that targets hold, oldest first.
 	held []*buffer
 	// sent is the buffer under way.
 	sent *buffer
 
-	directions directions
-	encoded    []byte
+	locator locator
+	encoded []byte
 }
 
 // heldLimit bounds how many buffers are kept open for their targets to give back. A target
 // that keeps more keeps the memory itself, but it will not be used again.
 const heldLimit = 16
 
-// Lend makes the region's whole pages those of a buffer that nobody else uses. Where that
+// BeforeFill makes the region's whole pages those of a buffer that no target uses. Where that
 // is not possible the region stays as it is, and its payload is copied.
-func (l *lending) Lend(region *modes.Region) {
+func (l *memfd) BeforeFill(region *modes.Region) {
 	payload := region.Bytes()
 	first, end := memory.Whole(payload)
 	if end == first || l.region == region && l.buffer != nil || !region.MayMove() {
@@ -79,7 +79,7 @@ func (l *lending) Lend(region *modes.Region) {
 }
 
 // uncover ends the use of the buffer that was mapped privately.
-func (l *lending) uncover() {
+func (l *memfd) uncover() {
 	b := l.underlay
 	l.underlay = nil
 	if b == nil || b.holders > 0 || b == l.buffer {
@@ -88,8 +88,8 @@ func (l *lending) uncover() {
 	l.put(b)
 }
 
-// TakeBack leaves fresh pages in a region.
-func (l *lending) TakeBack(region *modes.Region) {
+// BeforeFree leaves fresh pages in a region.
+func (l *memfd) BeforeFree(region *modes.Region) {
 	if region != l.region {
 		return
 	}
@@ -110,7 +110,7 @@ func (l *lending) TakeBack(region *modes.Region) {
 }
 
 // take returns a buffer for the content of memory, which is whole pages, or nil.
-func (l *lending) take(area []byte) *buffer {
+func (l *memfd) take(area []byte) *buffer {
 	if b := l.spare; b != nil {
 		l.spare = nil
 		if len(b.Place) == len(area) {
@@ -126,7 +126,7 @@ func (l *lending) take(area []byte) *buffer {
 }
 
 // put keeps a buffer for the next payload, instead of the one kept before.
-func (l *lending) put(b *buffer) {
+func (l *memfd) put(b *buffer) {
 	if l.spare != nil {
 		_ = l.spare.Close()
 	}
@@ -136,7 +136,7 @@ func (l *lending) put(b *buffer) {
 // Refer refers to the pages that were lent. A payload that is elsewhere, because its guest
 // allocated it or because it is sent again while a target still holds the first one, is
 // copied into a buffer, once for all targets.
-func (l *lending) Refer(region *modes.Region, payload []byte) (reference stream.Reference, ok bool, err error) {
+func (l *memfd) Refer(region *modes.Region, payload []byte) (reference stream.Reference, ok bool, err error) {
 	first, end := memory.Whole(payload)
 	if end == first {
 		return stream.Reference{}, false, nil
@@ -149,13 +149,13 @@ func (l *lending) Refer(region *modes.Region, payload []byte) (reference stream.
 		memory.Copy(b.Place, payload[first:end])
 	}
 	l.sent = b
-	l.directions = directions{method: mapping, oldest: l.oldest(), head: payload[:first], tail: payload[end:]}
-	l.encoded = l.directions.encode(l.encoded[:0])
+	l.locator = locator{method: mapping, oldest: l.oldest(), head: payload[:first], tail: payload[end:]}
+	l.encoded = l.locator.encode(l.encoded[:0])
 	return stream.Reference{ID: b.id, Descriptor: b.Descriptor(), Directions: l.encoded}, true, nil
 }
 
 // oldest is the smallest ID of a buffer that is still there.
-func (l *lending) oldest() uint64 {
+func (l *memfd) oldest() uint64 {
 	oldest := uint64(math.MaxUint64)
 	for _, b := range [...]*buffer{l.buffer, l.underlay, l.spare, l.sent} {
 		if b != nil {
@@ -169,7 +169,7 @@ func (l *lending) oldest() uint64 {
 }
 
 // Settle takes the buffer away from the source's guest when a target holds it.
-func (l *lending) Settle(region *modes.Region, payload []byte, held int) error {
+func (l *memfd) Settle(region *modes.Region, payload []byte, held int) error {
 	b := l.sent
 	l.sent = nil
 	lent := b == l.buffer
@@ -183,7 +183,7 @@ func (l *lending) Settle(region *modes.Region, payload []byte, held int) error {
 	l.held = append(l.held, b)
 	if lent {
 		if err := memory.MapPrivate(region.Bytes()[l.first:l.end], b.Descriptor(), 0); err != nil {
-			// The region has lost its content, but to nobody.
+			// The region has lost its content, and no function has got it.
 			return fmt.Errorf("a target holds on to the payload and its pages could not be taken from the source: %w", err)
 		}
 		l.buffer, l.underlay = nil, b
@@ -195,7 +195,7 @@ func (l *lending) Settle(region *modes.Region, payload []byte, held int) error {
 }
 
 // Released counts down the holders of buffers.
-func (l *lending) Released(ids []uint64) {
+func (l *memfd) Released(ids []uint64) {
 	for _, id := range ids {
 		for i, b := range l.held {
 			if b.id != id {
@@ -213,7 +213,7 @@ func (l *lending) Released(ids []uint64) {
 }
 
 // forget gives up a buffer that targets hold.
-func (l *lending) forget(b *buffer) {
+func (l *memfd) forget(b *buffer) {
 	l.held = slices.DeleteFunc(l.held, func(held *buffer) bool { return held == b })
 	if b == l.underlay {
 		l.underlay = nil
@@ -222,7 +222,7 @@ func (l *lending) forget(b *buffer) {
 }
 
 // Close gives up all buffers.
-func (l *lending) Close() error {
+func (l *memfd) Close() error {
 	var errs []error
 	for _, b := range append(l.held, l.buffer, l.spare) {
 		if b != nil {
@@ -232,6 +232,6 @@ func (l *lending) Close() error {
 	if b := l.underlay; b != nil && b.Descriptor() >= 0 {
 		errs = append(errs, b.Close())
 	}
-	*l = lending{}
+	*l = memfd{}
 	return errors.Join(errs...)
 }

@@ -14,17 +14,17 @@ type method uint32
 
 const (
 	// mapping: the payload's whole pages are in the file that came along; the bytes before
-	// and after these are in the directions.
+	// and after these are in the locator.
 	mapping method = 1 + iota
 	// reading: the payload is at an address in the source's process.
 	reading
 	methodEnd
 )
 
-// directions lead to a payload. All numbers are little-endian on the wire:
+// locator says where a payload is. All numbers are little-endian on the wire:
 //
 //	method u32, head u32, tail u32, zero u32, place u64, oldest u64, head, tail
-type directions struct {
+type locator struct {
 	method method
 	// place is an offset in the file, or an address.
 	place uint64
@@ -40,7 +40,7 @@ const fixedSize = 32
 // The rest of two pages always fits.
 var _ = [1]struct{}{}[min(0, stream.DirectionsLimit-fixedSize-2*(64<<10))]
 
-func (d *directions) encode(into []byte) []byte {
+func (d *locator) encode(into []byte) []byte {
 	var fixed [fixedSize]byte
 	little := binary.LittleEndian
 	little.PutUint32(fixed[0:], uint32(d.method))
@@ -51,31 +51,31 @@ func (d *directions) encode(into []byte) []byte {
 	return append(append(append(into, fixed[:]...), d.head...), d.tail...)
 }
 
-// parseDirections checks directions to a payload of n bytes by themselves; that the file is
-// what they say is for inspect. head and tail are parts of p.
-func parseDirections(p []byte, n uint64) (directions, error) {
+// parseLocator checks the locator of a payload of n bytes by itself; that the file is
+// what it says is for inspect. head and tail are parts of p.
+func parseLocator(p []byte, n uint64) (locator, error) {
 	if len(p) < fixedSize {
-		return directions{}, fmt.Errorf("directions of %d bytes, not %d or more", len(p), fixedSize)
+		return locator{}, fmt.Errorf("locator of %d bytes, not %d or more", len(p), fixedSize)
 	}
 	little := binary.LittleEndian
-	d := directions{method: method(little.Uint32(p[0:])), place: little.Uint64(p[16:]), oldest: little.Uint64(p[24:])}
+	d := locator{method: method(little.Uint32(p[0:])), place: little.Uint64(p[16:]), oldest: little.Uint64(p[24:])}
 	head, tail := uint64(little.Uint32(p[4:])), uint64(little.Uint32(p[8:]))
 	switch {
 	case d.method == 0 || d.method >= methodEnd || little.Uint32(p[12:]) != 0:
-		return directions{}, fmt.Errorf("directions by method %d, which is unknown", d.method)
+		return locator{}, fmt.Errorf("locator by method %d, which is unknown", d.method)
 	case fixedSize+head+tail != uint64(len(p)):
-		return directions{}, fmt.Errorf("directions of %d bytes announce %d and %d", len(p), head, tail)
+		return locator{}, fmt.Errorf("locator of %d bytes announces %d and %d", len(p), head, tail)
 	case n == 0 || n > math.MaxUint32:
-		return directions{}, fmt.Errorf("a payload of %d bytes does not fit into a 32-bit memory", n)
+		return locator{}, fmt.Errorf("a payload of %d bytes does not fit into a 32-bit memory", n)
 	case d.place > math.MaxInt64-n:
-		return directions{}, fmt.Errorf("directions to %d bytes at %#x, beyond all places", n, d.place)
+		return locator{}, fmt.Errorf("locator of %d bytes at %#x, beyond all places", n, d.place)
 	}
 	page := uint64(memory.Size)
 	if d.method == mapping && (head >= page || tail >= page || head+tail >= n || (n-head-tail)%page != 0 || d.place%page != 0) {
-		return directions{}, fmt.Errorf("directions to whole pages at %#x with %d of %d bytes before and %d after, which does not add up for pages of %d", d.place, head, n, tail, page)
+		return locator{}, fmt.Errorf("locator of whole pages at %#x with %d of %d bytes before and %d after, which does not add up for pages of %d", d.place, head, n, tail, page)
 	}
 	if d.method == reading && head+tail != 0 {
-		return directions{}, fmt.Errorf("directions to an address with %d bytes", head+tail)
+		return locator{}, fmt.Errorf("locator of an address with %d bytes", head+tail)
 	}
 	d.head, d.tail = p[fixedSize:fixedSize+head], p[fixedSize+head:]
 	return d, nil
