@@ -31,8 +31,8 @@ func (c *choosing) Refer(region *modes.Region, payload []byte) (stream.Reference
 	return c.For(len(payload)).Refer(region, payload)
 }
 
-func (c *choosing) Settle(region *modes.Region, payload []byte, held int) error {
-	return c.For(len(payload)).Settle(region, payload, held)
+func (c *choosing) Finish(region *modes.Region, payload []byte, held int) error {
+	return c.For(len(payload)).Finish(region, payload, held)
 }
 
 func (c *choosing) Released(ids []uint64) { c.From.Released(ids) }
@@ -49,6 +49,6 @@ func (asBytes) Refer(*modes.Region, []byte) (reference stream.Reference, ok bool
 	return stream.Reference{}, false, nil
 }
 
-func (asBytes) Settle(*modes.Region, []byte, int) error { return nil }
+func (asBytes) Finish(*modes.Region, []byte, int) error { return nil }
 func (asBytes) Released([]uint64)                       {}
 func (asBytes) Close() error                            { return nil }

@@ -144,7 +144,7 @@ func TestMalformedLocators(t *testing.T) {
 			payload := make([]byte, size)
 			var handoff transport.Handoff
 			refer := func(fd int, d locator, size int64) error {
-				fan.Refer(stream.Reference{ID: 1, Descriptor: fd, Directions: d.encode(nil)}, payload[:size], &handoff)
+				fan.Refer(stream.Reference{ID: 1, Descriptor: fd, Locator: d.encode(nil)}, payload[:size], &handoff)
 				return handoff.Deliveries[0].Err
 			}
 			for name, test := range map[string]struct {

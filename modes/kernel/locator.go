@@ -38,7 +38,7 @@ type locator struct {
 const fixedSize = 32
 
 // The rest of two pages always fits.
-var _ = [1]struct{}{}[min(0, stream.DirectionsLimit-fixedSize-2*(64<<10))]
+var _ = [1]struct{}{}[min(0, stream.LocatorLimit-fixedSize-2*(64<<10))]
 
 func (d *locator) encode(into []byte) []byte {
 	var fixed [fixedSize]byte

@@ -151,7 +151,7 @@ func (l *memfd) Refer(region *modes.Region, payload []byte) (reference stream.Re
 	l.sent = b
 	l.locator = locator{method: mapping, oldest: l.oldest(), head: payload[:first], tail: payload[end:]}
 	l.encoded = l.locator.encode(l.encoded[:0])
-	return stream.Reference{ID: b.id, Descriptor: b.Descriptor(), Directions: l.encoded}, true, nil
+	return stream.Reference{ID: b.id, Descriptor: b.Descriptor(), Locator: l.encoded}, true, nil
 }
 
 // oldest is the smallest ID of a buffer that is still there.
@@ -168,8 +168,8 @@ func (l *memfd) oldest() uint64 {
 	return oldest
 }
 
-// Settle takes the buffer away from the source's guest when a target holds it.
-func (l *memfd) Settle(region *modes.Region, payload []byte, held int) error {
+// Finish takes the buffer away from the source's guest when a target holds it.
+func (l *memfd) Finish(region *modes.Region, payload []byte, held int) error {
 	b := l.sent
 	l.sent = nil
 	lent := b == l.buffer

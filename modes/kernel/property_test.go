@@ -60,7 +60,7 @@ func (o *onward) send(region *modes.Region) error {
 	}
 	if ok {
 		held := o.fan.Refer(reference, payload, &o.handoff)
-		if err := o.referrer.Settle(region, payload, held); err != nil {
+		if err := o.referrer.Finish(region, payload, held); err != nil {
 			return err
 		}
 	} else {

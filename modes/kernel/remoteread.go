@@ -32,11 +32,11 @@ func (p *remoteRead) Refer(_ *modes.Region, payload []byte) (reference stream.Re
 	p.lastID++
 	p.locator = locator{method: reading, place: uint64(addressOf(payload))}
 	p.encoded = p.locator.encode(p.encoded[:0])
-	return stream.Reference{ID: p.lastID, Descriptor: -1, Directions: p.encoded}, true, nil
+	return stream.Reference{ID: p.lastID, Descriptor: -1, Locator: p.encoded}, true, nil
 }
 
-// Settle has nothing to take back: a payload that was read is the target's own.
-func (p *remoteRead) Settle(*modes.Region, []byte, int) error { return nil }
+// Finish has nothing to take back: a payload that was read is the target's own.
+func (p *remoteRead) Finish(*modes.Region, []byte, int) error { return nil }
 
 func (p *remoteRead) Released([]uint64) {}
 

@@ -76,7 +76,7 @@ func (r *resolver) Place(n uint64) ([]byte, error) {
 
 // Resolve puts a payload into the function's memory from where its locator says.
 func (r *resolver) Resolve(n uint64, reference stream.Reference) error {
-	d, err := parseLocator(reference.Directions, n)
+	d, err := parseLocator(reference.Locator, n)
 	if err != nil {
 		return err
 	}

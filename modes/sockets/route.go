@@ -32,13 +32,13 @@ func (c Carrier) Send(region *modes.Region) error { return c(region, region.Byte
 // Referrer lets targets find payloads without the socket.
 type Referrer interface {
 	// Refer returns where the targets find a region's payload; false when its bytes are to
-	// be sent. The region is leased until Settle has returned. After an error nothing is sent
+	// be sent. The region is leased until Finish has returned. After an error nothing is sent
 	// any more.
 	Refer(region *modes.Region, payload []byte) (reference stream.Reference, ok bool, err error)
-	// Settle is called before the source's guest runs on after a payload was referred to,
+	// Finish is called before the source's guest runs on after a payload was referred to,
 	// with the number of targets that hold on to it (stream.Fan.Refer). An error means that
 	// the guest must not run on.
-	Settle(region *modes.Region, payload []byte, held int) error
+	Finish(region *modes.Region, payload []byte, held int) error
 	// Released names references that a target has held and holds no longer.
 	Released(ids []uint64)
 	// Close is called when the function and its memory are gone.
@@ -157,7 +157,7 @@ func (r *Route) deliver(region *modes.Region, payload []byte) error {
 		return nil
 	}
 	held := r.fan.Refer(reference, payload, r.handoff)
-	return r.referrer.Settle(region, payload, held)
+	return r.referrer.Finish(region, payload, held)
 }
 
 // Close implements transport.Route.

@@ -149,7 +149,7 @@ func (r *route) fanOut(region *modes.Region) error {
 	}
 	var err error
 	if r.shared {
-		err = r.lender.Settle(region, r.payload, held)
+		err = r.lender.Finish(region, r.payload, held)
 		r.mover.shared.Add(1)
 	}
 	for _, t := range r.lockOrder {

@@ -28,9 +28,9 @@
 // file, in the source's memory, in a server. Flag 2 says that an open file comes with it
 // (SCM_RIGHTS, unix(7)).
 //
-//	id u64, size u32, zero u32, directions of that size
+//	id u64, size u32, zero u32, locator of that size
 //
-// Flag 4 says that the length is that of directions which follow, for all references to come:
+// Flag 4 says that what follows, of that length, is common to all references to come:
 // where a server is, say, and what lets the target in there. It is sent once, when the route
 // opens, and answered when the target is prepared, so that no hand-off waits for that.
 //

@@ -130,20 +130,20 @@ func openLink(ctx context.Context, endpoint transport.Endpoint, options FanOptio
 	}
 	awaiter, _ := writer.(Awaiter)
 	l := &link{socket: s, writer: writer, awaiter: awaiter, deadline: options.Deadline}
-	if err := l.prepare(ctx, options.Directions); err != nil {
+	if err := l.prepare(ctx, options.Preparation); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
 	return l, nil
 }
 
 // prepare has the target do what takes time before the first payload.
-func (l *link) prepare(ctx context.Context, directions []byte) error {
-	if directions == nil {
+func (l *link) prepare(ctx context.Context, with []byte) error {
+	if with == nil {
 		return nil
 	}
 	stop := context.AfterFunc(ctx, l.socket.Interrupt)
 	var d transport.Delivery
-	l.deliver(preparation, directions, 0, &d)
+	l.deliver(preparation, with, 0, &d)
 	if !stop() {
 		return ctx.Err()
 	}
@@ -162,7 +162,7 @@ func (l *link) close() error {
 	return l.writer.Close()
 }
 
-// deliver hands over one payload, or directions. It allocates nothing unless it fails.
+// deliver hands over one payload, or a preparation. It allocates nothing unless it fails.
 func (l *link) deliver(flags flags, payload []byte, start int64, d *transport.Delivery) {
 	if !l.begin(payload, start, d) {
 		return

@@ -21,7 +21,7 @@ const (
 	byReference flags = 1 << iota
 	// withDescriptor: a descriptor comes along with the reference.
 	withDescriptor
-	// preparation: neither, but directions for all references to come.
+	// preparation: neither, but what all references to come have in common.
 	preparation
 )
 
@@ -53,7 +53,7 @@ func parseHeader(p *[headerSize]byte) (header, error) {
 	switch flags {
 	case 0, byReference, byReference | withDescriptor:
 	case preparation:
-		limit = DirectionsLimit
+		limit = LocatorLimit
 	default:
 		return header{}, fmt.Errorf("frame header has unknown flags %#x", uint32(flags))
 	}

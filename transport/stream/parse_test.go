@@ -83,7 +83,7 @@ func FuzzPreface(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if r.id == 0 || r.size < 0 || r.size > DirectionsLimit {
+		if r.id == 0 || r.size < 0 || r.size > LocatorLimit {
 			t.Errorf("%+v was accepted", r)
 		}
 		if r.encode(&again); again != p {

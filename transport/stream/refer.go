@@ -90,8 +90,8 @@ func (f *Fan) encode(reference Reference, length int) {
 	}
 	h.encode(&head)
 	var before [prefaceSize]byte
-	preface{reference.ID, len(reference.Directions)}.encode(&before)
-	f.frame = append(append(append(f.frame[:0], head[:]...), before[:]...), reference.Directions...)
+	preface{reference.ID, len(reference.Locator)}.encode(&before)
+	f.frame = append(append(append(f.frame[:0], head[:]...), before[:]...), reference.Locator...)
 }
 
 // refer sends the frame of a reference, and says whether an acknowledgement will follow.

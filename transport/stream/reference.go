@@ -15,9 +15,9 @@ type Reference struct {
 	// Descriptor is an open file that travels along (SCM_RIGHTS, unix(7)), or -1. The
 	// sender keeps its own; at the receiver it is open until Resolve returns.
 	Descriptor int
-	// Directions are what the receiver needs to know, at most DirectionsLimit bytes. At the
-	// receiver they are valid until Resolve returns.
-	Directions []byte
+	// Locator is what the receiver needs to know, at most LocatorLimit bytes. At the
+	// receiver it is valid until Resolve returns.
+	Locator []byte
 	// Process is set at the receiver: the process at the other end of the Unix socket when
 	// it was connected (SO_PEERCRED, unix(7)), as this process' namespace numbers it.
 	Process int
@@ -30,8 +30,8 @@ type Reference struct {
 	Then func() error
 }
 
-// DirectionsLimit is room for what is left of two pages of 64 KiB, and a little more.
-const DirectionsLimit = 132 << 10
+// LocatorLimit is room for what is left of two pages of 64 KiB, and a little more.
+const LocatorLimit = 132 << 10
 
 // Resolver is a Receiver that also finds payloads by reference. Resolve takes the place of
 // Place, the other calls are as for Receiver.
@@ -48,7 +48,7 @@ type Resolver interface {
 	Disconnected()
 }
 
-// Preparer is a Resolver that gets directions before its first payload: what all references
+// Preparer is a Resolver that is prepared before its first payload: it gets what all references
 // of a connection have in common. What takes time once, such as connecting to a server, lies
 // outside of the hand-offs then.
 type Preparer interface {
@@ -56,18 +56,18 @@ type Preparer interface {
 	// Prepare is called before any other method, once a connection. When the context ends the
 	// target is being closed, and so should be what Prepare or Resolve wait for. What it made
 	// is for Disconnected to end, after an error, too.
-	Prepare(ctx context.Context, directions []byte) error
+	Prepare(ctx context.Context, preparation []byte) error
 }
 
 // ErrSendBytes is what a Resolver's error wraps when it cannot follow a reference now, but
 // could take the payload's bytes through the socket.
 var ErrSendBytes = errors.New("send the payload's bytes instead")
 
-// A reference follows the header of its frame: id u64, size of the directions u32, zero
-// u32, directions.
+// A reference follows the header of its frame: id u64, size of the locator u32, zero
+// u32, locator.
 const prefaceSize = 16
 
-// preface is what precedes the directions.
+// preface is what precedes the locator.
 type preface struct {
 	id   uint64
 	size int
@@ -82,8 +82,8 @@ func (r preface) encode(p *[prefaceSize]byte) {
 func parsePreface(p *[prefaceSize]byte) (preface, error) {
 	r := preface{id: binary.LittleEndian.Uint64(p[0:])}
 	size := binary.LittleEndian.Uint32(p[8:])
-	if r.id == 0 || size > DirectionsLimit || binary.LittleEndian.Uint32(p[12:]) != 0 {
-		return preface{}, fmt.Errorf("reference %d with directions of %d bytes is malformed, possible are up to %d", r.id, size, DirectionsLimit)
+	if r.id == 0 || size > LocatorLimit || binary.LittleEndian.Uint32(p[12:]) != 0 {
+		return preface{}, fmt.Errorf("reference %d with a locator of %d bytes is malformed, possible are up to %d", r.id, size, LocatorLimit)
 	}
 	r.size = int(size)
 	return r, nil

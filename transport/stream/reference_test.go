@@ -26,12 +26,12 @@ type resolver struct {
 
 	// lock is for the race detector, which does not see that a frame sent comes before the
 	// frame received.
-	lock       sync.Mutex
-	resolve    error
-	held       bool
-	released   uint64
-	directions []byte
-	process    int
+	lock     sync.Mutex
+	resolve  error
+	held     bool
+	released uint64
+	locator  []byte
+	process  int
 }
 
 // will tells the target what to do from now on.
@@ -44,7 +44,7 @@ func (r *resolver) will(resolve, fail error, held bool, released uint64) {
 func (r *resolver) Resolve(n uint64, reference Reference) error {
 	r.lock.Lock()
 	defer r.lock.Unlock()
-	r.directions, r.process = append(r.directions[:0], reference.Directions...), reference.Process
+	r.locator, r.process = append(r.locator[:0], reference.Locator...), reference.Process
 	if r.resolve != nil {
 		return r.resolve
 	}
@@ -116,8 +116,8 @@ func TestReferences(t *testing.T) {
 		}
 	}
 	var handoff transport.Handoff
-	refer := func(fd int, directions string) int {
-		return fan.Refer(Reference{ID: 7, Descriptor: fd, Directions: []byte(directions)}, p, &handoff)
+	refer := func(fd int, locator string) int {
+		return fan.Refer(Reference{ID: 7, Descriptor: fd, Locator: []byte(locator)}, p, &handoff)
 	}
 	checkAll := func() {
 		t.Helper()
@@ -125,15 +125,15 @@ func TestReferences(t *testing.T) {
 			checkDelivery(t, &handoff.Deliveries[i], p)
 		}
 	}
-	for _, directions := range []string{"", "there", strings.Repeat("x", DirectionsLimit)} {
-		if held := refer(fd, directions); held != 0 {
+	for _, locator := range []string{"", "there", strings.Repeat("x", LocatorLimit)} {
+		if held := refer(fd, locator); held != 0 {
 			t.Errorf("%d targets hold what none does", held)
 		}
 		checkAll()
 		for i, target := range targets {
 			target.lock.Lock()
-			if string(target.directions) != directions || target.process != os.Getpid() {
-				t.Errorf("target %d got %d bytes of directions from process %d", i, len(target.directions), target.process)
+			if string(target.locator) != locator || target.process != os.Getpid() {
+				t.Errorf("target %d got %d bytes of locator from process %d", i, len(target.locator), target.process)
 			}
 			target.lock.Unlock()
 		}
@@ -178,7 +178,7 @@ func TestReferences(t *testing.T) {
 	targets[2].will(nil, nil, false, 0)
 	refer(fd, "")
 	checkAll()
-	reference := Reference{ID: 7, Descriptor: fd, Directions: []byte("there")}
+	reference := Reference{ID: 7, Descriptor: fd, Locator: []byte("there")}
 	if n := testing.AllocsPerRun(50, func() { fan.Refer(reference, p, &handoff) }); n != 0 {
 		t.Errorf("%v allocations a hand-off", n)
 	}
@@ -200,10 +200,10 @@ type prepared struct {
 	told    string
 }
 
-func (p *prepared) Prepare(ctx context.Context, directions []byte) error {
+func (p *prepared) Prepare(ctx context.Context, locator []byte) error {
 	p.lock.Lock()
 	defer p.lock.Unlock()
-	p.closing, p.told = ctx, string(directions)
+	p.closing, p.told = ctx, string(locator)
 	return p.err
 }
 
@@ -227,7 +227,7 @@ func TestPreparation(t *testing.T) {
 		if endpoint := target.Endpoint(); endpoint.Transport != "test" || endpoint.Facts["a"] != "fact" {
 			t.Errorf("the endpoint is %+v", endpoint)
 		}
-		fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 10 * time.Second, Directions: []byte("there")}, target.Endpoint())
+		fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 10 * time.Second, Preparation: []byte("there")}, target.Endpoint())
 		p.lock.Lock()
 		if p.told != "there" {
 			t.Errorf("the target was prepared for %q", p.told)
@@ -259,10 +259,10 @@ func TestPreparation(t *testing.T) {
 }
 
 func TestPreparationFails(t *testing.T) {
-	for directions, want := range map[string]string{"there": "there is no server", strings.Repeat("x", DirectionsLimit+1): "possible are 1 to"} {
+	for locator, want := range map[string]string{"there": "there is no server", strings.Repeat("x", LocatorLimit+1): "possible are 1 to"} {
 		p := &prepared{resolver: newResolver(), err: errors.New("there is no server")}
 		l, endpoint := mustServe(t, ListenUnix, Service{Receiver: p, Deadline: 10 * time.Second})
-		_, err := OpenFan(context.Background(), []transport.Endpoint{endpoint}, FanOptions{Transport: "test", Directions: []byte(directions)})
+		_, err := OpenFan(context.Background(), []transport.Endpoint{endpoint}, FanOptions{Transport: "test", Preparation: []byte(locator)})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
@@ -298,12 +298,12 @@ func TestReferenceToADyingTarget(t *testing.T) {
 func TestMadReferences(t *testing.T) {
 	p := payload(5000, 1)
 	fd := memoryFile(t, p)
-	frame := func(flags flags, id uint64, size int, directions string) []byte {
+	frame := func(flags flags, id uint64, size int, locator string) []byte {
 		var head [headerSize]byte
 		header{flags: flags, sequence: 1, length: 5000}.encode(&head)
 		var before [prefaceSize]byte
 		preface{id, size}.encode(&before)
-		return append(append(head[:], before[:]...), directions...)
+		return append(append(head[:], before[:]...), locator...)
 	}
 	for name, test := range map[string]struct {
 		frame   []byte
@@ -312,7 +312,7 @@ func TestMadReferences(t *testing.T) {
 		want    status
 	}{
 		"malformed id":           {frame(byReference, 0, 0, ""), nil, false, statusMalformed},
-		"endless directions":     {frame(byReference, 1, DirectionsLimit+1, ""), nil, false, statusMalformed},
+		"endless locator":        {frame(byReference, 1, LocatorLimit+1, ""), nil, false, statusMalformed},
 		"descriptor of a stream": {append(frame(0, 1, 0, "")[:headerSize], p...), unix.UnixRights(fd), false, statusMalformed},
 		"descriptor unannounced": {frame(byReference, 1, 0, ""), unix.UnixRights(fd), false, statusMalformed},
 		"descriptor announced":   {frame(byReference|withDescriptor, 1, 0, ""), nil, false, statusSendBytes},

@@ -39,13 +39,13 @@ type connection struct {
 	scratch  []byte
 	// resolver is the receiver if that takes references, and preparer if it is to be prepared for
 	// them. The rest is for these.
-	resolver   Resolver
-	preparer   Preparer
-	inbox      inbox
-	preface    [prefaceSize]byte
-	directions []byte
-	withdrawn  func() bool
-	poll       [1]unix.PollFd
+	resolver  Resolver
+	preparer  Preparer
+	inbox     inbox
+	preface   [prefaceSize]byte
+	locator   []byte
+	withdrawn func() bool
+	poll      [1]unix.PollFd
 }
 
 // answerOne takes one payload. An error means that the connection cannot go on.
@@ -134,7 +134,7 @@ func (c *connection) answerReference(head header, descriptor int, until int64) e
 		_ = c.answer(statusMalformed, err)
 		return err
 	}
-	if err := c.readDirections(preface.size, until); err != nil {
+	if err := c.readLocator(preface.size, until); err != nil {
 		return err
 	}
 	c.delivery.Timeline.Received = measure.Now()
@@ -146,7 +146,7 @@ func (c *connection) answerReference(head header, descriptor int, until int64) e
 		err = fmt.Errorf("the payload's descriptor did not arrive: raise ulimit -n: %w", ErrSendBytes)
 	default:
 		err = c.resolver.Resolve(head.length, Reference{
-			ID: preface.id, Descriptor: descriptor, Directions: c.directions, Process: c.socket.process, Withdrawn: c.withdrawn,
+			ID: preface.id, Descriptor: descriptor, Locator: c.locator, Process: c.socket.process, Withdrawn: c.withdrawn,
 		})
 	}
 	switch {
@@ -161,21 +161,21 @@ func (c *connection) answerReference(head header, descriptor int, until int64) e
 
 // prepare has the target do what takes time before the first payload.
 func (c *connection) prepare(size int, until int64) error {
-	if err := c.readDirections(size, until); err != nil {
+	if err := c.readLocator(size, until); err != nil {
 		return err
 	}
-	if err := c.preparer.Prepare(c.closing, c.directions); err != nil {
+	if err := c.preparer.Prepare(c.closing, c.locator); err != nil {
 		return c.answer(statusRefused, err)
 	}
 	return c.answer(statusConsumed, nil)
 }
 
-func (c *connection) readDirections(size int, until int64) error {
-	if cap(c.directions) < size {
-		c.directions = make([]byte, size)
+func (c *connection) readLocator(size int, until int64) error {
+	if cap(c.locator) < size {
+		c.locator = make([]byte, size)
 	}
-	c.directions = c.directions[:size]
-	return c.socket.readFull(c.directions, until)
+	c.locator = c.locator[:size]
+	return c.socket.readFull(c.locator, until)
 }
 
 // hungUp says whether the source has closed the connection.

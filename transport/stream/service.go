@@ -45,7 +45,7 @@ type FanOptions struct {
 	Deadline time.Duration
 	// NewWriter makes the writer of one connection. nil means NewCopying.
 	NewWriter func() (Writer, error)
-	// Directions, when there are any, are what the targets are prepared with (Preparer), at
-	// most DirectionsLimit bytes. They go to admitted targets only.
-	Directions []byte
+	// Preparation, when there is any, is what the targets are prepared with (Preparer), at
+	// most LocatorLimit bytes. It goes to admitted targets only.
+	Preparation []byte
 }

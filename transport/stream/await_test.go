@@ -9,32 +9,32 @@ import (
 	"rrbench/transport"
 )
 
-// settling is a writer that copies, and notes when it is told to wait.
-type settling struct {
+// awaiting is a writer that copies, and counts how often it waits.
+type awaiting struct {
 	Writer
-	settled int
-	fail    error
+	waited int
+	fail   error
 }
 
-func (s *settling) AwaitCompletion(fd int, until int64) error {
+func (s *awaiting) AwaitCompletion(fd int, until int64) error {
 	if fd < 0 || until == 0 {
 		return errors.New("no socket, or no deadline")
 	}
-	s.settled++
+	s.waited++
 	return s.fail
 }
 
 // The writer is waited for after each acknowledgement, whatever it says, and a payload that
 // the kernel does not let go of is one whose connection broke.
-func TestSettle(t *testing.T) {
+func TestAwaitCompletion(t *testing.T) {
 	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
 		b := &buffer{}
 		l, endpoint := mustServe(t, listen, Service{Receiver: b, Deadline: 20 * time.Second})
 		defer mustClose(t, l)
-		var w *settling
+		var w *awaiting
 		fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 20 * time.Second, NewWriter: func() (Writer, error) {
 			copying, err := NewCopying()
-			w = &settling{Writer: copying}
+			w = &awaiting{Writer: copying}
 			return w, err
 		}}, endpoint)
 		defer mustClose(t, fan)
@@ -43,18 +43,18 @@ func TestSettle(t *testing.T) {
 		fan.Send(p, &handoff)
 		checkDelivery(t, &handoff.Deliveries[0], p)
 		b.refuse = errors.New("no memory for it")
-		if closed := fan.Send(p, &handoff); closed != 0 || w.settled != 2 {
-			t.Errorf("%d connections closed, waited %d times", closed, w.settled)
+		if closed := fan.Send(p, &handoff); closed != 0 || w.waited != 2 {
+			t.Errorf("%d connections closed, waited %d times", closed, w.waited)
 		}
 		b.refuse, w.fail = nil, errors.New("pages are still on their way")
-		if closed := fan.Send(p, &handoff); closed != 1 || w.settled != 3 {
-			t.Errorf("%d connections closed, waited %d times", closed, w.settled)
+		if closed := fan.Send(p, &handoff); closed != 1 || w.waited != 3 {
+			t.Errorf("%d connections closed, waited %d times", closed, w.waited)
 		}
 		if err := handoff.Deliveries[0].Err; err == nil || !strings.Contains(err.Error(), "let go of the payload: pages are still") {
 			t.Errorf("error is %v", err)
 		}
 		fan.Send(p, &handoff)
-		if w.settled != 3 {
+		if w.waited != 3 {
 			t.Error("waited on a closed connection")
 		}
 	})
