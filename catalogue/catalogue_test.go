@@ -60,7 +60,7 @@ func TestInfosAreComplete(t *testing.T) {
 			t.Errorf("%s: codecs %v, %d copies a target, %d at the source", info.Name, info.Codecs, info.CopiesPerTarget, info.CopiesAtSource)
 		case !slices.Contains(families, info.Family) || info.Place < 1:
 			t.Errorf("%s: place %d in family %q", info.Name, info.Place, info.Family)
-		case (info.Family == transport.Limit) != (info.Runs == transport.Nothing) || (info.Family == transport.Limit) != strings.HasPrefix(info.Name, "limit/"):
+		case (info.Family == transport.Limit) != (info.Runs == transport.NoFunction) || (info.Family == transport.Limit) != strings.HasPrefix(info.Name, "limit/"):
 			t.Errorf("%s: a limit is in the family %s, named so, and runs nothing", info.Name, transport.Limit)
 		case (info.Family == transport.Limit) != (len(info.Limits) == 0):
 			t.Errorf("%s is held against %q", info.Name, info.Limits)

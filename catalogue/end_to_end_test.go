@@ -136,7 +136,7 @@ func each(t *testing.T, chosen func(transport.Info) bool, test func(*testing.T, 
 }
 
 func all(transport.Info) bool        { return true }
-func apart(info transport.Info) bool { return info.Hosting == transport.Apart }
+func apart(info transport.Info) bool { return info.Hosting == transport.SeparateProcesses }
 
 // guests are the transports whose functions follow the guest ABI, as the hostile ones do.
 func guests(info transport.Info) bool {

@@ -26,7 +26,7 @@ const startsAtOnce = 8
 
 // ShimsOf is how many shims the functions of a cell live in.
 func ShimsOf(info transport.Info, fanout int) int {
-	if info.Hosting == transport.Together {
+	if info.Hosting == transport.SharedProcess {
 		return 1
 	}
 	return 1 + fanout

@@ -33,7 +33,7 @@ func findFake(name string) (transport.Transport, error) {
 }
 
 func (fake) Info() transport.Info {
-	return transport.Info{Name: "fake", Hosting: transport.Apart, CopiesPerTarget: 1}
+	return transport.Info{Name: "fake", Hosting: transport.SeparateProcesses, CopiesPerTarget: 1}
 }
 
 func (fake) Check() error { return nil }

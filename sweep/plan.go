@@ -362,7 +362,7 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 
 // instancesOf is the most that one shim of the cell has.
 func instancesOf(info transport.Info, cell PlannedCell) int {
-	if info.Hosting == transport.Together {
+	if info.Hosting == transport.SharedProcess {
 		return cell.Concurrency * (1 + cell.Fanout)
 	}
 	return cell.Concurrency

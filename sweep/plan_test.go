@@ -31,10 +31,10 @@ func (s stub) Open(context.Context, transport.Setup, []transport.Endpoint) (tran
 func testMachine() Machine {
 	none := []transport.Codec{transport.None}
 	transports := []transport.Transport{
-		stub{info: transport.Info{Name: "user/copy", Hosting: transport.Together, Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
+		stub{info: transport.Info{Name: "user/copy", Hosting: transport.SharedProcess, Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
 		stub{info: transport.Info{Name: "kernel/stream", Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
 		stub{info: transport.Info{Name: "http/native", Runs: transport.Native, Codecs: []transport.Codec{transport.JSON, transport.Raw}, CopiesPerTarget: 3, CopiesAtSource: 3}},
-		stub{info: transport.Info{Name: "limit/tcp", Runs: transport.Nothing, Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
+		stub{info: transport.Info{Name: "limit/tcp", Runs: transport.NoFunction, Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
 		stub{info: transport.Info{Name: "odd", Codecs: none}, err: &transport.Unavailable{Transport: "odd", Reason: "no such thing", Remedy: "none"}},
 	}
 	return Machine{
@@ -226,7 +226,7 @@ func TestStandInIsInTheEngineColumn(t *testing.T) {
 	machine := testMachine()
 	machine.Transports = []transport.Transport{
 		stub{info: transport.Info{Name: "user/copy", Codecs: []transport.Codec{transport.None}, Parameter: which("toy")}},
-		stub{info: transport.Info{Name: "limit/tcp", Runs: transport.Nothing, Codecs: []transport.Codec{transport.None}, Parameter: which("toy")}},
+		stub{info: transport.Info{Name: "limit/tcp", Runs: transport.NoFunction, Codecs: []transport.Codec{transport.None}, Parameter: which("toy")}},
 	}
 	machine.FindTransport = func(name string) (transport.Transport, error) { return machine.Transports[0], nil }
 	cellsOf := func(parameters map[string]string) []PlannedCell {

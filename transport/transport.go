@@ -136,10 +136,10 @@ const (
 type Hosting int
 
 const (
-	// Apart is a shim for each function.
-	Apart Hosting = iota
-	// Together is one shim for all functions of a cell.
-	Together
+	// SeparateProcesses is a shim for each function.
+	SeparateProcesses Hosting = iota
+	// SharedProcess is one shim for all functions of a cell.
+	SharedProcess
 )
 
 // Runs says what kind of functions a transport connects.
@@ -150,8 +150,8 @@ const (
 	Wasm Runs = iota
 	// Native functions are compiled Go code; their engine column says "native".
 	Native
-	// Nothing but the machine: no function at all. The engine column says "native".
-	Nothing
+	// NoFunction is nothing but the machine. The engine column says "native".
+	NoFunction
 )
 
 // Launchers of shims.
@@ -205,7 +205,7 @@ func (s *Setup) Listen() string { return net.JoinHostPort(cmp.Or(s.Address, Loop
 // driver, possibly to another host.
 type Endpoint struct {
 	Transport string `json:"transport"`
-	// Network and Address are as in package net; Together transports leave Network empty.
+	// Network and Address are as in package net; transports in a shared process leave Network empty.
 	Network string `json:"network,omitempty"`
 	Address string `json:"address"`
 	// Nonce is the secret by which the two halves recognise one another.

@@ -31,7 +31,7 @@ func (URL) Info() transport.Info {
 		Place:   4,
 		Limits:  []string{"limit/tcp"},
 		// There is no target of ours that would need a shim.
-		Hosting: transport.Together,
+		Hosting: transport.SharedProcess,
 		Runs:    transport.Native,
 		Codecs:  function.Codecs(),
 		// What B holds, and where, is unknown.

@@ -32,7 +32,7 @@ func (n native) Info() transport.Info {
 		Family:   transport.HTTP,
 		Place:    2,
 		Limits:   []string{"limit/tcp"},
-		Hosting:  transport.Apart,
+		Hosting:  transport.SeparateProcesses,
 		Runs:     transport.Native,
 		Launcher: n.launcher,
 		Codecs:   function.Codecs(),

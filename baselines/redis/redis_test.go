@@ -51,7 +51,7 @@ type variant struct {
 func (v variant) setup(engine string, size int64, fanout int) transport.Setup {
 	setup := setupOf(engine, size, fanout)
 	setup.Parameter = v.parameter
-	if v.Info().Runs == transport.Nothing {
+	if v.Info().Runs == transport.NoFunction {
 		setup.Engine, setup.Codec = transport.NativeEngine, transport.None
 	}
 	return setup
@@ -218,7 +218,7 @@ func TestRefusals(t *testing.T) {
 			{func(s *transport.Setup) { s.Guest, s.Codec = "own.wasm", transport.JSON }, "own.wasm does not serialize"},
 		} {
 			setup := good
-			if of.Info().Runs == transport.Nothing && !strings.Contains(test.want, "payload") && !strings.Contains(test.want, "server") && !strings.Contains(test.want, "at least") {
+			if of.Info().Runs == transport.NoFunction && !strings.Contains(test.want, "payload") && !strings.Contains(test.want, "server") && !strings.Contains(test.want, "at least") {
 				continue
 			}
 			test.change(&setup)

@@ -52,7 +52,7 @@ func (r relay) Info() transport.Info {
 		Family:  transport.Redis,
 		Place:   1,
 		Limits:  []string{limitName},
-		Hosting: transport.Apart,
+		Hosting: transport.SeparateProcesses,
 		Runs:    transport.Wasm,
 		Codecs:  []transport.Codec{transport.JSON, transport.Raw, transport.JSONStd},
 		// JSON decides: the server's reply, the serialized object, the decoded one, and as
@@ -76,7 +76,7 @@ func (r relay) Info() transport.Info {
 	case plainly:
 		info.Summary = "no function: plain clients SET and GET a warm buffer on a redis-server"
 		info.Family, info.Place, info.Limits = transport.Limit, 5, nil
-		info.Runs = transport.Nothing
+		info.Runs = transport.NoFunction
 		info.Codecs = []transport.Codec{transport.None}
 		info.CopiesPerTarget, info.CopiesAtSource = 2, 2
 	}

@@ -33,7 +33,7 @@ func (Guests) Info() transport.Info {
 		Family:  transport.HTTP,
 		Place:   1,
 		Limits:  []string{"limit/tcp"},
-		Hosting: transport.Apart,
+		Hosting: transport.SeparateProcesses,
 		Runs:    transport.Wasm,
 		Codecs:  []transport.Codec{transport.JSON, transport.Raw, transport.JSONStd},
 		// The serialized object, the decoded one, and as much garbage before the collector

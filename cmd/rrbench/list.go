@@ -113,7 +113,7 @@ func hereOr(err error, standIn *transport.StandIn) string {
 
 func functionsOf(info transport.Info) string {
 	where := "a shim each"
-	if info.Hosting == transport.Together {
+	if info.Hosting == transport.SharedProcess {
 		where = "one shim"
 	}
 	switch info.Runs {

@@ -30,7 +30,7 @@ func (bounce) Info() transport.Info {
 		Family:          transport.User,
 		Place:           4,
 		Limits:          []string{"limit/memcpy"},
-		Hosting:         transport.Together,
+		Hosting:         transport.SharedProcess,
 		Runs:            transport.Wasm,
 		Codecs:          []transport.Codec{transport.None},
 		CopiesPerTarget: 1,

@@ -62,7 +62,7 @@ func (t *Transport) Info() transport.Info {
 		Family:          t.Family,
 		Place:           t.Place,
 		Limits:          t.Limits,
-		Hosting:         transport.Apart,
+		Hosting:         transport.SeparateProcesses,
 		Runs:            transport.Wasm,
 		Codecs:          []transport.Codec{transport.None},
 		CopiesPerTarget: 1,

@@ -76,7 +76,7 @@ func (m *mode) Info() transport.Info {
 		Family:          transport.User,
 		Place:           m.place,
 		Limits:          m.limits,
-		Hosting:         transport.Together,
+		Hosting:         transport.SharedProcess,
 		Runs:            transport.Wasm,
 		Codecs:          []transport.Codec{transport.None},
 		CopiesPerTarget: 1,

@@ -116,7 +116,7 @@ func testEndpoints(t *testing.T, s *suite) {
 		"another transport's endpoint": func(e *transport.Endpoint) { e.Transport = "another/transport" },
 		"another address":              func(e *transport.Endpoint) { e.Address = "@nowhere:1" },
 	}
-	if s.info.Hosting == transport.Apart {
+	if s.info.Hosting == transport.SeparateProcesses {
 		changes["another network"] = func(e *transport.Endpoint) { e.Network = "udp" }
 	}
 	s.openRefuses(t, changes)
@@ -128,7 +128,7 @@ func testNonces(t *testing.T, s *suite) {
 	endpoint := target.Endpoint()
 	MustClose(t, target)
 	if len(endpoint.Nonce) == 0 {
-		if s.info.Hosting == transport.Apart || len(endpoint.Address) < 20 {
+		if s.info.Hosting == transport.SeparateProcesses || len(endpoint.Address) < 20 {
 			t.Errorf("endpoint %+v has no secret", endpoint)
 		}
 		return

@@ -55,7 +55,7 @@ type suite struct {
 
 // run runs the parts; what has nothing to do with engines only for the first.
 func (s *suite) run(t *testing.T, first bool) {
-	apart := s.info.Hosting == transport.Apart
+	apart := s.info.Hosting == transport.SeparateProcesses
 	// The function of others cannot be closed, keeps no secret and has been tried with a payload.
 	ours := !s.info.Acknowledged
 	for _, part := range []struct {
