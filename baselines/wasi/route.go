@@ -85,9 +85,7 @@ func (r *route) Prepare(spec payloads.Spec) (uint64, error) {
 
 // Send implements transport.Route.
 func (r *route) Send(handoff *transport.Handoff) error {
-	if len(handoff.Deliveries) != len(r.targets) {
-		handoff.Deliveries = make([]transport.Delivery, len(r.targets))
-	}
+	handoff.Resize(len(r.targets))
 	r.guest.within(r.patience())
 	if err := r.guest.do(abi.Send); errors.Is(err, wasip1.ErrDeadline) {
 		return fmt.Errorf("%w of %v (a longer --deadline may help)", err, r.deadline)

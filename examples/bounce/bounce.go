@@ -148,7 +148,7 @@ func (r *route) Send(handoff *transport.Handoff) error {
 }
 
 // carry takes the payload out of A's memory, then to all targets at once. (A transport that is
-// meant to be fast has the goroutines waiting since Open: modes/user/route.go.)
+// meant to be fast has the goroutines waiting since Open: transport.Pool.)
 func (r *route) carry(region *modes.Region) error {
 	r.buffer = append(r.buffer[:0], region.Bytes()...)
 	copied := measure.Now()
