@@ -69,12 +69,64 @@ func (w *rowWriter[Row]) write(rows []Row) error {
 	return w.lines.Error()
 }
 
+// A bound is the largest magnitude that a number column can have; what exceeds it was not
+// measured, and cannot be drawn.
+type bound struct {
+	field  []int
+	column string
+	most   float64
+	// negative numbers occur in times alone, where two clocks are compared.
+	negative bool
+}
+
+// least is the smallest magnitude above zero.
+const least = 1e-12
+
+// bounds are those of the columns of numbers. The unit at the end of a column's name decides.
+func bounds[Row any]() []bound {
+	var all []bound
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Row]()) {
+		column := field.Tag.Get("csv")
+		switch kind := field.Type.Kind(); {
+		case column == "" || column == "-" || kind != reflect.Int && kind != reflect.Int64 && kind != reflect.Float64:
+		case strings.HasSuffix(column, "_ns"), strings.HasSuffix(column, "_ns_per_op"):
+			// 95 years: two such times and their difference are an int64.
+			all = append(all, bound{field.Index, column, 3e18, true})
+		case strings.HasSuffix(column, "_per_s"):
+			all = append(all, bound{field.Index, column, 1e31, false})
+		case strings.HasSuffix(column, "_bytes"):
+			all = append(all, bound{field.Index, column, 1 << 50, false})
+		default:
+			all = append(all, bound{field.Index, column, 1e9, false})
+		}
+	}
+	return all
+}
+
+func (b bound) check(row reflect.Value) error {
+	field := row.FieldByIndex(b.field)
+	value := 0.0
+	if field.CanInt() {
+		value = float64(field.Int())
+	} else {
+		value = field.Float()
+	}
+	switch magnitude := math.Abs(value); {
+	case value < 0 && !b.negative:
+		return fmt.Errorf("column %s: %v is negative", b.column, value)
+	case magnitude > b.most || magnitude > 0 && magnitude < least:
+		return fmt.Errorf("column %s: %v is beyond what can be measured (%v to %v, or 0)", b.column, value, least, b.most)
+	}
+	return nil
+}
+
 // rowReader makes rows of the lines below a header. A file may hold its columns in another
 // order and more of them, so that a later version's files stay readable.
 type rowReader[Row any] struct {
 	fields  []string // of the line being read
 	header  int
 	decoder *csvutil.Decoder
+	bounds  []bound
 }
 
 // Read is for the decoder.
@@ -97,12 +149,13 @@ func newRowReader[Row any](header []string) (*rowReader[Row], error) {
 	if len(missing) > 0 {
 		return nil, fmt.Errorf("header: columns missing: %s", strings.Join(missing, ", "))
 	}
-	r := &rowReader[Row]{header: len(header)}
+	r := &rowReader[Row]{header: len(header), bounds: bounds[Row]()}
 	decoder, err := csvutil.NewDecoder(r, header...)
 	if err != nil {
 		return nil, err
 	}
-	decoder.WithUnmarshalers(csvutil.UnmarshalFunc(parseNumber))
+	decoder.WithUnmarshalers(csvutil.NewUnmarshalers(csvutil.UnmarshalFunc(parseNumber),
+		csvutil.UnmarshalFunc(func(field []byte, into *string) error { *into = oneLine(string(field)); return nil })))
 	r.decoder = decoder
 	return r, nil
 }
@@ -121,6 +174,11 @@ func (r *rowReader[Row]) row(line string) (row Row, err error) {
 			err = fmt.Errorf("%q is no %v", shorten(wrong.Value, 40), wrong.Type)
 		}
 		err = fmt.Errorf("column %s: %w", at.Field, err)
+	}
+	for _, bound := range r.bounds {
+		if err == nil {
+			err = bound.check(reflect.ValueOf(&row).Elem())
+		}
 	}
 	return row, err
 }
@@ -159,8 +217,9 @@ func recoverRows[Row any](r io.Reader) (Recovered[Row], error) {
 		recovered.WholeBytes += int64(len(line))
 		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 		if rows == nil {
+			line = strings.TrimPrefix(line, "\ufeff") // spreadsheets begin UTF-8 with it
 			recovered.Header = line
-			header, err := split(line)
+			header, err := splitHeader(line)
 			if err == nil {
 				rows, err = newRowReader[Row](header)
 			}
@@ -191,6 +250,17 @@ func readRows[Row any](r io.Reader) ([]Row, error) {
 		return nil, recovered.Damage[0]
 	}
 	return recovered.Rows, nil
+}
+
+// splitHeader refuses by name what spreadsheets save that is no CSV of this package.
+func splitHeader(line string) ([]string, error) {
+	switch {
+	case strings.HasPrefix(line, "\xff\xfe") || strings.HasPrefix(line, "\xfe\xff"):
+		return nil, errors.New("header: the text is UTF-16: save it as UTF-8")
+	case strings.ContainsAny(line, ";\t") && !strings.Contains(line, ","):
+		return nil, errors.New("header: semicolons or tabs between columns, as some spreadsheets write: save it with commas, and points in decimal numbers")
+	}
+	return split(line)
 }
 
 // split cuts one line into its fields. Rows are always one line: no field written by this

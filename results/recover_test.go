@@ -58,6 +58,10 @@ func TestReadTrialsNamesTheDamage(t *testing.T) {
 		"unknown status":   {with("status", "fine"), `line 4: column status: "fine" is neither ok, skipped nor failed`, rows - 1},
 		"short digest":     {with("digest", "12"), "not 16 hexadecimal digits", rows - 1},
 		"not finite":       {with("minor_faults", "NaN"), "not a finite number", rows - 1},
+		"never measured":   {with("latency_ns", "9000000000000000000"), "line 4: column latency_ns: 9e+18 is beyond what can be measured", rows - 1},
+		"negative":         {with("fanout", "-1"), "line 4: column fanout: -1 is negative", rows - 1},
+		"next to nothing":  {with("minor_faults", "1e-300"), "line 4: column minor_faults: 1e-300 is beyond what can be measured", rows - 1},
+		"decimal comma":    {with("latency_ns", `"12,5"`), `line 4: column latency_ns: "12,5" is no int64`, rows - 1},
 		"too few fields":   {strings.Join(lines[:3], "") + "1,2,3\n" + strings.Join(lines[4:], ""), "line 4: 3 fields where the header has 36", rows - 1},
 		"empty line":       {strings.Join(lines[:3], "") + "\n" + strings.Join(lines[4:], ""), "line 4: 1 fields", rows - 1},
 		"open quote":       {with("reason", `"open`), "line 4:", rows - 1},
@@ -81,6 +85,12 @@ func TestReadTrialsHeaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Run("as a spreadsheet saves it", func(t *testing.T) {
+		got, err := results.ReadTrials(strings.NewReader("\ufeff" + strings.ReplaceAll(text, "\n", "\r\n")))
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %v, %v", got, err)
+		}
+	})
 	t.Run("another order and more columns", func(t *testing.T) {
 		var other strings.Builder
 		for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
@@ -99,6 +109,8 @@ func TestReadTrialsHeaders(t *testing.T) {
 	for name, test := range map[string][2]string{
 		"missing column": {strings.Replace(text, ",digest\n", "\n", 1), "columns missing: digest"},
 		"column twice":   {strings.Replace(text, ",digest\n", ",trial\n", 1), `column "trial" occurs twice`},
+		"semicolons":     {strings.ReplaceAll(text, ",", ";"), "header: semicolons or tabs between columns"},
+		"UTF-16":         {"\xff\xfet\x00r\x00i\x00a\x00l\x00\n\x00", "header: the text is UTF-16"},
 		"something else": {"hello\n", "columns missing: trial, cell"},
 	} {
 		t.Run(name, func(t *testing.T) {
