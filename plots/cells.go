@@ -121,8 +121,10 @@ func where[T any](all []T, want func(T) bool) []T {
 // distinct lists the values of a property in the order in which they occur.
 func distinct[T any, Value comparable](all []T, property func(T) Value) []Value {
 	var values []Value
+	known := make(map[Value]bool)
 	for _, one := range all {
-		if value := property(one); !slices.Contains(values, value) {
+		if value := property(one); !known[value] {
+			known[value] = true
 			values = append(values, value)
 		}
 	}
@@ -137,7 +139,7 @@ func engines(all []series) []string {
 // ordered lists the series by their transports' places, else in the order in which they occur.
 func ordered(cells []*cell) []series {
 	all := distinct(cells, func(c *cell) series { return c.series })
-	slices.SortStableFunc(all, func(a, b series) int { return cmp.Or(a.place-b.place, a.within-b.within) })
+	slices.SortStableFunc(all, func(a, b series) int { return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.within, b.within)) })
 	return all
 }
 

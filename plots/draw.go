@@ -111,6 +111,9 @@ func (f figure) draw(cells []*cell, path string) ([]string, error) {
 	return nil, err
 }
 
+// mostSeries are more than fit on a page, and few enough to be drawn in no time.
+const mostSeries = 300
+
 // encode composes the figure and returns its files' contents, in the order of extensions.
 // The drawing library panics where it cannot go on; that is the figure's error.
 func (f figure) encode(cells []*cell) (contents [][]byte, err error) {
@@ -119,6 +122,9 @@ func (f figure) encode(cells []*cell) (contents [][]byte, err error) {
 			contents, err = nil, fmt.Errorf("the drawing library gave up: %v", reason)
 		}
 	}()
+	if count := len(distinct(cells, func(c *cell) series { return c.series })); count > mostSeries {
+		return nil, errNoData(fmt.Sprintf("%d series, a figure can show %d", count, mostSeries))
+	}
 	s, err := f.compose(cells)
 	if err != nil {
 		return nil, err

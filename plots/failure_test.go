@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +42,30 @@ func TestFailingFigure(t *testing.T) {
 	for _, path := range report.Files {
 		if _, err := os.Stat(path); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// What does not fit on any page is not drawn, and the reason says so.
+func TestWhatDoesNotFit(t *testing.T) {
+	one := results.Summarize(resultstest.Trials(resultstest.Single()))[0]
+	var many []results.Summary
+	for i := range mostSeries + 1 {
+		one.Transport = fmt.Sprint("transport", i)
+		many = append(many, one)
+	}
+	var placements []results.Summary
+	for i := range mostPanels + 1 {
+		other := many[i]
+		other.Placement, other.SizeBytes = fmt.Sprint("place", i), int64(i+1)
+		placements = append(placements, other)
+	}
+	long := many[:2:2]
+	long[0].Transport = strings.Repeat("W", 1000)
+	for reason, summaries := range map[string][]results.Summary{"a figure can show 300": many, "a figure can have 60": placements, "do not fit": long} {
+		_, err := catalogue()[0].encode(cellsOf(summaries, nil, nil))
+		if err == nil || !strings.Contains(err.Error(), reason) {
+			t.Errorf("%v, want %s", err, reason)
 		}
 	}
 }

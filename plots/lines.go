@@ -52,9 +52,11 @@ func (m measure) values(cells []*cell) []float64 {
 	return values
 }
 
-// interval is how far an estimate's interval reaches from its value, on an axis.
+// interval is how far an estimate's interval reaches from its value, on a logarithmic axis: an
+// interval of a summary.csv may be beside its value, and far away the difference rounds to zero.
 func (e estimate) interval(axis plot.Axis) struct{ Low, High float64 } {
-	return struct{ Low, High float64 }{e.value - max(e.lo, axis.Min), min(e.hi, axis.Max) - e.value}
+	low, high := e.value-max(e.lo, axis.Min), min(e.hi, axis.Max)-e.value
+	return struct{ Low, High float64 }{max(min(low, e.value*(1-1e-15)), 0), max(high, 0)}
 }
 
 // A lineFigure shows a measure of cells against one of their properties.
@@ -80,6 +82,9 @@ func (f *lineFigure) why(c *cell) string {
 // them get a panel for each engine.
 const distinguishable = 8
 
+// mostPanels are more than fit on a page, and few enough to be drawn in no time.
+const mostPanels = 60
+
 func (f *lineFigure) compose() (*sheet, error) {
 	shown := f.shown()
 	if len(shown) == 0 {
@@ -89,6 +94,9 @@ func (f *lineFigure) compose() (*sheet, error) {
 	perEngine := len(engines(all)) > 1 && len(all) > distinguishable
 	looks := styles(all, !perEngine)
 	facets, columns := f.facets(shown, engines(all), perEngine)
+	if len(facets) > mostPanels {
+		return nil, errNoData(fmt.Sprintf("%d panels, a figure can have %d", len(facets), mostPanels))
+	}
 	s := &sheet{
 		xTitle: f.x.title, yTitle: f.measure.titleOf(shown), width: columnWidth, panelHeight: 2.1 * vg.Inch,
 		legend: lineLegend(all, looks, perEngine), table: tableOf(f.cells, f.measure.columns(), f.why),

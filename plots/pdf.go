@@ -9,15 +9,12 @@ import (
 	"codeberg.org/go-fonts/liberation/liberationsansregular"
 	"codeberg.org/go-pdf/fpdf"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/recorder"
 )
 
-// pdf draws the sheet as a PDF. gonum's own canvas makes its fonts in a temporary directory,
+// pdf makes a PDF of what was drawn. gonum's own canvas makes its fonts in a temporary directory,
 // embeds them whole, and knows no letters beyond Windows-1252.
-func (s *sheet) pdf() ([]byte, error) {
-	var drawn recorder.Canvas
-	s.draw(draw.NewCanvas(&drawn, s.width, s.height()))
+func (s *sheet) pdf(drawn *recorder.Canvas) ([]byte, error) {
 	page := pdfPage{s.height(), fpdf.NewCustom(&fpdf.InitType{UnitStr: "pt", Size: fpdf.SizeType{Wd: s.width.Points(), Ht: s.height().Points()}})}
 	// The same run gives the same bytes.
 	page.SetCreationDate(time.Unix(0, 0).UTC())

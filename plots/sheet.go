@@ -3,12 +3,14 @@ package plots
 import (
 	"bytes"
 	"encoding/csv"
+	"fmt"
 	"math"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/recorder"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 )
@@ -50,25 +52,70 @@ var extensions = []string{".png", ".svg", ".pdf", ".csv"}
 
 func (s *sheet) encode(extension string) ([]byte, error) {
 	var content bytes.Buffer
-	var canvas vg.CanvasWriterTo
-	switch extension {
-	case ".csv":
+	if extension == ".csv" {
 		err := csv.NewWriter(&content).WriteAll(s.table)
 		return content.Bytes(), err
+	}
+	drawn, err := s.record()
+	if err != nil {
+		return nil, err
+	}
+	var canvas vg.CanvasWriterTo
+	switch extension {
 	case ".pdf":
-		return s.pdf()
+		return s.pdf(drawn)
 	case ".png":
 		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(s.width, s.height()), vgimg.UseDPI(resolution))}
 	case ".svg":
 		canvas = vgsvg.New(s.width, s.height())
 	}
-	s.draw(draw.New(canvas))
-	_, err := canvas.WriteTo(&content)
+	if err := drawn.ReplayOn(canvas); err != nil {
+		return nil, err
+	}
+	_, err = canvas.WriteTo(&content)
 	if extension == ".svg" {
 		// Not every machine has Liberation Sans: name fonts of the same metrics after it.
 		return bytes.ReplaceAll(content.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;")), err
 	}
 	return content.Bytes(), err
+}
+
+// tallest is the height of a PDF's largest page, in points.
+const tallest = 14400
+
+// record draws the sheet without any format. A rasteriser would go on for ever with a place
+// that is no number or far off, and is never given one.
+func (s *sheet) record() (*recorder.Canvas, error) {
+	if s.height() > tallest {
+		return nil, errNoData("taller than a page can be")
+	}
+	drawn := new(recorder.Canvas)
+	s.draw(draw.NewCanvas(drawn, s.width, s.height()))
+	reach := max(s.width, s.height())
+	for _, action := range drawn.Actions {
+		var places []vg.Point
+		switch a := action.(type) {
+		case *recorder.FillString:
+			places = append(places, a.Point)
+		case *recorder.Stroke:
+			places = pointsOf(a.Path)
+		case *recorder.Fill:
+			places = pointsOf(a.Path)
+		}
+		for _, at := range places {
+			if !(max(at.X, -at.X, at.Y, -at.Y) <= 2*reach) {
+				return nil, fmt.Errorf("its labels or numbers do not fit: something would be drawn at %v, %v of %v x %v", at.X, at.Y, s.width, s.height())
+			}
+		}
+	}
+	return drawn, nil
+}
+
+func pointsOf(path vg.Path) (points []vg.Point) {
+	for _, piece := range path {
+		points = append(points, piece.Pos, vg.Point{X: piece.Radius})
+	}
+	return points
 }
 
 var axisTitle = letters(titleSize, draw.XCenter, draw.YTop)
@@ -161,7 +208,8 @@ func logarithmic(axis *plot.Axis, values []float64, share float64, ticks plot.Ti
 	axis.Min, axis.Max, axis.Scale, axis.Tick.Marker = low/margin, high*margin, plot.LogScale{}, ticks
 }
 
-func positive(value float64) bool { return value > 0 && !math.IsInf(value, 0) }
+// positive says that a logarithmic axis can hold a value.
+func positive(value float64) bool { return value > 1e-40 && value < 1e40 }
 
 // A frame encloses a panel's data, with a title above.
 type frame struct{ title string }
