@@ -2,8 +2,6 @@ package plots
 
 import (
 	"cmp"
-	"errors"
-	"io/fs"
 	"math"
 	"slices"
 	"strings"
@@ -22,22 +20,6 @@ type cell struct {
 // An estimate is a median and its interval. Without a number it is NaN; without an
 // interval lo and hi equal the median.
 type estimate struct{ value, lo, hi float64 }
-
-func load(directory *results.Directory) ([]*cell, error) {
-	summaries, err := directory.Summaries()
-	if err != nil {
-		return nil, err
-	}
-	trials, _, err := directory.Trials()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	transports, err := directory.Transports()
-	if err != nil {
-		return nil, err
-	}
-	return cellsOf(summaries, trials, transports), nil
-}
 
 func cellsOf(summaries []results.Summary, trials []results.Trial, transports results.Transports) []*cell {
 	rounds := make(map[results.Cell][]results.Round)

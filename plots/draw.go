@@ -14,8 +14,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
-
 	"rrbench/results"
 )
 
@@ -64,21 +62,23 @@ func catalogue() []figure {
 
 // Draw draws every figure that the run has data for into its directory of figures, and
 // removes those of an earlier call that it does not draw any more. A figure that fails does
-// not keep the others from being drawn; the error names it.
+// not keep the others from being drawn; the error names it. Of a run whose files are damaged
+// it draws the rest, with a note of it; the error names the files and their lines.
 func Draw(directory *results.Directory) (Report, error) { return drawAll(catalogue(), directory) }
 
 func drawAll(figures []figure, directory *results.Directory) (Report, error) {
 	var report Report
-	cells, err := load(directory)
+	contents, err := directory.Read()
 	if err != nil {
 		return report, fmt.Errorf("figures: %w", err)
 	}
+	cells := cellsOf(contents.Summaries, contents.Trials, contents.Transports)
 	if err := os.MkdirAll(directory.Figures(), 0o755); err != nil {
 		return report, fmt.Errorf("figures: %w", err)
 	}
-	var failures []error
+	failures := []error{contents.Damage.Err()}
 	for _, figure := range figures {
-		files, err := figure.draw(cells, filepath.Join(directory.Figures(), figure.name))
+		files, err := figure.draw(cells, contents.Damage.Note(), directory)
 		report.Files = append(report.Files, files...)
 		if reason, ok := errors.AsType[errNoData](err); ok {
 			report.Omitted = append(report.Omitted, Omission{figure.name, string(reason)})
@@ -89,22 +89,24 @@ func drawAll(figures []figure, directory *results.Directory) (Report, error) {
 	return report, errors.Join(failures...)
 }
 
-// draw writes the figure in every format to path and an extension, or leaves no file there:
-// some of the formats, or those of an earlier call, would belie the run.
-func (f figure) draw(cells []*cell, path string) ([]string, error) {
-	contents, err := f.encode(cells)
+// draw writes the figure in every format, or leaves no file of it: some of the formats, or
+// those of an earlier call, would belie the run.
+func (f figure) draw(cells []*cell, note string, directory *results.Directory) ([]string, error) {
+	contents, err := f.encode(cells, note)
 	var files []string
 	for i, content := range contents {
 		if err == nil {
-			files = append(files, path+extensions[i])
-			err = renameio.WriteFile(files[i], content, 0o644)
+			var path string
+			path, err = directory.WriteFigure(f.name+extensions[i], content)
+			files = append(files, path)
 		}
 	}
 	if err == nil {
 		return files, nil
 	}
 	for _, extension := range extensions {
-		if failed := os.Remove(path + extension); failed != nil && !errors.Is(failed, fs.ErrNotExist) {
+		failed := os.Remove(filepath.Join(directory.Figures(), f.name+extension))
+		if failed != nil && !errors.Is(failed, fs.ErrNotExist) {
 			err = fmt.Errorf("%v; %w", err, failed)
 		}
 	}
@@ -116,7 +118,7 @@ const mostSeries = 300
 
 // encode composes the figure and returns its files' contents, in the order of extensions.
 // The drawing library panics where it cannot go on; that is the figure's error.
-func (f figure) encode(cells []*cell) (contents [][]byte, err error) {
+func (f figure) encode(cells []*cell, note string) (contents [][]byte, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			contents, err = nil, fmt.Errorf("the drawing library gave up: %v", reason)
@@ -129,6 +131,7 @@ func (f figure) encode(cells []*cell) (contents [][]byte, err error) {
 	if err != nil {
 		return nil, err
 	}
+	s.note = note
 	for _, extension := range extensions {
 		content, err := s.encode(extension)
 		if err != nil {

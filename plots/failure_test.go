@@ -1,6 +1,8 @@
 package plots
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -46,6 +48,45 @@ func TestFailingFigure(t *testing.T) {
 	}
 }
 
+// A run whose files are damaged is drawn as far as it can be read, and every figure says so.
+func TestDamageIsInEveryFigure(t *testing.T) {
+	directory, err := results.Create(filepath.Join(t.TempDir(), "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	journal, err := directory.CreateJournal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(journal.Append(resultstest.Trials(resultstest.Single())), journal.Close()); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(directory.Path(), "trials.csv")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, bytes.Replace(text, []byte(",ok,"), []byte(",oops,"), 2), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	report, err := Draw(directory)
+	if err == nil || !strings.Contains(err.Error(), path+": line 2: ") || !strings.Contains(err.Error(), path+": line 3: ") {
+		t.Errorf("error %v", err)
+	}
+	pictures := 0
+	for _, file := range report.Files {
+		if filepath.Ext(file) == ".svg" {
+			pictures++
+			if text, err := os.ReadFile(file); err != nil || !bytes.Contains(text, []byte("damaged in 2 places")) {
+				t.Errorf("%s does not say so, %v", file, err)
+			}
+		}
+	}
+	if pictures == 0 {
+		t.Error("nothing drawn")
+	}
+}
+
 // What does not fit on any page is not drawn, and the reason says so.
 func TestWhatDoesNotFit(t *testing.T) {
 	one := results.Summarize(resultstest.Trials(resultstest.Single()))[0]
@@ -63,7 +104,7 @@ func TestWhatDoesNotFit(t *testing.T) {
 	long := many[:2:2]
 	long[0].Transport = strings.Repeat("W", 1000)
 	for reason, summaries := range map[string][]results.Summary{"a figure can show 300": many, "a figure can have 60": placements, "do not fit": long} {
-		_, err := catalogue()[0].encode(cellsOf(summaries, nil, nil))
+		_, err := catalogue()[0].encode(cellsOf(summaries, nil, nil), "")
 		if err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%v, want %s", err, reason)
 		}

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"image/color"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -78,10 +79,15 @@ func TestFiguresOfManyPlans(t *testing.T) {
 					t.Fatal(err)
 				}
 				count++
+				s.note = strings.Repeat("note ", 15)
 				checkPicture(t, figure.name, s)
 				checkPlaces(t, figure.name, s)
 				if *keep != "" {
-					if _, err := figure.draw(r, filepath.Join(*keep, strings.ReplaceAll(name, " ", "-")+"-"+figure.name)); err != nil {
+					contents, err := figure.encode(r, "")
+					for i, content := range contents {
+						err = errors.Join(err, os.WriteFile(filepath.Join(*keep, strings.ReplaceAll(name, " ", "-")+"-"+figure.name+extensions[i]), content, 0o644))
+					}
+					if err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -50,11 +52,19 @@ func FuzzPictures(f *testing.F) {
 		if err := csv.NewWriter(&text).WriteAll(rows); err != nil {
 			t.Fatal(err)
 		}
-		summaries, err := results.ReadSummaries(&text)
-		if err != nil {
-			return
+		path := t.TempDir()
+		if err := os.WriteFile(filepath.Join(path, "summary.csv"), text.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
 		}
-		cells := cellsOf(summaries, nil, nil)
+		directory, err := results.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		contents, err := directory.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cells := cellsOf(contents.Summaries, contents.Trials, contents.Transports)
 		for i, figure := range catalogue() {
 			stuck := time.AfterFunc(patience, func() {
 				debug.SetTraceback("all")

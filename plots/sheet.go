@@ -24,6 +24,8 @@ type sheet struct {
 	width          vg.Length
 	// panelHeight is about the height of a panel's data.
 	panelHeight vg.Length
+	// note is a line at the bottom, or empty.
+	note string
 	// table is the CSV behind the figure, its header first.
 	table [][]string
 }
@@ -118,11 +120,21 @@ func pointsOf(path vg.Path) (points []vg.Point) {
 	return points
 }
 
-var axisTitle = letters(titleSize, draw.XCenter, draw.YTop)
+var (
+	axisTitle = letters(titleSize, draw.XCenter, draw.YTop)
+	noteText  = letters(noteSize, draw.XCenter, draw.YBottom)
+)
+
+func (s *sheet) noteHeight() vg.Length {
+	if s.note == "" {
+		return 0
+	}
+	return noteText.Height(s.note)
+}
 
 // below is the height of what stands below the panels.
 func (s *sheet) below() vg.Length {
-	return edge + s.legend.height(s.width) + axisTitle.Height(s.xTitle) + gap
+	return edge + s.noteHeight() + s.legend.height(s.width) + axisTitle.Height(s.xTitle) + gap
 }
 
 func (s *sheet) height() vg.Length {
@@ -156,7 +168,8 @@ func (s *sheet) draw(c draw.Canvas) {
 	upright := axisTitle
 	upright.Rotation = math.Pi / 2
 	c.FillText(upright, vg.Point{X: c.Min.X + edge, Y: (bottomLeft.Min.Y + topRight.Max.Y) / 2}, s.yTitle)
-	s.legend.draw(draw.Crop(c, 0, 0, edge, 0))
+	c.FillText(noteText, vg.Point{X: c.Center().X, Y: c.Min.Y + edge}, s.note)
+	s.legend.draw(draw.Crop(c, 0, 0, edge+s.noteHeight(), 0))
 }
 
 // shareAxes takes the labels away from the axes of panels that have another one below or on

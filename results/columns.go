@@ -188,7 +188,7 @@ type Recovered[Row any] struct {
 	Rows []Row
 	// Damage has one error for each thing that could not be read: a last line cut short
 	// when the writer was killed, or a line that is no row.
-	Damage []error
+	Damage Damage
 	// WholeBytes is the length of the file up to the end of its last complete line.
 	WholeBytes int64
 	// Header is the file's first line.

@@ -2,11 +2,15 @@ package results
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -94,7 +98,7 @@ func Open(path string) (*Directory, error) {
 		return nil, &DirectoryError{path, "is not a directory", remedy, nil}
 	}
 	for _, name := range []string{trialsFile, summaryFile} {
-		if _, err := os.Stat(filepath.Join(path, name)); err == nil {
+		if info, err := os.Stat(filepath.Join(path, name)); err == nil && info.Mode().IsRegular() {
 			return &Directory{path: path}, nil
 		}
 	}
@@ -125,15 +129,17 @@ func reason(err error) string {
 // Path is the directory's path as it was given.
 func (d *Directory) Path() string { return d.path }
 
+func (d *Directory) file(name string) string { return filepath.Join(d.path, name) }
+
 // Figures is the path of the directory of figures. It may not exist.
-func (d *Directory) Figures() string { return filepath.Join(d.path, figuresName) }
+func (d *Directory) Figures() string { return d.file(figuresName) }
 
 // CreateJournal starts trials.csv and windows.csv. It refuses where they are.
 func (d *Directory) CreateJournal() (*Journal, error) {
-	trials, err := newAppender[Trial](filepath.Join(d.path, trialsFile))
+	trials, err := newAppender[Trial](d.file(trialsFile))
 	if err == nil {
 		var windows *appender[Window]
-		if windows, err = newAppender[Window](filepath.Join(d.path, windowsFile)); err == nil {
+		if windows, err = newAppender[Window](d.file(windowsFile)); err == nil {
 			return &Journal{trials, windows}, nil
 		}
 		_ = trials.close()
@@ -145,7 +151,7 @@ func (d *Directory) CreateJournal() (*Journal, error) {
 }
 
 // ResumeJournal opens trials.csv and windows.csv to append to them. Half-written last lines
-// are cut off; the rest of what trials.csv holds is returned.
+// are cut off; the rest of what trials.csv holds is returned, with the damage of both.
 func (d *Directory) ResumeJournal() (*Journal, Recovered[Trial], error) {
 	if err := d.lock(); err != nil {
 		return nil, Recovered[Trial]{}, err
@@ -153,55 +159,103 @@ func (d *Directory) ResumeJournal() (*Journal, Recovered[Trial], error) {
 	refuse := func(file string, err error) error {
 		return &DirectoryError{d.path, "cannot be resumed (" + file + ": " + reason(err) + ")", "start a new run with --out", err}
 	}
-	trials, recovered, err := resumeAppender[Trial](filepath.Join(d.path, trialsFile))
+	trials, recovered, err := resumeAppender[Trial](d.file(trialsFile))
 	if err != nil {
 		return nil, recovered, refuse(trialsFile, err)
 	}
-	windows, _, err := resumeAppender[Window](filepath.Join(d.path, windowsFile))
+	windows, other, err := resumeAppender[Window](d.file(windowsFile))
 	if err != nil {
 		return nil, recovered, errors.Join(refuse(windowsFile, err), trials.close())
 	}
-	for i := range recovered.Damage {
-		recovered.Damage[i] = fmt.Errorf("%s: %w", filepath.Join(d.path, trialsFile), recovered.Damage[i])
-	}
+	recovered.Damage = append(recovered.Damage, other.Damage...)
 	return &Journal{trials, windows}, recovered, nil
 }
 
 // Trials reads trials.csv, tolerant of a writer that was killed, with the repetitions of
 // a resumed run in place of what they repeat. Damage tells what could not be read.
-func (d *Directory) Trials() (trials []Trial, damage []error, err error) {
-	file, err := os.Open(filepath.Join(d.path, trialsFile))
-	if err != nil {
-		return nil, nil, err
-	}
-	defer file.Close()
-	recovered, err := recoverRows[Trial](file)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", file.Name(), err)
-	}
-	return Latest(recovered.Rows), recovered.Damage, nil
+func (d *Directory) Trials() ([]Trial, Damage, error) {
+	recovered, err := readFile[Trial](d.file(trialsFile))
+	return Latest(recovered.Rows), recovered.Damage, err
 }
 
-// Summaries returns one row a cell. They are computed from trials.csv, which holds what a
-// killed run has finished; summary.csv stands in for it when only that is there.
-func (d *Directory) Summaries() ([]Summary, error) {
-	trials, _, err := d.Trials()
-	if err == nil {
-		return Summarize(trials), nil
+// Contents is what a run directory holds for tables and figures.
+type Contents struct {
+	Trials []Trial
+	// Summaries has one row a cell.
+	Summaries []Summary
+	// Transports is what the manifest says of them, and nothing where there is no manifest.
+	Transports Transports
+	// Damage tells what could not be read, or is missing.
+	Damage Damage
+}
+
+// Read reads all that a run has left. The summaries are computed from trials.csv, which holds
+// what a killed run has finished; summary.csv stands in for cells of which that has no row. The
+// error is that there is neither.
+func (d *Directory) Read() (Contents, error) {
+	manifest, noManifest := d.Manifest()
+	trials, noTrials := readFile[Trial](d.file(trialsFile))
+	summaries, noSummaries := readFile[Summary](d.file(summaryFile))
+	damage := Damage{unlessMissing(noManifest), unlessMissing(noTrials), unlessMissing(noSummaries)}
+	damage = slices.DeleteFunc(damage, func(err error) bool { return err == nil })
+	if noTrials != nil && noSummaries != nil {
+		return Contents{}, cmp.Or(damage.Err(), noTrials)
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+	c := Contents{Trials: Latest(trials.Rows), Transports: manifest.Transports}
+	c.Damage = slices.Concat(damage, trials.Damage, summaries.Damage)
+	c.Summaries = Summarize(c.Trials)
+	known := make(map[Cell]bool)
+	for _, s := range c.Summaries {
+		known[s.Cell] = true
 	}
-	path := filepath.Join(d.path, summaryFile)
-	content, err := os.ReadFile(path)
+	lost := slices.DeleteFunc(summaries.Rows, func(s Summary) bool { return known[s.Cell] })
+	c.Summaries = append(c.Summaries, lost...)
+	counted := manifest.Trials.OK + manifest.Trials.Skipped + manifest.Trials.Failed
+	switch {
+	case noTrials != nil:
+	case len(lost) > 0:
+		c.Damage = append(c.Damage, fmt.Errorf("%s: no row of cells that %s has (%d); their numbers are from there", d.file(trialsFile), summaryFile, len(lost)))
+	case counted > len(c.Trials)+len(trials.Damage):
+		c.Damage = append(c.Damage, fmt.Errorf("%s: %d rows, where %s counts %d", d.file(trialsFile), len(c.Trials), manifestFile, counted))
+	}
+	return c, nil
+}
+
+func unlessMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// readFile reads a file of rows as recoverRows does, and says what it is that is damaged. A file
+// without a header is damaged.
+func readFile[Row any](path string) (Recovered[Row], error) {
+	file, err := open(path)
 	if err != nil {
-		return nil, err
+		return Recovered[Row]{}, err
 	}
-	summaries, err := ReadSummaries(bytes.NewReader(content))
+	defer file.Close()
+	recovered, err := recoverRows[Row](file)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return recovered, fmt.Errorf("%s: %w", path, err)
 	}
-	return summaries, nil
+	if recovered.Header == "" && len(recovered.Damage) == 0 {
+		recovered.Damage = Damage{errors.New("line 1: header missing")}
+	}
+	recovered.Damage.in(path)
+	return recovered, nil
+}
+
+// open opens a file for reading; a pipe, say, would never end.
+func open(path string) (*os.File, error) {
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no regular file", path)
+	}
+	return os.Open(path)
 }
 
 // WriteSummaries replaces summary.csv.
@@ -210,19 +264,23 @@ func (d *Directory) WriteSummaries(summaries []Summary) error {
 	if err := WriteSummaries(&content, summaries); err != nil {
 		return err
 	}
-	return renameio.WriteFile(filepath.Join(d.path, summaryFile), content.Bytes(), 0o644)
+	return replace(d.file(summaryFile), content.Bytes())
 }
 
 // Manifest reads manifest.json.
 func (d *Directory) Manifest() (Manifest, error) {
-	path := filepath.Join(d.path, manifestFile)
-	content, err := os.ReadFile(path)
+	file, err := open(d.file(manifestFile))
 	if err != nil {
 		return Manifest{}, err
 	}
-	manifest, err := parseManifest(content)
+	defer file.Close()
+	content, err := io.ReadAll(file)
 	if err != nil {
-		return Manifest{}, fmt.Errorf("%s: %w", path, err)
+		return Manifest{}, err
+	}
+	var manifest Manifest
+	if err := json.Unmarshal(content, &manifest); err != nil {
+		return Manifest{}, fmt.Errorf("%s: not the JSON of a run: %w", file.Name(), err)
 	}
 	return manifest, nil
 }
@@ -233,5 +291,17 @@ func (d *Directory) WriteManifest(manifest Manifest) error {
 	if err != nil {
 		return fmt.Errorf("manifest: %w", err)
 	}
-	return renameio.WriteFile(filepath.Join(d.path, manifestFile), content, 0o644)
+	return replace(d.file(manifestFile), content)
+}
+
+// WriteFigure replaces a file in the directory of figures, and returns its path.
+func (d *Directory) WriteFigure(name string, content []byte) (string, error) {
+	path := filepath.Join(d.Figures(), name)
+	return path, replace(path, content)
+}
+
+// replace writes a file as a whole or not at all. Its temporary name stands beside it: no other
+// directory is needed.
+func replace(path string, content []byte) error {
+	return renameio.WriteFile(path, content, 0o644, renameio.WithTempDir(filepath.Dir(path)))
 }

@@ -14,24 +14,20 @@ func ExampleOpen() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	trials, damage, err := run.Trials()
+	found, err := run.Read()
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, fault := range damage {
+	for _, fault := range found.Damage {
 		log.Print(fault)
 	}
 	slowest := make(map[string]int64)
-	for _, trial := range trials {
+	for _, trial := range found.Trials {
 		if trial.Status == results.OK {
 			slowest[trial.Transport] = max(slowest[trial.Transport], trial.Latency)
 		}
 	}
-	summaries, err := run.Summaries()
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, s := range summaries[:3] {
+	for _, s := range found.Summaries[:3] {
 		fmt.Println(s.Transport, results.FormatSize(float64(s.SizeBytes)), s.Status, s.LatencyMedian <= float64(slowest[s.Transport]))
 	}
 	// Output:

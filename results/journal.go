@@ -67,6 +67,7 @@ func resumeAppender[Row any](path string) (_ *appender[Row], _ Recovered[Row], e
 	if err != nil {
 		return nil, recovered, err
 	}
+	recovered.Damage.in(path)
 	a := appenderTo[Row](file, recovered.WholeBytes)
 	if err := a.cut(); err != nil {
 		return nil, recovered, err

@@ -2,7 +2,6 @@ package results
 
 import (
 	"encoding/json"
-	"fmt"
 	"runtime"
 	"time"
 
@@ -92,14 +91,6 @@ func (m *Manifest) Finish(trials []Trial, summaries []Summary) {
 	m.Warnings = Warnings(summaries)
 	environment, end := measure.ReadEnvironment(), time.Now().UTC()
 	m.After, m.End = &environment, &end
-}
-
-func parseManifest(content []byte) (Manifest, error) {
-	var manifest Manifest
-	if err := json.Unmarshal(content, &manifest); err != nil {
-		return Manifest{}, fmt.Errorf("not the JSON of a run: %w", err)
-	}
-	return manifest, nil
 }
 
 func (m Manifest) encode() ([]byte, error) {

@@ -1,8 +1,6 @@
 package results
 
 import (
-	"errors"
-	"io/fs"
 	"slices"
 	"strings"
 )
@@ -34,13 +32,4 @@ func (t Transports) Of(name string) TransportInfo {
 	}
 	family, _, _ := strings.Cut(name, "/")
 	return TransportInfo{Name: name, Family: family}
-}
-
-// Transports is what the manifest says of them, and nothing where there is no manifest.
-func (d *Directory) Transports() (Transports, error) {
-	manifest, err := d.Manifest()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return manifest.Transports, err
 }

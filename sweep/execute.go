@@ -138,8 +138,8 @@ func resume(path string, machine Machine) (*run, error) {
 	if _, err := recall(plan, recovered.Rows); err != nil {
 		return nil, errors.Join(usage("resume %s: %v", path, err), journal.Close(), directory.Close())
 	}
-	for _, damage := range recovered.Damage {
-		plan.Warnings = append(plan.Warnings, damage.Error()+"; the round that it was of is measured again")
+	if lines := recovered.Damage.Lines(); len(lines) > 0 {
+		plan.Warnings = append(append(plan.Warnings, lines...), "the rounds of these lines are measured again; delete those that are still there")
 	}
 	manifest.Transports = plan.transports(machine)
 	manifest.Resumed = append(manifest.Resumed, time.Now().UTC())
@@ -151,7 +151,7 @@ func (r *run) finish() (*Outcome, error) {
 	if err := r.journal.Close(); err != nil {
 		return nil, fmt.Errorf("close the journal: %w", err)
 	}
-	trials, _, err := r.directory.Trials()
+	trials, damage, err := r.directory.Trials()
 	if err != nil {
 		return nil, fmt.Errorf("read the trials back: %w", err)
 	}
@@ -164,10 +164,23 @@ func (r *run) finish() (*Outcome, error) {
 		}
 	}
 	r.manifest.Finish(trials, summaries)
-	r.manifest.Warnings = append(append(r.manifest.Warnings, r.plan.Warnings...), missing...)
+	r.manifest.Warnings = slices.Concat(r.manifest.Warnings, r.plan.Warnings, missing)
+	for _, line := range damage.Lines() {
+		if !slices.Contains(r.manifest.Warnings, line) {
+			r.manifest.Warnings = append(r.manifest.Warnings, line)
+		}
+	}
 	outcome.Warnings = r.manifest.Warnings
 	outcome.SetUps = r.manifest.SetUps
-	return outcome, errors.Join(r.directory.WriteSummaries(summaries), r.directory.WriteManifest(r.manifest))
+	written := func(name string, err error) error {
+		if err == nil {
+			outcome.Files = append(outcome.Files, name)
+		}
+		return err
+	}
+	err = written("summary.csv", r.directory.WriteSummaries(summaries))
+	outcome.Files = append(outcome.Files, "trials.csv", "windows.csv")
+	return outcome, errors.Join(err, written("manifest.json", r.directory.WriteManifest(r.manifest)))
 }
 
 // planOf settles a request into a plan and the directory asked for, which may be empty.

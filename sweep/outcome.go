@@ -10,6 +10,8 @@ import (
 // Outcome is what a run leaves for its user.
 type Outcome struct {
 	Directory string
+	// Files are those that the run has written there.
+	Files     []string
 	Summaries []results.Summary
 	// Transports is what the manifest says of them.
 	Transports results.Transports

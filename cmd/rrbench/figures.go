@@ -11,8 +11,14 @@ import (
 
 func figuresCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "figures DIR",
-		Short:   "Draw the figures of a run as PNG, SVG and PDF, with the CSV behind each",
+		Use:   "figures DIR",
+		Short: "Draw the figures of a run as PNG, SVG and PDF, with the CSV behind each",
+		Long: `Figures draws the figures of a run as PNG, SVG and PDF, with the CSV behind each, into
+its directory figures.
+
+Exit status: 0, also where the run has no data for some of the figures; 1 when a figure
+could not be written, or when a file of the run is damaged, which every figure mentions
+then; 2 when there is no such run.`,
 		Example: "  rrbench figures results/runs/20260131T120000Z-quick",
 		Args:    oneDirectory,
 		RunE: func(_ *cobra.Command, arguments []string) error {

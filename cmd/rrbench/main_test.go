@@ -73,10 +73,11 @@ func TestSweepWritesEverythingThatItPromises(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said, err := run.Transports()
-	if err != nil {
-		t.Fatal(err)
+	contents, err := run.Read()
+	if err != nil || len(contents.Damage) > 0 {
+		t.Fatal(contents.Damage, err)
 	}
+	said := contents.Transports
 	for _, trial := range trials(t, directory) {
 		info := said.Of(trial.Transport)
 		if info.Place == 0 || (info.Family == results.LimitFamily) != (len(info.Limits) == 0) {

@@ -5,8 +5,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -27,12 +25,7 @@ func printOutcome(w io.Writer, o *sweep.Outcome, figures int) error {
 	if err := o.SetUps.Write(w); err != nil {
 		return err
 	}
-	var written []string
-	for _, name := range []string{"summary.csv", "trials.csv", "windows.csv", "manifest.json"} {
-		if _, err := os.Stat(filepath.Join(o.Directory, name)); err == nil {
-			written = append(written, name)
-		}
-	}
+	written := o.Files
 	if figures > 0 {
 		written = append(written, fmt.Sprintf("%d files in figures/", figures))
 	}
