@@ -251,6 +251,79 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// An answer that ends early is none, whatever it says so far.
+func TestAnswersThatEndEarly(t *testing.T) {
+	const whole = `{"length":8388608,"digest":"0123456789abcdef"}`
+	for name, test := range map[string]struct {
+		answer string
+		want   []string
+	}{
+		"before its length":   {"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n" + whole, []string{"200 OK", "incomplete after 46 of 60 bytes"}},
+		"inside JSON":         {"HTTP/1.1 200 OK\r\nContent-Length: 46\r\n\r\n" + whole[:20], []string{"200 OK", "incomplete after 20 of 46 bytes"}},
+		"before a chunk":      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2e\r\n" + whole + "\r\n", []string{"200 OK", "incomplete after 46 bytes"}},
+		"without any length":  {"HTTP/1.1 200 OK\r\n\r\n" + whole[:20], []string{"200 OK", "the answer is incomplete"}},
+		"with another status": {"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 60\r\n\r\nsleeping", []string{`503 Service Unavailable "sleeping"`}},
+		"in its header":       {"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n", []string{"closed the connection"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := sendTo(t, func(connection net.Conn, r *nethttp.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				_, _ = io.WriteString(connection, test.answer)
+			})
+			for _, want := range test.want {
+				if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+					t.Errorf("error is %v, want %q in one line", err, want)
+				}
+			}
+		})
+	}
+}
+
+// A function that refuses a payload before it has read it, and closes, resets the connection.
+func TestAnswersBeforeThePayload(t *testing.T) {
+	for answer, want := range map[string]string{
+		"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n":                     "413 Payload Too Large (raise its limit",
+		"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 9\r\n\r\nso":                   `413 Payload Too Large "so" (raise its limit`,
+		`HTTP/1.1 200 OK` + "\r\n\r\n" + `{"length":8388608,"digest":"0123456789abcdef"}`: "before it had the whole payload",
+		"": "connection",
+	} {
+		for range 10 {
+			err := sendTo(t, func(connection net.Conn, _ *nethttp.Request) { _, _ = io.WriteString(connection, answer) })
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+				t.Fatalf("error is %v, want %q in one line", err, want)
+			}
+		}
+	}
+}
+
+// sendTo sends a payload to a function that answers it as it likes and closes the connection.
+func sendTo(t *testing.T, answer func(net.Conn, *nethttp.Request)) error {
+	t.Helper()
+	const size = 8 << 20
+	server := serve(t, func(w nethttp.ResponseWriter, r *nethttp.Request) {
+		if r.ContentLength != size {
+			honest(w, r)
+			return
+		}
+		connection, _, err := w.(nethttp.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		answer(connection, r)
+		_ = connection.Close()
+	})
+	route := open(t, setupOf(transport.Raw, payloads.Text, size, server.URL))
+	if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
+		t.Fatal(err)
+	}
+	handoff := transport.Handoff{Deliveries: make([]transport.Delivery, 1)}
+	if err := route.Send(&handoff); err != nil {
+		t.Fatal(err)
+	}
+	return handoff.Deliveries[0].Err
+}
+
 // A length or digest that is another is told as it was answered: who sends compares.
 func TestAnswersAreToldAsTheyAre(t *testing.T) {
 	server := serve(t, func(w nethttp.ResponseWriter, r *nethttp.Request) {

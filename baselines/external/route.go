@@ -1,10 +1,12 @@
 package external
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	nethttp "net/http"
 	"strconv"
 	"strings"
@@ -143,6 +145,9 @@ func parseAnswer(body []byte) (length, digest uint64, err error) {
 		Digest *string `json:"digest"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil || answer.Length == nil || answer.Digest == nil {
+		if json.NewDecoder(bytes.NewReader(body)).Decode(&answer) == io.ErrUnexpectedEOF {
+			return 0, 0, fmt.Errorf("the answer is incomplete: %w", errAnswer)
+		}
 		return 0, 0, errAnswer
 	}
 	if len(*answer.Digest) != 16 {

@@ -7,12 +7,14 @@ import "io"
 type body struct {
 	rest   []byte
 	closed chan struct{}
+	// cut is why a connection did not take all of it.
+	cut error
 }
 
 func newBody() *body { return &body{closed: make(chan struct{}, 1)} }
 
 // open puts data into the body. Every open needs a wait.
-func (b *body) open(data []byte) { b.rest = data }
+func (b *body) open(data []byte) { b.rest, b.cut = data, nil }
 
 // wait waits until net/http has closed the body.
 func (b *body) wait() {

@@ -33,7 +33,10 @@ func (c wholeWriter) ReadFrom(r io.Reader) (int64, error) {
 		if b, ok := limited.R.(*body); ok && int64(len(b.rest)) <= limited.N {
 			n, err := b.WriteTo(c.TCPConn)
 			limited.N -= n
-			return n, err
+			// A peer may close when it has answered early. Told of this error, net/http would not
+			// read the answer; a peer that has given none is found by the reading side.
+			b.cut = err
+			return n, nil
 		}
 	}
 	return c.TCPConn.ReadFrom(r)

@@ -113,8 +113,11 @@ func (p *post) post(ctx context.Context, wire []byte, d *transport.Delivery) err
 	request.ContentLength = int64(len(wire))
 	p.body.open(wire)
 	request.Body = p.body
-	defer p.body.wait()
-	return p.exchange(request, d)
+	err := p.exchange(request, d)
+	if p.body.wait(); err == nil && p.body.cut != nil {
+		err = fmt.Errorf("target %s answered before it had the whole payload: %w", p.request.Host, p.body.cut)
+	}
+	return err
 }
 
 // exchange sends a request and reads the whole reply.
@@ -124,21 +127,40 @@ func (p *post) exchange(request *nethttp.Request, d *transport.Delivery) error {
 		d.Timeline.Acknowledged = measure.Now()
 		return p.explain("send", err)
 	}
-	n, err := io.ReadFull(response.Body, p.reply)
+	n, err := readReply(response.Body, p.reply)
 	d.Timeline.Acknowledged = measure.Now()
 	// The body has been read to its end, or there is an error that ends the connection.
 	_ = response.Body.Close()
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return p.explain("read the reply", err)
+	if err != nil && response.StatusCode == nethttp.StatusOK {
+		announced := ""
+		if response.ContentLength >= 0 {
+			announced = fmt.Sprintf(" of %d", response.ContentLength)
+		}
+		return p.explain(fmt.Sprintf("read the reply (%s, incomplete after %d%s bytes)", response.Status, n, announced), err)
 	}
+	// What is missing of a refusal says no more than its status.
 	return p.answer(response, p.reply[:n], d)
+}
+
+// readReply reads to the end of a reply or of into. A reply that ends before its announced
+// length or its last chunk is io.ErrUnexpectedEOF, which io.ReadFull says of a short one, too.
+func readReply(reply io.Reader, into []byte) (n int, err error) {
+	for n < len(into) && err == nil {
+		var more int
+		more, err = reply.Read(into[n:])
+		n += more
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return n, err
 }
 
 func (p *post) explain(step string, err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: target %s did not answer before the deadline: %w (a longer deadline may help)", step, p.request.Host, err)
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%s: target %s closed the connection: %w", step, p.request.Host, err)
 	}
 	return fmt.Errorf("%s: target %s: %w", step, p.request.Host, err)
