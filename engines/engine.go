@@ -23,6 +23,9 @@ type Engine interface {
 	// error says whether the bytes are no WebAssembly at all, a module beyond the bounds of
 	// all engines, or one that this engine refuses.
 	Compile(ctx context.Context, wasm []byte) (Module, error)
+	// CacheFault says why the code of large modules is not kept for other processes, or may
+	// soon not be; nil where there is no fault. Modules work all the same.
+	CacheFault() error
 	// Close releases compiled code. Instances must be closed before.
 	Close() error
 }

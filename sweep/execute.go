@@ -92,7 +92,7 @@ func begin(request Request, machine Machine) (*run, error) {
 	manifest.Seed = plan.Seed
 	manifest.Transports = plan.transports(machine)
 	manifest.Versions.Program = programVersion(manifest.Before)
-	manifest.Versions.Engines = engineVersions(plan)
+	manifest.Versions.Engines = plan.askEngines()
 	manifest.Versions.Servers = serverVersions(plan, machine)
 	if manifest.Plan, err = json.Marshal(plan); err != nil {
 		return nil, fmt.Errorf("write the plan: %w", err)
@@ -264,11 +264,12 @@ func (p *Plan) transports(machine Machine) (infos results.Transports) {
 	return infos
 }
 
-// engineVersions asks each engine that the plan uses and that runs here.
-func engineVersions(plan *Plan) map[string]string {
+// askEngines asks each engine that the plan uses and that runs here for its version, and
+// whether it can keep what it compiles.
+func (p *Plan) askEngines() map[string]string {
 	versions := make(map[string]string)
 	for _, name := range engines.Names() {
-		if !slices.ContainsFunc(plan.Cells, func(c PlannedCell) bool { return c.runtime() == name && c.Skip == "" }) {
+		if !slices.ContainsFunc(p.Cells, func(c PlannedCell) bool { return c.runtime() == name && c.Skip == "" }) {
 			continue
 		}
 		engine, err := engines.New(name, engines.Options{})
@@ -276,6 +277,9 @@ func engineVersions(plan *Plan) map[string]string {
 			continue
 		}
 		versions[name] = engine.Version()
+		if fault := engine.CacheFault(); fault != nil {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("engine %s compiles large guests anew in each process: %s", name, oneLine(fault)))
+		}
 		engine.Close()
 	}
 	return versions

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"maps"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"rrbench/engines"
 )
@@ -227,6 +230,92 @@ func testDiskCache(t *testing.T, open New) {
 			t.Errorf("cache holds %d files", len(kept))
 		}
 	})
+}
+
+// testFullCache has files of a limited length, as those on a full file system are.
+func testFullCache(t *testing.T, open New) {
+	wasm := storing(400)
+	engine := openEngineAt(t, open, t.TempDir())
+	if engine.CacheFault() != nil {
+		t.Fatalf("there is a fault beforehand: %v", engine.CacheFault())
+	}
+	// The code is longer than the module.
+	for _, limit := range []uint64{0, 4096, uint64(len(wasm))} {
+		dir := t.TempDir()
+		engine := openEngineAt(t, open, dir)
+		var fault error
+		limitFiles(t, limit, func() {
+			for range 2 {
+				module, err := engine.Compile(t.Context(), wasm)
+				if err != nil {
+					t.Errorf("files of %d bytes: %v", limit, err)
+					continue
+				}
+				instance := instantiate(t, module, engines.InstanceConfig{})
+				if got := call(t, instance, "answer"); got != 42 {
+					t.Errorf("the answer is %d", got)
+				}
+				module.Close()
+			}
+			fault = engine.CacheFault()
+		})
+		if fault == nil || strings.Contains(fault.Error(), "\n") || !strings.Contains(fault.Error(), "file too large") {
+			t.Errorf("files of %d bytes: the fault is %v", limit, fault)
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, "*", "*")); len(left) > 0 {
+			t.Errorf("files of %d bytes: %v is left", limit, left)
+		}
+	}
+	t.Run("invalid module", func(t *testing.T) {
+		dir := t.TempDir()
+		engine := openEngineAt(t, open, dir)
+		invalid := slices.Clone(wasm)
+		invalid[len(invalid)-3] = 0x6a // An addition of nothing.
+		if module, err := engine.Compile(t.Context(), invalid); err == nil {
+			module.Close()
+			t.Error("compiled")
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, "*", "*")); len(left) > 0 || engine.CacheFault() != nil {
+			t.Errorf("it leaves %v and the fault %v", left, engine.CacheFault())
+		}
+	})
+}
+
+// limitFiles runs a step while no file may be longer than so many bytes (setrlimit(2)).
+func limitFiles(t *testing.T, bytes uint64, step func()) {
+	t.Helper()
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &before); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: bytes, Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &before); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	step()
+}
+
+// storing is a module with a memory, so many functions that store 100 numbers, and one, answer.
+func storing(functions int) []byte {
+	section := func(id byte, content ...[]byte) []byte {
+		whole := slices.Concat(content...)
+		return append(binary.AppendUvarint([]byte{id}, uint64(len(whole))), whole...)
+	}
+	count := binary.AppendUvarint(nil, uint64(functions+1))
+	// i32.const 0, i32.const 42, i32.store
+	body := append([]byte{0}, bytes.Repeat([]byte{0x41, 0, 0x41, 42, 0x36, 2, 0}, 100)...)
+	body = append(body, 0x41, 42, 0x0b)
+	body = append(binary.AppendUvarint(nil, uint64(len(body))), body...)
+	return slices.Concat([]byte("\x00asm\x01\x00\x00\x00"),
+		section(1, []byte{1, 0x60, 0, 1, 0x7f}),
+		section(3, count, make([]byte, functions+1)),
+		section(5, []byte{1, 0, 1}),
+		section(7, []byte("\x01\x06answer\x00\x00")),
+		section(10, count, bytes.Repeat(body, functions+1)))
 }
 
 func files(t *testing.T, dir string) map[string]string {

@@ -54,6 +54,7 @@ func Run(t *testing.T, open New) {
 		{"private anonymous memory", testPrivateAnonymousMemory},
 		{"no allocation", testNoAllocation},
 		{"disk cache", testDiskCache},
+		{"full cache", testFullCache},
 		{"no leak", testNoLeak},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, open) })
@@ -62,7 +63,12 @@ func Run(t *testing.T, open New) {
 
 func openEngine(t testing.TB, open New) engines.Engine {
 	t.Helper()
-	engine, err := open(t.TempDir())
+	return openEngineAt(t, open, t.TempDir())
+}
+
+func openEngineAt(t testing.TB, open New, dir string) engines.Engine {
+	t.Helper()
+	engine, err := open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

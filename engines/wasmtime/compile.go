@@ -38,7 +38,7 @@ func (e *engine) Compile(ctx context.Context, wasm []byte) (engines.Module, erro
 }
 
 func (e *engine) compile(wasm []byte) (*wasmtime.Module, error) {
-	if len(wasm) < codecache.Worthwhile || e.disk == nil {
+	if len(wasm) < codecache.Worthwhile {
 		return wasmtime.NewModule(e.runtime, wasm)
 	}
 	key := e.disk.Key(wasm)
@@ -52,22 +52,13 @@ func (e *engine) compile(wasm []byte) (*wasmtime.Module, error) {
 	compiled, err := wasmtime.NewModule(e.runtime, wasm)
 	if err == nil {
 		// The module works without its entry too, which the next process then makes.
-		_ = e.keep(compiled, key)
+		e.disk.Blame(e.disk.Keep(key, func(dir string) error {
+			code, err := compiled.Serialize()
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(dir, codeFile), code, 0o600)
+		}))
 	}
 	return compiled, err
-}
-
-func (e *engine) keep(compiled *wasmtime.Module, key string) error {
-	code, err := compiled.Serialize()
-	if err != nil {
-		return err
-	}
-	stage, err := e.disk.Stage()
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(stage, codeFile), code, 0o600); err != nil {
-		return err
-	}
-	return e.disk.Commit(stage, key)
 }

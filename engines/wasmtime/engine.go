@@ -16,8 +16,7 @@ const library = "github.com/bytecodealliance/wasmtime-go/v39"
 type engine struct {
 	version string
 	runtime *wasmtime.Engine
-	// disk is nil where no directory can be trusted with code.
-	disk *codecache.Cache
+	disk    *codecache.Cache
 }
 
 var _ engines.Engine = (*engine)(nil)
@@ -33,10 +32,6 @@ func New(cacheDir string) (engines.Engine, error) {
 	disk, err := codecache.Open(cacheDir, Name, version)
 	if err != nil && cacheDir != "" {
 		return nil, fmt.Errorf("engine %s: %w", Name, err)
-	}
-	if version == engines.UnknownVersion {
-		// Code of another version is not to be taken for this one's.
-		disk = nil
 	}
 	return &engine{
 		version: version,
@@ -67,6 +62,8 @@ func configuration() *wasmtime.Config {
 
 func (e *engine) Name() string    { return Name }
 func (e *engine) Version() string { return e.version }
+
+func (e *engine) CacheFault() error { return e.disk.Fault() }
 
 func (e *engine) Capabilities() engines.Capabilities {
 	return engines.Capabilities{

@@ -20,7 +20,7 @@ func (e *engine) Compile(ctx context.Context, wasm []byte) (engines.Module, erro
 	if err != nil {
 		return nil, err
 	}
-	if len(wasm) >= codecache.Worthwhile && e.disk != nil {
+	if len(wasm) >= codecache.Worthwhile {
 		return e.compileOnDisk(ctx, wasm)
 	}
 	return compile(ctx, wasm, e.memory, false)
@@ -36,16 +36,20 @@ func (e *engine) compileOnDisk(ctx context.Context, wasm []byte) (engines.Module
 			return found, nil
 		}
 	}
-	stage, err := e.disk.Stage()
-	if err != nil {
-		return compile(ctx, wasm, e.memory, false)
-	}
-	compiled, err := compileWithDirectory(ctx, wasm, stage)
-	if err != nil {
-		return nil, err
+	var compiled engines.Module
+	fault := e.disk.Keep(key, func(dir string) (err error) {
+		compiled, err = compileWithDirectory(ctx, wasm, dir)
+		return err
+	})
+	if compiled == nil {
+		// The directory or the module is at fault.
+		var err error
+		if compiled, err = compile(ctx, wasm, e.memory, false); err != nil {
+			return nil, err
+		}
 	}
 	// The module works without its entry too, which the next process then makes.
-	_ = e.disk.Commit(stage, key)
+	e.disk.Blame(fault)
 	return compiled, nil
 }
 

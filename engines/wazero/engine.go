@@ -26,8 +26,7 @@ type engine struct {
 	version string
 	// memory holds the compiled code of small modules and wazero's own trampolines.
 	memory wazero.CompilationCache
-	// disk is nil where no directory can be trusted with code.
-	disk *codecache.Cache
+	disk   *codecache.Cache
 }
 
 var _ engines.Engine = (*engine)(nil)
@@ -57,10 +56,6 @@ func New(cacheDir string) (engines.Engine, error) {
 	if err != nil && cacheDir != "" {
 		return nil, fmt.Errorf("engine %s: %w", Name, err)
 	}
-	if version == engines.UnknownVersion {
-		// Code of another version is not to be taken for this one's.
-		disk = nil
-	}
 	return &engine{
 		version: version,
 		memory:  wazero.NewCompilationCache(),
@@ -80,6 +75,8 @@ func listed() string {
 
 func (e *engine) Name() string    { return Name }
 func (e *engine) Version() string { return e.version }
+
+func (e *engine) CacheFault() error { return e.disk.Fault() }
 
 func (e *engine) Capabilities() engines.Capabilities {
 	return engines.Capabilities{

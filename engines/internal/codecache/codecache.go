@@ -4,7 +4,8 @@
 // What lies in the cache is run as it is. It is therefore kept in a directory of the
 // user's own that no other can write to, and every entry is checked against its digest
 // before an engine sees it: a damaged entry counts as absent. Losing the cache, or a part
-// of it, costs a compilation and nothing else.
+// of it, costs a compilation and nothing else, and so does a directory that cannot be used or
+// is full.
 package codecache
 
 import (
@@ -18,8 +19,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize"
+	"golang.org/x/sys/unix"
+
+	"rrbench/engines"
 	"rrbench/private"
 )
 
@@ -32,33 +38,49 @@ const (
 	stagePrefix = "stage-"
 	// abandoned is the age of a stage whose process must have died.
 	abandoned = time.Hour
+	// comfortable is room for the code of a guest with a language's runtime, in bytes.
+	comfortable = 128 << 20
 )
 
 // Cache is the part of the cache directory that belongs to one engine. It is safe for
 // concurrent use, by several processes too.
-type Cache struct{ dir, version string }
+type Cache struct {
+	// dir is empty for a cache that keeps nothing.
+	dir, version string
+	lock         sync.Mutex
+	fault        error
+}
 
 // Open makes the engine's directory below base, or below the user's cache directory when
-// base is empty. The error says why code from there could not be trusted. Version is the
-// engine's: code is of use to the same one only.
+// base is empty. Version is the engine's: code is of use to the same one only. The error says
+// why code from there could not be trusted; the cache beside it keeps nothing.
 func Open(base, engine, version string) (*Cache, error) {
+	c := &Cache{version: version}
+	c.dir, c.fault = directory(base, engine)
+	if c.fault == nil && strings.HasPrefix(version, engines.UnknownVersion) {
+		// Code of another version is not to be taken for this one's.
+		c.dir = ""
+	}
+	c.removeAbandoned()
+	return c, c.fault
+}
+
+func directory(base, engine string) (string, error) {
 	if base == "" {
 		user, err := os.UserCacheDir()
 		if err != nil {
-			return nil, fmt.Errorf("find a cache directory: %w (set HOME or XDG_CACHE_HOME)", err)
+			return "", fmt.Errorf("find a cache directory: %w (set HOME or XDG_CACHE_HOME)", err)
 		}
 		base = filepath.Join(user, "rrbench")
 	}
 	dir, err := filepath.Abs(filepath.Join(base, engine))
 	if err != nil {
-		return nil, fmt.Errorf("find the cache directory: %w", err)
+		return "", fmt.Errorf("find the cache directory: %w", err)
 	}
 	if err := private.Make(dir); err != nil {
-		return nil, fmt.Errorf("make the cache directory: %w (or choose another: XDG_CACHE_HOME)", err)
+		return "", fmt.Errorf("make the cache directory: %w (or choose another: XDG_CACHE_HOME)", err)
 	}
-	cache := &Cache{dir, version}
-	cache.removeAbandoned()
-	return cache, nil
+	return dir, nil
 }
 
 // Key names the code that the engine makes of a module on this machine.
@@ -71,6 +93,9 @@ func (c *Cache) Key(wasm []byte) string {
 // Find returns the directory of an entry whose files are as they were committed. An entry
 // that is damaged is removed.
 func (c *Cache) Find(key string) (dir string, ok bool) {
+	if c.dir == "" {
+		return "", false
+	}
 	dir = filepath.Join(c.dir, key)
 	recorded, err := os.ReadFile(filepath.Join(dir, digestFile))
 	if err == nil {
@@ -86,19 +111,25 @@ func (c *Cache) Find(key string) (dir string, ok bool) {
 	return "", false
 }
 
-// Stage makes an empty directory into which an engine writes the files of a new entry.
-func (c *Cache) Stage() (string, error) {
-	dir, err := os.MkdirTemp(c.dir, stagePrefix)
-	if err != nil {
-		return "", fmt.Errorf("make a cache entry: %w", err)
+// Keep makes an entry of what write puts into an empty directory, at once and as a whole. Of one
+// that could not be completed nothing is left.
+func (c *Cache) Keep(key string, write func(dir string) error) error {
+	if c.dir == "" {
+		return errors.New("there is no directory for it")
 	}
-	return dir, nil
+	stage, err := os.MkdirTemp(c.dir, stagePrefix)
+	if err != nil {
+		return fmt.Errorf("make a cache entry: %w", err)
+	}
+	// Of a stage that has become an entry there is nothing to remove.
+	defer os.RemoveAll(stage)
+	if err := write(stage); err != nil {
+		return fmt.Errorf("write a cache entry: %w", err)
+	}
+	return c.commit(stage, key)
 }
 
-// Commit makes a stage the entry of a key, at once and as a whole. The stage is gone
-// afterwards, whatever happens.
-func (c *Cache) Commit(stage, key string) error {
-	defer os.RemoveAll(stage)
+func (c *Cache) commit(stage, key string) error {
 	sum, err := digest(stage)
 	if err != nil {
 		return fmt.Errorf("digest a cache entry: %w", err)
@@ -116,6 +147,37 @@ func (c *Cache) Commit(stage, key string) error {
 	}
 	if err := os.Rename(stage, entry); err != nil {
 		return fmt.Errorf("commit a cache entry: %w", err)
+	}
+	return nil
+}
+
+// Blame notes why an entry could not be made, for Fault; nil is for nothing.
+func (c *Cache) Blame(err error) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if c.fault == nil && err != nil && c.dir != "" {
+		c.fault = fmt.Errorf("%s: %w (make room, or choose another: XDG_CACHE_HOME)", c.dir, err)
+	}
+}
+
+// Fault says why code is not kept, or that there is hardly room for it; nil where there is no
+// fault.
+func (c *Cache) Fault() error {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if c.fault != nil || c.dir == "" {
+		return c.fault
+	}
+	var disk unix.Statfs_t
+	if err := unix.Statfs(c.dir, &disk); err != nil {
+		return fmt.Errorf("%s: %w", c.dir, err)
+	}
+	if free := uint64(disk.Bavail) * uint64(disk.Bsize); free < comfortable {
+		return fmt.Errorf("%s has %s left (make room, or choose another: XDG_CACHE_HOME)", c.dir, humanize.IBytes(free))
+	}
+	var largest unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &largest); err == nil && largest.Cur < comfortable {
+		return fmt.Errorf("files can have %s at most (raise ulimit -f)", humanize.IBytes(largest.Cur))
 	}
 	return nil
 }

@@ -1,11 +1,15 @@
 package codecache
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"rrbench/engines"
 )
 
 func open(t *testing.T) *Cache {
@@ -17,31 +21,27 @@ func open(t *testing.T) *Cache {
 	return cache
 }
 
-func commit(t *testing.T, cache *Cache, key, content string) {
+func keep(t *testing.T, cache *Cache, key, content string) {
 	t.Helper()
-	stage, err := cache.Stage()
+	err := cache.Keep(key, func(dir string) error {
+		if err := os.MkdirAll(filepath.Join(dir, "sub"), 0o700); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, "sub", "code"), []byte(content), 0o600)
+	})
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(filepath.Join(stage, "sub"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(stage, "sub", "code"), []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := cache.Commit(stage, key); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestCommitAndFind(t *testing.T) {
+func TestKeepAndFind(t *testing.T) {
 	cache := open(t)
 	key := cache.Key([]byte("module"))
 	if _, ok := cache.Find(key); ok {
-		t.Fatal("found what was never committed")
+		t.Fatal("found what was never kept")
 	}
 	for _, content := range []string{"first", "second"} {
-		commit(t, cache, key, content)
+		keep(t, cache, key, content)
 		dir, ok := cache.Find(key)
 		if !ok {
 			t.Fatal("entry not found")
@@ -91,14 +91,14 @@ func TestDamagedEntryIsAbsent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cache := open(t)
 			key := cache.Key([]byte("module"))
-			commit(t, cache, key, "code")
+			keep(t, cache, key, "code")
 			if err := spoil(filepath.Join(cache.dir, key)); err != nil {
 				t.Fatal(err)
 			}
 			if _, ok := cache.Find(key); ok {
 				t.Fatal("a damaged entry was found")
 			}
-			commit(t, cache, key, "code")
+			keep(t, cache, key, "code")
 			if _, ok := cache.Find(key); !ok {
 				t.Fatal("the entry was not rewritten")
 			}
@@ -135,12 +135,8 @@ func TestAbandonedStagesAreRemoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, err := cache.Stage()
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh, err := cache.Stage()
-	if err != nil {
+	old, fresh := filepath.Join(cache.dir, stagePrefix+"old"), filepath.Join(cache.dir, stagePrefix+"fresh")
+	if err := errors.Join(os.Mkdir(old, 0o700), os.Mkdir(fresh, 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	then := time.Now().Add(-2 * abandoned)
@@ -155,6 +151,48 @@ func TestAbandonedStagesAreRemoved(t *testing.T) {
 	}
 }
 
+// What cannot be completed leaves nothing, and the first reason is told.
+func TestFaults(t *testing.T) {
+	cache := open(t)
+	key := cache.Key([]byte("module"))
+	full := errors.New("no space left")
+	for _, cause := range []error{full, errors.New("another")} {
+		err := cache.Keep(key, func(dir string) error {
+			return errors.Join(os.WriteFile(filepath.Join(dir, "half"), []byte("code"), 0o600), cause)
+		})
+		if !errors.Is(err, cause) {
+			t.Errorf("error is %v", err)
+		}
+		cache.Blame(err)
+	}
+	if entries, _ := os.ReadDir(cache.dir); len(entries) != 0 {
+		t.Errorf("left behind: %v", entries)
+	}
+	if err := cache.Fault(); !errors.Is(err, full) || !strings.Contains(err.Error(), cache.dir) || !strings.Contains(err.Error(), "XDG_CACHE_HOME") {
+		t.Errorf("fault is %v", err)
+	}
+	unknown, err := Open(t.TempDir(), "engine", engines.UnknownVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocked := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	nowhere, err := Open(blocked, "engine", "v1")
+	if err == nil || nowhere.Fault() != err {
+		t.Errorf("a file as directory: %v, %v", err, nowhere.Fault())
+	}
+	for _, cache := range []*Cache{unknown, nowhere} {
+		if err := cache.Keep(key, func(string) error { return nil }); err == nil {
+			t.Error("code is kept")
+		}
+		if dir, ok := cache.Find(key); ok {
+			t.Errorf("found %s", dir)
+		}
+	}
+}
+
 func TestConcurrentCommits(t *testing.T) {
 	cache := open(t)
 	key := cache.Key([]byte("module"))
@@ -162,17 +200,10 @@ func TestConcurrentCommits(t *testing.T) {
 	for range 8 {
 		group.Go(func() {
 			for range 20 {
-				stage, err := cache.Stage()
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if err := os.WriteFile(filepath.Join(stage, "code"), []byte("code"), 0o600); err != nil {
-					t.Error(err)
-					return
-				}
 				// One of two simultaneous commits may lose; neither may leave a wrong entry.
-				_ = cache.Commit(stage, key)
+				_ = cache.Keep(key, func(dir string) error {
+					return os.WriteFile(filepath.Join(dir, "code"), []byte("code"), 0o600)
+				})
 				if dir, ok := cache.Find(key); ok && filepath.Base(dir) != key {
 					t.Errorf("found %s", dir)
 				}
@@ -180,7 +211,7 @@ func TestConcurrentCommits(t *testing.T) {
 		})
 	}
 	group.Wait()
-	commit(t, cache, key, "code")
+	keep(t, cache, key, "code")
 	if _, ok := cache.Find(key); !ok {
 		t.Fatal("entry not found")
 	}
