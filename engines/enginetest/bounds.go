@@ -2,8 +2,11 @@ package enginetest
 
 import (
 	"errors"
+	"os"
+	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"sort"
 	"strings"
 	"testing"
 
@@ -90,6 +93,19 @@ func testRefusedModules(t *testing.T, open New) {
 	}
 }
 
+// testSmallStacks has guests fill the stacks of a process whose threads have small ones: it
+// repeats the parts that do.
+func testSmallStacks(t *testing.T, _ New) {
+	root, _, _ := strings.Cut(t.Name(), "/")
+	for _, limit := range []string{"128", "256", "512", "unlimited"} { // KiB
+		command := exec.Command("sh", "-c", `ulimit -s "$0" && exec "$@"`, limit, os.Args[0],
+			"-test.run=^"+root+"$/^(traps|trap_spares_others|traps_under_load|stacks|nested_calls|nested_failure|endless_recursion|refused_modules|full_cache)$")
+		if output, err := command.CombinedOutput(); err != nil {
+			t.Errorf("with stacks of %s KiB: %v\n%.2000s", limit, err, output)
+		}
+	}
+}
+
 // testStacks has a guest fill its stack, in calls one after the other and in nested ones.
 func testStacks(t *testing.T, open New) {
 	module := compile(t, openEngine(t, open), "diving")
@@ -133,5 +149,28 @@ func testStacks(t *testing.T, open New) {
 		if more > 1<<30 {
 			t.Errorf("nested calls took %d bytes", more)
 		}
+	})
+	t.Run("of two guests", func(t *testing.T) {
+		inner := instantiate(t, module, engines.InstanceConfig{Imports: handlers{}.functions()})
+		var atBottom func()
+		outer := instantiate(t, module, engines.InstanceConfig{Imports: handlers{
+			nothing: func(engines.Instance, []uint64) error { atBottom(); return nil },
+		}.functions()})
+		atBottom = func() {}
+		// From the end of the one's stack on, the host and the other one need theirs.
+		reached := sort.Search(1<<15, func(depth int) bool {
+			instance := instantiate(t, module, engines.InstanceConfig{Imports: handlers{}.functions()})
+			_, err := tryCall(t, instance, "dive", uint64(depth))
+			return err != nil
+		}) - 1
+		atBottom = func() {
+			runtime.GC()
+			_ = debug.Stack()
+			_, err := tryCall(t, inner, "dive", 1<<20)
+			if trap := (*engines.Trap)(nil); err != nil && !errors.As(err, &trap) {
+				t.Errorf("error is %v", err)
+			}
+		}
+		call(t, outer, "dive", uint64(reached))
 	})
 }

@@ -37,6 +37,7 @@ func Run(t *testing.T, open New) {
 		{"table limit", testTableLimit},
 		{"refused modules", testRefusedModules},
 		{"stacks", testStacks},
+		{"small stacks", testSmallStacks},
 		{"whole address space", testWholeAddressSpace},
 		{"memory of its own", testHiddenMemory},
 		{"memory seen by host", testMemorySeenByHost},

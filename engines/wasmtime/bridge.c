@@ -2,8 +2,10 @@
 
 #include "bridge.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 // Of wasmtime.h; the opaque types are void here.
@@ -189,6 +191,21 @@ void guest_import(guest *g, uint32_t index, void *type, wasmtime_func_t *functio
     abort();
   *imported = (import){g, index};
   wasmtime_func_new_unchecked(g->context, type, call_host, imported, free, function);
+}
+
+// Go makes its threads with the default attributes, of which RLIMIT_STACK decided when the
+// program started; the stack of main grows up to that limit. See pthread_create(3), getrlimit(2).
+size_t thread_stack(void) {
+  size_t size = 0;
+  pthread_attr_t attributes;
+  struct rlimit limit;
+  if (pthread_attr_init(&attributes) == 0) {
+    pthread_attr_getstacksize(&attributes, &size);
+    pthread_attr_destroy(&attributes);
+  }
+  if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < size)
+    size = limit.rlim_cur;
+  return size;
 }
 
 wasm_byte_vec_t trap_message(void *trap, int *code) {

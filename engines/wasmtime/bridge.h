@@ -101,6 +101,8 @@ int64_t relay_clock(void);
 outcome relay_call(uintptr_t relay, uint32_t pointer, uint32_t length, uint32_t place, int32_t failed);
 void guest_import(guest *g, uint32_t index, void *type, wasmtime_func_t *function);
 
+size_t thread_stack(void); // bytes that each thread has at least, of main's with its arguments
+
 wasm_byte_vec_t trap_message(void *trap, int *code);
 wasm_byte_vec_t error_message(void *error);
 void message_delete(wasm_byte_vec_t message);

@@ -2,8 +2,12 @@
 
 package wasmtime
 
+// #include "bridge.h"
+import "C"
+
 import (
 	"fmt"
+	"os"
 
 	"github.com/bytecodealliance/wasmtime-go/v39"
 
@@ -54,10 +58,35 @@ func configuration() *wasmtime.Config {
 	config.SetWasmThreads(false)
 	config.SetWasmMemory64(false)
 	config.SetWasmMultiMemory(false)
+	config.SetMaxWasmStack(maxWasmStack(int(C.thread_stack())))
 	// The limiter does not count what garbage collection would hold.
 	config.SetWasmGC(false)
 	config.SetWasmFunctionReferences(false)
 	return config
+}
+
+const (
+	// usualStack is Wasmtime's own default, in bytes.
+	usualStack = 512 << 10
+	// hostStack is what the host's part of a call takes of a thread's stack, in bytes: functions
+	// of C and of Go's runtime, a host function among them, and what makes a trap. Four were
+	// enough in all tests.
+	hostStack = 32 << 10
+	// nestedGuests is how many instances call one another, through the host, on one thread: each
+	// has a stack of its own there.
+	nestedGuests = 2
+	// leastStack is what a guest has at least; threads without room for that are not made to.
+	leastStack = 4 << 10
+)
+
+// maxWasmStack is the most that a guest may take of a thread's stack of so many bytes. What it
+// takes beyond the thread's ends the process, so no trap would be left of it.
+func maxWasmStack(thread int) int {
+	// They lie on the main thread's.
+	for _, text := range append(os.Environ(), os.Args...) {
+		thread -= len(text) + 1
+	}
+	return min(max(thread/nestedGuests-hostStack, leastStack), usualStack)
 }
 
 func (e *engine) Name() string    { return Name }
