@@ -49,6 +49,8 @@ type Module interface {
 	Imports() []FunctionType
 	// Exports lists the functions that the module offers.
 	Exports() []FunctionType
+	// ExportsMemory says that its instances have a Memory.
+	ExportsMemory() bool
 	// Instantiate makes an instance with its own memory and runs its initializer
 	// (_initialize for a reactor). A module that needs more memory than
 	// InstanceConfig.MemoryLimit, or an import that is missing, is an error that names it.

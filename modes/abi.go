@@ -36,12 +36,15 @@ var (
 
 // checkExports returns an error that names every export which is missing or has another
 // signature than the ABI's.
-func checkExports(exports []engines.FunctionType, wanted ...engines.FunctionType) error {
-	byName := make(map[string]engines.FunctionType, len(exports))
-	for _, export := range exports {
+func checkExports(module engines.Module, wanted ...engines.FunctionType) error {
+	byName := map[string]engines.FunctionType{}
+	for _, export := range module.Exports() {
 		byName[export.Name] = export
 	}
 	var wrong []string
+	if !module.ExportsMemory() {
+		wrong = append(wrong, `does not export its memory as "memory"`)
+	}
 	for _, want := range wanted {
 		have, ok := byName[want.Name]
 		switch {

@@ -28,6 +28,7 @@ func (m fakeModule) Imports() []engines.FunctionType { return nil }
 func (m fakeModule) Exports() []engines.FunctionType {
 	return []engines.FunctionType{allocateType, deallocateType, handleType, sendType}
 }
+func (m fakeModule) ExportsMemory() bool { return true }
 func (m fakeModule) Instantiate(_ context.Context, config engines.InstanceConfig) (engines.Instance, error) {
 	m.guest.imports = config.Imports
 	return fakeInstance(m), nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"rrbench/engines"
+	"rrbench/engines/catalogue"
 	"rrbench/engines/wasip1"
 	"rrbench/measure"
 	"rrbench/transport"
@@ -72,7 +73,7 @@ func instantiate(ctx context.Context, module engines.Module, setup transport.Set
 	if send != nil {
 		wanted = append(wanted, sendType)
 	}
-	if err := checkExports(module.Exports(), wanted...); err != nil {
+	if err := checkExports(module, wanted...); err != nil {
 		return nil, err
 	}
 	offered := f.hostFunctions()
@@ -102,10 +103,6 @@ func instantiate(ctx context.Context, module engines.Module, setup transport.Set
 		return nil, f.explain(err)
 	}
 	f.instance = instance
-	memory := f.instance.Memory()
-	if memory == nil {
-		return nil, fmt.Errorf("it does not export its memory as %q: see %s", "memory", document)
-	}
 	for _, want := range []struct {
 		name string
 		into *export
@@ -117,8 +114,48 @@ func instantiate(ctx context.Context, module engines.Module, setup transport.Set
 	} {
 		want.into.function, _ = f.instance.Function(want.name)
 	}
-	f.memory = memory
+	f.memory = f.instance.Memory()
 	return f, nil
+}
+
+// Check says why a guest cannot be a source and a target on an engine: the engine does not
+// compile it, or its exports or imports are not as the ABI wants them. No guest runs, and nothing
+// is kept.
+func Check(ctx context.Context, engineName, guest string) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("guest %s: %w", guest, err)
+		}
+	}()
+	wasm, err := workloads.Guest(guest)
+	if err != nil {
+		return err
+	}
+	engine, err := catalogue.New(engineName, catalogue.Options{})
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	module, err := engine.Compile(ctx, wasm)
+	if err != nil {
+		return err
+	}
+	defer module.Close()
+	if err := checkExports(module, allocateType, deallocateType, handleType, sendType); err != nil {
+		return err
+	}
+	offered := new(Function).hostFunctions()
+	needsWASI, err := checkImports(module.Imports(), offered)
+	if err != nil || !needsWASI {
+		return err
+	}
+	system, err := wasip1.New(wasip1.Config{})
+	if err != nil {
+		return fmt.Errorf("set up WASI: %w", err)
+	}
+	defer system.Close()
+	_, err = engines.Resolve(module.Imports(), append(offered, system.Functions()...))
+	return err
 }
 
 // discard ends a function that never came to be.

@@ -13,6 +13,7 @@ import (
 	"rrbench/catalogue"
 	engines "rrbench/engines/catalogue"
 	"rrbench/measure"
+	"rrbench/modes"
 	"rrbench/results"
 	"rrbench/shim/launch"
 	"rrbench/transport"
@@ -226,6 +227,7 @@ func MachineWith(chosen crossovers.Choice) (Machine, error) {
 		Engines:         engines.Names(),
 		EngineCheck:     engines.Check,
 		GuestCheck:      checkGuest,
+		FunctionCheck:   func(engine, guest string) error { return modes.Check(context.Background(), engine, guest) },
 		Launcher:        launch.For,
 		AvailableMemory: available,
 		Crossovers:      chosen,

@@ -21,6 +21,7 @@ func faultyMachine() *Machine {
 		FindTransport:   findFaulty,
 		EngineCheck:     func(string) error { return nil },
 		GuestCheck:      func(string) error { return nil },
+		FunctionCheck:   func(_, _ string) error { return nil },
 		Launcher:        func(transport.Info) shim.Launcher { return shim.Child{} },
 		AvailableMemory: 1 << 34,
 	}

@@ -25,6 +25,7 @@ func TestTransportThatNeedsItsParameter(t *testing.T) {
 		Transports:      []transport.Transport{far, near},
 		FindTransport:   func(string) (transport.Transport, error) { return far, nil },
 		GuestCheck:      func(string) error { return nil },
+		FunctionCheck:   func(_, _ string) error { return nil },
 		Launcher:        func(transport.Info) shim.Launcher { return shim.Child{} },
 		AvailableMemory: 1 << 40,
 	}
@@ -69,6 +70,7 @@ func TestParameterIsUnavailable(t *testing.T) {
 	machine := Machine{
 		Transports:      []transport.Transport{far},
 		GuestCheck:      func(string) error { return nil },
+		FunctionCheck:   func(_, _ string) error { return nil },
 		Launcher:        func(transport.Info) shim.Launcher { return shim.Child{} },
 		AvailableMemory: 1 << 40,
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"rrbench/engines"
+	"rrbench/modes"
 	"rrbench/payloads"
 	"rrbench/results"
 	"rrbench/shim"
@@ -68,6 +69,8 @@ type Machine struct {
 	Engines     []string
 	EngineCheck func(name string) error
 	GuestCheck  func(name string) error
+	// FunctionCheck says why a guest cannot be a function on an engine.
+	FunctionCheck func(engine, guest string) error
 	// Crossovers are those to use where the user gives none.
 	Crossovers crossovers.Choice
 	// Launcher finds what starts the shims of a transport.
@@ -156,6 +159,8 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 		return nil, usage("experiment %q: give it a name of one line and at most 100 bytes", e.Name)
 	}
 	var cells []PlannedCell
+	faults := make(map[string]error) // of the guest, by engine
+	fits := false
 	for _, t := range chosen {
 		info := t.Info()
 		value, replacement, err := info.Parameter.Settle(e.given(info))
@@ -191,12 +196,27 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 								if cell.Skip = m.reasonToSkip(t, cell); cell.Skip == "" && cannot != nil {
 									cell.Skip = cannot.Error()
 								}
+								if _, own := info.Guests[codec]; info.Runs == transport.Wasm && !own && cell.Skip == "" {
+									fault, known := faults[engine]
+									if !known {
+										fault = m.FunctionCheck(engine, e.Guest)
+										faults[engine] = fault
+									}
+									if fits = fits || fault == nil; fault != nil {
+										cell.Skip = oneLine(fault)
+									}
+								}
 								cells = append(cells, cell)
 							}
 						}
 					}
 				}
 			}
+		}
+	}
+	if !fits {
+		for _, fault := range faults {
+			return nil, usage("%s (--guest)", oneLine(fault))
 		}
 	}
 	return cells, nil
@@ -353,6 +373,11 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	}
 	if !slices.Contains(info.Codecs, transport.Codec(cell.Codec)) {
 		return fmt.Sprintf("%s has no codec %s", info.Name, cell.Codec)
+	}
+	if info.Runs == transport.Wasm {
+		if _, err := modes.GuestOf(info, transport.Codec(cell.Codec), cell.Guest); err != nil {
+			return oneLine(err)
+		}
 	}
 	if need := memoryOf(info, cell); need > m.AvailableMemory {
 		return fmt.Sprintf("needs about %s of memory, %s are free", humanize.IBytes(uint64(need)), humanize.IBytes(uint64(m.AvailableMemory)))

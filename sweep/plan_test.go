@@ -61,6 +61,7 @@ func testMachine() Machine {
 			}
 			return errors.New("no guest " + name)
 		},
+		FunctionCheck:   func(_, _ string) error { return nil },
 		AvailableMemory: 8 << 30,
 	}
 }

@@ -108,6 +108,9 @@ type Info struct {
 	Launcher string
 	// Codecs that the transport can use, the default ones first.
 	Codecs []Codec
+	// Guests names, by codec, the guests of the transport's own that alone it can run, the default
+	// one first. For a codec that is not among them any function of docs/guest-abi.md does.
+	Guests map[Codec][]string
 	// CopiesPerTarget is how many payload-sized buffers a target holds at its peak, an
 	// estimate for refusing a cell that cannot fit into memory; so CopiesAtSource.
 	CopiesPerTarget, CopiesAtSource int

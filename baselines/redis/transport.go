@@ -55,6 +55,7 @@ func (r relay) Info() transport.Info {
 		Hosting: transport.SeparateProcesses,
 		Runs:    transport.Wasm,
 		Codecs:  []transport.Codec{transport.JSON, transport.Raw, transport.JSONStd},
+		Guests:  map[transport.Codec][]string{transport.JSON: {guestName}, transport.JSONStd: {guestName}},
 		// JSON decides: the server's reply, the serialized object, the decoded one, and as
 		// much garbage before the guest's collector runs.
 		CopiesPerTarget: 5,

@@ -23,10 +23,10 @@ func TestRefusals(t *testing.T) {
 		change func(*transport.Setup)
 		want   string
 	}{
-		{func(s *transport.Setup) { s.Guest = "rust" }, "guest rust: http/wasi runs guests that speak HTTP: use [http-go http-c]"},
+		{func(s *transport.Setup) { s.Guest = "rust" }, "guest rust: http/wasi runs http-go and http-c alone for the codec raw: leave --guest out"},
 		{func(s *transport.Setup) { s.Guest = "./own.wasm" }, "guest ./own.wasm: http/wasi runs"},
-		{func(s *transport.Setup) { s.Codec = transport.JSON }, "guest http-c knows the codec raw alone"},
-		{func(s *transport.Setup) { s.Codec = transport.None }, "guest http-c knows"},
+		{func(s *transport.Setup) { s.Codec = transport.JSON }, "guest http-c: http/wasi runs http-go alone for the codec json: leave --guest out, or use --codecs raw"},
+		{func(s *transport.Setup) { s.Codec = transport.None }, `codec "none" or payload "text" is unknown`},
 		{func(s *transport.Setup) { s.Guest, s.Codec = "c", transport.None }, `codec "none" or payload "text" is unknown`},
 		{func(s *transport.Setup) { s.Payload = "music" }, `payload "music" is unknown`},
 		{func(s *transport.Setup) { s.Size = 1 << 40 }, "there is no memory for a payload of 1099511627776 bytes"},

@@ -30,11 +30,11 @@ type guest struct {
 // start makes a guest of setup and tells it what its payloads will be like. The context
 // bounds what comes until the returned function is called.
 func (g Guests) start(ctx context.Context, setup transport.Setup) (_ *guest, bounded func() error, err error) {
-	name, err := guestOf(setup)
+	codec, kind, err := numbers(setup)
 	if err != nil {
 		return nil, nil, err
 	}
-	codec, kind, err := numbers(setup)
+	name, err := modes.GuestOf(g.Info(), setup.Codec, setup.Guest)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -8,7 +8,6 @@ import (
 	"rrbench/baselines/wasi/abi"
 	"rrbench/engines"
 	"rrbench/transport"
-	"rrbench/workloads"
 )
 
 // Name is the transport's.
@@ -36,6 +35,9 @@ func (Guests) Info() transport.Info {
 		Hosting: transport.SeparateProcesses,
 		Runs:    transport.Wasm,
 		Codecs:  []transport.Codec{transport.JSON, transport.Raw, transport.JSONStd},
+		Guests: map[transport.Codec][]string{
+			transport.JSON: {goGuest}, transport.Raw: {goGuest, cGuest}, transport.JSONStd: {goGuest},
+		},
 		// The serialized object, the decoded one, and as much garbage before the collector
 		// runs; linear memory never shrinks.
 		CopiesPerTarget: 5,
@@ -46,21 +48,6 @@ func (Guests) Info() transport.Info {
 
 // Check implements transport.Transport.
 func (Guests) Check() error { return transport.CheckLoopback(Name) }
-
-// guestOf names the guest of a setup. The defaults of other transports, which are the same
-// function for another ABI, stand for the one in Go.
-func guestOf(setup transport.Setup) (string, error) {
-	switch name := setup.Guest; {
-	case name == "" || slices.Contains(workloads.Guests(), name):
-		return goGuest, nil
-	case !slices.Contains(Guests{}.GuestNames(), name):
-		return "", fmt.Errorf("guest %s: %s runs guests that speak HTTP: use %v", name, Name, Guests{}.GuestNames())
-	case name != goGuest && setup.Codec != transport.Raw:
-		return "", fmt.Errorf("guest %s knows the codec %s alone: use --codecs %s, or the guest %s", name, transport.Raw, transport.Raw, goGuest)
-	default:
-		return name, nil
-	}
-}
 
 // numbers are what the guest calls a setup's codec and kind of payload by.
 func numbers(setup transport.Setup) (codec, kind uint64, err error) {

@@ -16,6 +16,9 @@ const refused = math.MaxUint32 // memory.grow answers -1
 func testMemoryView(t *testing.T, open New) {
 	instance := newPlain(t, open)
 	memory := instance.Memory()
+	if !compile(t, openEngine(t, open), "plain").ExportsMemory() {
+		t.Error("the module does not say that it exports a memory")
+	}
 	if memory.Size() != engines.PageSize || len(memory.Bytes()) != engines.PageSize || cap(memory.Bytes()) != engines.PageSize {
 		t.Fatalf("size %d, view of %d with capacity %d", memory.Size(), len(memory.Bytes()), cap(memory.Bytes()))
 	}
@@ -137,8 +140,9 @@ func testWholeAddressSpace(t *testing.T, open New) {
 func testHiddenMemory(t *testing.T, open New) {
 	engine := openEngine(t, open)
 	for _, name := range []string{"empty", "hidden", "other-name"} {
-		instance := instantiate(t, compile(t, engine, name), engines.InstanceConfig{})
-		if instance.Memory() != nil {
+		module := compile(t, engine, name)
+		instance := instantiate(t, module, engines.InstanceConfig{})
+		if instance.Memory() != nil || module.ExportsMemory() {
 			t.Errorf("%s: the memory is visible", name)
 		}
 	}

@@ -21,6 +21,8 @@ type module struct {
 	imports []engines.FunctionType
 	places  []int
 	exports []engines.FunctionType
+	// exportsMemory says that the guest shows its memory.
+	exportsMemory bool
 	// declared is the size in bytes of the initial memory that the module exports, if any.
 	declared uint64
 
@@ -32,6 +34,7 @@ var _ engines.Module = (*module)(nil)
 
 func (m *module) Imports() []engines.FunctionType { return slices.Clone(m.imports) }
 func (m *module) Exports() []engines.FunctionType { return slices.Clone(m.exports) }
+func (m *module) ExportsMemory() bool             { return m.exportsMemory }
 
 // describe lists imports and exports in the contract's terms.
 func (m *module) describe() error {
@@ -64,6 +67,7 @@ func (m *module) describe() error {
 		}
 		if kind := export.Type().MemoryType(); kind != nil {
 			m.declared = max(m.declared, kind.Minimum()*engines.PageSize)
+			m.exportsMemory = m.exportsMemory || export.Name() == memoryName
 		}
 	}
 	return nil

@@ -35,6 +35,7 @@ var _ engines.Module = (*module)(nil)
 
 func (m *module) Imports() []engines.FunctionType { return slices.Clone(m.imports) }
 func (m *module) Exports() []engines.FunctionType { return slices.Clone(m.exports) }
+func (m *module) ExportsMemory() bool             { return m.exportsMemory }
 
 // describe lists imports and exports in the contract's terms.
 func (m *module) describe() error {
