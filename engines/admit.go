@@ -2,6 +2,7 @@ package engines
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
@@ -46,6 +47,7 @@ const (
 	codeSection
 	dataSection
 	dataCountSection
+	tagSection
 )
 
 // Admit is what every engine asks before it compiles: it returns the module as it is to be
@@ -54,22 +56,34 @@ const (
 // linear memory, by MaxTableElements for tables, which all get a maximum here since not all
 // engines have a limit to set, and by the bounds of what is declared. Numbers that announce
 // more than the module contains are refused, because an engine may prepare for what they
-// announce.
+// announce. So are segments that begin outside of their table or memory, of which some engines
+// say nothing.
 //
 // Names are left out: nothing needs them, and each would be kept.
-func Admit(wasm []byte) ([]byte, error) {
+//
+// The error is a *Lacking for a feature that no engine is asked for.
+func Admit(engine string, wasm []byte) ([]byte, error) {
 	if err := checkPreamble(wasm); err != nil {
 		return nil, err
 	}
 	if len(wasm) > MaxModule {
 		return nil, fmt.Errorf("a WebAssembly module of %d bytes: build it smaller than %d", len(wasm), MaxModule)
 	}
-	a := admission{admitted: append(make([]byte, 0, len(wasm)+maxTables*4), wasm[:preambleSize]...)}
-	r := reader{rest: wasm[preambleSize:]}
+	var a admission
+	admitted, err := a.admit(wasm)
+	if errors.Is(err, errFeature) {
+		return nil, &Lacking{Engine: engine, Feature: a.needs[len(a.needs)-1]}
+	}
+	return admitted, err
+}
+
+func (a *admission) admit(wasm []byte) ([]byte, error) {
+	a.admitted = append(make([]byte, 0, len(wasm)+maxTables*4), wasm[:preambleSize]...)
+	r := reader{rest: wasm[preambleSize:], admission: a}
 	for len(r.rest) > 0 {
 		whole := r.rest
 		id := r.byte()
-		content := reader{rest: r.sized()}
+		content := reader{rest: r.sized(), admission: a}
 		if r.err != nil {
 			break
 		}
@@ -89,6 +103,13 @@ type admission struct {
 	admitted []byte
 	// elements are those of segments.
 	elements, locals uint64
+	// tables and memory are the sizes at first, in elements and bytes.
+	tables []uint64
+	memory uint64
+	// needs are the features that were found. Those of which only instructions tell are looked for
+	// when instructions is set.
+	needs        []Feature
+	instructions bool
 }
 
 // section looks at a section; whole has its header too.
@@ -100,7 +121,11 @@ func (a *admission) section(id byte, r *reader, whole []byte) {
 		}
 	case typeSection:
 		for range r.count("types", maxTypes) {
-			if form := r.byte(); form != 0x60 {
+			switch form := r.byte(); form {
+			case 0x60:
+			case 0x4e, 0x4f, 0x50, 0x5e, 0x5f:
+				r.end(GarbageCollection)
+			default:
 				r.fail("a type of the form %#x, which is not a function's", form)
 			}
 			for range [...]string{"parameters", "results"} {
@@ -114,12 +139,21 @@ func (a *admission) section(id byte, r *reader, whole []byte) {
 	case functionSection:
 		r.count("functions", maxFunctions)
 	case tableSection:
-		a.tables(r)
+		a.tableSection(r)
 		return
 	case memorySection:
-		r.count("memories", maxMemories)
+		for i := range r.count("memories", maxExports) {
+			min, _ := r.limits(0)
+			if a.memory = min * PageSize; i >= maxMemories {
+				r.end(SeveralMemories)
+			}
+		}
 	case globalSection:
-		r.count("globals", maxGlobals)
+		for range r.count("globals", maxGlobals) {
+			r.valueType()
+			r.byte()
+			r.constant()
+		}
 	case exportSection:
 		for range r.count("exports", maxExports) {
 			r.sized()
@@ -136,16 +170,20 @@ func (a *admission) section(id byte, r *reader, whole []byte) {
 			a.body(r)
 		}
 	case dataSection:
-		for range r.count("data segments", maxSegments) {
-			mode := r.unsigned()
+		for i := range r.count("data segments", maxSegments) {
+			mode, place, known := r.unsigned(), uint64(0), false
 			if mode == 2 {
 				r.unsigned()
 			}
 			if mode != 1 {
-				r.constant()
+				place, known = r.constant()
 			}
-			r.sized()
+			if content := r.sized(); known && place+uint64(len(content)) > a.memory {
+				r.fail("data segment %d, %d bytes at %d, is outside of the memory of %d bytes", i, len(content), place, a.memory)
+			}
 		}
+	case tagSection:
+		r.end(Exceptions)
 	default:
 		r.fail("a section %d, which is of a later WebAssembly than 2.0", id)
 	}
@@ -155,16 +193,18 @@ func (a *admission) section(id byte, r *reader, whole []byte) {
 func (a *admission) imports(r *reader) {
 	for range r.count("imports", maxImports) {
 		module, name := r.sized(), r.sized()
-		if kind := r.byte(); kind != 0 {
+		if kind := r.byte(); kind == 4 {
+			r.end(Exceptions)
+		} else if kind != 0 {
 			r.fail("it imports %.100s.%.100s, which is no function: build it with memory, tables and globals of its own", module, name)
 		}
 		r.unsigned()
 	}
 }
 
-// tables gives each table a maximum: its own, or its part of what may be added to all of
+// tableSection gives each table a maximum: its own, or its part of what may be added to all of
 // them.
-func (a *admission) tables(r *reader) {
+func (a *admission) tableSection(r *reader) {
 	type table struct {
 		element  byte
 		min, max uint64
@@ -173,19 +213,13 @@ func (a *admission) tables(r *reader) {
 	total := uint64(0)
 	for i := range declared {
 		t := &declared[i]
-		t.element = r.byte()
-		if t.element != funcref && t.element != externref {
-			r.fail("a table of the type %#x, which is of a later WebAssembly than 2.0", t.element)
+		if t.element = r.valueType(); t.element == withInitial {
+			r.end(FunctionReferences)
+		} else if t.element != funcref && t.element != externref {
+			r.fail("a table of the type %#x", t.element)
 		}
-		bounded := r.byte()
-		t.min, t.max = r.unsigned(), MaxTableElements
-		switch bounded {
-		case 0:
-		case 1:
-			t.max = r.unsigned()
-		default:
-			r.fail("a table with limits of the kind %#x, which is of a later WebAssembly than 2.0", bounded)
-		}
+		t.min, t.max = r.limits(MaxTableElements)
+		a.tables = append(a.tables, t.min)
 		if total += t.min; total > MaxTableElements {
 			r.fail("tables of %d elements, the limit is %d", total, MaxTableElements)
 		}
@@ -207,17 +241,24 @@ func (a *admission) tables(r *reader) {
 // segment looks at an element segment: a bit says that it is not active, one that it names
 // its table or kind, one that its elements are expressions.
 func (a *admission) segment(r *reader) {
-	mode := r.unsigned()
+	mode, table, place, known := r.unsigned(), uint64(0), uint64(0), false
 	if mode&1 == 0 {
 		if mode&2 != 0 {
-			r.unsigned()
+			table = r.unsigned()
 		}
-		r.constant()
+		place, known = r.constant()
 	}
-	if mode&3 != 0 {
+	switch {
+	case mode&3 == 0:
+	case mode&4 != 0:
+		r.valueType()
+	default:
 		r.byte()
 	}
 	count := r.count("elements", MaxTableElements)
+	if known && r.err == nil && (table >= uint64(len(a.tables)) || place+uint64(count) > a.tables[table]) {
+		r.fail("an element segment, %d elements at %d, is outside of its table", count, place)
+	}
 	if a.elements += uint64(count); a.elements > MaxTableElements {
 		r.fail("segments of %d elements, the limit is %d", a.elements, MaxTableElements)
 	}
@@ -232,7 +273,7 @@ func (a *admission) segment(r *reader) {
 
 // body looks at what a function declares.
 func (a *admission) body(r *reader) {
-	body := reader{rest: r.sized()}
+	body := reader{rest: r.sized(), admission: a}
 	if len(body.rest) > maxBody {
 		r.fail("a function of %d bytes, the limit is %d", len(body.rest), maxBody)
 	}
@@ -245,6 +286,9 @@ func (a *admission) body(r *reader) {
 	if locals > maxLocals || a.locals > maxAllLocals {
 		r.fail("a function of %d locals, %d in all functions: the limits are %d and %d", locals, a.locals, maxLocals, maxAllLocals)
 	}
+	if a.instructions {
+		body.code()
+	}
 	if body.err != nil {
 		r.fail("%w", body.err)
 	}
@@ -255,6 +299,7 @@ func (a *admission) body(r *reader) {
 type reader struct {
 	rest []byte
 	err  error
+	*admission
 }
 
 func (r *reader) fail(format string, values ...any) {
@@ -316,33 +361,56 @@ func (r *reader) count(what string, most int) int {
 	return 0
 }
 
+// limits are those of a table or a memory; most is the maximum where none is declared.
+func (r *reader) limits(most uint64) (min, max uint64) {
+	switch kind := r.byte(); {
+	case kind > 0xf:
+		r.fail("limits of the kind %#x, which is of a later WebAssembly than 2.0", kind)
+	case kind&2 != 0:
+		r.end(Threads)
+	case kind&4 != 0:
+		r.end(Memory64)
+	case kind&8 != 0:
+		r.end(PageSizes)
+	case kind == 0:
+		return r.unsigned(), most
+	}
+	return r.unsigned(), r.unsigned()
+}
+
 const (
 	vector    = 0x7b
 	funcref   = 0x70
 	externref = 0x6f
+	// withInitial begins a table with an initial value.
+	withInitial = 0x40
 )
 
-func (r *reader) valueType() {
-	switch t := r.byte(); t {
-	case byte(I32), byte(I64), byte(F32), byte(F64), vector, funcref, externref:
+func (r *reader) valueType() byte {
+	t := r.byte()
+	switch t {
+	case byte(I32), byte(I64), byte(F32), byte(F64), vector, funcref, externref, withInitial:
+	case 0x63, 0x64:
+		r.end(FunctionReferences)
+	case 0x69, 0x74:
+		r.end(Exceptions)
+	case 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x71, 0x72, 0x73:
+		r.end(GarbageCollection)
 	default:
 		r.fail("a value of the type %#x, which is of a later WebAssembly than 2.0", t)
 	}
+	return t
 }
 
-// constant passes over a constant expression.
+// constant passes over a constant expression. What it is is known if it is but a number of 32 bits.
 // See https://www.w3.org/TR/wasm-core-2/#constant-expressions
-func (r *reader) constant() {
-	for r.err == nil {
+func (r *reader) constant() (value uint64, known bool) {
+	for length := 0; r.err == nil; length++ {
 		switch instruction := r.byte(); instruction {
 		case 0x0b: // end
-			return
+			return value, known && length == 1
 		case 0x41, 0x42: // i32.const, i64.const
-			for length := 1; r.byte() >= 0x80; length++ {
-				if length == maxConstBytes {
-					r.fail("a number of more than 64 bits")
-				}
-			}
+			value, known = uint64(uint32(r.signed())), instruction == 0x41
 		case 0x43: // f32.const
 			r.take(4)
 		case 0x44: // f64.const
@@ -355,8 +423,12 @@ func (r *reader) constant() {
 		case 0xd0: // ref.null
 			r.byte()
 		case 0x6a, 0x6b, 0x6c, 0x7c, 0x7d, 0x7e: // add, sub, mul
+			r.need(ExtendedConstants)
+		case 0xfb:
+			r.end(GarbageCollection)
 		default:
 			r.fail("a constant with the instruction %#x", instruction)
 		}
 	}
+	return 0, false
 }

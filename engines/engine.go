@@ -41,6 +41,8 @@ type Capabilities struct {
 	// UninterruptibleCalls says that a running guest cannot be preempted by the Go
 	// runtime: a garbage collection that starts meanwhile waits for the guest.
 	UninterruptibleCalls bool
+	// Features are what the engine takes beyond WebAssembly 2.0.
+	Features []Feature
 }
 
 // Module is a compiled module. It is safe for concurrent use.

@@ -2,6 +2,8 @@
 package catalogue
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,7 +46,32 @@ func New(name string, options Options) (engines.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return catalogue[place].open(options.CacheDir)
+	engine, err := catalogue[place].open(options.CacheDir)
+	if err != nil {
+		return nil, err
+	}
+	return known{engine}, nil
+}
+
+// known is an engine that knows of the others.
+type known struct{ engines.Engine }
+
+// Compile says of what the engine lacks which others have it.
+func (k known) Compile(ctx context.Context, wasm []byte) (engines.Module, error) {
+	module, err := k.Engine.Compile(ctx, wasm)
+	if lacking := (*engines.Lacking)(nil); errors.As(err, &lacking) {
+		for _, entry := range catalogue {
+			other, err := entry.open("")
+			if err != nil {
+				continue
+			}
+			if slices.Contains(other.Capabilities().Features, lacking.Feature) {
+				lacking.Having = append(lacking.Having, entry.name)
+			}
+			_ = other.Close()
+		}
+	}
+	return module, err
 }
 
 // Check returns nil when the engine can run here, else an *engines.Unavailable.

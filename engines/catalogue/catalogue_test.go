@@ -2,6 +2,8 @@ package catalogue
 
 import (
 	"errors"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,6 +40,57 @@ func TestUnknownEngine(t *testing.T) {
 	for _, err := range []error{err, Check("wasm3")} {
 		if err == nil || !strings.Contains(err.Error(), `"wasm3"`) || !strings.Contains(err.Error(), Names()[0]) {
 			t.Errorf("error is %v", err)
+		}
+	}
+}
+
+// TestFeatures has the errors of engines name the others, and the documentation say what each takes.
+func TestFeatures(t *testing.T) {
+	document, err := os.ReadFile("../../docs/guest-abi.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := map[string]engines.Engine{}
+	for _, name := range Names() {
+		if Check(name) != nil {
+			t.Logf("without %s", name)
+			continue
+		}
+		if opened[name], err = New(name, Options{CacheDir: t.TempDir()}); err != nil {
+			t.Fatal(err)
+		}
+		defer opened[name].Close()
+	}
+	line := "| beyond WebAssembly 2.0 | " + strings.Join(Names(), " | ") + " |"
+	if len(opened) == len(Names()) && !strings.Contains(string(document), line) {
+		t.Errorf("docs/guest-abi.md lacks %q", line)
+	}
+	for _, feature := range engines.Features() {
+		line := "| " + string(feature) + " |"
+		var having, lacking []string
+		for _, name := range Names() {
+			if engine := opened[name]; engine == nil {
+				continue
+			} else if slices.Contains(engine.Capabilities().Features, feature) {
+				having = append(having, name)
+				line += " yes |"
+			} else {
+				lacking = append(lacking, name)
+				line += " no |"
+			}
+		}
+		if len(opened) == len(Names()) && !strings.Contains(string(document), line) {
+			t.Errorf("docs/guest-abi.md lacks %q", line)
+		}
+		for _, name := range lacking {
+			_, err := opened[name].Compile(t.Context(), enginetest.Needing(t, feature))
+			want := "it needs " + string(feature) + ", which engine " + name + " lacks, as all of this program do: build it without"
+			if having != nil {
+				want = "it needs " + string(feature) + ", which engine " + name + " lacks, but not " + strings.Join(having, " and ") + ": use --engines"
+			}
+			if err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("error is %v, want %s", err, want)
+			}
 		}
 	}
 }

@@ -75,7 +75,8 @@ func testRefusedModules(t *testing.T, open New) {
 		"functions":  []byte(preamble + "\x03\x05\xff\xff\xff\xff\x0f"),
 		"parameters": []byte(preamble + "\x01\x07\x01\x60\xff\xff\xff\xff\x0f"),
 		"memories":   []byte(preamble + "\x05\x05\x02\x00\x00\x00\x00"),
-		"the form":   []byte(preamble + "\x01\x03\x01\x5f\x00"), // (type (struct))
+		"outside":    []byte(preamble + "\x05\x03\x01\x00\x01" + "\x0b\x0a\x01\x00\x41\xff\xff\x03\x0b\x02ab"), // data at the last byte
+		"garbage":    []byte(preamble + "\x01\x03\x01\x5f\x00"),                                                // (type (struct))
 		"smaller":    append([]byte(preamble), make([]byte, engines.MaxModule)...),
 	} {
 		more := peakDuring(t, func() {

@@ -301,16 +301,12 @@ func limitFiles(t *testing.T, bytes uint64, step func()) {
 
 // storing is a module with a memory, so many functions that store 100 numbers, and one, answer.
 func storing(functions int) []byte {
-	section := func(id byte, content ...[]byte) []byte {
-		whole := slices.Concat(content...)
-		return append(binary.AppendUvarint([]byte{id}, uint64(len(whole))), whole...)
-	}
 	count := binary.AppendUvarint(nil, uint64(functions+1))
 	// i32.const 0, i32.const 42, i32.store
 	body := append([]byte{0}, bytes.Repeat([]byte{0x41, 0, 0x41, 42, 0x36, 2, 0}, 100)...)
 	body = append(body, 0x41, 42, 0x0b)
 	body = append(binary.AppendUvarint(nil, uint64(len(body))), body...)
-	return slices.Concat([]byte("\x00asm\x01\x00\x00\x00"),
+	return module(
 		section(1, []byte{1, 0x60, 0, 1, 0x7f}),
 		section(3, count, make([]byte, functions+1)),
 		section(5, []byte{1, 0, 1}),

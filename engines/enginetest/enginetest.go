@@ -20,6 +20,7 @@ func Run(t *testing.T, open New) {
 	}{
 		{"identity", testIdentity},
 		{"compile errors", testCompileErrors},
+		{"features", testFeatures},
 		{"types", testTypes},
 		{"imports", testImports},
 		{"exports", testExports},

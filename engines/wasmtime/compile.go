@@ -21,13 +21,13 @@ func (e *engine) Compile(ctx context.Context, wasm []byte) (engines.Module, erro
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
-	wasm, err := engines.Admit(wasm)
+	wasm, err := engines.Admit(Name, wasm)
 	if err != nil {
 		return nil, err
 	}
 	compiled, err := e.compile(wasm)
 	if err != nil {
-		return nil, fmt.Errorf("engine %s refuses the module: %s", Name, oneLine(err.Error()))
+		return nil, engines.Refused(Name, features, wasm, oneLine(err.Error()))
 	}
 	m := &module{runtime: e.runtime, compiled: compiled}
 	if err := m.describe(); err != nil {

@@ -89,6 +89,9 @@ func maxWasmStack(thread int) int {
 	return min(max(thread/nestedGuests-hostStack, leastStack), usualStack)
 }
 
+// features are those that configuration leaves on.
+var features = []engines.Feature{engines.ExtendedConstants, engines.TailCalls, engines.RelaxedSIMD}
+
 func (e *engine) Name() string    { return Name }
 func (e *engine) Version() string { return e.version }
 
@@ -99,6 +102,7 @@ func (e *engine) Capabilities() engines.Capabilities {
 		StableBase:             true,
 		PrivateAnonymousMemory: true,
 		UninterruptibleCalls:   false,
+		Features:               features,
 	}
 }
 

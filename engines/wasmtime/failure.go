@@ -13,6 +13,7 @@ import (
 	"github.com/bytecodealliance/wasmtime-go/v39"
 
 	"rrbench/engines"
+	"rrbench/foreign"
 )
 
 // explain makes the error of a call out of what Wasmtime returned, and frees that.
@@ -75,7 +76,7 @@ func instantiationCause(message string, limit uint64) error {
 // oneLine joins the lines of Wasmtime's explanations and drops Wasmtime's own stack.
 func oneLine(text string) string {
 	text, _, _ = strings.Cut(text, "\n\nStack backtrace:")
-	return strings.Join(strings.Fields(text), " ")
+	return foreign.Line(text, foreign.Usual)
 }
 
 // causes are the traps that guests run into, by wasmtime_trap_code_enum, in the words that

@@ -16,7 +16,7 @@ func (e *engine) Compile(ctx context.Context, wasm []byte) (engines.Module, erro
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
-	wasm, err := engines.Admit(wasm)
+	wasm, err := engines.Admit(Name, wasm)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func compile(ctx context.Context, wasm []byte, cache wazero.CompilationCache, ow
 	parallel := experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0))
 	m.compiled, err = m.runtime.CompileModule(parallel, wasm)
 	if err != nil {
-		return nil, fmt.Errorf("engine %s refuses the module: %s", Name, firstLine(err))
+		return nil, engines.Refused(Name, nil, wasm, firstLine(err))
 	}
 	if err := m.describe(); err != nil {
 		return nil, fmt.Errorf("engine %s refuses the module: %w", Name, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"rrbench/engines"
+	"rrbench/foreign"
 )
 
 type module struct {
@@ -165,5 +166,5 @@ func (m *module) dispose() error {
 
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
+	return foreign.Line(line, foreign.Usual)
 }
