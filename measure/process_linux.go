@@ -58,6 +58,9 @@ func (m *ProcessMeter) Close() error {
 	return errors.Join(errs...)
 }
 
+// Memory reads the process' memory peaks, as ProcessMemory does.
+func (m *ProcessMeter) Memory() (Memory, error) { return ProcessMemory(m.pid) }
+
 // Take returns what the process used since the last Take, or since NewProcessMeter, all
 // its threads together. CPU time is exact to the nanosecond; how it splits into user and
 // kernel is known in ticks of 10 ms only, and no piece is negative. Context switches are

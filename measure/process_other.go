@@ -14,5 +14,8 @@ func (*ProcessMeter) Take() (Usage, error) { return Usage{}, errNeedsLinux }
 // Close does nothing.
 func (*ProcessMeter) Close() error { return nil }
 
+// Memory needs Linux.
+func (*ProcessMeter) Memory() (Memory, error) { return Memory{}, errNeedsLinux }
+
 // ProcessMemory needs Linux.
 func ProcessMemory(int) (Memory, error) { return Memory{}, errNeedsLinux }

@@ -9,17 +9,7 @@ import (
 )
 
 // tune gives a connection's socket the options that every transport over TCP has.
-func tune(connection *net.TCPConn) error {
-	raw, err := connection.SyscallConn()
-	if err != nil {
-		return err
-	}
-	peer := connection.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
-	if controlErr := raw.Control(func(fd uintptr) { err = stream.TuneTCP(int(fd), peer) }); controlErr != nil {
-		return controlErr
-	}
-	return err
-}
+func tune(connection *net.TCPConn) error { return stream.Tune(connection) }
 
 // deferAccept has a listener accept connections with their first bytes only.
 func deferAccept(fd int) error {

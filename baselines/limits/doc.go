@@ -13,6 +13,7 @@
 package limits
 
 import (
+	"errors"
 	"fmt"
 
 	"rrbench/payloads"
@@ -33,6 +34,17 @@ func (s *Source) Prepare(spec payloads.Spec) (digest uint64, err error) {
 	payloads.Fill(s.memory.bytes, spec.Kind, spec.Seed)
 	return payloads.Digest(s.memory.bytes), nil
 }
+
+// Bytes are what was prepared.
+func (s *Source) Bytes() ([]byte, error) {
+	if s.memory.bytes == nil {
+		return nil, errors.New("nothing was prepared")
+	}
+	return s.memory.bytes, nil
+}
+
+// Close frees the buffer.
+func (s *Source) Close() error { return s.memory.free() }
 
 func checkCodec(name string, setup transport.Setup) error {
 	if setup.Codec == transport.None || setup.Codec == "" {

@@ -196,8 +196,8 @@ type memoryRoute struct {
 }
 
 func (r *memoryRoute) Send(handoff *transport.Handoff) error {
-	if r.memory.bytes == nil {
-		return errors.New(r.limit.name + ": nothing was prepared")
+	if _, err := r.Bytes(); err != nil {
+		return fmt.Errorf("%s: %w", r.limit.name, err)
 	}
 	handoff.Resize(len(r.targets))
 	r.handoff = handoff
@@ -220,5 +220,5 @@ func (r *memoryRoute) deliverTo(i int) {
 
 func (r *memoryRoute) Close() error {
 	r.pool.Close()
-	return r.memory.free()
+	return r.Source.Close()
 }

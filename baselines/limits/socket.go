@@ -117,12 +117,13 @@ type socketRoute struct {
 }
 
 func (r *socketRoute) Send(handoff *transport.Handoff) error {
-	if r.memory.bytes == nil {
-		return fmt.Errorf("%s: nothing was prepared", r.name)
+	bytes, err := r.Bytes()
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.name, err)
 	}
 	handoff.Start = measure.Now()
-	r.fan.Send(r.memory.bytes, handoff)
+	r.fan.Send(bytes, handoff)
 	return nil
 }
 
-func (r *socketRoute) Close() error { return errors.Join(r.fan.Close(), r.memory.free()) }
+func (r *socketRoute) Close() error { return errors.Join(r.fan.Close(), r.Source.Close()) }

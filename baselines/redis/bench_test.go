@@ -36,7 +36,7 @@ func BenchmarkAgainstPlainClient(b *testing.B) {
 				if _, err := opened.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
 					b.Fatal(err)
 				}
-				client, err := connectPlain(b.Context(), opened.(*route).server.place, time.Minute)
+				client, err := connect(b.Context(), opened.(*route).sender.server.place, time.Minute)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -52,11 +52,11 @@ func BenchmarkAgainstPlainClient(b *testing.B) {
 					}
 					through = append(through, handoff.Deliveries[0].Timeline.Latency())
 					start := measure.Now()
-					if err := errors.Join(client.set("plain", from, time.Minute), client.get("plain", into)); err != nil {
+					if err := errors.Join(client.Set(b.Context(), "plain", from, time.Minute).Err(), client.GetToBuffer(b.Context(), "plain", into).Err()); err != nil {
 						b.Fatal(err)
 					}
 					direct = append(direct, measure.Now()-start)
-					if err := client.order("DEL", "plain"); err != nil {
+					if err := client.Del(b.Context(), "plain").Err(); err != nil {
 						b.Fatal(err)
 					}
 				}

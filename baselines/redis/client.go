@@ -9,32 +9,44 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"rrbench/transport/stream"
 )
 
 // The library logs what it returns as an error, too; a shim's output is no place for that.
 func init() { logging.Disable() }
 
-// newClient makes a client with one connection. No command is tried twice: a payload that
-// was sent again would be two hand-offs in the time of one.
+// client keeps one connection of the library's, which it neither takes out of a pool nor
+// probes before each command.
+type client struct {
+	*redis.Conn
+	library *redis.Client
+}
+
+func (c *client) Close() error { return c.library.Close() }
+
+// newClient makes a client that connects once. No command is tried twice: a payload that was
+// sent again would be two hand-offs in the time of one.
 //
 // After PoolSize dials that failed, the library probes the server from a goroutine that
-// outlives the client by up to a second. A client dials fewer times before its route is broken.
+// outlives the client by up to a second. A client dials fewer times before it is given up.
 func newClient(at place, deadline time.Duration) *redis.Client {
 	if deadline <= 0 {
 		deadline = -1 // none
 	}
 	return redis.NewClient(&redis.Options{
-		Network:                  string(at.Network),
+		Network:                  at.Network,
 		Addr:                     at.Address,
 		Username:                 at.Username,
 		Password:                 at.Password,
 		DB:                       at.Database,
-		Dialer:                   dialerOf(at),
+		Dialer:                   dialOnce(),
 		Protocol:                 2,
 		MaxRetries:               -1,
 		DialerRetries:            1,
@@ -52,57 +64,57 @@ func newClient(at place, deadline time.Duration) *redis.Client {
 // connectPatience is the least that a server has to let a client in.
 const connectPatience = 5 * time.Second
 
-// connect makes a client that is connected.
-func connect(ctx context.Context, at place, deadline time.Duration) (*redis.Client, error) {
+// connect makes a client that is connected. The context bounds that alone, the deadline each
+// command.
+func connect(ctx context.Context, at place, deadline time.Duration) (*client, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(deadline, connectPatience))
 	defer cancel()
-	client := newClient(at, deadline)
-	if err := client.Ping(ctx).Err(); err != nil {
-		return nil, errors.Join(explain("connect to redis-server at "+at.Address, err), client.Close())
+	library := newClient(at, deadline)
+	c := &client{library.Conn(), library}
+	if err := c.Ping(ctx).Err(); err != nil {
+		return nil, errors.Join(explain("connect to redis-server at "+at.Address, err), c.Close())
 	}
-	return client, nil
+	return c, nil
 }
 
 // errLost is returned where a connection is not made a second time.
 var errLost = errors.New("the connection is lost")
 
-// dialerOf dials a private server once: should the server end, another user's process may
-// listen on its port.
-func dialerOf(at place) func(ctx context.Context, network, address string) (net.Conn, error) {
-	if !at.Private {
-		return dial
-	}
+// dialOnce returns a dialer for one connection: should a private server end, another user's
+// process may listen on its port, and what a lost connection was sent could be taken for an
+// answer on the next.
+func dialOnce() func(ctx context.Context, network, address string) (net.Conn, error) {
 	var dialled atomic.Bool
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		if dialled.Swap(true) {
 			return nil, errLost
 		}
-		return dial(ctx, network, address)
+		var dialer net.Dialer
+		connection, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		if err := stream.Tune(connection); err != nil {
+			return nil, errors.Join(err, connection.Close())
+		}
+		return connection, nil
 	}
-}
-
-func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	var dialer net.Dialer
-	connection, err := dialer.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	if err := tune(connection); err != nil {
-		_ = connection.Close()
-		return nil, err
-	}
-	return connection, nil
 }
 
 // explain names the remedy of what a server answers.
 func explain(step string, err error) error {
+	if err == nil {
+		return nil
+	}
 	remedy := ""
 	switch text := err.Error(); {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		remedy = " (a longer deadline may help)"
 	case errors.Is(err, redis.Nil):
 		return fmt.Errorf("%s: the server does not have the value any more: was it evicted? (raise its maxmemory, or set maxmemory-policy noeviction)", step)
-	case errors.Is(err, io.EOF), errors.Is(err, errLost), strings.Contains(text, "connection refused"), strings.Contains(text, "broken pipe"), strings.Contains(text, "connection reset"), strings.Contains(text, "no such file"):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+		remedy = " (has redis-server ended? It hangs up on more than its proto-max-bulk-len or client-output-buffer-limit, too)"
+	case errors.Is(err, errLost), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
 		remedy = " (has redis-server ended?)"
 	case strings.HasPrefix(text, "OOM"):
 		remedy = " (raise the server's maxmemory)"

@@ -56,10 +56,10 @@ func TestSerializingIsTimed(t *testing.T) {
 			}
 		}
 		// JSON is longer than the object, and than what a server may hold.
-		opened.(*route).server.limits.value = 100 << 10
+		opened.(*route).sender.server.holds.value = 100 << 10
 		if err := opened.Send(&handoff); err == nil || !strings.Contains(err.Error(), "proto-max-bulk-len") {
 			t.Error(err)
 		}
-		mustClose(t, opened, target)
+		transporttest.MustClose(t, opened, target)
 	}
 }

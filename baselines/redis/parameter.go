@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"rrbench/transport/stream"
 )
 
 // parameterName is the flag that tells which server to use.
@@ -22,39 +24,37 @@ const parameterForms = "unix, tcp, HOST:PORT, redis://[user[:password]@]host[:po
 // those who do not want it in a command line and a manifest.
 const passwordVariable = "REDISCLI_AUTH"
 
-// Network is how the clients reach the server.
-type Network string
-
+// The networks over which clients reach a server.
 const (
-	Unix Network = "unix"
-	TCP  Network = "tcp"
+	overUnix = "unix"
+	overTCP  = "tcp"
 )
 
 // place is where a server is, and how to be let in. It travels to targets.
 type place struct {
 	// Private is a server of a source's own, of which a user chooses the network alone.
-	Private  bool    `json:"private,omitempty"`
-	Network  Network `json:"network"`
-	Address  string  `json:"address"`
-	Username string  `json:"username,omitempty"`
-	Password string  `json:"password,omitempty"`
-	Database int     `json:"database,omitempty"`
+	Private  bool   `json:"-"`
+	Network  string `json:"network"`
+	Address  string `json:"address"`
+	Username string `json:"username,omitempty"`
+	Password string `json:"password,omitempty"`
+	Database int    `json:"database,omitempty"`
 }
 
 // choose reads the parameter. The error does not repeat what may hold a password.
 func choose(parameter string) (place, error) {
 	switch parameter {
-	case "", string(Unix):
-		return place{Private: true, Network: Unix}, nil
-	case string(TCP):
-		return place{Private: true, Network: TCP}, nil
+	case "", overUnix:
+		return place{Private: true, Network: overUnix}, nil
+	case overTCP:
+		return place{Private: true, Network: overTCP}, nil
 	}
 	if !strings.Contains(parameter, "://") {
 		host, port, err := net.SplitHostPort(parameter)
 		if err != nil || host == "" || !isPort(port) {
 			return place{}, fmt.Errorf("redis server %q: give %s", parameter, parameterForms)
 		}
-		return place{Network: TCP, Address: parameter, Password: os.Getenv(passwordVariable)}, nil
+		return place{Network: overTCP, Address: parameter, Password: os.Getenv(passwordVariable)}, nil
 	}
 	at, err := parseURL(parameter)
 	if err != nil {
@@ -87,11 +87,11 @@ func parseURL(text string) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	if _, port, _ := net.SplitHostPort(options.Addr); options.Network == string(TCP) && !isPort(port) {
+	if _, port, _ := net.SplitHostPort(options.Addr); options.Network == overTCP && !isPort(port) {
 		return place{}, fmt.Errorf("port %q is not possible", port)
 	}
 	return place{
-		Network:  Network(options.Network),
+		Network:  options.Network,
 		Address:  options.Addr,
 		Username: options.Username,
 		Password: cmp.Or(options.Password, os.Getenv(passwordVariable)),
@@ -102,4 +102,13 @@ func parseURL(text string) (place, error) {
 func isPort(text string) bool {
 	n, err := strconv.ParseUint(text, 10, 16)
 	return err == nil && n > 0
+}
+
+// listen makes the address of a target: over the network of a private server, else a Unix
+// socket.
+func (p place) listen() (*stream.Listener, error) {
+	if p.Private && p.Network == overTCP {
+		return stream.ListenTCP(loopback)
+	}
+	return stream.ListenUnix()
 }

@@ -8,17 +8,17 @@ import (
 func TestChoose(t *testing.T) {
 	t.Setenv(passwordVariable, "")
 	for parameter, want := range map[string]place{
-		"":                          {Private: true, Network: Unix},
-		"unix":                      {Private: true, Network: Unix},
-		"tcp":                       {Private: true, Network: TCP},
-		"localhost:6379":            {Network: TCP, Address: "localhost:6379"},
-		"[::1]:7000":                {Network: TCP, Address: "[::1]:7000"},
-		"redis://db.example":        {Network: TCP, Address: "db.example:6379"},
-		"redis://u:p@host:7000/3":   {Network: TCP, Address: "host:7000", Username: "u", Password: "p", Database: 3},
-		"redis://:p@host:7000":      {Network: TCP, Address: "host:7000", Password: "p"},
-		"unix:///run/redis.sock":    {Network: Unix, Address: "/run/redis.sock"},
-		"unix://u:p@/run/r.s?db=2":  {Network: Unix, Address: "/run/r.s", Username: "u", Password: "p", Database: 2},
-		"redis://[::1]:7000/?db=11": {Network: TCP, Address: "[::1]:7000", Database: 11},
+		"":                          {Private: true, Network: overUnix},
+		"unix":                      {Private: true, Network: overUnix},
+		"tcp":                       {Private: true, Network: overTCP},
+		"localhost:6379":            {Network: overTCP, Address: "localhost:6379"},
+		"[::1]:7000":                {Network: overTCP, Address: "[::1]:7000"},
+		"redis://db.example":        {Network: overTCP, Address: "db.example:6379"},
+		"redis://u:p@host:7000/3":   {Network: overTCP, Address: "host:7000", Username: "u", Password: "p", Database: 3},
+		"redis://:p@host:7000":      {Network: overTCP, Address: "host:7000", Password: "p"},
+		"unix:///run/redis.sock":    {Network: overUnix, Address: "/run/redis.sock"},
+		"unix://u:p@/run/r.s?db=2":  {Network: overUnix, Address: "/run/r.s", Username: "u", Password: "p", Database: 2},
+		"redis://[::1]:7000/?db=11": {Network: overTCP, Address: "[::1]:7000", Database: 11},
 	} {
 		if got, err := choose(parameter); err != nil || got != want {
 			t.Errorf("%q is %+v, %v; want %+v", parameter, got, err, want)

@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,14 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
-	"sync"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"rrbench/child"
 	"rrbench/private"
+	"rrbench/transport"
 )
 
 // program is looked for on PATH.
@@ -71,15 +69,17 @@ type process struct {
 	// name is the program's.
 	name    string
 	command *exec.Cmd
-	// output is what the server has said.
-	output tail
-	// directory holds the Unix socket, and is the server's working directory.
+	// directory holds the Unix socket and what the server says, and is its working directory.
 	directory *private.Directory
 	// ended is closed when the process has been waited for.
 	ended chan struct{}
 }
 
+// hasEnded is false for no process.
 func (p *process) hasEnded() bool {
+	if p == nil {
+		return false
+	}
 	select {
 	case <-p.ended:
 		return true
@@ -90,7 +90,7 @@ func (p *process) hasEnded() bool {
 
 // start starts a server and waits until it answers: a redis-server, or where there is none
 // what stands in for it.
-func start(ctx context.Context, network Network) (_ *process, err error) {
+func start(ctx context.Context, network string) (_ *process, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	p := &process{name: program, ended: make(chan struct{})}
@@ -104,47 +104,63 @@ func start(ctx context.Context, network Network) (_ *process, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, p.stop())
+			err = errors.Join(fmt.Errorf("start %s: %w", p.name, err), p.stop())
 		}
 	}()
-	p.place = place{Private: true, Network: Unix, Address: filepath.Join(p.directory.Path, "socket"), Password: rand.Text()}
-	command, err := compose(network)
-	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", p.name, err)
+	p.place = place{Private: true, Network: overUnix, Address: filepath.Join(p.directory.Path, "socket"), Password: rand.Text()}
+	if p.command, err = compose(network); err != nil {
+		return nil, err
 	}
-	command.Stdout, command.Stderr = &p.output, &p.output
-	command.Dir = p.directory.Path
-	command.WaitDelay = time.Second
-	err = child.Start(command)
-	for _, file := range command.ExtraFiles {
-		_ = file.Close()
+	if err := p.run(); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", command.Path, err)
-	}
-	p.command = command
-	go func() {
-		defer close(p.ended)
-		_ = command.Wait()
-	}()
-	client, err := p.await(ctx)
+	c, err := p.await(ctx)
 	if err != nil {
 		return nil, err
 	}
+	defer c.Close()
 	if p.Network != network {
-		err = p.openPort(ctx, client, freeAddress)
+		return p, p.openPort(ctx, c, freeAddress)
 	}
-	return p, errors.Join(err, client.Close())
+	return p, nil
+}
+
+// run starts the command.
+func (p *process) run() error {
+	output, err := os.Create(p.output())
+	if err != nil {
+		return err
+	}
+	p.command.Stdout, p.command.Stderr, p.command.Dir = output, output, p.directory.Path
+	err = child.Start(p.command)
+	for _, file := range append(p.command.ExtraFiles, output) {
+		_ = file.Close()
+	}
+	if err != nil {
+		p.command = nil
+		return err
+	}
+	go func() {
+		defer close(p.ended)
+		_ = p.command.Wait()
+	}()
+	return nil
+}
+
+// output is the file of what the server says.
+func (p *process) output() string { return filepath.Join(p.directory.Path, "output") }
+
+// ending is how the server has ended, with the end of what it said.
+func (p *process) ending() error {
+	const limit = 1 << 10
+	said, _ := os.ReadFile(p.output())
+	return fmt.Errorf("%s ended with %v: %s", p.name, p.command.ProcessState, transport.OneLine(string(said[max(0, len(said)-limit):]), limit))
 }
 
 // compose makes the command. What it is told goes through standard input, where no other
 // user sees the password.
-func (p *process) compose(Network) (*exec.Cmd, error) {
-	path, err := exec.LookPath(program)
-	if err != nil {
-		return nil, err
-	}
-	command := exec.Command(path, "-")
+func (p *process) compose(string) (*exec.Cmd, error) {
+	command := exec.Command(program, "-")
 	command.Stdin = strings.NewReader(fmt.Sprintf("%sunixsocket %q\nrequirepass %s\ndir %q\n", settings, p.Address, p.Password, p.directory.Path))
 	// The second name is that of servers that have jemalloc built in.
 	command.Env = append(os.Environ(), "MALLOC_CONF="+mallocConf, "JE_MALLOC_CONF="+mallocConf)
@@ -152,11 +168,11 @@ func (p *process) compose(Network) (*exec.Cmd, error) {
 }
 
 // composeStandIn makes the command of the stand-in, which inherits its listener.
-func (p *process) composeStandIn(network Network) (*exec.Cmd, error) {
-	if network == TCP {
-		p.Network, p.Address = TCP, loopback
+func (p *process) composeStandIn(network string) (*exec.Cmd, error) {
+	if network == overTCP {
+		p.Network, p.Address = overTCP, loopback
 	}
-	listener, err := net.Listen(string(p.Network), p.Address)
+	listener, err := net.Listen(p.Network, p.Address)
 	if err != nil {
 		return nil, err
 	}
@@ -177,17 +193,17 @@ func (p *process) composeStandIn(network Network) (*exec.Cmd, error) {
 }
 
 // await returns a client when the server answers.
-func (p *process) await(ctx context.Context) (*redis.Client, error) {
+func (p *process) await(ctx context.Context) (*client, error) {
 	for {
-		client, err := connect(ctx, p.place, time.Second)
+		c, err := connect(ctx, p.place, startPatience)
 		if err == nil {
-			return client, nil
+			return c, nil
 		}
 		select {
 		case <-p.ended:
-			return nil, fmt.Errorf("start %s: it ended with %v: %s", p.name, p.command.ProcessState, p.output.String())
+			return nil, p.ending()
 		case <-ctx.Done():
-			return nil, fmt.Errorf("start %s: %w: %w", p.name, ctx.Err(), err)
+			return nil, fmt.Errorf("%w: %w", ctx.Err(), err)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
@@ -198,32 +214,31 @@ const portAttempts = 5
 
 // openPort has the server listen over TCP, too. It refuses a port that another process has;
 // until it has one, nothing is sent to any.
-func (p *process) openPort(ctx context.Context, client *redis.Client, choose func() (string, error)) error {
+func (p *process) openPort(ctx context.Context, c *client, choose func() (net.Addr, error)) error {
 	var err error
 	for range portAttempts {
 		address, chooseErr := choose()
 		if chooseErr != nil {
-			return fmt.Errorf("find a port for %s: %w", p.name, chooseErr)
+			return fmt.Errorf("find a port: %w", chooseErr)
 		}
-		_, port, _ := net.SplitHostPort(address)
-		if err = client.ConfigSet(ctx, "port", port).Err(); err == nil {
-			p.Network, p.Address = TCP, address
+		if err = c.ConfigSet(ctx, "port", strconv.Itoa(address.(*net.TCPAddr).Port)).Err(); err == nil {
+			p.Network, p.Address = overTCP, address.String()
 			return nil
 		}
 	}
-	return explain("open a port of "+p.name, err)
+	return explain("open a port", err)
 }
 
 // loopback has the kernel choose the port.
 const loopback = "127.0.0.1:0"
 
 // freeAddress is one that no process listens on at this moment.
-func freeAddress() (string, error) {
+func freeAddress() (net.Addr, error) {
 	listener, err := net.Listen("tcp", loopback)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return listener.Addr().String(), listener.Close()
+	return listener.Addr(), listener.Close()
 }
 
 // stop ends the server, which has nothing to lose.
@@ -233,29 +248,4 @@ func (p *process) stop() error {
 		<-p.ended
 	}
 	return p.directory.Remove()
-}
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	mutex sync.Mutex
-	kept  []byte
-}
-
-const tailLimit = 1 << 10
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mutex.Lock()
-	defer t.mutex.Unlock()
-	t.kept = append(t.kept, p...)
-	if surplus := len(t.kept) - tailLimit; surplus > 0 {
-		t.kept = append(t.kept[:0], t.kept[surplus:]...)
-	}
-	return len(p), nil
-}
-
-// String is one line.
-func (t *tail) String() string {
-	t.mutex.Lock()
-	defer t.mutex.Unlock()
-	return string(bytes.Join(bytes.Fields(t.kept), []byte(" ")))
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 )
 
 // What a server says that does not start is in the error.
@@ -24,7 +25,7 @@ func TestServerDoesNotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", directory+":"+os.Getenv("PATH"))
-	for _, network := range []Network{Unix, TCP} {
+	for _, network := range []string{overUnix, overTCP} {
 		_, err := use(context.Background(), place{Private: true, Network: network})
 		if err == nil || !strings.Contains(err.Error(), "exit status 3: Bad directive") {
 			t.Error(err)
@@ -35,7 +36,7 @@ func TestServerDoesNotStart(t *testing.T) {
 // A stranger does not get past the password.
 func TestServerHasPassword(t *testing.T) {
 	needServer(t)
-	for _, network := range []Network{Unix, TCP} {
+	for _, network := range []string{overUnix, overTCP} {
 		s, err := use(context.Background(), place{Private: true, Network: network})
 		if err != nil {
 			t.Fatal(err)
@@ -79,7 +80,7 @@ func unheard(t *testing.T, address string) net.Listener {
 // A port that another process takes just before the server does is left to it.
 func TestPortIsTaken(t *testing.T) {
 	needServer(t)
-	p, err := start(t.Context(), Unix)
+	p, err := start(t.Context(), overUnix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,32 +90,32 @@ func TestPortIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	taken := unheard(t, loopback).Addr().String()
-	err = p.openPort(t.Context(), client, func() (string, error) { return taken, nil })
-	if err == nil || !strings.Contains(err.Error(), "Unable to listen") || p.Network != Unix {
+	taken := unheard(t, loopback).Addr()
+	err = p.openPort(t.Context(), client, func() (net.Addr, error) { return taken, nil })
+	if err == nil || !strings.Contains(err.Error(), "Unable to listen") || p.Network != overUnix {
 		t.Errorf("the server is at %s: %v", p.Address, err)
 	}
 	offered := 0
-	err = p.openPort(t.Context(), client, func() (string, error) {
+	err = p.openPort(t.Context(), client, func() (net.Addr, error) {
 		if offered++; offered == 1 {
 			return taken, nil
 		}
 		return freeAddress()
 	})
-	if err != nil || p.Network != TCP || p.Address == taken {
+	if err != nil || p.Network != overTCP || p.Address == taken.String() {
 		t.Fatalf("the server is at %s: %v", p.Address, err)
 	}
 	over, err := connect(t.Context(), p.place, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustClose(t, over)
+	transporttest.MustClose(t, over)
 }
 
 // What listens on the port of a server that has died is not spoken to.
 func TestPortIsTakenOver(t *testing.T) {
 	needServer(t)
-	p, err := start(t.Context(), TCP)
+	p, err := start(t.Context(), overTCP)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,9 +123,8 @@ func TestPortIsTakenOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	subscriber := newClient(p.place, time.Second)
-	subscription := subscriber.Subscribe(t.Context(), "channel")
-	if _, err := subscription.Receive(t.Context()); err != nil {
+	subscription, err := messages{}.fetcher(t.Context(), directions{p.place, "channel"}, time.Second)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := p.stop(); err != nil {
@@ -135,11 +135,10 @@ func TestPortIsTakenOver(t *testing.T) {
 		if err := client.Ping(t.Context()).Err(); err == nil {
 			t.Error("it answers")
 		}
-		if _, err := subscription.ReceiveMessage(t.Context()); err == nil {
+		if _, err := subscription.fetch(1, make([]byte, 1)); err == nil {
 			t.Error("there is a message")
 		}
 	}
-	mustClose(t, client, subscription, subscriber)
 }
 
 // A server that cannot be given a port while it runs is not used over TCP.
@@ -176,7 +175,7 @@ func TestOldServer(t *testing.T) {
 	}
 }
 
-func waitToBeKilled(network Network) {
+func waitToBeKilled(network string) {
 	s, err := use(context.Background(), place{Private: true, Network: network})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -189,10 +188,10 @@ func waitToBeKilled(network Network) {
 // A server does not outlive its process, and what that leaves behind the next one removes.
 func TestServerEndsWithParent(t *testing.T) {
 	needServer(t)
-	for _, network := range []Network{Unix, TCP} {
+	for _, network := range []string{overUnix, overTCP} {
 		t.Setenv("TMPDIR", t.TempDir())
 		parent := exec.Command("/proc/self/exe")
-		parent.Env = append(os.Environ(), parentVariable+"="+string(network))
+		parent.Env = append(os.Environ(), parentVariable+"="+network)
 		parent.Stderr = os.Stderr
 		output, err := parent.StdoutPipe()
 		if err != nil {

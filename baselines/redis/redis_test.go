@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"rrbench/engines/catalogue"
 	"rrbench/measure"
 	"rrbench/payloads"
 	"rrbench/transport"
@@ -23,7 +22,7 @@ const parentVariable = "REDIS_TEST_PARENT"
 
 func TestMain(m *testing.M) {
 	if network := os.Getenv(parentVariable); network != "" {
-		waitToBeKilled(Network(network))
+		waitToBeKilled(network)
 	}
 	if len(os.Args) > 1 && os.Args[1] == StandInCommand {
 		if err := ServeStandIn(context.Background(), os.Stdin); err != nil {
@@ -93,35 +92,20 @@ func needServer(t testing.TB) {
 	}
 }
 
-func mustClose(t *testing.T, closers ...interface{ Close() error }) {
-	t.Helper()
-	for _, closer := range closers {
-		if err := closer.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-func TestHandoff(t *testing.T) {
-	for _, fanout := range []int{1, 3} {
-		t.Run(fmt.Sprint(fanout), func(t *testing.T) {
-			forEach(t, func(t *testing.T, of variant) {
-				transporttest.Exercise(t, of, of.setup("wazero", 2_500_001, fanout), false)
-				if of.parameter != "tcp" {
-					transporttest.Exercise(t, of, of.setup("wazero", 300_000, fanout), true)
-				}
-			})
-		})
-	}
-}
-
-func TestHandoffOnEveryEngine(t *testing.T) {
-	for _, engine := range catalogue.Names() {
-		t.Run(engine, func(t *testing.T) {
-			if err := catalogue.Check(engine); err != nil {
-				t.Skip(err)
+func TestContract(t *testing.T) {
+	for name, of := range variants {
+		t.Run(name, func(t *testing.T) {
+			needServer(t)
+			t.Setenv("TMPDIR", t.TempDir())
+			if of.parameter == overTCP {
+				transporttest.Exercise(t, of, of.setup("wazero", 2_500_001, 3), false)
+				return
 			}
-			transporttest.Exercise(t, New(), setupOf(engine, 1<<20, 1), false)
+			options := transporttest.Options{Parameter: of.parameter, Allocates: true}
+			if of.Info().Runs == transport.Wasm {
+				options.Codecs = []transport.Codec{transport.Raw} // see TestSerializing
+			}
+			transporttest.Run(t, func() transport.Transport { return of.Transport }, options)
 		})
 	}
 }
@@ -134,7 +118,7 @@ func TestServerIsAccounted(t *testing.T) {
 		first, second := transporttest.Serve(t, of, setup), transporttest.Serve(t, of, setup)
 		opened := transporttest.Open(t, of, setup, first.Endpoint(), second.Endpoint())
 		handoff := transport.Handoff{Deliveries: make([]transport.Delivery, 2)}
-		pid := opened.(*route).server.process.command.Process.Pid
+		pid := opened.(*route).sender.server.process.command.Process.Pid
 		meter, err := measure.NewProcessMeter(pid)
 		if err != nil {
 			t.Fatal(err)
@@ -158,7 +142,7 @@ func TestServerIsAccounted(t *testing.T) {
 		if err != nil || memory.RSSPeak < size || memory.PSSPeak < size {
 			t.Errorf("the server's memory is %+v, %v", memory, err)
 		}
-		mustClose(t, opened, first, second)
+		transporttest.MustClose(t, opened, first, second)
 	})
 }
 
@@ -182,8 +166,8 @@ func TestRoutesShareServer(t *testing.T) {
 		for _, target := range targets {
 			routes = append(routes, transporttest.Open(t, of, setup, target.Endpoint()).(*route))
 		}
-		s := routes[0].server
-		if s != routes[1].server {
+		s := routes[0].sender.server
+		if s != routes[1].sender.server {
 			t.Error("two routes have two servers")
 		}
 		var handoff transport.Handoff
@@ -192,101 +176,51 @@ func TestRoutesShareServer(t *testing.T) {
 				transporttest.HandOver(t, r, payloads.Spec{Kind: payloads.Text, Seed: seed, Size: 1000}, &handoff)
 			}
 		}
-		mustClose(t, routes[0])
+		transporttest.MustClose(t, routes[0])
 		transporttest.HandOver(t, routes[1], payloads.Spec{Kind: payloads.Text, Seed: 9, Size: 1000}, &handoff)
-		mustClose(t, routes[1], targets[0], targets[1])
-		if !s.hasEnded() {
+		transporttest.MustClose(t, routes[1], targets[0], targets[1])
+		if !s.process.hasEnded() {
 			t.Error("the server runs on")
 		}
 	})
 }
 
 func TestRefusals(t *testing.T) {
-	forEach(t, func(t *testing.T, of variant) {
+	needServer(t)
+	for _, of := range []variant{{New(), ""}, {NewPubSub(), "tcp"}, {NewLimit(), ""}} {
 		good := of.setup("wazero", 1000, 1)
-		target, second := transporttest.Serve(t, of, good), transporttest.Serve(t, of, good)
-		for _, test := range []struct {
-			change func(*transport.Setup)
-			want   string
-		}{
-			{func(s *transport.Setup) { s.Size = valueLimit + 1 }, "more than a value of the server holds: use at most 512MiB"},
-			{func(s *transport.Setup) { s.Size = 0 }, "at least one"},
-			{func(s *transport.Setup) { s.Codec = "morse" }, `codec "morse" is not possible`},
-			{func(s *transport.Setup) { s.Parameter = "nowhere" }, `redis server "nowhere": give unix, tcp`},
-			{func(s *transport.Setup) { s.Engine = "steam" }, "steam"},
-			{func(s *transport.Setup) { s.Guest = "nobody" }, "nobody"},
-			{func(s *transport.Setup) { s.Guest, s.Codec = "own.wasm", transport.JSON }, "own.wasm does not serialize"},
+		target := transporttest.Serve(t, of, good)
+		for want, change := range map[string]func(*transport.Setup){
+			"more than a value of the server holds: use at most 512MiB": func(s *transport.Setup) { s.Size = valueLimit + 1 },
+			"at least one":                           func(s *transport.Setup) { s.Size = 0 },
+			`redis server "nowhere": give unix, tcp`: func(s *transport.Setup) { s.Parameter = "nowhere" },
+			"own.wasm does not serialize":            func(s *transport.Setup) { s.Guest, s.Codec = "own.wasm", transport.JSON },
 		} {
 			setup := good
-			if of.Info().Runs == transport.NoFunction && !strings.Contains(test.want, "payload") && !strings.Contains(test.want, "server") && !strings.Contains(test.want, "at least") {
+			if change(&setup); of.Info().Runs == transport.NoFunction && setup.Codec == transport.JSON {
 				continue
 			}
-			test.change(&setup)
-			if served, err := of.Serve(context.Background(), setup); err == nil {
-				mustClose(t, served)
+			if served, err := of.Serve(t.Context(), setup); err == nil {
+				transporttest.MustClose(t, served)
 				t.Errorf("%+v is served", setup)
-			} else if !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error is %q, want %q in it", err, test.want)
+			} else if !strings.Contains(err.Error(), want) {
+				t.Errorf("error is %q, want %q in it", err, want)
 			}
-			if opened, err := of.Open(context.Background(), setup, []transport.Endpoint{target.Endpoint()}); err == nil {
-				mustClose(t, opened)
+			if opened, err := of.Open(t.Context(), setup, []transport.Endpoint{target.Endpoint()}); err == nil {
+				transporttest.MustClose(t, opened)
 				t.Errorf("%+v is opened", setup)
-			} else if !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error is %q, want %q in it", err, test.want)
+			} else if !strings.Contains(err.Error(), want) {
+				t.Errorf("error is %q, want %q in it", err, want)
 			}
 		}
-		with := func(change func(*transport.Endpoint)) transport.Endpoint {
-			endpoint := second.Endpoint()
-			change(&endpoint)
-			return endpoint
-		}
-		for _, test := range []struct {
-			endpoint transport.Endpoint
-			want     string
-		}{
-			{with(func(e *transport.Endpoint) { e.Nonce = make([]byte, nonceSize) }), "nonce is not this endpoint's"},
-			{with(func(e *transport.Endpoint) { e.Nonce = nil }), "nonce has 0 bytes"},
-			{with(func(e *transport.Endpoint) { e.Transport = "kernel/stream" }), `"kernel/stream"`},
-			{with(func(e *transport.Endpoint) { e.Network = "udp" }), `over "udp"`},
-			{with(func(e *transport.Endpoint) { e.Address = "@nobody:1" }), "target 1 at @nobody:1"},
-		} {
-			opened, err := of.Open(context.Background(), good, []transport.Endpoint{target.Endpoint(), test.endpoint})
-			if err == nil {
-				mustClose(t, opened)
-				t.Errorf("%+v was reached", test.endpoint)
-			} else if !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error is %q, want %q in it", err, test.want)
-			}
-		}
-		// It takes its time, so over one network alone.
-		if of.parameter == "tcp" {
-			opened, err := of.Open(context.Background(), good, []transport.Endpoint{target.Endpoint(), target.Endpoint()})
-			if err == nil {
-				mustClose(t, opened)
-				t.Error("a target serves two sources")
-			} else if !strings.Contains(err.Error(), "already serves another source") {
-				t.Error(err)
-			}
-		}
-		if opened, err := of.Open(context.Background(), good, nil); err == nil {
-			mustClose(t, opened)
-			t.Error("a route to nowhere was opened")
-		}
-		cancelled, cancel := context.WithCancel(context.Background())
+		cancelled, cancel := context.WithCancel(t.Context())
 		cancel()
 		if opened, err := of.Open(cancelled, good, []transport.Endpoint{target.Endpoint()}); err == nil {
-			mustClose(t, opened)
+			transporttest.MustClose(t, opened)
 			t.Error("a route was opened with a cancelled context")
 		}
-		// None of this was in the target's way.
-		opened := transporttest.Open(t, of, good, target.Endpoint())
-		var handoff transport.Handoff
-		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000}, &handoff)
-		if _, err := opened.Prepare(payloads.Spec{Kind: payloads.Text, Size: valueLimit + 1}); err == nil {
-			t.Error("a payload was prepared that Redis does not hold")
-		}
-		mustClose(t, opened, target, second)
-	})
+		transporttest.MustClose(t, target)
+	}
 }
 
 // A target that cannot take a payload says why, the others get it, and so do all of them
@@ -309,11 +243,11 @@ func TestOneTargetRefuses(t *testing.T) {
 		if d := handoff.Deliveries[0]; d.Err != nil || d.Digest != digest {
 			t.Errorf("digest %x, %v", d.Digest, d.Err)
 		}
-		if err := handoff.Deliveries[1].Err; err == nil || !strings.Contains(err.Error(), "this function was set up for 1 to 500") {
+		if err := handoff.Deliveries[1].Err; err == nil || !strings.Contains(err.Error(), "longer than the 500 bytes agreed on") {
 			t.Error(err)
 		}
 		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 2, Size: 500}, &handoff)
-		mustClose(t, opened, targets[0], targets[1])
+		transporttest.MustClose(t, opened, targets[0], targets[1])
 	})
 }
 
@@ -324,7 +258,7 @@ func TestServerIsKilled(t *testing.T) {
 		opened := transporttest.Open(t, of, setup, target.Endpoint())
 		var handoff transport.Handoff
 		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 8 << 20}, &handoff)
-		go opened.(*route).server.process.command.Process.Kill()
+		go opened.(*route).sender.server.process.command.Process.Kill()
 		failed := func() error {
 			if err := opened.Send(&handoff); err != nil {
 				return err
@@ -340,52 +274,11 @@ func TestServerIsKilled(t *testing.T) {
 		if err = failed(); err == nil || !strings.Contains(err.Error(), "redis") {
 			t.Error(err)
 		}
-		mustClose(t, opened)
+		transporttest.MustClose(t, opened)
 		// The next route has a new server.
 		opened = transporttest.Open(t, of, setup, target.Endpoint())
 		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 8 << 20}, &handoff)
-		mustClose(t, opened, target)
-	})
-}
-
-func TestTargetIsKilled(t *testing.T) {
-	needServer(t)
-	for _, of := range []variant{{New(), ""}, {NewPubSub(), ""}, {NewLimit(), ""}} {
-		setup := of.setup("wazero", 8<<20, 2)
-		target := transporttest.Serve(t, of, setup)
-		process := transporttest.Start(t, of, setup)
-		opened := transporttest.Open(t, of, setup, target.Endpoint(), process.Endpoint)
-		var handoff transport.Handoff
-		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 8 << 20}, &handoff)
-		killed := make(chan struct{})
-		go func() { defer close(killed); process.Kill() }()
-		var err error
-		for err == nil {
-			if err = opened.Send(&handoff); err == nil {
-				err = handoff.Deliveries[1].Err
-				if survivor := handoff.Deliveries[0].Err; survivor != nil {
-					t.Error(survivor)
-				}
-			}
-		}
-		<-killed
-		t.Log(err)
-		mustClose(t, opened, target)
-	}
-}
-
-// A source that ends in the middle of a conversation leaves its target ready for another.
-func TestSourceComesAndGoes(t *testing.T) {
-	forEach(t, func(t *testing.T, of variant) {
-		setup := of.setup("wazero", 1000, 1)
-		target := transporttest.Serve(t, of, setup)
-		var handoff transport.Handoff
-		for seed := range uint64(3) {
-			opened := transporttest.Open(t, of, setup, target.Endpoint())
-			transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: seed, Size: 1000}, &handoff)
-			mustClose(t, opened)
-		}
-		mustClose(t, target, target)
+		transporttest.MustClose(t, opened, target)
 	})
 }
 
@@ -413,7 +306,7 @@ func TestStandIn(t *testing.T) {
 	if memory, err := opened.(transport.MemoryReporter).Memory(); err != nil || memory.RSSPeak < 1<<20 {
 		t.Errorf("the stand-in's memory is %+v, %v", memory, err)
 	}
-	mustClose(t, opened, target)
+	transporttest.MustClose(t, opened, target)
 	by := exec.Command("/proc/self/exe", StandInCommand)
 	if said, err := by.CombinedOutput(); err == nil || !strings.Contains(string(said), "it is started by rrbench itself") {
 		t.Errorf("by hand it says %q, %v", said, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"rrbench/measure"
 )
@@ -14,7 +13,7 @@ type server struct {
 	place
 	// process is nil for a user's.
 	process *process
-	limits  limits
+	holds   capacity
 	usage   usage
 	// chosenAs is its name in servers, users how many routes it has: servers guards both.
 	chosenAs place
@@ -41,7 +40,7 @@ func use(ctx context.Context, of place) (*server, error) {
 	servers.Lock()
 	defer servers.Unlock()
 	s := servers.inUse[of]
-	if s == nil || s.hasEnded() {
+	if s == nil || s.process.hasEnded() {
 		var err error
 		if s, err = newServer(ctx, of); err != nil {
 			return nil, err
@@ -61,11 +60,11 @@ func newServer(ctx context.Context, of place) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{place: p.place, process: p, limits: limits{value: valueLimit}}
-	if s.usage, err = newProcessUsage(p.command.Process.Pid); err != nil {
+	meter, err := measure.NewProcessMeter(p.command.Process.Pid)
+	if err != nil {
 		return nil, errors.Join(err, p.stop())
 	}
-	return s, nil
+	return &server{place: p.place, process: p, holds: capacity{value: valueLimit}, usage: meter}, nil
 }
 
 func (s *server) release() error {
@@ -83,25 +82,3 @@ func (s *server) release() error {
 	}
 	return err
 }
-
-// hasEnded is known of a private server only.
-func (s *server) hasEnded() bool { return s.process != nil && s.process.hasEnded() }
-
-// processUsage is the usage of a process of this host.
-type processUsage struct {
-	*measure.ProcessMeter
-	pid int
-}
-
-func newProcessUsage(pid int) (*processUsage, error) {
-	meter, err := measure.NewProcessMeter(pid)
-	if err != nil {
-		return nil, err
-	}
-	return &processUsage{meter, pid}, nil
-}
-
-func (u *processUsage) Memory() (measure.Memory, error) { return measure.ProcessMemory(u.pid) }
-
-// attachPatience bounds how long a user's server may take to tell about itself.
-const attachPatience = 10 * time.Second

@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"github.com/alicebob/miniredis/v2"
+
+	"rrbench/transport/stream"
 )
 
 // StandInCommand is the argument by which the program is told to be the stand-in for a
@@ -55,7 +57,7 @@ func ServeStandIn(ctx context.Context, orders io.Reader) error {
 		if err != nil {
 			return fmt.Errorf("stand in for redis-server: %w", err)
 		}
-		_ = tune(connection)
+		_ = stream.Tune(connection)
 		server.Server().ServeConn(connection)
 	}
 }

@@ -1,218 +1,93 @@
 package redis
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
-	"crypto/subtle"
-	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"runtime"
-	"sync"
-	"syscall"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
-	"rrbench/measure"
 	"rrbench/transport"
+	"rrbench/transport/stream"
 )
 
-// meter is the process' one meter: pieces of usage that several targets of a process take
-// add up to the whole.
-var meter = measure.NewMeter()
-
-// introductionPatience bounds how long a connection may take to introduce itself, and how
-// long its target may take to connect to the server.
-const introductionPatience = 10 * time.Second
-
-// leavingPatience bounds how long a source waits for the one before it to leave.
-const leavingPatience = time.Second
-
 // Serve implements transport.Transport.
-func (r relay) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
-	chosen, err := r.checkSetup(setup)
+func (t through) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
+	chosen, err := t.checkSetup(setup)
 	if err != nil {
 		return nil, err
 	}
-	made, err := r.newReceiver(ctx, setup)
+	into, err := t.ends.receiver(ctx, setup)
 	if err != nil {
-		return nil, fmt.Errorf("%s: target: %w", r.name, err)
+		return nil, fmt.Errorf("%s: target: %w", t.name, err)
 	}
-	nonce := make([]byte, nonceSize)
-	// It never fails; see crypto/rand.
-	_, _ = rand.Read(nonce)
-	listener, err := listen(lineNetwork(chosen))
+	service := stream.Service{
+		Receiver: &resolver{receiver: into, exchange: t.exchange, deadline: setup.Deadline},
+		Limit:    uint64(wireLimit(setup)),
+		Deadline: setup.Deadline,
+	}
+	target, err := stream.Serve(t.name, chosen.listen, service, into.Close)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: target: %w", r.name, err), made.Close())
+		return nil, errors.Join(err, into.Close())
 	}
-	t := &target{
-		relay:    r,
-		receiver: made,
-		limit:    wireLimit(setup),
-		deadline: setup.Deadline,
-		listener: listener,
-		endpoint: transport.Endpoint{
-			Transport: r.name,
-			Network:   string(lineNetwork(chosen)),
-			Address:   listener.Addr().String(),
-			Nonce:     nonce,
-		},
-		ended: make(chan struct{}),
-		free:  make(chan struct{}, 1),
-	}
-	t.free <- struct{}{}
-	t.closing, t.close = context.WithCancel(context.Background())
-	go t.serve()
-	return t, nil
+	return target, nil
 }
 
-// lineNetwork is that of the lines between shims: the server's where it is a private one.
-func lineNetwork(of place) Network {
-	if of.Private {
-		return of.Network
-	}
-	return Unix
-}
-
-// listen makes the address of a line: a name in the abstract namespace, so that no file
-// can be left over, or a port of loopback.
-func listen(over Network) (net.Listener, error) {
-	if over == TCP {
-		return net.Listen("tcp", "127.0.0.1:0")
-	}
-	var name [16]byte
-	_, _ = rand.Read(name[:])
-	return net.Listen("unix", "@rrbench-redis-"+hex.EncodeToString(name[:]))
-}
-
-// target is a function whose shim is a server's client.
-type target struct {
-	relay
-	receiver receiver
-	// limit is how long a value may be, in bytes.
-	limit    int64
+// resolver finds payloads in a server.
+type resolver struct {
+	receiver
+	exchange exchange
 	deadline time.Duration
-	listener net.Listener
-	endpoint transport.Endpoint
-
-	closing context.Context
-	close   context.CancelFunc
-	ended   chan struct{}
-	closed  sync.Once
-	// free holds a token: the function serves one source at a time.
-	free chan struct{}
+	// fetcher gets payloads of the source that is connected; stop has it survive the target.
+	fetcher fetcher
+	stop    func() bool
+	// copied is as fetch has it, garbage how many bytes were copied since they were collected.
+	copied  int64
+	garbage int
 }
 
-func (t *target) Endpoint() transport.Endpoint { return t.endpoint }
+var _ stream.Preparer = (*resolver)(nil)
 
-// Close ends what is under way, and then the function. A handler that does not return is
-// waited for.
-func (t *target) Close() (err error) {
-	t.closed.Do(func() {
-		t.close()
-		_ = t.listener.Close()
-		<-t.ended
-		err = t.receiver.Close()
-	})
+func (r *resolver) Prepare(ctx context.Context, told []byte) error {
+	var from directions
+	if err := json.Unmarshal(told, &from); err != nil {
+		return fmt.Errorf("read where the server is: %w", err)
+	}
+	r.Disconnected()
+	f, err := r.exchange.fetcher(ctx, from, r.deadline)
+	if err == nil {
+		r.fetcher, r.stop = f, context.AfterFunc(ctx, func() { _ = f.Close() })
+	}
 	return err
 }
 
-// serve lets sources in until the listener closes, and waits for them.
-func (t *target) serve() {
-	defer close(t.ended)
-	var conversations sync.WaitGroup
-	defer conversations.Wait()
-	for {
-		connection, err := t.listener.Accept()
-		if err != nil {
-			return
-		}
-		conversations.Go(func() { t.converse(connection) })
-	}
+func (r *resolver) Place(uint64) ([]byte, error) {
+	return nil, errors.New("payloads come through a server, not with their announcement")
 }
 
-// converse serves one source until it, or the target, ends.
-func (t *target) converse(connection net.Conn) {
-	defer connection.Close()
-	stop := context.AfterFunc(t.closing, func() { _ = connection.Close() })
-	defer stop()
-	_ = tune(connection)
-	l := newLine(connection, introductionPatience)
-	refuse := func(err error) { _ = l.answer(&transport.Delivery{Err: err}) }
-	to, err := l.beIntroduced(func(nonce []byte) bool {
-		return subtle.ConstantTimeCompare(nonce, t.endpoint.Nonce) == 1
-	})
+func (r *resolver) Resolve(n uint64, reference stream.Reference) error {
+	if r.fetcher == nil {
+		return errors.New("no server was named")
+	}
+	memory, err := r.receiver.Place(n)
 	if err != nil {
-		refuse(err)
-		return
+		return err
 	}
-	// A source that has just left may not have been noticed yet.
-	select {
-	case <-t.free:
-		defer func() { t.free <- struct{}{} }()
-	case <-time.After(leavingPatience):
-		refuse(errors.New("the function already serves another source"))
-		return
-	case <-t.closing.Done():
-		return
+	if r.copied, err = r.fetcher.fetch(reference.ID, memory); err != nil {
+		return errors.Join(err, r.receiver.Release())
 	}
-	ctx, cancel := context.WithTimeout(t.closing, introductionPatience)
-	defer cancel()
-	if t.way == plainly {
-		client, err := connectPlain(ctx, to.Server, t.deadline)
-		if err != nil {
-			refuse(err)
-			return
-		}
-		defer client.Close()
-		l.deadline = t.deadline
-		t.fetch(l, func(memory []byte) error { return client.get(to.Key, memory) })
-		return
+	if r.copied != 0 {
+		r.garbage += len(memory)
 	}
-	if t.way == messages {
-		client := newClient(to.Server, t.deadline)
-		defer client.Close()
-		l.deadline = t.deadline
-		t.listenTo(ctx, l, client, to.Key)
-		return
-	}
-	client, err := connect(ctx, to.Server, t.deadline)
-	if err != nil {
-		refuse(err)
-		return
-	}
-	defer client.Close()
-	l.deadline = t.deadline
-	t.fetch(l, func(memory []byte) error {
-		value := client.GetToBuffer(t.closing, to.Key, memory)
-		if n := len(value.Bytes()); value.Err() == nil && n != len(memory) {
-			return fmt.Errorf("it has %d bytes, %d were announced", n, len(memory))
-		}
-		return value.Err()
-	})
+	return nil
 }
 
-// fetch answers each value that the line tells of. The function get fills memory with it.
-func (t *target) fetch(l *line, get func(memory []byte) error) {
-	var reply transport.Delivery
-	meter.Take()
-	for err := l.answer(&reply); err == nil; err = l.answer(&reply) {
-		length, err := l.await()
-		if err != nil {
-			return
-		}
-		reply = t.handle(length, func(memory []byte, reply *transport.Delivery) error {
-			if err := get(memory); err != nil {
-				return explain("GET the payload", err)
-			}
-			reply.Timeline.Received = measure.Now()
-			reply.Timeline.CopiedIn = reply.Timeline.Received
-			return nil
-		})
-	}
+// Consume tells when the payload had come into this process.
+func (r *resolver) Consume(d *transport.Delivery) error {
+	d.Timeline.Received = cmp.Or(r.copied, d.Timeline.CopiedIn)
+	return r.receiver.Consume(d)
 }
 
 // garbageLimit is how many bytes of messages that were handled are left lying about. The
@@ -220,82 +95,20 @@ func (t *target) fetch(l *line, get func(memory []byte) error) {
 // those who make garbage: between two payloads, here, the pages are still warm for the next.
 const garbageLimit = 16 << 20
 
-// listenTo answers each message of a channel.
-func (t *target) listenTo(ctx context.Context, l *line, client *redis.Client, channel string) {
-	subscription := client.Subscribe(ctx, channel)
-	defer subscription.Close()
-	// The first message says that the subscription holds.
-	if _, err := subscription.Receive(ctx); err != nil {
-		_ = l.answer(&transport.Delivery{Err: explain("SUBSCRIBE", err)})
-		return
+func (r *resolver) Release() error {
+	if r.garbage >= garbageLimit {
+		runtime.GC()
+		r.garbage = 0
 	}
-	// A source says nothing more; its end ends the subscription.
-	if err := l.unbound(); err != nil {
-		return
-	}
-	listening, cancel := context.WithCancel(t.closing)
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		_, _ = io.Copy(io.Discard, l.from)
-		cancel()
-		_ = subscription.Close()
-	})
-	defer watching.Wait()
-	defer l.connection.Close()
-	defer cancel()
-
-	var reply transport.Delivery
-	garbage := 0
-	meter.Take()
-	for err := l.answer(&reply); err == nil; err = l.answer(&reply) {
-		if garbage >= garbageLimit {
-			runtime.GC()
-			garbage = 0
-		}
-		message, err := subscription.ReceiveMessage(listening)
-		received := measure.Now()
-		if err != nil {
-			if listening.Err() == nil {
-				_ = l.answer(&transport.Delivery{Err: explainCut(err)})
-			}
-			return
-		}
-		garbage += len(message.Payload)
-		reply = t.handle(uint64(len(message.Payload)), func(memory []byte, reply *transport.Delivery) error {
-			copy(memory, message.Payload)
-			reply.Timeline.Received = received
-			reply.Timeline.CopiedIn = measure.Now()
-			return nil
-		})
-	}
+	return r.receiver.Release()
 }
 
-// handle has fill put a payload into the function's memory and enters the handler.
-func (t *target) handle(length uint64, fill func(memory []byte, reply *transport.Delivery) error) (reply transport.Delivery) {
-	err := t.deliver(length, fill, &reply)
-	reply.Usage = meter.Take()
-	reply.Err = err
-	return reply
-}
+func (r *resolver) Holds() (held bool, released uint64) { return false, 0 }
 
-func (t *target) deliver(length uint64, fill func([]byte, *transport.Delivery) error, reply *transport.Delivery) error {
-	if length == 0 || length > uint64(t.limit) {
-		return fmt.Errorf("a value of %d bytes: this function was set up for 1 to %d", length, t.limit)
+func (r *resolver) Disconnected() {
+	if r.fetcher != nil {
+		r.stop()
+		_ = r.fetcher.Close()
 	}
-	memory, err := t.receiver.place(length)
-	if err != nil {
-		return err
-	}
-	if err := fill(memory, reply); err != nil {
-		return errors.Join(err, t.receiver.release())
-	}
-	return errors.Join(t.receiver.handle(reply), t.receiver.release())
-}
-
-// explainCut is explain for a subscriber, whom the server may have sent away.
-func explainCut(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
-		return fmt.Errorf("wait for a message: %w (has redis-server ended, or is the message longer than its client-output-buffer-limit pubsub?)", err)
-	}
-	return explain("wait for a message", err)
+	r.fetcher = nil
 }

@@ -119,18 +119,18 @@ func openLink(ctx context.Context, endpoint transport.Endpoint, options FanOptio
 	if err != nil {
 		return nil, err
 	}
-	if err := s.setTimeout(options.Deadline); err != nil {
-		s.close()
-		return nil, err
-	}
 	writer, err := options.NewWriter()
 	if err != nil {
 		s.close()
 		return nil, err
 	}
 	awaiter, _ := writer.(Awaiter)
-	l := &link{socket: s, writer: writer, awaiter: awaiter, deadline: options.Deadline}
-	if err := l.prepare(ctx, options.Preparation); err != nil {
+	l := &link{socket: s, writer: writer, awaiter: awaiter, deadline: max(options.Deadline, dialDeadline)}
+	err = l.prepare(ctx, options.Preparation)
+	if l.deadline = options.Deadline; err == nil {
+		err = s.setTimeout(l.deadline)
+	}
+	if err != nil {
 		return nil, errors.Join(err, l.close())
 	}
 	return l, nil
@@ -140,6 +140,9 @@ func openLink(ctx context.Context, endpoint transport.Endpoint, options FanOptio
 func (l *link) prepare(ctx context.Context, with []byte) error {
 	if with == nil {
 		return nil
+	}
+	if err := l.socket.setTimeout(l.deadline); err != nil {
+		return err
 	}
 	stop := context.AfterFunc(ctx, l.socket.Interrupt)
 	var d transport.Delivery

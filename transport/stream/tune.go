@@ -1,8 +1,11 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +25,23 @@ func tuneUnix(fd int) error {
 		return fmt.Errorf("set a socket's send buffer: %w", err)
 	}
 	return nil
+}
+
+// Tune gives a connection of package net, TCP or a Unix socket, the options that this package's
+// sockets have.
+func Tune(connection net.Conn) error {
+	raw, err := connection.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	controlErr := raw.Control(func(fd uintptr) {
+		if peer, ok := connection.RemoteAddr().(*net.TCPAddr); ok {
+			err = TuneTCP(int(fd), peer.AddrPort().Addr())
+		} else {
+			err = tuneUnix(int(fd))
+		}
+	})
+	return errors.Join(controlErr, err)
 }
 
 // TuneTCP prepares a TCP socket for measuring, the same for every transport and baseline:

@@ -1,14 +1,11 @@
 package redis
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"rrbench/measure"
 	"rrbench/payloads"
@@ -19,10 +16,10 @@ import (
 // own is a server as a user has one.
 type own struct {
 	*process
-	client *redis.Client
+	client *client
 }
 
-func startOwn(t *testing.T, over Network) own {
+func startOwn(t *testing.T, over string) own {
 	t.Helper()
 	needServer(t)
 	p, err := start(t.Context(), over)
@@ -41,17 +38,19 @@ func startOwn(t *testing.T, over Network) own {
 // as is the parameter by which a user names the server.
 func (o own) as(user, password string) string {
 	who := url.UserPassword(user, password).String()
-	if o.Network == Unix {
+	if o.Network == overUnix {
 		return fmt.Sprintf("unix://%s@%s", who, o.Address)
 	}
 	return fmt.Sprintf("redis://%s@%s", who, o.Address)
 }
 
-func (o own) do(t *testing.T, words ...any) {
+func (o own) ask(t *testing.T, words ...any) (answer string) {
 	t.Helper()
-	if err := o.client.Do(t.Context(), words...).Err(); err != nil {
+	told, err := o.client.Do(t.Context(), words...).Result()
+	if err != nil {
 		t.Fatal(words, err)
 	}
+	return fmt.Sprint(told)
 }
 
 // handOver tries one hand-off and returns how it failed.
@@ -79,23 +78,19 @@ func handOver(t *testing.T, of transport.Transport, setup transport.Setup) error
 
 // A user's server carries payloads, is accounted, and is afterwards as it was.
 func TestOwnServer(t *testing.T) {
-	for _, over := range []Network{Unix, TCP} {
+	for _, over := range []string{overUnix, overTCP} {
 		o := startOwn(t, over)
-		o.do(t, "SET", "mine", "stays")
-		before, err := o.client.ConfigGet(t.Context(), "*").Result()
-		if err != nil {
-			t.Fatal(err)
-		}
+		o.ask(t, "SET", "mine", "stays")
+		before := o.ask(t, "CONFIG", "GET", "*")
 		for _, of := range []transport.Transport{New(), NewPubSub(), NewLimit()} {
 			v := variant{of, o.as("", o.Password)}
 			transporttest.Exercise(t, v, v.setup("wazero", 300_000, 2), false)
 		}
-		after, err := o.client.ConfigGet(t.Context(), "*").Result()
-		if err != nil || fmt.Sprint(before) != fmt.Sprint(after) {
-			t.Errorf("the configuration has changed: %v", err)
+		if after := o.ask(t, "CONFIG", "GET", "*"); after != before {
+			t.Error("the configuration has changed")
 		}
-		if keys, err := o.client.Keys(t.Context(), "*").Result(); err != nil || fmt.Sprint(keys) != "[mine]" {
-			t.Errorf("its keys are %v, %v", keys, err)
+		if keys := o.ask(t, "KEYS", "*"); keys != "[mine]" {
+			t.Errorf("its keys are %v", keys)
 		}
 		private, named := New().(transport.Dependent).Versions(""), New().(transport.Dependent).Versions(o.as("", o.Password))
 		if private[program] == "" || private[program] != named[program] {
@@ -109,12 +104,12 @@ func TestOwnServer(t *testing.T) {
 
 // What a user's server says that it used is what its process used.
 func TestOwnServerIsAccounted(t *testing.T) {
-	o := startOwn(t, Unix)
+	o := startOwn(t, overUnix)
 	s, err := attach(t.Context(), o.place)
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := newProcessUsage(o.command.Process.Pid)
+	known, err := measure.NewProcessMeter(o.command.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +123,7 @@ func TestOwnServerIsAccounted(t *testing.T) {
 	}
 	take()
 	for range 4 {
-		o.do(t, "SET", "load", strings.Repeat("x", 32<<20))
+		o.ask(t, "SET", "load", strings.Repeat("x", 32<<20))
 	}
 	said, used := take()
 	if said.CPU() == 0 || said.CPU() < used.CPU()/2 || said.CPU() > 2*used.CPU() {
@@ -137,16 +132,16 @@ func TestOwnServerIsAccounted(t *testing.T) {
 	if memory, err := s.usage.Memory(); err != nil || memory.RSSPeak < 1<<20 {
 		t.Errorf("it says that its memory is %+v, %v", memory, err)
 	}
-	mustClose(t, s.usage, known)
+	transporttest.MustClose(t, s.usage, known)
 }
 
 func TestOwnServerRefuses(t *testing.T) {
 	const size = 4 << 20
-	for _, over := range []Network{Unix, TCP} {
+	for _, over := range []string{overUnix, overTCP} {
 		o := startOwn(t, over)
 		// This user cannot look at the configuration, and learns limits the hard way.
-		o.do(t, "ACL", "SETUSER", "blind", "on", ">secret", "~*", "&*", "+@all", "-config")
-		o.do(t, "ACL", "SETUSER", "mute", "on", ">secret", "~*", "&*", "+@all", "-info")
+		o.ask(t, "ACL", "SETUSER", "blind", "on", ">secret", "~*", "&*", "+@all", "-config")
+		o.ask(t, "ACL", "SETUSER", "mute", "on", ">secret", "~*", "&*", "+@all", "-info")
 		owner, blind := o.as("", o.Password), o.as("blind", "secret")
 		for _, test := range []struct {
 			of               transport.Transport
@@ -167,7 +162,7 @@ func TestOwnServerRefuses(t *testing.T) {
 			{NewPubSub(), blind, "client-output-buffer-limit", "pubsub 1mb 1mb 1", "pubsub 0 0 0", "client-output-buffer-limit"},
 		} {
 			if test.name != "" {
-				o.do(t, "CONFIG", "SET", test.name, test.value)
+				o.ask(t, "CONFIG", "SET", test.name, test.value)
 			}
 			v := variant{test.of, test.parameter}
 			err := handOver(t, v, v.setup("wazero", size, 1))
@@ -175,17 +170,17 @@ func TestOwnServerRefuses(t *testing.T) {
 				t.Errorf("%s over %s, %s %s: error %v, want %q", v.Info().Name, over, test.name, test.value, err, test.want)
 			}
 			if test.name != "" {
-				o.do(t, "CONFIG", "SET", test.name, test.was)
+				o.ask(t, "CONFIG", "SET", test.name, test.was)
 			}
 		}
-		o.do(t, "CONFIG", "SET", "maxmemory", "3mb")
-		o.do(t, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+		o.ask(t, "CONFIG", "SET", "maxmemory", "3mb")
+		o.ask(t, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
 		v := variant{New(), owner}
 		if err := handOver(t, v, v.setup("wazero", size, 1)); err == nil || !strings.Contains(err.Error(), "would evict other values") {
 			t.Errorf("over %s: %v", over, err)
 		}
-		if keys, err := o.client.DBSize(t.Context()).Result(); err != nil || keys != 0 {
-			t.Errorf("%d keys are left, %v", keys, err)
+		if keys := o.ask(t, "KEYS", "*"); keys != "[]" {
+			t.Errorf("keys are left: %v", keys)
 		}
 	}
 }
@@ -193,7 +188,7 @@ func TestOwnServerRefuses(t *testing.T) {
 // A value that the server drops before the target asks for it fails the delivery and says
 // why; until then it is bound to expire.
 func TestValueIsEvicted(t *testing.T) {
-	o := startOwn(t, Unix)
+	o := startOwn(t, overUnix)
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	seen := time.Duration(0)
 	go func() {
@@ -204,12 +199,11 @@ func TestValueIsEvicted(t *testing.T) {
 				return
 			default:
 			}
-			keys, _ := o.client.Keys(context.Background(), keyPrefix+"*").Result()
-			for _, key := range keys {
-				if left, err := o.client.PTTL(context.Background(), key).Result(); err == nil && left != -2 {
+			for _, key := range o.client.Keys(t.Context(), keyPrefix+"*").Val() {
+				if left := o.client.PTTL(t.Context(), key).Val(); left != -2 {
 					seen = left
 				}
-				_ = o.client.Unlink(context.Background(), key).Err()
+				_ = o.client.Unlink(t.Context(), key)
 			}
 		}
 	}()
@@ -233,7 +227,7 @@ func TestValueIsEvicted(t *testing.T) {
 
 func TestOwnServerEnds(t *testing.T) {
 	for _, of := range []transport.Transport{New(), NewPubSub(), NewLimit()} {
-		o := startOwn(t, TCP)
+		o := startOwn(t, overTCP)
 		v := variant{of, o.as("", o.Password)}
 		setup := v.setup("wazero", 1<<20, 1)
 		target := transporttest.Serve(t, v, setup)
@@ -248,7 +242,7 @@ func TestOwnServerEnds(t *testing.T) {
 				t.Errorf("%s: %v", v.Info().Name, err)
 			}
 		}
-		mustClose(t, opened, target)
+		transporttest.MustClose(t, opened, target)
 		if err := handOver(t, v, setup); err == nil || !strings.Contains(err.Error(), "connection refused (has redis-server ended?)") {
 			t.Errorf("%s: %v", v.Info().Name, err)
 		}

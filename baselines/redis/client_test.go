@@ -1,0 +1,162 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+)
+
+func TestOutputLimit(t *testing.T) {
+	for text, want := range map[string]int64{
+		"normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60": 33554432,
+		"pubsub 0 0 0": 0, "normal 1 1 1": 0, "": 0, "pubsub": 0, "pubsub x 0 0": 0,
+	} {
+		if got := outputLimit(text); got != want {
+			t.Errorf("%q limits subscribers to %d, want %d", text, got, want)
+		}
+	}
+}
+
+func TestCapacity(t *testing.T) {
+	for _, test := range []struct {
+		holds capacity
+		in    exchange
+		want  string
+	}{
+		{capacity{}, values{}, ""},
+		{capacity{value: 1000, output: 999, memory: 5000, used: 4000, evicts: "allkeys-lru"}, values{}, ""},
+		{capacity{value: 999}, values{}, "proto-max-bulk-len"},
+		{capacity{value: 999}, messages{}, "proto-max-bulk-len"},
+		{capacity{output: 999}, messages{}, "client-output-buffer-limit"},
+		{capacity{memory: 1500, used: 1000, evicts: "allkeys-lru"}, values{}, "would evict other values"},
+		{capacity{memory: 1500, used: 1000, evicts: "allkeys-lru"}, messages{}, ""},
+		{capacity{memory: 1500, used: 1000}, values{}, ""},
+	} {
+		err := test.in.check(test.holds, 1000)
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%+v: %v, want %q", test, err, test.want)
+		}
+	}
+}
+
+// A value or message of another length than was announced is not taken for the payload, and
+// leaves the memory beside its place as it was.
+func TestLengthsDiffer(t *testing.T) {
+	o := startOwn(t, overUnix)
+	for _, of := range []exchange{values{}, messages{}} {
+		for _, sent := range []string{"", "ab", "abcd", strings.Repeat("a", 1<<20)} {
+			from, err := of.fetcher(t.Context(), directions{o.place, "key"}, time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.ask(t, "SET", "key", sent)
+			o.ask(t, "PUBLISH", "key", sent)
+			memory := []byte("#########")
+			if _, err := from.fetch(1, memory[3:6:6]); err == nil {
+				t.Errorf("%T: %d bytes became %q", of, len(sent), memory[3:6])
+			}
+			if string(memory[:3]) != "###" || string(memory[6:]) != "###" {
+				t.Errorf("%T: %d bytes wrote beside their place: %q", of, len(sent), memory)
+			}
+			if err := from.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// Messages that a target had no place for are skipped.
+func TestMessagesAreSkipped(t *testing.T) {
+	o := startOwn(t, overUnix)
+	from, err := messages{}.fetcher(t.Context(), directions{o.place, "key"}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	for _, sent := range []string{"a", "long", "b", "long", "long", "c"} {
+		o.ask(t, "PUBLISH", "key", sent)
+	}
+	var into [1]byte
+	for _, test := range []struct {
+		id   uint64
+		want string
+	}{{1, "a"}, {3, "b"}, {6, "c"}} {
+		if copied, err := from.fetch(test.id, into[:]); err != nil || copied == 0 || string(into[:]) != test.want {
+			t.Errorf("message %d is %q, %v", test.id, into, err)
+		}
+	}
+}
+
+// A server that never answers does not hold a client up for ever.
+func TestSilentServer(t *testing.T) {
+	listener, err := net.Listen("tcp", loopback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	at := place{Network: overTCP, Address: listener.Addr().String(), Password: "secret"}
+	for _, of := range []exchange{values{}, messages{}} {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		_, err := of.fetcher(ctx, directions{at, "key"}, time.Hour)
+		cancel()
+		if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), at.Address) || !strings.Contains(err.Error(), "longer deadline") {
+			t.Error(err)
+		}
+	}
+}
+
+// observed counts the bytes that are written from, or read into, memory straight.
+type observed struct {
+	net.Conn
+	memory   []byte
+	straight int
+}
+
+func (o *observed) note(p []byte, n int) {
+	at, first := uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(unsafe.Pointer(unsafe.SliceData(o.memory)))
+	if at >= first && at < first+uintptr(len(o.memory)) {
+		o.straight += n
+	}
+}
+
+func (o *observed) Write(p []byte) (int, error) {
+	n, err := o.Conn.Write(p)
+	o.note(p, n)
+	return n, err
+}
+
+func (o *observed) Read(p []byte) (int, error) {
+	n, err := o.Conn.Read(p)
+	o.note(p, n)
+	return n, err
+}
+
+// But for what passes through its buffers of 32 KiB, at the beginning and the end, the library has no
+// copy of a value.
+func TestValueIsNotCopied(t *testing.T) {
+	o := startOwn(t, overUnix)
+	value := make([]byte, 4<<20)
+	conn := &observed{memory: value}
+	library := newClient(o.place, time.Minute)
+	defer library.Close()
+	dial := library.Options().Dialer
+	library.Options().Dialer = func(ctx context.Context, network, address string) (_ net.Conn, err error) {
+		conn.Conn, err = dial(ctx, network, address)
+		return conn, err
+	}
+	for name, do := range map[string]func() error{
+		"SET": func() error { return library.Set(t.Context(), "key", value, time.Minute).Err() },
+		"GET": func() error { return library.GetToBuffer(t.Context(), "value", value).Err() },
+	} {
+		o.ask(t, "SET", "value", strings.Repeat("x", len(value)))
+		conn.straight = 0
+		if err := do(); err != nil || conn.straight < len(value)-64<<10 {
+			t.Errorf("%s moves %d of %d bytes straight, %v", name, conn.straight, len(value), err)
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package redis
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"slices"
+
+	"rrbench/baselines/limits"
+	"rrbench/baselines/wasi/abi"
+	"rrbench/measure"
+	"rrbench/modes"
+	"rrbench/modes/sockets"
+	"rrbench/payloads"
+	"rrbench/transport"
+	"rrbench/transport/stream"
+	"rrbench/workloads"
+)
+
+// ends are what payloads go from and to.
+type ends interface {
+	source(ctx context.Context, setup transport.Setup, carry sockets.Carrier) (sockets.Source, error)
+	receiver(ctx context.Context, setup transport.Setup) (receiver, error)
+}
+
+type receiver interface {
+	stream.Receiver
+	Close() error
+}
+
+// functions are WebAssembly guests.
+type functions struct{}
+
+func (functions) source(ctx context.Context, setup transport.Setup, carry sockets.Carrier) (sockets.Source, error) {
+	function, err := load(ctx, setup, carry.Send)
+	switch {
+	case err != nil:
+		return nil, err
+	case serializes(setup.Codec):
+		return &serializer{function}, nil
+	}
+	return function, nil
+}
+
+func (functions) receiver(ctx context.Context, setup transport.Setup) (receiver, error) {
+	function, err := load(ctx, setup, nil)
+	if err != nil {
+		return nil, err
+	}
+	into := modes.Receiver{Function: function}
+	if serializes(setup.Codec) {
+		return &deserializer{into}, nil
+	}
+	return &into, nil
+}
+
+//go:embed guest/built
+var built embed.FS
+
+// guestName is the guest that serializes what it sends and deserializes what it gets. It
+// follows docs/guest-abi.md and has exports beside, see guest/function.go.
+const guestName = "json-go"
+
+func guestModule() ([]byte, error) {
+	return workloads.Built(built, "guest/built", guestName, []string{guestName})
+}
+
+func serializes(codec transport.Codec) bool {
+	return codec == transport.JSON || codec == transport.JSONStd
+}
+
+// load makes a function: of the guest that the setup names or, where it serializes, of the one
+// that can. The built-in guests, which are the same function, stand for that.
+func load(ctx context.Context, setup transport.Setup, send modes.Sender) (*modes.Function, error) {
+	if !serializes(setup.Codec) {
+		return modes.Load(ctx, setup, send)
+	}
+	if setup.Guest != "" && setup.Guest != guestName && !slices.Contains(workloads.Guests(), setup.Guest) {
+		return nil, fmt.Errorf("guest %s does not serialize: use codec %s, or leave --guest out", setup.Guest, transport.Raw)
+	}
+	setup.Guest = guestName
+	kind, err := kindOf(setup.Payload)
+	if err != nil {
+		return nil, err
+	}
+	wasm, err := guestModule()
+	if err != nil {
+		return nil, err
+	}
+	function, err := modes.LoadModule(ctx, setup, wasm, send)
+	if err != nil {
+		return nil, err
+	}
+	receives := uint64(0)
+	if send == nil {
+		receives = 1
+	}
+	if _, err := function.Call("begin", uint64(slices.Index(abi.Codecs, setup.Codec)), kind, uint64(setup.Size), receives); err != nil {
+		return nil, errors.Join(err, function.Close())
+	}
+	return function, nil
+}
+
+func kindOf(payload payloads.Kind) (uint64, error) {
+	kind := slices.Index(abi.Kinds, payload)
+	if kind < 0 {
+		return 0, fmt.Errorf("payload %q is unknown to guests: use %v", payload, abi.Kinds)
+	}
+	return uint64(kind), nil
+}
+
+// serializer is a guest that sends what it has serialized.
+type serializer struct{ *modes.Function }
+
+func (s *serializer) Prepare(spec payloads.Spec) (digest uint64, err error) {
+	kind, err := kindOf(spec.Kind)
+	if err != nil {
+		return 0, err
+	}
+	if digest, err = s.Function.Prepare(spec); err != nil {
+		return 0, err
+	}
+	_, err = s.Call("object", kind, spec.Seed)
+	return digest, err
+}
+
+// deserializer is a guest that deserializes the value before it enters the handler.
+type deserializer struct{ modes.Receiver }
+
+func (s *deserializer) Consume(d *transport.Delivery) error {
+	if err := s.Receiver.Consume(d); err != nil {
+		return err
+	}
+	d.Timeline.Consumed = measure.Now()
+	delivered, err := s.Function.Call("delivered")
+	if err != nil {
+		return err
+	}
+	d.Timeline.Delivered = int64(delivered)
+	d.Length, err = s.Function.Call("length")
+	return err
+}
+
+// buffers are warm memory without any function.
+type buffers struct{}
+
+func (buffers) source(_ context.Context, _ transport.Setup, carry sockets.Carrier) (sockets.Source, error) {
+	return &bufferSource{carry: carry}, nil
+}
+
+func (buffers) receiver(_ context.Context, setup transport.Setup) (receiver, error) {
+	return limits.NewReceiver(setup.Size)
+}
+
+type bufferSource struct {
+	limits.Source
+	carry sockets.Carrier
+}
+
+func (s *bufferSource) Send() error {
+	bytes, err := s.Bytes()
+	if err != nil {
+		return err
+	}
+	return s.carry(nil, bytes)
+}
