@@ -82,6 +82,14 @@ func (l link) lay(rate uint64) error {
 		at      *netlink.Handle
 		address string
 	}{{source, sourceAddress}, {target, targetAddress}} {
+		// A transport over TCP needs a loopback device that is up (transport.CheckLoopback).
+		loopback, err := end.at.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		if err := end.at.LinkSetUp(loopback); err != nil {
+			return err
+		}
 		device, err := end.at.LinkByName("link")
 		if err != nil {
 			return err
