@@ -69,64 +69,12 @@ func (w *rowWriter[Row]) write(rows []Row) error {
 	return w.lines.Error()
 }
 
-// A bound is the largest magnitude that a number column can have; what exceeds it was not
-// measured, and cannot be drawn.
-type bound struct {
-	field  []int
-	column string
-	most   float64
-	// negative numbers occur in times alone, where two clocks are compared.
-	negative bool
-}
-
-// least is the smallest magnitude above zero.
-const least = 1e-12
-
-// bounds are those of the columns of numbers. The unit at the end of a column's name decides.
-func bounds[Row any]() []bound {
-	var all []bound
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[Row]()) {
-		column := field.Tag.Get("csv")
-		switch kind := field.Type.Kind(); {
-		case column == "" || column == "-" || kind != reflect.Int && kind != reflect.Int64 && kind != reflect.Float64:
-		case strings.HasSuffix(column, "_ns"), strings.HasSuffix(column, "_ns_per_op"):
-			// 95 years: two such times and their difference are an int64.
-			all = append(all, bound{field.Index, column, 3e18, true})
-		case strings.HasSuffix(column, "_per_s"):
-			all = append(all, bound{field.Index, column, 1e31, false})
-		case strings.HasSuffix(column, "_bytes"):
-			all = append(all, bound{field.Index, column, 1 << 50, false})
-		default:
-			all = append(all, bound{field.Index, column, 1e9, false})
-		}
-	}
-	return all
-}
-
-func (b bound) check(row reflect.Value) error {
-	field := row.FieldByIndex(b.field)
-	value := 0.0
-	if field.CanInt() {
-		value = float64(field.Int())
-	} else {
-		value = field.Float()
-	}
-	switch magnitude := math.Abs(value); {
-	case value < 0 && !b.negative:
-		return fmt.Errorf("column %s: %v is negative", b.column, value)
-	case magnitude > b.most || magnitude > 0 && magnitude < least:
-		return fmt.Errorf("column %s: %v is beyond what can be measured (%v to %v, or 0)", b.column, value, least, b.most)
-	}
-	return nil
-}
-
 // rowReader makes rows of the lines below a header. A file may hold its columns in another
 // order and more of them, so that a later version's files stay readable.
 type rowReader[Row any] struct {
 	fields  []string // of the line being read
 	header  int
 	decoder *csvutil.Decoder
-	bounds  []bound
 }
 
 // Read is for the decoder.
@@ -149,13 +97,17 @@ func newRowReader[Row any](header []string) (*rowReader[Row], error) {
 	if len(missing) > 0 {
 		return nil, fmt.Errorf("header: columns missing: %s", strings.Join(missing, ", "))
 	}
-	r := &rowReader[Row]{header: len(header), bounds: bounds[Row]()}
+	r := &rowReader[Row]{header: len(header)}
 	decoder, err := csvutil.NewDecoder(r, header...)
 	if err != nil {
 		return nil, err
 	}
-	decoder.WithUnmarshalers(csvutil.NewUnmarshalers(csvutil.UnmarshalFunc(parseNumber),
-		csvutil.UnmarshalFunc(func(field []byte, into *string) error { *into = oneLine(string(field)); return nil })))
+	decoder.WithUnmarshalers(csvutil.NewUnmarshalers(
+		csvutil.UnmarshalFunc(func(text []byte, into *string) error { *into = oneLine(string(text)); return nil }),
+		csvutil.UnmarshalFunc(parseWhole[int](0, 1e9)),
+		// In nanoseconds 95 years: the difference of two moments with such times between is an int64.
+		csvutil.UnmarshalFunc(parseWhole[int64](-3e18, 3e18)),
+		csvutil.UnmarshalFunc(parseNumber)))
 	r.decoder = decoder
 	return r, nil
 }
@@ -174,11 +126,6 @@ func (r *rowReader[Row]) row(line string) (row Row, err error) {
 			err = fmt.Errorf("%q is no %v", shorten(wrong.Value, 40), wrong.Type)
 		}
 		err = fmt.Errorf("column %s: %w", at.Field, err)
-	}
-	for _, bound := range r.bounds {
-		if err == nil {
-			err = bound.check(reflect.ValueOf(&row).Elem())
-		}
 	}
 	return row, err
 }
@@ -301,16 +248,32 @@ func shorten(text string, n int) string {
 	return strings.ToValidUTF8(text[:n], "") + "…"
 }
 
-// parseNumber reads a finite number. One that is missing is NaN in memory and nothing in a
-// file.
+// parseWhole reads a whole number within bounds: what is beyond was never measured, and cannot
+// be drawn.
+func parseWhole[Int int | int64](least, most Int) func([]byte, *Int) error {
+	return func(text []byte, into *Int) error {
+		value, err := strconv.ParseInt(string(text), 10, 64)
+		switch *into = Int(value); {
+		case err != nil:
+			return &csvutil.UnmarshalTypeError{Value: string(text), Type: reflect.TypeFor[Int]()}
+		case *into < least || *into > most:
+			return fmt.Errorf("%d is not within %d to %d", value, least, most)
+		}
+		return nil
+	}
+}
+
+// parseNumber reads a number within bounds, in nanoseconds some centuries. One that is missing
+// is NaN in memory and nothing in a file.
 func parseNumber(text []byte, into *float64) error {
+	const least, most = 1e-12, 1e19
 	if len(text) == 0 {
 		*into = math.NaN()
 		return nil
 	}
 	value, err := strconv.ParseFloat(string(text), 64)
-	if err != nil || !finite(value) {
-		return fmt.Errorf("%q is not a finite number", shorten(string(text), 40))
+	if magnitude := math.Abs(value); err != nil || value != 0 && !(magnitude >= least && magnitude <= most) {
+		return fmt.Errorf("%q is neither 0 nor a number of %v to %v", shorten(string(text), 40), least, most)
 	}
 	*into = value
 	return nil
