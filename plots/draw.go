@@ -8,9 +8,9 @@
 package plots
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -104,11 +104,15 @@ func (f figure) draw(cells []*cell, note string, directory *results.Directory) (
 	if err == nil {
 		return files, nil
 	}
+	var stays error
 	for _, extension := range extensions {
-		failed := os.Remove(filepath.Join(directory.Figures(), f.name+extension))
-		if failed != nil && !errors.Is(failed, fs.ErrNotExist) {
-			err = fmt.Errorf("%v; %w", err, failed)
+		path := filepath.Join(directory.Figures(), f.name+extension)
+		if _, missing := os.Lstat(path); missing == nil {
+			stays = cmp.Or(stays, os.Remove(path))
 		}
+	}
+	if stays != nil {
+		return nil, fmt.Errorf("%v; an earlier one stays: %w", err, stays)
 	}
 	return nil, err
 }

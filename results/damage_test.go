@@ -32,6 +32,7 @@ func TestReadReportsDamage(t *testing.T) {
 		"semicolons":         {"trials.csv", replaced(",", ";", -1), []string{"trials.csv: line 1: header: semicolons"}, 0},
 		"summary.csv":        {"summary.csv", replaced(",ok,", ",oops,", 1), []string{"summary.csv: line 3: column status"}, len(trials)},
 		"empty summary.csv":  {"summary.csv", nothing, []string{"summary.csv: line 1: header missing"}, len(trials)},
+		"windows.csv":        {"windows.csv", func(text string) string { return text + "x\n" }, []string{"windows.csv: line 2: 1 fields"}, len(trials)},
 		"manifest.json":      {"manifest.json", replaced("{", "[", 1), []string{"manifest.json: not the JSON"}, len(trials)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -196,13 +196,14 @@ func (d *Directory) Read() (Contents, error) {
 	manifest, noManifest := d.Manifest()
 	trials, noTrials := readFile[Trial](d.file(trialsFile))
 	summaries, noSummaries := readFile[Summary](d.file(summaryFile))
-	damage := Damage{unlessMissing(noManifest), unlessMissing(noTrials), unlessMissing(noSummaries)}
+	windows, noWindows := readFile[Window](d.file(windowsFile))
+	damage := Damage{unlessMissing(noManifest), unlessMissing(noTrials), unlessMissing(noWindows), unlessMissing(noSummaries)}
 	damage = slices.DeleteFunc(damage, func(err error) bool { return err == nil })
 	if noTrials != nil && noSummaries != nil {
 		return Contents{}, cmp.Or(damage.Err(), noTrials)
 	}
 	c := Contents{Trials: Latest(trials.Rows), Transports: manifest.Transports}
-	c.Damage = slices.Concat(damage, trials.Damage, summaries.Damage)
+	c.Damage = slices.Concat(damage, trials.Damage, windows.Damage, summaries.Damage)
 	c.Summaries = Summarize(c.Trials)
 	known := make(map[Cell]bool)
 	for _, s := range c.Summaries {

@@ -140,7 +140,7 @@ func resume(path string, machine Machine) (*run, error) {
 		return nil, errors.Join(usage("resume %s: %v", path, err), journal.Close(), directory.Close())
 	}
 	if lines := recovered.Damage.Lines(); len(lines) > 0 {
-		plan.Warnings = append(append(plan.Warnings, lines...), "the rounds of these lines are measured again; delete those that are still there")
+		plan.Warnings = append(append(plan.Warnings, lines...), "rounds of which trials.csv has lost a line are measured again; delete the lines that are still there")
 	}
 	manifest.Transports = plan.transports(machine)
 	manifest.Resumed = append(manifest.Resumed, time.Now().UTC())
