@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -116,6 +118,41 @@ func TestRuncIsMissing(t *testing.T) {
 	var missing *transport.Unavailable
 	if err := (Launcher{}).Check(""); !errors.As(err, &missing) || missing.Remedy != "apt-get install runc" {
 		t.Errorf("error %v", err)
+	}
+}
+
+// What runc would fail at is found before, with the command that mends it.
+func TestMachineLacksControlGroups(t *testing.T) {
+	l := onNetwork(t, Host)
+	type lack struct {
+		name, prepare, remedy string
+		flags                 uintptr
+	}
+	lacks := []lack{
+		{"nothing", "true", "nil", 0},
+		{"a user namespace", "true", "(run outside of the user namespace", syscall.CLONE_NEWUSER},
+	}
+	if os.Geteuid() == 0 {
+		lacks = append(lacks, lack{"no mount", "umount -R " + cgroupRoot, "(mount -t cgroup2 cgroup2 " + cgroupRoot + ")", syscall.CLONE_NEWNS})
+		if isTree(cgroupRoot + "/devices") {
+			lacks = append(lacks, lack{"no devices", "umount " + cgroupRoot + "/devices", "mount -t cgroup -o devices cgroup", syscall.CLONE_NEWNS})
+		}
+	}
+	for _, test := range lacks {
+		t.Run(test.name, func(t *testing.T) {
+			command := exec.Command("sh", "-ec", test.prepare+`; exec "$0"`, os.Args[0])
+			command.Env = append(os.Environ(), checkVariable+"=1", programVariable+"="+l.Program)
+			// Mounts are private to what is unshared.
+			command.SysProcAttr = &syscall.SysProcAttr{Unshareflags: test.flags}
+			if test.flags == syscall.CLONE_NEWUSER {
+				command.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}}
+				command.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}}
+			}
+			output, err := command.CombinedOutput()
+			if err != nil || !strings.Contains(string(output), test.remedy) {
+				t.Errorf("%v, %s, want %s", err, output, test.remedy)
+			}
+		})
 	}
 }
 

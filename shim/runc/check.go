@@ -1,6 +1,7 @@
 package runc
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -40,18 +41,22 @@ func (l Launcher) capabilities(network string) (capabilities, error) {
 			return here, err
 		}
 	}
-	check := checkRoot
 	if here.rootless {
-		check = func() error { return checkRootless(here.network) }
+		err = checkRootless(here.network)
+	} else {
+		err = checkRoot()
 	}
-	if err := check(); err != nil || here.network == Bridge {
+	if err = cmp.Or(err, checkCgroups(here.rootless)); err != nil || here.network == Bridge {
 		return here, err
 	}
-	return here, transport.CheckLoopback("in containers")
+	return here, transport.CheckLoopback(inContainers)
 }
 
+// inContainers is what this package knows of the transport.
+const inContainers = "in containers"
+
 func unavailable(reason error, remedy string) error {
-	return &transport.Unavailable{Transport: "in containers", Reason: reason.Error(), Remedy: remedy}
+	return &transport.Unavailable{Transport: inContainers, Reason: reason.Error(), Remedy: remedy}
 }
 
 // checkRoot looks for what root can lack, inside of a container for example.
@@ -68,7 +73,7 @@ func checkRoot() error {
 	if users, err := os.ReadFile("/proc/self/uid_map"); err == nil && !slices.Equal(strings.Fields(string(users)), allUsers) {
 		return unavailable(errors.New("this is the root of a user namespace, not the machine's"), "run outside of the user namespace, as root or as another user")
 	}
-	return checkCgroups()
+	return nil
 }
 
 // allUsers is user_namespaces(7)' map of what is no namespace of its own.

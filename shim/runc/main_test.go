@@ -28,12 +28,18 @@ const (
 	networkVariable = "RUNC_TEST_NETWORK"
 	// programVariable tells such a driver what its containers run.
 	programVariable = "RUNC_TEST_PROGRAM"
+	// checkVariable has the test program say what Launcher.Check does.
+	checkVariable = "RUNC_TEST_CHECK"
 )
 
 // public is a directory that every user can read.
 var public string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(checkVariable) != "" {
+		fmt.Println(Launcher{Program: os.Getenv(programVariable)}.Check(""))
+		return
+	}
 	if network, ok := os.LookupEnv(networkVariable); ok {
 		if err := drive(Network(network)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
