@@ -1,10 +1,10 @@
 package sweep
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
-	"rrbench/payloads"
 	"rrbench/results"
 	"rrbench/transport"
 )
@@ -47,19 +47,20 @@ func (p *Plan) check(infos map[string]transport.Info) error {
 	switch {
 	case len(p.Cells) == 0:
 		return errors.New("it has no cells")
-	case p.Reps < 1 || p.Reps > maxReps || p.Warmup < 0 || p.Warmup > maxReps:
-		return fmt.Errorf("%d reps and %d warm-up rounds, possible are 1 or 0 to %d", p.Reps, p.Warmup, maxReps)
 	case p.Blocks < 1 || p.Blocks > p.Reps:
 		return fmt.Errorf("%d blocks of %d reps", p.Blocks, p.Reps)
-	case p.Deadline < shortestDeadline:
-		return fmt.Errorf("deadline %v, possible is %v and more", p.Deadline, shortestDeadline)
+	case len(p.Cells) > maxCells:
+		return tooManyCells(float64(len(p.Cells)))
+	}
+	if err := cmp.Or(repetitions.check("reps", p.Reps), warmups.check("warmup", p.Warmup), deadlines.check("deadline", p.Deadline)); err != nil {
+		return err
 	}
 	for i, cell := range p.Cells {
 		if err := cell.check(infos); err != nil {
 			return fmt.Errorf("cell %d, %s: %w", i, cell.Transport, err)
 		}
 	}
-	return nil
+	return p.checkVolume()
 }
 
 func (c *PlannedCell) check(infos map[string]transport.Info) error {
@@ -67,10 +68,8 @@ func (c *PlannedCell) check(infos map[string]transport.Info) error {
 	if !known {
 		return errors.New("this program has no such transport")
 	}
-	if err := errors.Join(checkSize(c.SizeBytes), checkFanout(c.Fanout), checkConcurrency(c.Concurrency), checkPlacement(c.Placement)); err != nil {
-		return err
-	}
-	if _, err := payloads.ParseKind(string(c.Payload)); err != nil {
+	if err := cmp.Or(sizes.check("size_bytes", Size(c.SizeBytes)), fanouts.check("fanout", c.Fanout),
+		concurrencies.check("concurrency", c.Concurrency), placements.check("placement", c.Placement), kinds.check("payload", c.Payload)); err != nil {
 		return err
 	}
 	if c.Skip != "" {

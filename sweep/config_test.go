@@ -19,7 +19,7 @@ func TestParseConfigNamesLineAndKey(t *testing.T) {
 		"in an experiment": {"experiments:\n  - name: a\n    fanuot: [2]\n", "line 3", "fanuot"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ParseConfig("demo.yaml", []byte(test.text))
+			_, err := ParseConfig("demo.yaml", []byte(test.text), Parameters(nil))
 			var usage *UsageError
 			if !errors.As(err, &usage) {
 				t.Fatalf("got %v, want a usage error", err)
@@ -36,7 +36,7 @@ func FuzzParseConfig(f *testing.F) {
 	f.Add("preset: smoke\nsizes: [1MiB, 64KiB]\nwarmup: 0\n")
 	f.Add("experiments:\n  - {name: a, fanout: [1, 2]}\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		if _, err := ParseConfig("fuzz.yaml", []byte(text)); err != nil && strings.Contains(err.Error(), "\n") {
+		if _, err := ParseConfig("fuzz.yaml", []byte(text), Parameters(nil)); err != nil && strings.Contains(err.Error(), "\n") {
 			t.Errorf("error of several lines: %q", err)
 		}
 	})
@@ -72,7 +72,7 @@ experiments:
     sizes: [1MiB]
     fanout: [4]
     engines: [wasmtime]
-`))
+`), Parameters(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,11 +23,9 @@ import (
 
 // Request is a sweep as a user asks for it.
 type Request struct {
-	// Flags win over the config file.
-	Flags      Config
-	ConfigFile string
-	// Resume is the directory of an interrupted run; its plan is taken from there.
-	Resume string
+	// Flags win over the config file that they name; the plan of a run that they resume is taken
+	// from its directory.
+	Flags Config
 	// Command is the command line for the manifest.
 	Command  []string
 	Progress Progress
@@ -80,8 +78,8 @@ type run struct {
 }
 
 func begin(request Request, machine Machine) (*run, error) {
-	if request.Resume != "" {
-		return resume(request.Resume, machine)
+	if request.Flags.Resume != "" {
+		return resume(request.Flags.Resume, machine)
 	}
 	plan, out, err := planOf(request, machine)
 	if err != nil {
@@ -187,9 +185,9 @@ func (r *run) finish() (*Outcome, error) {
 // planOf settles a request into a plan and the directory asked for, which may be empty.
 func planOf(request Request, machine Machine) (*Plan, string, error) {
 	var file Config
-	if request.ConfigFile != "" {
+	if path := request.Flags.File; path != "" {
 		var err error
-		if file, err = ReadConfig(request.ConfigFile); err != nil {
+		if file, err = ReadConfig(path, Parameters(machine.Transports)); err != nil {
 			return nil, "", err
 		}
 	}

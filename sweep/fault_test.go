@@ -31,17 +31,16 @@ func faultyMachine() *Machine {
 func runFaults(t *testing.T, reps int, faults []string) (_ *Outcome, trials, windows []map[string]string) {
 	t.Helper()
 	warmup, out := faultyWarmup, filepath.Join(t.TempDir(), "run")
-	flags := Config{Reps: reps, Warmup: &warmup, Deadline: Duration(time.Second), Out: out}
+	flags := Config{Reps: reps, Warmup: &warmup, Deadline: time.Second, Out: out, File: filepath.Join(t.TempDir(), "faults.yaml")}
 	var text strings.Builder
 	text.WriteString("experiments:\n")
 	for _, fault := range faults {
-		fmt.Fprintf(&text, "  - {name: %q, transports: [faulty], codecs: [raw], sizes: [1000B], fanout: [3], concurrency: [2], parameters: {fault: %q}}\n", fault, fault)
+		fmt.Fprintf(&text, "  - {name: %q, transports: [faulty], codecs: [raw], sizes: [1000B], fanout: [3], concurrency: [2], fault: %q}\n", fault, fault)
 	}
-	path := filepath.Join(t.TempDir(), "faults.yaml")
-	if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil {
+	if err := os.WriteFile(flags.File, []byte(text.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	outcome, err := Execute(t.Context(), Request{Flags: flags, ConfigFile: path, Progress: &quiet{}, Machine: faultyMachine()})
+	outcome, err := Execute(t.Context(), Request{Flags: flags, Progress: &quiet{}, Machine: faultyMachine()})
 	if err != nil {
 		t.Fatal(err)
 	}

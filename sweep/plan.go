@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/dustin/go-humanize"
 
@@ -79,35 +78,22 @@ type Machine struct {
 	AvailableMemory int64
 }
 
-// Limits of what a plan accepts.
-const (
-	maxFanout      = 1000
-	maxConcurrency = 256
-	maxReps        = 100_000
-	// shortestDeadline is what a round takes at least to be worth a deadline.
-	shortestDeadline = time.Millisecond
-	// processMemory is what a shim needs beside payloads, roughly.
-	processMemory = 48 * mib
-)
+// processMemory is what a shim needs beside payloads, roughly, in bytes.
+const processMemory = 48 * mib
 
 // NewPlan turns a settled request into a plan. Errors are of type *UsageError and name the
 // value and the remedy.
 func NewPlan(config Config, machine Machine) (*Plan, error) {
+	if err := config.check(); err != nil {
+		return nil, err
+	}
 	plan := &Plan{
 		Preset:   config.Preset,
 		Seed:     *config.Seed,
 		Reps:     config.Reps,
 		Warmup:   *config.Warmup,
 		Window:   splitWindow,
-		Deadline: time.Duration(config.Deadline),
-	}
-	switch {
-	case plan.Reps < 1 || plan.Reps > maxReps:
-		return nil, usage("reps %d: give 1 to %d (--reps)", plan.Reps, maxReps)
-	case plan.Warmup < 0 || plan.Warmup > maxReps:
-		return nil, usage("warmup %d: give 0 to %d (--warmup)", plan.Warmup, maxReps)
-	case plan.Deadline < shortestDeadline:
-		return nil, usage("deadline %v: give at least %v (--deadline)", plan.Deadline, shortestDeadline)
+		Deadline: config.Deadline,
 	}
 	// A cell is visited in as many blocks as each visit has rounds, roughly: both what
 	// varies from one start of the functions to the next and what varies within one start
@@ -119,13 +105,41 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 			return nil, err
 		}
 		plan.Cells = append(plan.Cells, cells...)
+		if len(plan.Cells) > maxCells {
+			return nil, tooManyCells(float64(len(plan.Cells)))
+		}
 	}
 	plan.Cells = distinct(plan.Cells)
 	plan.noteCrossovers(config.Experiments, machine)
 	if len(plan.Cells) == 0 {
 		return nil, usage("no cell to measure: the transports and engines asked for have none in common (--transports, --engines)")
 	}
+	if err := plan.checkVolume(); err != nil {
+		return nil, usage("%v: give less (--reps, --warmup, --fanout, --concurrency, --sizes)", err)
+	}
 	return plan, nil
+}
+
+func tooManyCells(n float64) error {
+	return usage("%s cells are more than the %s that a run may have: give shorter lists, or several runs", humanize.Commaf(n), humanize.Comma(maxCells))
+}
+
+// checkVolume refuses what no machine ends, and what would make sums of a run overflow. Each
+// factor is in its bounds, so none overflows here.
+func (p *Plan) checkVolume() error {
+	var handoffs, bytes float64
+	for _, cell := range p.Cells {
+		if cell.Skip == "" {
+			n := float64(p.Reps+p.Blocks*p.Warmup) * float64(cell.Concurrency) * float64(cell.Fanout)
+			handoffs += n
+			bytes += n * float64(cell.SizeBytes)
+		}
+	}
+	if handoffs > maxHandoffs || bytes > maxBytes {
+		return fmt.Errorf("%s hand-offs (%s) are more than the %s (%s) that a run may have", humanize.Commaf(handoffs),
+			humanize.SIWithDigits(bytes, 1, "B"), humanize.Comma(maxHandoffs), humanize.SIWithDigits(maxBytes, 1, "B"))
+	}
+	return nil
 }
 
 // RoundsIn is the number of measured rounds of a cell in a block.
@@ -148,15 +162,12 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	if err != nil {
 		return nil, err
 	}
-	engines, err := m.chooseEngines(e.Engines)
+	engines, err := m.chooseEngines(e.Axes)
 	if err != nil {
 		return nil, err
 	}
 	if err := m.checkAxes(e.Axes); err != nil {
 		return nil, err
-	}
-	if len(e.Name) > 100 || strings.ContainsFunc(e.Name, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return nil, usage("experiment %q: give it a name of one line and at most 100 bytes", e.Name)
 	}
 	var cells []PlannedCell
 	faults := make(map[string]error) // of the guest, by engine
@@ -166,14 +177,22 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 		value, replacement, err := info.Parameter.Settle(e.given(info))
 		var cannot *transport.Unavailable
 		if err != nil && !errors.As(err, &cannot) {
-			return nil, usage("%v (--%s)", err, info.Parameter.Flag)
+			return nil, e.fault(info.Parameter.Flag, err)
 		}
 		standIn, behind := "", ""
 		if replacement != nil {
 			standIn, behind = replacement.Name, "+"+replacement.Name
 		}
-		for _, engine := range enginesOf(info, engines) {
-			for _, codec := range codecsOf(info, e.Codecs) {
+		its, codecs := enginesOf(info, engines), codecsOf(info, e.Codecs)
+		product := 1.
+		for _, n := range []int{len(its), len(codecs), len(e.Placement), len(e.Sizes), len(e.Fanout), len(e.Concurrency)} {
+			product *= float64(n)
+		}
+		if n := float64(len(cells)) + product; n > maxCells {
+			return nil, tooManyCells(n)
+		}
+		for _, engine := range its {
+			for _, codec := range codecs {
 				for _, placement := range e.Placement {
 					for _, size := range e.Sizes {
 						for _, fanout := range e.Fanout {
@@ -216,7 +235,7 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	}
 	if !fits {
 		for _, fault := range faults {
-			return nil, usage("%s (--guest)", oneLine(fault))
+			return nil, e.fault("guest", errors.New(oneLine(fault)))
 		}
 	}
 	return cells, nil
@@ -235,94 +254,40 @@ func (m Machine) chooseTransports(a Axes) ([]transport.Transport, error) {
 	for i, name := range a.Transports {
 		t, err := m.FindTransport(name)
 		if err != nil {
-			return nil, usage("%v (--transports)", err)
+			return nil, a.fault("transports", err)
 		}
 		chosen[i] = t
 	}
 	return chosen, nil
 }
 
-func (m Machine) chooseEngines(names []string) ([]string, error) {
-	if names == nil {
+func (m Machine) chooseEngines(a Axes) ([]string, error) {
+	if a.Engines == nil {
 		return m.Engines, nil
 	}
-	for _, name := range names {
+	for _, name := range a.Engines {
 		if name != transport.NativeEngine && !slices.Contains(m.Engines, name) {
-			return nil, usage("unknown engine %q: choose from %s (--engines)", name, strings.Join(m.Engines, ", "))
+			return nil, a.fault("engines", fmt.Errorf("unknown engine %q: choose from %s", name, strings.Join(m.Engines, ", ")))
 		}
 	}
-	return names, nil
+	return a.Engines, nil
 }
 
+// checkAxes finds values that cannot be meant, at all or on this machine.
 func (m Machine) checkAxes(a Axes) error {
-	known := []transport.Codec{transport.None, transport.Raw, transport.JSON, transport.JSONStd}
-	for _, codec := range a.Codecs {
-		if !slices.Contains(known, transport.Codec(codec)) {
-			return usage("unknown codec %q: choose from raw, json, json-std (--codecs)", codec)
-		}
+	if err := (Config{Axes: a}).check(); err != nil {
+		return err
 	}
 	for _, size := range a.Sizes {
-		if err := checkSize(int64(size)); err != nil {
-			return usage("%v (--sizes)", err)
-		}
 		if need := 2 * int64(size); need > m.AvailableMemory {
-			return usage("size %s: source and target need %s, but %s of memory are free; give a smaller size (--sizes)",
-				payloads.FormatSize(int64(size)), payloads.FormatSize(need), humanize.IBytes(uint64(m.AvailableMemory)))
+			return a.fault("sizes", fmt.Errorf("size %v: source and target need %v, but %s of memory are free; give a smaller size",
+				size, Size(need), humanize.IBytes(uint64(m.AvailableMemory))))
 		}
-	}
-	for _, n := range a.Fanout {
-		if err := checkFanout(n); err != nil {
-			return usage("%v (--fanout)", err)
-		}
-	}
-	for _, n := range a.Concurrency {
-		if err := checkConcurrency(n); err != nil {
-			return usage("%v (--concurrency)", err)
-		}
-	}
-	for _, placement := range a.Placement {
-		if err := checkPlacement(placement); err != nil {
-			return usage("%v (--placement)", err)
-		}
-	}
-	if _, err := payloads.ParseKind(string(a.Payload)); err != nil {
-		return usage("%v (--payload)", err)
 	}
 	if err := m.GuestCheck(a.Guest); err != nil {
-		return usage("%v (--guest)", err)
+		return a.fault("guest", err)
 	}
 	return nil
-}
-
-func checkSize(bytes int64) error {
-	if bytes < 1 || bytes > payloads.MaxSize {
-		return fmt.Errorf("size %d: give 1 byte to %s", bytes, payloads.FormatSize(payloads.MaxSize))
-	}
-	return nil
-}
-
-func checkFanout(n int) error {
-	if n < 1 || n > maxFanout {
-		return fmt.Errorf("fanout %d: give 1 to %d", n, maxFanout)
-	}
-	return nil
-}
-
-func checkConcurrency(n int) error {
-	if n < 1 || n > maxConcurrency {
-		return fmt.Errorf("concurrency %d: give 1 to %d", n, maxConcurrency)
-	}
-	return nil
-}
-
-func checkPlacement(placement string) error {
-	switch placement {
-	case "intra":
-		return nil
-	case "inter":
-		return errors.New("placement inter: this version measures on one node; use intra")
-	}
-	return fmt.Errorf("unknown placement %q: use intra", placement)
 }
 
 func enginesOf(info transport.Info, asked []string) []string {

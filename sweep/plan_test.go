@@ -122,7 +122,7 @@ func TestPlanRefusesWithTheValueAndTheRemedy(t *testing.T) {
 		"engine":      {Config{Axes: Axes{Engines: []string{"v9"}}}, []string{"v9", "wazero", "--engines"}},
 		"codec":       {Config{Axes: Axes{Codecs: []string{"xml"}}}, []string{"xml", "json", "--codecs"}},
 		"preset":      {Config{Preset: "fast"}, []string{"fast", "smoke", "--preset"}},
-		"size 0":      {Config{Axes: Axes{Sizes: []Size{0}}}, []string{"size 0", "--sizes"}},
+		"size 0":      {Config{Axes: Axes{Sizes: []Size{0}}}, []string{"sizes 0", "--sizes"}},
 		"size -1":     {Config{Axes: Axes{Sizes: []Size{-1}}}, []string{"-1", "--sizes"}},
 		"size 4 GiB":  {Config{Axes: Axes{Sizes: []Size{4 << 30}}}, []string{"4294967296", "3GiB", "--sizes"}},
 		"fanout":      {Config{Axes: Axes{Fanout: []int{0}}}, []string{"fanout 0", "--fanout"}},

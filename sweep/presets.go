@@ -3,7 +3,6 @@ package sweep
 import (
 	"embed"
 	"path"
-	"strings"
 )
 
 const mib = 1 << 20
@@ -19,9 +18,15 @@ func Presets() []string { return []string{"smoke", "quick", "paper"} }
 
 func preset(name string) (Config, error) {
 	file := path.Join("presets", name+".yaml")
-	text, err := presets.ReadFile(file)
+	content, err := presets.ReadFile(file)
 	if err != nil {
-		return Config{}, usage("unknown preset %q: choose one of %s (--preset)", name, strings.Join(Presets(), ", "))
+		return Config{}, presetNames.check("preset", name)
 	}
-	return ParseConfig(file, text)
+	c, err := ParseConfig(file, content, Parameters(nil))
+	// What the user can change are the flags.
+	c.from = nil
+	for i := range c.Experiments {
+		c.Experiments[i].from = nil
+	}
+	return c, err
 }

@@ -74,7 +74,7 @@ func Measure(ctx context.Context, request Request) ([]*Curve, error) {
 // that is built in. An experiment has the name of the transport that chooses.
 func (r Request) plan() (*sweep.Plan, []*Curve, error) {
 	warmup := warmUp
-	config := sweep.Config{Seed: &r.Seed, Reps: visits * rounds, Warmup: &warmup, Deadline: sweep.Duration(deadline)}
+	config := sweep.Config{Seed: &r.Seed, Reps: visits * rounds, Warmup: &warmup, Deadline: deadline}
 	var curves []*Curve
 	for _, t := range r.Transports {
 		info := t.Info()

@@ -5,24 +5,16 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"rrbench/audit"
-	"rrbench/payloads"
 	"rrbench/sweep"
 )
 
 func auditCommand() *cobra.Command {
-	var (
-		flags                                   sweep.Config
-		transport, engine, codec, size, payload string
-		fanout                                  int
-	)
-	parameters := make(parameterFlags)
+	var flags sweep.Config
 	c := &cobra.Command{
 		Use:   "audit",
 		Short: "Count what one hand-off of a transport copies and calls",
@@ -37,24 +29,12 @@ or be counted here, 2 when the request cannot be carried out as written.`,
   rrbench audit --transport http/native --codec json --size 10MiB
   rrbench audit --transport user/remap --engine wasmtime --size 100MiB`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if transport == "" {
+			if flags.Transports == nil {
 				return fmt.Errorf("give a transport, see rrbench list (--transport): %w", errCommandLine)
 			}
-			bytes, err := payloads.ParseSize(size)
-			if err != nil {
-				return fmt.Errorf("%w (--size): %w", err, errCommandLine)
+			if flags.Sizes == nil {
+				flags.Sizes = []sweep.Size{10 << 20}
 			}
-			flags.Transports = []string{transport}
-			if engine != "" {
-				flags.Engines = []string{engine}
-			}
-			if codec != "" {
-				flags.Codecs = []string{codec}
-			}
-			flags.Sizes = []sweep.Size{sweep.Size(bytes)}
-			flags.Fanout = []int{fanout}
-			flags.Payload = payloads.Kind(payload)
-			flags.Parameters = parameters.given(c)
 			report, err := audit.Run(c.Context(), flags)
 			var usage *sweep.UsageError
 			if errors.As(err, &usage) {
@@ -63,20 +43,19 @@ or be counted here, 2 when the request cannot be carried out as written.`,
 			if err != nil {
 				return err
 			}
-			return report.Print(os.Stdout)
+			return report.Print(stdout)
 		},
 	}
-	f := c.Flags()
-	f.SortFlags = false
-	f.StringVar(&transport, "transport", "", "transport, see rrbench list")
-	f.StringVar(&engine, "engine", "", "WebAssembly engine, see rrbench list (default: the first that runs here)")
-	f.StringVar(&codec, "codec", "", "codec of what serializes: raw, json, json-std (default raw)")
-	f.StringVar(&size, "size", "10MiB", "payload size")
-	f.IntVar(&fanout, "fanout", 1, "targets of one hand-off")
-	f.StringVar(&payload, "payload", "", "what is sent: "+kinds()+" (default bytes, text for JSON)")
-	f.StringVar(&flags.Guest, "guest", "", "WebAssembly function: c, go or a module `FILE` (default c)")
-	parameters.register(f)
-	f.DurationVar((*time.Duration)(&flags.Deadline), "deadline", 0, "longest time of one hand-off (default 1m0s)")
+	p := newParameters(c.Flags(), &flags)
+	p.one("transports", "transport", "transport, see rrbench list")
+	p.one("engines", "engine", "WebAssembly engine, see rrbench list (default: the first that runs here)")
+	p.one("codecs", "codec", "codec of what serializes: raw, json, json-std (default raw)")
+	p.one("sizes", "size", "payload size (default 10MiB)")
+	p.one("fanout", "fanout", "")
+	p.one("payload", "", "what is sent: text, records, bytes (default bytes, text for JSON)")
+	p.one("guest", "", "")
+	p.ofTransports()
+	p.one("deadline", "", "")
 	return c
 }
 

@@ -2,9 +2,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -29,15 +31,33 @@ func main() {
 	ctx, stop := interruptible()
 	err := command().ExecuteContext(ctx)
 	stop()
-	os.Exit(status(err))
+	os.Exit(status(os.Stderr, cmp.Or(err, stdout.err)))
 }
 
-// interruptible ends its context at the first SIGINT or SIGTERM; the second one ends the
-// program at once.
+// stdout is where commands print. The first error is kept, and fails a command that has no other.
+var stdout = &output{Writer: os.Stdout}
+
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(text []byte) (n int, err error) {
+	if n, err = o.Writer.Write(text); err != nil && o.err == nil {
+		o.err = fmt.Errorf("print: %w", err)
+	}
+	return n, err
+}
+
+// interruptible ends its context at the first SIGINT, SIGTERM or, unless nohup has it ignored, SIGHUP;
+// the second one ends the program at once.
 func interruptible() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		if _, open := <-signals; open {
 			signal.Stop(signals)
@@ -48,19 +68,25 @@ func interruptible() (context.Context, func()) {
 }
 
 // status prints an error and chooses the exit status.
-func status(err error) int {
-	var usage interface{ Usage() }
+func status(stderr io.Writer, err error) int {
+	var usage usageError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errFailedCells):
 		return exitFailed
 	case errors.As(err, &usage), errors.Is(err, errCommandLine):
-		fmt.Fprintln(os.Stderr, "rrbench:", err)
+		fmt.Fprintln(stderr, "rrbench:", err)
 		return exitUsage
 	}
-	fmt.Fprintln(os.Stderr, "rrbench:", err)
+	fmt.Fprintln(stderr, "rrbench:", err)
 	return exitFailed
+}
+
+// usageError is one that says what is wrong with a request.
+type usageError interface {
+	error
+	Usage()
 }
 
 // errCommandLine marks what cobra refuses.
@@ -79,6 +105,7 @@ beside the baselines that it is compared with, on several WebAssembly runtimes.`
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetOut(stdout)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(commandLineFault)
 	for _, sub := range append(machineCommands(), figuresCommand(), versionCommand()) {
@@ -98,6 +125,9 @@ beside the baselines that it is compared with, on several WebAssembly runtimes.`
 }
 
 func commandLineFault(c *cobra.Command, err error) error {
+	if usage := usageError(nil); errors.As(err, &usage) {
+		return usage
+	}
 	return fmt.Errorf("%w: %w", err, errCommandLine)
 }
 

@@ -7,25 +7,15 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"rrbench/payloads"
 	"rrbench/sweep"
 )
 
 func sweepCommand() *cobra.Command {
-	var (
-		flags              sweep.Config
-		configFile, resume string
-		dryRun, quiet      bool
-		warmup             int
-		seed               uint64
-		payload            string
-	)
-	parameters := make(parameterFlags)
+	var flags sweep.Config
 	c := &cobra.Command{
 		Use:   "sweep",
 		Short: "Measure a set of cells, write CSVs, draw figures",
@@ -44,32 +34,18 @@ failed, 2 when the request cannot be carried out as written.`,
   rrbench sweep --config experiment.yaml
   rrbench sweep --resume out/first`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if c.Flags().Changed("warmup") {
-				flags.Warmup = &warmup
-			}
-			if c.Flags().Changed("seed") {
-				flags.Seed = &seed
-			}
-			flags.Payload = payloads.Kind(payload)
-			flags.Parameters = parameters.given(c)
-			request := sweep.Request{
-				Flags:      flags,
-				ConfigFile: configFile,
-				Resume:     resume,
-				Command:    os.Args,
-				Progress:   newProgress(os.Stderr, quiet),
-			}
-			if resume != "" {
+			request := sweep.Request{Flags: flags, Command: os.Args, Progress: newProgress(os.Stderr, flags.Quiet)}
+			if flags.Resume != "" {
 				if given := givenFlags(c, "resume", "quiet"); given != "" {
 					return fmt.Errorf("--resume takes the plan from the run directory, leave out %s: %w", given, errCommandLine)
 				}
 			}
-			if dryRun {
+			if flags.DryRun {
 				preview, err := sweep.Preview(request)
 				if err != nil {
 					return err
 				}
-				return printPlan(os.Stdout, preview)
+				return printPlan(stdout, preview)
 			}
 			outcome, err := sweep.Execute(c.Context(), request)
 			if outcome == nil {
@@ -77,8 +53,8 @@ failed, 2 when the request cannot be carried out as written.`,
 			}
 			figures, drawErr := draw(outcome.Directory)
 			err = errors.Join(err, drawErr)
-			if !quiet {
-				if err := printOutcome(os.Stdout, outcome, len(figures.Files)); err != nil {
+			if !flags.Quiet {
+				if err := printOutcome(stdout, outcome, len(figures.Files)); err != nil {
 					return err
 				}
 			}
@@ -88,28 +64,7 @@ failed, 2 when the request cannot be carried out as written.`,
 			return err
 		},
 	}
-	f := c.Flags()
-	f.SortFlags = false
-	f.StringVar(&flags.Preset, "preset", "", "named set of experiments: "+strings.Join(sweep.Presets(), ", "))
-	f.StringVar(&configFile, "config", "", "YAML `FILE` with the names of these flags as keys")
-	f.StringSliceVar(&flags.Transports, "transports", nil, "transports, see rrbench list (default all)")
-	f.StringSliceVar(&flags.Engines, "engines", nil, "WebAssembly engines, see rrbench list (default all)")
-	f.StringSliceVar(&flags.Codecs, "codecs", nil, "codecs of what serializes: raw, json, json-std (default json,raw)")
-	f.Var((*sizesValue)(&flags.Sizes), "sizes", "payload sizes (default 64KiB,1MiB,10MiB,100MiB)")
-	f.IntSliceVar(&flags.Fanout, "fanout", nil, "targets of one hand-off (default 1)")
-	f.IntSliceVar(&flags.Concurrency, "concurrency", nil, "hand-offs under way at once (default 1)")
-	f.StringSliceVar(&flags.Placement, "placement", nil, "where the target runs: intra (default intra)")
-	f.StringVar(&payload, "payload", "", "what is sent: "+kinds()+" (default text)")
-	f.StringVar(&flags.Guest, "guest", "", "WebAssembly function: c, go or a module `FILE` (default c); of http/wasi http-go or http-c, which knows raw alone (default http-go)")
-	parameters.register(f)
-	f.IntVar(&flags.Reps, "reps", 0, "measured rounds of a cell (default: the preset's)")
-	f.IntVar(&warmup, "warmup", 0, "discarded rounds at each start of a cell (default: the preset's)")
-	f.Uint64Var(&seed, "seed", 0, "seed of order and payloads (default: random, recorded)")
-	f.DurationVar((*time.Duration)(&flags.Deadline), "deadline", 0, "longest time of one hand-off, and of a guest's initialisation (default: the preset's)")
-	f.StringVar(&flags.Out, "out", "", "run `DIR`ectory, new or empty (default results/runs/…)")
-	f.StringVar(&resume, "resume", "", "go on with the interrupted run in `DIR`")
-	f.BoolVar(&dryRun, "dry-run", false, "print the plan and the time it takes, measure nothing")
-	f.BoolVar(&quiet, "quiet", false, "print nothing but errors")
+	newParameters(c.Flags(), &flags).all()
 	return c
 }
 
@@ -125,30 +80,4 @@ func givenFlags(c *cobra.Command, allowed ...string) string {
 		given = append(given, "--"+f.Name)
 	})
 	return strings.Join(given, ", ")
-}
-
-func kinds() string {
-	var names []string
-	for _, kind := range payloads.Kinds() {
-		names = append(names, string(kind))
-	}
-	return strings.Join(names, ", ")
-}
-
-// sizesValue is a comma-separated list of sizes on the command line.
-type sizesValue []sweep.Size
-
-func (v *sizesValue) String() string { return "" }
-
-func (v *sizesValue) Type() string { return "sizes" }
-
-func (v *sizesValue) Set(text string) error {
-	for word := range strings.SplitSeq(text, ",") {
-		size, err := payloads.ParseSize(strings.TrimSpace(word))
-		if err != nil {
-			return err
-		}
-		*v = append(*v, sweep.Size(size))
-	}
-	return nil
 }

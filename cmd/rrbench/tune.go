@@ -21,11 +21,7 @@ import (
 )
 
 func tuneCommand() *cobra.Command {
-	var (
-		names, engines []string
-		out            string
-		quiet          bool
-	)
+	var flags sweep.Config
 	c := &cobra.Command{
 		Use:   "tune",
 		Short: "Measure this machine's crossovers for user, kernel and network",
@@ -55,12 +51,12 @@ nothing can be measured here, 2 when the request cannot be carried out as writte
 			}
 			request := tune.Request{
 				Transports: machine.Transports, Engines: machine.Engines, Machine: machine,
-				Seed: rand.Uint64(), Progress: newProgress(os.Stderr, quiet),
+				Seed: rand.Uint64(), Progress: newProgress(os.Stderr, flags.Quiet),
 			}
-			if err := narrow(&request, names, engines); err != nil {
+			if err := narrow(&request, flags.Transports, flags.Engines); err != nil {
 				return err
 			}
-			path, err := tunedPath(out)
+			path, err := tunedPath(flags.Out)
 			if err != nil {
 				return err
 			}
@@ -68,7 +64,7 @@ nothing can be measured here, 2 when the request cannot be carried out as writte
 			if err != nil {
 				return err
 			}
-			if !quiet {
+			if !flags.Quiet {
 				for _, curve := range curves {
 					printCurve(curve)
 				}
@@ -82,21 +78,20 @@ nothing can be measured here, 2 when the request cannot be carried out as writte
 			if err := older.Update(file).Write(path); err != nil {
 				return err
 			}
-			if !quiet {
-				fmt.Println("written:", path)
+			if !flags.Quiet {
+				fmt.Fprintln(stdout, "written:", path)
 				if usual, err := crossovers.DefaultPath(); err != nil || path != usual {
-					fmt.Printf("to use it: %s=%s\n", crossovers.Variable, path)
+					fmt.Fprintf(stdout, "to use it: %s=%s\n", crossovers.Variable, path)
 				}
 			}
 			return nil
 		},
 	}
-	f := c.Flags()
-	f.SortFlags = false
-	f.StringSliceVar(&names, "transports", nil, "which of user, kernel, network (default all)")
-	f.StringSliceVar(&engines, "engines", nil, "WebAssembly engines, see rrbench list (default all)")
-	f.StringVar(&out, "out", "", "write to `FILE` (default rrbench/crossovers.json in the user's configuration directory)")
-	f.BoolVar(&quiet, "quiet", false, "print nothing but errors")
+	p := newParameters(c.Flags(), &flags)
+	p.one("transports", "", "which of user, kernel, network (default all)")
+	p.one("engines", "", "")
+	p.one("out", "", "write to `FILE` (default rrbench/crossovers.json in the user's configuration directory)")
+	p.one("quiet", "", "")
 	return c
 }
 
@@ -140,12 +135,12 @@ func tunedPath(out string) (path string, err error) {
 }
 
 func printCurve(curve *tune.Curve) {
-	fmt.Printf("%s on %s: ", curve.Transport, curve.Engine)
+	fmt.Fprintf(stdout, "%s on %s: ", curve.Transport, curve.Engine)
 	if curve.Skipped != "" {
-		fmt.Printf("left out, %s\n\n", curve.Skipped)
+		fmt.Fprintf(stdout, "left out, %s\n\n", curve.Skipped)
 		return
 	}
-	fmt.Printf("%s from %s (%s)\n", curve.From, transport.FormatCrossover(curve.Chosen), curve.Because)
+	fmt.Fprintf(stdout, "%s from %s (%s)\n", curve.From, transport.FormatCrossover(curve.Chosen), curve.Because)
 	out := newTable("size", curve.Below, curve.From, "ratio", "smallest to largest", "visits", "until entered", "choice")
 	for _, p := range curve.Points {
 		out.AppendRow(table.Row{
@@ -155,7 +150,7 @@ func printCurve(curve *tune.Curve) {
 		})
 	}
 	out.Render()
-	fmt.Println()
+	fmt.Fprintln(stdout)
 }
 
 func duration(nanoseconds float64) string {

@@ -1,0 +1,185 @@
+package sweep
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// longestConfig bounds a configuration file in bytes.
+const longestConfig = 1 << 20
+
+// ReadConfig reads a YAML file with these parameters as keys. It may be a pipe that something
+// writes to.
+func ReadConfig(path string, table []*Parameter) (Config, error) {
+	// A pipe that nothing writes to is empty, instead of keeping the program for ever.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return Config{}, usage("config file: %v", err)
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, longestConfig+1))
+	switch {
+	case err != nil:
+		return Config{}, usage("config file: %v", err)
+	case len(content) > longestConfig:
+		return Config{}, usage("config file %s: it is longer than %v", path, Size(longestConfig))
+	}
+	return ParseConfig(path, content, table)
+}
+
+// ParseConfig reads YAML text. Errors are of type *UsageError; they name the path, the line, the
+// key and what is expected.
+func ParseConfig(path string, content []byte, table []*Parameter) (Config, error) {
+	r := reader{"config file " + path, OfRun, table}
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	var first, second yaml.Node
+	if err := decoder.Decode(&first); errors.Is(err, io.EOF) {
+		return Config{}, usage("%s: it is empty", r.name)
+	} else if err != nil {
+		return Config{}, r.broken(err)
+	}
+	if err := decoder.Decode(&second); err == nil {
+		return Config{}, r.fault(&second, "a second document begins: give one")
+	} else if !errors.Is(err, io.EOF) {
+		return Config{}, r.broken(err)
+	}
+	return r.read(first.Content[0])
+}
+
+// reader makes a Config of the nodes of a YAML file.
+type reader struct {
+	name string
+	// scope is OfCells inside an experiment.
+	scope Scope
+	table []*Parameter
+}
+
+func (r reader) fault(at *yaml.Node, format string, arguments ...any) error {
+	return usage("%s: %s", r.place(at), fmt.Sprintf(format, arguments...))
+}
+
+func (r reader) place(at *yaml.Node) string { return fmt.Sprintf("%s, line %d", r.name, at.Line) }
+
+// broken is about what the parser refuses.
+func (r reader) broken(err error) error {
+	var several *yaml.TypeError
+	if errors.As(err, &several) {
+		err = errors.New(several.Errors[0])
+	}
+	message := strings.TrimPrefix(oneLine(err), "yaml: ")
+	if strings.HasPrefix(message, "line ") {
+		return usage("%s, %s", r.name, message)
+	}
+	return usage("%s: %s", r.name, message)
+}
+
+func (r reader) read(mapping *yaml.Node) (c Config, err error) {
+	mapping = resolved(mapping)
+	if mapping.Kind != yaml.MappingNode {
+		return c, r.fault(mapping, "give keys with values, such as reps: 5")
+	}
+	// This finds keys that are there twice, and follows those that merge.
+	var values map[string]yaml.Node
+	if err := mapping.Decode(&values); err != nil {
+		return c, r.broken(err)
+	}
+	keys := make(map[string]*yaml.Node, len(values))
+	for name, value := range values {
+		keys[name] = &yaml.Node{Value: name, Line: value.Line}
+	}
+	for i := 0; i < len(mapping.Content); i += 2 {
+		if key := mapping.Content[i]; key.ShortTag() != "!!merge" {
+			keys[key.Value] = key
+		}
+	}
+	inOrder := func(a, b *yaml.Node) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Value, b.Value)) }
+	for _, key := range slices.SortedFunc(maps.Values(keys), inOrder) {
+		value := values[key.Value]
+		if key.Value == "experiments" && r.scope == OfRun {
+			c.Experiments, err = r.experiments(resolved(&value))
+		} else {
+			err = r.set(&c, key, resolved(&value))
+		}
+		if err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+func (r reader) experiments(list *yaml.Node) ([]Experiment, error) {
+	if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
+		return nil, r.fault(list, "experiments: give a list of at least one")
+	}
+	name := parameter("name", text("text", 100), one(func(c *Config) *string { return &c.name }), "", "")
+	r.scope, r.table = OfCells, append(slices.Clip(r.table), name)
+	experiments := make([]Experiment, len(list.Content))
+	for i, one := range list.Content {
+		c, err := r.read(one)
+		if err != nil {
+			return nil, err
+		}
+		experiments[i] = Experiment{c.name, c.Axes}
+	}
+	return experiments, nil
+}
+
+func (r reader) set(c *Config, key, value *yaml.Node) error {
+	i := slices.IndexFunc(r.table, func(p *Parameter) bool { return p.Name == key.Value })
+	if i < 0 {
+		return r.fault(key, "unknown key %q: give the flags of rrbench sweep, or experiments", key.Value)
+	}
+	p, nodes := r.table[i], []*yaml.Node{value}
+	switch {
+	case p.Scope == OfCommand:
+		return r.fault(key, "%s belongs on the command line: give --%s", p.Name, p.Name)
+	case p.Scope > r.scope:
+		return r.fault(key, "%s is one for all experiments: give it above them", p.Name)
+	case p.List && value.Kind == yaml.SequenceNode:
+		nodes = value.Content
+	case p.List:
+		return r.fault(key, "%s: give a list, such as [a, b], each %s", p.Name, p.Expects)
+	}
+	if len(nodes) == 0 {
+		return r.fault(key, "%s is empty: give %s", p.Name, p.Expects)
+	}
+	for _, node := range nodes {
+		node = resolved(node)
+		text, tag := node.Value, node.ShortTag()
+		if p.List {
+			text = strings.TrimSpace(text)
+		}
+		if node.Kind != yaml.ScalarNode || tag == "!!null" {
+			return r.fault(node, "%s: give %s", p.Name, p.Expects)
+		}
+		if err := p.set(c, p.Name, []string{text}); err != nil {
+			return r.fault(node, "%v", err)
+		}
+		if node.Style&yaml.TaggedStyle != 0 || p.tag != "" && tag != p.tag {
+			return r.fault(node, "%s %q: give %s, without quotes or a tag", p.Name, text, p.Expects)
+		}
+	}
+	if c.from == nil {
+		c.from = make(map[string]string)
+	}
+	c.from[p.Name] = r.place(key)
+	return nil
+}
+
+// resolved is the node that an alias stands for.
+func resolved(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		return node.Alias
+	}
+	return node
+}

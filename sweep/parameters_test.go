@@ -1,0 +1,124 @@
+package sweep
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// good is a value of each parameter that is in use nowhere else, where there is another one.
+var good = map[string]string{
+	"preset": "smoke", "transports": "limit/memcpy,http/external", "engines": "wazero", "codecs": "raw", "sizes": "2KiB,3KiB",
+	"fanout": "3", "concurrency": "2,1", "placement": "intra", "payload": "bytes", "guest": "go",
+	"crossover": "8KiB", "container-net": "host", "url": "http://localhost:1/", "redis": "tcp",
+	"reps": "7", "warmup": "0", "seed": "9", "deadline": "7s", "out": "somewhere",
+}
+
+// Each parameter of the table makes the same plan by flag and by file, and another one than
+// without it.
+func TestFlagAndKeyMeanTheSame(t *testing.T) {
+	machine, err := ThisMachine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine.AvailableMemory = 1 << 40
+	type settled struct {
+		Plan Plan
+		Out  string
+	}
+	settle := func(flags Config) settled {
+		t.Helper()
+		if flags.Seed == nil {
+			flags.Seed = new(uint64)
+		}
+		plan, out, err := planOf(Request{Flags: flags}, machine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return settled{*plan, out}
+	}
+	without := settle(Config{})
+	for _, p := range Parameters(machine.Transports) {
+		if p.Scope == OfCommand {
+			continue
+		}
+		t.Run(p.Name, func(t *testing.T) {
+			value, ok := good[p.Name]
+			if !ok {
+				t.Fatal("the test has no value for it")
+			}
+			var flags Config
+			if err := (Flag{Parameter: p, Config: &flags}).Set(strings.ReplaceAll(value, ",", " , ")); err != nil {
+				t.Fatal(err)
+			}
+			if p.List {
+				value = "[" + value + "]"
+			}
+			path := filepath.Join(t.TempDir(), "one.yaml")
+			if err := os.WriteFile(path, []byte(p.Name+": "+value+"\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			file := Config{File: path}
+			if p.Name == "seed" {
+				file.Seed = flags.Seed // a flag given beside the file wins
+				read, err := ReadConfig(path, Parameters(nil))
+				if err != nil || *read.Seed != *flags.Seed {
+					t.Errorf("%v, %v", read.Seed, err)
+				}
+			}
+			byFlag := settle(flags)
+			if diff := cmp.Diff(byFlag, settle(file)); diff != "" {
+				t.Error(diff)
+			}
+			if p.Name != "placement" && cmp.Equal(byFlag, without) {
+				t.Error("it changes nothing")
+			}
+		})
+	}
+}
+
+// Sums and products of what is in bounds do not overflow: a plan that is too large is refused.
+func TestVolumeOfAPlan(t *testing.T) {
+	machine := testMachine()
+	machine.AvailableMemory = 1 << 60
+	many := make([]Size, maxCells+1)
+	for i := range many {
+		many[i] = Size(i + 1)
+	}
+	for name, test := range map[string]struct {
+		reps, fanout, concurrency int
+		sizes                     []Size
+		want                      string
+	}{
+		"most rounds":    {maxReps, 1, 1, []Size{1}, ""},
+		"most hand-offs": {1, maxFanout, maxConcurrency, []Size{3 << 30}, ""},
+		"hand-offs":      {maxReps, maxFanout, maxConcurrency, []Size{1}, "25,680,896,000 hand-offs (25.7 GB)"},
+		"bytes":          {maxReps, maxFanout, 1, []Size{3 << 30}, "100,316,000 hand-offs (323.1 PB)"},
+		"cells":          {1, 1, 1, many, "10,001 cells"},
+		"cells squared":  {1, 1, 1, slices.Repeat(many, 100), "1,000,100 cells"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config, err := Resolve(Config{Reps: test.reps, Seed: new(uint64), Axes: Axes{
+				Transports: []string{"limit/tcp"}, Sizes: test.sizes, Fanout: []int{test.fanout}, Concurrency: []int{test.concurrency},
+			}}, Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan, err := NewPlan(config, machine)
+			var usage *UsageError
+			switch {
+			case test.want == "" && err == nil:
+				if estimate := plan.Estimate(byName(machine.Transports)); estimate <= 0 {
+					t.Errorf("it would take %v", estimate)
+				}
+			case test.want == "" || !errors.As(err, &usage) || !strings.Contains(err.Error(), test.want):
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
