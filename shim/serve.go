@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"syscall"
 
 	"google.golang.org/grpc"
 
@@ -23,10 +24,10 @@ type Find func(name string) (transport.Transport, error)
 // until the driver has closed the connection or is gone. It returns nil after an orderly
 // shutdown; the process should end then.
 //
-// An interrupt from the keyboard, which reaches every process of a terminal, is ignored:
-// the driver decides what becomes of a batch.
+// An interrupt from the keyboard and the end of a terminal, which reach every process of it,
+// are ignored: the driver decides what becomes of a batch.
 func Serve(find Find) error {
-	signal.Ignore(os.Interrupt)
+	signal.Ignore(os.Interrupt, syscall.SIGHUP)
 	connection, err := inherit()
 	if err != nil {
 		return err

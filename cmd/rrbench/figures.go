@@ -24,10 +24,10 @@ then; 2 when there is no such run.`,
 		RunE: func(_ *cobra.Command, arguments []string) error {
 			report, err := draw(arguments[0])
 			for _, file := range report.Files {
-				fmt.Println(file)
+				fmt.Fprintln(stdout, file)
 			}
 			for _, omission := range report.Omitted {
-				fmt.Println(omission)
+				fmt.Fprintln(stdout, omission)
 			}
 			return err
 		},

@@ -35,7 +35,7 @@ func listCommand() *cobra.Command {
 				out.AppendRow(table.Row{info.Name, functionsOf(info), codecsOf(info), hereOr(launch.Check(t, ""), standIn), info.Summary})
 			}
 			out.Render()
-			fmt.Println()
+			fmt.Fprintln(stdout)
 
 			listCrossovers(chosen)
 
@@ -44,7 +44,7 @@ func listCommand() *cobra.Command {
 				out.AppendRow(table.Row{name, here(catalogue.Check(name))})
 			}
 			out.Render()
-			fmt.Println()
+			fmt.Fprintln(stdout)
 
 			out = newTable("guest", "here", "of")
 			for _, name := range workloads.Guests() {
@@ -60,7 +60,7 @@ func listCommand() *cobra.Command {
 				}
 			}
 			out.Render()
-			fmt.Println()
+			fmt.Fprintln(stdout)
 
 			out = newTable("codec", "what it is")
 			out.AppendRow(table.Row{transport.None, "the bytes of the object as they lie in memory, Roadrunner's"})
@@ -90,7 +90,7 @@ func listCrossovers(chosen crossovers.Choice) {
 		}
 	}
 	out.Render()
-	fmt.Println()
+	fmt.Fprintln(stdout)
 	if chosen.Warning != "" {
 		fmt.Fprintln(os.Stderr, "warning:", chosen.Warning)
 	}

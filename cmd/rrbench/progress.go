@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -15,15 +16,42 @@ import (
 	"rrbench/sweep"
 )
 
-// newProgress shows a bar on a terminal, a line now and then elsewhere, failures alone when quiet.
+// newProgress shows a bar on a terminal that can draw one, a line now and then elsewhere, failures
+// alone when quiet.
 func newProgress(out *os.File, quiet bool) sweep.Progress {
-	switch {
-	case quiet:
+	if quiet {
 		return errorsOnly{out}
-	case term.IsTerminal(int(out.Fd())):
+	}
+	if kind := os.Getenv("TERM"); kind != "" && kind != "dumb" && columns(out) > 0 {
 		return &bar{out: out}
 	}
 	return &lines{out: out}
+}
+
+// columns is the width of a terminal, and 0 where there is none or it does not say.
+func columns(out *os.File) int {
+	width, _, err := term.GetSize(int(out.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// fitting cuts what is drawn over and over in one line of a terminal: what wraps stays.
+type fitting struct{ terminal *os.File }
+
+func (f fitting) Write(text []byte) (int, error) {
+	room := max(columns(f.terminal)-1, 0)
+	drawings := strings.Split(string(text), "\r")
+	for i, drawing := range drawings {
+		if letters := []rune(drawing); len(letters) > room {
+			drawings[i] = string(letters[:room])
+		}
+	}
+	if _, err := f.terminal.WriteString(strings.Join(drawings, "\r")); err != nil {
+		return 0, err
+	}
+	return len(text), nil
 }
 
 // errorsOnly tells of failures alone.
@@ -40,7 +68,7 @@ func (e errorsOnly) Failed(cell sweep.PlannedCell, reason string) {
 
 // bar is a progress bar with the time left.
 type bar struct {
-	out io.Writer
+	out *os.File
 	bar *progressbar.ProgressBar
 }
 
@@ -49,8 +77,9 @@ const barUnits = 1000
 
 func (b *bar) Begin(total float64) {
 	b.bar = progressbar.NewOptions64(int64(total*barUnits),
-		progressbar.OptionSetWriter(b.out),
-		progressbar.OptionSetWidth(24),
+		progressbar.OptionSetWriter(fitting{b.out}),
+		progressbar.OptionSetWidth(min(24, columns(b.out)/4)),
+		progressbar.OptionShowDescriptionAtLineEnd(),
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionSetElapsedTime(true),
 		progressbar.OptionClearOnFinish(),
@@ -60,7 +89,7 @@ func (b *bar) Begin(total float64) {
 }
 
 func (b *bar) Visiting(block, blocks int, cell sweep.PlannedCell) {
-	b.bar.Describe(fmt.Sprintf("block %d/%d  %-48s", block+1, blocks, describe(cell)))
+	b.bar.Describe(fmt.Sprintf("block %d/%d  %s", block+1, blocks, describe(cell)))
 }
 
 func (b *bar) Advance(work float64) { _ = b.bar.Add64(int64(work * barUnits)) }

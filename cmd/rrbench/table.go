@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 )
@@ -10,7 +8,7 @@ import (
 // newTable is a plain table on standard output that wraps long cells.
 func newTable(columns ...any) table.Writer {
 	out := table.NewWriter()
-	out.SetOutputMirror(os.Stdout)
+	out.SetOutputMirror(stdout)
 	style := table.StyleDefault
 	style.Options = table.OptionsNoBordersAndSeparators
 	style.Format.Header = text.FormatDefault

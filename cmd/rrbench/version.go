@@ -22,7 +22,7 @@ func versionCommand() *cobra.Command {
 			if info, ok := debug.ReadBuildInfo(); ok {
 				version = info.Main.Version
 			}
-			line := func(name, version string) { fmt.Printf("%-9s %s\n", name, version) }
+			line := func(name, version string) { fmt.Fprintf(stdout, "%-9s %s\n", name, version) }
 			line("rrbench", version)
 			line("commit", cmp.Or(measure.ReadEnvironment().Commit, unknown))
 			line("go", runtime.Version()+" "+runtime.GOOS+"/"+runtime.GOARCH)
