@@ -19,7 +19,7 @@ import (
 const userHZ = 100
 
 // ProcessMeter hands out the usage of another process of this host, a server for example,
-// piece by piece, as a Meter does that of this one. Its files stay open and are read in
+// piece by piece, as TakeUsage does that of this one. Its files stay open and are read in
 // place: metering must cost little beside what is metered.
 type ProcessMeter struct {
 	pid   int
