@@ -17,7 +17,7 @@ import (
 
 // patience is how long a figure may take on the busiest machine: one that has not ended by
 // then never does.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Whatever summary.csv says, each figure is drawn, or not for a stated reason; and one of them
 // is made a PNG.
