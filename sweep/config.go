@@ -111,7 +111,7 @@ func (a Axes) given(info transport.Info) string {
 // fault is a *UsageError about a parameter, which says where its value comes from.
 func (a Axes) fault(name string, cause error) error {
 	if place := a.from[name]; place != "" {
-		return usage("%s: %v", place, cause)
+		return usage("%s: %v", place, named(name, cause))
 	}
 	return usage("%v (--%s)", cause, name)
 }
@@ -140,7 +140,7 @@ func (c Config) over(base Config) Config {
 		if p.given(&own) {
 			delete(c.from, p.Name)
 		} else if p.given(&base) {
-			p.lay(&c, &base)
+			p.field(&c).Set(p.field(&base))
 		}
 	}
 	maps.Copy(c.from, own.from)

@@ -59,7 +59,7 @@ func ParseConfig(path string, content []byte, table []*Parameter) (Config, error
 // reader makes a Config of the nodes of a YAML file.
 type reader struct {
 	name string
-	// scope is OfCells inside an experiment.
+	// scope is the widest that a key may have.
 	scope Scope
 	table []*Parameter
 }
@@ -121,8 +121,8 @@ func (r reader) experiments(list *yaml.Node) ([]Experiment, error) {
 	if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
 		return nil, r.fault(list, "experiments: give a list of at least one")
 	}
-	name := parameter("name", text("text", 100), one(func(c *Config) *string { return &c.name }), "", "")
-	r.scope, r.table = OfCells, append(slices.Clip(r.table), name)
+	name := &Parameter{Name: "name", kind: text("text", 100), at: func(c *Config) any { return &c.name }}
+	r.scope, r.table = OfTransports, append(slices.Clip(r.table), name)
 	experiments := make([]Experiment, len(list.Content))
 	for i, one := range list.Content {
 		c, err := r.read(one)
@@ -145,28 +145,28 @@ func (r reader) set(c *Config, key, value *yaml.Node) error {
 		return r.fault(key, "%s belongs on the command line: give --%s", p.Name, p.Name)
 	case p.Scope > r.scope:
 		return r.fault(key, "%s is one for all experiments: give it above them", p.Name)
-	case p.List && value.Kind == yaml.SequenceNode:
+	case p.List() && value.Kind == yaml.SequenceNode:
 		nodes = value.Content
-	case p.List:
-		return r.fault(key, "%s: give a list, such as [a, b], each %s", p.Name, p.Expects)
+	case p.List():
+		return r.fault(key, "%s: give a list, such as [a, b], each %s", p.Name, p.expects())
 	}
 	if len(nodes) == 0 {
-		return r.fault(key, "%s is empty: give %s", p.Name, p.Expects)
+		return r.fault(key, "%s is empty: give %s", p.Name, p.expects())
 	}
 	for _, node := range nodes {
 		node = resolved(node)
 		text, tag := node.Value, node.ShortTag()
-		if p.List {
+		if p.List() {
 			text = strings.TrimSpace(text)
 		}
 		if node.Kind != yaml.ScalarNode || tag == "!!null" {
-			return r.fault(node, "%s: give %s", p.Name, p.Expects)
+			return r.fault(node, "%s: give %s", p.Name, p.expects())
 		}
-		if err := p.set(c, p.Name, []string{text}); err != nil {
+		if err := p.set(c, p.Name, text); err != nil {
 			return r.fault(node, "%v", err)
 		}
 		if node.Style&yaml.TaggedStyle != 0 || p.tag != "" && tag != p.tag {
-			return r.fault(node, "%s %q: give %s, without quotes or a tag", p.Name, text, p.Expects)
+			return r.fault(node, "%s %q: give %s, without quotes or a tag", p.Name, text, p.expects())
 		}
 	}
 	if c.from == nil {

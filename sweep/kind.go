@@ -17,19 +17,15 @@ import (
 
 // kind is what the values of a parameter may be: the same for a flag, a configuration file
 // and the plan in a manifest.
-type kind[T any] struct {
+type kind struct {
 	// name is for help, "integer" for example.
 	name string
 	// article and bounds say together what to give: "an integer from" and "1 to 5".
 	article, bounds string
 	// tag is what YAML takes a value for; empty where its text alone counts.
 	tag string
-	// verb prints a value in an error.
-	verb string
 	// read makes a value of text. The error is errUnmeant where expects says it all.
-	read func(text string) (T, error)
-	// meant says whether a value is one of those.
-	meant func(T) bool
+	read func(text string) (any, error)
 }
 
 var errUnmeant = errors.New("not meant")
@@ -40,135 +36,105 @@ var (
 	octal = regexp.MustCompile(`^[+-]?0[0-9]`)
 )
 
-// expects says what to give.
-func (k kind[T]) expects() string { return strings.TrimSpace(k.article + " " + k.bounds) }
+func (k kind) expects() string { return strings.TrimSpace(k.article + " " + k.bounds) }
 
-// parse makes a value of what a user has written. The error begins with the name.
-func (k kind[T]) parse(name, text string) (T, error) {
+// parse makes a value of text. The error begins with the name.
+func (k kind) parse(name, text string) (any, error) {
 	value, err := k.read(text)
 	switch {
-	case err == nil:
-		return value, k.check(name, value)
-	case !errors.Is(err, errUnmeant):
-		if !strings.HasPrefix(err.Error(), name) {
-			err = fmt.Errorf("%s: %w", name, err)
-		}
-	case decimal.MatchString(text):
+	case errors.Is(err, errUnmeant) && decimal.MatchString(text):
 		err = fmt.Errorf("%s %s: give %s", name, text, k.expects())
-	default:
+	case errors.Is(err, errUnmeant):
 		err = fmt.Errorf("%s %q: give %s", name, text, k.expects())
+	case err != nil:
+		err = named(name, err)
 	}
 	return value, err
 }
 
-// check is parse for a value that was not written as text, or not by a user.
-func (k kind[T]) check(name string, value T) error {
-	if k.meant(value) {
-		return nil
+// named is an error that begins with the name of what it is about.
+func named(name string, err error) error {
+	if strings.HasPrefix(err.Error(), name) {
+		return err
 	}
-	return fmt.Errorf("%s "+k.verb+": give %s", name, value, k.expects())
+	return fmt.Errorf("%s: %w", name, err)
 }
 
-func integer[T int | uint64](least, most T) kind[T] {
-	return kind[T]{
-		name: "integer", article: "an integer from", bounds: fmt.Sprintf("%d to %d", least, most), tag: "!!int", verb: "%d",
-		read: func(text string) (T, error) {
-			n, err := strconv.ParseUint(text, 10, 64)
-			if err != nil || !decimal.MatchString(text) || n > uint64(most) {
-				return 0, errUnmeant
-			}
-			return T(n), nil
-		},
-		meant: func(n T) bool { return least <= n && n <= most },
+// check is parse for a value that is there already.
+func (k kind) check(name string, value any) error {
+	_, err := k.parse(name, fmt.Sprint(value))
+	return err
+}
+
+// asMeant is the value of a kind, where that is in its bounds.
+func asMeant[T any](value T, meant bool) (any, error) {
+	if !meant {
+		return nil, errUnmeant
 	}
+	return value, nil
+}
+
+func integer(least, most uint64) kind {
+	return kind{"integer", "an integer from", fmt.Sprintf("%d to %d", least, most), "!!int", func(text string) (any, error) {
+		n, err := strconv.ParseUint(text, 10, 64)
+		return asMeant(n, err == nil && decimal.MatchString(text) && least <= n && n <= most)
+	}}
 }
 
 // size is of a payload, in bytes.
-func size() kind[Size] {
-	return kind[Size]{
-		name: "size", article: "a size such as 64KiB, from", bounds: "1B to " + payloads.FormatSize(payloads.MaxSize), verb: "%d",
-		read: func(text string) (Size, error) {
-			if octal.MatchString(text) {
-				return 0, errUnmeant
-			}
-			bytes, err := payloads.ParseSize(text)
-			return Size(bytes), err
-		},
-		meant: func(bytes Size) bool { return 1 <= bytes && bytes <= payloads.MaxSize },
-	}
+func size() kind {
+	return kind{"size", "a size such as 64KiB, from", "1B to " + payloads.FormatSize(payloads.MaxSize), "", func(text string) (any, error) {
+		if octal.MatchString(text) {
+			return nil, errUnmeant
+		}
+		return payloads.ParseSize(text)
+	}}
 }
 
-func duration(least, most time.Duration) kind[time.Duration] {
+func duration(least, most time.Duration) kind {
 	bounds := strings.ReplaceAll(fmt.Sprintf("%v to %v", least, most), "h0m0s", "h")
-	return kind[time.Duration]{
-		name: "duration", article: "a duration such as 30s, from", bounds: bounds, verb: "%v",
-		read: func(text string) (time.Duration, error) {
-			d, err := time.ParseDuration(text)
-			if err != nil || octal.MatchString(text) {
-				return 0, errUnmeant
-			}
-			return d, nil
-		},
-		meant: func(d time.Duration) bool { return least <= d && d <= most },
-	}
+	return kind{"duration", "a duration such as 30s, from", bounds, "", func(text string) (any, error) {
+		d, err := time.ParseDuration(text)
+		return asMeant(d, err == nil && !octal.MatchString(text) && least <= d && d <= most)
+	}}
 }
 
-func oneOf[T ~string](names ...T) kind[T] {
-	k := kind[T]{
-		name: "name", verb: "%q",
-		read:  func(text string) (T, error) { return T(text), nil },
-		meant: func(name T) bool { return slices.Contains(names, name) },
-	}
+func oneOf[T ~string](names ...T) kind {
+	k := kind{"name", "", strings.Trim(strings.ReplaceAll(fmt.Sprint(names), " ", ", "), "[]"), "", func(text string) (any, error) {
+		return asMeant(text, slices.Contains(names, T(text)))
+	}}
 	if len(names) > 1 {
 		k.article = "one of"
-	}
-	for i, name := range names {
-		if i > 0 {
-			k.bounds += ", "
-		}
-		k.bounds += string(name)
 	}
 	return k
 }
 
 // text is what a terminal and a file can show in one line: a name, or a path.
-func text(name string, most int) kind[string] {
-	return kind[string]{
-		name: name, article: fmt.Sprintf("a line of 1 to %d printable characters", most), verb: "%q",
-		read: func(text string) (string, error) { return text, nil },
-		meant: func(text string) bool {
-			unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
-			return text != "" && len(text) <= most && utf8.ValidString(text) && !strings.ContainsFunc(text, unprintable)
-		},
-	}
+func text(name string, most int) kind {
+	return kind{name, fmt.Sprintf("a line of 1 to %d printable characters", most), "", "", func(text string) (any, error) {
+		unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+		return asMeant(text, text != "" && len(text) <= most && utf8.ValidString(text) && !strings.ContainsFunc(text, unprintable))
+	}}
 }
 
 // of is what a transport accepts. What this machine lacks is not the value's fault. Errors leave
 // it to the transport to repeat a value, which may hold a password.
-func of(p *transport.Parameter) kind[string] {
-	k := text("text", maxText)
-	k.read = func(text string) (string, error) {
-		var missing *transport.Unavailable
-		if !k.meant(text) {
-			return "", fmt.Errorf("%s: give %s", p.Flag, k.expects())
+func of(p *transport.Parameter) kind {
+	line := text("text", maxText)
+	return kind{line.name, line.article, "", "", func(text string) (any, error) {
+		if _, err := line.read(text); err != nil {
+			return nil, fmt.Errorf("%s: give %s", p.Flag, line.article)
 		}
+		var missing *transport.Unavailable
 		if _, err := p.Read(text); err != nil && !errors.As(err, &missing) {
-			return "", err
+			return nil, err
 		}
 		return text, nil
-	}
-	return k
+	}}
 }
 
-func boolean() kind[bool] {
-	return kind[bool]{
-		name: "bool", article: "true or false", tag: "!!bool", verb: "%v",
-		read: func(text string) (bool, error) {
-			if text != "true" && text != "false" {
-				return false, errUnmeant
-			}
-			return text == "true", nil
-		},
-		meant: func(bool) bool { return true },
-	}
+func boolean() kind {
+	return kind{"bool", "true or false", "", "!!bool", func(text string) (any, error) {
+		return asMeant(text == "true", text == "true" || text == "false")
+	}}
 }

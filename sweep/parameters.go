@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -33,14 +34,13 @@ const (
 // The kinds of what a plan has as well.
 var (
 	presetNames   = oneOf(Presets()...)
-	fanouts       = integer(1, maxFanout)
 	sizes         = size()
+	fanouts       = integer(1, maxFanout)
 	concurrencies = integer(1, maxConcurrency)
 	placements    = oneOf("intra")
 	kinds         = oneOf(payloads.Kinds()...)
 	repetitions   = integer(1, maxReps)
 	warmups       = integer(0, maxReps)
-	seeds         = integer[uint64](0, math.MaxUint64)
 	deadlines     = duration(shortestDeadline, longestDeadline)
 )
 
@@ -48,36 +48,35 @@ var (
 // is a flag of rrbench sweep; the others than those of the command line alone are keys of
 // configuration files and presets too. A new one is a line here, and the field that it fills.
 func Parameters(transports []transport.Transport) []*Parameter {
+	name, file := text("name", maxText), text("file", maxText)
 	table := []*Parameter{
-		parameter("preset", presetNames, one(func(c *Config) *string { return &c.Preset }), "", "named set of experiments").in(OfRun),
-		parameter("config", text("file", maxText), one(func(c *Config) *string { return &c.File }), "", "YAML `FILE` with the names of these flags as keys").in(OfCommand),
-		parameter("transports", text("name", maxText), list(func(c *Config) *[]string { return &c.Transports }), "all", "transports, see rrbench list"),
-		parameter("engines", text("name", maxText), list(func(c *Config) *[]string { return &c.Engines }), "all", "WebAssembly engines, see rrbench list"),
-		parameter("codecs", oneOf("raw", "json", "json-std", "none"), list(func(c *Config) *[]string { return &c.Codecs }), "json,raw", "codecs of what serializes"),
-		parameter("sizes", sizes, list(func(c *Config) *[]Size { return &c.Sizes }), "", "payload sizes"),
-		parameter("fanout", fanouts, list(func(c *Config) *[]int { return &c.Fanout }), "", "targets of one hand-off"),
-		parameter("concurrency", concurrencies, list(func(c *Config) *[]int { return &c.Concurrency }), "", "hand-offs under way at once"),
-		parameter("placement", placements, list(func(c *Config) *[]string { return &c.Placement }), "", "where the target runs; this version measures on one node"),
-		parameter("payload", kinds, one(func(c *Config) *payloads.Kind { return &c.Payload }), "", "what is sent"),
-		parameter("guest", text("file", maxText), one(func(c *Config) *string { return &c.Guest }), "", "WebAssembly function: c, go or a module `FILE`; of http/wasi http-go, its default, or http-c, which knows raw alone"),
+		{"preset", presetNames, OfRun, func(c *Config) any { return &c.Preset }, "", "named set of experiments"},
+		{"config", file, OfCommand, func(c *Config) any { return &c.File }, "", "YAML `FILE` with the names of these flags as keys"},
+		{"transports", name, OfCells, func(c *Config) any { return &c.Transports }, "all", "transports, see rrbench list"},
+		{"engines", name, OfCells, func(c *Config) any { return &c.Engines }, "all", "WebAssembly engines, see rrbench list"},
+		{"codecs", oneOf("raw", "json", "json-std", "none"), OfCells, func(c *Config) any { return &c.Codecs }, "json,raw", "codecs of what serializes"},
+		{"sizes", sizes, OfCells, func(c *Config) any { return &c.Sizes }, "", "payload sizes"},
+		{"fanout", fanouts, OfCells, func(c *Config) any { return &c.Fanout }, "", "targets of one hand-off"},
+		{"concurrency", concurrencies, OfCells, func(c *Config) any { return &c.Concurrency }, "", "hand-offs under way at once"},
+		{"placement", placements, OfCells, func(c *Config) any { return &c.Placement }, "", "where the target runs; this version measures on one node"},
+		{"payload", kinds, OfCells, func(c *Config) any { return &c.Payload }, "", "what is sent"},
+		{"guest", file, OfCells, func(c *Config) any { return &c.Guest }, "", "WebAssembly function: c, go or a module `FILE`; of http/wasi http-go, its default, or http-c, which knows raw alone"},
 	}
 	for _, t := range transports {
 		if p := t.Info().Parameter; p != nil && !slices.ContainsFunc(table, func(other *Parameter) bool { return other.Name == p.Flag }) {
-			line := parameter(p.Flag, of(p), entry(p.Flag), p.Default, p.Help)
-			line.OfTransport = true
-			table = append(table, line)
+			table = append(table, &Parameter{p.Flag, of(p), OfTransports, func(c *Config) any { return c.Parameters }, p.Default, p.Help})
 		}
 	}
-	return append(table,
-		parameter("reps", repetitions, one(func(c *Config) *int { return &c.Reps }), "", "measured rounds of a cell").in(OfRun),
-		parameter("warmup", warmups, perhaps(func(c *Config) **int { return &c.Warmup }), "", "discarded rounds at each start of a cell").in(OfRun),
-		parameter("seed", seeds, perhaps(func(c *Config) **uint64 { return &c.Seed }), "random, recorded", "seed of order and payloads").in(OfRun),
-		parameter("deadline", deadlines, one(func(c *Config) *time.Duration { return &c.Deadline }), "", "longest time of one hand-off, and of a guest's initialisation").in(OfRun),
-		parameter("out", text("file", maxText), one(func(c *Config) *string { return &c.Out }), "results/runs/…", "run `DIR`ectory, new or empty").in(OfRun),
-		parameter("resume", text("file", maxText), one(func(c *Config) *string { return &c.Resume }), "", "go on with the interrupted run in `DIR`").in(OfCommand),
-		parameter("dry-run", boolean(), one(func(c *Config) *bool { return &c.DryRun }), "", "print the plan and the time it takes, measure nothing").in(OfCommand),
-		parameter("quiet", boolean(), one(func(c *Config) *bool { return &c.Quiet }), "", "print nothing but errors").in(OfCommand),
-	)
+	return append(table, []*Parameter{
+		{"reps", repetitions, OfRun, func(c *Config) any { return &c.Reps }, "", "measured rounds of a cell"},
+		{"warmup", warmups, OfRun, func(c *Config) any { return &c.Warmup }, "", "discarded rounds at each start of a cell"},
+		{"seed", integer(0, math.MaxUint64), OfRun, func(c *Config) any { return &c.Seed }, "random, recorded", "seed of order and payloads"},
+		{"deadline", deadlines, OfRun, func(c *Config) any { return &c.Deadline }, "", "longest time of one hand-off, and of a guest's initialisation"},
+		{"out", file, OfRun, func(c *Config) any { return &c.Out }, "results/runs/…", "run `DIR`ectory, new or empty"},
+		{"resume", file, OfCommand, func(c *Config) any { return &c.Resume }, "", "go on with the interrupted run in `DIR`"},
+		{"dry-run", boolean(), OfCommand, func(c *Config) any { return &c.DryRun }, "", "print the plan and the time it takes, measure nothing"},
+		{"quiet", boolean(), OfCommand, func(c *Config) any { return &c.Quiet }, "", "print nothing but errors"},
+	}...)
 }
 
 // Scope is what a parameter holds for, and so where it may stand.
@@ -86,6 +85,8 @@ type Scope int
 const (
 	// OfCells may differ from experiment to experiment.
 	OfCells Scope = iota
+	// OfTransports may too; single transports have it.
+	OfTransports
 	// OfRun is one for all experiments.
 	OfRun
 	// OfCommand is of the command line, not of what is measured: a flag alone.
@@ -96,67 +97,80 @@ const (
 type Parameter struct {
 	// Name is the flag's and the key's.
 	Name string
-	// Type names the kind of its values; Expects says, behind "give", which they may be.
-	Type, Expects string
-	// List says that there may be several values.
-	List  bool
+	kind
 	Scope Scope
-	// OfTransport says that single transports have it.
-	OfTransport bool
-
-	help, bounds, standard, tag string
-
-	// set adds to what c asks for; a name other than the parameter's is for errors.
-	set   func(c *Config, name string, texts []string) error
-	check func(c *Config) error
-	given func(c *Config) bool
-	// lay has c ask for what base asks for.
-	lay  func(c, base *Config)
-	show func(c *Config) string
+	// at points to the field that it fills: a value that cannot be meant where it is zero, a pointer
+	// to a value, or a list of them; or it is the map from names to values.
+	at func(*Config) any
+	// standard says what is in use where nothing is given; empty where that is a preset's.
+	standard, help string
 }
 
-// parameter makes a line of the table. The standard says what is in use where nothing is given;
-// it is empty where that is a preset's.
-func parameter[T any](name string, k kind[T], f field[T], standard, help string) *Parameter {
-	p := &Parameter{
-		Name: name, Type: k.name, Expects: k.expects(), List: f.several,
-		help: help, bounds: k.bounds, standard: standard, tag: k.tag,
-		given: func(c *Config) bool { return f.get(c) != nil },
-		lay:   func(c, base *Config) { f.put(c, f.get(base)) },
-		show:  func(c *Config) string { return strings.ReplaceAll(strings.Trim(fmt.Sprint(f.get(c)), "[]"), " ", ",") },
-	}
-	p.set = func(c *Config, name string, texts []string) error {
-		values := make([]T, len(texts))
-		for i, text := range texts {
-			var err error
-			if values[i], err = k.parse(name, text); err != nil {
-				return err
-			}
-		}
-		if f.several {
-			values = append(f.get(c), values...)
-		}
-		f.put(c, values)
-		return nil
-	}
-	p.check = func(c *Config) error {
-		values := f.get(c)
-		if values != nil && len(values) == 0 {
-			return fmt.Errorf("%s is empty: give %s", name, p.Expects)
-		}
-		for _, value := range values {
-			if err := k.check(name, value); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	return p
+// List says that there may be several values.
+func (p *Parameter) List() bool {
+	return reflect.TypeOf(p.at(new(Config))).Elem().Kind() == reflect.Slice
 }
 
-func (p *Parameter) in(s Scope) *Parameter {
-	p.Scope = s
-	return p
+// Expects says which values there may be, behind "give".
+func (p *Parameter) Expects() string { return p.expects() }
+
+func (p *Parameter) field(c *Config) reflect.Value { return reflect.ValueOf(p.at(c)).Elem() }
+
+func (p *Parameter) given(c *Config) bool { return !p.field(c).IsZero() }
+
+// values are those that c asks for, as texts.
+func (p *Parameter) values(c *Config) (texts []string) {
+	field := p.field(c)
+	switch {
+	case field.IsZero():
+	case field.Kind() == reflect.Slice:
+		for i := range field.Len() {
+			texts = append(texts, fmt.Sprint(field.Index(i)))
+		}
+	default:
+		texts = append(texts, fmt.Sprint(reflect.Indirect(field)))
+	}
+	return texts
+}
+
+// set adds to what c asks for; a name other than the parameter's is for errors.
+func (p *Parameter) set(c *Config, name, text string) error {
+	parsed, err := p.parse(name, text)
+	if err != nil {
+		return err
+	}
+	if p.Scope == OfTransports {
+		if c.Parameters == nil {
+			c.Parameters = make(map[string]string)
+		}
+		c.Parameters[p.Name] = text
+		return nil
+	}
+	field, value := p.field(c), reflect.ValueOf(parsed)
+	switch of := field.Type(); of.Kind() {
+	case reflect.Slice:
+		field.Set(reflect.Append(field, value.Convert(of.Elem())))
+	case reflect.Pointer:
+		field.Set(reflect.New(of.Elem()))
+		field.Elem().Set(value.Convert(of.Elem()))
+	default:
+		field.Set(value.Convert(of))
+	}
+	return nil
+}
+
+// check finds values that cannot be meant, whoever has put them there.
+func (p *Parameter) check(c *Config) error {
+	texts := p.values(c)
+	if len(texts) == 0 && p.given(c) {
+		return fmt.Errorf("%s is empty: give %s", p.Name, p.expects())
+	}
+	for _, text := range texts {
+		if _, err := p.parse(p.Name, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Help is one line, with the bounds of the value and what is in use where it is not given.
@@ -165,8 +179,8 @@ func (p *Parameter) Help() string {
 	if p.bounds != "" {
 		text += ": " + p.bounds
 	}
-	if base := unsaid(); standard == "" && p.given(&base) {
-		standard = p.show(&base)
+	if base := unsaid(); standard == "" && p.Scope != OfTransports {
+		standard = strings.Join(p.values(&base), ",")
 	}
 	if standard != "" {
 		text += " (default " + standard + ")"
@@ -193,86 +207,30 @@ type Flag struct {
 
 // Set takes the text of the flag. Its error is of type *UsageError and names the flag.
 func (f Flag) Set(text string) error {
-	name := cmp.Or(f.Single, f.Name)
-	if err := f.set(f.Config, name, f.split(text)); err != nil {
-		return usage("%v (--%s)", err, name)
+	name, texts := cmp.Or(f.Single, f.Name), []string{text}
+	if f.several() {
+		texts = strings.Split(text, ",")
+	}
+	for _, text := range texts {
+		if f.several() {
+			text = strings.TrimSpace(text)
+		}
+		if err := f.set(f.Config, name, text); err != nil {
+			return usage("%v (--%s)", err, name)
+		}
 	}
 	return nil
 }
 
-func (f Flag) split(text string) []string {
-	if !f.List || f.Single != "" {
-		return []string{text}
-	}
-	texts := strings.Split(text, ",")
-	for i := range texts {
-		texts[i] = strings.TrimSpace(texts[i])
-	}
-	return texts
-}
+func (f Flag) several() bool { return f.List() && f.Single == "" }
 
 // Type is the kind of the value.
 func (f Flag) Type() string {
-	if f.List && f.Single == "" {
-		return f.Parameter.Type + "s"
+	if f.several() {
+		return f.name + "s"
 	}
-	return f.Parameter.Type
+	return f.name
 }
 
 // String is empty: Help says what is in use.
 func (Flag) String() string { return "" }
-
-// field is where a Config has the values of a parameter; nil where they were not given.
-type field[T any] struct {
-	several bool
-	get     func(c *Config) []T
-	put     func(c *Config, values []T)
-}
-
-func list[T any](at func(*Config) *[]T) field[T] {
-	return field[T]{true, func(c *Config) []T { return *at(c) }, func(c *Config, values []T) { *at(c) = values }}
-}
-
-// one is a field whose zero value nobody can mean.
-func one[T comparable](at func(*Config) *T) field[T] {
-	return field[T]{
-		get: func(c *Config) []T {
-			if value := *at(c); value != *new(T) {
-				return []T{value}
-			}
-			return nil
-		},
-		put: func(c *Config, values []T) { *at(c) = values[0] },
-	}
-}
-
-// perhaps is a field whose zero value can be meant.
-func perhaps[T any](at func(*Config) **T) field[T] {
-	return field[T]{
-		get: func(c *Config) []T {
-			if value := *at(c); value != nil {
-				return []T{*value}
-			}
-			return nil
-		},
-		put: func(c *Config, values []T) { *at(c) = &values[0] },
-	}
-}
-
-// entry is what a user tells transports by that flag.
-func entry(flag string) field[string] {
-	return field[string]{
-		get: func(c *Config) []string {
-			if value, given := c.Parameters[flag]; given {
-				return []string{value}
-			}
-			return nil
-		},
-		put: func(c *Config, values []string) {
-			if c.Parameters == nil {
-				c.Parameters = make(map[string]string)
-			}
-			c.Parameters[flag] = values[0]
-		},
-	}
-}

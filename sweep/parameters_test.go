@@ -56,7 +56,7 @@ func TestFlagAndKeyMeanTheSame(t *testing.T) {
 			if err := (Flag{Parameter: p, Config: &flags}).Set(strings.ReplaceAll(value, ",", " , ")); err != nil {
 				t.Fatal(err)
 			}
-			if p.List {
+			if p.List() {
 				value = "[" + value + "]"
 			}
 			path := filepath.Join(t.TempDir(), "one.yaml")
@@ -96,8 +96,8 @@ func TestVolumeOfAPlan(t *testing.T) {
 		want                      string
 	}{
 		"most rounds":    {maxReps, 1, 1, []Size{1}, ""},
-		"most hand-offs": {1, maxFanout, maxConcurrency, []Size{3 << 30}, ""},
-		"hand-offs":      {maxReps, maxFanout, maxConcurrency, []Size{1}, "25,680,896,000 hand-offs (25.7 GB)"},
+		"most hand-offs": {1, 100, 10, []Size{3 << 30}, ""},
+		"hand-offs":      {maxReps, maxFanout, maxConcurrency, []Size{1}, "25,680,896,000 hand-offs"},
 		"bytes":          {maxReps, maxFanout, 1, []Size{3 << 30}, "100,316,000 hand-offs (323.1 PB)"},
 		"cells":          {1, 1, 1, many, "10,001 cells"},
 		"cells squared":  {1, 1, 1, slices.Repeat(many, 100), "1,000,100 cells"},

@@ -129,11 +129,9 @@ func tooManyCells(n float64) error {
 func (p *Plan) checkVolume() error {
 	var handoffs, bytes float64
 	for _, cell := range p.Cells {
-		if cell.Skip == "" {
-			n := float64(p.Reps+p.Blocks*p.Warmup) * float64(cell.Concurrency) * float64(cell.Fanout)
-			handoffs += n
-			bytes += n * float64(cell.SizeBytes)
-		}
+		n := float64(p.Reps+p.Blocks*p.Warmup) * float64(cell.Concurrency) * float64(cell.Fanout)
+		handoffs += n
+		bytes += n * float64(cell.SizeBytes)
 	}
 	if handoffs > maxHandoffs || bytes > maxBytes {
 		return fmt.Errorf("%s hand-offs (%s) are more than the %s (%s) that a run may have", humanize.Commaf(handoffs),

@@ -41,7 +41,7 @@ func (p parameters) one(name, single, help string) {
 // ofTransports makes flags of those that single transports have.
 func (p parameters) ofTransports() {
 	for _, parameter := range p.table {
-		if parameter.OfTransport {
+		if parameter.Scope == sweep.OfTransports {
 			p.add(sweep.Flag{Parameter: parameter, Config: p.asked}, "")
 		}
 	}
