@@ -98,10 +98,12 @@ func TestSweepWritesEverythingThatItPromises(t *testing.T) {
 // TestKilledDriver kills a sweep in the middle: its shims must be gone, its finished trials
 // kept, and the run resumed to its end.
 func TestKilledDriver(t *testing.T) {
-	for name, signal := range map[string]syscall.Signal{"SIGKILL": syscall.SIGKILL, "SIGINT": syscall.SIGINT} {
+	for name, signal := range map[string]syscall.Signal{"SIGKILL": syscall.SIGKILL, "SIGINT": syscall.SIGINT, "SIGHUP": syscall.SIGHUP} {
 		t.Run(name, func(t *testing.T) {
 			directory := filepath.Join(t.TempDir(), "run")
 			driver := exec.Command(program, "sweep", "--quiet", "--transports", "user/copy,kernel/stream", "--sizes", "1MiB", "--reps", "25", "--out", directory)
+			var stderr bytes.Buffer
+			driver.Stderr = &stderr
 			driver.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			if err := driver.Start(); err != nil {
 				t.Fatal(err)
@@ -111,8 +113,8 @@ func TestKilledDriver(t *testing.T) {
 			before := len(trials(t, directory))
 			_ = driver.Process.Signal(signal)
 			err := driver.Wait()
-			if signal == syscall.SIGINT && driver.ProcessState.ExitCode() != exitFailed {
-				t.Errorf("after an interrupt: %v", err)
+			if signal != syscall.SIGKILL && (driver.ProcessState.ExitCode() != exitFailed || !strings.Contains(stderr.String(), "rrbench sweep --resume "+directory)) {
+				t.Errorf("%v: %s", err, &stderr)
 			}
 			// The shims are of the driver's process group.
 			waitFor(t, "the shims' end", func() bool { return !errors.Is(syscall.Kill(-group, 0), nil) })
@@ -136,6 +138,20 @@ func TestKilledDriver(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What nohup starts goes on after the end of the terminal.
+func TestIgnoredHangUp(t *testing.T) {
+	directory := filepath.Join(t.TempDir(), "run")
+	driver := exec.Command("sh", "-c", `trap "" HUP; exec "$0" sweep --quiet --transports user/copy --sizes 1MiB --reps 9 --out "$1"`, program, directory)
+	if err := driver.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "a few trials", func() bool { return len(trials(t, directory)) > 2 })
+	_ = driver.Process.Signal(syscall.SIGHUP)
+	if err := driver.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 
