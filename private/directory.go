@@ -3,6 +3,7 @@ package private
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
@@ -33,6 +34,27 @@ func NewDirectory(parent, prefix string) (*Directory, error) {
 		return nil, errors.Join(err, os.RemoveAll(nameless))
 	}
 	return d, nil
+}
+
+// ShortParents are where directories for Unix sockets may lie, the best place first. The paths are
+// absolute and short, as $TMPDIR need not be: a socket's has 107 bytes at most (unix(7)).
+func ShortParents() []string { return []string{fmt.Sprintf("/run/user/%d", os.Geteuid()), "/tmp"} }
+
+// NewDirectoryIn makes a directory in the first of the parents where that is possible, and
+// removes what killed processes have left there of that prefix.
+func NewDirectoryIn(parents []string, prefix string) (*Directory, error) {
+	var errs []error
+	for _, parent := range parents {
+		for abandoned := range Abandoned(parent, prefix) {
+			_ = abandoned.Remove()
+		}
+		made, err := NewDirectory(parent, prefix)
+		if err == nil {
+			return made, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
 }
 
 // Remove removes the directory with all that is in it.

@@ -64,7 +64,7 @@ func (c childSite) Start(_ context.Context, name string, runs transport.Runs) (*
 	command.Env = append(os.Environ(), Environment(runs)...)
 	command.Env = append(command.Env, c.Env...)
 	command.ExtraFiles = []*os.File{theirs}
-	stderr := &StderrTail{}
+	stderr := &child.Tail{}
 	command.Stderr = stderr
 	// A process of the shim's own may outlive it with standard error open.
 	command.WaitDelay = time.Second
@@ -83,7 +83,7 @@ func (c childSite) Start(_ context.Context, name string, runs transport.Runs) (*
 		PID:        func() (int, error) { return command.Process.Pid, nil },
 		Wait: func() ExitReason {
 			err := command.Wait()
-			reason := stderr.Reason(name, fmt.Sprintf("process %d", command.Process.Pid))
+			reason := NewExitReason(name, fmt.Sprintf("process %d", command.Process.Pid), stderr)
 			reason.How, reason.OK = HowEnded(command.ProcessState, err), command.ProcessState.Success()
 			return reason
 		},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 
+	"rrbench/child"
 	"rrbench/transport"
 )
 
@@ -58,6 +59,13 @@ type ExitReason struct {
 	OK bool
 	// Line is the line of standard error that says most, Stderr its last 8 KiB.
 	Line, Stderr string
+}
+
+// NewExitReason is the part of one that the shim's output tells.
+func NewExitReason(shim, where string, output *child.Tail) ExitReason {
+	reason := ExitReason{Shim: shim, Where: where}
+	reason.Line, reason.Stderr = output.Said()
+	return reason
 }
 
 func (e *ExitReason) Error() string {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"rrbench/child"
 	"rrbench/engines"
 	"rrbench/transport"
 )
@@ -359,7 +360,7 @@ func TestStandardErrorIsInTheExitReason(t *testing.T) {
 	p := startFake(t, "target")
 	_, err := p.Serve(t.Context(), "fake", transport.Setup{Guest: "noise"})
 	var exit *ExitReason
-	if !errors.As(err, &exit) || exit.How != "exited with status 3" || exit.Line != "last words" || len(exit.Stderr) != keptStderr {
+	if !errors.As(err, &exit) || exit.How != "exited with status 3" || exit.Line != "last words" || len(exit.Stderr) != child.TailLimit {
 		t.Fatalf("%v, %d bytes of standard error", err, len(exit.Stderr))
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"rrbench/child"
 	"rrbench/private"
 	"rrbench/shim"
 )
@@ -32,7 +33,7 @@ type container struct {
 	directory *private.Directory
 	// run is "runc run".
 	run    *exec.Cmd
-	stderr shim.StderrTail
+	stderr child.Tail
 }
 
 // prefix begins the name of everything that containers leave on a machine.
@@ -81,7 +82,7 @@ func (c *container) start(spec bundleSpec) (net.Conn, error) {
 // wait waits until nothing is left of the container.
 func (c *container) wait(name string) shim.ExitReason {
 	err := c.run.Wait()
-	reason := c.stderr.Reason(name, "container "+c.id)
+	reason := shim.NewExitReason(name, "container "+c.id, &c.stderr)
 	reason.How, reason.OK = shim.HowEnded(c.run.ProcessState, err), c.run.ProcessState.Success()
 	if c.run.ProcessState.ExitCode() == 128+int(unix.SIGKILL) {
 		reason.How = shim.KilledOutright

@@ -15,9 +15,8 @@ import (
 // directoryPrefix begins the names of the directories with Unix sockets.
 const directoryPrefix = "rrbench-sockets-"
 
-// socketParents returns where such a directory may lie, the best place first. The paths are short,
-// as $TMPDIR need not be: a socket's has 107 bytes at most (unix(7)).
-var socketParents = func() []string { return []string{fmt.Sprintf("/run/user/%d", os.Geteuid()), "/tmp"} }
+// socketParents returns where such a directory may lie, the best place first.
+var socketParents = private.ShortParents
 
 // directory holds the listening Unix sockets of this process. No other user can enter it. It
 // exists while there are such sockets. A process that is killed leaves it behind, without its
@@ -36,7 +35,7 @@ func newPath() (string, error) {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
 	if d.listeners == 0 {
-		made, err := makeDirectory()
+		made, err := private.NewDirectoryIn(socketParents(), directoryPrefix)
 		if err != nil {
 			return "", fmt.Errorf("make a directory for Unix sockets: %w", err)
 		}
@@ -45,21 +44,6 @@ func newPath() (string, error) {
 	d.listeners++
 	d.count++
 	return filepath.Join(d.made.Path, strconv.Itoa(d.count)), nil
-}
-
-func makeDirectory() (*private.Directory, error) {
-	var errs []error
-	for _, parent := range socketParents() {
-		for abandoned := range private.Abandoned(parent, directoryPrefix) {
-			_ = abandoned.Remove()
-		}
-		made, err := private.NewDirectory(parent, directoryPrefix)
-		if err == nil {
-			return made, nil
-		}
-		errs = append(errs, err)
-	}
-	return nil, errors.Join(errs...)
 }
 
 // removePath removes a socket, and with the last one the directory.
