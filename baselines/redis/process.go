@@ -53,11 +53,14 @@ tcp-keepalive 0
 // directoryPrefix begins the names of the servers' directories.
 const directoryPrefix = "rrbench-redis-"
 
-// removeAbandoned removes the directories of servers whose process was killed.
-func removeAbandoned() {
-	for directory := range private.Abandoned(os.TempDir(), directoryPrefix) {
-		_ = directory.Remove()
+// parents are where these may be: where temporary files belong, unless that is a relative path,
+// or one so long that a socket's below it is none.
+func parents() []string {
+	const longest = 64
+	if parent := os.TempDir(); filepath.IsAbs(parent) && len(parent) <= longest {
+		return []string{parent}
 	}
+	return private.ShortParents()
 }
 
 // startPatience bounds how long a server may take to answer.
@@ -98,8 +101,7 @@ func start(ctx context.Context, network string) (_ *process, err error) {
 	if !hasServer() {
 		p.name, compose = standInName, p.composeStandIn
 	}
-	removeAbandoned()
-	if p.directory, err = private.NewDirectory(os.TempDir(), directoryPrefix); err != nil {
+	if p.directory, err = private.NewDirectoryIn(parents(), directoryPrefix); err != nil {
 		return nil, fmt.Errorf("make a directory for %s: %w", p.name, err)
 	}
 	defer func() {
@@ -150,11 +152,20 @@ func (p *process) run() error {
 // output is the file of what the server says.
 func (p *process) output() string { return filepath.Join(p.directory.Path, "output") }
 
-// ending is how the server has ended, with the end of what it said.
+// ending is how the server has ended, with the last line that it said, less process and time.
 func (p *process) ending() error {
-	const limit = 1 << 10
 	said, _ := os.ReadFile(p.output())
-	return fmt.Errorf("%s ended with %v: %s", p.name, p.command.ProcessState, transport.OneLine(string(said[max(0, len(said)-limit):]), limit))
+	why := child.LastLine(string(said))
+	if _, message, stamped := strings.Cut(why, " # "); stamped {
+		why = message
+	}
+	return fmt.Errorf("%s ended with %v: %s", p.name, p.command.ProcessState, transport.OneLine(why, 1<<10))
+}
+
+// keepOutput leaves what the server said in a file beside its directory, and returns the path.
+func (p *process) keepOutput() (path string, err error) {
+	path = p.directory.Path + ".log"
+	return path, os.Rename(p.output(), path)
 }
 
 // compose makes the command. What it is told goes through standard input, where no other
@@ -201,7 +212,12 @@ func (p *process) await(ctx context.Context) (*client, error) {
 		}
 		select {
 		case <-p.ended:
-			return nil, p.ending()
+			err := p.ending()
+			log, keepErr := p.keepOutput()
+			if keepErr != nil {
+				return nil, errors.Join(err, keepErr)
+			}
+			return nil, fmt.Errorf("%w (all that it said: %s)", err, log)
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%w: %w", ctx.Err(), err)
 		case <-time.After(5 * time.Millisecond):

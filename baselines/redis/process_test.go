@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"rrbench/private"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
 )
@@ -20,14 +21,40 @@ import (
 // What a server says that does not start is in the error.
 func TestServerDoesNotStart(t *testing.T) {
 	directory := t.TempDir()
-	script := "#!/bin/sh\necho 'Bad directive' >&2\nexit 3\n"
+	script := "#!/bin/sh\necho Reading >&2\necho '1:M 1 Jan 2026 00:00:00.000 # Bad directive' >&2\nexit 3\n"
 	if err := os.WriteFile(filepath.Join(directory, program), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", directory+":"+os.Getenv("PATH"))
+	t.Setenv("TMPDIR", directory)
 	for _, network := range []string{overUnix, overTCP} {
 		_, err := use(context.Background(), place{Private: true, Network: network})
-		if err == nil || !strings.Contains(err.Error(), "exit status 3: Bad directive") {
+		if err == nil || !strings.Contains(err.Error(), "exit status 3: Bad directive (all that it said: ") {
+			t.Fatal(err)
+		}
+		_, path, _ := strings.Cut(err.Error(), "it said: ")
+		said, err := os.ReadFile(strings.TrimSuffix(path, ")"))
+		if err != nil || strings.Count(string(said), "\n") != 2 {
+			t.Errorf("%q, %v", said, err)
+		}
+	}
+}
+
+// A server's socket has a short absolute path, wherever temporary files are.
+func TestServerInOddPlaces(t *testing.T) {
+	needServer(t)
+	t.Chdir(t.TempDir())
+	long := filepath.Join(t.TempDir(), strings.Repeat("d", 120))
+	if err := errors.Join(os.Mkdir("relative", 0o700), os.Mkdir(long, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	for _, place := range []string{"relative", long} {
+		t.Setenv("TMPDIR", place)
+		p, err := start(t.Context(), overUnix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.stop(); err != nil {
 			t.Error(err)
 		}
 	}
@@ -226,7 +253,13 @@ func TestServerEndsWithParent(t *testing.T) {
 		if there() == 0 {
 			t.Error("there is nothing to remove")
 		}
-		removeAbandoned()
+		next, err := private.NewDirectoryIn(parents(), directoryPrefix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := next.Remove(); err != nil {
+			t.Error(err)
+		}
 		if n := there(); n != 0 {
 			t.Errorf("%d directories are left behind", n)
 		}
