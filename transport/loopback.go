@@ -9,6 +9,15 @@ import (
 // Loopback is the host of targets in processes of this one.
 const Loopback = "127.0.0.1"
 
+// CheckHost is CheckLoopback for what is at a name or address of this host's own; it returns nil
+// for the rest.
+func CheckHost(transport, host string) error {
+	if ip := net.ParseIP(host); host != "localhost" && !ip.IsLoopback() {
+		return nil
+	}
+	return CheckLoopback(transport)
+}
+
 // CheckLoopback returns nil where TCP reaches this host itself, else an *Unavailable: a new
 // network namespace has its loopback device down.
 func CheckLoopback(transport string) error {

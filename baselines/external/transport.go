@@ -43,7 +43,13 @@ func (URL) Info() transport.Info {
 			Flag:   "url",
 			Help:   "address of the function that " + Name + " measures, http://HOST:PORT/PATH",
 			Needed: "no function was named: give its address with --url http://HOST:PORT/PATH, see docs/external.md",
-			Read:   func(value string) (*transport.StandIn, error) { _, err := parse(value); return nil, err },
+			Read: func(value string) (*transport.StandIn, error) {
+				parsed, err := parse(value)
+				if err == nil {
+					err = transport.CheckHost(Name, parsed.Hostname())
+				}
+				return nil, err
+			},
 		},
 	}
 }

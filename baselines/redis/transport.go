@@ -1,7 +1,9 @@
 package redis
 
 import (
+	"cmp"
 	"fmt"
+	"net"
 	"os/exec"
 	"slices"
 
@@ -101,8 +103,9 @@ func (through) Check() error { return nil }
 // choose reads the parameter, and refuses a server that could not be had here.
 func (t through) choose(parameter string) (place, error) {
 	at, err := choose(parameter)
-	if err == nil && at.Private && at.Network == overTCP {
-		err = transport.CheckLoopback(t.name)
+	if err == nil && at.Network == overTCP {
+		host, _, _ := net.SplitHostPort(cmp.Or(at.Address, loopback))
+		err = transport.CheckHost(t.name, host)
 	}
 	if err != nil || !at.Private || at.Network != overTCP || !hasServer() {
 		return at, err

@@ -16,8 +16,8 @@ import (
 // the command that mends it, and the rest is measured.
 func TestLoopbackIsDown(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "run")
-	command := exec.Command(program, "sweep", "--quiet", "--transports", "network,http/native,http/wasi,limit/tcp,redis,kernel/stream",
-		"--engines", "wazero", "--codecs", "raw", "--redis", "tcp", "--sizes", "64KiB", "--reps", "1", "--out", directory)
+	command := exec.Command(program, "sweep", "--quiet", "--transports", "network,http/native,http/wasi,http/external,limit/tcp,redis,kernel/stream",
+		"--engines", "wazero", "--codecs", "raw", "--redis", "tcp", "--url", "http://localhost:1/", "--sizes", "64KiB", "--reps", "1", "--out", directory)
 	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if os.Geteuid() != 0 {
 		command.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
