@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"strings"
 	"sync"
+
+	"rrbench/foreign"
 )
 
 // Tail keeps the end of what a process writes, and the line in which a runtime announced its own
@@ -54,12 +56,12 @@ func announcesEnd(line []byte) bool {
 	return false
 }
 
-// Said is the line that says most, and the last TailLimit bytes.
+// Said is the line that says most, as foreign.Line has it, and the last TailLimit bytes.
 func (t *Tail) Said() (line, all string) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	all = strings.ToValidUTF8(string(t.kept), "\uFFFD")
-	return cmp.Or(t.crash, LastLine(all)), all
+	return foreign.Line(cmp.Or(t.crash, LastLine(all)), foreign.Usual), all
 }
 
 // LastLine is the last line that is not empty: as a rule it is in there that a program which ends

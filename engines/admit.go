@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"rrbench/foreign"
 )
 
 // What a module may declare. An engine keeps a record of each function, global, type and so
@@ -196,7 +198,8 @@ func (a *admission) imports(r *reader) {
 		if kind := r.byte(); kind == 4 {
 			r.end(Exceptions)
 		} else if kind != 0 {
-			r.fail("it imports %.100s.%.100s, which is no function: build it with memory, tables and globals of its own", module, name)
+			r.fail("it imports %s, which is no function: build it with memory, tables and globals of its own",
+				foreign.Line(string(module)+"."+string(name), foreign.Usual))
 		}
 		r.unsigned()
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"rrbench/foreign"
 )
 
 func (v ValueType) String() string {
@@ -49,7 +51,7 @@ func (f FunctionType) Path() string {
 
 // String is the path with the signature, for example "env.send(i32, i32) -> i32".
 func (f FunctionType) String() string {
-	text := f.Path() + "(" + join(f.Params) + ")"
+	text := foreign.Line(f.Path(), foreign.Usual) + "(" + join(f.Params) + ")"
 	switch len(f.Results) {
 	case 0:
 		return text

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/jszwec/csvutil"
+
+	"rrbench/foreign"
 )
 
 // columns returns the header of the CSV file with these rows.
@@ -68,6 +70,9 @@ func (w *rowWriter[Row]) write(rows []Row) error {
 	w.lines.Flush()
 	return w.lines.Error()
 }
+
+// oneLine makes free text fit into one field of one line.
+func oneLine(text string) string { return shorten(foreign.Line(text, len(text)), 1000) }
 
 // rowReader makes rows of the lines below a header. A file may hold its columns in another
 // order and more of them, so that a later version's files stay readable.
@@ -226,18 +231,6 @@ func split(line string) ([]string, error) {
 		err = errors.New("a line break within the row")
 	}
 	return fields, err
-}
-
-// oneLine makes free text fit into one field of one line: control characters become
-// spaces, and what is no UTF-8 is dropped.
-func oneLine(text string) string {
-	clean := func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}
-	return shorten(strings.TrimSpace(strings.Map(clean, strings.ToValidUTF8(text, ""))), 1000)
 }
 
 // shorten cuts text after at most n bytes, at a character's border.

@@ -2,28 +2,15 @@ package shim
 
 import (
 	"errors"
-	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"rrbench/control"
 	"rrbench/engines"
+	"rrbench/foreign"
 	"rrbench/transport"
 )
-
-// longestError bounds an error's text on its way to the driver, so that any number of
-// records fits into a message.
-const longestError = 2 << 10
-
-// text makes an error's text fit to travel.
-func text(err error) string {
-	t := err.Error()
-	if len(t) > longestError {
-		t = t[:longestError] + " ..."
-	}
-	return strings.ToValidUTF8(t, "\uFFFD")
-}
 
 // The status codes of a shim's own errors; gRPC makes no errors with these by itself.
 const (
@@ -41,7 +28,7 @@ func toStatus(err error) error {
 	if errors.Is(err, transport.ErrNoAnswer) {
 		code = codeNoAnswer
 	}
-	s := status.New(code, text(err))
+	s := status.New(code, foreign.Error(err))
 	var detail *control.Unavailable
 	var missing *transport.Unavailable
 	var engine *engines.Unavailable

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"rrbench/control"
+	"rrbench/foreign"
 	"rrbench/measure"
 	"rrbench/transport"
 )
@@ -169,7 +170,7 @@ func (s *server) memory(ctx context.Context) (measure.Memory, error) {
 func (s *server) Shutdown(ctx context.Context, _ *control.ShutdownRequest) (*control.ShutdownReply, error) {
 	reply := &control.ShutdownReply{}
 	for _, err := range s.closeAll(ctx) {
-		reply.Errors = append(reply.Errors, text(err))
+		reply.Errors = append(reply.Errors, foreign.Error(err))
 	}
 	return reply, nil
 }

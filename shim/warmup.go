@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rrbench/control"
+	"rrbench/foreign"
 	"rrbench/measure"
 )
 
@@ -134,7 +135,7 @@ func (a *accounted) close(ns int64, failure error, changing bool) {
 	reason := ""
 	switch {
 	case failure != nil:
-		reason = text(failure)
+		reason = foreign.Error(failure)
 	case changing:
 		reason = "the guest changes payloads that it has sent: each was prepared anew"
 	}

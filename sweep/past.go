@@ -3,8 +3,8 @@ package sweep
 import (
 	"fmt"
 	"maps"
-	"strings"
 
+	"rrbench/foreign"
 	"rrbench/results"
 )
 
@@ -114,5 +114,5 @@ func (p *past) numbered(rows []results.Trial) []results.Trial {
 }
 
 func oneLine(err error) string {
-	return strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", "; ")), " ")
+	return foreign.Error(err)
 }

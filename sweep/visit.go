@@ -212,7 +212,7 @@ func row(cell PlannedCell, r shim.Record) results.Trial {
 		T0:      r.Timeline.Start,
 	}
 	if r.Err != nil {
-		trial.Status, trial.Reason = results.Failed, r.Err.Error()
+		trial.Status, trial.Reason = results.Failed, oneLine(r.Err)
 		return trial
 	}
 	phases := r.Timeline.Phases()

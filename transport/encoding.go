@@ -1,11 +1,12 @@
 package transport
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 
+	"rrbench/foreign"
 	"rrbench/measure"
 )
 
@@ -45,7 +46,7 @@ func (d *Delivery) fields() [14]*int64 {
 func (d *Delivery) AppendTo(to []byte) []byte {
 	text := ""
 	if d.Err != nil {
-		text = OneLine(d.Err.Error(), TextLimit)
+		text = reason(d.Err.Error())
 	}
 	to = binary.LittleEndian.AppendUint32(to, deliveryMagic)
 	to = binary.LittleEndian.AppendUint32(to, uint32(len(text)))
@@ -100,7 +101,7 @@ func ParseDelivery(wire []byte, d *Delivery) (size int, err error) {
 		d.Err = nil
 	}
 	if n > 0 {
-		d.Err = errors.New(OneLine(string(wire[DeliverySize:size]), TextLimit))
+		d.Err = errors.New(reason(string(wire[DeliverySize:size])))
 	}
 	return size, nil
 }
@@ -129,20 +130,9 @@ func (d *Delivery) Answer(wire []byte) error {
 	return nil
 }
 
-// OneLine makes one line of at most limit bytes from text, whatever a peer or a guest has put
-// into it. It is empty for an empty text alone.
-func OneLine(text string, limit int) string {
-	if text == "" {
-		return ""
-	}
-	line := strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "?"), func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
-	if line == "" {
-		return "failed without a reason"
-	}
-	if len(line) > limit {
-		line = strings.ToValidUTF8(line[:limit], "")
-	}
-	return line
+// reason is the text of a delivery that has failed, which is never empty.
+func reason(text string) string {
+	return cmp.Or(foreign.Line(text, TextLimit), "failed without a reason")
 }
 
 // AppendUsage and ParseUsage are the part of a delivery that a guest asks its host for: 4 i64.

@@ -49,6 +49,7 @@ each_text() {
 			done
 			;;
 		*/invalid.wat) "$@" "${text%.wat}.wasm" --no-check <"$text" ;;
+		*/needs-*.wat) "$@" "${text%.wat}.wasm" --enable-all <"$text" ;;
 		*) "$@" "${text%.wat}.wasm" <"$text" ;;
 		esac
 	done

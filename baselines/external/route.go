@@ -9,9 +9,9 @@ import (
 	"io"
 	nethttp "net/http"
 	"strconv"
-	"strings"
 
 	"rrbench/baselines/http"
+	"rrbench/foreign"
 	"rrbench/payloads"
 	"rrbench/transport"
 )
@@ -128,11 +128,11 @@ func hint(response *nethttp.Response) string {
 // excerpt is the beginning of a text that some server wrote, on one line.
 func excerpt(body []byte) string {
 	const limit = 80
-	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(body[:min(len(body), 4*limit)]), "?")), " ")
+	text := foreign.Line(string(body), limit)
 	if text == "" {
 		return ""
 	}
-	return fmt.Sprintf(" %.*q", limit, text)
+	return fmt.Sprintf(" %q", text)
 }
 
 // parseAnswer reads {"length":…,"digest":"…"}. Other members are somebody else's affair.

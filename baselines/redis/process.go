@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"rrbench/child"
+	"rrbench/foreign"
 	"rrbench/private"
-	"rrbench/transport"
 )
 
 // program is looked for on PATH.
@@ -159,7 +159,7 @@ func (p *process) ending() error {
 	if _, message, stamped := strings.Cut(why, " # "); stamped {
 		why = message
 	}
-	return fmt.Errorf("%s ended with %v: %s", p.name, p.command.ProcessState, transport.OneLine(why, 1<<10))
+	return fmt.Errorf("%s ended with %v: %s", p.name, p.command.ProcessState, foreign.Line(why, foreign.Usual))
 }
 
 // keepOutput leaves what the server said in a file beside its directory, and returns the path.

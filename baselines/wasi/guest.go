@@ -9,6 +9,7 @@ import (
 	"rrbench/baselines/wasi/abi"
 	"rrbench/engines"
 	"rrbench/engines/wasip1"
+	"rrbench/foreign"
 	"rrbench/measure"
 	"rrbench/modes"
 	"rrbench/transport"
@@ -149,12 +150,9 @@ func (g *guest) failure() error {
 	return fmt.Errorf("guest %s: %s", g.name, text)
 }
 
-// longestText bounds what is taken of a guest's text, in bytes.
-const longestText = 4 << 10
-
 func (g *guest) text(at abi.Text) (string, error) {
 	bytes, err := g.memory(uint64(at.Pointer), uint64(at.Length))
-	return string(bytes[:min(len(bytes), longestText)]), err
+	return foreign.Line(string(bytes), foreign.Usual), err
 }
 
 // memory is a part of the guest's memory, until the guest is called again.

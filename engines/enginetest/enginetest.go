@@ -48,6 +48,8 @@ func Run(t *testing.T, open New) {
 		{"deep recursion", testDeepRecursion},
 		{"endless recursion", testEndlessRecursion},
 		{"start section", testStartSection},
+		{"start traps", testStartTraps},
+		{"foreign text", testForeignText},
 		{"initializer", testInitializer},
 		{"isolation", testIsolation},
 		{"closing", testClosing},

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"rrbench/engines"
@@ -119,6 +120,35 @@ func testStartSection(t *testing.T, open New) {
 	var exit *engines.Exit
 	if !errors.As(err, &exit) || exit.Status != 3 {
 		t.Errorf("error is %v, want exit 3", err)
+	}
+}
+
+// testStartTraps has a start function of no instruction but unreachable.
+func testStartTraps(t *testing.T, open New) {
+	wasm := module(section(1, []byte{1, 0x60, 0, 0}), section(3, []byte{1, 0}), section(8, []byte{0}), section(10, []byte{1, 3, 0, 0, 0x0b}))
+	compiled, err := openEngine(t, open).Compile(t.Context(), wasm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer compiled.Close()
+	_, err = compiled.Instantiate(t.Context(), engines.InstanceConfig{Name: "guest"})
+	if err == nil || err.Error() != "instantiate guest: guest trapped in the start function: unreachable" {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// testForeignText has a module whose names a terminal would obey.
+func testForeignText(t *testing.T, open New) {
+	name := "\x05\x1b[2J\x07"
+	wasm := module(section(1, []byte{1, 0x60, 0, 0}), section(2, []byte("\x01"+name+name+"\x00\x00")))
+	compiled, err := openEngine(t, open).Compile(t.Context(), wasm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer compiled.Close()
+	_, err = compiled.Instantiate(t.Context(), engines.InstanceConfig{Name: "guest"})
+	if err == nil || !strings.Contains(err.Error(), "[2J .") || strings.ContainsAny(err.Error(), "\x1b\x07\n") {
+		t.Errorf("error is %q", err)
 	}
 }
 

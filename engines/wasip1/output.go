@@ -3,7 +3,8 @@ package wasip1
 import (
 	"fmt"
 	"regexp"
-	"strings"
+
+	"rrbench/foreign"
 )
 
 const (
@@ -84,7 +85,7 @@ func (s *System) Explain(err error) error {
 	if cause := goCause.FindString(output); cause != "" {
 		output = cause[:min(len(cause), explained)]
 	}
-	text := strings.Join(strings.Fields(output[max(len(output)-explained, 0):]), " ")
+	text := foreign.Line(output[max(len(output)-explained, 0):], explained)
 	if text == "" {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/bytecodealliance/wasmtime-go/v39"
 
 	"rrbench/engines"
+	"rrbench/foreign"
 )
 
 type module struct {
@@ -47,7 +48,7 @@ func (m *module) describe() error {
 		function, ok := functionType(*imported.Name(), imported.Type().FuncType())
 		function.ImportModule = imported.Module()
 		if !ok {
-			return fmt.Errorf("it imports %s with a type that is not a number", path)
+			return fmt.Errorf("it imports %s with a type that is not a number", foreign.Line(path, foreign.Usual))
 		}
 		place, ok := seen[path]
 		if !ok {

@@ -116,6 +116,10 @@ func (in *instance) create(limit uint64) (err error) {
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
 	in.guest, err = in.module.runtime.InstantiateModule(creation, in.module.compiled, config)
 	if err != nil {
+		// Wazero numbers the start function.
+		if cause := errors.Unwrap(err); cause != nil {
+			err = cause
+		}
 		return in.explain("the start function", err)
 	}
 	return nil

@@ -46,7 +46,7 @@ func (m *module) describe() error {
 		function, ok := functionType(name, definition)
 		function.ImportModule = from
 		if !ok {
-			return fmt.Errorf("it imports %s with a type that is not a number", function.Path())
+			return fmt.Errorf("it imports %s with a type that is not a number", foreign.Line(function.Path(), foreign.Usual))
 		}
 		if earlier, ok := seen[function.Path()]; ok {
 			if !earlier.SameSignature(function) {

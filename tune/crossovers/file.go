@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"rrbench/foreign"
 	"rrbench/transport"
 )
 
@@ -94,7 +95,7 @@ func parse(text []byte) (*File, error) {
 	f := new(File)
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if err := decoder.Decode(f); err != nil {
-		return nil, fmt.Errorf("it is not what rrbench tune writes: %.200s", oneLine(err.Error()))
+		return nil, fmt.Errorf("it is not what rrbench tune writes: %.200s", foreign.Error(err))
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("something follows its end")
@@ -188,5 +189,3 @@ func (f *File) Write(path string) error {
 	}
 	return nil
 }
-
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
