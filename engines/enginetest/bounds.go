@@ -97,13 +97,22 @@ func testRefusedModules(t *testing.T, open New) {
 // testSmallStacks has guests fill the stacks of a process whose threads have small ones: it
 // repeats the parts that do.
 func testSmallStacks(t *testing.T, _ New) {
-	root, _, _ := strings.Cut(t.Name(), "/")
 	for _, limit := range []string{"128", "256", "512", "unlimited"} { // KiB
-		command := exec.Command("sh", "-c", `ulimit -s "$0" && exec "$@"`, limit, os.Args[0],
-			"-test.run=^"+root+"$/^(traps|trap_spares_others|traps_under_load|stacks|nested_calls|nested_failure|endless_recursion|refused_modules|full_cache)$")
-		if output, err := command.CombinedOutput(); err != nil {
-			t.Errorf("with stacks of %s KiB: %v\n%.2000s", limit, err, output)
-		}
+		runApart(t, "ulimit -s "+limit, "traps|trap_spares_others|traps_under_load|stacks|nested_calls|nested_failure|endless_recursion|refused_modules|disk_cache")
+	}
+}
+
+// apartVariable is set in a process that runApart has started.
+const apartVariable = "RRBENCH_ENGINETEST_APART"
+
+// runApart runs parts of the suite in a process of its own, for which a shell has prepared something.
+func runApart(t *testing.T, prepare, parts string) {
+	t.Helper()
+	root, _, _ := strings.Cut(t.Name(), "/")
+	command := exec.Command("sh", "-c", prepare+` && exec "$@"`, "sh", os.Args[0], "-test.run=^"+root+"$/^("+parts+")$")
+	command.Env = append(os.Environ(), apartVariable+"=1")
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%.4000s", prepare, err, output)
 	}
 }
 
