@@ -210,11 +210,13 @@ func (f Flag) Set(text string) error {
 	name, texts := cmp.Or(f.Single, f.Name), []string{text}
 	if f.several() {
 		texts = strings.Split(text, ",")
+		for i := range texts {
+			texts[i] = strings.TrimSpace(texts[i])
+		}
+	} else if f.Single != "" {
+		f.field(f.Config).SetZero() // the last one counts
 	}
 	for _, text := range texts {
-		if f.several() {
-			text = strings.TrimSpace(text)
-		}
 		if err := f.set(f.Config, name, text); err != nil {
 			return usage("%v (--%s)", err, name)
 		}
