@@ -282,9 +282,9 @@ func TestAnswersThatEndEarly(t *testing.T) {
 // A function that refuses a payload before it has read it, and closes, resets the connection.
 func TestAnswersBeforeThePayload(t *testing.T) {
 	for answer, want := range map[string]string{
-		"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n":                     "413 Payload Too Large (raise its limit",
-		"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 9\r\n\r\nso":                   `413 Payload Too Large "so" (raise its limit`,
-		`HTTP/1.1 200 OK` + "\r\n\r\n" + `{"length":8388608,"digest":"0123456789abcdef"}`: "before it had the whole payload",
+		"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n":                                      "413 Payload Too Large (raise its limit",
+		"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 9\r\n\r\nso":                                    `413 Payload Too Large "so" (raise its limit`,
+		"HTTP/1.1 200 OK\r\nContent-Length: 46\r\n\r\n" + `{"length":8388608,"digest":"0123456789abcdef"}`: "before it had the whole payload",
 		"": "connection",
 	} {
 		for range 10 {
