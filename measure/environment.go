@@ -1,6 +1,8 @@
 package measure
 
 import (
+	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
 )
@@ -24,13 +26,17 @@ type Environment struct {
 	CPUModel string `json:"cpu_model,omitempty"`
 	// CPUs counts the logical processors that this process may use; CPUsOnline and
 	// CPUsIsolated are the kernel's lists.
-	CPUs         int     `json:"cpus"`
-	CPUsOnline   string  `json:"cpus_online,omitempty"`
-	CPUsIsolated string  `json:"cpus_isolated,omitempty"`
-	CPUCores     int     `json:"cpu_cores,omitempty"`
-	CPUMHz       float64 `json:"cpu_mhz,omitempty"`
-	Microcode    string  `json:"microcode,omitempty"`
-	Governor     string  `json:"governor,omitempty"`
+	CPUs         int    `json:"cpus"`
+	CPUsOnline   string `json:"cpus_online,omitempty"`
+	CPUsIsolated string `json:"cpus_isolated,omitempty"`
+	CPUCores     int    `json:"cpu_cores,omitempty"`
+	// CPUsAllowed are those of CPUsOnline that this process may use.
+	CPUsAllowed string `json:"cpus_allowed,omitempty"`
+	// CPUMHz is the first processor's at this moment, CPUMHzMost what it may rise to.
+	CPUMHz     float64 `json:"cpu_mhz,omitempty"`
+	CPUMHzMost float64 `json:"cpu_mhz_most,omitempty"`
+	Microcode  string  `json:"microcode,omitempty"`
+	Governor   string  `json:"governor,omitempty"`
 	// Turbo and SMT are "on", "off" or empty when the machine does not tell.
 	Turbo string `json:"turbo,omitempty"`
 	SMT   string `json:"smt,omitempty"`
@@ -41,10 +47,19 @@ type Environment struct {
 	// empty on bare metal.
 	Virtualization string `json:"virtualization,omitempty"`
 
+	// CPUSeconds is the time of all processors since the machine started; StealSeconds of it
+	// went by while the hypervisor let none of its own ones run this machine.
+	CPUSeconds   float64 `json:"cpu_seconds,omitempty"`
+	StealSeconds float64 `json:"steal_seconds,omitempty"`
+
 	// CgroupMode is "v1", "hybrid" or "v2".
-	CgroupMode           string `json:"cgroup_mode,omitempty"`
-	TransparentHugePages string `json:"transparent_hugepages,omitempty"`
-	HugePageDefrag       string `json:"transparent_hugepages_defrag,omitempty"`
+	CgroupMode string `json:"cgroup_mode,omitempty"`
+	// CPUQuota is how many processors' time control groups allow this process, MemoryLimit how
+	// many bytes of memory; 0 is no limit.
+	CPUQuota             float64 `json:"cpu_quota,omitempty"`
+	MemoryLimit          int64   `json:"memory_limit_bytes,omitempty"`
+	TransparentHugePages string  `json:"transparent_hugepages,omitempty"`
+	HugePageDefrag       string  `json:"transparent_hugepages_defrag,omitempty"`
 	// Sysctls are the kernel settings that bear on sockets and mappings, by name.
 	Sysctls map[string]string `json:"sysctls,omitempty"`
 
@@ -54,8 +69,10 @@ type Environment struct {
 	// LoadAverage is over 1, 5 and 15 minutes.
 	LoadAverage [3]float64 `json:"load_average"`
 
-	GoVersion  string `json:"go_version"`
-	GOMAXPROCS int    `json:"gomaxprocs"`
+	// GoVariables are those by which Go's runtime of this process was set up. Shims have their own.
+	GoVariables map[string]string `json:"go_variables,omitempty"`
+	GoVersion   string            `json:"go_version"`
+	GOMAXPROCS  int               `json:"gomaxprocs"`
 	// Commit is the program's revision; Modified says that its sources differed from it.
 	Commit   string `json:"commit,omitempty"`
 	Modified bool   `json:"commit_modified,omitempty"`
@@ -81,6 +98,44 @@ func ReadEnvironment() Environment {
 			}
 		}
 	}
+	for _, name := range GoVariables {
+		if value, ok := os.LookupEnv(name); ok {
+			if e.GoVariables == nil {
+				e.GoVariables = make(map[string]string)
+			}
+			e.GoVariables[name] = value
+		}
+	}
 	readMachine(&e)
 	return e
 }
+
+// GoVariables are the environment variables that set up Go's runtime.
+var GoVariables = []string{"GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT"}
+
+// Restrictions are what keeps this process from having the machine to itself, one line each.
+func (e *Environment) Restrictions() (lines []string) {
+	if e.CPUQuota > 0 && e.CPUQuota < float64(e.CPUs) {
+		lines = append(lines, fmt.Sprintf("control groups allow the time of %.4g CPUs (of %d): what takes more is stopped now and then", e.CPUQuota, e.CPUs))
+	}
+	if e.CPUsAllowed != e.CPUsOnline && e.CPUsAllowed != "" {
+		lines = append(lines, fmt.Sprintf("only CPUs %s of %s may be used", e.CPUsAllowed, e.CPUsOnline))
+	}
+	if e.MemoryLimit > 0 && e.MemoryLimit < e.MemoryTotal {
+		lines = append(lines, fmt.Sprintf("control groups allow %d MiB of memory (of %d)", e.MemoryLimit>>20, e.MemoryTotal>>20))
+	}
+	return lines
+}
+
+// StolenSince is the share of the machine's CPU time that its hypervisor has taken away since an
+// earlier moment.
+func (e *Environment) StolenSince(earlier *Environment) float64 {
+	passed := e.CPUSeconds - earlier.CPUSeconds
+	if passed <= 0 {
+		return 0
+	}
+	return (e.StealSeconds - earlier.StealSeconds) / passed
+}
+
+// NoticeableSteal is the share from which on it shows in what is measured.
+const NoticeableSteal = 0.01

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/prometheus/procfs"
@@ -43,6 +44,7 @@ func readMachine(e *Environment) {
 	readProcessors(e)
 	readMemory(e)
 	e.CgroupMode = cgroupMode()
+	readLimits(e, "/sys/fs/cgroup")
 	e.Sysctls = make(map[string]string)
 	for _, name := range sysctls {
 		if value := readLine(filepath.Join("/proc/sys", strings.ReplaceAll(name, ".", "/"))); value != "" {
@@ -78,11 +80,22 @@ func readProcessors(e *Environment) {
 			guest = slices.Contains(first.Flags, "hypervisor")
 		}
 	}
+	if fs, err := procfs.NewDefaultFS(); err == nil {
+		if stat, err := fs.Stat(); err == nil {
+			t := stat.CPUTotal
+			e.StealSeconds = t.Steal
+			e.CPUSeconds = t.User + t.Nice + t.System + t.Idle + t.Iowait + t.IRQ + t.SoftIRQ + t.Steal
+		}
+	}
 	e.Virtualization = virtualization(guest)
 	const cpu = "/sys/devices/system/cpu/"
 	e.CPUsOnline = readLine(cpu + "online")
 	e.CPUsIsolated = readLine(cpu + "isolated")
+	e.CPUsAllowed = statusLine("Cpus_allowed_list")
 	e.Governor = readLine(cpu + "cpu0/cpufreq/scaling_governor")
+	if kilohertz, err := strconv.ParseFloat(readLine(cpu+"cpu0/cpufreq/scaling_max_freq"), 64); err == nil {
+		e.CPUMHzMost = kilohertz / 1000
+	}
 	e.SMT = onOff(readLine(cpu + "smt/active"))
 	// Intel says whether turbo is forbidden, the others whether boosting is allowed.
 	switch readLine(cpu + "intel_pstate/no_turbo") {
@@ -115,6 +128,17 @@ func readMemory(e *Environment) {
 	if load, err := fs.LoadAvg(); err == nil {
 		e.LoadAverage = [3]float64{load.Load1, load.Load5, load.Load15}
 	}
+}
+
+// statusLine is a value of proc_pid_status(5) of this process.
+func statusLine(name string) string {
+	content, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(content)) {
+		if value, found := strings.CutPrefix(line, name+":"); found {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
 }
 
 // physicalCores counts distinct (package, core) pairs; machines that do not tell them
@@ -165,6 +189,54 @@ func cgroupMode() string {
 		return "hybrid"
 	}
 	return "v1"
+}
+
+// readLimits reads the limits of this process' control groups and of those above them, which
+// count as well (cgroups(7)). In a container the mount point may be its own group, whatever that
+// is called on its host.
+func readLimits(e *Environment, mount string) {
+	self, err := procfs.Self()
+	if err != nil {
+		return
+	}
+	groups, err := self.Cgroups()
+	if err != nil {
+		return
+	}
+	for _, group := range groups {
+		base := mount // of version 2
+		if len(group.Controllers) > 0 {
+			base = filepath.Join(mount, strings.Join(group.Controllers, ","))
+		}
+		for path := group.Path; ; path = filepath.Dir(path) {
+			e.limitBy(filepath.Join(base, path))
+			if path == filepath.Dir(path) {
+				break
+			}
+		}
+	}
+}
+
+// limitBy applies the limits of a control group, of either version.
+func (e *Environment) limitBy(directory string) {
+	number := func(text string) float64 {
+		n, _ := strconv.ParseFloat(text, 64) // of "max", of -1 and of nothing no limit comes
+		return n
+	}
+	file := func(name string) string { return readLine(filepath.Join(directory, name)) }
+	quota, period, _ := strings.Cut(file("cpu.max"), " ")
+	if period == "" {
+		quota, period = file("cpu.cfs_quota_us"), file("cpu.cfs_period_us")
+	}
+	if cpus := number(quota) / number(period); cpus > 0 && (e.CPUQuota == 0 || cpus < e.CPUQuota) {
+		e.CPUQuota = cpus
+	}
+	const none = 1 << 62 // about what version 1 has for no limit
+	for _, name := range []string{"memory.max", "memory.limit_in_bytes"} {
+		if bytes := number(file(name)); bytes > 0 && bytes < none && (e.MemoryLimit == 0 || int64(bytes) < e.MemoryLimit) {
+			e.MemoryLimit = int64(bytes)
+		}
+	}
 }
 
 // accounting reads the kernel's build options. With VIRT_CPU_ACCOUNTING_GEN the kernel

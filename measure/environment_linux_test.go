@@ -2,6 +2,8 @@ package measure
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -37,6 +39,63 @@ func TestReadEnvironment(t *testing.T) {
 	}
 	if !reflect.DeepEqual(e, decoded) {
 		t.Errorf("JSON changed it\nfrom %+v\nto   %+v", e, decoded)
+	}
+}
+
+// The limits of a group and of those above it all hold, so the least is what counts.
+func TestLimits(t *testing.T) {
+	for name, test := range map[string]struct {
+		groups []map[string]string
+		cpus   float64
+		memory int64
+	}{
+		"none":                {[]map[string]string{{"cpu.max": "max 100000", "memory.max": "max"}, {}}, 0, 0},
+		"none of version 1":   {[]map[string]string{{"cpu.cfs_quota_us": "-1", "cpu.cfs_period_us": "100000", "memory.limit_in_bytes": "9223372036854771712"}}, 0, 0},
+		"version 2":           {[]map[string]string{{"cpu.max": "150000 100000", "memory.max": "1073741824"}}, 1.5, 1 << 30},
+		"version 1":           {[]map[string]string{{"cpu.cfs_quota_us": "50000", "cpu.cfs_period_us": "100000"}, {"memory.limit_in_bytes": "4096"}}, 0.5, 4096},
+		"above another limit": {[]map[string]string{{"cpu.max": "400000 100000", "memory.max": "10"}, {"cpu.max": "200000 100000", "memory.max": "20"}}, 2, 10},
+	} {
+		var e Environment
+		for _, files := range test.groups {
+			directory := t.TempDir()
+			for file, content := range files {
+				if err := os.WriteFile(filepath.Join(directory, file), []byte(content+"\n"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e.limitBy(directory)
+		}
+		if e.CPUQuota != test.cpus || e.MemoryLimit != test.memory {
+			t.Errorf("%s: %v CPUs, %d bytes", name, e.CPUQuota, e.MemoryLimit)
+		}
+	}
+}
+
+func TestRestrictions(t *testing.T) {
+	whole := Environment{CPUs: 2, CPUsAllowed: "0-1", CPUsOnline: "0-1", CPUQuota: 2, MemoryTotal: 1 << 30, MemoryLimit: 1 << 30}
+	if lines := whole.Restrictions(); len(lines) != 0 {
+		t.Errorf("%q", lines)
+	}
+	part := Environment{CPUs: 1, CPUsAllowed: "1", CPUsOnline: "0-1", CPUQuota: 0.5, MemoryTotal: 1 << 30, MemoryLimit: 1 << 20}
+	if lines := part.Restrictions(); len(lines) != 3 {
+		t.Errorf("%q", lines)
+	}
+}
+
+func TestStolenSince(t *testing.T) {
+	earlier, later := Environment{CPUSeconds: 100, StealSeconds: 1}, Environment{CPUSeconds: 300, StealSeconds: 21}
+	if share := later.StolenSince(&earlier); share != 0.1 {
+		t.Errorf("%v", share)
+	}
+	if share := earlier.StolenSince(&later); share != 0 { // the machine has been started anew
+		t.Errorf("%v", share)
+	}
+}
+
+func TestGoVariablesAreInTheEnvironment(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "1MiB")
+	if got := ReadEnvironment().GoVariables["GOMEMLIMIT"]; got != "1MiB" {
+		t.Errorf("GOMEMLIMIT %q", got)
 	}
 }
 
