@@ -65,7 +65,7 @@ const (
 //
 // The error is a *Lacking for a feature that no engine is asked for.
 func Admit(engine string, wasm []byte) ([]byte, error) {
-	if err := checkPreamble(wasm); err != nil {
+	if err := CheckPreamble(wasm); err != nil {
 		return nil, err
 	}
 	if len(wasm) > MaxModule {

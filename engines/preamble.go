@@ -9,11 +9,11 @@ import (
 // preambleSize is the length of what every module begins with.
 const preambleSize = 8
 
-// checkPreamble returns nil when the bytes begin as a core WebAssembly module does, else
+// CheckPreamble returns nil when the bytes begin as a core WebAssembly module does, else
 // an error that says what they are instead. The runtimes differ in what they take (text,
 // components) and in how they refuse; this makes them alike.
 // See https://www.w3.org/TR/wasm-core-2/#binary-module
-func checkPreamble(wasm []byte) error {
+func CheckPreamble(wasm []byte) error {
 	const length = preambleSize
 	switch {
 	case len(wasm) == 0:
