@@ -8,12 +8,15 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"rrbench/child"
+	"rrbench/measure"
 	"rrbench/transport"
 )
 
@@ -28,7 +31,7 @@ type Child struct {
 	Program string
 	// Arguments make the program call Serve; nil means {"shim"}.
 	Arguments []string
-	// Env is added to this process' environment.
+	// Env is added to this process' environment, and to Environment.
 	Env []string
 }
 
@@ -36,6 +39,9 @@ var _ Launcher = Child{}
 
 // Check implements Launcher.
 func (Child) Check(string) error { return nil }
+
+// Programs implements Launcher.
+func (Child) Programs() []string { return nil }
 
 // Prepare implements Launcher: child processes share the host.
 func (c Child) Prepare(string) (Site, error) { return childSite{c}, nil }
@@ -61,8 +67,7 @@ func (c childSite) Start(_ context.Context, name string, runs transport.Runs) (*
 	}
 	command := exec.Command(program, arguments...)
 	command.Args[0] = os.Args[0]
-	command.Env = append(os.Environ(), Environment(runs)...)
-	command.Env = append(command.Env, c.Env...)
+	command.Env = slices.Concat(withoutGo(os.Environ()), Environment(runs), c.Env)
 	command.ExtraFiles = []*os.File{theirs}
 	stderr := &child.Tail{}
 	command.Stderr = stderr
@@ -109,19 +114,24 @@ func ControlPair() (ours net.Conn, theirs *os.File, err error) {
 	return ours, theirs, nil
 }
 
-// Environment is what a shim's environment needs. Go shall not interrupt shims of WebAssembly:
+// Environment is what all shims have of measure.GoVariables, whatever this process has: without
+// GOMAXPROCS Go uses the processors that it may. Go shall not interrupt shims of WebAssembly:
 // their guests do not hear such signals, and nothing waits for them, as no garbage is
 // collected while they run; but where a thread has waited for a payload, its first
 // microseconds went to being interrupted. Native functions keep what a Go program has.
 func Environment(runs transport.Runs) []string {
-	if runs == transport.Native {
-		return nil
+	environment := []string{"GOGC=100", "GOMEMLIMIT=off"}
+	if runs != transport.Native {
+		environment = append(environment, "GODEBUG=asyncpreemptoff=1")
 	}
-	settings := "asyncpreemptoff=1"
-	if inherited := os.Getenv("GODEBUG"); inherited != "" {
-		settings = inherited + "," + settings
-	}
-	return []string{"GODEBUG=" + settings}
+	return environment
+}
+
+func withoutGo(environment []string) []string {
+	return slices.DeleteFunc(environment, func(setting string) bool {
+		name, _, _ := strings.Cut(setting, "=")
+		return slices.Contains(measure.GoVariables, name)
+	})
 }
 
 // HowEnded says how a process that has been waited for ended.

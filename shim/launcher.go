@@ -15,6 +15,8 @@ type Launcher interface {
 	// Check returns nil when it can start shims on this machine, given the transport's
 	// parameter, else a *transport.Unavailable.
 	Check(parameter string) error
+	// Programs are the paths of other programs than this one that it starts shims by.
+	Programs() []string
 	// Prepare makes what the shims of one cell share, a network for example.
 	Prepare(parameter string) (Site, error)
 }

@@ -22,6 +22,7 @@ type inProcess struct {
 }
 
 func (inProcess) Check(string) error                  { return nil }
+func (inProcess) Programs() []string                  { return nil }
 func (l inProcess) Prepare(string) (shim.Site, error) { return l, nil }
 func (inProcess) Close() error                        { return nil }
 func (l inProcess) Start(context.Context, string, transport.Runs) (*shim.Instance, error) {

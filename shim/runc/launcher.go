@@ -41,6 +41,15 @@ func (l Launcher) Check(parameter string) error {
 	return err
 }
 
+// Programs implements shim.Launcher.
+func (Launcher) Programs() []string {
+	path, err := findRunc()
+	if err != nil {
+		return nil
+	}
+	return []string{path}
+}
+
 // Prepare makes the network of a cell.
 func (l Launcher) Prepare(parameter string) (shim.Site, error) {
 	here, err := l.capabilities(parameter)
