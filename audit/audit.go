@@ -28,7 +28,7 @@ const (
 // functions, warms them up, counts, and ends them, also when the context ends. What is
 // wrong with the flags is a *sweep.UsageError.
 func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
-	cell, setup, info, err := plan(flags)
+	cell, setup, info, err := plan(ctx, flags)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -13,7 +14,7 @@ import (
 // plan settles flags into one cell, as a sweep would, so that the same is refused in the
 // same words. The first engine that runs here serves where none is given, and the codec raw
 // where there is one.
-func plan(flags sweep.Config) (sweep.PlannedCell, transport.Setup, transport.Info, error) {
+func plan(ctx context.Context, flags sweep.Config) (sweep.PlannedCell, transport.Setup, transport.Info, error) {
 	fail := func(err error) (sweep.PlannedCell, transport.Setup, transport.Info, error) {
 		return sweep.PlannedCell{}, transport.Setup{}, transport.Info{}, err
 	}
@@ -22,8 +23,11 @@ func plan(flags sweep.Config) (sweep.PlannedCell, transport.Setup, transport.Inf
 	if err != nil {
 		return fail(err)
 	}
+	if _, err := config.ReadGuests(ctx); err != nil {
+		return fail(err)
+	}
 	config.Seed = new(uint64)
-	machine, err := sweep.ThisMachine()
+	machine, err := sweep.ThisMachine(ctx)
 	if err != nil {
 		return fail(err)
 	}

@@ -239,7 +239,7 @@ func TestTargetShimIsKilled(t *testing.T) {
 
 func TestGuestThatTraps(t *testing.T) {
 	each(t, guests, func(t *testing.T, tr transport.Transport, setup transport.Setup) {
-		setup.Guest, setup.Size = hostile.File(t, "handle-traps"), 1000
+		setup.Guest, setup.Size = hostile.Guest(t, "handle-traps"), 1000
 		for _, warmup := range []int{0, 1} {
 			s := open(t, cell{transport: tr, setup: setup, workers: 1})
 			batch := batchOf(setup)
@@ -262,7 +262,7 @@ func TestGuestThatNeverReturns(t *testing.T) {
 			t.Run(env, func(t *testing.T) {
 				t.Parallel()
 				setup := setup
-				setup.Guest, setup.Size, setup.Deadline = hostile.File(t, "handle-loops"), 1000, 300*time.Millisecond
+				setup.Guest, setup.Size, setup.Deadline = hostile.Guest(t, "handle-loops"), 1000, 300*time.Millisecond
 				s := open(t, cell{transport: tr, setup: setup, workers: 1, env: []string{env}})
 				batch := batchOf(setup)
 				batch.Warmup = 0

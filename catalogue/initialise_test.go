@@ -75,7 +75,7 @@ func TestGuestThatNeverInitialisesItself(t *testing.T) {
 						Size: 1000, Fanout: 1, Deadline: 300 * time.Millisecond,
 					}
 					bad := good
-					bad.Guest = hostile.File(t, guest)
+					bad.Guest = hostile.Guest(t, guest)
 					const name = "kernel/stream"
 					target := startShim(t, "target", env)
 					endpoint, err := target.Serve(t.Context(), name, good)
@@ -117,7 +117,7 @@ func TestProcessesEndWithTheirShim(t *testing.T) {
 	if len(servers) == 0 {
 		t.Fatal("the source's shim has started no server")
 	}
-	setup.Guest = hostile.File(t, "initialize-loops")
+	setup.Guest = hostile.Guest(t, "initialize-loops")
 	expectStillInitialising(t, source, source.Open(t.Context(), "redis", setup, []transport.Endpoint{endpoint}))
 	for _, server := range servers {
 		for syscall.Kill(server, 0) == nil {

@@ -1,9 +1,9 @@
 // The protocol between a driver and a shim, the process that hosts functions. It is spoken
 // over one connection that the shim's launcher makes: an inherited socket on one host.
 //
-// A driver says Hello, has target functions served (Serve), carries their endpoints to the
-// shim of the source and has a route opened to them (Open), runs batches of hand-offs (Run),
-// and shuts the shim down. The shim does one of Serve, Open, Run and Shutdown at a time; calls
+// A driver says Hello, gives the guest if it is not built in (Add), has target functions served
+// (Serve), carries their endpoints to the shim of the source and has a route opened to them
+// (Open), runs batches of hand-offs (Run), and shuts the shim down. The shim does one of Serve, Open, Run and Shutdown at a time; calls
 // that come meanwhile wait. Errors of its own have the codes ABORTED, or OUT_OF_RANGE when
 // something did not end within its deadline, after which the shim is to be killed; a detail
 // Unavailable says that something cannot run there.
@@ -148,10 +148,99 @@ func (x *HelloReply) GetPid() int64 {
 	return 0
 }
 
+type AddRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What a Setup calls it.
+	Guest         []byte `protobuf:"bytes,1,opt,name=guest,proto3" json:"guest,omitempty"`
+	Module        []byte `protobuf:"bytes,2,opt,name=module,proto3" json:"module,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddRequest) Reset() {
+	*x = AddRequest{}
+	mi := &file_control_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddRequest) ProtoMessage() {}
+
+func (x *AddRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddRequest.ProtoReflect.Descriptor instead.
+func (*AddRequest) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *AddRequest) GetGuest() []byte {
+	if x != nil {
+		return x.Guest
+	}
+	return nil
+}
+
+func (x *AddRequest) GetModule() []byte {
+	if x != nil {
+		return x.Module
+	}
+	return nil
+}
+
+type AddReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddReply) Reset() {
+	*x = AddReply{}
+	mi := &file_control_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddReply) ProtoMessage() {}
+
+func (x *AddReply) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddReply.ProtoReflect.Descriptor instead.
+func (*AddReply) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{3}
+}
+
 type Setup struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Engine string                 `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`
-	// Bytes, because it may be a path, which need not be UTF-8.
+	// The name of a guest that is built in, or of AddRequest.
 	Guest         []byte `protobuf:"bytes,2,opt,name=guest,proto3" json:"guest,omitempty"`
 	Codec         string `protobuf:"bytes,3,opt,name=codec,proto3" json:"codec,omitempty"`
 	Payload       string `protobuf:"bytes,4,opt,name=payload,proto3" json:"payload,omitempty"`
@@ -165,7 +254,7 @@ type Setup struct {
 
 func (x *Setup) Reset() {
 	*x = Setup{}
-	mi := &file_control_proto_msgTypes[2]
+	mi := &file_control_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -177,7 +266,7 @@ func (x *Setup) String() string {
 func (*Setup) ProtoMessage() {}
 
 func (x *Setup) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[2]
+	mi := &file_control_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -190,7 +279,7 @@ func (x *Setup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Setup.ProtoReflect.Descriptor instead.
 func (*Setup) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{2}
+	return file_control_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Setup) GetEngine() string {
@@ -262,7 +351,7 @@ type Endpoint struct {
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_control_proto_msgTypes[3]
+	mi := &file_control_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -274,7 +363,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[3]
+	mi := &file_control_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -287,7 +376,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{3}
+	return file_control_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Endpoint) GetTransport() string {
@@ -335,7 +424,7 @@ type ServeRequest struct {
 
 func (x *ServeRequest) Reset() {
 	*x = ServeRequest{}
-	mi := &file_control_proto_msgTypes[4]
+	mi := &file_control_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -347,7 +436,7 @@ func (x *ServeRequest) String() string {
 func (*ServeRequest) ProtoMessage() {}
 
 func (x *ServeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[4]
+	mi := &file_control_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -360,7 +449,7 @@ func (x *ServeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServeRequest.ProtoReflect.Descriptor instead.
 func (*ServeRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{4}
+	return file_control_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ServeRequest) GetTransport() string {
@@ -386,7 +475,7 @@ type ServeReply struct {
 
 func (x *ServeReply) Reset() {
 	*x = ServeReply{}
-	mi := &file_control_proto_msgTypes[5]
+	mi := &file_control_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -398,7 +487,7 @@ func (x *ServeReply) String() string {
 func (*ServeReply) ProtoMessage() {}
 
 func (x *ServeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[5]
+	mi := &file_control_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -411,7 +500,7 @@ func (x *ServeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServeReply.ProtoReflect.Descriptor instead.
 func (*ServeReply) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{5}
+	return file_control_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ServeReply) GetEndpoint() *Endpoint {
@@ -432,7 +521,7 @@ type OpenRequest struct {
 
 func (x *OpenRequest) Reset() {
 	*x = OpenRequest{}
-	mi := &file_control_proto_msgTypes[6]
+	mi := &file_control_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +533,7 @@ func (x *OpenRequest) String() string {
 func (*OpenRequest) ProtoMessage() {}
 
 func (x *OpenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[6]
+	mi := &file_control_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +546,7 @@ func (x *OpenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenRequest.ProtoReflect.Descriptor instead.
 func (*OpenRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{6}
+	return file_control_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *OpenRequest) GetTransport() string {
@@ -489,7 +578,7 @@ type OpenReply struct {
 
 func (x *OpenReply) Reset() {
 	*x = OpenReply{}
-	mi := &file_control_proto_msgTypes[7]
+	mi := &file_control_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -501,7 +590,7 @@ func (x *OpenReply) String() string {
 func (*OpenReply) ProtoMessage() {}
 
 func (x *OpenReply) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[7]
+	mi := &file_control_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -514,7 +603,7 @@ func (x *OpenReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenReply.ProtoReflect.Descriptor instead.
 func (*OpenReply) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{7}
+	return file_control_proto_rawDescGZIP(), []int{9}
 }
 
 type RunRequest struct {
@@ -527,7 +616,7 @@ type RunRequest struct {
 
 func (x *RunRequest) Reset() {
 	*x = RunRequest{}
-	mi := &file_control_proto_msgTypes[8]
+	mi := &file_control_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -539,7 +628,7 @@ func (x *RunRequest) String() string {
 func (*RunRequest) ProtoMessage() {}
 
 func (x *RunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[8]
+	mi := &file_control_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -552,7 +641,7 @@ func (x *RunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRequest.ProtoReflect.Descriptor instead.
 func (*RunRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{8}
+	return file_control_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RunRequest) GetBatch() *Batch {
@@ -577,7 +666,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_control_proto_msgTypes[9]
+	mi := &file_control_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -589,7 +678,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[9]
+	mi := &file_control_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -602,7 +691,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{9}
+	return file_control_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Batch) GetPayload() string {
@@ -670,7 +759,7 @@ type RunReply struct {
 
 func (x *RunReply) Reset() {
 	*x = RunReply{}
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -682,7 +771,7 @@ func (x *RunReply) String() string {
 func (*RunReply) ProtoMessage() {}
 
 func (x *RunReply) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -695,7 +784,7 @@ func (x *RunReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReply.ProtoReflect.Descriptor instead.
 func (*RunReply) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{10}
+	return file_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RunReply) GetRecords() []byte {
@@ -727,7 +816,7 @@ type Window struct {
 
 func (x *Window) Reset() {
 	*x = Window{}
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +828,7 @@ func (x *Window) String() string {
 func (*Window) ProtoMessage() {}
 
 func (x *Window) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +841,7 @@ func (x *Window) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Window.ProtoReflect.Descriptor instead.
 func (*Window) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{11}
+	return file_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Window) GetTried() int64 {
@@ -798,7 +887,7 @@ type MemoryRequest struct {
 
 func (x *MemoryRequest) Reset() {
 	*x = MemoryRequest{}
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -810,7 +899,7 @@ func (x *MemoryRequest) String() string {
 func (*MemoryRequest) ProtoMessage() {}
 
 func (x *MemoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -823,7 +912,7 @@ func (x *MemoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryRequest.ProtoReflect.Descriptor instead.
 func (*MemoryRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{12}
+	return file_control_proto_rawDescGZIP(), []int{14}
 }
 
 type MemoryReply struct {
@@ -836,7 +925,7 @@ type MemoryReply struct {
 
 func (x *MemoryReply) Reset() {
 	*x = MemoryReply{}
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -848,7 +937,7 @@ func (x *MemoryReply) String() string {
 func (*MemoryReply) ProtoMessage() {}
 
 func (x *MemoryReply) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -861,7 +950,7 @@ func (x *MemoryReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryReply.ProtoReflect.Descriptor instead.
 func (*MemoryReply) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{13}
+	return file_control_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *MemoryReply) GetRssPeak() int64 {
@@ -886,7 +975,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -898,7 +987,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -911,7 +1000,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{14}
+	return file_control_proto_rawDescGZIP(), []int{16}
 }
 
 type ShutdownReply struct {
@@ -924,7 +1013,7 @@ type ShutdownReply struct {
 
 func (x *ShutdownReply) Reset() {
 	*x = ShutdownReply{}
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -936,7 +1025,7 @@ func (x *ShutdownReply) String() string {
 func (*ShutdownReply) ProtoMessage() {}
 
 func (x *ShutdownReply) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -949,7 +1038,7 @@ func (x *ShutdownReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownReply.ProtoReflect.Descriptor instead.
 func (*ShutdownReply) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{15}
+	return file_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ShutdownReply) GetErrors() []string {
@@ -972,7 +1061,7 @@ type Unavailable struct {
 
 func (x *Unavailable) Reset() {
 	*x = Unavailable{}
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -984,7 +1073,7 @@ func (x *Unavailable) String() string {
 func (*Unavailable) ProtoMessage() {}
 
 func (x *Unavailable) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -997,7 +1086,7 @@ func (x *Unavailable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unavailable.ProtoReflect.Descriptor instead.
 func (*Unavailable) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{16}
+	return file_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Unavailable) GetTransport() string {
@@ -1041,7 +1130,13 @@ const file_control_proto_rawDesc = "" +
 	"\n" +
 	"HelloReply\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x10\n" +
-	"\x03pid\x18\x02 \x01(\x03R\x03pid\"\xd0\x01\n" +
+	"\x03pid\x18\x02 \x01(\x03R\x03pid\":\n" +
+	"\n" +
+	"AddRequest\x12\x14\n" +
+	"\x05guest\x18\x01 \x01(\fR\x05guest\x12\x16\n" +
+	"\x06module\x18\x02 \x01(\fR\x06module\"\n" +
+	"\n" +
+	"\bAddReply\"\xd0\x01\n" +
 	"\x05Setup\x12\x16\n" +
 	"\x06engine\x18\x01 \x01(\tR\x06engine\x12\x14\n" +
 	"\x05guest\x18\x02 \x01(\fR\x05guest\x12\x14\n" +
@@ -1105,9 +1200,10 @@ const file_control_proto_rawDesc = "" +
 	"\ttransport\x18\x01 \x01(\tR\ttransport\x12\x16\n" +
 	"\x06engine\x18\x02 \x01(\tR\x06engine\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x16\n" +
-	"\x06remedy\x18\x04 \x01(\tR\x06remedy2\xab\x03\n" +
+	"\x06remedy\x18\x04 \x01(\tR\x06remedy2\xea\x03\n" +
 	"\x04Shim\x12C\n" +
-	"\x05Hello\x12\x1d.rrbench.control.HelloRequest\x1a\x1b.rrbench.control.HelloReply\x12C\n" +
+	"\x05Hello\x12\x1d.rrbench.control.HelloRequest\x1a\x1b.rrbench.control.HelloReply\x12=\n" +
+	"\x03Add\x12\x1b.rrbench.control.AddRequest\x1a\x19.rrbench.control.AddReply\x12C\n" +
 	"\x05Serve\x12\x1d.rrbench.control.ServeRequest\x1a\x1b.rrbench.control.ServeReply\x12@\n" +
 	"\x04Open\x12\x1c.rrbench.control.OpenRequest\x1a\x1a.rrbench.control.OpenReply\x12A\n" +
 	"\x03Run\x12\x1b.rrbench.control.RunRequest\x1a\x19.rrbench.control.RunReply(\x010\x01\x12F\n" +
@@ -1126,49 +1222,53 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_control_proto_goTypes = []any{
 	(*HelloRequest)(nil),    // 0: rrbench.control.HelloRequest
 	(*HelloReply)(nil),      // 1: rrbench.control.HelloReply
-	(*Setup)(nil),           // 2: rrbench.control.Setup
-	(*Endpoint)(nil),        // 3: rrbench.control.Endpoint
-	(*ServeRequest)(nil),    // 4: rrbench.control.ServeRequest
-	(*ServeReply)(nil),      // 5: rrbench.control.ServeReply
-	(*OpenRequest)(nil),     // 6: rrbench.control.OpenRequest
-	(*OpenReply)(nil),       // 7: rrbench.control.OpenReply
-	(*RunRequest)(nil),      // 8: rrbench.control.RunRequest
-	(*Batch)(nil),           // 9: rrbench.control.Batch
-	(*RunReply)(nil),        // 10: rrbench.control.RunReply
-	(*Window)(nil),          // 11: rrbench.control.Window
-	(*MemoryRequest)(nil),   // 12: rrbench.control.MemoryRequest
-	(*MemoryReply)(nil),     // 13: rrbench.control.MemoryReply
-	(*ShutdownRequest)(nil), // 14: rrbench.control.ShutdownRequest
-	(*ShutdownReply)(nil),   // 15: rrbench.control.ShutdownReply
-	(*Unavailable)(nil),     // 16: rrbench.control.Unavailable
-	nil,                     // 17: rrbench.control.Endpoint.FactsEntry
+	(*AddRequest)(nil),      // 2: rrbench.control.AddRequest
+	(*AddReply)(nil),        // 3: rrbench.control.AddReply
+	(*Setup)(nil),           // 4: rrbench.control.Setup
+	(*Endpoint)(nil),        // 5: rrbench.control.Endpoint
+	(*ServeRequest)(nil),    // 6: rrbench.control.ServeRequest
+	(*ServeReply)(nil),      // 7: rrbench.control.ServeReply
+	(*OpenRequest)(nil),     // 8: rrbench.control.OpenRequest
+	(*OpenReply)(nil),       // 9: rrbench.control.OpenReply
+	(*RunRequest)(nil),      // 10: rrbench.control.RunRequest
+	(*Batch)(nil),           // 11: rrbench.control.Batch
+	(*RunReply)(nil),        // 12: rrbench.control.RunReply
+	(*Window)(nil),          // 13: rrbench.control.Window
+	(*MemoryRequest)(nil),   // 14: rrbench.control.MemoryRequest
+	(*MemoryReply)(nil),     // 15: rrbench.control.MemoryReply
+	(*ShutdownRequest)(nil), // 16: rrbench.control.ShutdownRequest
+	(*ShutdownReply)(nil),   // 17: rrbench.control.ShutdownReply
+	(*Unavailable)(nil),     // 18: rrbench.control.Unavailable
+	nil,                     // 19: rrbench.control.Endpoint.FactsEntry
 }
 var file_control_proto_depIdxs = []int32{
-	17, // 0: rrbench.control.Endpoint.facts:type_name -> rrbench.control.Endpoint.FactsEntry
-	2,  // 1: rrbench.control.ServeRequest.setup:type_name -> rrbench.control.Setup
-	3,  // 2: rrbench.control.ServeReply.endpoint:type_name -> rrbench.control.Endpoint
-	2,  // 3: rrbench.control.OpenRequest.setup:type_name -> rrbench.control.Setup
-	3,  // 4: rrbench.control.OpenRequest.targets:type_name -> rrbench.control.Endpoint
-	9,  // 5: rrbench.control.RunRequest.batch:type_name -> rrbench.control.Batch
-	11, // 6: rrbench.control.RunReply.window:type_name -> rrbench.control.Window
+	19, // 0: rrbench.control.Endpoint.facts:type_name -> rrbench.control.Endpoint.FactsEntry
+	4,  // 1: rrbench.control.ServeRequest.setup:type_name -> rrbench.control.Setup
+	5,  // 2: rrbench.control.ServeReply.endpoint:type_name -> rrbench.control.Endpoint
+	4,  // 3: rrbench.control.OpenRequest.setup:type_name -> rrbench.control.Setup
+	5,  // 4: rrbench.control.OpenRequest.targets:type_name -> rrbench.control.Endpoint
+	11, // 5: rrbench.control.RunRequest.batch:type_name -> rrbench.control.Batch
+	13, // 6: rrbench.control.RunReply.window:type_name -> rrbench.control.Window
 	0,  // 7: rrbench.control.Shim.Hello:input_type -> rrbench.control.HelloRequest
-	4,  // 8: rrbench.control.Shim.Serve:input_type -> rrbench.control.ServeRequest
-	6,  // 9: rrbench.control.Shim.Open:input_type -> rrbench.control.OpenRequest
-	8,  // 10: rrbench.control.Shim.Run:input_type -> rrbench.control.RunRequest
-	12, // 11: rrbench.control.Shim.Memory:input_type -> rrbench.control.MemoryRequest
-	14, // 12: rrbench.control.Shim.Shutdown:input_type -> rrbench.control.ShutdownRequest
-	1,  // 13: rrbench.control.Shim.Hello:output_type -> rrbench.control.HelloReply
-	5,  // 14: rrbench.control.Shim.Serve:output_type -> rrbench.control.ServeReply
-	7,  // 15: rrbench.control.Shim.Open:output_type -> rrbench.control.OpenReply
-	10, // 16: rrbench.control.Shim.Run:output_type -> rrbench.control.RunReply
-	13, // 17: rrbench.control.Shim.Memory:output_type -> rrbench.control.MemoryReply
-	15, // 18: rrbench.control.Shim.Shutdown:output_type -> rrbench.control.ShutdownReply
-	13, // [13:19] is the sub-list for method output_type
-	7,  // [7:13] is the sub-list for method input_type
+	2,  // 8: rrbench.control.Shim.Add:input_type -> rrbench.control.AddRequest
+	6,  // 9: rrbench.control.Shim.Serve:input_type -> rrbench.control.ServeRequest
+	8,  // 10: rrbench.control.Shim.Open:input_type -> rrbench.control.OpenRequest
+	10, // 11: rrbench.control.Shim.Run:input_type -> rrbench.control.RunRequest
+	14, // 12: rrbench.control.Shim.Memory:input_type -> rrbench.control.MemoryRequest
+	16, // 13: rrbench.control.Shim.Shutdown:input_type -> rrbench.control.ShutdownRequest
+	1,  // 14: rrbench.control.Shim.Hello:output_type -> rrbench.control.HelloReply
+	3,  // 15: rrbench.control.Shim.Add:output_type -> rrbench.control.AddReply
+	7,  // 16: rrbench.control.Shim.Serve:output_type -> rrbench.control.ServeReply
+	9,  // 17: rrbench.control.Shim.Open:output_type -> rrbench.control.OpenReply
+	12, // 18: rrbench.control.Shim.Run:output_type -> rrbench.control.RunReply
+	15, // 19: rrbench.control.Shim.Memory:output_type -> rrbench.control.MemoryReply
+	17, // 20: rrbench.control.Shim.Shutdown:output_type -> rrbench.control.ShutdownReply
+	14, // [14:21] is the sub-list for method output_type
+	7,  // [7:14] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
 	7,  // [7:7] is the sub-list for extension extendee
 	0,  // [0:7] is the sub-list for field type_name
@@ -1185,7 +1285,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,9 +1,9 @@
 // The protocol between a driver and a shim, the process that hosts functions. It is spoken
 // over one connection that the shim's launcher makes: an inherited socket on one host.
 //
-// A driver says Hello, has target functions served (Serve), carries their endpoints to the
-// shim of the source and has a route opened to them (Open), runs batches of hand-offs (Run),
-// and shuts the shim down. The shim does one of Serve, Open, Run and Shutdown at a time; calls
+// A driver says Hello, gives the guest if it is not built in (Add), has target functions served
+// (Serve), carries their endpoints to the shim of the source and has a route opened to them
+// (Open), runs batches of hand-offs (Run), and shuts the shim down. The shim does one of Serve, Open, Run and Shutdown at a time; calls
 // that come meanwhile wait. Errors of its own have the codes ABORTED, or OUT_OF_RANGE when
 // something did not end within its deadline, after which the shim is to be killed; a detail
 // Unavailable says that something cannot run there.
@@ -32,6 +32,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	Shim_Hello_FullMethodName    = "/rrbench.control.Shim/Hello"
+	Shim_Add_FullMethodName      = "/rrbench.control.Shim/Add"
 	Shim_Serve_FullMethodName    = "/rrbench.control.Shim/Serve"
 	Shim_Open_FullMethodName     = "/rrbench.control.Shim/Open"
 	Shim_Run_FullMethodName      = "/rrbench.control.Shim/Run"
@@ -45,6 +46,9 @@ const (
 type ShimClient interface {
 	// Hello is the first call: the two make sure that they belong together.
 	Hello(ctx context.Context, in *HelloRequest, opts ...grpc.CallOption) (*HelloReply, error)
+	// Add gives the shim a guest that is not built in, before a set-up names it: a shim reads no
+	// file of a user's.
+	Add(ctx context.Context, in *AddRequest, opts ...grpc.CallOption) (*AddReply, error)
 	// Serve makes a target function reachable.
 	Serve(ctx context.Context, in *ServeRequest, opts ...grpc.CallOption) (*ServeReply, error)
 	// Open adds a route from a source function: one worker of the batches to come.
@@ -71,6 +75,16 @@ func (c *shimClient) Hello(ctx context.Context, in *HelloRequest, opts ...grpc.C
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(HelloReply)
 	err := c.cc.Invoke(ctx, Shim_Hello_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *shimClient) Add(ctx context.Context, in *AddRequest, opts ...grpc.CallOption) (*AddReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AddReply)
+	err := c.cc.Invoke(ctx, Shim_Add_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +150,9 @@ func (c *shimClient) Shutdown(ctx context.Context, in *ShutdownRequest, opts ...
 type ShimServer interface {
 	// Hello is the first call: the two make sure that they belong together.
 	Hello(context.Context, *HelloRequest) (*HelloReply, error)
+	// Add gives the shim a guest that is not built in, before a set-up names it: a shim reads no
+	// file of a user's.
+	Add(context.Context, *AddRequest) (*AddReply, error)
 	// Serve makes a target function reachable.
 	Serve(context.Context, *ServeRequest) (*ServeReply, error)
 	// Open adds a route from a source function: one worker of the batches to come.
@@ -160,6 +177,9 @@ type UnimplementedShimServer struct{}
 
 func (UnimplementedShimServer) Hello(context.Context, *HelloRequest) (*HelloReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method Hello not implemented")
+}
+func (UnimplementedShimServer) Add(context.Context, *AddRequest) (*AddReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Add not implemented")
 }
 func (UnimplementedShimServer) Serve(context.Context, *ServeRequest) (*ServeReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method Serve not implemented")
@@ -211,6 +231,24 @@ func _Shim_Hello_Handler(srv interface{}, ctx context.Context, dec func(interfac
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ShimServer).Hello(ctx, req.(*HelloRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Shim_Add_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AddRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ShimServer).Add(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Shim_Add_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ShimServer).Add(ctx, req.(*AddRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -304,6 +342,10 @@ var Shim_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Hello",
 			Handler:    _Shim_Hello_Handler,
+		},
+		{
+			MethodName: "Add",
+			Handler:    _Shim_Add_Handler,
 		},
 		{
 			MethodName: "Serve",

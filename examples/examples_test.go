@@ -17,12 +17,17 @@ import (
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
+	"rrbench/workloads"
 )
 
 func TestGuests(t *testing.T) {
 	for source, compiler := range map[string]string{"c/function.c": "clang", "go/function.go": "go", "rust/function.rs": rustc()} {
 		t.Run(source, func(t *testing.T) {
-			guest := build(t, source, compiler)
+			file, guest, err := workloads.ReadFile(t.Context(), build(t, source, compiler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			workloads.Add(guest, file.Content)
 			for _, of := range []transport.Transport{user.NewCopy(), kernel.NewStream()} {
 				for _, engine := range catalogue.Names() {
 					t.Run(of.Info().Name+"/"+engine, func(t *testing.T) {

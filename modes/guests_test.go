@@ -253,7 +253,7 @@ func TestLoadRefusesGuests(t *testing.T) {
 			"memory-4gib":     "memory",
 			"memory-imported": "memory",
 		} {
-			path := hostile.File(t, name)
+			path := hostile.Guest(t, name)
 			f, err := Load(context.Background(), transport.Setup{Engine: engine, Guest: path, Size: 1 << 20}, delivered)
 			if err == nil {
 				f.Close()
@@ -268,7 +268,7 @@ func TestLoadRefusesGuests(t *testing.T) {
 				t.Errorf("%s: error %q does not lead to the documentation", name, err)
 			}
 		}
-		f := load(t, transport.Setup{Engine: engine, Guest: hostile.File(t, "lacks-send")}, nil)
+		f := load(t, transport.Setup{Engine: engine, Guest: hostile.Guest(t, "lacks-send")}, nil)
 		if _, err := handOff(f, []byte("a target needs no send")); err != nil {
 			t.Error(err)
 		}
@@ -300,7 +300,7 @@ func TestHostileTargets(t *testing.T) {
 			"handle-recurses":      "handle",
 			"handle-exits":         "status 7",
 		} {
-			f := load(t, transport.Setup{Engine: engine, Guest: hostile.File(t, name)}, nil)
+			f := load(t, transport.Setup{Engine: engine, Guest: hostile.Guest(t, name)}, nil)
 			_, err := handOff(f, make([]byte, 100))
 			if name == "deallocate-traps" {
 				_, err = handOff(f, make([]byte, 101))
@@ -328,7 +328,7 @@ func TestHostileButHarmless(t *testing.T) {
 	payloads.Fill(payload, payloads.Text, 3)
 	eachEngine(t, func(t *testing.T, engine string) {
 		for _, name := range []string{"handle-frees", "handle-grows", "handle-keeps"} {
-			f := load(t, transport.Setup{Engine: engine, Guest: hostile.File(t, name), Size: 1000}, nil)
+			f := load(t, transport.Setup{Engine: engine, Guest: hostile.Guest(t, name), Size: 1000}, nil)
 			for round := range 20 {
 				payload := payload[round%2:]
 				if digest, err := handOff(f, payload); err != nil || digest != payloads.Digest(payload) {
@@ -345,7 +345,7 @@ func TestHostileButHarmless(t *testing.T) {
 
 func TestAllocateSame(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine string) {
-		f := load(t, transport.Setup{Engine: engine, Guest: hostile.File(t, "allocate-same")}, nil)
+		f := load(t, transport.Setup{Engine: engine, Guest: hostile.Guest(t, "allocate-same")}, nil)
 		first := mustAllocate(t, f, 100)
 		if _, err := f.Allocate(100); err == nil || !strings.Contains(err.Error(), "overlaps the live region") {
 			t.Errorf("error %v", err)
@@ -371,7 +371,7 @@ func TestHostileSources(t *testing.T) {
 			"send-cheers":       errFake.Error(),
 		} {
 			sent := 0
-			f := load(t, transport.Setup{Engine: engine, Guest: hostile.File(t, name)}, func(*Region) error {
+			f := load(t, transport.Setup{Engine: engine, Guest: hostile.Guest(t, name)}, func(*Region) error {
 				sent++
 				if name == "send-cheers" {
 					return errFake
@@ -394,7 +394,7 @@ func TestHostileSources(t *testing.T) {
 func TestSendFromOwnMemory(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine string) {
 		var received uint64
-		f := load(t, transport.Setup{Engine: engine, Guest: hostile.File(t, "send-from-own-memory")}, func(region *Region) error {
+		f := load(t, transport.Setup{Engine: engine, Guest: hostile.Guest(t, "send-from-own-memory")}, func(region *Region) error {
 			received = payloads.Digest(region.Bytes())
 			return nil
 		})
@@ -419,7 +419,7 @@ func TestSendWhileLeased(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine string) {
 		var f *Function
 		var inner error
-		f = load(t, transport.Setup{Engine: engine, Guest: hostile.File(t, "allocate-sends")}, func(*Region) error {
+		f = load(t, transport.Setup{Engine: engine, Guest: hostile.Guest(t, "allocate-sends")}, func(*Region) error {
 			// The guest returns the status, negated, as a pointer.
 			var region *Region
 			if region, inner = f.Allocate(8); inner == nil {
@@ -452,7 +452,7 @@ func TestGuestCalls(t *testing.T) {
 		allocate
 	)
 	eachEngine(t, func(t *testing.T, engine string) {
-		f := load(t, transport.Setup{Engine: engine, Guest: hostile.File(t, "calls")}, delivered)
+		f := load(t, transport.Setup{Engine: engine, Guest: hostile.Guest(t, "calls")}, delivered)
 		do := func(operation, a, b uint32) int64 {
 			t.Helper()
 			result, err := handOff(f, []byte{
@@ -514,7 +514,7 @@ func TestGuestCalls(t *testing.T) {
 
 func TestTrapStaysInItsInstance(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine string) {
-		setup := transport.Setup{Engine: engine, Guest: hostile.File(t, "handle-traps")}
+		setup := transport.Setup{Engine: engine, Guest: hostile.Guest(t, "handle-traps")}
 		first, second := load(t, setup, nil), load(t, setup, nil)
 		_, err := handOff(first, make([]byte, 10))
 		var trap *engines.Trap

@@ -142,12 +142,12 @@ func transports() []transport.Transport {
 // afterwards, and nothing is left over.
 func TestAttacks(t *testing.T) {
 	transporttest.SmallBlocks(t)
-	w := &watch{guarded: hostile.File(t, guarded)}
+	w := &watch{guarded: hostile.Guest(t, guarded)}
 	modes.Through(t, w.engine)
 	files := map[string]string{}
 	for _, a := range attacks {
 		if files[a.guest] == "" {
-			files[a.guest] = hostile.File(t, a.guest)
+			files[a.guest] = hostile.Guest(t, a.guest)
 		}
 	}
 	for _, engine := range catalogue.Names() {

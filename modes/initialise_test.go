@@ -46,7 +46,7 @@ func TestInitialiseLetsNothingWaitForGuests(t *testing.T) {
 func TestGuestThatSleepsInItsInitialiser(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine string) {
 		percent, _ := besidesNow()
-		setup := transport.Setup{Engine: engine, Guest: hostile.File(t, "initialize-sleeps"), Size: 1000, Deadline: time.Millisecond}
+		setup := transport.Setup{Engine: engine, Guest: hostile.Guest(t, "initialize-sleeps"), Size: 1000, Deadline: time.Millisecond}
 		f, err := Load(t.Context(), setup, nil)
 		if err == nil {
 			f.Close()

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"rrbench/results"
 )
@@ -76,9 +77,10 @@ func drawAll(figures []figure, directory *results.Directory) (Report, error) {
 	if err := os.MkdirAll(directory.Figures(), 0o755); err != nil {
 		return report, fmt.Errorf("figures: %w", err)
 	}
+	note := strings.TrimSpace(contents.Damage.Note() + " " + contents.Mixed)
 	failures := []error{contents.Damage.Err()}
 	for _, figure := range figures {
-		files, err := figure.draw(cells, contents.Damage.Note(), directory)
+		files, err := figure.draw(cells, note, directory)
 		report.Files = append(report.Files, files...)
 		if reason, ok := errors.AsType[errNoData](err); ok {
 			report.Omitted = append(report.Omitted, Omission{figure.name, string(reason)})

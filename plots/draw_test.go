@@ -54,6 +54,28 @@ func small() resultstest.Plan {
 	return plan
 }
 
+// Figures of a run whose machines were mixed say so, in whatever format.
+func TestMixedMachinesAreMarked(t *testing.T) {
+	directory := record(t, resultstest.Trials(small()))
+	for _, mixed := range []string{"", "machines were mixed"} {
+		manifest := results.NewManifest()
+		manifest.Mixed = mixed
+		if err := directory.WriteManifest(manifest); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range drawn(t, directory).Files {
+			content, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			marked := bytes.Contains(content, []byte("Machines or programs were mixed"))
+			if filepath.Ext(path) == ".svg" && marked != (mixed != "") {
+				t.Errorf("%s is marked: %v", path, marked)
+			}
+		}
+	}
+}
+
 var bySize = []string{"latency-size", "throughput-size", "latency-breakdown", "consumed-delivered", "cpu", "memory"}
 
 var byCount = []string{"makespan-fanout", "throughput-fanout", "makespan-concurrency", "throughput-concurrency"}

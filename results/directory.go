@@ -185,6 +185,8 @@ type Contents struct {
 	Summaries []Summary
 	// Transports is what the manifest says of them, and nothing where there is no manifest.
 	Transports Transports
+	// Mixed is for a caption, empty where one program on one machine has measured all.
+	Mixed string
 	// Damage tells what could not be read, or is missing.
 	Damage Damage
 }
@@ -203,6 +205,9 @@ func (d *Directory) Read() (Contents, error) {
 		return Contents{}, cmp.Or(damage.Err(), noTrials)
 	}
 	c := Contents{Trials: Latest(trials.Rows), Transports: manifest.Transports}
+	if manifest.Mixed != "" {
+		c.Mixed = "Machines or programs were mixed, see manifest.json."
+	}
 	c.Damage = slices.Concat(damage, trials.Damage, windows.Damage, summaries.Damage)
 	c.Summaries = Summarize(c.Trials)
 	known := make(map[Cell]bool)

@@ -93,7 +93,7 @@ func TestDefaultPath(t *testing.T) {
 func TestManifest(t *testing.T) {
 	directory := newDirectory(t)
 	manifest := results.NewManifest()
-	manifest.Name, manifest.Seed, manifest.Command = "quick", 1<<63+1, []string{"rrbench", "sweep", "--out", "a b"}
+	manifest.Name, manifest.Seed, manifest.Command = "quick", 1<<63+1, results.Texts([]string{"rrbench", "sweep", "--out", "a b", "not\xffUTF-8"})
 	manifest.Plan = json.RawMessage(`{"sizes":[1,2]}`)
 	manifest.Versions.Engines = map[string]string{"wazero": "1.12.0"}
 	if err := directory.WriteManifest(manifest); err != nil {

@@ -2,6 +2,7 @@ package results
 
 import (
 	"encoding/json"
+	"fmt"
 	"runtime"
 	"time"
 
@@ -13,7 +14,9 @@ type Manifest struct {
 	// Name is the preset, or "sweep".
 	Name string `json:"name"`
 	// Command is the command line, the program first.
-	Command []string `json:"command"`
+	Command []Text `json:"command"`
+	// Inputs are the files that the run depends on.
+	Inputs []Input `json:"inputs,omitempty"`
 	// Seed makes the order of the cells and the payloads.
 	Seed uint64 `json:"seed"`
 	// Plan is the sweep's own description of what was to run.
@@ -27,8 +30,13 @@ type Manifest struct {
 	Start  time.Time            `json:"start"`
 	// End is missing while the run goes on, and for ever when it was killed.
 	End *time.Time `json:"end,omitempty"`
-	// Resumed has the moments at which a broken run was taken up again.
-	Resumed []time.Time `json:"resumed,omitempty"`
+	// Resumed are the parts of a broken run that were measured when it was taken up again.
+	Resumed []Segment `json:"segments_resumed,omitempty"`
+	// Mixed says that these, or the first part, were measured by other programs or on other
+	// machines than the rest, and by which; empty where they were not.
+	Mixed string `json:"mixed,omitempty"`
+	// Shims has the Go environment of shims of WebAssembly ("wasm") and of native ones ("native").
+	Shims map[string][]string `json:"shim_environment,omitempty"`
 	// Cells and Trials count outcomes.
 	Cells  Counts `json:"cells"`
 	Trials Counts `json:"trials"`
@@ -40,12 +48,37 @@ type Manifest struct {
 	Columns map[string]map[string]string `json:"columns"`
 }
 
+// Segment is a part of a run that one process has measured.
+type Segment struct {
+	Start       time.Time           `json:"start"`
+	Command     []Text              `json:"command"`
+	Program     Program             `json:"program"`
+	Environment measure.Environment `json:"environment"`
+}
+
+// Program is a build of this program.
+type Program struct {
+	// Version is its commit; Digest is the SHA-256 of its file.
+	Version string `json:"version"`
+	Digest  string `json:"sha256"`
+}
+
+func (p Program) String() string { return fmt.Sprintf("%s (sha256:%s)", p.Version, p.Digest) }
+
+// Segments are the parts of a run, in the order in which they were measured.
+func (m *Manifest) Segments() []Segment {
+	first := Segment{m.Start, m.Command, Program{m.Versions.Program, m.Versions.ProgramDigest}, m.Before}
+	return append([]Segment{first}, m.Resumed...)
+}
+
 // Versions names the software that was measured.
 type Versions struct {
-	Program string            `json:"program"`
-	Go      string            `json:"go"`
-	Engines map[string]string `json:"engines,omitempty"`
-	Servers map[string]string `json:"servers,omitempty"`
+	Program string `json:"program"`
+	// ProgramDigest is the SHA-256 of its file.
+	ProgramDigest string            `json:"program_sha256,omitempty"`
+	Go            string            `json:"go"`
+	Engines       map[string]string `json:"engines,omitempty"`
+	Servers       map[string]string `json:"servers,omitempty"`
 }
 
 // Counts counts outcomes.
@@ -88,9 +121,16 @@ func (m *Manifest) Finish(trials []Trial, summaries []Summary) {
 	for i := range summaries {
 		m.Cells.Add(summaries[i].Status)
 	}
-	m.Warnings = Warnings(summaries)
 	environment, end := measure.ReadEnvironment(), time.Now().UTC()
 	m.After, m.End = &environment, &end
+	if m.Mixed != "" {
+		m.Warnings = append(m.Warnings, m.Mixed)
+	}
+	m.Warnings = append(append(m.Warnings, Warnings(summaries)...), environment.Restrictions()...)
+	segments := m.Segments()
+	if stolen := environment.StolenSince(&segments[len(segments)-1].Environment); stolen >= measure.NoticeableSteal {
+		m.Warnings = append(m.Warnings, fmt.Sprintf("the hypervisor took %.1f %% of this machine's CPU time for others while the run lasted (steal)", stolen*100))
+	}
 }
 
 func (m Manifest) encode() ([]byte, error) {

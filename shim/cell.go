@@ -10,6 +10,7 @@ import (
 
 	"rrbench/measure"
 	"rrbench/transport"
+	"rrbench/workloads"
 )
 
 // Cell is a cell's functions in their shims.
@@ -32,14 +33,15 @@ func ShimsOf(info transport.Info, fanout int) int {
 	return 1 + fanout
 }
 
-// StartCell starts the shims of a cell by its launcher. When one cannot be started, none
-// remains.
+// StartCell starts the shims of a cell by its launcher, and gives them the guest if it was added
+// here (workloads.Add). When one cannot be started, none remains.
 func StartCell(ctx context.Context, launcher Launcher, info transport.Info, setup transport.Setup) (_ *Cell, err error) {
 	site, err := launcher.Prepare(setup.Parameter)
 	if err != nil {
 		return nil, err
 	}
 	c := &Cell{site: site, info: info, setup: setup, shims: make([]*Process, ShimsOf(info, setup.Fanout))}
+	module, isAdded := workloads.Added(setup.Guest)
 	starts, bounded := errgroup.WithContext(ctx)
 	starts.SetLimit(startsAtOnce)
 	for i := range c.shims {
@@ -48,7 +50,9 @@ func StartCell(ctx context.Context, launcher Launcher, info transport.Info, setu
 			name = fmt.Sprintf("target %d", i-1)
 		}
 		starts.Go(func() (err error) {
-			c.shims[i], err = Start(bounded, site, name, info.Runs)
+			if c.shims[i], err = Start(bounded, site, name, info.Runs); err == nil && isAdded {
+				err = c.shims[i].Add(bounded, setup.Guest, module)
+			}
 			return err
 		})
 	}

@@ -17,6 +17,7 @@ import (
 	"rrbench/measure"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/workloads"
 )
 
 // fake is a transport that moves nothing. Setup.Guest tells what goes wrong and when:
@@ -77,9 +78,10 @@ func (fake) Open(ctx context.Context, setup transport.Setup, targets []transport
 type fakeTarget struct{ setup transport.Setup }
 
 func (t *fakeTarget) Endpoint() transport.Endpoint {
+	module, _ := workloads.Added(t.setup.Guest)
 	return transport.Endpoint{
 		Transport: "fake", Network: "none", Address: "nowhere",
-		Nonce: []byte("nonce"), Facts: map[string]string{"guest": t.setup.Guest},
+		Nonce: []byte("nonce"), Facts: map[string]string{"guest": t.setup.Guest, "module bytes": strconv.Itoa(len(module))},
 	}
 }
 

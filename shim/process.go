@@ -16,20 +16,22 @@ import (
 	"google.golang.org/grpc/status"
 
 	"rrbench/control"
+	"rrbench/engines"
 	"rrbench/measure"
 	"rrbench/transport"
 )
 
 const (
 	// protocol is what both sides must speak.
-	protocol = 3
-	// largestMessage bounds what either side accepts.
-	largestMessage = 4 << 20
+	protocol = 4
+	// largestMessage bounds what either side accepts: a guest's module, and what is beside it.
+	largestMessage = engines.MaxModule + 4<<20
 
 	helloTimeout = 30 * time.Second
 	// setupTimeout is for all of a set-up but its guest's initialisation: compiling, mostly.
 	// What waits for a guest or a peer is bounded by itself; this is for a shim that cannot.
 	setupTimeout  = 2 * time.Minute
+	addTimeout    = 30 * time.Second
 	memoryTimeout = 30 * time.Second
 	// shutdownTimeout leaves a hand-off that is under way the time to end.
 	shutdownTimeout = 5 * time.Second
@@ -122,6 +124,16 @@ func onlyConnection(connection net.Conn) func(context.Context, string) (net.Conn
 
 // PID is the shim's process number as this process sees it.
 func (p *Process) PID() (int, error) { return p.instance.PID() }
+
+// Add gives the shim a guest that is not built in, for the set-ups that name it.
+func (p *Process) Add(ctx context.Context, guest string, module []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, addTimeout)
+	defer cancel()
+	if _, err := p.control.Add(ctx, &control.AddRequest{Guest: []byte(guest), Module: module}); err != nil {
+		return p.explain(ctx, "add a guest", err)
+	}
+	return nil
+}
 
 // Serve makes a target function reachable in the shim. What cannot run here is a
 // *transport.Unavailable or an *engines.Unavailable.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 
 	"rrbench/child"
 	"rrbench/engines"
+	"rrbench/measure"
 	"rrbench/transport"
 )
 
@@ -115,6 +117,42 @@ func TestRunRecordsEveryHandoff(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What this process has of Go's settings changes nothing for a shim.
+func TestShimsHaveTheirOwnGoEnvironment(t *testing.T) {
+	for _, name := range measure.GoVariables {
+		t.Setenv(name, map[string]string{"GODEBUG": "gctrace=0", "GOMAXPROCS": "1"}[name])
+	}
+	t.Setenv("GOMEMLIMIT", "1MiB")
+	p := startFake(t, "source")
+	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pidOf(t, p)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for setting := range strings.SplitSeq(string(environment), "\x00") {
+		if name, _, _ := strings.Cut(setting, "="); slices.Contains(measure.GoVariables, name) {
+			got = append(got, setting)
+		}
+	}
+	if want := Environment(transport.Native); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// A guest that is not built in is given to a shim, however large it is.
+func TestAddGivesAGuestToAShim(t *testing.T) {
+	p := startFake(t, "source")
+	for _, module := range [][]byte{[]byte("small"), make([]byte, engines.MaxModule)} {
+		if err := p.Add(t.Context(), "own", module); err != nil {
+			t.Fatal(err)
+		}
+		endpoint, err := p.Serve(t.Context(), "fake", transport.Setup{Guest: "own"})
+		if want := fmt.Sprint(len(module)); err != nil || endpoint.Facts["module bytes"] != want {
+			t.Errorf("%v, %v, want %s", endpoint.Facts, err, want)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"rrbench/foreign"
 	"rrbench/measure"
 	"rrbench/transport"
+	"rrbench/workloads"
 )
 
 // server answers the driver's calls.
@@ -63,6 +64,11 @@ func (s *server) Hello(_ context.Context, request *control.HelloRequest) (*contr
 	}
 	s.address = request.GetAddress()
 	return &control.HelloReply{Protocol: protocol, Pid: int64(os.Getpid())}, nil
+}
+
+func (s *server) Add(_ context.Context, request *control.AddRequest) (*control.AddReply, error) {
+	workloads.Add(string(request.GetGuest()), request.GetModule())
+	return &control.AddReply{}, nil
 }
 
 func (s *server) Serve(ctx context.Context, request *control.ServeRequest) (*control.ServeReply, error) {

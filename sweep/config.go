@@ -34,6 +34,8 @@ type Config struct {
 	File, Resume string
 	// name is that of the experiment of which this was read.
 	name string
+	// ForceResume goes on with another program, or on another machine, than the run was begun with.
+	ForceResume bool
 	// DryRun asks for the plan alone, Quiet for nothing but errors on the terminal.
 	DryRun, Quiet bool
 }

@@ -38,7 +38,7 @@ func TestPlanSettlesCrossovers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(crossovers.Variable, test.file)
-			chosen, err := crossovers.Choose()
+			chosen, err := crossovers.Choose(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +89,7 @@ func TestPlanWarnsOfAForeignFileWhereItMatters(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv(crossovers.Variable, path)
-	chosen, err := crossovers.Choose()
+	chosen, err := crossovers.Choose(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

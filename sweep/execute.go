@@ -8,13 +8,13 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"time"
 
 	"rrbench/catalogue"
 	engines "rrbench/engines/catalogue"
 	"rrbench/measure"
 	"rrbench/modes"
 	"rrbench/results"
+	"rrbench/shim"
 	"rrbench/shim/launch"
 	"rrbench/transport"
 	"rrbench/tune/crossovers"
@@ -24,7 +24,7 @@ import (
 // Request is a sweep as a user asks for it.
 type Request struct {
 	// Flags win over the config file that they name; the plan of a run that they resume is taken
-	// from its directory.
+	// from its directory, but for where its guest is.
 	Flags Config
 	// Command is the command line for the manifest.
 	Command  []string
@@ -33,21 +33,21 @@ type Request struct {
 	Machine *Machine
 }
 
-func (r *Request) machine() (Machine, error) {
+func (r *Request) machine(ctx context.Context) (Machine, error) {
 	if r.Machine != nil {
 		return *r.Machine, nil
 	}
-	return ThisMachine()
+	return ThisMachine(ctx)
 }
 
 // Execute plans, measures and summarizes. The outcome is nil only when nothing was
 // measured; beside an error it holds what was.
 func Execute(ctx context.Context, request Request) (*Outcome, error) {
-	machine, err := request.machine()
+	machine, err := request.machine(ctx)
 	if err != nil {
 		return nil, err
 	}
-	run, err := begin(request, machine)
+	run, err := begin(ctx, request, machine)
 	if err != nil {
 		return nil, err
 	}
@@ -77,22 +77,29 @@ type run struct {
 	done      []results.Trial
 }
 
-func begin(request Request, machine Machine) (*run, error) {
+func begin(ctx context.Context, request Request, machine Machine) (*run, error) {
 	if request.Flags.Resume != "" {
-		return resume(request.Flags.Resume, machine)
+		return resume(ctx, request, machine)
 	}
-	plan, out, err := planOf(request, machine)
+	settled, err := planOf(ctx, request, machine)
+	if err != nil {
+		return nil, err
+	}
+	plan, out := settled.plan, settled.out
+	program, err := thisProgram()
 	if err != nil {
 		return nil, err
 	}
 	manifest := results.NewManifest()
 	manifest.Name = plan.name()
-	manifest.Command = request.Command
+	manifest.Command = results.Texts(request.Command)
+	manifest.Inputs = append(settled.inputs, programs(plan.Cells, machine)...)
 	manifest.Seed = plan.Seed
 	manifest.Transports = plan.transports(machine)
-	manifest.Versions.Program = programVersion(manifest.Before)
+	manifest.Versions.Program, manifest.Versions.ProgramDigest = program.Version, program.Digest
 	manifest.Versions.Engines = plan.askEngines()
 	manifest.Versions.Servers = serverVersions(plan, machine)
+	manifest.Shims = map[string][]string{"wasm": shim.Environment(transport.Wasm), "native": shim.Environment(transport.Native)}
 	if manifest.Plan, err = json.Marshal(plan); err != nil {
 		return nil, fmt.Errorf("write the plan: %w", err)
 	}
@@ -111,38 +118,6 @@ func begin(request Request, machine Machine) (*run, error) {
 		return nil, errors.Join(err, directory.Close())
 	}
 	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan}, nil
-}
-
-// resume takes an interrupted run up again, with the plan in its manifest.
-func resume(path string, machine Machine) (*run, error) {
-	directory, err := results.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	manifest, err := directory.Manifest()
-	if err != nil {
-		return nil, usage("resume %s: %v", path, err)
-	}
-	plan := new(Plan)
-	if err := json.Unmarshal(manifest.Plan, plan); err != nil {
-		return nil, usage("resume %s: the manifest holds no plan: %v", path, err)
-	}
-	if err := plan.check(byName(machine.Transports)); err != nil {
-		return nil, usage("resume %s: the plan in the manifest: %v", path, err)
-	}
-	journal, recovered, err := directory.ResumeJournal()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := recall(plan, recovered.Rows); err != nil {
-		return nil, errors.Join(usage("resume %s: %v", path, err), journal.Close(), directory.Close())
-	}
-	if lines := recovered.Damage.Lines(); len(lines) > 0 {
-		plan.Warnings = append(append(plan.Warnings, lines...), "rounds of which trials.csv has lost a line are measured again; delete the lines that are still there")
-	}
-	manifest.Transports = plan.transports(machine)
-	manifest.Resumed = append(manifest.Resumed, time.Now().UTC())
-	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan, done: results.Latest(recovered.Rows)}, nil
 }
 
 // finish closes the journal, summarizes, and completes the manifest.
@@ -182,32 +157,57 @@ func (r *run) finish() (*Outcome, error) {
 	return outcome, errors.Join(err, written("manifest.json", r.directory.WriteManifest(r.manifest)))
 }
 
-// planOf settles a request into a plan and the directory asked for, which may be empty.
-func planOf(request Request, machine Machine) (*Plan, string, error) {
+// settled is a request with all that it names read.
+type settled struct {
+	plan *Plan
+	// out is the directory asked for; it may be empty.
+	out    string
+	inputs []results.Input
+}
+
+// planOf settles a request.
+func planOf(ctx context.Context, request Request, machine Machine) (*settled, error) {
+	s := new(settled)
 	var file Config
 	if path := request.Flags.File; path != "" {
-		var err error
-		if file, err = ReadConfig(path, Parameters(machine.Transports)); err != nil {
-			return nil, "", err
+		c, source, err := ReadConfig(ctx, path, Parameters(machine.Transports))
+		if err != nil {
+			return nil, err
 		}
+		file = c
+		s.inputs = append(s.inputs, inputOf(results.ConfigurationInput, "", source))
 	}
 	config, err := Resolve(request.Flags, file)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
+	guests, err := config.ReadGuests(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.inputs = append(s.inputs, guests...)
 	if config.Seed == nil {
 		seed := rand.Uint64()
 		config.Seed = &seed
 	}
-	plan, err := NewPlan(config, machine)
-	return plan, config.Out, err
+	if s.plan, err = NewPlan(config, machine); err != nil {
+		return nil, err
+	}
+	if source := machine.Crossovers.Source; source != nil && s.plan.Crossovers == machine.Crossovers.Origin() {
+		s.inputs = append(s.inputs, inputOf(results.CrossoversInput, "", source))
+	}
+	s.out = config.Out
+	return s, nil
 }
 
 // ThisMachine is what a plan needs to know of this machine and program. A file of crossovers
 // that was named and cannot be used is a *UsageError.
-func ThisMachine() (Machine, error) {
-	chosen, err := crossovers.Choose()
-	if err != nil {
+func ThisMachine(ctx context.Context) (Machine, error) {
+	chosen, err := crossovers.Choose(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return Machine{}, err
+	case err != nil:
 		return Machine{}, usage("%v", err)
 	}
 	return MachineWith(chosen)

@@ -3,38 +3,31 @@ package sweep
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
-	"syscall"
 
 	"go.yaml.in/yaml/v3"
+
+	"rrbench/inputs"
 )
 
 // longestConfig bounds a configuration file in bytes.
 const longestConfig = 1 << 20
 
-// ReadConfig reads a YAML file with these parameters as keys. It may be a pipe that something
-// writes to.
-func ReadConfig(path string, table []*Parameter) (Config, error) {
-	// A pipe that nothing writes to is empty, instead of keeping the program for ever.
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+// ReadConfig reads a YAML file with these parameters as keys, and returns the file beside what it
+// asks for.
+func ReadConfig(ctx context.Context, path string, table []*Parameter) (Config, *inputs.File, error) {
+	file, err := inputs.Kind{Most: longestConfig}.Read(ctx, path)
 	if err != nil {
-		return Config{}, usage("config file: %v", err)
+		return Config{}, nil, unread(ctx, fmt.Errorf("config file %s: %w", path, err), "--config")
 	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, longestConfig+1))
-	switch {
-	case err != nil:
-		return Config{}, usage("config file: %v", err)
-	case len(content) > longestConfig:
-		return Config{}, usage("config file %s: it is longer than %v", path, Size(longestConfig))
-	}
-	return ParseConfig(path, content, table)
+	c, err := ParseConfig(path, file.Content, table)
+	return c, file, err
 }
 
 // ParseConfig reads YAML text. Errors are of type *UsageError; they name the path, the line, the

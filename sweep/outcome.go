@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"context"
 	"time"
 
 	"rrbench/results"
@@ -35,17 +36,17 @@ type Planned struct {
 func (p *Planned) Memory(cell PlannedCell) int64 { return memoryOf(p.Infos[cell.Transport], cell) }
 
 // Preview plans a request and measures nothing.
-func Preview(request Request) (*Planned, error) {
-	machine, err := request.machine()
+func Preview(ctx context.Context, request Request) (*Planned, error) {
+	machine, err := request.machine(ctx)
 	if err != nil {
 		return nil, err
 	}
-	plan, out, err := planOf(request, machine)
+	s, err := planOf(ctx, request, machine)
 	if err != nil {
 		return nil, err
 	}
-	if out == "" {
-		out = results.DefaultPath(time.Now(), plan.name())
+	if s.out == "" {
+		s.out = results.DefaultPath(time.Now(), s.plan.name())
 	}
-	return &Planned{plan, byName(machine.Transports), out}, nil
+	return &Planned{s.plan, byName(machine.Transports), s.out}, nil
 }

@@ -74,6 +74,7 @@ func Parameters(transports []transport.Transport) []*Parameter {
 		{"deadline", deadlines, OfRun, func(c *Config) any { return &c.Deadline }, "", "longest time of one hand-off, and of a guest's initialisation"},
 		{"out", file, OfRun, func(c *Config) any { return &c.Out }, "results/runs/…", "run `DIR`ectory, new or empty"},
 		{"resume", file, OfCommand, func(c *Config) any { return &c.Resume }, "", "go on with the interrupted run in `DIR`"},
+		{"force-resume", boolean(), OfCommand, func(c *Config) any { return &c.ForceResume }, "", "go on with another program or machine than the run was begun with; tables and figures say so"},
 		{"dry-run", boolean(), OfCommand, func(c *Config) any { return &c.DryRun }, "", "print the plan and the time it takes, measure nothing"},
 		{"quiet", boolean(), OfCommand, func(c *Config) any { return &c.Quiet }, "", "print nothing but errors"},
 	}...)

@@ -22,7 +22,7 @@ var good = map[string]string{
 // Each parameter of the table makes the same plan by flag and by file, and another one than
 // without it.
 func TestFlagAndKeyMeanTheSame(t *testing.T) {
-	machine, err := ThisMachine()
+	machine, err := ThisMachine(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,11 +36,11 @@ func TestFlagAndKeyMeanTheSame(t *testing.T) {
 		if flags.Seed == nil {
 			flags.Seed = new(uint64)
 		}
-		plan, out, err := planOf(Request{Flags: flags}, machine)
+		s, err := planOf(t.Context(), Request{Flags: flags}, machine)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return settled{*plan, out}
+		return settled{*s.plan, s.out}
 	}
 	without := settle(Config{})
 	for _, p := range Parameters(machine.Transports) {
@@ -66,7 +66,7 @@ func TestFlagAndKeyMeanTheSame(t *testing.T) {
 			file := Config{File: path}
 			if p.Name == "seed" {
 				file.Seed = flags.Seed // a flag given beside the file wins
-				read, err := ReadConfig(path, Parameters(nil))
+				read, _, err := ReadConfig(t.Context(), path, Parameters(nil))
 				if err != nil || *read.Seed != *flags.Seed {
 					t.Errorf("%v, %v", read.Seed, err)
 				}

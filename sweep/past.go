@@ -1,11 +1,17 @@
 package sweep
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
+	"syscall"
 
+	"rrbench/engines"
 	"rrbench/foreign"
 	"rrbench/results"
+	"rrbench/transport"
 )
 
 // past is what a run knows of itself so far: after a start nothing, after a resume what the
@@ -38,11 +44,36 @@ func recall(plan *Plan, done []results.Trial) (*past, error) {
 		if err := plan.checkRow(&trial); err != nil {
 			return nil, fmt.Errorf("hand-off %d of trials.csv: %w", trial.Trial, err)
 		}
-		if plan.Cells[trial.CellIndex].Skip == "" {
+		if plan.Cells[trial.CellIndex].Skip == "" && !lacked(&trial) {
 			p.of(Visit{Block: trial.Block, Cell: trial.CellIndex}).add(plan, &trial)
 		}
 	}
 	return p, nil
+}
+
+// lacking begins the reason of a visit that has failed before anything was measured, for want of
+// something that may be there when the run is resumed: it is tried again then.
+const lacking = "lacking: "
+
+// reasonOf is why a visit has failed.
+func reasonOf(err error) string {
+	var carrier *transport.Unavailable
+	var engine *engines.Unavailable
+	switch {
+	case errors.As(err, &carrier), errors.As(err, &engine):
+	case slices.ContainsFunc(exhausted, func(e error) bool { return errors.Is(err, e) }):
+	default:
+		return oneLine(err)
+	}
+	return lacking + oneLine(err)
+}
+
+// exhausted are errors of a machine that has no more of something.
+var exhausted = []error{syscall.ENOMEM, syscall.EAGAIN, syscall.EMFILE, syscall.ENFILE, syscall.ENOSPC}
+
+// lacked says that a row is one of a visit that reasonOf says so of.
+func lacked(trial *results.Trial) bool {
+	return trial.Status != results.OK && strings.HasPrefix(strings.TrimPrefix(trial.Reason, notAttempted), lacking)
 }
 
 func (p *past) of(visit Visit) *progress {

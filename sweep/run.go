@@ -99,7 +99,7 @@ func (r *Runner) visit(ctx context.Context, visit Visit, past *past) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil && progress.ended == "":
-		reason := oneLine(err)
+		reason := reasonOf(err)
 		out.failed(reason)
 		return r.journalRest(past, visit, reason)
 	}
@@ -148,6 +148,9 @@ func (j *visitJournal) failed(reason string) {
 	j.past.of(j.visit).ended = reason
 }
 
+// notAttempted begins the reason of a round that was left out since an earlier one had failed.
+const notAttempted = "not attempted after: "
+
 // journalRest writes the rows that a visit lacks: skipped ones, as its rounds are not
 // attempted after a failure. Where a reason is given, no row tells of the failure yet: the
 // first round without rows, or the last one if there is none, has failed.
@@ -167,7 +170,7 @@ func (r *Runner) journalRest(past *past, visit Visit, reason string) error {
 				if progress.rows[handoff{round, worker, target}] {
 					continue
 				}
-				row := outcome(cell, visit.Cell, visit.Block, results.Skipped, "not attempted after: "+progress.ended)
+				row := outcome(cell, visit.Cell, visit.Block, results.Skipped, notAttempted+progress.ended)
 				if round == blamed && reason != "" {
 					row.Status, row.Reason = results.Failed, reason
 				}

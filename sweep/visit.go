@@ -72,9 +72,11 @@ func checkStandIn(info transport.Info, cell PlannedCell) error {
 	case name == cell.StandIn:
 		return nil
 	case name == "":
-		return fmt.Errorf("this run was begun with %s standing in for what is here now: begin a new one to measure that", cell.StandIn)
+		return &transport.Unavailable{Transport: info.Name, Remedy: "begin a new run to measure that",
+			Reason: "this run was begun with " + cell.StandIn + " standing in for what is here now"}
 	default:
-		return fmt.Errorf("this run was begun without %s, which would stand in for what is missing now: mend that, or begin a new run", name)
+		return &transport.Unavailable{Transport: info.Name, Remedy: "mend that, or begin a new run",
+			Reason: "this run was begun without " + name + ", which would stand in for what is missing now"}
 	}
 }
 

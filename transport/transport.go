@@ -86,6 +86,8 @@ type Dependent interface {
 	// Versions names them and their versions, given the user's parameter, as far as they
 	// are to be had.
 	Versions(parameter string) map[string]string
+	// Programs are the paths of those that it starts by itself.
+	Programs(parameter string) []string
 }
 
 // Info describes a transport to the catalogue and the plan.

@@ -4,16 +4,19 @@
 package workloads
 
 import (
+	"context"
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
 
 	"rrbench/engines"
+	"rrbench/inputs"
 )
 
 //go:embed built
@@ -22,13 +25,58 @@ var built embed.FS
 // Guests lists the names of the built-in guests, the default one first.
 func Guests() []string { return []string{"c", "go"} }
 
-// Guest returns the WebAssembly module of a built-in guest, or of a file when name ends in
-// .wasm or contains a slash. The caller must not change the bytes.
+// added are the guests of files, by the names that Add was given.
+var added sync.Map
+
+// Add makes a guest that is not built in known to this process. The caller must not change the
+// bytes any more.
+func Add(name string, wasm []byte) { added.Store(name, wasm) }
+
+// Added returns the module of a guest that Add was given.
+func Added(name string) (wasm []byte, ok bool) {
+	module, ok := added.Load(name)
+	if ok {
+		wasm = module.([]byte)
+	}
+	return wasm, ok
+}
+
+// Guest returns the WebAssembly module of a guest that is built in or was added. The caller must
+// not change the bytes.
 func Guest(name string) ([]byte, error) {
-	if strings.HasSuffix(name, ".wasm") || strings.ContainsAny(name, `/\`) {
-		return readGuest(name)
+	if wasm, ok := Added(name); ok {
+		return wasm, nil
 	}
 	return Built(built, "built", name, Guests())
+}
+
+// IsFile says that a user who names a guest like this means a file.
+func IsFile(name string) bool {
+	return strings.HasSuffix(name, ".wasm") || strings.ContainsAny(name, `/\`)
+}
+
+// ReadFile reads the file of a guest, and refuses what is no module by its first bytes. Its
+// reference is a name for Add, which says where the module came from and what is in it.
+func ReadFile(ctx context.Context, path string) (file *inputs.File, reference string, err error) {
+	// What is longer is refused by every engine.
+	module := inputs.Kind{Most: engines.MaxModule, Check: engines.CheckPreamble}
+	file, err = module.Read(ctx, path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, "", fmt.Errorf("guest %s does not exist: give the path of a .wasm file or one of %s", filepath.Clean(path), strings.Join(Guests(), ", "))
+	case err != nil:
+		return nil, "", fmt.Errorf("guest %s: %w", filepath.Clean(path), err)
+	}
+	name := "pipe"
+	if !file.Pipe {
+		name = strings.Map(func(r rune) rune {
+			if r == utf8.RuneError || !unicode.IsPrint(r) {
+				return '?'
+			}
+			return r
+		}, filepath.Base(path))
+	}
+	return file, name + "@" + file.Digest().Short(), nil
 }
 
 // Built returns the module of one of a set of guests that build.sh has put into a folder.
@@ -44,21 +92,4 @@ func Built(files embed.FS, folder, name string, set []string) ([]byte, error) {
 		return wasm, nil
 	}
 	return nil, fmt.Errorf("guest %q is unknown: use %s or the path of a .wasm file", name, strings.Join(set, ", "))
-}
-
-func readGuest(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("guest %s does not exist: give the path of a .wasm file or one of %s", filepath.Clean(path), strings.Join(Guests(), ", "))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("guest cannot be read: %w", err)
-	}
-	defer file.Close()
-	// What is longer is refused by every engine.
-	wasm, err := io.ReadAll(io.LimitReader(file, engines.MaxModule+1))
-	if err != nil {
-		return nil, fmt.Errorf("guest cannot be read: %w", err)
-	}
-	return wasm, nil
 }

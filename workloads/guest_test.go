@@ -27,8 +27,16 @@ func TestGuestFile(t *testing.T) {
 	if err := os.WriteFile(path, magic, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if wasm, err := Guest(path); err != nil || !bytes.Equal(wasm, magic) {
-		t.Errorf("Guest(%q) = %x, %v", path, wasm, err)
+	file, reference, err := ReadFile(t.Context(), path)
+	if err != nil || !bytes.Equal(file.Content, magic) || !strings.HasPrefix(reference, "own.wasm@") {
+		t.Fatalf("ReadFile(%q) = %+v, %s, %v", path, file, reference, err)
+	}
+	if _, err := Guest(reference); err == nil {
+		t.Error("a guest is known that was not added")
+	}
+	Add(reference, file.Content)
+	if wasm, err := Guest(reference); err != nil || !bytes.Equal(wasm, magic) {
+		t.Errorf("Guest(%q) = %x, %v", reference, wasm, err)
 	}
 }
 
@@ -36,13 +44,24 @@ func TestGuestErrors(t *testing.T) {
 	for name, want := range map[string]string{
 		"rust":         `guest "rust" is unknown: use c, go or the path of a .wasm file`,
 		"":             `guest "" is unknown`,
+		"missing.wasm": `guest "missing.wasm" is unknown`,
+	} {
+		if _, err := Guest(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Guest(%q): error %v, want %q", name, err, want)
+		}
+	}
+	text := filepath.Join(t.TempDir(), "text.wasm")
+	if err := os.WriteFile(text, []byte("(module)"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
 		"missing.wasm": "guest missing.wasm does not exist: give the path",
 		"./missing":    "guest missing does not exist",
-		t.TempDir():    "guest cannot be read",
+		"/dev/zero":    "guest /dev/zero: neither a file nor a pipe",
+		text:           "guest " + text + ": not a WebAssembly module but its text form",
 	} {
-		_, err := Guest(name)
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("Guest(%q): error %v, want %q", name, err, want)
+		if _, _, err := ReadFile(t.Context(), path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ReadFile(%q): error %v, want %q", path, err, want)
 		}
 	}
 }

@@ -32,6 +32,15 @@ func (t through) Versions(parameter string) map[string]string {
 	return map[string]string{name: version}
 }
 
+// Programs implements transport.Dependent.
+func (through) Programs(parameter string) []string {
+	path, err := exec.LookPath(program)
+	if at, mistake := choose(parameter); err != nil || mistake != nil || !at.Private {
+		return nil
+	}
+	return []string{path}
+}
+
 var versionNumber = regexp.MustCompile(`\bv=(\S+)`)
 
 // installedVersion is that of the program on PATH, which says "Redis server v=7.0.15 sha=…".

@@ -4,11 +4,14 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,9 +36,9 @@ func doctorCommand() *cobra.Command {
 		Use:     "doctor",
 		Short:   "Say what this machine lacks and the command that mends it",
 		Example: "  rrbench doctor",
-		Run: func(*cobra.Command, []string) {
+		Run: func(c *cobra.Command, _ []string) {
 			out := newTable("subject", "state", "detail", "remedy")
-			for _, f := range examine() {
+			for _, f := range examine(c.Context()) {
 				out.AppendRow(table.Row{f.subject, f.state(), f.detail, f.remedy})
 			}
 			out.Render()
@@ -85,10 +88,12 @@ func judge(subject, detail string, err error) finding {
 }
 
 // examine looks at everything. It changes nothing.
-func examine() []finding {
+func examine(ctx context.Context) []finding {
+	e := measure.ReadEnvironment()
 	findings := []finding{
 		{subject: "operating system", detail: runtime.GOOS + "/" + runtime.GOARCH},
-		freeMemory(), governor(), load(), pipes(), leftovers(), tuned(),
+		hardware(&e), restrictions(&e), stolen(&e), goVariables(&e),
+		freeMemory(), governor(), load(&e), pipes(), leftovers(), tuned(ctx),
 	}
 	for _, name := range catalogue.Names() {
 		findings = append(findings, judge("engine "+name, "runs here", catalogue.Check(name)))
@@ -114,6 +119,39 @@ func examine() []finding {
 	return append(findings, compiler.remedied(err != nil, "apt-get install clang lld"), counting())
 }
 
+// hardware says what runs this system, a machine or another program.
+func hardware(e *measure.Environment) finding {
+	f := finding{subject: "machine", detail: fmt.Sprintf("%s, %d CPUs at %.0f MHz", e.CPUModel, e.CPUs, e.CPUMHz)}
+	if e.Virtualization != "" {
+		f.detail += "; virtual: " + e.Virtualization
+	}
+	return f.remedied(e.Virtualization != "", "measure on bare metal where microseconds count: mapping pages costs more here")
+}
+
+// restrictions are what control groups and affinity leave of the machine.
+func restrictions(e *measure.Environment) finding {
+	lines := e.Restrictions()
+	return finding{subject: "limits", detail: cmp.Or(strings.Join(lines, "; "), "none by control groups or affinity")}.
+		remedied(lines != nil, "measure outside of what sets them, or say so beside the results: manifest.json has them")
+}
+
+// stolen is what the hypervisor has taken since the machine was started.
+func stolen(e *measure.Environment) finding {
+	share := e.StolenSince(&measure.Environment{})
+	return finding{subject: "stolen CPU time", detail: fmt.Sprintf("%.2f %% since the machine started", share*100)}.
+		remedied(share >= measure.NoticeableSteal, "use a machine whose processors nobody shares; each run says what was stolen while it lasted")
+}
+
+// goVariables are of no consequence for what is measured, and may slow this program down.
+func goVariables(e *measure.Environment) finding {
+	names := slices.Sorted(maps.Keys(e.GoVariables))
+	f := finding{subject: "Go environment", detail: "as Go has it"}
+	if len(names) > 0 {
+		f.detail = strings.Join(names, ", ") + " of the environment are for this program alone, functions run without"
+	}
+	return f.remedied(len(names) > 0, "unset "+strings.Join(names, " "))
+}
+
 // comfortableMemory runs the paper's largest payload on every transport.
 const comfortableMemory = 4 << 30
 
@@ -133,8 +171,8 @@ func governor() finding {
 	return f.remedied(f.detail != "performance", "cpupower frequency-set -g performance")
 }
 
-func load() finding {
-	average := measure.ReadEnvironment().LoadAverage[0]
+func load(e *measure.Environment) finding {
+	average := e.LoadAverage[0]
 	return finding{subject: "load average", detail: strconv.FormatFloat(average, 'f', 2, 64)}.
 		remedied(average > 0.5, "wait until the machine is idle, or end other programs")
 }
@@ -160,8 +198,8 @@ func leftovers() finding {
 }
 
 // tuned says whether transports that choose by size do so as this machine was measured.
-func tuned() finding {
-	chosen, err := crossovers.Choose()
+func tuned(ctx context.Context) finding {
+	chosen, err := crossovers.Choose(ctx)
 	f := judge("crossovers", chosen.Origin(), err)
 	switch {
 	case chosen.Warning != "":

@@ -23,8 +23,8 @@ func listCommand() *cobra.Command {
 		Use:     "list",
 		Short:   "List transports, engines, codecs and guests: which run here, and if not, why not",
 		Example: "  rrbench list",
-		RunE: func(*cobra.Command, []string) error {
-			chosen, err := crossovers.Choose()
+		RunE: func(c *cobra.Command, _ []string) error {
+			chosen, err := crossovers.Choose(c.Context())
 			if err != nil {
 				return fmt.Errorf("%w: %w", err, errCommandLine)
 			}

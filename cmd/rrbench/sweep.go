@@ -36,12 +36,12 @@ failed, 2 when the request cannot be carried out as written.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			request := sweep.Request{Flags: flags, Command: os.Args, Progress: newProgress(os.Stderr, flags.Quiet)}
 			if flags.Resume != "" {
-				if given := givenFlags(c, "resume", "quiet"); given != "" {
+				if given := givenFlags(c, "resume", "force-resume", "guest", "quiet"); given != "" {
 					return fmt.Errorf("--resume takes the plan from the run directory, leave out %s: %w", given, errCommandLine)
 				}
 			}
 			if flags.DryRun {
-				preview, err := sweep.Preview(request)
+				preview, err := sweep.Preview(c.Context(), request)
 				if err != nil {
 					return err
 				}

@@ -74,7 +74,7 @@ nothing can be measured here, 2 when the request cannot be carried out as writte
 				return fmt.Errorf("nothing was measured: %s", curves[0].Skipped)
 			}
 			// Whatever is wrong with an older file, it is replaced.
-			older, _ := crossovers.Read(path)
+			older, _, _ := crossovers.Read(c.Context(), path)
 			if err := older.Update(file).Write(path); err != nil {
 				return err
 			}

@@ -27,7 +27,7 @@ func TestTune(t *testing.T) {
 			t.Errorf("%q is not in:\n%s", word, got.stdout)
 		}
 	}
-	if _, err := crossovers.Read(path); err != nil {
+	if _, _, err := crossovers.Read(t.Context(), path); err != nil {
 		t.Error(err)
 	}
 	for _, name := range []string{"list", "doctor"} {

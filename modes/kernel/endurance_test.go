@@ -15,7 +15,7 @@ func TestSoak(t *testing.T) {
 	forEach(t, func(t *testing.T, tr transport.Transport, engine string) {
 		guests := map[string]string{"c": "c"}
 		for _, name := range []string{"handle-obeys", "send-from-own-memory", "send-writes", "send-frees"} {
-			guests[name] = hostile.File(t, name)
+			guests[name] = hostile.Guest(t, name)
 		}
 		w := newWorld(t, rand.New(rand.NewPCG(3, 4)), tr, func() string { return engine }, guests)
 		defer w.close()

@@ -32,7 +32,7 @@ func TestHostileTargets(t *testing.T) {
 		for _, name := range names {
 			with := setup(engine, 1<<20, len(names))
 			if name != "" {
-				with.Guest = hostile.File(t, name)
+				with.Guest = hostile.Guest(t, name)
 			}
 			target := transporttest.Serve(t, tr, with)
 			opened, endpoints = append(opened, target), append(endpoints, target.Endpoint())
@@ -68,7 +68,7 @@ func TestHostileSources(t *testing.T) {
 		target := transporttest.Serve(t, tr, setup(engine, size, 1))
 		for _, name := range []string{"send-traps", "send-never", "send-lies-longer", "send-lies-shorter", "send-wraps", "send-nothing", "send-unallocated", "send-twice"} {
 			with := setup(engine, size, 1)
-			with.Guest = hostile.File(t, name)
+			with.Guest = hostile.Guest(t, name)
 			route := transporttest.Open(t, tr, with, target.Endpoint())
 			if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
 				t.Fatal(err)
@@ -80,7 +80,7 @@ func TestHostileSources(t *testing.T) {
 			transporttest.MustClose(t, route)
 		}
 		with := setup(engine, size, 1)
-		with.Guest = hostile.File(t, "send-from-own-memory")
+		with.Guest = hostile.Guest(t, "send-from-own-memory")
 		route := transporttest.Open(t, tr, with, target.Endpoint())
 		var handoff transport.Handoff
 		for seed := range uint64(3) {
@@ -204,7 +204,7 @@ func TestDyingTarget(t *testing.T) {
 				with := setup(engine, size, 2)
 				good := transporttest.Start(t, tr, with)
 				loops := with
-				loops.Guest = hostile.File(t, "handle-loops")
+				loops.Guest = hostile.Guest(t, "handle-loops")
 				bad := transporttest.Start(t, tr, loops)
 				route := transporttest.Open(t, tr, with, bad.Endpoint, good.Endpoint)
 				var handoff transport.Handoff
@@ -298,7 +298,7 @@ func TestNoPlacesLeft(t *testing.T) {
 			taken++
 		}
 		defer func() { memory.ReturnPlaces(taken) }()
-		o := openInside(t, engine, size, "c", hostile.File(t, "handle-grows"))
+		o := openInside(t, engine, size, "c", hostile.Guest(t, "handle-grows"))
 		defer o.close(t)
 		for seed := range uint64(3) {
 			transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &o.handoff)
@@ -366,7 +366,7 @@ func TestPermit(t *testing.T) {
 // What a source that is closed was lent is its own until then, and gone after it.
 func TestCloseInAnyOrder(t *testing.T) {
 	forEachEngine(t, func(t *testing.T, engine string) {
-		for _, guest := range []string{"c", hostile.File(t, "handle-keeps")} {
+		for _, guest := range []string{"c", hostile.Guest(t, "handle-keeps")} {
 			for _, targetFirst := range []bool{false, true} {
 				o := openInside(t, engine, 100_000, guest)
 				transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: 100_000}, &o.handoff)

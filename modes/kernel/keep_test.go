@@ -62,7 +62,7 @@ func (o *opened) close(t *testing.T) {
 func TestKeptPayloadsAreTheTargets(t *testing.T) {
 	forEachEngine(t, func(t *testing.T, engine string) {
 		const size = 100_000
-		o := openInside(t, engine, size, hostile.File(t, "handle-keeps"), "c")
+		o := openInside(t, engine, size, hostile.Guest(t, "handle-keeps"), "c")
 		defer o.close(t)
 		keeper := o.inside[0]
 		var want [][]byte

@@ -518,7 +518,7 @@ func TestPropertyHandoffs(t *testing.T) {
 	}
 	guests := map[string]string{"c": "c"}
 	for _, name := range []string{"handle-obeys", "send-from-own-memory", "send-writes", "send-frees"} {
-		guests[name] = hostile.File(t, name)
+		guests[name] = hostile.Guest(t, name)
 	}
 	var transports []transport.Transport
 	for _, tr := range []transport.Transport{NewMemfd(), NewMemfd(), NewMemfd(), NewAdaptive(adaptiveFrom), NewCMA()} {

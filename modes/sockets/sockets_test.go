@@ -77,7 +77,7 @@ func TestHostileTargets(t *testing.T) {
 		for _, name := range names {
 			with := setup(engine, 1<<20, len(names))
 			if name != "" {
-				with.Guest = hostile.File(t, name)
+				with.Guest = hostile.Guest(t, name)
 			}
 			target := transporttest.Serve(t, tr, with)
 			opened, endpoints = append(opened, target), append(endpoints, target.Endpoint())
@@ -113,7 +113,7 @@ func TestHostileSources(t *testing.T) {
 		for _, name := range []string{"send-never", "send-traps", "send-lies-longer", "send-lies-shorter", "send-unallocated", "send-wraps"} {
 			with := setup(engine, 1<<20, 1)
 			target := transporttest.Serve(t, tr, with)
-			with.Guest = hostile.File(t, name)
+			with.Guest = hostile.Guest(t, name)
 			route := transporttest.Open(t, tr, with, target.Endpoint())
 			if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Size: 1000}); err != nil {
 				t.Fatal(err)

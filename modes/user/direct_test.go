@@ -24,7 +24,7 @@ func TestDirectAndLong(t *testing.T) {
 		if name == "c" {
 			return name
 		}
-		return hostile.File(t, name)
+		return hostile.Guest(t, name)
 	}
 	for _, engine := range enginesHere(t) {
 		pair := func(source, target string) {

@@ -418,7 +418,7 @@ func TestPropertyHandoffs(t *testing.T) {
 func guestsOf(t *testing.T) map[string]string {
 	guests := map[string]string{"c": "c"}
 	for _, name := range []string{"handle-obeys", "send-from-own-memory", "send-twice", "send-writes", "send-frees"} {
-		guests[name] = hostile.File(t, name)
+		guests[name] = hostile.Guest(t, name)
 	}
 	return guests
 }

@@ -114,7 +114,7 @@ func isolation(t *testing.T, size int64, seeds uint64) {
 	for _, engine := range enginesHere(t) {
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size}
 		writer := setup
-		writer.Guest = hostile.File(t, "handle-obeys")
+		writer.Guest = hostile.Guest(t, "handle-obeys")
 		alone := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), writer))
 		several := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), writer), serveBy(t, NewRemap(), setup))
 		var handoff transport.Handoff
@@ -149,7 +149,7 @@ func TestKeptForEver(t *testing.T) {
 	const size = 5 << 12
 	setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None, Size: size}
 	keeper := setup
-	keeper.Guest = hostile.File(t, "handle-keeps")
+	keeper.Guest = hostile.Guest(t, "handle-keeps")
 	before := transporttest.Held(t)
 	for range 2 {
 		target := serveBy(t, NewRemap(), keeper)
@@ -340,9 +340,9 @@ func TestGuestsDoAsTheyLike(t *testing.T) {
 	for _, engine := range enginesHere(t) {
 		for _, fanout := range []int{1, 3} {
 			for source, target := range map[string]string{"send-writes": "handle-keeps", "send-frees": "handle-frees", "send-twice": "handle-keeps"} {
-				from := transport.Setup{Engine: engine, Guest: hostile.File(t, source), Codec: transport.None, Size: 20 << 20}
+				from := transport.Setup{Engine: engine, Guest: hostile.Guest(t, source), Codec: transport.None, Size: 20 << 20}
 				to := from
-				to.Guest = hostile.File(t, target)
+				to.Guest = hostile.Guest(t, target)
 				route := openBy(t, NewRemap(), from, serveMany(t, NewRemap(), to, fanout)...)
 				var handoff transport.Handoff
 				for seed := range uint64(50) {

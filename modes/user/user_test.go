@@ -175,7 +175,7 @@ func TestTargetsFailAlone(t *testing.T) {
 				for _, name := range names {
 					own := setup
 					if name != "" {
-						own.Guest = hostile.File(t, name)
+						own.Guest = hostile.Guest(t, name)
 					}
 					targets = append(targets, serveBy(t, by, own))
 				}
@@ -211,7 +211,7 @@ func TestHostileSource(t *testing.T) {
 			target := serveBy(t, by, good)
 			for _, name := range []string{"send-traps", "send-never", "send-lies-longer", "send-unallocated", "send-twice"} {
 				bad := good
-				bad.Guest = hostile.File(t, name)
+				bad.Guest = hostile.Guest(t, name)
 				route := openBy(t, by, bad, target)
 				if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 300_000}); err != nil {
 					t.Fatal(err)
@@ -258,7 +258,7 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 	lacking := setup
-	lacking.Guest = hostile.File(t, "lacks-send")
+	lacking.Guest = hostile.Guest(t, "lacks-send")
 	if _, err := NewCopy().Open(context.Background(), lacking, []transport.Endpoint{here}); err == nil || !strings.Contains(err.Error(), "does not export send") {
 		t.Errorf("error %v", err)
 	}

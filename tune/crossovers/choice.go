@@ -1,6 +1,7 @@
 package crossovers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"rrbench/inputs"
 	"rrbench/transport"
 )
 
@@ -30,13 +32,14 @@ type Choice struct {
 	Path string
 	// Warning is why a file that is there is not used, one line; empty when all is well.
 	Warning string
-	// file is nil when what is built in is used.
-	file *File
+	// Source is the file that is used, nil when what is built in is.
+	Source *inputs.File
+	file   *File
 }
 
 // Choose looks for the file. That a file cannot be used is an error when the user has named
 // it, else a warning. A file of another machine always is a warning.
-func Choose() (Choice, error) {
+func Choose(ctx context.Context) (Choice, error) {
 	path := os.Getenv(Variable)
 	named := path != ""
 	if path == transport.BuiltIn {
@@ -50,7 +53,7 @@ func Choose() (Choice, error) {
 		}
 	}
 	c := Choice{Path: path}
-	file, err := Read(path)
+	file, source, err := Read(ctx, path)
 	switch {
 	case err != nil && named:
 		return Choice{}, fmt.Errorf("%w (%s; %s=%s uses none)", err, Variable, Variable, transport.BuiltIn)
@@ -59,10 +62,10 @@ func Choose() (Choice, error) {
 	case err != nil:
 		c.Warning = err.Error() + "; the built-in ones are used"
 	default:
-		if difference := ThisMachine().differs(file.Machine); difference != "" {
-			c.Warning = fmt.Sprintf("crossovers: %s was measured on another machine (%s): the built-in ones are used; rrbench tune measures this one", path, difference)
+		if property, theirs, ours := ThisMachine().Differs(file.Machine); property != "" {
+			c.Warning = fmt.Sprintf("crossovers: %s was measured on another machine (%s %s there, %s here): the built-in ones are used; rrbench tune measures this one", path, property, theirs, ours)
 		} else {
-			c.file = file
+			c.file, c.Source = file, source
 		}
 	}
 	return c, nil

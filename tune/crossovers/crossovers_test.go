@@ -1,6 +1,8 @@
 package crossovers
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,7 +35,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := Read(path)
+	got, _, err := Read(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +112,7 @@ func TestChoose(t *testing.T) {
 		{name: "empty", text: "\n", from: 1000, warnings: []string{usual, "rrbench tune"}},
 		{name: "past", text: `{"format": 1}`, from: 1000, warnings: []string{"format is 1", "rrbench tune"}},
 		{name: "future", text: `{"format": 3}`, from: 1000, warnings: []string{"format is 3"}},
-		{name: "a directory", directory: true, from: 1000, warnings: []string{"not a regular file"}},
+		{name: "a directory", directory: true, from: 1000, warnings: []string{"neither a file nor a pipe"}},
 		{name: "named", variable: "named.json", from: 5000, measured: true},
 		{name: "named, missing", variable: "nowhere.json", mistakes: []string{"nowhere.json", Variable}},
 		{name: "named, corrupt", variable: "bad.json", mistakes: []string{"bad.json", Variable, "rrbench tune"}},
@@ -132,7 +134,7 @@ func TestChoose(t *testing.T) {
 				must(t, os.MkdirAll(usual, 0o755))
 			}
 			t.Setenv(Variable, test.variable)
-			chosen, err := Choose()
+			chosen, err := Choose(t.Context())
 			if err == nil != (test.mistakes == nil) {
 				t.Fatal(err)
 			}
@@ -151,24 +153,30 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-func TestReadDoesNotWaitForAPipe(t *testing.T) {
+// A pipe is read when it has a writer; until then the context can end the wait.
+func TestReadPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Read(path); err == nil || !strings.Contains(err.Error(), "regular file") {
+	must(t, syscall.Mkfifo(path, 0o600))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := Read(ctx, path); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+	written := make(chan error, 1)
+	go func() { written <- os.WriteFile(path, []byte(`{"format": 2}`), 0) }()
+	_, source, err := Read(t.Context(), path)
+	if err := errors.Join(err, <-written); err != nil || !source.Pipe {
+		t.Error(source, err)
 	}
 }
 
 func TestParseRefusesWhatIsNeverWritten(t *testing.T) {
 	entry := `{"format":2,"crossovers":[%]}`
 	for text, word := range map[string]string{
-		"":                                 "not what",
-		"[]":                               "not what",
-		"{}":                               "format is 0",
-		`{"format":2}{}`:                   "follows",
-		strings.Repeat(" ", largestFile+1): "longer",
+		"":               "not what",
+		"[]":             "not what",
+		"{}":             "format is 0",
+		`{"format":2}{}`: "follows",
 		strings.Replace(entry, "%", `{"transport":"user"}`, 1):                                                                  "engine",
 		strings.Replace(entry, "%", `{"transport":"user","engine":"e"}`, 1):                                                     "size",
 		strings.Replace(entry, "%", `{"transport":"user","engine":"e","from":12}`, 1):                                           "not what",
@@ -206,7 +214,7 @@ func FuzzParse(f *testing.F) {
 		if err := file.Write(path); err != nil {
 			t.Skip(err) // years beyond 9999 have no text
 		}
-		again, err := Read(path)
+		again, _, err := Read(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package crossovers
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"rrbench/foreign"
+	"rrbench/inputs"
 	"rrbench/transport"
 )
 
@@ -65,33 +67,21 @@ const (
 	longestText = 200
 )
 
-// Read reads a file. The error is one line and names the file, what is wrong with it, and
-// the remedy.
-func Read(path string) (*File, error) {
-	// To open a pipe would be to wait for its writer.
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("crossovers: %s is not a regular file: name one that rrbench tune has written", path)
-	}
-	file, err := os.Open(path)
+// Read reads a file, and returns beside what it says the file itself. The error is one line and
+// names the file, what is wrong with it, and the remedy.
+func Read(ctx context.Context, path string) (*File, *inputs.File, error) {
+	source, err := inputs.Kind{Most: largestFile}.Read(ctx, path)
 	if err != nil {
-		return nil, fmt.Errorf("crossovers: %w", err)
+		return nil, nil, fmt.Errorf("crossovers: %s: %w: name a file that rrbench tune has written", path, err)
 	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, largestFile+1))
+	f, err := parse(source.Content)
 	if err != nil {
-		return nil, fmt.Errorf("crossovers: %w", err)
+		return nil, nil, fmt.Errorf("crossovers: %s: %w: write it anew with rrbench tune", path, err)
 	}
-	f, err := parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("crossovers: %s: %w: write it anew with rrbench tune", path, err)
-	}
-	return f, nil
+	return f, source, nil
 }
 
 func parse(text []byte) (*File, error) {
-	if len(text) > largestFile {
-		return nil, fmt.Errorf("it is longer than %d bytes", largestFile)
-	}
 	f := new(File)
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if err := decoder.Decode(f); err != nil {
@@ -135,7 +125,10 @@ func (f *File) check() error {
 func (f *File) Update(newer *File) *File {
 	merged := *newer
 	merged.Crossovers = slices.Clone(newer.Crossovers)
-	if f == nil || newer.Machine.differs(f.Machine) != "" {
+	if f == nil {
+		return &merged
+	}
+	if property, _, _ := newer.Machine.Differs(f.Machine); property != "" {
 		return &merged
 	}
 	for _, c := range f.Crossovers {

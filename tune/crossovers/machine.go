@@ -2,6 +2,7 @@ package crossovers
 
 import (
 	"fmt"
+	"strconv"
 
 	"rrbench/measure"
 )
@@ -15,22 +16,26 @@ type Machine struct {
 }
 
 // ThisMachine is the one that this process runs on.
-func ThisMachine() Machine {
-	e := measure.ReadEnvironment()
+func ThisMachine() Machine { return MachineOf(measure.ReadEnvironment()) }
+
+// MachineOf is the one of an environment.
+func MachineOf(e measure.Environment) Machine {
 	return Machine{Architecture: e.Architecture, CPUModel: e.CPUModel, CPUs: e.CPUs, Kernel: e.KernelRelease}
 }
 
-// differs says how another machine differs from this one, empty when it does not.
-func (m Machine) differs(other Machine) string {
+// Differs says in what another machine differs from this one, and how either is; the property is
+// empty when they do not differ.
+func (m Machine) Differs(other Machine) (property, theirs, ours string) {
+	quoted := func(text string) string { return fmt.Sprintf("%.80q", text) }
 	switch {
 	case m.Architecture != other.Architecture:
-		return fmt.Sprintf("architecture %.40q there, %q here", other.Architecture, m.Architecture)
+		return "architecture", quoted(other.Architecture), quoted(m.Architecture)
 	case m.CPUModel != other.CPUModel:
-		return fmt.Sprintf("CPU %.80q there, %q here", other.CPUModel, m.CPUModel)
+		return "CPU", quoted(other.CPUModel), quoted(m.CPUModel)
 	case m.CPUs != other.CPUs:
-		return fmt.Sprintf("%d CPUs there, %d here", other.CPUs, m.CPUs)
+		return "number of CPUs", strconv.Itoa(other.CPUs), strconv.Itoa(m.CPUs)
 	case m.Kernel != other.Kernel:
-		return fmt.Sprintf("kernel %.80q there, %q here", other.Kernel, m.Kernel)
+		return "kernel", quoted(other.Kernel), quoted(m.Kernel)
 	}
-	return ""
+	return "", "", ""
 }

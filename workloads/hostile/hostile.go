@@ -4,35 +4,38 @@ package hostile
 
 import (
 	"embed"
-	"os"
-	"path/filepath"
+	"io/fs"
+	"path"
 	"testing"
+
+	"rrbench/workloads"
 )
 
 //go:embed built/*.wasm text/*.wasm
 var built embed.FS
 
-// File writes the guest of that name into a file that lives as long as the test, and
-// returns its path, which transport.Setup takes as a guest.
-func File(t testing.TB, name string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name+".wasm")
-	if err := os.WriteFile(path, guest(t, name), 0o600); err != nil {
-		t.Fatal(err)
+// In every process of a test that uses them they are known by the names of their files.
+func init() {
+	workloads.Add("not-wasm.wasm", []byte("#!/bin/sh\necho no WebAssembly\n"))
+	err := fs.WalkDir(built, ".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		wasm, err := built.ReadFile(file)
+		workloads.Add(path.Base(file), wasm)
+		return err
+	})
+	if err != nil {
+		panic(err)
 	}
-	return path
 }
 
-func guest(t testing.TB, name string) []byte {
+// Guest returns what transport.Setup takes as the guest of that name.
+func Guest(t testing.TB, name string) string {
 	t.Helper()
-	if name == "not-wasm" {
-		return []byte("#!/bin/sh\necho no WebAssembly\n")
+	guest := name + ".wasm"
+	if _, ok := workloads.Added(guest); !ok {
+		t.Fatalf("no hostile guest is called %s", name)
 	}
-	for _, directory := range []string{"built/", "text/"} {
-		if wasm, err := built.ReadFile(directory + name + ".wasm"); err == nil {
-			return wasm
-		}
-	}
-	t.Fatalf("no hostile guest is called %s", name)
-	return nil
+	return guest
 }

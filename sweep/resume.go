@@ -1,0 +1,172 @@
+package sweep
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"rrbench/inputs"
+	"rrbench/measure"
+	"rrbench/results"
+	"rrbench/tune/crossovers"
+)
+
+// resume takes an interrupted run up again, with the plan in its manifest. Whatever is in the
+// way of that is found before anything is written.
+func resume(ctx context.Context, request Request, machine Machine) (_ *run, err error) {
+	path := request.Flags.Resume
+	defer func() {
+		if mistake, ok := errors.AsType[*UsageError](err); ok {
+			err = usage("resume %s: %v", path, mistake)
+		}
+	}()
+	directory, err := results.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := directory.Manifest()
+	if err != nil {
+		return nil, usage("%v", err)
+	}
+	plan := new(Plan)
+	if err := json.Unmarshal(manifest.Plan, plan); err != nil {
+		return nil, usage("the manifest holds no plan: %v", err)
+	}
+	if err := plan.check(byName(machine.Transports)); err != nil {
+		return nil, usage("the plan in the manifest: %v", err)
+	}
+	program, err := thisProgram()
+	if err != nil {
+		return nil, err
+	}
+	segment := results.Segment{
+		Start: time.Now().UTC(), Command: results.Texts(request.Command), Program: program, Environment: measure.ReadEnvironment(),
+	}
+	if err := checkSegment(manifest.Segments(), segment, request.Flags.ForceResume); err != nil {
+		return nil, err
+	}
+	trials, _, err := directory.Trials()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	left, err := plan.left(trials)
+	if err != nil {
+		return nil, usage("%v", err)
+	}
+	if err := checkPrograms(manifest.Inputs, programs(left, machine)); err != nil {
+		return nil, err
+	}
+	guests := slices.DeleteFunc(slices.Clone(manifest.Inputs), func(i results.Input) bool { return i.Kind != results.GuestInput })
+	if err := readAgain(ctx, guests, request.Flags.Guest, left); err != nil {
+		return nil, err
+	}
+	if err := machine.check(left); err != nil {
+		return nil, err
+	}
+
+	journal, recovered, err := directory.ResumeJournal()
+	if err != nil {
+		return nil, err
+	}
+	if lines := recovered.Damage.Lines(); len(lines) > 0 {
+		plan.Warnings = append(append(plan.Warnings, lines...), "rounds of which trials.csv has lost a line are measured again; delete the lines that are still there")
+	}
+	manifest.Transports = plan.transports(machine)
+	manifest.Resumed = append(manifest.Resumed, segment)
+	manifest.Mixed = mixture(manifest.Segments())
+	if err := directory.WriteManifest(manifest); err != nil {
+		return nil, errors.Join(err, journal.Close(), directory.Close())
+	}
+	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan, done: results.Latest(recovered.Rows)}, nil
+}
+
+// left are the cells of which rounds are to be measured when the run goes on.
+func (p *Plan) left(trials []results.Trial) ([]PlannedCell, error) {
+	past, err := recall(p, trials)
+	if err != nil {
+		return nil, err
+	}
+	indices := make(map[int]bool)
+	for _, visit := range p.Schedule() {
+		if past.of(visit).whole(p.Cells[visit.Cell]) < p.RoundsIn(visit.Block) {
+			indices[visit.Cell] = true
+		}
+	}
+	var cells []PlannedCell
+	for i, cell := range p.Cells {
+		if indices[i] {
+			cells = append(cells, cell)
+		}
+	}
+	return cells, nil
+}
+
+// check says why cells cannot run here that could when they were planned.
+func (m Machine) check(cells []PlannedCell) error {
+	for _, cell := range cells {
+		t, err := m.FindTransport(cell.Transport)
+		if err != nil {
+			return usage("%v", err)
+		}
+		if reason := m.reasonToSkip(t, cell); reason != "" {
+			return usage("a cell of %s that is left: %s", cell.Transport, reason)
+		}
+		if cell.Guest != "" {
+			if err := m.GuestCheck(cell.Guest); err != nil {
+				return usage("a cell of %s that is left: %v", cell.Transport, err)
+			}
+		}
+	}
+	return nil
+}
+
+// thisProgram is what runs, even where its file has been replaced.
+func thisProgram() (results.Program, error) {
+	digest, err := inputs.DigestFile("/proc/self/exe")
+	if err != nil {
+		return results.Program{}, fmt.Errorf("read this program: %w", err)
+	}
+	return results.Program{Version: programVersion(measure.ReadEnvironment()), Digest: string(digest)}, nil
+}
+
+// checkSegment refuses to go on with another program, or on another machine, than those that have
+// measured a part of the run, unless the user insists.
+func checkSegment(before []results.Segment, now results.Segment, force bool) error {
+	if force || slices.ContainsFunc(before, func(s results.Segment) bool { return difference(s, now) == "" }) {
+		return nil
+	}
+	return usage("%s: go on with that, begin a new run with --out, or mix them with --force-resume, which figures and tables then say", difference(before[0], now))
+}
+
+// difference says in what a segment differs from an earlier one that bears on what is measured.
+func difference(then, now results.Segment) string {
+	property, theirs, ours := crossovers.MachineOf(now.Environment).Differs(crossovers.MachineOf(then.Environment))
+	switch quota, allowed := then.Environment.CPUQuota, now.Environment.CPUQuota; {
+	case then.Program.Digest != now.Program.Digest:
+		property, theirs, ours = "program", then.Program.String(), now.Program.String()
+	case property == "" && quota != allowed:
+		property, theirs, ours = "quota of CPUs", fmt.Sprint(quota), fmt.Sprint(allowed)
+	case property == "":
+		return ""
+	}
+	return fmt.Sprintf("%s %s then, %s now", property, theirs, ours)
+}
+
+// mixture says how the segments of a run differ, empty where they do not.
+func mixture(segments []results.Segment) string {
+	var differences []string
+	for _, segment := range segments[1:] {
+		if d := difference(segments[0], segment); d != "" && !slices.Contains(differences, d) {
+			differences = append(differences, d)
+		}
+	}
+	if differences == nil {
+		return ""
+	}
+	return "machines or programs were mixed when this run was resumed: " + strings.Join(differences, "; ")
+}
