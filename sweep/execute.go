@@ -228,6 +228,7 @@ func MachineWith(chosen crossovers.Choice) (Machine, error) {
 		FunctionCheck:   func(engine, guest string) error { return modes.Check(context.Background(), engine, guest) },
 		Launcher:        launch.For,
 		AvailableMemory: available,
+		OpenFiles:       shim.OpenFiles(),
 		Crossovers:      chosen,
 	}, nil
 }

@@ -76,6 +76,8 @@ type Machine struct {
 	Launcher func(transport.Info) shim.Launcher
 	// AvailableMemory is in bytes.
 	AvailableMemory int64
+	// OpenFiles is as shim.OpenFiles has it.
+	OpenFiles uint64
 }
 
 // processMemory is what a shim needs beside payloads, roughly, in bytes.
@@ -319,7 +321,7 @@ func codecsOf(info transport.Info, asked []string) []transport.Codec {
 // reasonToSkip is empty for a cell that can run.
 func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	info := t.Info()
-	if err := errors.Join(t.Check(), m.Launcher(info).Check(cell.Parameter), shim.CheckDescriptors(info, cell.Fanout, cell.Concurrency)); err != nil {
+	if err := errors.Join(t.Check(), m.Launcher(info).Check(cell.Parameter), shim.CheckDescriptors(info, cell.Fanout, cell.Concurrency, m.OpenFiles)); err != nil {
 		return oneLine(err)
 	}
 	if info.Parameter != nil && info.Parameter.Needed != "" && cell.Parameter == "" {
