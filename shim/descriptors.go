@@ -8,7 +8,7 @@ import (
 	"rrbench/transport"
 )
 
-// What processes have open, at most and roughly; a test compares.
+// What processes have open, at most and roughly.
 const (
 	// descriptorsAtLeast are a process' own, and those that it needs for a moment.
 	descriptorsAtLeast = 48
