@@ -62,18 +62,18 @@ func ofErrorQueue(at kernelPlace) flags {
 }
 
 // moving are the calls that deal with bytes or pages. Each call's class, and where its bytes
-// are told, is what its manual page in section 2 says:
+// are, is what its manual page in section 2 says:
 //
 //   - read, write, send and recv in all their forms copy from or to the caller's memory and
 //     return the number of bytes. With MSG_ZEROCOPY send(2) lends pages instead; whether
-//     the kernel copied them after all is told by its completions.
+//     the kernel copied them after all is in its completions.
 //   - vmsplice lends the caller's pages to a pipe; splice, tee, sendfile and copy_file_range
 //     move references between kernel objects. A payload that passes two of these calls is
 //     counted at both.
 //   - process_vm_readv and process_vm_writev copy from memory to memory.
 //   - mremap returns an address; how much it moved is its second argument, old_size.
-//   - recvmmsg and sendmmsg return a number of messages: their bytes are not told.
-//   - io_uring_enter may stand for any of these: its bytes are not told.
+//   - recvmmsg and sendmmsg return a number of messages: their bytes are unknown.
+//   - io_uring_enter may stand for any of these: its bytes are unknown.
 var moving = map[uint32]call{
 	unix.SYS_READ:     {name: "read", class: CopiesOut, bytes: returned},
 	unix.SYS_PREAD64:  {name: "pread64", class: CopiesOut, bytes: returned},

@@ -44,7 +44,7 @@ type counts struct {
 
 // participant is a process.
 type participant struct {
-	// family is that of the shim that has started it, as told to follow.
+	// family is that of the shim that has started it, as follow got it.
 	family uint32
 	shim   bool
 	name   string
@@ -151,7 +151,7 @@ func (c *counter) arm(source int) error {
 	}
 	for symbol, program := range map[string]string{"rrbench/shim.(*watched).enter": kernelProgEnterStep, "rrbench/shim.(*watched).leave": kernelProgLeaveStep} {
 		if err := c.probe(shim, source, symbol, c.own[symbol], program); err != nil {
-			return fmt.Errorf("by which hand-offs are told: %w", err)
+			return fmt.Errorf("that mark hand-offs: %w", err)
 		}
 	}
 	return nil

@@ -70,7 +70,7 @@ func find(all []transport.Transport, name string) (transport.Transport, error) {
 	return nil, fmt.Errorf("unknown transport %q: known are %s", name, strings.Join(names, ", "))
 }
 
-// resembles says whether somebody who typed name may have meant known: it is a part of it
+// resembles says whether a user that typed name may have meant known: it is a part of it
 // ("copy", "kernel/"), or a slip or two away.
 func resembles(known, name string) bool {
 	name = strings.ToLower(name)

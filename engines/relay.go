@@ -25,7 +25,7 @@ type Relay interface {
 	Call(pointer, length, place, failed uint32, answer *Answer) (status uint64, err error)
 	// Answered says, while Call runs or after it, whether the handler has been called.
 	Answered() bool
-	// Cancel has the host function of a running Call answered by nobody but Go.
+	// Cancel has the host function of a running Call answered by Go alone.
 	Cancel()
 	// Clock reads the clock of an answer's moments now, as the engine does.
 	Clock() int64

@@ -21,7 +21,7 @@ func SelfUsage() Usage {
 }
 
 // SoftIRQ is the time that all CPUs together have spent in software interrupts since
-// boot, in nanoseconds: network work done on behalf of nobody's process. Its resolution is
+// boot, in nanoseconds: network work done on behalf of no process. Its resolution is
 // one USER_HZ tick, 10 ms (proc_stat(5)), so it means something over long windows only.
 // It is 0 when /proc/stat cannot be read.
 func SoftIRQ() int64 {

@@ -140,7 +140,7 @@ func TestMove(t *testing.T) {
 	}
 }
 
-// TestRefusals has arguments that would make the kernel touch somebody else's memory.
+// TestRefusals has arguments that would make the kernel touch memory of another owner.
 func TestRefusals(t *testing.T) {
 	a, b := memory(t, 4*Size), memory(t, 4*Size)
 	fill(a, 1)

@@ -17,7 +17,7 @@ type SealedFile struct {
 }
 
 // seals make the file's length final, so that no reader of it dies of SIGBUS, and keep
-// everybody from making another mapping that can be written through, or from writing by
+// every process from making another mapping that can be written through, or from writing by
 // other means. See F_ADD_SEALS in fcntl(2).
 const seals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_FUTURE_WRITE | unix.F_SEAL_SEAL
 

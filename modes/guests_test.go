@@ -163,7 +163,7 @@ func TestGuestsUseMemoryAgain(t *testing.T) {
 }
 
 // TestGuestHeap allocates and frees at random: the host itself checks that no two regions
-// overlap, the contents show that nobody else writes into them, and everything can be
+// overlap, the contents show that nothing else writes into them, and everything can be
 // allocated in one piece again when all is free.
 func TestGuestHeap(t *testing.T) {
 	eachGuest(t, func(t *testing.T, setup transport.Setup) {

@@ -10,7 +10,7 @@ import (
 	"rrbench/transport"
 )
 
-// BenchmarkHandoff is a hand-off as two functions of one shim see it, with nobody measuring:
+// BenchmarkHandoff is a hand-off as two functions of one shim see it, without measurements:
 // A's send, the host, allocation in B, the copy, B's handler, the release. The transports'
 // own benchmarks add the readings of the clock that a trial takes.
 func BenchmarkHandoff(b *testing.B) {

@@ -10,9 +10,9 @@ import (
 	"rrbench/transport"
 )
 
-// leastPatience is what every guest has to initialise itself: a deadline may be shorter than
+// leastTimeout is what every guest has to initialise itself: a deadline may be shorter than
 // a language's runtime takes to start on a busy machine.
-const leastPatience = time.Second
+const leastTimeout = time.Second
 
 // Initialise runs a step of a set-up in which a guest runs, and gives up after the deadline
 // of a hand-off, where there is one. The guest cannot be stopped: the error is
@@ -22,7 +22,7 @@ func Initialise(guest string, deadline time.Duration, step func() error) error {
 	if deadline <= 0 {
 		return step()
 	}
-	allowed := max(deadline, leastPatience)
+	allowed := max(deadline, leastTimeout)
 	beside.begin()
 	done := make(chan error, 1)
 	go func() {

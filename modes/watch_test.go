@@ -13,7 +13,7 @@ import (
 	"rrbench/transport/transporttest"
 )
 
-// watch is told of every instance, and looks into their memories for what is not theirs.
+// watch gets every instance, and looks into their memories for what is not theirs.
 type watch struct {
 	t       *testing.T
 	guarded string

@@ -18,7 +18,7 @@ import (
 // All arithmetic is modulo 2^64. A step is a bijection of a lane, so one changed word
 // always changes the digest; a word in another place, a page of an earlier payload or a
 // wrong length changes it but for a chance of 2^-64. It is a checksum against faults and
-// no defence against somebody who wants a collision. Vectors are in testdata/digest.txt.
+// no defence against a party that wants a collision. Vectors are in testdata/digest.txt.
 const (
 	lane0 = 0x6A09E667F3BCC908
 	lane1 = 0xBB67AE8584CAA73B

@@ -10,7 +10,7 @@ import (
 // Invariants: a Record has no padding and is RecordSize bytes (checked at compile time
 // below), its fields hold any bit pattern, and the machine is little-endian (checked at
 // start-up), so a []Record and the flat form of Fill are the same bytes. Views share
-// memory and keep it alive; a string view is sound only while nobody writes.
+// memory and keep it alive; a string view is sound only while nothing writes.
 
 var _ = [1]struct{}{}[unsafe.Sizeof(Record{})-RecordSize]
 

@@ -15,9 +15,9 @@ import (
 	"rrbench/results/resultstest"
 )
 
-// patience is how long a figure may take on the busiest machine: one that has not ended by
+// timeout is how long a figure may take on the busiest machine: one that has not ended by
 // then never does.
-const patience = time.Minute
+const timeout = time.Minute
 
 // Whatever summary.csv says, each figure is drawn, or not for a stated reason; and one of them
 // is made a PNG.
@@ -66,7 +66,7 @@ func FuzzPictures(f *testing.F) {
 		}
 		cells := cellsOf(contents.Summaries, contents.Trials, contents.Transports)
 		for i, figure := range catalogue() {
-			stuck := time.AfterFunc(patience, func() {
+			stuck := time.AfterFunc(timeout, func() {
 				debug.SetTraceback("all")
 				panic(figure.name + " does not end")
 			})

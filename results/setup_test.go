@@ -9,7 +9,7 @@ func TestSetUps(t *testing.T) {
 	var s SetUps
 	var out strings.Builder
 	if err := s.Write(&out); err != nil || out.Len() > 0 {
-		t.Errorf("of nothing %q is told, %v", out.String(), err)
+		t.Errorf("an empty report prints %q, %v", out.String(), err)
 	}
 	s.Add("user/copy", "wazero", 4e6)
 	s.Add("http/wasi", "wazero", 9e9)

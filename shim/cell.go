@@ -118,7 +118,7 @@ func (c *Cell) Memory(ctx context.Context) (measure.Memory, error) {
 // lastMoment is how long a shim that is ending may still be there when its peers have noticed.
 const lastMoment = 200 * time.Millisecond
 
-// Ended returns how the shims have ended that nobody asked to, or nil.
+// Ended returns how the shims have ended that were not asked to, or nil.
 func (c *Cell) Ended() error {
 	var ended []error
 	for _, s := range c.shims[1:] {

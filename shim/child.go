@@ -149,5 +149,5 @@ func HowEnded(state *os.ProcessState, err error) string {
 	}
 }
 
-// KilledOutright is ExitReason.How of what nobody here has killed.
+// KilledOutright is ExitReason.How of a process that this one has not killed.
 const KilledOutright = "killed by SIGKILL, out of memory?"

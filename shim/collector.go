@@ -11,7 +11,7 @@ import (
 // collector keeps Go's garbage collector away from guests. A running guest cannot be
 // preempted by the Go runtime: a collection that begins meanwhile stops every other
 // goroutine until the guest returns, which would put the guest's running time into
-// somebody else's latency. So where functions are WebAssembly, or there are none, the heap
+// another transport's latency. So where functions are WebAssembly, or there are none, the heap
 // is collected after each set-up and before a batch, and left alone otherwise: the data
 // path allocates nothing. Native functions keep the collector, since it is part of what
 // they cost.

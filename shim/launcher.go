@@ -49,7 +49,7 @@ type Instance struct {
 	Kill func()
 }
 
-// ExitReason says how a shim ended. It is the error of calls to one that nobody asked to end.
+// ExitReason says how a shim ended. It is the error of calls to one that was not asked to end.
 type ExitReason struct {
 	// Shim is its name, "target 0".
 	Shim string

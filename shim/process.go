@@ -138,7 +138,7 @@ func (p *Process) Add(ctx context.Context, guest string, module []byte) error {
 // Serve makes a target function reachable in the shim. What cannot run here is a
 // *transport.Unavailable or an *engines.Unavailable.
 func (p *Process) Serve(ctx context.Context, transportName string, setup transport.Setup) (transport.Endpoint, error) {
-	ctx, cancel := context.WithTimeout(ctx, setupTimeout+patience(setup.Deadline))
+	ctx, cancel := context.WithTimeout(ctx, setupTimeout+timeout(setup.Deadline))
 	defer cancel()
 	reply, err := p.control.Serve(ctx, &control.ServeRequest{Transport: transportName, Setup: setupToControl(setup)})
 	if err != nil {
@@ -150,7 +150,7 @@ func (p *Process) Serve(ctx context.Context, transportName string, setup transpo
 // Open makes a source function in the shim and a route from it to the targets: one more
 // worker of the batches to come.
 func (p *Process) Open(ctx context.Context, transportName string, setup transport.Setup, targets []transport.Endpoint) error {
-	ctx, cancel := context.WithTimeout(ctx, setupTimeout+patience(setup.Deadline))
+	ctx, cancel := context.WithTimeout(ctx, setupTimeout+timeout(setup.Deadline))
 	defer cancel()
 	request := &control.OpenRequest{Transport: transportName, Setup: setupToControl(setup)}
 	for _, target := range targets {
@@ -184,7 +184,7 @@ func (p *Process) Run(ctx context.Context, batch Batch, each func(Record) error)
 		return window, p.explain(ctx, "run", err)
 	}
 	// The shim watches its rounds itself, unless its guests hold every processor. Between
-	// two replies lies a round or a window, and some patience.
+	// two replies lies a round or a window, and some timeout.
 	silence := 3*batch.deadline() + batch.Window + 5*time.Second
 	alarm := time.AfterFunc(silence, func() {
 		p.kill(fmt.Errorf("shim %s: %w within %v: its guests leave it no processor (--deadline)", p.name, transport.ErrNoAnswer, batch.deadline()))
@@ -307,7 +307,7 @@ func (p *Process) ended() error {
 	}
 }
 
-// Ended returns how the shim ended that nobody has asked to, or nil while it runs. One that
+// Ended returns how the shim ended that was not asked to, or nil while it runs. One that
 // answers may still be about to end, for so long; what a container leaves takes longer to go.
 func (p *Process) Ended(wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), exitTimeout)

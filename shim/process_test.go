@@ -373,7 +373,7 @@ func TestCrash(t *testing.T) {
 				t.Errorf("a call after it: %v", err)
 			}
 			if err := p.Close(); err != nil {
-				t.Errorf("close told of a crash again: %v", err)
+				t.Errorf("close reported a crash again: %v", err)
 			}
 		})
 	}

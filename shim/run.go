@@ -49,7 +49,7 @@ func (s *server) run(stream grpc.BidiStreamingServer[control.RunRequest, control
 	}()
 
 	out := &recordSender{stream: stream}
-	watch := time.NewTimer(patience(batch.deadline()))
+	watch := time.NewTimer(timeout(batch.deadline()))
 	defer watch.Stop()
 	for {
 		select {

@@ -31,9 +31,9 @@ func (w *watched) enter(round int, sending bool) {
 //go:noinline
 func (w *watched) leave() { w.since.Store(0) }
 
-// patience is how long a step may take. Transports time out by themselves after the
+// timeout is how long a step may take. Transports time out by themselves after the
 // deadline, and know better why: they get the time to say so.
-func patience(deadline time.Duration) time.Duration {
+func timeout(deadline time.Duration) time.Duration {
 	return deadline + min(max(deadline/4, 500*time.Millisecond), 2*time.Second)
 }
 
@@ -41,7 +41,7 @@ func patience(deadline time.Duration) time.Duration {
 // over.
 func (r *runner) overdue() (left time.Duration, err error) {
 	deadline := r.batch.deadline()
-	allowed := patience(deadline)
+	allowed := timeout(deadline)
 	since := r.since.Load()
 	if since == 0 {
 		return allowed, nil

@@ -60,7 +60,7 @@ func (w *worker) send() {
 }
 
 // failure is why the hand-off to one target failed, or nil. Whether it is only the
-// content that is wrong is told by mismatch.
+// mismatch reports content that is wrong.
 func (w *worker) failure(target int) (err error, mismatch bool) {
 	d := &w.handoff.Deliveries[target]
 	switch {

@@ -118,7 +118,7 @@ func (a Axes) fault(name string, cause error) error {
 	return usage("%v (--%s)", cause, name)
 }
 
-// check finds values that cannot be meant, whoever has put them there.
+// check finds values that cannot be meant, wherever they come from.
 func (c Config) check() error {
 	for _, p := range Parameters(nil) {
 		if err := p.check(&c); err != nil {

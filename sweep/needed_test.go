@@ -14,7 +14,7 @@ type needing struct{ stub }
 func (n needing) Info() transport.Info {
 	info := n.stub.Info()
 	info.Acknowledged, info.Parameter = true, free("where")
-	info.Parameter.Needed = "nobody was named: use --where"
+	info.Parameter.Needed = "no server was named: use --where"
 	return info
 }
 
@@ -37,7 +37,7 @@ func TestTransportThatNeedsItsParameter(t *testing.T) {
 	}{
 		{nil, nil, 1, ""},
 		{nil, map[string]string{"where": "there"}, 2, ""},
-		{[]string{"far"}, nil, 1, "nobody was named: use --where"},
+		{[]string{"far"}, nil, 1, "no server was named: use --where"},
 		{[]string{"far"}, map[string]string{"where": "there"}, 1, ""},
 	} {
 		axes := defaults(1 * mib)

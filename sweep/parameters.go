@@ -160,7 +160,7 @@ func (p *Parameter) set(c *Config, name, text string) error {
 	return nil
 }
 
-// check finds values that cannot be meant, whoever has put them there.
+// check finds values that cannot be meant, wherever they come from.
 func (p *Parameter) check(c *Config) error {
 	texts := p.values(c)
 	if len(texts) == 0 && p.given(c) {

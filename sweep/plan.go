@@ -241,8 +241,8 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	return cells, nil
 }
 
-// chooseTransports finds those that were named, or else all but those that nobody has
-// given what they need.
+// chooseTransports finds those that were named, or else all but those that lack a parameter
+// which they need.
 func (m Machine) chooseTransports(a Axes) ([]transport.Transport, error) {
 	if a.Transports == nil {
 		return slices.DeleteFunc(slices.Clone(m.Transports), func(t transport.Transport) bool {

@@ -18,7 +18,7 @@ type Journal interface {
 	AppendWindow(results.Window) error
 }
 
-// Progress is told how a run advances. Its methods are called from one goroutine, never
+// Progress shows how a run advances. Its methods are called from one goroutine, never
 // while something is measured.
 type Progress interface {
 	// Begin says how much work there is, in the arbitrary unit of Advance.

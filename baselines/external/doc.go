@@ -1,7 +1,7 @@
-// Package external hands payloads over to a function that somebody else runs, behind any URL:
+// Package external hands payloads over to a function that another party runs, behind any URL:
 // in a runtime, on a platform or a machine that this program does not know.
 //
-// A is the native function of http/native, with the same HTTP client. B is told the codec
+// A is the native function of http/native, with the same HTTP client. B learns the codec
 // and the kind of payload in headers, takes the object from the request's body, reads every
 // byte of it and answers with the length and the digest that it saw. docs/external.md has
 // the whole of it, with an example.

@@ -31,7 +31,7 @@ func setupOf(codec transport.Codec, kind payloads.Kind, size int64, address stri
 	}
 }
 
-// serve is a function as somebody else would write it.
+// serve is a function as a user would write it.
 func serve(t *testing.T, handler nethttp.HandlerFunc) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -118,7 +118,7 @@ func exchange(t *testing.T, route transport.Route, setup transport.Setup, seed u
 			t.Errorf("target %d: a moment of the target is known: %+v", i, d.Timeline)
 		}
 		if d.Usage != (measure.Usage{}) {
-			t.Errorf("target %d: usage of a process that nobody sees: %+v", i, d.Usage)
+			t.Errorf("target %d: usage of a process that is not measured: %+v", i, d.Usage)
 		}
 	}
 }
@@ -172,7 +172,7 @@ func TestHTTPSAndNames(t *testing.T) {
 	setup := setupOf(transport.Raw, payloads.Text, 1000, server.URL)
 	_, err := New().Open(t.Context(), setup, []transport.Endpoint{{Transport: Name, Address: server.URL}})
 	if err == nil || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("a certificate of nobody known: %v", err)
+		t.Errorf("a certificate of an unknown issuer: %v", err)
 	}
 	plain := serve(t, honest)
 	setup = setupOf(transport.Raw, payloads.Text, 1000, strings.Replace(plain.URL, "127.0.0.1", "localhost", 1)+"/deep/path?with=query")
@@ -324,7 +324,7 @@ func sendTo(t *testing.T, answer func(net.Conn, *nethttp.Request)) error {
 	return handoff.Deliveries[0].Err
 }
 
-// A length or digest that is another is told as it was answered: who sends compares.
+// A wrong length or digest is reported as it was answered: the sender compares.
 func TestAnswersAreToldAsTheyAre(t *testing.T) {
 	server := serve(t, func(w nethttp.ResponseWriter, r *nethttp.Request) {
 		if r.ContentLength == greetingSize {
@@ -409,7 +409,7 @@ func TestParse(t *testing.T) {
 		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
 			t.Errorf("%s: %v, want %q", address, err, want)
 		case err != nil && strings.Contains(err.Error(), "secret"):
-			t.Errorf("the password is told: %v", err)
+			t.Errorf("the error shows the password: %v", err)
 		}
 	}
 	if _, _, err := New().Info().Parameter.Settle("nonsense"); err == nil {

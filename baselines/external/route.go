@@ -135,7 +135,7 @@ func excerpt(body []byte) string {
 	return fmt.Sprintf(" %q", text)
 }
 
-// parseAnswer reads {"length":…,"digest":"…"}. Other members are somebody else's affair.
+// parseAnswer reads {"length":…,"digest":"…"}. Other members are ignored.
 func parseAnswer(body []byte) (length, digest uint64, err error) {
 	if len(body) > replyLimit {
 		return 0, 0, fmt.Errorf("the answer is longer than %d bytes", replyLimit)

@@ -89,7 +89,7 @@ func (URL) Serve(_ context.Context, setup transport.Setup) (transport.Target, er
 	return target{transport.Endpoint{Transport: Name, Address: setup.Parameter}}, nil
 }
 
-// target is somebody else's function.
+// target is a function of the user's.
 type target struct{ endpoint transport.Endpoint }
 
 func (t target) Endpoint() transport.Endpoint { return t.endpoint }

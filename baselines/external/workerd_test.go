@@ -19,9 +19,9 @@ import (
 // exitUnavailable is what scripts/external-workerd ends with when workerd cannot be had.
 const exitUnavailable = 69
 
-// start runs somebody else's server on a free port until the test ends, and waits until it
+// start runs a server that is not part of this project on a free port until the test ends, and waits until it
 // listens.
-func start(t *testing.T, patience time.Duration, command func(port string) *exec.Cmd) (address string) {
+func start(t *testing.T, timeout time.Duration, command func(port string) *exec.Cmd) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -32,7 +32,7 @@ func start(t *testing.T, patience time.Duration, command func(port string) *exec
 	server := command(port)
 	var log bytes.Buffer
 	server.Stdout, server.Stderr = &log, &log
-	// Of its group nobody is left behind: npm has children.
+	// Its whole process group ends: npm has children.
 	server.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -43,7 +43,7 @@ func start(t *testing.T, patience time.Duration, command func(port string) *exec
 		_ = syscall.Kill(-server.Process.Pid, syscall.SIGKILL)
 		<-ended
 	}
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(timeout); ; {
 		connection, err := net.Dial("tcp", "127.0.0.1:"+port)
 		if err == nil {
 			_ = connection.Close()
@@ -60,7 +60,7 @@ func start(t *testing.T, patience time.Duration, command func(port string) *exec
 		}
 		if time.Now().After(deadline) {
 			stop()
-			t.Fatalf("it does not listen after %v: %s", patience, log.Bytes())
+			t.Fatalf("it does not listen after %v: %s", timeout, log.Bytes())
 		}
 	}
 }

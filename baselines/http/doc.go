@@ -9,7 +9,7 @@
 //   - the target reads it with reads as large as the socket's buffer, straight into memory
 //     that it has kept from the requests before;
 //   - connections are made beforehand and kept; sockets are tuned as stream.TuneTCP does
-//     for everybody;
+//     for all transports;
 //   - no compression, no proxy, no waiting for 100-continue.
 //
 // What remains is a copy into the kernel, one out of it, HTTP's parsing of headers, and

@@ -41,8 +41,8 @@ func newPost(client *nethttp.Transport, peer Peer) *post {
 	}
 }
 
-// greetPatience is the least that a peer has to answer the first time.
-const greetPatience = 5 * time.Second
+// greetTimeout is the least that a peer has to answer the first time.
+const greetTimeout = 5 * time.Second
 
 // greeting marks the context of a request that may open a connection to a peer with a nonce.
 type greeting struct{}
@@ -55,8 +55,8 @@ var errUnproven = errors.New("the connection has ended")
 // greet asks whether the peer is ready, which leaves a connection open on which both sides
 // have proven that they know the nonce. It returns what the peer's process has used since it
 // answered the last time.
-func (p *post) greet(ctx context.Context, patience time.Duration) (measure.Usage, error) {
-	ctx, cancel := context.WithTimeout(context.WithValue(ctx, greeting{}, true), patience)
+func (p *post) greet(ctx context.Context, timeout time.Duration) (measure.Usage, error) {
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, greeting{}, true), timeout)
 	defer cancel()
 	request := p.request.WithContext(ctx)
 	request.Method = nethttp.MethodGet
@@ -81,7 +81,7 @@ func (p *post) reconnect(deadline time.Duration) {
 		return
 	}
 	if deadline <= 0 {
-		deadline = greetPatience
+		deadline = greetTimeout
 	}
 	_, p.broken = p.greet(context.Background(), deadline)
 }
@@ -95,7 +95,7 @@ func (p *post) send(ctx context.Context, wire []byte, d *transport.Delivery) {
 	d.Err = p.post(ctx, wire, d)
 	for errors.Is(d.Err, errUnproven) {
 		var used measure.Usage
-		if used, d.Err = p.greet(ctx, greetPatience); d.Err == nil {
+		if used, d.Err = p.greet(ctx, greetTimeout); d.Err == nil {
 			d.Err = p.post(ctx, wire, d)
 		}
 		d.Usage = d.Usage.Add(used)

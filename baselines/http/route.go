@@ -30,7 +30,7 @@ func (n native) Open(ctx context.Context, setup transport.Setup, targets []trans
 		return nil, err
 	}
 	for _, p := range r.posts {
-		if _, err := p.greet(ctx, max(setup.Deadline, greetPatience)); err != nil {
+		if _, err := p.greet(ctx, max(setup.Deadline, greetTimeout)); err != nil {
 			_ = r.Close()
 			return nil, err
 		}

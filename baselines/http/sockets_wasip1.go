@@ -38,7 +38,7 @@ func sockGetLocalAddr(descriptor uint32, address *socketAddress, port *uint32) s
 // socketAddress is an address in memory.
 type socketAddress struct {
 	_ structs.HostLayout
-	// pointer leads to the bytes, which somebody else has to keep alive.
+	// pointer leads to the bytes, which the caller has to keep alive.
 	pointer uint32
 	length  uint32
 }

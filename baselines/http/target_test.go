@@ -169,7 +169,7 @@ func TestCloseEndsConnections(t *testing.T) {
 	}
 }
 
-// A function takes one object at a time; whoever comes in between is told so.
+// A function takes one object at a time; a request that comes in between is refused with that reason.
 func TestBusyFunction(t *testing.T) {
 	setup := setupOf(transport.Raw, payloads.Text, 1000)
 	target := mustServe(t, setup)

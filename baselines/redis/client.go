@@ -61,13 +61,13 @@ func newClient(at place, deadline time.Duration) *redis.Client {
 	})
 }
 
-// connectPatience is the least that a server has to let a client in.
-const connectPatience = 5 * time.Second
+// connectTimeout is the least that a server has to let a client in.
+const connectTimeout = 5 * time.Second
 
 // connect makes a client that is connected. The context bounds that alone, the deadline each
 // command.
 func connect(ctx context.Context, at place, deadline time.Duration) (*client, error) {
-	ctx, cancel := context.WithTimeout(ctx, max(deadline, connectPatience))
+	ctx, cancel := context.WithTimeout(ctx, max(deadline, connectTimeout))
 	defer cancel()
 	library := newClient(at, deadline)
 	c := &client{library.Conn(), library}

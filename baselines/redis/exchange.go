@@ -102,7 +102,7 @@ func (messages) referrer(s *sender) sockets.Referrer {
 }
 
 func (messages) fetcher(ctx context.Context, from directions, deadline time.Duration) (fetcher, error) {
-	ctx, cancel := context.WithTimeout(ctx, max(deadline, connectPatience))
+	ctx, cancel := context.WithTimeout(ctx, max(deadline, connectTimeout))
 	defer cancel()
 	library := newClient(from.Server, deadline)
 	s := &subscriber{library.Subscribe(ctx), library, max(deadline, 0), 0, nil}

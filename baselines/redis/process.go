@@ -63,8 +63,8 @@ func parents() []string {
 	return private.ShortParents()
 }
 
-// startPatience bounds how long a server may take to answer.
-const startPatience = 10 * time.Second
+// startTimeout bounds how long a server may take to answer.
+const startTimeout = 10 * time.Second
 
 // process is a server that this process has started.
 type process struct {
@@ -94,7 +94,7 @@ func (p *process) hasEnded() bool {
 // start starts a server and waits until it answers: a redis-server, or where there is none
 // what stands in for it.
 func start(ctx context.Context, network string) (_ *process, err error) {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	p := &process{name: program, ended: make(chan struct{})}
 	compose := p.compose
@@ -168,7 +168,7 @@ func (p *process) keepOutput() (path string, err error) {
 	return path, os.Rename(p.output(), path)
 }
 
-// compose makes the command. What it is told goes through standard input, where no other
+// compose makes the command. Its configuration goes through standard input, where no other
 // user sees the password.
 func (p *process) compose(string) (*exec.Cmd, error) {
 	command := exec.Command(program, "-")
@@ -206,7 +206,7 @@ func (p *process) composeStandIn(network string) (*exec.Cmd, error) {
 // await returns a client when the server answers.
 func (p *process) await(ctx context.Context) (*client, error) {
 	for {
-		c, err := connect(ctx, p.place, startPatience)
+		c, err := connect(ctx, p.place, startTimeout)
 		if err == nil {
 			return c, nil
 		}

@@ -110,7 +110,7 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// The server takes part: its CPU time is in the deliveries, its memory told beside.
+// The server takes part: its CPU time is in the deliveries, its memory is reported beside.
 func TestServerIsAccounted(t *testing.T) {
 	forEach(t, func(t *testing.T, of variant) {
 		const size = 16 << 20

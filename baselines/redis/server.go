@@ -34,7 +34,7 @@ var servers = struct {
 	inUse map[place]*server
 }{inUse: make(map[place]*server)}
 
-// use returns the server of a choice: a private one runs until everybody has released it,
+// use returns the server of a choice: a private one runs until all routes have released it,
 // and one that has died is replaced.
 func use(ctx context.Context, of place) (*server, error) {
 	servers.Lock()

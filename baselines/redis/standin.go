@@ -13,7 +13,7 @@ import (
 	"rrbench/transport/stream"
 )
 
-// StandInCommand is the argument by which the program is told to be the stand-in for a
+// StandInCommand is the argument by which the program becomes the stand-in for a
 // redis-server: ServeStandIn.
 const StandInCommand = "redis-stand-in"
 

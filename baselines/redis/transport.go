@@ -11,7 +11,7 @@ import (
 	"rrbench/transport"
 )
 
-// valueLimit is the longest value that Redis holds unless it is told otherwise, in bytes:
+// valueLimit is the longest value that Redis holds unless it is configured otherwise, in bytes:
 // proto-max-bulk-len.
 const valueLimit = 512 << 20
 

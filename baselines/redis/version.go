@@ -54,7 +54,7 @@ func installedVersion() string {
 
 // versionOf asks a user's server.
 func versionOf(at place) string {
-	c, err := connect(context.Background(), at, connectPatience)
+	c, err := connect(context.Background(), at, connectTimeout)
 	if err != nil {
 		return ""
 	}

@@ -217,7 +217,7 @@ func TestSilentTarget(t *testing.T) {
 }
 
 // A guest that runs out of memory fails its hand-off and tells why, whichever half it is,
-// and harms nobody else.
+// and harms no other guest.
 func TestGuestsWithoutMemory(t *testing.T) {
 	eachGuest(t, func(t *testing.T, setup transport.Setup) {
 		setup.Codec, setup.Size = transport.JSON, 24<<20

@@ -95,12 +95,12 @@ func (g *guest) create(ctx context.Context, module engines.Module, limit uint64)
 }
 
 // within bounds how long the guest may wait from now on; zero is no bound.
-func (g *guest) within(patience time.Duration) {
-	if patience <= 0 {
+func (g *guest) within(timeout time.Duration) {
+	if timeout <= 0 {
 		g.system.SetDeadline(time.Time{})
 		return
 	}
-	g.system.SetDeadline(time.Now().Add(patience))
+	g.system.SetDeadline(time.Now().Add(timeout))
 }
 
 // call calls an export. A guest that fails to return is not called again, and its sockets

@@ -30,7 +30,7 @@ var takeUsage = engines.HostFunction{
 
 var errNoMemory = errors.New(`it does not export its memory as "memory"`)
 
-// slice is the part of a guest's memory that it has told; both numbers have 32 bits.
+// slice is the part of a guest's memory that it has named; both numbers have 32 bits.
 func slice(memory []byte, pointer, length uint64) ([]byte, error) {
 	if size := uint64(len(memory)); pointer > size || length > size-pointer {
 		return nil, fmt.Errorf("it points at %d bytes at %d, outside of its memory of %d bytes", length, pointer, size)

@@ -39,7 +39,7 @@ func TestTakeUsage(t *testing.T) {
 		t.Errorf("nothing was written: %x", caller.bytes)
 	}
 	if err := takeUsage.Handler(&fakeInstance{}, []uint64{0}); err == nil {
-		t.Error("a guest without memory was told something")
+		t.Error("a guest without memory got an answer")
 	}
 }
 

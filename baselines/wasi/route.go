@@ -60,13 +60,13 @@ func (r *route) open() error {
 		copy(nonce, endpoint.Nonce)
 	}
 	// The guest itself gives its targets the deadline, and knows which does not answer.
-	r.guest.within(r.patience())
+	r.guest.within(r.timeout())
 	return r.guest.do(abi.Open)
 }
 
-// patience is how long the guest may wait: a little more than it gives a hand-off by
+// timeout is how long the guest may wait: a little more than it gives a hand-off by
 // itself, as it knows better what is wrong, and less than the shim.
-func (r *route) patience() time.Duration {
+func (r *route) timeout() time.Duration {
 	return r.deadline + min(r.deadline/8, time.Second)
 }
 
@@ -76,7 +76,7 @@ func (r *route) Prepare(spec payloads.Spec) (uint64, error) {
 	if kind < 0 {
 		return 0, fmt.Errorf("payload %q is unknown to guests: use %v", spec.Kind, abi.Kinds)
 	}
-	r.guest.within(r.patience())
+	r.guest.within(r.timeout())
 	if err := r.guest.do(abi.Prepare, uint64(kind), spec.Seed, uint64(spec.Size)); err != nil {
 		return 0, err
 	}
@@ -86,7 +86,7 @@ func (r *route) Prepare(spec payloads.Spec) (uint64, error) {
 // Send implements transport.Route.
 func (r *route) Send(handoff *transport.Handoff) error {
 	handoff.Resize(len(r.targets))
-	r.guest.within(r.patience())
+	r.guest.within(r.timeout())
 	if err := r.guest.do(abi.Send); errors.Is(err, wasip1.ErrDeadline) {
 		return fmt.Errorf("%w of %v (a longer --deadline may help)", err, r.deadline)
 	} else if err != nil {

@@ -47,7 +47,7 @@ func connections(t *testing.T) []settings {
 		if errs != [4]error{} {
 			t.Fatal(errs)
 		}
-		// Of a socket nobody has set it for, the kernel says 0 or 1.
+		// For a socket on which it was never set, the kernel says 0 or 1.
 		s.lowWater = max(s.lowWater, 1)
 		found = append(found, s)
 	}

@@ -139,7 +139,7 @@ func restrictions(e *measure.Environment) finding {
 func stolen(e *measure.Environment) finding {
 	share := e.StolenSince(&measure.Environment{})
 	return finding{subject: "stolen CPU time", detail: fmt.Sprintf("%.2f %% since the machine started", share*100)}.
-		remedied(share >= measure.NoticeableSteal, "use a machine whose processors nobody shares; each run says what was stolen while it lasted")
+		remedied(share >= measure.NoticeableSteal, "use a machine whose processors no other machine shares; each run says what was stolen while it lasted")
 }
 
 // goVariables are of no consequence for what is measured, and may slow this program down.

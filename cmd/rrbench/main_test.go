@@ -155,7 +155,7 @@ func TestIgnoredHangUp(t *testing.T) {
 	}
 }
 
-// Without redis-server something stands in for it, which nobody can take for Redis.
+// Without redis-server something stands in for it, which cannot be mistaken for Redis.
 func TestStandInForRedis(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	directory := filepath.Join(t.TempDir(), "run")

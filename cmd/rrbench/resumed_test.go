@@ -59,7 +59,7 @@ func TestKilledRunsAreResumed(t *testing.T) {
 	}
 }
 
-// A second process on the directory of a run under way is told which process has it.
+// A second process on the directory of a run under way is refused with the process that has it.
 func TestRunUnderWayIsNotResumed(t *testing.T) {
 	d := startDriver(t, "--transports", "user/copy")
 	got := rrbench(t, "sweep", "--resume", d.directory)

@@ -13,7 +13,7 @@ import (
 	"rrbench/engines/wazero"
 )
 
-// Options are what all engines can be told.
+// Options are settings of all engines.
 type Options struct {
 	// CacheDir is where engines keep the native code of large modules, each in a directory
 	// of its own. Empty means rrbench in the user's cache directory.

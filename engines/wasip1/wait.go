@@ -10,7 +10,7 @@ import (
 // waiter waits for descriptors, and can be interrupted. See ppoll(2), eventfd(2).
 //
 // One goroutine waits, between begin and end; interrupt and close may come from others,
-// all but wait under the system's lock. The event descriptor is closed by whoever comes
+// all but wait under the system's lock. The event descriptor is closed by the caller that comes
 // last, so that a wait never sees its number used again.
 type waiter struct {
 	event   int
@@ -30,7 +30,7 @@ func newWaiter() (*waiter, error) {
 	return w, nil
 }
 
-// reset forgets what add told.
+// reset forgets what add was given.
 func (w *waiter) reset() {
 	w.polls = append(w.polls[:0], unix.PollFd{Fd: int32(w.event), Events: unix.POLLIN})
 }

@@ -75,7 +75,7 @@ typedef struct {
 // relay takes a payload from one guest to another: within a call of function, the call of
 // the host function index with (pointer, length) is answered here.
 //
-// Invariant: while relay_call runs, both guests are alive and nobody but its thread uses
+// Invariant: while relay_call runs, both guests are alive and no thread but its own uses
 // them. Between a look at a memory's base and the end of the copy no guest runs, so neither
 // base nor size changes; both ranges are checked against the sizes of that moment. answering
 // of the first guest is not NULL only then, and only until the handler has been called.

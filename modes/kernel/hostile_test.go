@@ -109,7 +109,7 @@ func memoryFile(t *testing.T, flags int, size int64, seals int) int {
 	return fd
 }
 
-// A source that lies about where the payload is gets told so, and nothing else happens.
+// A source that lies about where the payload is gets an error, and nothing else happens.
 func TestMalformedLocators(t *testing.T) {
 	if err := NewMemfd().Check(); err != nil {
 		t.Skip(err)
@@ -188,7 +188,7 @@ func TestMalformedLocators(t *testing.T) {
 }
 
 // A target that dies, or hangs, with the payload in its hands costs its own delivery. The
-// source's guest runs on with a memory that nobody else can see.
+// source's guest runs on with a memory that no other process can see.
 func TestDyingTarget(t *testing.T) {
 	for _, tr := range []transport.Transport{NewMemfd(), NewCMA()} {
 		for _, engine := range catalogue.Names() {

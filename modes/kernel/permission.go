@@ -93,7 +93,7 @@ func explainUnder(scope string, err error, process int) error {
 		case yamaPrivileged:
 			reason = "Yama demands CAP_SYS_PTRACE: run as root, or sysctl kernel.yama.ptrace_scope=1"
 		case yamaNobody:
-			reason = "Yama lets nobody read other processes until the machine is started again; use kernel/memfd"
+			reason = "Yama lets no process read others until the machine is started again; use kernel/memfd"
 		default:
 			reason = "both must run as one user and the source be dumpable (ptrace(2), PTRACE_MODE_ATTACH), or a container's seccomp profile forbids it: give the container CAP_SYS_PTRACE"
 		}

@@ -38,7 +38,7 @@ type twin struct {
 	listener *stream.Listener
 	// onward is how the real one sends on what it received, or nil.
 	onward *onward
-	// guards lie between payloads: regions that nobody should touch, the real one's first.
+	// guards lie between payloads: regions that must stay untouched, the real one's first.
 	guards [][2]*modes.Region
 	// kept are regions that both guests keep, the real one's first.
 	kept [][2]*modes.Region

@@ -36,5 +36,5 @@ func (r *reader) read(process int, into []byte, address uintptr) error {
 	return nil
 }
 
-// addressOf is where bytes begin. It is told and never followed here.
+// addressOf is where bytes begin. The address is passed on and never followed here.
 func addressOf(bytes []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(bytes))) }

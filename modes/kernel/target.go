@@ -17,7 +17,7 @@ import (
 //
 // A payload in a memory file becomes the whole pages of a region, privately: what the guest
 // writes there is its own. When the handler is done, the mapping goes into a cache, out of
-// everybody's linear memory, and the region consists of fresh pages again. Pages in the cache show
+// every linear memory, and the region consists of fresh pages again. Pages in the cache show
 // what the source writes next, which is what the mapping is kept for: the next payload in
 // this file is in place, page table and all, when the mapping moves back.
 type resolver struct {

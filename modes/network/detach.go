@@ -16,7 +16,7 @@ const detachStep = 1 << 20
 // When a spliced transfer breaks off, its connection is reset and its pipe closed, which
 // drops what this host had not sent. But pages that were sent may still be referred to: by
 // a network card, or, on loopback, by the receive queue of B's shim, which can still read
-// them. The guest that is told of the failure is free to write to its region. So those
+// them. The guest that learns of the failure is free to write to its region. So those
 // pages are left to the kernel alone, and go when the last reference goes.
 //
 // The memory must be private pages that begin and end at a page border (as linear

@@ -197,7 +197,7 @@ func TestLink(t *testing.T) {
 //	go test -run '^$' -bench Link -benchtime 5x ./modes/network
 //
 // sender-ns/KiB is the CPU time of the source's process (getrusage(2)), ×stream its ratio to
-// network/stream's in the same run. The kernel's work on packets is in nobody's process:
+// network/stream's in the same run. The kernel's work on packets is in no process:
 // softirq-ns/KiB is that of the whole machine, both ends, by the clock tick, so it needs some
 // seconds to mean anything. copied-% is how many sends the kernel says it copied after all.
 func BenchmarkLink(b *testing.B) {

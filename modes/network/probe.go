@@ -37,7 +37,7 @@ func zerocopyFacts() map[string]string {
 }
 
 // copiesOnLoopback sends a payload by reference over loopback, once in a process, and says
-// whether the kernel told that it copied the bytes.
+// whether the kernel reported that it copied the bytes.
 var copiesOnLoopback = sync.OnceValues(func() (copied bool, err error) {
 	pair, err := connectedPair()
 	if err != nil {

@@ -241,11 +241,11 @@ func TestReferToNobody(t *testing.T) {
 		{"stops reading before it has read all", true, 3 << 20, os.ErrDeadlineExceeded},
 	} {
 		// Only a peer that stops is waited for in vain.
-		patience := 20 * time.Second
+		timeout := 20 * time.Second
 		if test.stops {
-			patience = 50 * time.Millisecond
+			timeout = 50 * time.Millisecond
 		}
-		sender, receiver := pair(t, patience)
+		sender, receiver := pair(t, timeout)
 		hold(t, sender, receiver)
 		closed := make(chan struct{})
 		if !test.stops {
@@ -265,7 +265,7 @@ func TestReferToNobody(t *testing.T) {
 		r := &referring{}
 		err := r.Write(sender, []byte("header"), memory[:test.size], measure.Now()+int64(time.Minute))
 		if err == nil && test.size < 32<<20 {
-			err = r.AwaitCompletion(sender, measure.Now()+int64(patience))
+			err = r.AwaitCompletion(sender, measure.Now()+int64(timeout))
 		}
 		if !errors.Is(err, test.want) && !(test.want == unix.EPIPE && errors.Is(err, unix.ECONNRESET)) {
 			t.Errorf("a peer that %s: error is %v, want %v", test.name, err, test.want)
@@ -293,7 +293,7 @@ func TestDetachReferred(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := r.AwaitCompletion(sender, measure.Now()+int64(20*time.Millisecond)); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("nobody has read, but the kernel is done: %v", err)
+			t.Errorf("nothing was read, but the kernel is done: %v", err)
 		}
 		if detached {
 			if err := detach(memory); err != nil {

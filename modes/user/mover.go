@@ -16,7 +16,7 @@ import (
 // nothing else; the rest of it, at either end, is copied, so neither function ever has a byte
 // of the other's memory beside the payload. Blocks that have moved away read as zeros. Where
 // the target has written to them, that is not for the source to see: once the handler has
-// returned they wait in a stash, out of everybody's memory, until the host overwrites them
+// returned they wait in a stash, out of every linear memory, until the host overwrites them
 // with the source's next payload. So in a steady state none of their pages is zeroed, copied
 // or faulted in. A region that the guest fills by itself gets fresh pages instead.
 type mover struct {

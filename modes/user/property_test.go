@@ -31,7 +31,7 @@ type twin struct {
 	model *modes.Function
 	// next is whom it sends on to, or nil.
 	next *twin
-	// guards lie between payloads: regions that nobody should touch.
+	// guards lie between payloads: regions that must stay untouched.
 	guards []guard
 }
 

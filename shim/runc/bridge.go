@@ -18,7 +18,7 @@ const (
 	mostPorts = 1024
 	// frameSize is the largest packet of a cable, in bytes: the most that Linux' Ethernet
 	// devices take (ETH_MAX_MTU), and one less than loopback's. With the usual 1500 the
-	// kernel spends half as much again on a large payload, for headers that nobody reads.
+	// kernel spends half as much again on a large payload, for headers that nothing reads.
 	frameSize = 65535
 )
 

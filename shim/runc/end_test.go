@@ -168,7 +168,7 @@ func TestStartIsInterrupted(t *testing.T) {
 	}
 }
 
-// A container that is killed is a failed batch or a failed record, and how it ended is told.
+// A container that is killed is a failed batch or a failed record, and how it ended is reported.
 func TestContainerIsKilled(t *testing.T) {
 	for _, network := range []Network{Bridge, Host} {
 		for victim, name := range []string{"source", "target"} {

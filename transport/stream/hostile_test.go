@@ -235,7 +235,7 @@ func TestDripping(t *testing.T) {
 }
 
 // fakeTarget is a listener in the test's hands: it does the handshake with the endpoint's
-// nonce, unless told otherwise, and then what the test wants.
+// nonce, unless the test wants another, and then what the test wants.
 func fakeTarget(t *testing.T, listen func() (*Listener, error), after func(s *socket)) transport.Endpoint {
 	t.Helper()
 	l, err := listen()

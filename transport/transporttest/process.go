@@ -35,7 +35,7 @@ func Main(m *testing.M, transports ...transport.Transport) {
 	os.Exit(0)
 }
 
-// order is what a target's process is told.
+// order is what a target's process gets.
 type order struct {
 	Transport string
 	Setup     transport.Setup

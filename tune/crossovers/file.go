@@ -168,7 +168,7 @@ func CheckWritable(path string) error {
 }
 
 // Write replaces the file at a path in one step, and makes its directory where there is none:
-// a reader sees the old content or the new, and whoever interrupts it leaves one of them.
+// a reader sees the old content or the new, and an interruption leaves one of them.
 func (f *File) Write(path string) error {
 	text, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {

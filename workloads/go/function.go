@@ -1,7 +1,7 @@
 //go:build wasip1
 
 // The function that is measured, in Go: the same as workloads/c, to show that the ABI is
-// nobody's in particular. Built as a reactor:
+// no library's in particular. Built as a reactor:
 //
 //	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared
 package main

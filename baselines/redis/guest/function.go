@@ -112,7 +112,7 @@ func delivered() int64 { return delivery.Timeline.Delivered }
 //go:wasmexport length
 func length() uint64 { return delivery.Length }
 
-// must has the host told why the guest cannot go on.
+// must reports to the host why the guest cannot go on.
 func must(err error) {
 	if err != nil {
 		panic(err)

@@ -151,7 +151,7 @@ func TestAbandonedStagesAreRemoved(t *testing.T) {
 	}
 }
 
-// What cannot be completed leaves nothing, and the first reason is told.
+// What cannot be completed leaves nothing, and the first reason is reported.
 func TestFaults(t *testing.T) {
 	cache := open(t)
 	key := cache.Key([]byte("module"))

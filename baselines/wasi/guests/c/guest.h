@@ -8,7 +8,7 @@
 
 #define EXPORT(name) __attribute__((export_name(#name)))
 
-// What begin was told: the largest payload in bytes, and nanoseconds an exchange may take,
+// The arguments of begin: the largest payload in bytes, and nanoseconds an exchange may take,
 // 0 for as long as it likes.
 extern uint64_t payload_size;
 extern int64_t patience;
