@@ -2,11 +2,13 @@ package kernel
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -14,6 +16,7 @@ import (
 
 	"rrbench/engines/catalogue"
 	"rrbench/memory"
+	"rrbench/modes"
 	"rrbench/payloads"
 	"rrbench/transport/transporttest"
 )
@@ -94,6 +97,36 @@ func TestOutOfMemory(t *testing.T) {
 	})
 }
 
+// callOnThreads has guests called on more threads than hand-offs use: the first call on a thread
+// maps a stack for signals, without which wasmtime ends the process.
+func callOnThreads(t *testing.T, engine string) {
+	t.Helper()
+	const threads = 16
+	var inside, done sync.WaitGroup
+	inside.Add(threads)
+	for range threads {
+		with := setup(engine, 64, 1)
+		function, err := modes.Load(t.Context(), with, func(*modes.Region) error {
+			// A goroutine keeps its thread as long as a guest has called it.
+			inside.Done()
+			inside.Wait()
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := function.Prepare(payloads.Spec{Kind: payloads.Bytes, Size: 64}); err != nil {
+			t.Fatal(err)
+		}
+		done.Go(func() {
+			if err := errors.Join(function.Send(), function.Close()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	done.Wait()
+}
+
 // without hands payloads over in a process that lacks something, each of another length.
 func without(t *testing.T, longest int64, take func(t *testing.T) (again func())) {
 	if err := NewMemfd().Check(); err != nil {
@@ -115,6 +148,7 @@ func without(t *testing.T, longest int64, take func(t *testing.T) (again func())
 			size -= 5000
 		}
 		handOver()
+		callOnThreads(t, engine)
 		// The Go runtime would not survive where it cannot map memory.
 		debug.SetGCPercent(-1)
 		again := take(t)
