@@ -25,7 +25,7 @@ func TestAdaptiveTransportsTakeTheirCrossover(t *testing.T) {
 				}
 			}
 			for value, good := range map[string]bool{"144KiB": true, "never": true, "default": true, "": true, "0": false, "-1": false, "much": false} {
-				if _, _, err := info.Parameter.Settle(value); err == nil != good {
+				if _, _, err := info.Parameter.Resolve(value); err == nil != good {
 					t.Errorf("%q: %v", value, err)
 				}
 			}

@@ -42,9 +42,9 @@ func (c *collector) host(info transport.Info, setup transport.Setup) {
 	c.expected += setup.Size * int64(info.CopiesAtSource+info.CopiesPerTarget)
 }
 
-// settle collects what set-up or an earlier batch has left, and forgets the memory peaks
+// begin collects what set-up or an earlier batch has left, and forgets the memory peaks
 // that go back to it.
-func (c *collector) settle() {
+func (c *collector) begin() {
 	debug.FreeOSMemory()
 	if !c.native {
 		var stats runtime.MemStats

@@ -106,7 +106,7 @@ type fakeRoute struct {
 	sent bool
 }
 
-var _ transport.Spender = (*fakeRoute)(nil)
+var _ transport.ConsumesPayload = (*fakeRoute)(nil)
 
 // Spent is true after a send of the action "spend".
 func (r *fakeRoute) Spent() bool { return r.action == "spend" && r.sent }

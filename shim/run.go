@@ -38,7 +38,7 @@ func (s *server) run(stream grpc.BidiStreamingServer[control.RunRequest, control
 		s.end()
 		return errors.New("run a batch: no route has been opened")
 	}
-	s.collector.settle()
+	s.collector.begin()
 	r := newRunner(batch, s.workers, s.costs)
 	done := make(chan error, 1)
 	go func() {

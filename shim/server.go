@@ -132,7 +132,7 @@ func (s *server) setUp(ctx context.Context, name string, c *control.Setup, step 
 	if err == nil {
 		s.collector.host(t.Info(), setup)
 	}
-	s.collector.settle()
+	s.collector.begin()
 	return err
 }
 

@@ -35,8 +35,8 @@ func (w *worker) prepare() {
 
 // spent says that the last payload cannot be sent again as it is.
 func (w *worker) spent() bool {
-	spender, ok := w.route.(transport.Spender)
-	return ok && spender.Spent()
+	consuming, ok := w.route.(transport.ConsumesPayload)
+	return ok && consuming.Spent()
 }
 
 // forget makes sure that no delivery is mistaken for an earlier one.

@@ -6,10 +6,10 @@ import (
 	"rrbench/transport"
 )
 
-// settled is a cell's parameter: its value, but for a transport that chooses by
+// parameterFor is a cell's parameter: its value, but for a transport that chooses by
 // size the crossover in bytes, wherever that comes from. So both ends of a hand-off, and a
 // run that is resumed elsewhere or later, have the same.
-func (m Machine) settled(info transport.Info, value, engine string) string {
+func (m Machine) parameterFor(info transport.Info, value, engine string) string {
 	choice := info.Crossover()
 	if choice == nil {
 		return value

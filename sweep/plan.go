@@ -174,7 +174,7 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	fits := false
 	for _, t := range chosen {
 		info := t.Info()
-		value, replacement, err := info.Parameter.Settle(e.given(info))
+		value, replacement, err := info.Parameter.Resolve(e.given(info))
 		var cannot *transport.Unavailable
 		if err != nil && !errors.As(err, &cannot) {
 			return nil, e.fault(info.Parameter.Flag, err)
@@ -203,7 +203,7 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 										Placement: placement, SizeBytes: int64(size), Fanout: fanout, Concurrency: concurrency,
 									},
 									Payload:   e.Payload,
-									Parameter: m.settled(info, value, engine),
+									Parameter: m.parameterFor(info, value, engine),
 									StandIn:   standIn,
 								}
 								if info.Acknowledged {

@@ -87,7 +87,7 @@ func resume(ctx context.Context, request Request, machine Machine) (_ *run, err 
 
 // left are the cells of which rounds are to be measured when the run goes on.
 func (p *Plan) left(trials []results.Trial) ([]PlannedCell, error) {
-	past, err := recall(p, trials)
+	past, err := loadProgress(p, trials)
 	if err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ type Runner struct {
 // run: a full disk, or the context's end, after which the journal holds every finished batch.
 func (r *Runner) Run(ctx context.Context) error {
 	r.infos = byName(r.Machine.Transports)
-	past, err := recall(r.Plan, r.Done)
+	past, err := loadProgress(r.Plan, r.Done)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (r *Runner) Run(ctx context.Context) error {
 
 // visit runs one visit and journals it, whatever comes of it: after it, every hand-off that
 // is planned for the visit has its row.
-func (r *Runner) visit(ctx context.Context, visit Visit, past *past) error {
+func (r *Runner) visit(ctx context.Context, visit Visit, past *runProgress) error {
 	cell, progress := r.Plan.Cells[visit.Cell], past.of(visit)
 	defer delete(past.visits, visit)
 	whole := progress.whole(cell)
@@ -109,7 +109,7 @@ func (r *Runner) visit(ctx context.Context, visit Visit, past *past) error {
 // visitJournal takes what a visit finds.
 type visitJournal struct {
 	runner *Runner
-	past   *past
+	past   *runProgress
 	visit  Visit
 	// err is why something could not be written.
 	err error
@@ -154,7 +154,7 @@ const notAttempted = "not attempted after: "
 // journalRest writes the rows that a visit lacks: skipped ones, as its rounds are not
 // attempted after a failure. Where a reason is given, no row tells of the failure yet: the
 // first round without rows, or the last one if there is none, has failed.
-func (r *Runner) journalRest(past *past, visit Visit, reason string) error {
+func (r *Runner) journalRest(past *runProgress, visit Visit, reason string) error {
 	cell, progress := r.Plan.Cells[visit.Cell], past.of(visit)
 	rounds := r.Plan.RoundsIn(visit.Block)
 	blamed := progress.whole(cell)
@@ -186,7 +186,7 @@ func (r *Runner) journalRest(past *past, visit Visit, reason string) error {
 }
 
 // journalSkipped writes the row of each cell that cannot run here.
-func (r *Runner) journalSkipped(past *past) error {
+func (r *Runner) journalSkipped(past *runProgress) error {
 	if len(r.Done) > 0 {
 		return nil
 	}

@@ -105,11 +105,11 @@ func TestRowsOfAnotherPlanAreRefused(t *testing.T) {
 	} {
 		row := good
 		spoil(&row)
-		if _, err := recall(plan, []results.Trial{good, row}); err == nil {
+		if _, err := loadProgress(plan, []results.Trial{good, row}); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, err := recall(plan, []results.Trial{good}); err != nil {
+	if _, err := loadProgress(plan, []results.Trial{good}); err != nil {
 		t.Error(err)
 	}
 }

@@ -65,7 +65,7 @@ func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *vi
 // checkStandIn refuses to go on with something else than what a run was begun with.
 func checkStandIn(info transport.Info, cell PlannedCell) error {
 	var name string
-	if _, s, _ := info.Parameter.Settle(cell.Parameter); s != nil {
+	if _, s, _ := info.Parameter.Resolve(cell.Parameter); s != nil {
 		name = s.Name
 	}
 	switch {

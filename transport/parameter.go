@@ -33,9 +33,9 @@ type StandIn struct {
 	For, Remedy string
 }
 
-// Settle returns the value for a transport where the user gave that one, or none, and
-// what Read says of it. Without a parameter nothing is settled.
-func (p *Parameter) Settle(given string) (value string, standIn *StandIn, err error) {
+// Resolve returns the value for a transport where the user gave that one, or none, and
+// what Read says of it. Without a parameter there is nothing to resolve.
+func (p *Parameter) Resolve(given string) (value string, standIn *StandIn, err error) {
 	if p == nil {
 		return "", nil, nil
 	}

@@ -58,11 +58,11 @@ type Route interface {
 	Close() error
 }
 
-// Spender is a Route whose Send may take the payload out of the source's memory: there is
+// ConsumesPayload is a Route whose Send may take the payload out of the source's memory: there is
 // nothing to send again then. Send by itself prepares such a payload once more, before t0;
-// who accounts for CPU time calls Prepare with the same spec first, as the source's work is
+// a caller that accounts for CPU time calls Prepare with the same spec first, as the source's work is
 // no part of a hand-off.
-type Spender interface {
+type ConsumesPayload interface {
 	// Spent says that the payload is gone and Prepare is due before the next Send.
 	Spent() bool
 }

@@ -412,7 +412,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("the error shows the password: %v", err)
 		}
 	}
-	if _, _, err := New().Info().Parameter.Settle("nonsense"); err == nil {
+	if _, _, err := New().Info().Parameter.Resolve("nonsense"); err == nil {
 		t.Error("nonsense is a URL")
 	}
 }

@@ -38,7 +38,7 @@ func TestChooseRefuses(t *testing.T) {
 		"http://host", "rediss://host", "redis://host:0", "redis://host:99999", "redis://host/x", "redis://host/1/2",
 		"redis://host?ttl=5", "unix://", "unix://relative/path", "unix:relative", "redis://secret:secret@ho st", "redis://u:secret@host:%zz",
 	} {
-		_, _, err := New().Info().Parameter.Settle(parameter)
+		_, _, err := New().Info().Parameter.Resolve(parameter)
 		if err == nil {
 			t.Errorf("%q is accepted", parameter)
 			continue

@@ -181,7 +181,7 @@ func TestOldServer(t *testing.T) {
 		}
 		for _, of := range []transport.Transport{New(), NewPubSub(), NewLimit()} {
 			info := of.Info()
-			_, _, err := info.Parameter.Settle("tcp")
+			_, _, err := info.Parameter.Resolve("tcp")
 			var missing *transport.Unavailable
 			if errors.As(err, &missing) != old || (err != nil) != old {
 				t.Errorf("version %s over TCP: %v", version, err)
@@ -189,7 +189,7 @@ func TestOldServer(t *testing.T) {
 			if old && (missing.Transport != info.Name || !strings.Contains(missing.Reason, version) || !strings.Contains(missing.Remedy, "6.2.1")) {
 				t.Error(missing)
 			}
-			if _, _, err := info.Parameter.Settle("unix"); err != nil {
+			if _, _, err := info.Parameter.Resolve("unix"); err != nil {
 				t.Error(err)
 			}
 			if !old {

@@ -87,7 +87,7 @@ func needServer(t testing.TB) {
 	if !hasServer() {
 		t.Skip("there is no redis-server on PATH (apt-get install redis-server)")
 	}
-	if _, _, err := New().Info().Parameter.Settle("tcp"); err != nil {
+	if _, _, err := New().Info().Parameter.Resolve("tcp"); err != nil {
 		t.Skip(err)
 	}
 }
@@ -287,10 +287,10 @@ func TestStandIn(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	for _, of := range variants {
 		info := of.Info()
-		if _, s, err := info.Parameter.Settle(of.parameter); err != nil || s == nil || s.Name != standInName || s.Remedy == "" {
+		if _, s, err := info.Parameter.Resolve(of.parameter); err != nil || s == nil || s.Name != standInName || s.Remedy == "" {
 			t.Errorf("%s: the stand-in is %+v", info.Name, s)
 		}
-		if _, s, err := info.Parameter.Settle("localhost:6379"); err != nil || s != nil {
+		if _, s, err := info.Parameter.Resolve("localhost:6379"); err != nil || s != nil {
 			t.Errorf("%s: %+v stands in for a user's server, %v", info.Name, s, err)
 		}
 		transporttest.Exercise(t, of, of.setup("wazero", 2_500_001, 2), false)

@@ -101,7 +101,7 @@ func examine(ctx context.Context) []finding {
 	for _, t := range transports.All() {
 		info := t.Info()
 		f := judge("transport "+info.Name, "runs here", launch.Check(t, ""))
-		if _, s, _ := info.Parameter.Settle(""); s != nil && !f.lacking {
+		if _, s, _ := info.Parameter.Resolve(""); s != nil && !f.lacking {
 			f.detail = fmt.Sprintf("%s stands in for %s; rows and figures say so", s.Name, s.For)
 			f = f.remedied(true, s.Remedy)
 		}

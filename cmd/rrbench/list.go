@@ -31,7 +31,7 @@ func listCommand() *cobra.Command {
 			out := newTable("transport", "functions", "codecs", "here", "what it does")
 			for _, t := range transports.All() {
 				info := t.Info()
-				_, standIn, _ := info.Parameter.Settle("")
+				_, standIn, _ := info.Parameter.Resolve("")
 				out.AppendRow(table.Row{info.Name, functionsOf(info), codecsOf(info), hereOr(launch.Check(t, ""), standIn), info.Summary})
 			}
 			out.Render()

@@ -44,7 +44,7 @@ type route struct {
 	closed   bool
 }
 
-var _ transport.Spender = (*route)(nil)
+var _ transport.ConsumesPayload = (*route)(nil)
 
 func (r *route) Prepare(spec payloads.Spec) (digest uint64, err error) {
 	r.mover.restore(spec)

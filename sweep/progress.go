@@ -14,11 +14,11 @@ import (
 	"rrbench/transport"
 )
 
-// past is what a run knows of itself so far: after a start nothing, after a resume what the
-// journal tells.
-type past struct {
+// runProgress is what a run knows of itself so far: after a start nothing, after a resume what the
+// journal holds.
+type runProgress struct {
 	// visits are those that have rows.
-	visits map[Visit]*progress
+	visits map[Visit]*visitProgress
 	// failed holds the first reason of each cell that failed in this run. A resumed run
 	// tries the cells again that failed before, in the blocks that remain.
 	failed map[int]string
@@ -26,8 +26,8 @@ type past struct {
 	next int
 }
 
-// progress is what is journaled of a visit.
-type progress struct {
+// visitProgress is what is journaled of a visit.
+type visitProgress struct {
 	rows map[handoff]bool
 	// ended is why the rounds of the visit that have no rows are not attempted.
 	ended string
@@ -36,9 +36,9 @@ type progress struct {
 // handoff is a hand-off to one target among those of a visit; rounds count from 0.
 type handoff struct{ round, worker, target int }
 
-// recall takes up what a journal holds. A row that cannot be of this plan is an error.
-func recall(plan *Plan, done []results.Trial) (*past, error) {
-	p := &past{visits: make(map[Visit]*progress), failed: make(map[int]string)}
+// loadProgress reads what a journal holds. A row that cannot be of this plan is an error.
+func loadProgress(plan *Plan, done []results.Trial) (*runProgress, error) {
+	p := &runProgress{visits: make(map[Visit]*visitProgress), failed: make(map[int]string)}
 	for _, trial := range done {
 		p.next = max(p.next, trial.Trial+1)
 		if err := plan.checkRow(&trial); err != nil {
@@ -76,14 +76,14 @@ func lacked(trial *results.Trial) bool {
 	return trial.Status != results.OK && strings.HasPrefix(strings.TrimPrefix(trial.Reason, notAttempted), lacking)
 }
 
-func (p *past) of(visit Visit) *progress {
+func (p *runProgress) of(visit Visit) *visitProgress {
 	if p.visits[visit] == nil {
-		p.visits[visit] = &progress{rows: make(map[handoff]bool)}
+		p.visits[visit] = &visitProgress{rows: make(map[handoff]bool)}
 	}
 	return p.visits[visit]
 }
 
-func (p *progress) add(plan *Plan, trial *results.Trial) {
+func (p *visitProgress) add(plan *Plan, trial *results.Trial) {
 	p.rows[handoff{trial.Rep - plan.FirstRep(trial.Block), trial.Worker, trial.Target}] = true
 	if trial.Status == results.Failed && p.ended == "" {
 		p.ended = trial.Reason
@@ -91,12 +91,12 @@ func (p *progress) add(plan *Plan, trial *results.Trial) {
 }
 
 // forget has a round without rows again.
-func (p *progress) forget(round int) {
+func (p *visitProgress) forget(round int) {
 	maps.DeleteFunc(p.rows, func(h handoff, _ bool) bool { return h.round == round })
 }
 
 // whole counts the rounds from the first on that have all their rows.
-func (p *progress) whole(cell PlannedCell) int {
+func (p *visitProgress) whole(cell PlannedCell) int {
 	for round := 0; ; round++ {
 		for worker := range cell.Concurrency {
 			for target := range cell.Fanout {
@@ -128,7 +128,7 @@ func (p *Plan) checkRow(trial *results.Trial) error {
 }
 
 // numbered gives each hand-off of a batch its number; the rows of one fan-out share it.
-func (p *past) numbered(rows []results.Trial) []results.Trial {
+func (p *runProgress) numbered(rows []results.Trial) []results.Trial {
 	type handoff struct{ cell, rep, worker int }
 	numbers := make(map[handoff]int, len(rows))
 	for i := range rows {
