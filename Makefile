@@ -71,12 +71,13 @@ test: setup guests ## run every test
 test-all: test ## run every test, the slow ones too (up to an hour)
 	$(CGO) $(GO) run $(GOTESTSUM) --format standard-quiet -- -tags slow -timeout 60m $(PACKAGES)
 
+# A program under the race detector sleeps a second before it ends, and tests start many.
 # Drawing has one goroutine and takes minutes under the race detector; the command's tests run
 # the program as it is built.
 .PHONY: race
 race: guests ## run every test under the race detector (needs cgo)
 	@scripts/cgo >/dev/null || { echo "The race detector needs cgo. To mend it: scripts/setup" >&2; exit 1; }
-	$(GO) test -race $$($(GO) list $(PACKAGES) | grep -vE '^rrbench/(plots|cmd/rrbench)$$')
+	GORACE=atexit_sleep_ms=0 $(GO) test -race $$($(GO) list $(PACKAGES) | grep -vE '^rrbench/(plots|cmd/rrbench)$$')
 
 .PHONY: bench
 bench: guests ## run the Go benchmarks

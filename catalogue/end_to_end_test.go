@@ -53,7 +53,7 @@ type cell struct {
 // open starts a cell's shims and connects them. They are closed when the test ends.
 func open(t *testing.T, c cell) *shim.Cell {
 	t.Helper()
-	launcher := shim.Child{Env: append([]string{"GORACE=atexit_sleep_ms=0"}, c.env...)}
+	launcher := shim.Child{Env: c.env}
 	s, err := shim.StartCell(t.Context(), launcher, c.transport.Info(), c.setup)
 	if err != nil {
 		t.Fatal(err)

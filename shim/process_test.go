@@ -20,7 +20,7 @@ import (
 )
 
 // fakeSite starts shims that, under the race detector, end without a pause.
-var fakeSite = childSite{Child{Env: []string{"GORACE=atexit_sleep_ms=0"}}}
+var fakeSite = childSite{Child{}}
 
 func startChild(ctx context.Context, name string) (*Process, error) {
 	return Start(ctx, fakeSite, name, transport.Native)
