@@ -38,11 +38,16 @@ func flagsFor(transport string, size int64, fanout int) sweep.Config {
 	}}
 }
 
-// TestHandoffs counts hand-offs whose cost is known.
-func TestHandoffs(t *testing.T) {
+func skipUnlessCounting(t *testing.T) {
+	t.Helper()
 	if err := Check(); err != nil {
 		t.Skipf("counting needs what this machine does not allow: %v (%s)", err, Remedy)
 	}
+}
+
+// TestHandoffs counts hand-offs whose cost is known.
+func TestHandoffs(t *testing.T) {
+	skipUnlessCounting(t)
 	const mib = 1 << 20
 	for _, test := range []struct {
 		transport string
@@ -134,6 +139,7 @@ func TestRefusedFlags(t *testing.T) {
 
 // TestInterrupted ends an audit half-way: everything that it has started is gone.
 func TestInterrupted(t *testing.T) {
+	skipUnlessCounting(t)
 	errInterrupted := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(300*time.Millisecond, func() { cancel(errInterrupted) })
