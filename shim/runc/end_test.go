@@ -262,9 +262,13 @@ func TestDriverAndRuncAreKilled(t *testing.T) {
 			if left := Leftovers(); len(left) > 0 {
 				t.Errorf("after cleaning there is %v", left)
 			}
+			// Runc, its directory, and root's control group.
+			least := 2
+			if os.Geteuid() == 0 {
+				least = 3
+			}
 			for _, id := range theirs {
-				// Runc, control group, directory.
-				if left := remains(os.TempDir(), id); len(left) < 3 {
+				if left := remains(os.TempDir(), id); len(left) < least {
 					t.Errorf("of container %s, whose driver lives, there is %v", id, left)
 				}
 			}
