@@ -3,10 +3,12 @@ package http
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	nethttp "net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -176,22 +178,32 @@ func TestBusyFunction(t *testing.T) {
 	route := mustOpen(t, setup, target.Endpoint())
 	digest := mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000})
 
-	connection, err := net.Dial("tcp", target.Endpoint().Address)
-	if err != nil {
-		t.Fatal(err)
+	half := func() net.Conn {
+		connection, err := net.Dial("tcp", target.Endpoint().Address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(connection, "POST / HTTP/1.1\r\nHost: x\r\n%sContent-Length: 1000\r\n\r\nhalf", authorizationOf(target.Endpoint().Nonce))
+		return connection
 	}
-	defer connection.Close()
-	fmt.Fprintf(connection, "POST / HTTP/1.1\r\nHost: x\r\n%sContent-Length: 1000\r\n\r\nhalf", authorizationOf(target.Endpoint().Nonce))
+	connection := half()
+	defer func() { _ = connection.Close() }()
 	var handoff transport.Handoff
 	for {
 		mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000})
 		mustSend(t, route, &handoff)
-		if err := handoff.Deliveries[0].Err; err == nil {
-			continue // The other request has not begun yet.
-		} else if !strings.Contains(err.Error(), "busy") {
-			t.Fatal(err)
+		if err := handoff.Deliveries[0].Err; err != nil {
+			if !strings.Contains(err.Error(), "busy") {
+				t.Fatal(err)
+			}
+			break
 		}
-		break
+		// The other request has not begun yet, or it came while the function was busy with this one.
+		_ = connection.SetReadDeadline(time.Now().Add(time.Millisecond))
+		if _, err := connection.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = connection.Close()
+			connection = half()
+		}
 	}
 	_ = connection.Close()
 	for {
