@@ -243,6 +243,8 @@ func TestDriverAndRuncAreKilled(t *testing.T) {
 			onNetwork(t, network)
 			driver, ids := startDriver(t, network)
 			_, theirs := startDriver(t, network)
+			// A driver that goes on for a moment would remove what its first runc has left.
+			freeze(t, driver.Process.Pid)
 			for pid, words := range commands() {
 				if strings.HasSuffix(words[0], "runc") && slices.Contains(ids, words[len(words)-1]) {
 					kill(t, pid)

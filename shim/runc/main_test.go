@@ -221,3 +221,21 @@ func kill(t *testing.T, pid int) {
 		t.Fatalf("kill process %d: %v", pid, err)
 	}
 }
+
+// freeze stops a process and waits until all of its threads have (proc_pid_stat(5)).
+func freeze(t *testing.T, pid int) {
+	t.Helper()
+	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+		t.Fatalf("stop process %d: %v", pid, err)
+	}
+	eventually(t, fmt.Sprintf("stop of process %d", pid), func() any {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		for _, path := range threads {
+			stat, err := os.ReadFile(path)
+			if _, state, _ := strings.Cut(string(stat), ") "); err == nil && !strings.HasPrefix(state, "T") {
+				return state
+			}
+		}
+		return nil
+	})
+}
