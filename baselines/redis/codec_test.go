@@ -14,7 +14,7 @@ import (
 // TestSerializing hands objects over that guests serialize and deserialize.
 func TestSerializing(t *testing.T) {
 	needServer(t)
-	if racing {
+	if transporttest.Racing {
 		t.Skip("engines under the race detector compile the Go guest for minutes")
 	}
 	if _, err := guestModule(); err != nil {
@@ -39,7 +39,7 @@ func TestSerializing(t *testing.T) {
 
 func TestSerializingIsTimed(t *testing.T) {
 	needServer(t)
-	if racing {
+	if transporttest.Racing {
 		t.Skip("engines under the race detector compile the Go guest for minutes")
 	}
 	for _, of := range []transport.Transport{New(), NewPubSub()} {
