@@ -11,6 +11,7 @@ import (
 
 	"rrbench/catalogue"
 	engines "rrbench/engines/catalogue"
+	"rrbench/foreign"
 	"rrbench/measure"
 	"rrbench/modes"
 	"rrbench/results"
@@ -279,7 +280,7 @@ func (p *Plan) askEngines() map[string]string {
 		}
 		versions[name] = engine.Version()
 		if fault := engine.CacheFault(); fault != nil {
-			p.Warnings = append(p.Warnings, fmt.Sprintf("engine %s compiles large guests anew in each process: %s", name, oneLine(fault)))
+			p.Warnings = append(p.Warnings, fmt.Sprintf("engine %s compiles large guests anew in each process: %s", name, foreign.Error(fault)))
 		}
 		engine.Close()
 	}

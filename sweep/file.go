@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"rrbench/foreign"
 	"rrbench/inputs"
 )
 
@@ -69,7 +70,7 @@ func (r reader) broken(err error) error {
 	if errors.As(err, &several) {
 		err = errors.New(several.Errors[0])
 	}
-	message := strings.TrimPrefix(oneLine(err), "yaml: ")
+	message := strings.TrimPrefix(foreign.Error(err), "yaml: ")
 	if strings.HasPrefix(message, "line ") {
 		return usage("%s, %s", r.name, message)
 	}

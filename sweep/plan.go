@@ -11,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"rrbench/engines"
+	"rrbench/foreign"
 	"rrbench/modes"
 	"rrbench/payloads"
 	"rrbench/results"
@@ -222,7 +223,7 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 										faults[engine] = fault
 									}
 									if fits = fits || fault == nil; fault != nil {
-										cell.Skip = oneLine(fault)
+										cell.Skip = foreign.Error(fault)
 									}
 								}
 								cells = append(cells, cell)
@@ -235,7 +236,7 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	}
 	if !fits {
 		for _, fault := range faults {
-			return nil, e.fault("guest", errors.New(oneLine(fault)))
+			return nil, e.fault("guest", errors.New(foreign.Error(fault)))
 		}
 	}
 	return cells, nil
@@ -322,7 +323,7 @@ func codecsOf(info transport.Info, asked []string) []transport.Codec {
 func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	info := t.Info()
 	if err := errors.Join(t.Check(), m.Launcher(info).Check(cell.Parameter), shim.CheckDescriptors(info, cell.Fanout, cell.Concurrency, m.OpenFiles)); err != nil {
-		return oneLine(err)
+		return foreign.Error(err)
 	}
 	if info.Parameter != nil && info.Parameter.Needed != "" && cell.Parameter == "" {
 		return info.Parameter.Needed
@@ -341,7 +342,7 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	}
 	if info.Runs == transport.Wasm {
 		if _, err := modes.GuestOf(info, transport.Codec(cell.Codec), cell.Guest); err != nil {
-			return oneLine(err)
+			return foreign.Error(err)
 		}
 	}
 	if need := memoryOf(info, cell); need > m.AvailableMemory {

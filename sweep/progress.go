@@ -63,9 +63,9 @@ func reasonOf(err error) string {
 	case errors.As(err, &carrier), errors.As(err, &engine):
 	case slices.ContainsFunc(exhausted, func(e error) bool { return errors.Is(err, e) }):
 	default:
-		return oneLine(err)
+		return foreign.Error(err)
 	}
-	return lacking + oneLine(err)
+	return lacking + foreign.Error(err)
 }
 
 // exhausted are errors of a machine that has no more of something.
@@ -142,8 +142,4 @@ func (p *runProgress) numbered(rows []results.Trial) []results.Trial {
 		rows[i].Trial = number
 	}
 	return rows
-}
-
-func oneLine(err error) string {
-	return foreign.Error(err)
 }

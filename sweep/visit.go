@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"rrbench/foreign"
 	"rrbench/results"
 	"rrbench/shim"
 	"rrbench/transport"
@@ -151,7 +152,7 @@ func explainFailures(trials []results.Trial, ended error) {
 	}
 	for i := range trials {
 		if trials[i].Status == results.Failed {
-			trials[i].Reason += " (" + oneLine(ended) + ")"
+			trials[i].Reason += " (" + foreign.Error(ended) + ")"
 		}
 	}
 }
@@ -214,7 +215,7 @@ func row(cell PlannedCell, r shim.Record) results.Trial {
 		T0:      r.Timeline.Start,
 	}
 	if r.Err != nil {
-		trial.Status, trial.Reason = results.Failed, oneLine(r.Err)
+		trial.Status, trial.Reason = results.Failed, foreign.Error(r.Err)
 		return trial
 	}
 	phases := r.Timeline.Phases()
