@@ -5,7 +5,7 @@ import "math"
 // Round is one repetition of a cell: a hand-off to every target from every concurrent
 // source.
 type Round struct {
-	Cell
+	Point
 	Block, Rep int
 	// Rows are the round's hand-offs, one a worker and target, all ok. They point into
 	// the trials that the round was made of.
@@ -32,7 +32,7 @@ func Rounds(trials []Trial) []Round {
 		if !known {
 			index = len(rounds)
 			at[k] = index
-			rounds = append(rounds, Round{Cell: trial.Cell, Block: trial.Block, Rep: trial.Rep})
+			rounds = append(rounds, Round{Point: trial.Point, Block: trial.Block, Rep: trial.Rep})
 		}
 		rounds[index].Rows = append(rounds[index].Rows, trial)
 	}

@@ -39,6 +39,22 @@ type Summary struct {
 	MinorFaults       float64 `csv:"minor_faults_per_op" note:"minor page faults of all participants, mean a hand-off"`
 	ContextSwitches   float64 `csv:"ctx_switches_per_op" note:"context switches of all participants, mean a hand-off"`
 
+	ConsumedLo       float64 `csv:"consumed_lo_ns" note:"lower end of the 95 % interval of consumed_median_ns"`
+	ConsumedHi       float64 `csv:"consumed_hi_ns" note:"upper end"`
+	FirstMedian      float64 `csv:"first_median_ns" note:"latency of the first hand-off of fresh functions"`
+	CycleMedian      float64 `csv:"cycle_median_ns" note:"t0 until the source's function may write its next payload, with all that the hand-off has left to do"`
+	MakespanMedian   float64 `csv:"makespan_median_ns" note:"a round's first t0 until its last consumption"`
+	BytesPerSecondLo float64 `csv:"throughput_lo_bytes_per_s" note:"lower end of the 95 % interval of throughput_bytes_per_s"`
+	BytesPerSecondHi float64 `csv:"throughput_hi_bytes_per_s" note:"upper end"`
+	Load
+	CPUFunction float64 `csv:"cpu_function_ns_per_op" note:"of the CPU time, what functions alone need to produce and to handle a payload; the rest is the transfer's"`
+	CPUKernelLo float64 `csv:"cpu_kernel_lo_ns_per_op" note:"lower end of the 95 % interval that the number of ticks allows"`
+	CPUKernelHi float64 `csv:"cpu_kernel_hi_ns_per_op" note:"upper end"`
+	SoftIRQ     float64 `csv:"softirq_ns_per_op" note:"the machine's interrupt work, mean a hand-off"`
+	Starts      int     `csv:"starts" note:"starts of fresh functions; only these are independent"`
+	Conditions
+	Notes string `csv:"notes" note:"marks, separated by semicolons: few starts; saturated; window mean"`
+
 	// Outliers counts hand-offs whose latency is an outlier by the median absolute
 	// deviation. They are marked for the reader and counted in every statistic.
 	Outliers int `csv:"-"`
@@ -58,12 +74,12 @@ func SummaryColumns() []string { return columns[Summary]() }
 func Summarize(trials []Trial) []Summary {
 	type key struct {
 		index int
-		cell  Cell
+		point Point
 	}
 	cells := make(map[key][]Trial)
 	var order []key
 	for _, trial := range trials {
-		k := key{trial.CellIndex, trial.Cell}
+		k := key{trial.CellIndex, trial.Point}
 		if _, known := cells[k]; !known {
 			order = append(order, k)
 		}
@@ -72,13 +88,13 @@ func Summarize(trials []Trial) []Summary {
 	slices.SortStableFunc(order, func(a, b key) int { return a.index - b.index })
 	summaries := make([]Summary, len(order))
 	for i, k := range order {
-		summaries[i] = summarize(k.cell, cells[k])
+		summaries[i] = summarize(k.point, cells[k])
 	}
 	return summaries
 }
 
-func summarize(cell Cell, trials []Trial) Summary {
-	summary := Summary{Cell: cell}
+func summarize(point Point, trials []Trial) Summary {
+	summary := Summary{Cell: point.Cell, Load: point.Load, Conditions: point.Conditions}
 	summary.Status, summary.Reason = outcome(trials)
 	rounds := Rounds(trials)
 	summary.N = len(rounds)
@@ -125,7 +141,7 @@ func summarize(cell Cell, trials []Trial) Summary {
 		}
 	}
 	summary.OpsPerSecond = median(throughputs)
-	summary.BytesPerSecond = summary.OpsPerSecond * float64(cell.SizeBytes)
+	summary.BytesPerSecond = summary.OpsPerSecond * float64(point.SizeBytes)
 
 	summary.CPUUser = mean(over(func(t *Trial) int64 { return t.CPUUser }))
 	summary.CPUKernel = mean(over(func(t *Trial) int64 { return t.CPUKernel }))

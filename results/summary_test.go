@@ -84,8 +84,8 @@ func rows(rounds ...[]int64) []results.Trial {
 	for rep, latencies := range rounds {
 		for target, latency := range latencies {
 			trials = append(trials, results.Trial{
-				Cell: results.Cell{Transport: "user/copy", Engine: "wazero", SizeBytes: 1000, Fanout: len(latencies), Concurrency: 1},
-				Rep:  rep, Target: target, Status: results.OK, Clock: "shared",
+				Point: results.Point{Cell: results.Cell{Transport: "user/copy", Engine: "wazero", SizeBytes: 1000, Fanout: len(latencies), Concurrency: 1}},
+				Rep:   rep, Target: target, Status: results.OK, Clock: "shared",
 				T0: int64(rep) * 1e9, Latency: latency, Consumed: 2 * latency, Transfer: latency,
 				CPUUser: latency / 2, RSSPeak: latency * 10,
 			})

@@ -66,17 +66,68 @@ type Cell struct {
 	Concurrency int    `csv:"concurrency" note:"sources that hand over at the same time" json:"concurrency"`
 }
 
+// Rate is in hand-offs to all targets a second, empty in a file for 0.
+type Rate int
+
+// MarshalText writes the number.
+func (r Rate) MarshalText() ([]byte, error) {
+	if r == 0 {
+		return nil, nil
+	}
+	return strconv.AppendInt(nil, int64(r), 10), nil
+}
+
+// UnmarshalText reads it.
+func (r *Rate) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*r = 0
+		return nil
+	}
+	value, err := strconv.ParseUint(string(text), 10, 31)
+	if err != nil || value == 0 {
+		return errors.New("not a rate: a whole number of at least 1")
+	}
+	*r = Rate(value)
+	return nil
+}
+
+// Load is the rate at which a cell's hand-offs are asked for.
+type Load struct {
+	// Rate is 0 for a closed loop: a source asks when its last hand-off is over.
+	Rate Rate `csv:"offered_ops_per_s" note:"rate at which hand-offs were asked for, in an open loop; empty for a closed one" json:"rate,omitempty"`
+}
+
+// Conditions are what a cell has beside its Cell.
+type Conditions struct {
+	Origin      string `csv:"origin" note:"buffer: the source's function filled a buffer that its host gave it; heap: memory of its own; host: the host put the payload there" json:"origin,omitempty"`
+	Consume     string `csv:"consume" note:"read: the handler reads every byte; write: it also changes every page" json:"consume,omitempty"`
+	FanoutOrder string `csv:"fanout_order" note:"parallel: targets are served at the same time; serial: one after the other" json:"fanout_order,omitempty"`
+	SizeMix     string `csv:"size_mix" note:"sizes of which each payload's was drawn; size_bytes is the largest; empty for one size" json:"size_mix,omitempty"`
+}
+
+// Point is everything that tells one cell of a sweep from another.
+type Point struct {
+	Cell
+	Load
+	Conditions
+}
+
 // Trial is one row of trials.csv: one hand-off to one target. Every planned one has a row,
 // but a cell that cannot run here has a single one. What a row was not measured for is 0.
 type Trial struct {
 	Trial     int    `csv:"trial" note:"number of the hand-off in the run; the rows of one fan-out share it"`
 	CellIndex int    `csv:"cell" note:"number of the cell in the plan"`
 	Block     int    `csv:"block" note:"randomised pass over all cells"`
+	Start     int    `csv:"start" note:"start of the cell's functions: fresh processes; starts are what is independent"`
+	Noise     bool   `csv:"noise" note:"true: the start serves to know the run's own noise alone, and no row of summary.csv"`
 	Rep       int    `csv:"rep" note:"round of the cell; concurrent hand-offs of one round share it"`
+	Worker    int    `csv:"worker" note:"source among concurrency"`
+	First     bool   `csv:"first" note:"true: the first hand-off of fresh functions, beside the rounds; its rep is that of the first round after it"`
+	Cycle     int64  `csv:"cycle_ns" note:"t0 until the source's function may write its next payload, with all that the hand-off has left to do"`
 	Seed      uint64 `csv:"seed" note:"seed of the payload"`
-	Cell
+	Point
+	PayloadBytes    int64   `csv:"payload_bytes" note:"length of the payload"`
 	Payload         string  `csv:"payload" note:"kind of the payload"`
-	Worker          int     `csv:"worker" note:"source among concurrency"`
 	Target          int     `csv:"target" note:"receiver among fanout"`
 	Status          Status  `csv:"status" note:"ok, skipped or failed"`
 	Reason          string  `csv:"reason" note:"why the trial was skipped or failed"`
@@ -101,14 +152,34 @@ type Trial struct {
 }
 
 // Window is one row of windows.csv: what the window of one start of a cell's functions has
-// come to, in which the same hand-off is repeated without a pause.
+// come to, in which each worker repeats produce, send, consume, recycle without a pause, or at
+// the cell's rate.
 type Window struct {
-	CellIndex int `csv:"cell" note:"number of the cell in the plan"`
-	Block     int `csv:"block" note:"randomised pass over all cells"`
-	Cell
-	Tried  int    `csv:"tried" note:"hand-offs to single targets that were begun"`
-	OK     int    `csv:"ok" note:"those that arrived whole"`
-	Failed int    `csv:"failed" note:"the others"`
-	Ns     int64  `csv:"window_ns" note:"how long the window was, the preparing of payloads left out"`
-	Reason string `csv:"reason" note:"why the first of the failed did, or what else there is to know"`
+	CellIndex int  `csv:"cell" note:"number of the cell in the plan"`
+	Block     int  `csv:"block" note:"randomised pass over all cells"`
+	Start     int  `csv:"start" note:"start of the cell's functions"`
+	Noise     bool `csv:"noise" note:"true: serves to know the run's own noise alone"`
+	Point
+	Tried  int   `csv:"tried" note:"hand-offs to single targets that were begun"`
+	OK     int   `csv:"ok" note:"those that were consumed, whole"`
+	Failed int   `csv:"failed" note:"the others"`
+	Bytes  int64 `csv:"bytes" note:"payload bytes that were consumed"`
+	Ns     int64 `csv:"window_ns" note:"how long the window was"`
+	// CPU time by role.
+	SourceUser   int64 `csv:"a_cpu_user_ns" note:"user CPU time of the source's process; in user mode of all functions"`
+	SourceKernel int64 `csv:"a_cpu_kernel_ns" note:"its kernel CPU time"`
+	TargetUser   int64 `csv:"b_cpu_user_ns" note:"user CPU time of the targets' processes"`
+	TargetKernel int64 `csv:"b_cpu_kernel_ns" note:"their kernel CPU time"`
+	ServerUser   int64 `csv:"server_cpu_user_ns" note:"user CPU time of a server between them"`
+	ServerKernel int64 `csv:"server_cpu_kernel_ns" note:"its kernel CPU time"`
+	SoftIRQ      int64 `csv:"softirq_ns" note:"the machine's interrupt work, in ticks of 10 ms"`
+	// FunctionNs is of one hand-off to one target.
+	FunctionNs      float64 `csv:"function_ns_per_op" note:"CPU time in which functions alone produce and handle one payload, calibrated in the same start; a fan-out's produce is shared"`
+	MinorFaults     int64   `csv:"minor_faults" note:"minor page faults of all participants"`
+	ContextSwitches int64   `csv:"ctx_switches" note:"context switches of all participants"`
+	RSSPeak         int64   `csv:"rss_peak_bytes" note:"peak resident set, summed over all participants"`
+	PSSPeak         int64   `csv:"pss_peak_bytes" note:"peak proportional set, summed over all participants"`
+	// Latencies may be nil.
+	Latencies *Histogram `csv:"latencies" note:"latencies of the hand-offs in ns, in an open loop since they were due: an HdrHistogram, compressed, in base64"`
+	Reason    string     `csv:"reason" note:"why the first of the failed did, or what else there is to know"`
 }

@@ -98,7 +98,7 @@ func TestPlanWarnsOfAForeignFileWhereItMatters(t *testing.T) {
 		transport, given string
 		warnings         int
 	}{{"both", "", 1}, {"both", "1KiB", 0}, {"single", "", 0}} {
-		plan := &Plan{Cells: []PlannedCell{{Cell: results.Cell{Transport: test.transport}}}}
+		plan := &Plan{Cells: []PlannedCell{{Point: results.Point{Cell: results.Cell{Transport: test.transport}}}}}
 		experiment := Experiment{Axes: Axes{Parameters: map[string]string{"crossover": test.given}}}
 		plan.noteCrossovers([]Experiment{experiment}, Machine{Transports: []transport.Transport{both}, Crossovers: chosen})
 		if len(plan.Warnings) != test.warnings {

@@ -39,7 +39,7 @@ type Plan struct {
 
 // PlannedCell is a cell with what it takes to run it.
 type PlannedCell struct {
-	results.Cell
+	results.Point
 	Payload payloads.Kind `json:"payload"`
 	Guest   string        `json:"guest,omitempty"`
 	// Parameter is for transport.Setup.Parameter.
@@ -199,10 +199,10 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 						for _, fanout := range e.Fanout {
 							for _, concurrency := range e.Concurrency {
 								cell := PlannedCell{
-									Cell: results.Cell{
+									Point: results.Point{Cell: results.Cell{
 										Experiment: e.Name, Transport: info.Name, Engine: engine + behind, Codec: string(codec),
 										Placement: placement, SizeBytes: int64(size), Fanout: fanout, Concurrency: concurrency,
-									},
+									}},
 									Payload:   e.Payload,
 									Parameter: m.parameterFor(info, value, engine),
 									StandIn:   standIn,

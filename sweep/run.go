@@ -133,7 +133,7 @@ func (j *visitJournal) window(w shim.Window) error {
 	}
 	cell := j.runner.Plan.Cells[j.visit.Cell]
 	j.err = j.runner.Journal.AppendWindow(results.Window{
-		CellIndex: j.visit.Cell, Block: j.visit.Block, Cell: cell.Cell,
+		CellIndex: j.visit.Cell, Block: j.visit.Block, Point: cell.Point,
 		Tried: w.Tried, OK: w.OK, Failed: w.Failed, Ns: w.Ns, Reason: w.Reason,
 	})
 	return j.err
@@ -202,7 +202,7 @@ func (r *Runner) journalSkipped(past *runProgress) error {
 // outcome is a row without measurements.
 func outcome(cell PlannedCell, index, block int, status results.Status, reason string) results.Trial {
 	return results.Trial{
-		CellIndex: index, Block: block, Cell: cell.Cell, Payload: string(cell.Payload),
+		CellIndex: index, Block: block, Point: cell.Point, Payload: string(cell.Payload),
 		Status: status, Reason: reason, Clock: clockOf(cell),
 	}
 }

@@ -206,7 +206,7 @@ func anyFailed(trials []results.Trial) bool {
 func row(cell PlannedCell, r shim.Record) results.Trial {
 	trial := results.Trial{
 		Seed:    r.Seed,
-		Cell:    cell.Cell,
+		Point:   cell.Point,
 		Payload: string(cell.Payload),
 		Worker:  r.Worker,
 		Target:  r.Target,

@@ -26,7 +26,7 @@ func TestProgressFitsItsTerminal(t *testing.T) {
 			ours, terminal := openTerminal(t, test.columns)
 			progress := newProgress(terminal, false)
 			progress.Begin(10)
-			cell := sweep.PlannedCell{Cell: results.Cell{Transport: "network/zerocopy", Engine: "wasmtime", Codec: "none", SizeBytes: 1 << 20, Fanout: 100, Concurrency: 10}}
+			cell := sweep.PlannedCell{Point: results.Point{Cell: results.Cell{Transport: "network/zerocopy", Engine: "wasmtime", Codec: "none", SizeBytes: 1 << 20, Fanout: 100, Concurrency: 10}}}
 			for block := range 10 {
 				progress.Visiting(block, 10, cell)
 				progress.Advance(1)

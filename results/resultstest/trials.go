@@ -150,7 +150,7 @@ func one(cell results.Cell, random *rand.Rand, load float64) results.Trial {
 	}
 	noise *= max(engineFactor[cell.Engine], 1) * (0.6 + 0.4*load)
 	phase := func(perByte float64) int64 { return int64(perByte * size * noise) }
-	trial := results.Trial{Cell: cell, Payload: "text", Status: results.OK, Clock: "shared",
+	trial := results.Trial{Point: results.Point{Cell: cell}, Payload: "text", Status: results.OK, Clock: "shared",
 		Serialize: phase(m.serialize), CopyOut: phase(m.copyOut), CopyIn: phase(m.copyIn), Deserialize: phase(m.deserialize),
 		Transfer: int64((m.fixed + m.transfer*size) * network * noise)}
 	trial.Latency = trial.Serialize + trial.CopyOut + trial.Transfer + trial.CopyIn + trial.Deserialize
