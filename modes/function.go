@@ -118,19 +118,18 @@ func (f *Function) explain(err error) error {
 	return f.system.Explain(err)
 }
 
-// Prepare puts a payload into the function's memory, in the region that the next Send
-// sends, and returns its digest. The region of the last Prepare is used again when it has
-// the same size, so its pages are warm, else released.
-func (f *Function) Prepare(spec payloads.Spec) (digest uint64, err error) {
+// Prepare puts a payload into the function's memory, in the region that the next Send sends. The region of the last Prepare is used again when it has the same size, so its pages
+// are warm, else released.
+func (f *Function) Prepare(spec payloads.Spec) (err error) {
 	if spec.Size < 1 || spec.Size > math.MaxUint32 {
-		return 0, fmt.Errorf("guest %s: a payload of %d bytes does not fit into a 32-bit memory: use 1 byte to %s", f.name, spec.Size, payloads.FormatSize(payloads.MaxSize))
+		return fmt.Errorf("guest %s: a payload of %d bytes does not fit into a 32-bit memory: use 1 byte to %s", f.name, spec.Size, payloads.FormatSize(payloads.MaxSize))
 	}
 	if f.broken != nil {
-		return 0, f.broken
+		return f.broken
 	}
 	if f.prepared != nil && int64(f.prepared.length) != spec.Size {
 		if err := f.Release(f.prepared); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	if f.prepared == nil {
@@ -140,15 +139,23 @@ func (f *Function) Prepare(spec payloads.Spec) (digest uint64, err error) {
 			f.prepared, err = f.Allocate(uint32(spec.Size))
 		}
 		if err != nil {
-			return 0, err
+			return err
 		}
 	}
 	if f.lender != nil {
 		f.lender.BeforeFill(f.prepared)
 	}
-	payload := f.prepared.Bytes()
-	payloads.Fill(payload, spec.Kind, spec.Seed)
-	return payloads.Digest(payload), nil
+	payloads.Fill(f.prepared.Bytes(), spec.Kind, spec.Seed)
+	return nil
+}
+
+// Rehearse prepares a payload and enters the handler with it, for what these take by themselves.
+func (f *Function) Rehearse(spec payloads.Spec) error {
+	if err := f.Prepare(spec); err != nil {
+		return err
+	}
+	_, err := f.call(&f.handleExport, f.prepared.pointer, f.prepared.length)
+	return err
 }
 
 // PrepareInBlocks has payloads that Prepare puts into memory begin where a block does

@@ -118,7 +118,8 @@ func TestGuestsSend(t *testing.T) {
 			return nil
 		})
 		for i, size := range []int64{1, 64, 100, 1 << 20, 1 << 20, 4096} {
-			digest, err := f.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: uint64(i), Size: size})
+			spec := payloads.Spec{Kind: payloads.Bytes, Seed: uint64(i), Size: size}
+			digest, err := spec.Digest(), f.Prepare(spec)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -378,7 +379,7 @@ func TestHostileSources(t *testing.T) {
 				}
 				return nil
 			})
-			if _, err := f.Prepare(payloads.Spec{Kind: payloads.Text, Size: 100}); err != nil {
+			if err := f.Prepare(payloads.Spec{Kind: payloads.Text, Size: 100}); err != nil {
 				t.Fatal(err)
 			}
 			if err := f.Send(); err == nil || !strings.Contains(err.Error(), want) {
@@ -398,7 +399,8 @@ func TestSendFromOwnMemory(t *testing.T) {
 			received = payloads.Digest(region.Bytes())
 			return nil
 		})
-		digest, err := f.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 5, Size: 100})
+		spec := payloads.Spec{Kind: payloads.Text, Seed: 5, Size: 100}
+		digest, err := spec.Digest(), f.Prepare(spec)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -427,7 +429,7 @@ func TestSendWhileLeased(t *testing.T) {
 			}
 			return nil
 		})
-		if _, err := f.Prepare(payloads.Spec{Kind: payloads.Text, Size: 100}); err != nil {
+		if err := f.Prepare(payloads.Spec{Kind: payloads.Text, Size: 100}); err != nil {
 			t.Fatal(err)
 		}
 		if err := f.Send(); err != nil {

@@ -39,7 +39,8 @@ func benchmarkHandoff(b *testing.B, engine string, size int64) {
 		digest, err = target.Handle(copied)
 		return err
 	})
-	expected, err := source.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size})
+	spec := payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}
+	expected, err := spec.Digest(), source.Prepare(spec)
 	if err != nil {
 		b.Fatal(err)
 	}

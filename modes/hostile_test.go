@@ -248,7 +248,8 @@ func (a attack) handOver(t *testing.T, name string, from *watched, route transpo
 	var handoff transport.Handoff
 	for round, size := range []int64{setup.Size, setup.Size, setup.Size, setup.Size - 5} {
 		handoff.Deliveries = handoff.Deliveries[:0]
-		digest, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: uint64(round), Size: size})
+		spec := payloads.Spec{Kind: payloads.Text, Seed: uint64(round), Size: size}
+		digest, err := spec.Digest(), route.Prepare(spec)
 		if err == nil {
 			err = route.Send(&handoff)
 		}

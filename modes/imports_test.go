@@ -75,7 +75,7 @@ func TestLease(t *testing.T) {
 		released = f.Release(region)
 		return nil
 	})
-	if _, err := f.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 100}); err != nil {
+	if err := f.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 100}); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Send(); err != nil {
@@ -293,7 +293,8 @@ func TestSend(t *testing.T) {
 	if err := f.Send(); err == nil || !strings.Contains(err.Error(), "prepare a payload first") {
 		t.Errorf("sending nothing: %v", err)
 	}
-	digest, err := f.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: 4, Size: 300})
+	spec := payloads.Spec{Kind: payloads.Bytes, Seed: 4, Size: 300}
+	digest, err := spec.Digest(), f.Prepare(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,7 +343,7 @@ func TestTargetCannotSend(t *testing.T) {
 	if got := guest.call(t, "send_to_host", region.pointer, 10); got != NotPossible {
 		t.Errorf("a target sends: %v", got)
 	}
-	if _, err := f.Prepare(payloads.Spec{Kind: payloads.Text, Size: 10}); err != nil {
+	if err := f.Prepare(payloads.Spec{Kind: payloads.Text, Size: 10}); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Send(); err == nil {
@@ -357,7 +358,7 @@ func TestPrepareUsesItsRegionAgain(t *testing.T) {
 	guest.allocate = func(length uint32) uint32 { allocations++; return allocate(length) }
 	guest.free = func(uint32, uint32) { frees++ }
 	for i, size := range []int64{100, 100, 200, 200, 200, 100} {
-		if _, err := f.Prepare(payloads.Spec{Kind: payloads.Text, Seed: uint64(i), Size: size}); err != nil {
+		if err := f.Prepare(payloads.Spec{Kind: payloads.Text, Seed: uint64(i), Size: size}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -365,7 +366,7 @@ func TestPrepareUsesItsRegionAgain(t *testing.T) {
 		t.Errorf("%d allocations and %d frees, want 3 and 2", allocations, frees)
 	}
 	for _, size := range []int64{0, -1, math.MaxUint32 + 1} {
-		if _, err := f.Prepare(payloads.Spec{Kind: payloads.Text, Size: size}); err == nil || !strings.Contains(err.Error(), fmt.Sprint(size)) {
+		if err := f.Prepare(payloads.Spec{Kind: payloads.Text, Size: size}); err == nil || !strings.Contains(err.Error(), fmt.Sprint(size)) {
 			t.Errorf("size %d: %v", size, err)
 		}
 	}
@@ -501,7 +502,7 @@ func TestFailureIsTheLastCall(t *testing.T) {
 	if _, err := f.Allocate(1); !errors.Is(err, errFake) || !strings.Contains(err.Error(), "after its failure") {
 		t.Errorf("error %v of the call after", err)
 	}
-	if _, err := f.Prepare(payloads.Spec{Kind: payloads.Text, Size: 1}); !errors.Is(err, errFake) {
+	if err := f.Prepare(payloads.Spec{Kind: payloads.Text, Size: 1}); !errors.Is(err, errFake) {
 		t.Errorf("error %v of the call after", err)
 	}
 }

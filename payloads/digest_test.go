@@ -102,6 +102,23 @@ func TestDigestSeesEveryFault(t *testing.T) {
 	}
 }
 
+// TestDigestOfSpec compares what is made a piece at a time with a whole payload.
+func TestDigestOfSpec(t *testing.T) {
+	for _, kind := range Kinds() {
+		for _, size := range []int64{1, 31, 64, 100, digestChunk - 1, digestChunk, digestChunk + 1, 3*digestChunk + 77} {
+			spec := Spec{kind, 7, size}
+			payload := make([]byte, size)
+			Fill(payload, kind, 7)
+			if got, want := spec.Digest(), Digest(payload); got != want {
+				t.Errorf("%+v: %016x, want %016x", spec, got, want)
+			}
+			if n := testing.AllocsPerRun(10, func() { spec.Digest() }); n != 0 {
+				t.Errorf("%+v: %v allocations", spec, n)
+			}
+		}
+	}
+}
+
 func TestDigestAllocatesNothing(t *testing.T) {
 	payload := make([]byte, 1001)
 	if n := testing.AllocsPerRun(100, func() { Digest(payload) }); n != 0 {

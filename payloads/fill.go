@@ -29,22 +29,32 @@ var textTemplate = func() (block [textBlock]byte) {
 // where dst ends), bytes as pseudo-random 64-bit words. The payload's size is len(dst).
 // A longer payload of the same seed starts with the shorter one. Fill runs at about the
 // speed of memory, reads nothing and keeps nothing. An unknown kind panics.
-func Fill(dst []byte, kind Kind, seed uint64) {
+func Fill(dst []byte, kind Kind, seed uint64) { fill(dst, kind, seed, 0) }
+
+// fill makes the part of a payload that begins at offset, a multiple of textBlock.
+func fill(dst []byte, kind Kind, seed, offset uint64) {
 	switch kind {
 	case Text:
-		fillText(dst, seed)
+		fillText(dst, seed, offset/textBlock)
 	case Records:
-		fillRecords(dst, seed)
+		fillRecords(dst, seed, offset/RecordSize)
 	case Bytes:
-		fillBytes(dst, seed)
+		fillBytes(dst, seed, offset/8)
 	default:
 		panic(fmt.Sprintf("payloads: unknown kind %q", kind))
 	}
 }
 
-func fillText(dst []byte, seed uint64) {
+// Rewrite changes every page of a payload, as a handler does that works on what it got in place.
+func Rewrite(payload []byte) {
+	for i := 0; i < len(payload); i += textBlock {
+		payload[i]++
+	}
+}
+
+func fillText(dst []byte, seed, block uint64) {
 	const digits = "0123456789abcdef"
-	for block := uint64(0); len(dst) > 0; block++ {
+	for ; len(dst) > 0; block++ {
 		n := copy(dst, textTemplate[:])
 		var mark [textMark]byte
 		value := mix(seed, block)
@@ -57,8 +67,7 @@ func fillText(dst []byte, seed uint64) {
 	}
 }
 
-func fillBytes(dst []byte, seed uint64) {
-	word := uint64(0)
+func fillBytes(dst []byte, seed, word uint64) {
 	for ; len(dst) >= 32; dst = dst[32:] {
 		words := (*[32]byte)(dst)
 		binary.LittleEndian.PutUint64(words[0:8], mix(seed, word))
@@ -74,8 +83,7 @@ func fillBytes(dst []byte, seed uint64) {
 	}
 }
 
-func fillRecords(dst []byte, seed uint64) {
-	index := uint64(0)
+func fillRecords(dst []byte, seed, index uint64) {
 	for ; len(dst) >= RecordSize; dst = dst[RecordSize:] {
 		record := recordAt(seed, index)
 		record.put((*[RecordSize]byte)(dst))

@@ -25,3 +25,19 @@ type Spec struct {
 	// Size is the length in bytes of the payload in memory, before any serialization.
 	Size int64
 }
+
+// digestChunk is how much of a payload Spec.Digest makes at a time, in bytes.
+const digestChunk = 4 * textBlock
+
+// Digest is the digest of the payload. It makes the payload anew, a piece at a time, and
+// allocates nothing. An unknown kind panics.
+func (s Spec) Digest() uint64 {
+	var chunk [digestChunk]byte
+	d := newDigester()
+	for offset := int64(0); offset < s.Size; offset += digestChunk {
+		part := chunk[:min(digestChunk, s.Size-offset)]
+		fill(part, s.Kind, s.Seed, uint64(offset))
+		d.last(d.steps(part))
+	}
+	return d.sum()
+}

@@ -106,21 +106,21 @@ type fakeRoute struct {
 	sent bool
 }
 
-var _ transport.ConsumesPayload = (*fakeRoute)(nil)
-
 // Spent is true after a send of the action "spend".
 func (r *fakeRoute) Spent() bool { return r.action == "spend" && r.sent }
 
 // meeting counts the sends of one round that are under way; see the action "meet".
 var meeting atomic.Int64
 
-func (r *fakeRoute) Prepare(spec payloads.Spec) (uint64, error) {
+func (r *fakeRoute) Prepare(spec payloads.Spec) error {
 	if r.action == "prepare" && r.seeds[spec.Seed] {
-		return 0, errors.New("no memory for the payload")
+		return errors.New("no memory for the payload")
 	}
 	r.spec, r.sent = spec, false
-	return spec.Seed * 3, nil
+	return nil
 }
+
+func (r *fakeRoute) Rehearse(payloads.Spec) error { return nil }
 
 func (r *fakeRoute) Send(handoff *transport.Handoff) error {
 	if r.Spent() {
@@ -136,7 +136,7 @@ func (r *fakeRoute) Send(handoff *transport.Handoff) error {
 				CopiedIn: now, Delivered: now, Consumed: now, Acknowledged: now,
 			},
 			Length: uint64(r.spec.Size),
-			Digest: r.spec.Seed * 3,
+			Digest: r.spec.Digest(),
 			Usage:  measure.Usage{UserNs: 1000, KernelNs: 3000, MinorFaults: 2, ContextSwitches: 1},
 		}
 	}

@@ -48,8 +48,7 @@ func (r *runner) window(ctx context.Context) error {
 	measure.TakeUsage()
 	began := measure.Now()
 	for again := true; again && failure == nil; {
-		prepared := r.changing || r.spent()
-		if prepared {
+		{
 			used = used.Add(measure.TakeUsage())
 			paused := measure.Now()
 			if !r.prepare(-1) {
@@ -62,7 +61,7 @@ func (r *runner) window(ctx context.Context) error {
 		r.accounted.tried.Add(int64(r.handoffs))
 		r.sendAgain()
 		var delivered measure.Usage
-		delivered, failure = r.judge(prepared)
+		delivered, failure = r.judge(true)
 		used = used.Add(delivered)
 		again = measure.Now()-began < int64(r.batch.Window) || r.accounted.ok.Load() == 0
 		if err := ctx.Err(); err != nil && failure == nil {
@@ -159,17 +158,6 @@ func (a *accounted) take() *control.Window {
 		window.Reason = "the last hand-off did not end"
 	}
 	return window
-}
-
-// spent says whether any worker has to prepare its payload again. Doing so is not counted,
-// as it is not in a round.
-func (r *runner) spent() bool {
-	for _, w := range r.workers {
-		if w.spent() {
-			return true
-		}
-	}
-	return false
 }
 
 // verify returns the first failure of a round.

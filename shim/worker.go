@@ -27,16 +27,10 @@ func newWorker(route transport.Route, fanout int) *worker {
 }
 
 func (w *worker) prepare() {
-	w.expected, w.err = w.route.Prepare(w.spec)
-	if w.err != nil {
+	w.expected = w.spec.Digest()
+	if w.err = w.route.Prepare(w.spec); w.err != nil {
 		w.err = fmt.Errorf("prepare the payload: %w", w.err)
 	}
-}
-
-// spent says that the last payload cannot be sent again as it is.
-func (w *worker) spent() bool {
-	consuming, ok := w.route.(transport.ConsumesPayload)
-	return ok && consuming.Spent()
 }
 
 // forget makes sure that no delivery is mistaken for an earlier one.

@@ -92,17 +92,19 @@ type faultyRoute struct {
 	prepared, sent, again int
 }
 
-func (r *faultyRoute) Prepare(spec payloads.Spec) (uint64, error) {
+func (r *faultyRoute) Prepare(spec payloads.Spec) error {
 	r.prepared++
 	r.again = 0
 	r.spec = spec
 	if r.now() {
 		if err := r.strike("prepare"); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return spec.Seed, nil
+	return nil
 }
+
+func (r *faultyRoute) Rehearse(payloads.Spec) error { return nil }
 
 // now says that the fault's moment has come. After the warm-up and the window comes a round
 // that is not recorded, then the recorded ones.
@@ -131,7 +133,7 @@ func (r *faultyRoute) Send(h *transport.Handoff) error {
 	h.Start = measure.Now()
 	for i := range h.Deliveries {
 		at := measure.Now()
-		h.Deliveries[i] = transport.Delivery{Length: uint64(r.spec.Size), Digest: r.spec.Seed, Timeline: transport.Timeline{
+		h.Deliveries[i] = transport.Delivery{Length: uint64(r.spec.Size), Digest: r.spec.Digest(), Timeline: transport.Timeline{
 			Start: h.Start, Serialized: at, CopiedOut: at, Received: at, CopiedIn: at, Delivered: at, Consumed: at, Acknowledged: at,
 		}}
 	}

@@ -31,7 +31,8 @@ func Example() {
 	}
 	defer route.Close()
 
-	digest, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 7, Size: 1 << 20})
+	spec := payloads.Spec{Kind: payloads.Text, Seed: 7, Size: 1 << 20}
+	digest, err := spec.Digest(), route.Prepare(spec)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -6,10 +6,12 @@ import "sync"
 // a pool of one hands nothing over between goroutines, and n-1 of its own. One goroutine at a
 // time uses it. Running allocates nothing.
 type Pool struct {
-	step  func(i int)
-	wake  []chan struct{}
-	done  sync.WaitGroup
-	ended sync.WaitGroup
+	// serial is the number of steps of a pool without goroutines of its own.
+	serial int
+	step   func(i int)
+	wake   []chan struct{}
+	done   sync.WaitGroup
+	ended  sync.WaitGroup
 }
 
 // NewPool makes a pool of n, which is at least 1.
@@ -28,8 +30,26 @@ func NewPool(n int) *Pool {
 	return p
 }
 
-// Run calls step(0) to step(n-1) at the same time and returns when all have returned.
+// NewSerialPool makes one that calls its steps one after the other.
+func NewSerialPool(n int) *Pool { return &Pool{serial: n} }
+
+// Pool makes what serves the targets of a route.
+func (s *Setup) Pool(targets int) *Pool {
+	if s.Serial {
+		return NewSerialPool(targets)
+	}
+	return NewPool(targets)
+}
+
+// Run calls step(0) to step(n-1) at the same time, or one after the other, and returns when all
+// have returned.
 func (p *Pool) Run(step func(i int)) {
+	if p.serial > 0 {
+		for i := range p.serial {
+			step(i)
+		}
+		return
+	}
 	p.step = step
 	p.done.Add(len(p.wake))
 	for _, wake := range p.wake {

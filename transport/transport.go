@@ -45,26 +45,29 @@ type Target interface {
 // Route carries payloads from one source function to its targets. It is used by one
 // goroutine at a time.
 type Route interface {
-	// Prepare puts a payload into the source function's own memory, as the object that
-	// the function would send, and returns its digest (payloads.Digest). It is never
-	// measured. The payload stays until the next Prepare: it may be sent again.
-	Prepare(spec payloads.Spec) (digest uint64, err error)
-	// Send hands the prepared payload over to every target, all started together, and
+	// Prepare has the source function make a payload in its own memory, as Setup.Origin says:
+	// the object that it sends. That is the function's work and no part of a hand-off. The
+	// targets' digest must be spec.Digest(). One Send follows.
+	Prepare(spec payloads.Spec) error
+	// Send hands the prepared payload over to every target, in the order of Setup, and
 	// returns when each has consumed it or failed. It fills handoff.Start and
 	// handoff.Deliveries, one a target in the order of Open's endpoints; it allocates
 	// nothing itself. The error is one that concerns all targets, and the deliveries say
 	// nothing beside it; a failure of one target is in its delivery.
 	Send(handoff *Handoff) error
+	// Rehearse has the source function make a payload and consume it by itself, as a target would,
+	// without any transfer: what it takes is the functions' own part of a hand-off. What was
+	// prepared is gone.
+	Rehearse(spec payloads.Spec) error
 	Close() error
 }
 
-// ConsumesPayload is a Route whose Send may take the payload out of the source's memory: there is
-// nothing to send again then. Send by itself prepares such a payload once more, before t0;
-// a caller that accounts for CPU time calls Prepare with the same spec first, as the source's work is
-// no part of a hand-off.
-type ConsumesPayload interface {
-	// Spent says that the payload is gone and Prepare is due before the next Send.
-	Spent() bool
+// Recycler is a Route on which something is left to be done after Send, before the source's function
+// may write its next payload: pages come back, buffers are made. Nothing of that kind is left to
+// Prepare, which does it only where Recycle was not called.
+type Recycler interface {
+	// Recycle makes room for a payload of size bytes. It ends the cycle of the hand-off before.
+	Recycle(size int64) error
 }
 
 // MemoryReporter is a Target or Route for which processes other than its shim work: a
@@ -116,6 +119,11 @@ type Info struct {
 	// CopiesPerTarget is how many payload-sized buffers a target holds at its peak, an
 	// estimate for refusing a cell that cannot fit into memory; so CopiesAtSource.
 	CopiesPerTarget, CopiesAtSource int
+	// Origins are where payloads can lie, the default one first; nil for functions that have
+	// memory of their own alone, as OriginHeap has it.
+	Origins []Origin
+	// ReadsOnly says that targets never change what they got (ConsumeWrite).
+	ReadsOnly bool
 	// Acknowledged says that the targets' clock is unknown: Delivered and Consumed are the
 	// moment at which the source knew.
 	Acknowledged bool
@@ -182,6 +190,31 @@ const (
 	JSONStd Codec = "json-std"
 )
 
+// Origin is where in the source function's memory a payload lies, and what has put it there.
+type Origin string
+
+const (
+	// OriginBuffer: the function asked its host for an output buffer and filled it.
+	OriginBuffer Origin = "buffer"
+	// OriginHeap: the function filled memory of its own.
+	OriginHeap Origin = "heap"
+	// OriginHost: the host put the payload there, as when a function forwards what it received.
+	OriginHost Origin = "host"
+)
+
+// Origins are all there are, the default one first.
+func Origins() []Origin { return []Origin{OriginBuffer, OriginHeap, OriginHost} }
+
+// Consume is what a target's handler does with a payload.
+type Consume string
+
+const (
+	// ConsumeRead: it reads every byte.
+	ConsumeRead Consume = "read"
+	// ConsumeWrite: after that it changes every page in place.
+	ConsumeWrite Consume = "write"
+)
+
 // Setup describes a cell's functions to both halves of a transport.
 type Setup struct {
 	// Engine runs the function; it is NativeEngine for what is not WebAssembly.
@@ -190,10 +223,15 @@ type Setup struct {
 	Guest   string
 	Codec   Codec
 	Payload payloads.Kind
-	// Size is the payload's size in bytes, so that buffers can be made beforehand.
+	// Size is the largest payload's size in bytes, so that buffers can be made beforehand.
 	Size int64
-	// Fanout is the number of targets of a route.
+	// Fanout is the number of targets of a route. Serial has them served one after the other, in
+	// order, else all are started together.
 	Fanout int
+	Serial bool
+	// Origin and Consume are empty for their defaults, OriginHost and ConsumeRead.
+	Origin  Origin
+	Consume Consume
 	// Deadline bounds one hand-off, and what a guest does to initialise itself. Sockets time
 	// out after it.
 	Deadline time.Duration
@@ -243,9 +281,11 @@ type Delivery struct {
 	// Length and Digest are what the receiving function saw.
 	Length uint64
 	Digest uint64
-	// Usage is what processes other than the source's shim used for this delivery: the
-	// target's, and its share of a container's or server's that works for the source.
+	// Usage is what the target's process used for this delivery, where that is not the source's.
 	Usage measure.Usage
+	// Server is this delivery's share of what a server between them used. The source notes it; it
+	// is no part of the wire form.
+	Server measure.Usage
 	// Err is non-nil when this target did not get the payload.
 	Err error
 }
@@ -253,7 +293,7 @@ type Delivery struct {
 // Reset forgets an earlier hand-off. It writes no pointer where none stood, which is worth
 // a write barrier on the shortest path.
 func (d *Delivery) Reset() {
-	d.Timeline, d.Length, d.Digest, d.Usage = Timeline{}, 0, 0, measure.Usage{}
+	d.Timeline, d.Length, d.Digest, d.Usage, d.Server = Timeline{}, 0, 0, measure.Usage{}, measure.Usage{}
 	if d.Err != nil {
 		d.Err = nil
 	}

@@ -92,7 +92,8 @@ func open(t *testing.T, setup transport.Setup) transport.Route {
 // exchange sends a payload and checks each delivery.
 func exchange(t *testing.T, route transport.Route, setup transport.Setup, seed uint64) {
 	t.Helper()
-	digest, err := route.Prepare(payloads.Spec{Kind: setup.Payload, Seed: seed, Size: setup.Size})
+	spec := payloads.Spec{Kind: setup.Payload, Seed: seed, Size: setup.Size}
+	digest, err := spec.Digest(), route.Prepare(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +315,7 @@ func sendTo(t *testing.T, answer func(net.Conn, *nethttp.Request)) error {
 		_ = connection.Close()
 	})
 	route := open(t, setupOf(transport.Raw, payloads.Text, size, server.URL))
-	if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
+	if err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
 		t.Fatal(err)
 	}
 	handoff := transport.Handoff{Deliveries: make([]transport.Delivery, 1)}
@@ -336,7 +337,7 @@ func TestAnswersAreToldAsTheyAre(t *testing.T) {
 	})
 	setup := setupOf(transport.Raw, payloads.Text, 1000, server.URL)
 	route := open(t, setup)
-	if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000}); err != nil {
+	if err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000}); err != nil {
 		t.Fatal(err)
 	}
 	var handoff transport.Handoff

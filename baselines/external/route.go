@@ -73,7 +73,8 @@ func contentType(codec transport.Codec) string {
 
 // greet sends a small payload to all targets at once, so that each gets a connection.
 func greet(ctx context.Context, route *http.Route, kind payloads.Kind, targets int) error {
-	digest, err := route.Prepare(payloads.Spec{Kind: kind, Seed: 1, Size: greetingSize})
+	spec := payloads.Spec{Kind: kind, Seed: 1, Size: greetingSize}
+	digest, err := spec.Digest(), route.Prepare(spec)
 	if err != nil {
 		return err
 	}

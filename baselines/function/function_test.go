@@ -51,7 +51,7 @@ func TestObjectsArrive(t *testing.T) {
 				for i, size := range []int64{128 << 10, 1, 7, 64, 65, 8, 1000, 4096, 128<<10 - 1, 100, 128 << 10} {
 					for seed := range uint64(2) {
 						spec := payloads.Spec{Kind: kind, Seed: seed + uint64(i), Size: size}
-						digest, err := source.Prepare(spec)
+						digest, err := spec.Digest(), source.Prepare(spec)
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -73,7 +73,8 @@ func TestObjectsArrive(t *testing.T) {
 func TestEncodeAgain(t *testing.T) {
 	for _, codec := range Codecs() {
 		source, target := mustMake(t, transport.Setup{Codec: codec, Payload: payloads.Records, Size: 128 << 10})
-		digest, err := source.Prepare(payloads.Spec{Kind: payloads.Records, Seed: 3, Size: 128 << 10})
+		spec := payloads.Spec{Kind: payloads.Records, Seed: 3, Size: 128 << 10}
+		digest, err := spec.Digest(), source.Prepare(spec)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +105,7 @@ func TestWireSize(t *testing.T) {
 		for _, kind := range payloads.Kinds() {
 			for _, size := range []int64{1, 64, 4096, 256 << 10} {
 				source, _ := mustMake(t, transport.Setup{Codec: codec, Payload: kind, Size: size})
-				if _, err := source.Prepare(payloads.Spec{Kind: kind, Seed: 9, Size: size}); err != nil {
+				if err := source.Prepare(payloads.Spec{Kind: kind, Seed: 9, Size: size}); err != nil {
 					t.Fatal(err)
 				}
 				wire, err := source.Encode()
@@ -150,7 +151,7 @@ func TestRefusals(t *testing.T) {
 		t.Error("an object that was never prepared was encoded")
 	}
 	for _, spec := range []payloads.Spec{{Kind: payloads.Text}, {Kind: payloads.Text, Size: -5}, {Kind: "music", Size: 5}} {
-		if _, err := source.Prepare(spec); err == nil {
+		if err := source.Prepare(spec); err == nil {
 			t.Errorf("%v was prepared", spec)
 		}
 		if _, err := source.Encode(); err == nil {
@@ -194,7 +195,8 @@ func FuzzHandle(f *testing.F) {
 				copy(buffer, wire)
 				_ = target.Handle(&transport.Delivery{})
 			}
-			digest, err := source.Prepare(payloads.Spec{Kind: payloads.Records, Seed: 1, Size: 130})
+			spec := payloads.Spec{Kind: payloads.Records, Seed: 1, Size: 130}
+			digest, err := spec.Digest(), source.Prepare(spec)
 			if err != nil {
 				t.Fatal(err)
 			}

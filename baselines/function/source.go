@@ -31,11 +31,11 @@ func NewSource(setup transport.Setup) (*Source, error) {
 	return s, nil
 }
 
-// Prepare makes the object of spec in the function's memory and returns its digest. What
-// Encode has returned before is no longer valid.
-func (s *Source) Prepare(spec payloads.Spec) (digest uint64, err error) {
+// Prepare makes the object of spec in the function's memory. What Encode has returned before is
+// no longer valid.
+func (s *Source) Prepare(spec payloads.Spec) error {
 	if spec.Size <= 0 {
-		return 0, fmt.Errorf("payload of %d bytes: it must have at least one", spec.Size)
+		return fmt.Errorf("payload of %d bytes: it must have at least one", spec.Size)
 	}
 	s.message = nil
 	if spec.Size > int64(cap(s.flat)) {
@@ -44,11 +44,24 @@ func (s *Source) Prepare(spec payloads.Spec) (digest uint64, err error) {
 	s.flat = s.flat[:spec.Size]
 	message, err := payloads.MessageFromFlat(spec.Kind, spec.Seed, s.flat)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	payloads.Fill(s.flat, spec.Kind, spec.Seed)
 	s.message = message
-	return payloads.Digest(s.flat), nil
+	return nil
+}
+
+// Rehearse makes the object and reads every byte of it, as the two functions do.
+func (s *Source) Rehearse(spec payloads.Spec) error {
+	if err := s.Prepare(spec); err != nil {
+		return err
+	}
+	if s.codec.raw() {
+		payloads.Digest(s.flat)
+	} else {
+		s.message.Digest()
+	}
+	return nil
 }
 
 // Hold takes what lies at flat, in its in-memory form, for the object, without copying: the

@@ -88,7 +88,8 @@ func openNative(b *testing.B, codec transport.Codec, kind payloads.Kind, size in
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = route.Close() })
-	digest, err := route.Prepare(payloads.Spec{Kind: kind, Seed: 1, Size: size})
+	spec := payloads.Spec{Kind: kind, Seed: 1, Size: size}
+	digest, err := spec.Digest(), route.Prepare(spec)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func mustOpen(t testing.TB, setup transport.Setup, targets ...transport.Endpoint
 
 func mustPrepare(t testing.TB, route transport.Route, spec payloads.Spec) (digest uint64) {
 	t.Helper()
-	digest, err := route.Prepare(spec)
+	digest, err := spec.Digest(), route.Prepare(spec)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,12 +108,15 @@ func NewRoute(setup transport.Setup, peers []Peer) (*Route, error) {
 }
 
 // Prepare implements transport.Route.
-func (r *Route) Prepare(spec payloads.Spec) (uint64, error) {
+func (r *Route) Prepare(spec payloads.Spec) error {
 	for _, p := range r.posts {
 		p.reconnect(r.deadline)
 	}
 	return r.function.Prepare(spec)
 }
+
+// Rehearse implements transport.Route.
+func (r *Route) Rehearse(spec payloads.Spec) error { return r.function.Rehearse(spec) }
 
 // Send implements transport.Route.
 func (r *Route) Send(handoff *transport.Handoff) error {

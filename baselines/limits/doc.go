@@ -23,16 +23,25 @@ import (
 // Source is the warm buffer that a limit sends from.
 type Source struct{ memory buffer }
 
-// Prepare fills the buffer and returns its digest.
-func (s *Source) Prepare(spec payloads.Spec) (digest uint64, err error) {
+// Prepare fills the buffer.
+func (s *Source) Prepare(spec payloads.Spec) error {
 	if spec.Size < 1 {
-		return 0, fmt.Errorf("a payload of %d bytes cannot be sent", spec.Size)
+		return fmt.Errorf("a payload of %d bytes cannot be sent", spec.Size)
 	}
 	if err := s.memory.resize(spec.Size); err != nil {
-		return 0, err
+		return err
 	}
 	payloads.Fill(s.memory.bytes, spec.Kind, spec.Seed)
-	return payloads.Digest(s.memory.bytes), nil
+	return nil
+}
+
+// Rehearse fills the buffer and reads every byte of it.
+func (s *Source) Rehearse(spec payloads.Spec) error {
+	if err := s.Prepare(spec); err != nil {
+		return err
+	}
+	payloads.Digest(s.memory.bytes)
+	return nil
 }
 
 // Bytes are what was prepared.

@@ -33,7 +33,7 @@ func BenchmarkAgainstPlainClient(b *testing.B) {
 					b.Fatal(err)
 				}
 				defer opened.Close()
-				if _, err := opened.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
+				if err := opened.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
 					b.Fatal(err)
 				}
 				client, err := connect(b.Context(), opened.(*route).sender.server.place, time.Minute)

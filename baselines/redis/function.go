@@ -113,16 +113,16 @@ func kindOf(payload payloads.Kind) (uint64, error) {
 // serializer is a guest that sends what it has serialized.
 type serializer struct{ *modes.Function }
 
-func (s *serializer) Prepare(spec payloads.Spec) (digest uint64, err error) {
+func (s *serializer) Prepare(spec payloads.Spec) error {
 	kind, err := kindOf(spec.Kind)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if digest, err = s.Function.Prepare(spec); err != nil {
-		return 0, err
+	if err := s.Function.Prepare(spec); err != nil {
+		return err
 	}
 	_, err = s.Call("object", kind, spec.Seed)
-	return digest, err
+	return err
 }
 
 // deserializer is a guest that deserializes the value before it enters the handler.

@@ -66,7 +66,7 @@ func handOver(t *testing.T, of transport.Transport, setup transport.Setup) error
 		return err
 	}
 	defer opened.Close()
-	if _, err := opened.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: setup.Size}); err != nil {
+	if err := opened.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: setup.Size}); err != nil {
 		return err
 	}
 	var handoff transport.Handoff

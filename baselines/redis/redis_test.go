@@ -233,7 +233,8 @@ func TestOneTargetRefuses(t *testing.T) {
 		targets := []transport.Target{transporttest.Serve(t, of, setup), transporttest.Serve(t, of, small)}
 		opened := transporttest.Open(t, of, setup, targets[0].Endpoint(), targets[1].Endpoint())
 		var handoff transport.Handoff
-		digest, err := opened.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000})
+		spec := payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000}
+		digest, err := spec.Digest(), opened.Prepare(spec)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -84,7 +84,7 @@ func (r *route) Send(handoff *transport.Handoff) error {
 		if moment := r.sender.serialized; moment != 0 {
 			d.Timeline.Serialized, d.Timeline.CopiedOut = moment, moment
 		}
-		d.Usage = d.Usage.Add(share(used, int64(i), int64(len(handoff.Deliveries))))
+		d.Server = share(used, int64(i), int64(len(handoff.Deliveries)))
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ var exports = map[string][2][]engines.ValueType{
 	abi.Target:     {{engines.I32, engines.I32}, {engines.I32}},
 	abi.Open:       {nil, {engines.I32}},
 	abi.Prepare:    {{engines.I32, engines.I64, engines.I64}, {engines.I32}},
-	abi.Digest:     {nil, {engines.I64}},
+	abi.Rehearse:   {{engines.I32, engines.I64, engines.I64}, {engines.I32}},
 	abi.Send:       {nil, {engines.I32}},
 	abi.Deliveries: {nil, {engines.I32}},
 	abi.Failure:    {nil, {engines.I64}},

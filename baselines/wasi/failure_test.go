@@ -259,7 +259,7 @@ func TestGuestsWithoutMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer source.Close()
-		if _, err := source.Prepare(payloads.Spec{Kind: setup.Payload, Seed: 1, Size: 512 << 20}); err == nil || !strings.Contains(err.Error(), "memory") {
+		if err := source.Prepare(payloads.Spec{Kind: setup.Payload, Seed: 1, Size: 512 << 20}); err == nil || !strings.Contains(err.Error(), "memory") {
 			t.Errorf("error is %v", err)
 		}
 	})

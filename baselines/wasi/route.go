@@ -71,16 +71,18 @@ func (r *route) timeout() time.Duration {
 }
 
 // Prepare implements transport.Route: the guest makes the object.
-func (r *route) Prepare(spec payloads.Spec) (uint64, error) {
+func (r *route) Prepare(spec payloads.Spec) error { return r.make(abi.Prepare, spec) }
+
+// Rehearse implements transport.Route.
+func (r *route) Rehearse(spec payloads.Spec) error { return r.make(abi.Rehearse, spec) }
+
+func (r *route) make(export string, spec payloads.Spec) error {
 	kind := slices.Index(abi.Kinds, spec.Kind)
 	if kind < 0 {
-		return 0, fmt.Errorf("payload %q is unknown to guests: use %v", spec.Kind, abi.Kinds)
+		return fmt.Errorf("payload %q is unknown to guests: use %v", spec.Kind, abi.Kinds)
 	}
 	r.guest.within(r.timeout())
-	if err := r.guest.do(abi.Prepare, uint64(kind), spec.Seed, uint64(spec.Size)); err != nil {
-		return 0, err
-	}
-	return r.guest.call(abi.Digest)
+	return r.guest.do(export, uint64(kind), spec.Seed, uint64(spec.Size))
 }
 
 // Send implements transport.Route.

@@ -134,7 +134,10 @@ func (bounce) Open(ctx context.Context, setup transport.Setup, endpoints []trans
 	return r, nil
 }
 
-func (r *route) Prepare(spec payloads.Spec) (uint64, error) { return r.source.Prepare(spec) }
+func (r *route) Prepare(spec payloads.Spec) error { return r.source.Prepare(spec) }
+
+// Rehearse makes a payload that A reads itself.
+func (r *route) Rehearse(spec payloads.Spec) error { return r.source.Rehearse(spec) }
 
 // Send has A's guest call send_to_host, and so carry.
 func (r *route) Send(handoff *transport.Handoff) error {

@@ -115,7 +115,7 @@ func callOnThreads(t *testing.T, engine string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := function.Prepare(payloads.Spec{Kind: payloads.Bytes, Size: 64}); err != nil {
+		if err := function.Prepare(payloads.Spec{Kind: payloads.Bytes, Size: 64}); err != nil {
 			t.Fatal(err)
 		}
 		done.Go(func() {

@@ -40,7 +40,8 @@ func TestHostileTargets(t *testing.T) {
 		route := transporttest.Open(t, tr, setup(engine, 1<<20, len(names)), endpoints...)
 		var handoff transport.Handoff
 		for seed := range uint64(3) {
-			digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: 1 << 20})
+			spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: 1 << 20}
+			digest, err := spec.Digest(), route.Prepare(spec)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,7 +71,7 @@ func TestHostileSources(t *testing.T) {
 			with := setup(engine, size, 1)
 			with.Guest = hostile.Guest(t, name)
 			route := transporttest.Open(t, tr, with, target.Endpoint())
-			if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
+			if err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
 				t.Fatal(err)
 			}
 			var handoff transport.Handoff
@@ -210,7 +211,8 @@ func TestDyingTarget(t *testing.T) {
 				var handoff transport.Handoff
 				send := func(seed uint64) {
 					t.Helper()
-					digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
+					spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}
+					digest, err := spec.Digest(), route.Prepare(spec)
 					if err != nil {
 						t.Fatal(err)
 					}

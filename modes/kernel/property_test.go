@@ -350,11 +350,11 @@ func (w *world) step() {
 		fallthrough
 	default:
 		w.spec = payloads.Spec{Kind: payloads.Bytes, Seed: w.random.Uint64(), Size: w.size()}
-		real, err := w.route.Prepare(w.spec)
+		real, err := w.spec.Digest(), w.route.Prepare(w.spec)
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		model, err := w.model.Prepare(w.spec)
+		model, err := w.spec.Digest(), w.model.Prepare(w.spec)
 		if err != nil || real != model {
 			w.t.Fatalf("prepared %016x, the model %016x, %v", real, model, err)
 		}

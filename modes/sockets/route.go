@@ -15,7 +15,9 @@ import (
 // Source is what a route sends from: a function, or memory without one.
 type Source interface {
 	// Prepare is as for transport.Route.
-	Prepare(spec payloads.Spec) (digest uint64, err error)
+	Prepare(spec payloads.Spec) error
+	// Rehearse is as for transport.Route.
+	Rehearse(spec payloads.Spec) error
 	// Send has the Carrier called once with the payload, which does not change until that
 	// returns. The error is the Carrier's, or tells why it was not called.
 	Send() error
@@ -92,11 +94,19 @@ func Open(ctx context.Context, endpoints []transport.Endpoint, options Options) 
 }
 
 // Prepare implements transport.Route.
-func (r *Route) Prepare(spec payloads.Spec) (uint64, error) {
+func (r *Route) Prepare(spec payloads.Spec) error {
 	if r.broken != nil {
-		return 0, r.broken
+		return r.broken
 	}
 	return r.source.Prepare(spec)
+}
+
+// Rehearse implements transport.Route.
+func (r *Route) Rehearse(spec payloads.Spec) error {
+	if r.broken != nil {
+		return r.broken
+	}
+	return r.source.Rehearse(spec)
 }
 
 // Send implements transport.Route.

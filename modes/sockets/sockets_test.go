@@ -83,7 +83,8 @@ func TestHostileTargets(t *testing.T) {
 			opened, endpoints = append(opened, target), append(endpoints, target.Endpoint())
 		}
 		route := transporttest.Open(t, tr, setup(engine, 1<<20, len(names)), endpoints...)
-		digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: 1 << 20})
+		spec := payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: 1 << 20}
+		digest, err := spec.Digest(), route.Prepare(spec)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +116,7 @@ func TestHostileSources(t *testing.T) {
 			target := transporttest.Serve(t, tr, with)
 			with.Guest = hostile.Guest(t, name)
 			route := transporttest.Open(t, tr, with, target.Endpoint())
-			if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Size: 1000}); err != nil {
+			if err := route.Prepare(payloads.Spec{Kind: payloads.Text, Size: 1000}); err != nil {
 				t.Fatal(err)
 			}
 			var handoff transport.Handoff

@@ -19,7 +19,7 @@ func benchmarkSend(b *testing.B, by transport.Transport, engine string, size int
 	var handoff transport.Handoff
 	var latency, consumed int64
 	prepare := func() {
-		if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
+		if err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
 			b.Fatal(err)
 		}
 	}

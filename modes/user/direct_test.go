@@ -66,8 +66,8 @@ func sendBoth(t *testing.T, direct, long *route) {
 			size = 1 + random.Int64N(2*modes.DirectCallLimit)
 		}
 		spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}
-		prepared, err := direct.Prepare(spec)
-		also, alsoErr := long.Prepare(spec)
+		prepared, err := spec.Digest(), direct.Prepare(spec)
+		also, alsoErr := spec.Digest(), long.Prepare(spec)
 		if prepared != also || !sameError(err, alsoErr) {
 			t.Fatalf("prepared %016x, %v and %016x, %v", prepared, err, also, alsoErr)
 		}
@@ -126,7 +126,8 @@ func TestShortSharesTargets(t *testing.T) {
 			route := openBy(t, NewCopy(), setup, target)
 			go func() {
 				var handoff transport.Handoff
-				digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: 64})
+				spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: 64}
+				digest, err := spec.Digest(), route.Prepare(spec)
 				for range 2000 {
 					if err == nil {
 						err = route.Send(&handoff)
@@ -145,7 +146,7 @@ func TestShortSharesTargets(t *testing.T) {
 			}
 		}
 		route := openBy(t, NewCopy(), setup, target)
-		if _, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: 64}); err != nil {
+		if err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: 64}); err != nil {
 			t.Fatal(err)
 		}
 		if err := target.Close(); err != nil {

@@ -265,18 +265,18 @@ func (w *world) step() {
 		return
 	case choice < 8 || w.spec.Size == 0:
 		w.spec = payloads.Spec{Kind: payloads.Bytes, Seed: w.random.Uint64(), Size: max(1, w.size())}
-		real, err := w.route.Prepare(w.spec)
+		real, err := w.spec.Digest(), w.route.Prepare(w.spec)
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		model, err := w.source.Prepare(w.spec)
+		model, err := w.spec.Digest(), w.source.Prepare(w.spec)
 		if err != nil || real != model {
 			w.t.Fatalf("prepared %016x, the model %016x, %v", real, model, err)
 		}
 		// A region whose pages may move is settled before it is freed.
 		w.mode.choose(w.source.Prepared())
 	case w.route.Spent():
-		if _, err := w.source.Prepare(w.spec); err != nil {
+		if err := w.source.Prepare(w.spec); err != nil {
 			w.t.Fatal(err)
 		}
 	}

@@ -38,7 +38,8 @@ func TestPagesMove(t *testing.T) {
 				route := openBy(t, NewRemap(), setup, target)
 				var handoff transport.Handoff
 				for i, size := range []int64{1, 4095, 8192, 65536, 1 << 20, 2<<20 - 1, least, 9 << 20, 9 << 20, 100} {
-					digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: uint64(i), Size: size})
+					spec := payloads.Spec{Kind: payloads.Bytes, Seed: uint64(i), Size: size}
+					digest, err := spec.Digest(), route.Prepare(spec)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -67,7 +68,7 @@ func TestWholePayloadMoves(t *testing.T) {
 	route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup))
 	var handoff transport.Handoff
 	for size, moves := range map[int]int{memory.Block: memory.Block, 3*memory.Block - 1: 2 * memory.Block} {
-		if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 7, Size: int64(size)}); err != nil {
+		if err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 7, Size: int64(size)}); err != nil {
 			t.Fatal(err)
 		}
 		payload := bytes.Clone(route.source.Prepared().Bytes())
@@ -88,7 +89,8 @@ func TestAdaptive(t *testing.T) {
 	route := openBy(t, by, setup, serveBy(t, by, setup))
 	var handoff transport.Handoff
 	for size, want := range map[int64]uint64{64: 0, 99_999: 0, 100_000: 1, 1 << 20: 1} {
-		digest, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 7, Size: size})
+		spec := payloads.Spec{Kind: payloads.Text, Seed: 7, Size: size}
+		digest, err := spec.Digest(), route.Prepare(spec)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +125,8 @@ func isolation(t *testing.T, size int64, seeds uint64) {
 			if seed%2 == 1 {
 				route = several
 			}
-			digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
+			spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}
+			digest, err := spec.Digest(), route.Prepare(spec)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -156,7 +159,8 @@ func TestKeptForEver(t *testing.T) {
 		route := openBy(t, NewRemap(), setup, target)
 		var handoff transport.Handoff
 		for seed := uint64(0); ; seed++ {
-			digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
+			spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}
+			digest, err := spec.Digest(), route.Prepare(spec)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -197,7 +201,8 @@ func TestFallsBack(t *testing.T) {
 		for _, split := range []bool{false, true, false} {
 			size += 10_000
 			for seed := range uint64(3) {
-				digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
+				spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}
+				digest, err := spec.Digest(), route.Prepare(spec)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -256,7 +261,8 @@ func TestOutOfMappings(t *testing.T) {
 			seed++
 			// Other regions than before need other mappings.
 			size += 5000
-			digest, err := through.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
+			spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}
+			digest, err := spec.Digest(), through.Prepare(spec)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -300,7 +306,8 @@ func TestNoDescriptorsLeft(t *testing.T) {
 		var handoff transport.Handoff
 		handOver := func(seed uint64, size int64) {
 			t.Helper()
-			digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
+			spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}
+			digest, err := spec.Digest(), route.Prepare(spec)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -346,7 +353,8 @@ func TestGuestsDoAsTheyLike(t *testing.T) {
 				route := openBy(t, NewRemap(), from, serveMany(t, NewRemap(), to, fanout)...)
 				var handoff transport.Handoff
 				for seed := range uint64(50) {
-					digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size + int64(seed%3)*5000})
+					spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size + int64(seed%3)*5000}
+					digest, err := spec.Digest(), route.Prepare(spec)
 					if err != nil {
 						t.Fatal(err)
 					}

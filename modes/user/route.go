@@ -44,17 +44,21 @@ type route struct {
 	closed   bool
 }
 
-var _ transport.ConsumesPayload = (*route)(nil)
-
-func (r *route) Prepare(spec payloads.Spec) (digest uint64, err error) {
+func (r *route) Prepare(spec payloads.Spec) error {
 	r.mover.restore(spec)
 	r.spec = spec
-	if digest, err = r.source.Prepare(spec); err == nil {
-		if len(r.targets) == 1 {
-			r.mover.makePlan(r.mode, r.source.Prepared())
-		}
+	if err := r.source.Prepare(spec); err != nil {
+		return err
 	}
-	return digest, err
+	if len(r.targets) == 1 {
+		r.mover.makePlan(r.mode, r.source.Prepared())
+	}
+	return nil
+}
+
+func (r *route) Rehearse(spec payloads.Spec) error {
+	r.mover.restore(spec)
+	return r.source.Rehearse(spec)
 }
 
 // Spent says that the pages of the payload are not in the source's memory any more.
@@ -69,7 +73,7 @@ func (r *route) Moves() (moved, copied uint64) {
 
 func (r *route) Send(handoff *transport.Handoff) error {
 	if r.Spent() {
-		if _, err := r.Prepare(r.spec); err != nil {
+		if err := r.Prepare(r.spec); err != nil {
 			return fmt.Errorf("%s: prepare the payload again: %w", r.mode.name, err)
 		}
 	}

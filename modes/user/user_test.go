@@ -145,7 +145,8 @@ func TestFanOut(t *testing.T) {
 					route := openBy(t, by, setup, serveMany(t, by, setup, fanout)...)
 					var handoff transport.Handoff
 					for seed := range uint64(20) {
-						digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
+						spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}
+						digest, err := spec.Digest(), route.Prepare(spec)
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -180,7 +181,8 @@ func TestTargetsFailAlone(t *testing.T) {
 					targets = append(targets, serveBy(t, by, own))
 				}
 				route := openBy(t, by, setup, targets...)
-				digest, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size})
+				spec := payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}
+				digest, err := spec.Digest(), route.Prepare(spec)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -213,7 +215,7 @@ func TestHostileSource(t *testing.T) {
 				bad := good
 				bad.Guest = hostile.Guest(t, name)
 				route := openBy(t, by, bad, target)
-				if _, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 300_000}); err != nil {
+				if err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 300_000}); err != nil {
 					t.Fatal(err)
 				}
 				var handoff transport.Handoff
@@ -222,7 +224,8 @@ func TestHostileSource(t *testing.T) {
 				}
 			}
 			route := openBy(t, by, good, target)
-			digest, err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 300_000})
+			spec := payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 300_000}
+			digest, err := spec.Digest(), route.Prepare(spec)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -279,7 +282,8 @@ func TestRoutesInParallel(t *testing.T) {
 					group.Go(func() {
 						var handoff transport.Handoff
 						for round := range uint64(50) {
-							digest, err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Seed: worker<<32 + round, Size: size})
+							spec := payloads.Spec{Kind: payloads.Bytes, Seed: worker<<32 + round, Size: size}
+							digest, err := spec.Digest(), route.Prepare(spec)
 							if err != nil {
 								t.Error(err)
 								return

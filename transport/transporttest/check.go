@@ -39,7 +39,7 @@ func Open(t testing.TB, tr transport.Transport, setup transport.Setup, endpoints
 // HandOver prepares and sends one payload, and checks every delivery. It returns the digest.
 func HandOver(t testing.TB, route transport.Route, spec payloads.Spec, handoff *transport.Handoff) (digest uint64) {
 	t.Helper()
-	digest, err := route.Prepare(spec)
+	digest, err := spec.Digest(), route.Prepare(spec)
 	if err != nil {
 		t.Fatal(err)
 	}

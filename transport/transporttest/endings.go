@@ -40,7 +40,7 @@ func (d *doomed) prepare(t *testing.T) {
 	t.Helper()
 	d.spec.Seed++
 	var err error
-	if d.digest, err = d.Prepare(d.spec); err != nil {
+	if d.digest, err = d.spec.Digest(), d.Prepare(d.spec); err != nil {
 		t.Fatal(err)
 	}
 }

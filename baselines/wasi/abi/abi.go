@@ -22,7 +22,9 @@
 //	open() -> status                  connects to all targets
 //	prepare(kind, seed i64, size i64) -> status
 //	                                  makes the object to be sent
-//	digest() -> i64                   the digest of the object
+//	rehearse(kind, seed i64, size i64) -> status
+//	                                  makes an object and reads every byte of it as a target
+//	                                  does, without sending it
 //	send() -> status                  sends it to all targets and awaits their replies
 //	deliveries() -> pointer           what became of it: for each target a delivery as
 //	                                  package transport encodes it, transport.DeliveryLimit
@@ -56,7 +58,7 @@ const (
 	Target     = "target"
 	Open       = "open"
 	Prepare    = "prepare"
-	Digest     = "digest"
+	Rehearse   = "rehearse"
 	Send       = "send"
 	Deliveries = "deliveries"
 	Failure    = "failure"

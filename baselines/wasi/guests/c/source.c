@@ -46,7 +46,6 @@ static Event *events;
 
 static Buffer payload;
 static uint32_t prepared;
-static uint64_t prepared_digest;
 
 static void *allocate(uint64_t length) {
 	uint32_t at = length <= UINT32_MAX ? heap_allocate((uint32_t)length) : 0;
@@ -294,11 +293,15 @@ EXPORT(prepare) uint32_t prepare(uint32_t kind, uint64_t seed, uint64_t size) {
 	if (!reserve(&payload, size)) return 1;
 	fill(payload.at, (uint32_t)size, kind, seed);
 	prepared = (uint32_t)size;
-	prepared_digest = digest(payload.at, prepared);
 	return 0;
 }
 
-EXPORT(digest) uint64_t digest_of_payload(void) { return prepared_digest; }
+EXPORT(rehearse) uint32_t rehearse(uint32_t kind, uint64_t seed, uint64_t size) {
+	static volatile uint64_t read;
+	if (prepare(kind, seed, size)) return 1;
+	read = digest(payload.at, prepared);
+	return 0;
+}
 
 EXPORT(send) uint32_t send(void) {
 	if (!told || !prepared) {

@@ -33,7 +33,6 @@ var (
 
 	endpoints []transport.Endpoint
 	route     transport.Route
-	digested  uint64
 	handoff   transport.Handoff
 	// told are the deliveries as the host reads them.
 	told []byte
@@ -137,19 +136,23 @@ var errNotOpen = errors.New("the route is not open")
 
 //go:wasmexport prepare
 func prepare(kind uint32, seed uint64, size int64) uint32 {
+	return makeBy(transport.Route.Prepare, kind, seed, size)
+}
+
+//go:wasmexport rehearse
+func rehearse(kind uint32, seed uint64, size int64) uint32 {
+	return makeBy(transport.Route.Rehearse, kind, seed, size)
+}
+
+func makeBy(step func(transport.Route, payloads.Spec) error, kind uint32, seed uint64, size int64) uint32 {
 	if route == nil {
 		return status(errNotOpen)
 	}
 	if int(kind) >= len(abi.Kinds) {
 		return status(fmt.Errorf("payload %d is unknown to this guest", kind))
 	}
-	var err error
-	digested, err = route.Prepare(payloads.Spec{Kind: abi.Kinds[kind], Seed: seed, Size: size})
-	return status(err)
+	return status(step(route, payloads.Spec{Kind: abi.Kinds[kind], Seed: seed, Size: size}))
 }
-
-//go:wasmexport digest
-func digest() uint64 { return digested }
 
 //go:wasmexport send
 func send() uint32 {
