@@ -241,13 +241,17 @@ type Setup struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Engine string                 `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`
 	// The name of a guest that is built in, or of AddRequest.
-	Guest         []byte `protobuf:"bytes,2,opt,name=guest,proto3" json:"guest,omitempty"`
-	Codec         string `protobuf:"bytes,3,opt,name=codec,proto3" json:"codec,omitempty"`
-	Payload       string `protobuf:"bytes,4,opt,name=payload,proto3" json:"payload,omitempty"`
-	Size          int64  `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"`
-	Fanout        int64  `protobuf:"varint,6,opt,name=fanout,proto3" json:"fanout,omitempty"`
-	DeadlineNs    int64  `protobuf:"varint,7,opt,name=deadline_ns,json=deadlineNs,proto3" json:"deadline_ns,omitempty"`
-	Parameter     []byte `protobuf:"bytes,8,opt,name=parameter,proto3" json:"parameter,omitempty"`
+	Guest      []byte `protobuf:"bytes,2,opt,name=guest,proto3" json:"guest,omitempty"`
+	Codec      string `protobuf:"bytes,3,opt,name=codec,proto3" json:"codec,omitempty"`
+	Payload    string `protobuf:"bytes,4,opt,name=payload,proto3" json:"payload,omitempty"`
+	Size       int64  `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"`
+	Fanout     int64  `protobuf:"varint,6,opt,name=fanout,proto3" json:"fanout,omitempty"`
+	DeadlineNs int64  `protobuf:"varint,7,opt,name=deadline_ns,json=deadlineNs,proto3" json:"deadline_ns,omitempty"`
+	Parameter  []byte `protobuf:"bytes,8,opt,name=parameter,proto3" json:"parameter,omitempty"`
+	// Targets are served one after the other.
+	Serial        bool   `protobuf:"varint,9,opt,name=serial,proto3" json:"serial,omitempty"`
+	Origin        string `protobuf:"bytes,10,opt,name=origin,proto3" json:"origin,omitempty"`
+	Consume       string `protobuf:"bytes,11,opt,name=consume,proto3" json:"consume,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -336,6 +340,27 @@ func (x *Setup) GetParameter() []byte {
 		return x.Parameter
 	}
 	return nil
+}
+
+func (x *Setup) GetSerial() bool {
+	if x != nil {
+		return x.Serial
+	}
+	return false
+}
+
+func (x *Setup) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *Setup) GetConsume() string {
+	if x != nil {
+		return x.Consume
+	}
+	return ""
 }
 
 type Endpoint struct {
@@ -652,14 +677,21 @@ func (x *RunRequest) GetBatch() *Batch {
 }
 
 type Batch struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Payload       string                 `protobuf:"bytes,1,opt,name=payload,proto3" json:"payload,omitempty"`
-	Size          int64                  `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
-	Seed          uint64                 `protobuf:"fixed64,3,opt,name=seed,proto3" json:"seed,omitempty"`
-	Warmup        int64                  `protobuf:"varint,4,opt,name=warmup,proto3" json:"warmup,omitempty"`
-	Rounds        int64                  `protobuf:"varint,5,opt,name=rounds,proto3" json:"rounds,omitempty"`
-	WindowNs      int64                  `protobuf:"varint,6,opt,name=window_ns,json=windowNs,proto3" json:"window_ns,omitempty"`
-	DeadlineNs    int64                  `protobuf:"varint,7,opt,name=deadline_ns,json=deadlineNs,proto3" json:"deadline_ns,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Payload string                 `protobuf:"bytes,1,opt,name=payload,proto3" json:"payload,omitempty"`
+	// Each seed draws one.
+	Sizes      []int64 `protobuf:"varint,2,rep,packed,name=sizes,proto3" json:"sizes,omitempty"`
+	Seed       uint64  `protobuf:"fixed64,3,opt,name=seed,proto3" json:"seed,omitempty"`
+	Warmup     int64   `protobuf:"varint,4,opt,name=warmup,proto3" json:"warmup,omitempty"`
+	Rounds     int64   `protobuf:"varint,5,opt,name=rounds,proto3" json:"rounds,omitempty"`
+	WindowNs   int64   `protobuf:"varint,6,opt,name=window_ns,json=windowNs,proto3" json:"window_ns,omitempty"`
+	DeadlineNs int64   `protobuf:"varint,7,opt,name=deadline_ns,json=deadlineNs,proto3" json:"deadline_ns,omitempty"`
+	// The first round is recorded.
+	First bool `protobuf:"varint,8,opt,name=first,proto3" json:"first,omitempty"`
+	// How many hand-offs each worker makes in the window at least, and how many are due a second; 0
+	// for a closed loop.
+	Least         int64 `protobuf:"varint,9,opt,name=least,proto3" json:"least,omitempty"`
+	Rate          int64 `protobuf:"varint,10,opt,name=rate,proto3" json:"rate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -701,11 +733,11 @@ func (x *Batch) GetPayload() string {
 	return ""
 }
 
-func (x *Batch) GetSize() int64 {
+func (x *Batch) GetSizes() []int64 {
 	if x != nil {
-		return x.Size
+		return x.Sizes
 	}
-	return 0
+	return nil
 }
 
 func (x *Batch) GetSeed() uint64 {
@@ -743,15 +775,36 @@ func (x *Batch) GetDeadlineNs() int64 {
 	return 0
 }
 
+func (x *Batch) GetFirst() bool {
+	if x != nil {
+		return x.First
+	}
+	return false
+}
+
+func (x *Batch) GetLeast() int64 {
+	if x != nil {
+		return x.Least
+	}
+	return 0
+}
+
+func (x *Batch) GetRate() int64 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
 type RunReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Finished hand-offs, one after the other, each in little-endian numbers:
 	//
-	//	round u32, worker u32, target u32, zero u32, seed u64, expected digest u64,
-	//	CPU time user i64, kernel i64, softirq i64 (ns), minor faults f64, context switches f64,
+	//	round u32, worker u32, target u32, flags u32 (1: first), seed u64, expected digest u64,
+	//	cycle i64, CPU time user i64, kernel i64, softirq i64 (ns), minor faults f64, context switches f64,
 	//	delivery (transport/encoding.go)
 	Records []byte `protobuf:"bytes,1,opt,name=records,proto3" json:"records,omitempty"`
-	// What the window of CPU accounting has come to, set in one reply after it.
+	// What the window has come to, set in one reply after it.
 	Window        *Window `protobuf:"bytes,2,opt,name=window,proto3" json:"window,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -801,7 +854,8 @@ func (x *RunReply) GetWindow() *Window {
 	return nil
 }
 
-// Hand-offs to single targets in the window of CPU accounting.
+// Hand-offs to single targets in the window. Where one did not end, tried, ok and the reason are
+// all that is known.
 type Window struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Tried  int64                  `protobuf:"varint,1,opt,name=tried,proto3" json:"tried,omitempty"`
@@ -809,7 +863,18 @@ type Window struct {
 	Failed int64                  `protobuf:"varint,3,opt,name=failed,proto3" json:"failed,omitempty"`
 	Ns     int64                  `protobuf:"varint,4,opt,name=ns,proto3" json:"ns,omitempty"`
 	// Why the first one failed, or what else there is to know.
-	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Payload bytes that were consumed.
+	Bytes   int64  `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Source  *Usage `protobuf:"bytes,7,opt,name=source,proto3" json:"source,omitempty"`
+	Targets *Usage `protobuf:"bytes,8,opt,name=targets,proto3" json:"targets,omitempty"`
+	// A server between them.
+	Server    *Usage `protobuf:"bytes,9,opt,name=server,proto3" json:"server,omitempty"`
+	SoftirqNs int64  `protobuf:"varint,10,opt,name=softirq_ns,json=softirqNs,proto3" json:"softirq_ns,omitempty"`
+	// CPU time in which the functions alone make and handle one payload, a hand-off to one target.
+	FunctionNs float64 `protobuf:"fixed64,11,opt,name=function_ns,json=functionNs,proto3" json:"function_ns,omitempty"`
+	// Latencies in ns: an HdrHistogram, V2, compressed, in base64.
+	Latencies     []byte `protobuf:"bytes,12,opt,name=latencies,proto3" json:"latencies,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -879,6 +944,123 @@ func (x *Window) GetReason() string {
 	return ""
 }
 
+func (x *Window) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Window) GetSource() *Usage {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *Window) GetTargets() *Usage {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *Window) GetServer() *Usage {
+	if x != nil {
+		return x.Server
+	}
+	return nil
+}
+
+func (x *Window) GetSoftirqNs() int64 {
+	if x != nil {
+		return x.SoftirqNs
+	}
+	return 0
+}
+
+func (x *Window) GetFunctionNs() float64 {
+	if x != nil {
+		return x.FunctionNs
+	}
+	return 0
+}
+
+func (x *Window) GetLatencies() []byte {
+	if x != nil {
+		return x.Latencies
+	}
+	return nil
+}
+
+type Usage struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	UserNs          int64                  `protobuf:"varint,1,opt,name=user_ns,json=userNs,proto3" json:"user_ns,omitempty"`
+	KernelNs        int64                  `protobuf:"varint,2,opt,name=kernel_ns,json=kernelNs,proto3" json:"kernel_ns,omitempty"`
+	MinorFaults     int64                  `protobuf:"varint,3,opt,name=minor_faults,json=minorFaults,proto3" json:"minor_faults,omitempty"`
+	ContextSwitches int64                  `protobuf:"varint,4,opt,name=context_switches,json=contextSwitches,proto3" json:"context_switches,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Usage) Reset() {
+	*x = Usage{}
+	mi := &file_control_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Usage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Usage) ProtoMessage() {}
+
+func (x *Usage) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Usage.ProtoReflect.Descriptor instead.
+func (*Usage) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Usage) GetUserNs() int64 {
+	if x != nil {
+		return x.UserNs
+	}
+	return 0
+}
+
+func (x *Usage) GetKernelNs() int64 {
+	if x != nil {
+		return x.KernelNs
+	}
+	return 0
+}
+
+func (x *Usage) GetMinorFaults() int64 {
+	if x != nil {
+		return x.MinorFaults
+	}
+	return 0
+}
+
+func (x *Usage) GetContextSwitches() int64 {
+	if x != nil {
+		return x.ContextSwitches
+	}
+	return 0
+}
+
 type MemoryRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -887,7 +1069,7 @@ type MemoryRequest struct {
 
 func (x *MemoryRequest) Reset() {
 	*x = MemoryRequest{}
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -899,7 +1081,7 @@ func (x *MemoryRequest) String() string {
 func (*MemoryRequest) ProtoMessage() {}
 
 func (x *MemoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -912,7 +1094,7 @@ func (x *MemoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryRequest.ProtoReflect.Descriptor instead.
 func (*MemoryRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{14}
+	return file_control_proto_rawDescGZIP(), []int{15}
 }
 
 type MemoryReply struct {
@@ -925,7 +1107,7 @@ type MemoryReply struct {
 
 func (x *MemoryReply) Reset() {
 	*x = MemoryReply{}
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -937,7 +1119,7 @@ func (x *MemoryReply) String() string {
 func (*MemoryReply) ProtoMessage() {}
 
 func (x *MemoryReply) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -950,7 +1132,7 @@ func (x *MemoryReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryReply.ProtoReflect.Descriptor instead.
 func (*MemoryReply) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{15}
+	return file_control_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *MemoryReply) GetRssPeak() int64 {
@@ -975,7 +1157,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -987,7 +1169,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1000,7 +1182,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{16}
+	return file_control_proto_rawDescGZIP(), []int{17}
 }
 
 type ShutdownReply struct {
@@ -1013,7 +1195,7 @@ type ShutdownReply struct {
 
 func (x *ShutdownReply) Reset() {
 	*x = ShutdownReply{}
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1207,7 @@ func (x *ShutdownReply) String() string {
 func (*ShutdownReply) ProtoMessage() {}
 
 func (x *ShutdownReply) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1038,7 +1220,7 @@ func (x *ShutdownReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownReply.ProtoReflect.Descriptor instead.
 func (*ShutdownReply) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{17}
+	return file_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ShutdownReply) GetErrors() []string {
@@ -1061,7 +1243,7 @@ type Unavailable struct {
 
 func (x *Unavailable) Reset() {
 	*x = Unavailable{}
-	mi := &file_control_proto_msgTypes[18]
+	mi := &file_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1073,7 +1255,7 @@ func (x *Unavailable) String() string {
 func (*Unavailable) ProtoMessage() {}
 
 func (x *Unavailable) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[18]
+	mi := &file_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1086,7 +1268,7 @@ func (x *Unavailable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unavailable.ProtoReflect.Descriptor instead.
 func (*Unavailable) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{18}
+	return file_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Unavailable) GetTransport() string {
@@ -1136,7 +1318,7 @@ const file_control_proto_rawDesc = "" +
 	"\x05guest\x18\x01 \x01(\fR\x05guest\x12\x16\n" +
 	"\x06module\x18\x02 \x01(\fR\x06module\"\n" +
 	"\n" +
-	"\bAddReply\"\xd0\x01\n" +
+	"\bAddReply\"\x9a\x02\n" +
 	"\x05Setup\x12\x16\n" +
 	"\x06engine\x18\x01 \x01(\tR\x06engine\x12\x14\n" +
 	"\x05guest\x18\x02 \x01(\fR\x05guest\x12\x14\n" +
@@ -1146,7 +1328,11 @@ const file_control_proto_rawDesc = "" +
 	"\x06fanout\x18\x06 \x01(\x03R\x06fanout\x12\x1f\n" +
 	"\vdeadline_ns\x18\a \x01(\x03R\n" +
 	"deadlineNs\x12\x1c\n" +
-	"\tparameter\x18\b \x01(\fR\tparameter\"\xe8\x01\n" +
+	"\tparameter\x18\b \x01(\fR\tparameter\x12\x16\n" +
+	"\x06serial\x18\t \x01(\bR\x06serial\x12\x16\n" +
+	"\x06origin\x18\n" +
+	" \x01(\tR\x06origin\x12\x18\n" +
+	"\aconsume\x18\v \x01(\tR\aconsume\"\xe8\x01\n" +
 	"\bEndpoint\x12\x1c\n" +
 	"\ttransport\x18\x01 \x01(\tR\ttransport\x12\x18\n" +
 	"\anetwork\x18\x02 \x01(\tR\anetwork\x12\x18\n" +
@@ -1170,25 +1356,44 @@ const file_control_proto_rawDesc = "" +
 	"\tOpenReply\":\n" +
 	"\n" +
 	"RunRequest\x12,\n" +
-	"\x05batch\x18\x01 \x01(\v2\x16.rrbench.control.BatchR\x05batch\"\xb7\x01\n" +
+	"\x05batch\x18\x01 \x01(\v2\x16.rrbench.control.BatchR\x05batch\"\xf9\x01\n" +
 	"\x05Batch\x12\x18\n" +
-	"\apayload\x18\x01 \x01(\tR\apayload\x12\x12\n" +
-	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x12\n" +
+	"\apayload\x18\x01 \x01(\tR\apayload\x12\x14\n" +
+	"\x05sizes\x18\x02 \x03(\x03R\x05sizes\x12\x12\n" +
 	"\x04seed\x18\x03 \x01(\x06R\x04seed\x12\x16\n" +
 	"\x06warmup\x18\x04 \x01(\x03R\x06warmup\x12\x16\n" +
 	"\x06rounds\x18\x05 \x01(\x03R\x06rounds\x12\x1b\n" +
 	"\twindow_ns\x18\x06 \x01(\x03R\bwindowNs\x12\x1f\n" +
 	"\vdeadline_ns\x18\a \x01(\x03R\n" +
-	"deadlineNs\"U\n" +
+	"deadlineNs\x12\x14\n" +
+	"\x05first\x18\b \x01(\bR\x05first\x12\x14\n" +
+	"\x05least\x18\t \x01(\x03R\x05least\x12\x12\n" +
+	"\x04rate\x18\n" +
+	" \x01(\x03R\x04rate\"U\n" +
 	"\bRunReply\x12\x18\n" +
 	"\arecords\x18\x01 \x01(\fR\arecords\x12/\n" +
-	"\x06window\x18\x02 \x01(\v2\x17.rrbench.control.WindowR\x06window\"n\n" +
+	"\x06window\x18\x02 \x01(\v2\x17.rrbench.control.WindowR\x06window\"\xf4\x02\n" +
 	"\x06Window\x12\x14\n" +
 	"\x05tried\x18\x01 \x01(\x03R\x05tried\x12\x0e\n" +
 	"\x02ok\x18\x02 \x01(\x03R\x02ok\x12\x16\n" +
 	"\x06failed\x18\x03 \x01(\x03R\x06failed\x12\x0e\n" +
 	"\x02ns\x18\x04 \x01(\x03R\x02ns\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reason\"\x0f\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\x12.\n" +
+	"\x06source\x18\a \x01(\v2\x16.rrbench.control.UsageR\x06source\x120\n" +
+	"\atargets\x18\b \x01(\v2\x16.rrbench.control.UsageR\atargets\x12.\n" +
+	"\x06server\x18\t \x01(\v2\x16.rrbench.control.UsageR\x06server\x12\x1d\n" +
+	"\n" +
+	"softirq_ns\x18\n" +
+	" \x01(\x03R\tsoftirqNs\x12\x1f\n" +
+	"\vfunction_ns\x18\v \x01(\x01R\n" +
+	"functionNs\x12\x1c\n" +
+	"\tlatencies\x18\f \x01(\fR\tlatencies\"\x8b\x01\n" +
+	"\x05Usage\x12\x17\n" +
+	"\auser_ns\x18\x01 \x01(\x03R\x06userNs\x12\x1b\n" +
+	"\tkernel_ns\x18\x02 \x01(\x03R\bkernelNs\x12!\n" +
+	"\fminor_faults\x18\x03 \x01(\x03R\vminorFaults\x12)\n" +
+	"\x10context_switches\x18\x04 \x01(\x03R\x0fcontextSwitches\"\x0f\n" +
 	"\rMemoryRequest\"C\n" +
 	"\vMemoryReply\x12\x19\n" +
 	"\brss_peak\x18\x01 \x01(\x03R\arssPeak\x12\x19\n" +
@@ -1222,7 +1427,7 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_control_proto_goTypes = []any{
 	(*HelloRequest)(nil),    // 0: rrbench.control.HelloRequest
 	(*HelloReply)(nil),      // 1: rrbench.control.HelloReply
@@ -1238,40 +1443,44 @@ var file_control_proto_goTypes = []any{
 	(*Batch)(nil),           // 11: rrbench.control.Batch
 	(*RunReply)(nil),        // 12: rrbench.control.RunReply
 	(*Window)(nil),          // 13: rrbench.control.Window
-	(*MemoryRequest)(nil),   // 14: rrbench.control.MemoryRequest
-	(*MemoryReply)(nil),     // 15: rrbench.control.MemoryReply
-	(*ShutdownRequest)(nil), // 16: rrbench.control.ShutdownRequest
-	(*ShutdownReply)(nil),   // 17: rrbench.control.ShutdownReply
-	(*Unavailable)(nil),     // 18: rrbench.control.Unavailable
-	nil,                     // 19: rrbench.control.Endpoint.FactsEntry
+	(*Usage)(nil),           // 14: rrbench.control.Usage
+	(*MemoryRequest)(nil),   // 15: rrbench.control.MemoryRequest
+	(*MemoryReply)(nil),     // 16: rrbench.control.MemoryReply
+	(*ShutdownRequest)(nil), // 17: rrbench.control.ShutdownRequest
+	(*ShutdownReply)(nil),   // 18: rrbench.control.ShutdownReply
+	(*Unavailable)(nil),     // 19: rrbench.control.Unavailable
+	nil,                     // 20: rrbench.control.Endpoint.FactsEntry
 }
 var file_control_proto_depIdxs = []int32{
-	19, // 0: rrbench.control.Endpoint.facts:type_name -> rrbench.control.Endpoint.FactsEntry
+	20, // 0: rrbench.control.Endpoint.facts:type_name -> rrbench.control.Endpoint.FactsEntry
 	4,  // 1: rrbench.control.ServeRequest.setup:type_name -> rrbench.control.Setup
 	5,  // 2: rrbench.control.ServeReply.endpoint:type_name -> rrbench.control.Endpoint
 	4,  // 3: rrbench.control.OpenRequest.setup:type_name -> rrbench.control.Setup
 	5,  // 4: rrbench.control.OpenRequest.targets:type_name -> rrbench.control.Endpoint
 	11, // 5: rrbench.control.RunRequest.batch:type_name -> rrbench.control.Batch
 	13, // 6: rrbench.control.RunReply.window:type_name -> rrbench.control.Window
-	0,  // 7: rrbench.control.Shim.Hello:input_type -> rrbench.control.HelloRequest
-	2,  // 8: rrbench.control.Shim.Add:input_type -> rrbench.control.AddRequest
-	6,  // 9: rrbench.control.Shim.Serve:input_type -> rrbench.control.ServeRequest
-	8,  // 10: rrbench.control.Shim.Open:input_type -> rrbench.control.OpenRequest
-	10, // 11: rrbench.control.Shim.Run:input_type -> rrbench.control.RunRequest
-	14, // 12: rrbench.control.Shim.Memory:input_type -> rrbench.control.MemoryRequest
-	16, // 13: rrbench.control.Shim.Shutdown:input_type -> rrbench.control.ShutdownRequest
-	1,  // 14: rrbench.control.Shim.Hello:output_type -> rrbench.control.HelloReply
-	3,  // 15: rrbench.control.Shim.Add:output_type -> rrbench.control.AddReply
-	7,  // 16: rrbench.control.Shim.Serve:output_type -> rrbench.control.ServeReply
-	9,  // 17: rrbench.control.Shim.Open:output_type -> rrbench.control.OpenReply
-	12, // 18: rrbench.control.Shim.Run:output_type -> rrbench.control.RunReply
-	15, // 19: rrbench.control.Shim.Memory:output_type -> rrbench.control.MemoryReply
-	17, // 20: rrbench.control.Shim.Shutdown:output_type -> rrbench.control.ShutdownReply
-	14, // [14:21] is the sub-list for method output_type
-	7,  // [7:14] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	14, // 7: rrbench.control.Window.source:type_name -> rrbench.control.Usage
+	14, // 8: rrbench.control.Window.targets:type_name -> rrbench.control.Usage
+	14, // 9: rrbench.control.Window.server:type_name -> rrbench.control.Usage
+	0,  // 10: rrbench.control.Shim.Hello:input_type -> rrbench.control.HelloRequest
+	2,  // 11: rrbench.control.Shim.Add:input_type -> rrbench.control.AddRequest
+	6,  // 12: rrbench.control.Shim.Serve:input_type -> rrbench.control.ServeRequest
+	8,  // 13: rrbench.control.Shim.Open:input_type -> rrbench.control.OpenRequest
+	10, // 14: rrbench.control.Shim.Run:input_type -> rrbench.control.RunRequest
+	15, // 15: rrbench.control.Shim.Memory:input_type -> rrbench.control.MemoryRequest
+	17, // 16: rrbench.control.Shim.Shutdown:input_type -> rrbench.control.ShutdownRequest
+	1,  // 17: rrbench.control.Shim.Hello:output_type -> rrbench.control.HelloReply
+	3,  // 18: rrbench.control.Shim.Add:output_type -> rrbench.control.AddReply
+	7,  // 19: rrbench.control.Shim.Serve:output_type -> rrbench.control.ServeReply
+	9,  // 20: rrbench.control.Shim.Open:output_type -> rrbench.control.OpenReply
+	12, // 21: rrbench.control.Shim.Run:output_type -> rrbench.control.RunReply
+	16, // 22: rrbench.control.Shim.Memory:output_type -> rrbench.control.MemoryReply
+	18, // 23: rrbench.control.Shim.Shutdown:output_type -> rrbench.control.ShutdownReply
+	17, // [17:24] is the sub-list for method output_type
+	10, // [10:17] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -1285,7 +1494,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

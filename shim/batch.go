@@ -2,6 +2,7 @@ package shim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"rrbench/payloads"
@@ -12,34 +13,58 @@ const DefaultDeadline = 30 * time.Second
 
 // Batch asks for rounds of hand-offs over all routes that a shim has opened. In a round
 // every route, called a worker, prepares its payload; when all are ready they send
-// together; the round ends when the last of them is done.
+// together; the round ends when the last of them is done and may prepare the next one.
+//
+// A batch has up to four parts: the first round, the warm-up, the window, the rounds. A round that
+// counts only when it fails opens the last: what was done before it has sent processors to sleep
+// and filled caches with other things.
 type Batch struct {
 	Payload payloads.Kind
-	// Size is the payload's size in bytes.
-	Size int64
+	// Sizes are the payloads' sizes in bytes, of which each seed draws one.
+	Sizes []int64
 	// Seed is where the seeds of all payloads derive from; see SeedOf.
 	Seed uint64
-	// Warmup rounds come first: sent and verified, but not recorded.
+	// First has the first round of fresh functions recorded (Record.First).
+	First bool
+	// Warmup rounds are sent and verified, but not recorded.
 	Warmup int
-	// Rounds are measured and recorded. Where records have been handed over, a short one
-	// is preceded by one that is recorded in its place only when it fails.
-	Rounds int
-	// Window is how long CPU time is accounted, after the warm-up, to learn how it splits
-	// into user and kernel time and how much interrupt work a hand-off makes. The same
-	// payload is sent again and again meanwhile, unless its guest changes it: then each is
-	// prepared anew, outside of the accounting. Kernels that account by ticks split
-	// soundly over 200 ms and more only. Zero leaves it out: what the last window over the
-	// same routes has shown holds.
+	// Window is how long each worker then repeats hand-offs by itself, and Least how many it makes
+	// at least. What that has shown of CPU time holds for the batches after it, until another
+	// window. Zero leaves it out.
 	Window time.Duration
+	Least  int
+	// Rate is how many hand-offs a second are due in the window, all workers together; 0 has each
+	// worker begin the next one when the last is over.
+	Rate int
+	// Rounds are measured and recorded.
+	Rounds int
 	// Deadline bounds one round; zero is DefaultDeadline.
 	Deadline time.Duration
 }
 
+// Rounds of a batch that are not those of its last part.
+const (
+	// windowRound is the first of the window's.
+	windowRound = 1 << 32
+	// openingRound and firstRound come before the last part, and before all.
+	openingRound = -1 << 32
+	firstRound   = openingRound - 1
+)
+
 // SeedOf is the seed of a worker's payload in a round. Rounds count from 0; the warm-up's
-// rounds are negative, the last one before the records is -1. No two hand-offs of a batch
-// share a seed but by a chance of 2^-64.
+// rounds are negative, the last one is -1. No two hand-offs of a batch share a seed but by a
+// chance of 2^-64; a window goes through a few hundred of them again and again.
 func (b *Batch) SeedOf(round, worker int) uint64 {
 	return splitmix(splitmix(splitmix(b.Seed)+uint64(round)) + uint64(worker))
+}
+
+// Spec is the payload of a seed.
+func (b *Batch) Spec(seed uint64) payloads.Spec {
+	size := b.Sizes[0]
+	if n := uint64(len(b.Sizes)); n > 1 {
+		size = b.Sizes[splitmix(seed)%n]
+	}
+	return payloads.Spec{Kind: b.Payload, Seed: seed, Size: size}
 }
 
 // splitmix is SplitMix64's output function over its golden-ratio increment: a bijection
@@ -52,6 +77,9 @@ func splitmix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
+// largest is the size of the largest payload.
+func (b *Batch) largest() int64 { return slices.Max(b.Sizes) }
+
 func (b *Batch) deadline() time.Duration {
 	if b.Deadline == 0 {
 		return DefaultDeadline
@@ -63,21 +91,11 @@ func (b *Batch) check() error {
 	if _, err := payloads.ParseKind(string(b.Payload)); err != nil {
 		return err
 	}
-	if b.Size <= 0 {
-		return fmt.Errorf("payload size %d: must be at least 1 byte", b.Size)
+	if len(b.Sizes) == 0 || slices.Min(b.Sizes) <= 0 {
+		return fmt.Errorf("payload sizes %v: each must be at least 1 byte", b.Sizes)
 	}
-	if b.Warmup < 0 || b.Rounds < 0 || b.Window < 0 || b.Deadline < 0 {
-		return fmt.Errorf("batch with warm-up %d, rounds %d, window %v, deadline %v: none may be negative", b.Warmup, b.Rounds, b.Window, b.Deadline)
+	if b.Warmup < 0 || b.Rounds < 0 || b.Window < 0 || b.Deadline < 0 || b.Least < 0 || b.Rate < 0 {
+		return fmt.Errorf("batch with warm-up %d, rounds %d, window %v of %d at a rate of %d, deadline %v: none may be negative", b.Warmup, b.Rounds, b.Window, b.Least, b.Rate, b.Deadline)
 	}
 	return nil
-}
-
-// Window is what a batch's window of CPU accounting has come to. It counts hand-offs to
-// single targets.
-type Window struct {
-	Tried, OK, Failed int
-	// Ns is how long the window was, the preparing of payloads left out.
-	Ns int64
-	// Reason is why the first of the failed did, or what else a reader must know.
-	Reason string
 }

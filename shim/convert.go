@@ -1,9 +1,13 @@
 package shim
 
 import (
+	"fmt"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
+
 	"rrbench/control"
+	"rrbench/measure"
 	"rrbench/payloads"
 	"rrbench/transport"
 )
@@ -18,6 +22,9 @@ func setupToControl(s transport.Setup) *control.Setup {
 		Fanout:     int64(s.Fanout),
 		DeadlineNs: int64(s.Deadline),
 		Parameter:  []byte(s.Parameter),
+		Serial:     s.Serial,
+		Origin:     string(s.Origin),
+		Consume:    string(s.Consume),
 	}
 }
 
@@ -31,6 +38,9 @@ func setupFromControl(c *control.Setup) transport.Setup {
 		Fanout:    int(c.GetFanout()),
 		Deadline:  time.Duration(c.GetDeadlineNs()),
 		Parameter: string(c.GetParameter()),
+		Serial:    c.GetSerial(),
+		Origin:    transport.Origin(c.GetOrigin()),
+		Consume:   transport.Consume(c.GetConsume()),
 	}
 }
 
@@ -51,23 +61,70 @@ func endpointFromControl(c *control.Endpoint) transport.Endpoint {
 func batchToControl(b Batch) *control.Batch {
 	return &control.Batch{
 		Payload:    string(b.Payload),
-		Size:       b.Size,
+		Sizes:      b.Sizes,
 		Seed:       b.Seed,
 		Warmup:     int64(b.Warmup),
 		Rounds:     int64(b.Rounds),
 		WindowNs:   int64(b.Window),
 		DeadlineNs: int64(b.Deadline),
+		First:      b.First,
+		Least:      int64(b.Least),
+		Rate:       int64(b.Rate),
 	}
 }
 
 func batchFromControl(c *control.Batch) Batch {
 	return Batch{
 		Payload:  payloads.Kind(c.GetPayload()),
-		Size:     c.GetSize(),
+		Sizes:    c.GetSizes(),
 		Seed:     c.GetSeed(),
 		Warmup:   int(c.GetWarmup()),
 		Rounds:   int(c.GetRounds()),
 		Window:   time.Duration(c.GetWindowNs()),
 		Deadline: time.Duration(c.GetDeadlineNs()),
+		First:    c.GetFirst(),
+		Least:    int(c.GetLeast()),
+		Rate:     int(c.GetRate()),
 	}
+}
+
+// toControl may have a nil window.
+func (w *Window) toControl() *control.Window {
+	if w == nil {
+		return nil
+	}
+	c := &control.Window{
+		Tried: int64(w.Tried), Ok: int64(w.OK), Failed: int64(w.Failed), Bytes: w.Bytes, Ns: w.Ns, Reason: w.Reason,
+		Source: usageToControl(w.Source), Targets: usageToControl(w.Targets), Server: usageToControl(w.Server),
+		SoftirqNs: w.SoftIRQ, FunctionNs: w.FunctionNs,
+	}
+	if w.Latencies != nil {
+		// An error is one of writing to memory.
+		c.Latencies, _ = w.Latencies.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	}
+	return c
+}
+
+// windowFromControl trusts the shim: it is this program.
+func windowFromControl(c *control.Window) (Window, error) {
+	w := Window{
+		Tried: int(c.GetTried()), OK: int(c.GetOk()), Failed: int(c.GetFailed()), Bytes: c.GetBytes(), Ns: c.GetNs(), Reason: c.GetReason(),
+		Source: usageFromControl(c.GetSource()), Targets: usageFromControl(c.GetTargets()), Server: usageFromControl(c.GetServer()),
+		SoftIRQ: c.GetSoftirqNs(), FunctionNs: c.GetFunctionNs(),
+	}
+	if encoded := c.GetLatencies(); encoded != nil {
+		var err error
+		if w.Latencies, err = hdrhistogram.Decode(encoded); err != nil {
+			return w, fmt.Errorf("read the latencies of a window: %w", err)
+		}
+	}
+	return w, nil
+}
+
+func usageToControl(u measure.Usage) *control.Usage {
+	return &control.Usage{UserNs: u.UserNs, KernelNs: u.KernelNs, MinorFaults: u.MinorFaults, ContextSwitches: u.ContextSwitches}
+}
+
+func usageFromControl(c *control.Usage) measure.Usage {
+	return measure.Usage{UserNs: c.GetUserNs(), KernelNs: c.GetKernelNs(), MinorFaults: c.GetMinorFaults(), ContextSwitches: c.GetContextSwitches()}
 }

@@ -5,9 +5,11 @@ import (
 	"testing"
 	"testing/quick"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
 	"google.golang.org/protobuf/proto"
 
 	"rrbench/control"
+	"rrbench/measure"
 	"rrbench/transport"
 )
 
@@ -47,7 +49,21 @@ func TestConversionsKeepEverything(t *testing.T) {
 		return reflect.DeepEqual(got, e)
 	})
 	check(func(b Batch) bool {
-		return batchFromControl(carried(t, batchToControl(b), &control.Batch{})) == b
+		got := batchFromControl(carried(t, batchToControl(b), &control.Batch{}))
+		if len(b.Sizes) == 0 {
+			got.Sizes = b.Sizes
+		}
+		return reflect.DeepEqual(got, b)
+	})
+	check(func(tried, ok, failed int, bytes, ns, interrupts int64, source, targets, server measure.Usage, function float64, reason string) bool {
+		w := Window{tried, ok, failed, bytes, ns, source, targets, server, interrupts, function, hdrhistogram.New(1, longestLatency, 2), reason}
+		_ = w.Latencies.RecordValues(12345, 3)
+		got, err := windowFromControl(carried(t, w.toControl(), &control.Window{}))
+		if err != nil || got.Latencies.TotalCount() != 3 || got.Latencies.Max() != w.Latencies.Max() {
+			return false
+		}
+		got.Latencies = w.Latencies
+		return got == w
 	})
 }
 

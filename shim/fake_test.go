@@ -94,7 +94,7 @@ func (t *fakeTarget) Close() error {
 
 // fakeBatch is the batch that fakes know the seeds of.
 func fakeBatch() Batch {
-	return Batch{Payload: payloads.Text, Size: 1000, Seed: 42, Warmup: 2, Rounds: 5, Deadline: 10 * time.Second}
+	return Batch{Payload: payloads.Text, Sizes: []int64{1000}, Seed: 42, Warmup: 2, Rounds: 5, Deadline: 10 * time.Second}
 }
 
 type fakeRoute struct {
@@ -104,15 +104,43 @@ type fakeRoute struct {
 	spec  payloads.Spec
 	// sent: the prepared payload has been.
 	sent bool
+	// room is what Recycle was called with last, 0 where anything may come.
+	room int64
 }
-
-// Spent is true after a send of the action "spend".
-func (r *fakeRoute) Spent() bool { return r.action == "spend" && r.sent }
 
 // meeting counts the sends of one round that are under way; see the action "meet".
 var meeting atomic.Int64
 
+const (
+	// recyclingTakes is how long Recycle does in the action "recycle".
+	recyclingTakes = 100 * time.Microsecond
+	// busyFor is how much CPU time making a payload takes in the action "busy", and handling it.
+	busyFor = 200 * time.Microsecond
+)
+
+// busy uses CPU time.
+func (r *fakeRoute) busy(times int) {
+	if r.action != "busy" {
+		return
+	}
+	for began := measure.SelfUsage().CPU(); measure.SelfUsage().CPU()-began < int64(times)*int64(busyFor); {
+		meeting.Load()
+	}
+}
+
+func (r *fakeRoute) Recycle(size int64) error {
+	if r.action == "recycle" {
+		time.Sleep(recyclingTakes)
+	}
+	r.room = size
+	return nil
+}
+
 func (r *fakeRoute) Prepare(spec payloads.Spec) error {
+	if r.room != 0 && r.room != spec.Size {
+		return fmt.Errorf("room was made for %d bytes, not for %d", r.room, spec.Size)
+	}
+	r.busy(1)
 	if r.action == "prepare" && r.seeds[spec.Seed] {
 		return errors.New("no memory for the payload")
 	}
@@ -120,11 +148,15 @@ func (r *fakeRoute) Prepare(spec payloads.Spec) error {
 	return nil
 }
 
-func (r *fakeRoute) Rehearse(payloads.Spec) error { return nil }
+func (r *fakeRoute) Rehearse(payloads.Spec) error {
+	r.busy(2)
+	r.room = 0
+	return nil
+}
 
 func (r *fakeRoute) Send(handoff *transport.Handoff) error {
-	if r.Spent() {
-		return errors.New("the payload is spent")
+	if r.sent {
+		return errors.New("the payload has been sent already")
 	}
 	r.sent = true
 	handoff.Start = measure.Now()
@@ -137,6 +169,7 @@ func (r *fakeRoute) Send(handoff *transport.Handoff) error {
 			},
 			Length: uint64(r.spec.Size),
 			Digest: r.spec.Digest(),
+			Server: measure.Usage{KernelNs: 7},
 			Usage:  measure.Usage{UserNs: 1000, KernelNs: 3000, MinorFaults: 2, ContextSwitches: 1},
 		}
 	}

@@ -23,7 +23,7 @@ import (
 
 const (
 	// protocol is what both sides must speak.
-	protocol = 4
+	protocol = 5
 	// largestMessage bounds what either side accepts: a guest's module, and what is beside it.
 	largestMessage = engines.MaxModule + 4<<20
 
@@ -207,7 +207,9 @@ func (p *Process) Run(ctx context.Context, batch Batch, each func(Record) error)
 		}
 		alarm.Stop()
 		if w := reply.GetWindow(); w != nil {
-			window = Window{Tried: int(w.GetTried()), OK: int(w.GetOk()), Failed: int(w.GetFailed()), Ns: w.GetNs(), Reason: w.GetReason()}
+			if window, err = windowFromControl(w); err != nil {
+				return window, fmt.Errorf("shim %s: %w", p.name, err)
+			}
 		}
 		if err := parseRecords(reply.GetRecords(), each); err != nil {
 			return window, err

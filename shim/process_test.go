@@ -107,7 +107,7 @@ func TestRunRecordsEveryHandoff(t *testing.T) {
 						i++
 						seed := batch.SeedOf(round, worker)
 						if r.Err != nil || r.Round != round || r.Worker != worker || r.Target != target ||
-							r.Seed != seed || r.Digest != seed*3 || r.Expected != r.Digest || r.Length != 1000 {
+							r.Seed != seed || r.Digest != batch.Spec(seed).Digest() || r.Expected != r.Digest || r.Length != 1000 {
 							t.Fatalf("round %d, worker %d, target %d is %+v", round, worker, target, r)
 						}
 						if r.Timeline.Latency() < 0 || r.Timeline.Start == 0 || r.CPUUser < 1000 || r.CPUKernel < 3000 || r.MinorFaults < 2 {
@@ -205,19 +205,129 @@ func TestWindowSplitsCPUTime(t *testing.T) {
 	}
 }
 
-// TestWindowPreparesWhatIsSpent has routes that cannot send a payload twice.
-func TestWindowPreparesWhatIsSpent(t *testing.T) {
-	p := startFake(t, "source")
-	openFake(t, p, "spend", 3, 2)
-	batch := fakeBatch()
-	batch.Window = 5 * time.Millisecond
-	records, err := runFake(t, p, batch)
+// runWindow runs a batch of no more than a window.
+func runWindow(t *testing.T, p *Process, batch Batch) Window {
+	t.Helper()
+	batch.Warmup, batch.Rounds = 0, 0
+	window, err := p.Run(t.Context(), batch, func(r Record) error {
+		t.Errorf("a window has no records: %+v", r)
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range records {
-		if r.Err != nil || r.Digest != r.Expected {
-			t.Errorf("%+v", r)
+	return window
+}
+
+func TestWindowCountsEveryHandoff(t *testing.T) {
+	const workers, fanout = 3, 2
+	p := startFake(t, "source")
+	openFake(t, p, "recycle", workers, fanout)
+	batch := fakeBatch()
+	batch.Sizes = []int64{1000, 2000, 10_000}
+	batch.Window, batch.Least = time.Millisecond, 50
+	w := runWindow(t, p, batch)
+	if w.OK != w.Tried || w.Failed != 0 || w.OK < workers*fanout*batch.Least || w.OK%fanout != 0 || w.Reason != "" {
+		t.Errorf("%+v", w)
+	}
+	if w.Latencies.TotalCount() != int64(w.OK) || w.Ns < int64(batch.Window) {
+		t.Errorf("%d latencies of %+v", w.Latencies.TotalCount(), w)
+	}
+	if mean := w.Bytes / int64(w.OK); mean <= 1000 || mean >= 10_000 {
+		t.Errorf("payloads had %d bytes on average", mean)
+	}
+	// The fake says so of each delivery.
+	if want := int64(w.OK) * 3000; w.Targets.KernelNs != want || w.Server.KernelNs != int64(w.OK)*7 || w.Source.CPU() <= 0 {
+		t.Errorf("targets used %+v, want %d; the server %+v, the source %+v", w.Targets, want, w.Server, w.Source)
+	}
+}
+
+// Each worker begins when a hand-off is due, however long the one before took.
+func TestWindowKeepsARate(t *testing.T) {
+	p := startFake(t, "source")
+	openFake(t, p, "", 2, 1)
+	batch := fakeBatch()
+	batch.Window, batch.Rate = 200*time.Millisecond, 100
+	if w := runWindow(t, p, batch); w.OK != 20 {
+		t.Errorf("%d hand-offs in %v at a rate of %d", w.OK, batch.Window, batch.Rate)
+	}
+	// This one takes 60 ms a hand-off: later ones wait, and their latency tells.
+	slow := startFake(t, "source")
+	openFake(t, slow, "slow", 1, 1)
+	w := runWindow(t, slow, batch)
+	if late := time.Duration(w.OK-1) * (60 - 10) * time.Millisecond; w.OK < 2 || w.Latencies.Max() < int64(late) {
+		t.Errorf("%d hand-offs, the last %v late, at least %v are right", w.OK, time.Duration(w.Latencies.Max()), late)
+	}
+}
+
+func TestWindowFails(t *testing.T) {
+	p := startFake(t, "source")
+	openFake(t, p, fmt.Sprintf("target@%d", windowRound+1), 1, 2)
+	batch := fakeBatch()
+	batch.Window, batch.Least = time.Millisecond, 10
+	w, err := p.Run(t.Context(), batch, func(r Record) error { return fmt.Errorf("a record: %+v", r) })
+	if w.Tried != 4 || w.OK != 3 || w.Failed != 1 || w.Reason != "worker 0, target 1: the target is gone" {
+		t.Errorf("%+v", w)
+	}
+	if err == nil || err.Error() != "shim source: window: "+w.Reason {
+		t.Error(err)
+	}
+}
+
+func TestWindowHangs(t *testing.T) {
+	p := startFake(t, "source")
+	openFake(t, p, fmt.Sprintf("spin@%d", windowRound+2), 1, 1)
+	batch := fakeBatch()
+	batch.Window, batch.Deadline = time.Millisecond, 300*time.Millisecond
+	batch.Least = 10
+	w, err := p.Run(t.Context(), batch, func(Record) error { return nil })
+	if w.Tried != 3 || w.OK != 2 || w.Failed != 1 || w.Reason != "the last hand-off did not end" {
+		t.Errorf("%+v", w)
+	}
+	if !errors.Is(err, transport.ErrNoAnswer) || err.Error() != "shim source: no answer within 300ms: a hand-off of the window is still under way (--deadline)" {
+		t.Error(err)
+	}
+}
+
+// The first round of fresh functions is a record of its own, the cycle ends with Recycle.
+func TestFirstRoundAndCycle(t *testing.T) {
+	p := startFake(t, "source")
+	openFake(t, p, "recycle", 2, 2)
+	batch := fakeBatch()
+	batch.First, batch.Rounds = true, 3
+	records, err := runFake(t, p, batch)
+	if err != nil || len(records) != 4*4 {
+		t.Fatalf("%d records, %v", len(records), err)
+	}
+	for i, r := range records {
+		if first := i < 4; r.First != first || r.Round != max(i/4-1, 0) || r.Err != nil {
+			t.Errorf("record %d: %+v", i, r)
+		}
+		if r.Cycle < int64(recyclingTakes) || r.Cycle <= r.Timeline.ConsumedAfter() {
+			t.Errorf("a cycle of %d ns, of which recycling takes %v", r.Cycle, recyclingTakes)
+		}
+	}
+	// Where it fails nothing follows.
+	broken := startFake(t, "source")
+	openFake(t, broken, fmt.Sprintf("digest@%d", firstRound), 1, 1)
+	if records, err := runFake(t, broken, batch); err != nil || len(records) != 1+3 || records[0].Err == nil {
+		t.Errorf("%+v, %v", records, err)
+	}
+}
+
+// What the functions themselves take is known apart: of a fan-out each target has a share of
+// making the payload.
+func TestWindowKnowsFunctions(t *testing.T) {
+	for _, fanout := range []int{1, 10} {
+		p := startFake(t, "source")
+		openFake(t, p, "busy", 1, fanout)
+		batch := fakeBatch()
+		batch.Window = time.Millisecond
+		w := runWindow(t, p, batch)
+		// It makes for one, and handles for one.
+		want := float64(busyFor) * (1 + 1/float64(fanout))
+		if w.FunctionNs < want*0.7 || w.FunctionNs > want*2 {
+			t.Errorf("%d targets: the functions take %.0f ns, want %.0f", fanout, w.FunctionNs, want)
 		}
 	}
 }
@@ -435,9 +545,9 @@ func TestRefusals(t *testing.T) {
 	check(err, "shim source: run a batch: no route has been opened")
 	openFake(t, p, "", 1, 1)
 	batch := fakeBatch()
-	batch.Size = 0
+	batch.Sizes = []int64{0}
 	_, err = runFake(t, p, batch)
-	check(err, "shim source: payload size 0: must be at least 1 byte")
+	check(err, "shim source: payload sizes [0]: each must be at least 1 byte")
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -10,10 +10,16 @@ import (
 
 // Record is one hand-off to one target.
 type Record struct {
+	// Round counts those of the batch's last part; First says that it is the round before all,
+	// and Round 0.
 	Round, Worker, Target int
+	First                 bool
 	Seed                  uint64
-	// Expected is the source's digest of the payload.
+	// Expected is the payload's digest.
 	Expected uint64
+	// Cycle is how long it took from t0 until the source's function could write its next payload,
+	// in nanoseconds.
+	Cycle int64
 	// CPUUser and CPUKernel are this hand-off's CPU time in nanoseconds: its share of what
 	// the source's process used in the round, plus what the target's own process used.
 	// Their sum is what the kernel counted; after a Window they are split in its
@@ -30,14 +36,18 @@ type Record struct {
 }
 
 // recordSize is the length of what precedes a record's delivery; see control.proto.
-const recordSize = 4*4 + 7*8
+const recordSize = 4*4 + 8*8
 
 func (r *Record) appendTo(to []byte) []byte {
-	for _, n := range [...]int{r.Round, r.Worker, r.Target, 0} {
+	first := 0
+	if r.First {
+		first = 1
+	}
+	for _, n := range [...]int{r.Round, r.Worker, r.Target, first} {
 		to = binary.LittleEndian.AppendUint32(to, uint32(n))
 	}
 	for _, n := range [...]uint64{
-		r.Seed, r.Expected, uint64(r.CPUUser), uint64(r.CPUKernel), uint64(r.SoftIRQ),
+		r.Seed, r.Expected, uint64(r.Cycle), uint64(r.CPUUser), uint64(r.CPUKernel), uint64(r.SoftIRQ),
 		math.Float64bits(r.MinorFaults), math.Float64bits(r.ContextSwitches),
 	} {
 		to = binary.LittleEndian.AppendUint64(to, n)
@@ -57,9 +67,10 @@ func parseRecords(wire []byte, each func(Record) error) error {
 			*to = int(binary.LittleEndian.Uint32(wire[4*i:]))
 		}
 		number := func(i int) uint64 { return binary.LittleEndian.Uint64(wire[16+8*i:]) }
-		r.Seed, r.Expected = number(0), number(1)
-		r.CPUUser, r.CPUKernel, r.SoftIRQ = int64(number(2)), int64(number(3)), int64(number(4))
-		r.MinorFaults, r.ContextSwitches = math.Float64frombits(number(5)), math.Float64frombits(number(6))
+		r.First = wire[12]&1 != 0
+		r.Seed, r.Expected, r.Cycle = number(0), number(1), int64(number(2))
+		r.CPUUser, r.CPUKernel, r.SoftIRQ = int64(number(3)), int64(number(4)), int64(number(5))
+		r.MinorFaults, r.ContextSwitches = math.Float64frombits(number(6)), math.Float64frombits(number(7))
 		n, err := transport.ParseDelivery(wire[recordSize:], &r.Delivery)
 		if err != nil {
 			return fmt.Errorf("record: %w", err)

@@ -54,12 +54,12 @@ func (s *server) run(stream grpc.BidiStreamingServer[control.RunRequest, control
 	for {
 		select {
 		case records := <-r.batches:
-			if err := out.send(records, r.accounted.take()); err != nil {
+			if err := out.send(records, r.open.Load().take()); err != nil {
 				return err
 			}
 			r.ack <- struct{}{}
 		case err := <-done:
-			if window := r.accounted.take(); window != nil {
+			if window := r.open.Load().take(); window != nil {
 				return errors.Join(err, out.send(nil, window))
 			}
 			return err
@@ -67,7 +67,7 @@ func (s *server) run(stream grpc.BidiStreamingServer[control.RunRequest, control
 			left, overdue := r.overdue()
 			if overdue != nil {
 				// The records of finished rounds are not touched any more.
-				return errors.Join(overdue, out.send(r.kept[:r.finished.Load()], r.accounted.take()))
+				return errors.Join(overdue, out.send(r.kept[:r.finished.Load()], r.open.Load().take()))
 			}
 			watch.Reset(left)
 		case <-ctx.Done():
@@ -85,8 +85,8 @@ type recordSender struct {
 
 // send sends records and a window, if there is one, and waits until the driver is done
 // with them. Neither is a sign of life.
-func (s *recordSender) send(records []Record, window *control.Window) error {
-	s.reply.Window = window
+func (s *recordSender) send(records []Record, window *Window) error {
+	s.reply.Window = window.toControl()
 	for {
 		s.reply.Records = s.reply.Records[:0]
 		for len(records) > 0 && len(s.reply.Records) < largestReply {

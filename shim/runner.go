@@ -45,14 +45,13 @@ type runner struct {
 	took      time.Duration
 	disturbed bool
 
-	// accounted is the window's, and changing says that guests change what they have sent.
-	accounted accounted
-	changing  bool
+	// open is the window, once it has begun.
+	open atomic.Pointer[windowRun]
 
 	watched
 }
 
-// costs is what a window of CPU accounting has shown.
+// costs is what a window has shown of CPU time.
 type costs struct {
 	known bool
 	// userShare is the user time's part of all CPU time.
@@ -61,6 +60,15 @@ type costs struct {
 	mean shares
 	// softIRQ is the interrupt work a hand-off, in nanoseconds.
 	softIRQ int64
+}
+
+func costsOf(w *Window) costs {
+	used := w.Source.Add(w.Targets).Add(w.Server)
+	c := costs{mean: shareOf(used, float64(w.Tried)), softIRQ: w.SoftIRQ / int64(w.Tried)}
+	if cpu := used.CPU(); cpu > 0 {
+		c.known, c.userShare = true, float64(used.UserNs)/float64(cpu)
+	}
+	return c
 }
 
 // shares is a hand-off's part of a usage.
@@ -92,7 +100,7 @@ func newRunner(batch Batch, workers []*worker, costs costs) *runner {
 	for _, w := range workers {
 		handoffs += w.fanout
 	}
-	rounds := min(batch.Rounds, max(1, keptRecords/handoffs))
+	rounds := min(max(batch.Rounds, 1), max(1, keptRecords/handoffs))
 	kept := make([]Record, rounds*handoffs)
 	return &runner{
 		batch:      batch,
@@ -113,9 +121,23 @@ func newRunner(batch Batch, workers []*worker, costs costs) *runner {
 // run runs the batch. Its error is one that no record tells.
 func (r *runner) run(ctx context.Context) error {
 	defer r.pool.Close()
+	if r.batch.First {
+		used := r.round(firstRound, -r.batch.Warmup)
+		goOn := r.record(firstRound, used)
+		r.finished.Store(int64(len(r.records)))
+		if err := r.flush(ctx); err != nil || !goOn {
+			return err
+		}
+	}
 	if err := r.warmUp(ctx); err != nil {
 		return err
 	}
+	if r.batch.Window > 0 {
+		if err := r.window(ctx); err != nil {
+			return err
+		}
+	}
+	r.disturbed = true
 	for round := range r.batch.Rounds {
 		if cap(r.records)-len(r.records) < r.handoffs || time.Since(r.flushed) >= flushEvery {
 			if err := r.flush(ctx); err != nil {
@@ -125,7 +147,7 @@ func (r *runner) run(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		used := r.settledRound(round)
+		used := r.openedRound(round)
 		goOn := r.record(round, used)
 		r.finished.Store(int64(len(r.records)))
 		if !goOn {
@@ -135,28 +157,26 @@ func (r *runner) run(ctx context.Context) error {
 	return r.flush(ctx)
 }
 
-// settledRound is a round that is preceded by one whose result counts only when it failed,
-// if something else than hand-offs has been done since the last: processors have gone to
-// sleep meanwhile and caches have been filled with other things, so that a short round
-// would take up to three times as long.
-func (r *runner) settledRound(round int) measure.Usage {
-	if r.disturbed && r.took < lastingRound {
-		used := r.round(-1)
+// openedRound is a round that another one precedes, which counts only when it failed, where
+// something else than hand-offs has been done since the last: a short round would take up to
+// three times as long.
+func (r *runner) openedRound(round int) measure.Usage {
+	if r.disturbed && (round == 0 || r.took < lastingRound) {
+		used := r.round(openingRound-1-round, round)
 		if r.verify() != nil {
 			return used
 		}
 	}
 	r.disturbed = false
-	return r.round(round)
+	return r.round(round, round+1)
 }
 
 // round prepares and sends once in every worker, and returns what this process used for
-// the sending.
-func (r *runner) round(round int) measure.Usage {
+// the sending. Another round comes next.
+func (r *runner) round(round, next int) measure.Usage {
 	for i, w := range r.workers {
-		w.spec.Kind, w.spec.Size, w.spec.Seed = r.batch.Payload, r.batch.Size, r.batch.SeedOf(round, i)
-		w.expected = 0
-		w.forget()
+		spec := r.batch.Spec(r.batch.SeedOf(round, i))
+		w.expect(expectation{spec, spec.Digest()}, r.batch.Spec(r.batch.SeedOf(next, i)).Size)
 	}
 	if !r.prepare(round) {
 		return measure.Usage{}
@@ -199,7 +219,7 @@ func (r *runner) record(round int, used measure.Usage) bool {
 	for i, w := range r.workers {
 		for target := range w.handoff.Deliveries {
 			d := &w.handoff.Deliveries[target]
-			share := ours.add(shareOf(d.Usage, 1))
+			share := ours.add(shareOf(d.Usage.Add(d.Server), 1))
 			if r.costs.known {
 				if r.took < tooShort {
 					share = r.costs.mean
@@ -209,9 +229,11 @@ func (r *runner) record(round int, used measure.Usage) bool {
 				share.kernelNs = total - share.userNs
 			}
 			record := Record{
-				Round: round, Worker: i, Target: target,
+				Round: max(round, 0), Worker: i, Target: target,
+				First:           round == firstRound,
 				Seed:            w.spec.Seed,
-				Expected:        w.expected,
+				Expected:        w.digest,
+				Cycle:           w.cycle,
 				Delivery:        *d,
 				CPUUser:         int64(share.userNs + 0.5),
 				CPUKernel:       int64(share.kernelNs + 0.5),

@@ -150,6 +150,8 @@ func (s *server) memory(ctx context.Context) (measure.Memory, error) {
 		return measure.Memory{}, err
 	}
 	defer s.end()
+	// What reading takes belongs to no hand-off.
+	defer measure.TakeUsage()
 	total, err := measure.SelfMemory()
 	if err != nil {
 		return measure.Memory{}, err

@@ -43,6 +43,10 @@ func (r *runner) overdue() (left time.Duration, err error) {
 	deadline := r.batch.deadline()
 	allowed := timeout(deadline)
 	since := r.since.Load()
+	window := r.open.Load()
+	if since == 0 {
+		since = window.since()
+	}
 	if since == 0 {
 		return allowed, nil
 	}
@@ -50,8 +54,13 @@ func (r *runner) overdue() (left time.Duration, err error) {
 		return left, nil
 	}
 	where := "the warm-up"
-	if round := r.watched.round.Load(); round >= 0 {
+	switch round := r.watched.round.Load(); {
+	case round >= 0:
 		where = fmt.Sprintf("round %d of %d", round+1, r.batch.Rounds)
+	case window != nil && window.result.Load() == nil:
+		return 0, fmt.Errorf("%w within %v: a hand-off of the window is still under way (--deadline)", transport.ErrNoAnswer, deadline)
+	case round == firstRound:
+		where = "the first round"
 	}
 	doing := "preparing its payload"
 	if r.sending.Load() {

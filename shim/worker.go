@@ -4,42 +4,55 @@ import (
 	"errors"
 	"fmt"
 
-	"rrbench/payloads"
+	"rrbench/measure"
 	"rrbench/transport"
 )
 
 // worker is an opened route and what it is about to send.
 type worker struct {
 	route transport.Route
+	// recycler is the route if that is one.
+	recycler transport.Recycler
 	// handoff has one delivery a target, whatever the transport makes of it.
-	handoff  transport.Handoff
-	fanout   int
-	spec     payloads.Spec
-	expected uint64
+	handoff transport.Handoff
+	fanout  int
+	// expectation is the payload under way, and next the size of the one after it.
+	expectation
+	next int64
+	// cycle is how long the last hand-off took until the next payload may be written.
+	cycle int64
 	// err is why the last step failed, for all targets.
 	err error
 }
 
 func newWorker(route transport.Route, fanout int) *worker {
 	w := &worker{route: route, fanout: fanout}
+	w.recycler, _ = route.(transport.Recycler)
 	w.forget()
 	return w
 }
 
+// expect begins a hand-off. No delivery is mistaken for an earlier one's.
+func (w *worker) expect(e expectation, next int64) {
+	w.expectation, w.next, w.err = e, next, nil
+	w.forget()
+}
+
+func (w *worker) forget() {
+	w.handoff.Resize(w.fanout)
+	w.handoff.Start, w.cycle = 0, 0
+	for i := range w.handoff.Deliveries {
+		w.handoff.Deliveries[i].Reset()
+	}
+}
+
 func (w *worker) prepare() {
-	w.expected = w.spec.Digest()
 	if w.err = w.route.Prepare(w.spec); w.err != nil {
 		w.err = fmt.Errorf("prepare the payload: %w", w.err)
 	}
 }
 
-// forget makes sure that no delivery is mistaken for an earlier one.
-func (w *worker) forget() {
-	w.handoff.Resize(w.fanout)
-	w.handoff.Start = 0
-	clear(w.handoff.Deliveries)
-}
-
+// send runs the cycle of a hand-off, all but the making of the payload.
 func (w *worker) send() {
 	if w.err != nil {
 		return
@@ -48,9 +61,16 @@ func (w *worker) send() {
 	if n := len(w.handoff.Deliveries); w.err == nil && n != w.fanout {
 		w.err = fmt.Errorf("the transport answered for %d targets instead of %d", n, w.fanout)
 	}
+	if w.err == nil && w.recycler != nil {
+		if err := w.recycler.Recycle(w.next); err != nil {
+			w.err = fmt.Errorf("make room for the next payload: %w", err)
+		}
+	}
 	if w.err != nil {
 		w.forget()
+		return
 	}
+	w.cycle = measure.Now() - w.handoff.Start
 }
 
 // failure is why the hand-off to one target failed, or nil. Whether it is only the
@@ -68,8 +88,8 @@ func (w *worker) failure(target int) (err error, mismatch bool) {
 		return fmt.Errorf("the moments of the hand-off are out of order: %+v", d.Timeline), false
 	case d.Length != uint64(w.spec.Size):
 		return fmt.Errorf("the target got %d bytes instead of %d", d.Length, w.spec.Size), true
-	case d.Digest != w.expected:
-		return fmt.Errorf("the target's digest is %016x, the source's %016x", d.Digest, w.expected), true
+	case d.Digest != w.digest:
+		return fmt.Errorf("the target's digest is %016x, the source's %016x", d.Digest, w.digest), true
 	}
 	return nil, false
 }
