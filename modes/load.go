@@ -121,7 +121,7 @@ func instantiate(ctx context.Context, module engines.Module, setup transport.Set
 // Check says why a guest cannot be a source and a target on an engine: the engine does not
 // compile it, or its exports or imports are not as the ABI wants them. No guest runs, and nothing
 // is kept.
-func Check(ctx context.Context, engineName, guest string) (err error) {
+func Check(ctx context.Context, engineName, guest string) (can Abilities, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("guest %s: %w", guest, err)
@@ -129,33 +129,33 @@ func Check(ctx context.Context, engineName, guest string) (err error) {
 	}()
 	wasm, err := workloads.Guest(guest)
 	if err != nil {
-		return err
+		return can, err
 	}
 	engine, err := catalogue.New(engineName, catalogue.Options{})
 	if err != nil {
-		return err
+		return can, err
 	}
 	defer engine.Close()
 	module, err := engine.Compile(ctx, wasm)
 	if err != nil {
-		return err
+		return can, err
 	}
 	defer module.Close()
 	if err := checkExports(module, allocateType, deallocateType, handleType, sendType); err != nil {
-		return err
+		return can, err
 	}
 	offered := new(Function).hostFunctions()
 	needsWASI, err := checkImports(module.Imports(), offered)
 	if err != nil || !needsWASI {
-		return err
+		return can, err
 	}
 	system, err := wasip1.New(wasip1.Config{})
 	if err != nil {
-		return fmt.Errorf("set up WASI: %w", err)
+		return can, fmt.Errorf("set up WASI: %w", err)
 	}
 	defer system.Close()
 	_, err = engines.Resolve(module.Imports(), append(offered, system.Functions()...))
-	return err
+	return can, err
 }
 
 // discard ends a function that never came to be.

@@ -26,6 +26,18 @@ var units = []struct {
 // plain number of bytes; upper and lower case are one. The size is between 1 byte and
 // MaxSize. The error names the text and the remedy.
 func ParseSize(text string) (int64, error) {
+	size, err := ParseBytes(text)
+	if err == nil && size > MaxSize {
+		err = fmt.Errorf("size %q does not fit into a 32-bit linear memory: use at most %s", text, FormatSize(MaxSize))
+	}
+	return size, err
+}
+
+// maxBytes is what ParseBytes reads at most.
+const maxBytes = 1 << 50
+
+// ParseBytes is ParseSize without the bound that a linear memory has.
+func ParseBytes(text string) (int64, error) {
 	trimmed := strings.TrimSpace(text)
 	split := strings.LastIndexAny(trimmed, "0123456789.") + 1
 	number, unit := trimmed[:split], strings.ToLower(strings.TrimSpace(trimmed[split:]))
@@ -48,7 +60,7 @@ func ParseSize(text string) (int64, error) {
 	switch {
 	case value == 0:
 		return 0, fmt.Errorf("size %q is no payload: use 1 byte to %s", text, FormatSize(MaxSize))
-	case value > MaxSize:
+	case value > maxBytes:
 		return 0, fmt.Errorf("size %q does not fit into a 32-bit linear memory: use at most %s", text, FormatSize(MaxSize))
 	case value != math.Trunc(value):
 		return 0, fmt.Errorf("size %q is not a whole number of bytes: use a plain number such as %.0f", text, math.Ceil(value))

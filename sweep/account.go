@@ -19,7 +19,7 @@ func (p *Plan) account(trials []results.Trial) (missing []string) {
 		}
 	}
 	for i, cell := range p.Cells {
-		planned := p.Reps * cell.Concurrency * cell.Fanout
+		planned := (cell.Reps + cell.Starts) * cell.halves() * cell.Concurrency * cell.Fanout
 		if cell.Skip != "" {
 			planned = 1 // the row that says why
 		}
@@ -47,15 +47,16 @@ func (p *Plan) check(infos map[string]transport.Info) error {
 	switch {
 	case len(p.Cells) == 0:
 		return errors.New("it has no cells")
-	case p.Blocks < 1 || p.Blocks > p.Reps:
-		return fmt.Errorf("%d blocks of %d reps", p.Blocks, p.Reps)
 	case len(p.Cells) > maxCells:
 		return tooManyCells(float64(len(p.Cells)))
 	}
-	if err := cmp.Or(repetitions.check("reps", p.Reps), warmups.check("warmup", p.Warmup), deadlines.check("deadline", p.Deadline)); err != nil {
+	if err := cmp.Or(warmups.check("warmup", p.Warmup), deadlines.check("deadline", p.Deadline)); err != nil {
 		return err
 	}
 	for i, cell := range p.Cells {
+		if cell.Starts > p.Blocks {
+			return fmt.Errorf("cell %d, %s: %d starts in %d blocks", i, cell.Transport, cell.Starts, p.Blocks)
+		}
 		if err := cell.check(infos); err != nil {
 			return fmt.Errorf("cell %d, %s: %w", i, cell.Transport, err)
 		}
@@ -69,7 +70,14 @@ func (c *PlannedCell) check(infos map[string]transport.Info) error {
 		return errors.New("this program has no such transport")
 	}
 	if err := cmp.Or(sizes.check("size_bytes", Size(c.SizeBytes)), fanouts.check("fanout", c.Fanout),
-		concurrencies.check("concurrency", c.Concurrency), placements.check("placement", c.Placement), kinds.check("payload", c.Payload)); err != nil {
+		concurrencies.check("concurrency", c.Concurrency), placements.check("placement", c.Placement), kinds.check("payload", c.Payload),
+		repetitions.check("reps", c.Reps), repetitions.check("starts", c.Starts)); err != nil {
+		return err
+	}
+	if c.Starts > c.Reps {
+		return fmt.Errorf("%d starts for %d rounds", c.Starts, c.Reps)
+	}
+	if _, err := parseMix(c.SizeMix, c.SizeBytes); err != nil {
 		return err
 	}
 	if c.Skip != "" {

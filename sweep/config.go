@@ -18,8 +18,6 @@ type Config struct {
 	// Experiments are several sweeps in one run; each inherits the axes that it does not
 	// give itself from the Config around it.
 	Experiments []Experiment
-	// Reps is the number of measured rounds of a cell, fixed before the run.
-	Reps int
 	// Warmup is the number of rounds that are sent, verified and discarded each time a
 	// cell's functions are started.
 	Warmup *int
@@ -36,6 +34,8 @@ type Config struct {
 	name string
 	// ForceResume goes on with another program, or on another machine, than the run was begun with.
 	ForceResume bool
+	// MemoryLimit is what the processes of a cell may take, all together.
+	MemoryLimit Size
 	// DryRun asks for the plan alone, Quiet for nothing but errors on the terminal.
 	DryRun, Quiet bool
 }
@@ -55,7 +55,18 @@ type Axes struct {
 	Fanout      []int
 	Concurrency []int
 	Placement   []string
-	Payload     payloads.Kind
+	// SizeMix stands for Sizes: each payload has one of these.
+	SizeMix []Size
+	// Rate is in hand-offs a second; none is a closed loop.
+	Rate []int
+	// Origin is where payloads lie; none is as the functions have it.
+	Origin      []transport.Origin
+	Consume     []transport.Consume
+	FanoutOrder []string
+	// Reps is the number of measured rounds of a cell. Starts and Rounds say the same: so many
+	// starts of its functions of so many rounds each. All are fixed before the run.
+	Reps, Starts, Rounds int
+	Payload              payloads.Kind
 	// Guest is a built-in guest's name or the path of a Wasm module.
 	Guest string
 	// Parameters are what a user tells single transports, by transport.Parameter.Flag.
@@ -131,6 +142,12 @@ func (c Config) check() error {
 // over asks for what c asks for, and for what base does where c leaves it open.
 func (c Config) over(base Config) Config {
 	own := c
+	// What is said of repetitions in one place is not mixed with what the other says.
+	if own.Reps != 0 {
+		base.Starts, base.Rounds = 0, 0
+	} else if own.Starts != 0 || own.Rounds != 0 {
+		base.Reps = 0
+	}
 	c.from, c.Parameters = make(map[string]string), make(map[string]string)
 	maps.Copy(c.from, base.from)
 	maps.Copy(c.Parameters, base.Parameters)

@@ -76,7 +76,7 @@ experiments:
 	if err != nil {
 		t.Fatal(err)
 	}
-	flags := Config{Axes: Axes{Transports: []string{"user/copy"}}, Reps: 9}
+	flags := Config{Axes: Axes{Transports: []string{"user/copy"}, Reps: 9}}
 	got, err := Resolve(flags, file)
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ func TestPlanSettlesCrossovers(t *testing.T) {
 				Engines:         []string{"fast", "slow"},
 				EngineCheck:     func(string) error { return nil },
 				GuestCheck:      func(string) error { return nil },
-				FunctionCheck:   func(_, _ string) error { return nil },
+				FunctionCheck:   ableFunctions,
 				Launcher:        func(transport.Info) shim.Launcher { return shim.Child{} },
 				AvailableMemory: 1 << 40,
 				Crossovers:      chosen,

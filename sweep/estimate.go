@@ -14,8 +14,7 @@ const (
 	bytesPerSecond      = 1.5e9
 	serializedPerSecond = 0.2e9
 	// wasmSlowdown is what serializing costs a WebAssembly function more than a native one.
-	wasmSlowdown  = 4
-	windowSeconds = 0.25
+	wasmSlowdown = 4
 )
 
 // estimate is about how many seconds a visit takes.
@@ -30,8 +29,9 @@ func (p *Plan) estimate(v Visit, infos map[string]transport.Info) float64 {
 		}
 	}
 	moved := float64(cell.SizeBytes) * float64(cell.Concurrency) * float64(1+cell.Fanout)
-	rounds := float64(p.RoundsIn(v.Block) + p.Warmup)
-	return visitSeconds + windowSeconds + processSeconds*float64(shim.ShimsOf(infos[cell.Transport], cell.Fanout)) + rounds*moved/speed
+	rounds := float64(cell.steps(v) + p.Warmup)
+	window := max((p.Window / time.Duration(cell.Starts)).Seconds(), moved/speed)
+	return visitSeconds + window + processSeconds*float64(shim.ShimsOf(infos[cell.Transport], cell.Fanout)) + rounds*moved/speed
 }
 
 // Estimate is about how long the whole plan takes.

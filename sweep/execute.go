@@ -221,12 +221,14 @@ func MachineWith(chosen crossovers.Choice) (Machine, error) {
 		return Machine{}, fmt.Errorf("read the free memory: %w", err)
 	}
 	return Machine{
-		Transports:      catalogue.All(),
-		FindTransport:   catalogue.Find,
-		Engines:         engines.Names(),
-		EngineCheck:     engines.Check,
-		GuestCheck:      checkGuest,
-		FunctionCheck:   func(engine, guest string) error { return modes.Check(context.Background(), engine, guest) },
+		Transports:    catalogue.All(),
+		FindTransport: catalogue.Find,
+		Engines:       engines.Names(),
+		EngineCheck:   engines.Check,
+		GuestCheck:    checkGuest,
+		FunctionCheck: func(engine, guest string) (modes.Abilities, error) {
+			return modes.Check(context.Background(), engine, guest)
+		},
 		Launcher:        launch.For,
 		AvailableMemory: available,
 		OpenFiles:       shim.OpenFiles(),

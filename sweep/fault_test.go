@@ -21,7 +21,7 @@ func faultyMachine() *Machine {
 		FindTransport:   findFaulty,
 		EngineCheck:     func(string) error { return nil },
 		GuestCheck:      func(string) error { return nil },
-		FunctionCheck:   func(_, _ string) error { return nil },
+		FunctionCheck:   ableFunctions,
 		Launcher:        func(transport.Info) shim.Launcher { return shim.Child{} },
 		AvailableMemory: 1 << 34,
 	}
@@ -31,7 +31,7 @@ func faultyMachine() *Machine {
 func runFaults(t *testing.T, reps int, faults []string) (_ *Outcome, trials, windows []map[string]string) {
 	t.Helper()
 	warmup, out := faultyWarmup, filepath.Join(t.TempDir(), "run")
-	flags := Config{Reps: reps, Warmup: &warmup, Deadline: time.Second, Out: out, File: filepath.Join(t.TempDir(), "faults.yaml")}
+	flags := Config{Axes: Axes{Reps: reps}, Warmup: &warmup, Deadline: time.Second, Out: out, File: filepath.Join(t.TempDir(), "faults.yaml")}
 	var text strings.Builder
 	text.WriteString("experiments:\n")
 	for _, fault := range faults {

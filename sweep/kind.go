@@ -91,6 +91,16 @@ func size() kind {
 	}}
 }
 
+// amount is of memory, in bytes.
+func amount() kind {
+	return kind{"size", "an amount of memory such as 8GiB", "", "", func(text string) (any, error) {
+		if octal.MatchString(text) {
+			return nil, errUnmeant
+		}
+		return payloads.ParseBytes(text)
+	}}
+}
+
 func duration(least, most time.Duration) kind {
 	bounds := strings.ReplaceAll(fmt.Sprintf("%v to %v", least, most), "h0m0s", "h")
 	return kind{"duration", "a duration such as 30s, from", bounds, "", func(text string) (any, error) {

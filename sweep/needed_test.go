@@ -25,7 +25,7 @@ func TestTransportThatNeedsItsParameter(t *testing.T) {
 		Transports:      []transport.Transport{far, near},
 		FindTransport:   func(string) (transport.Transport, error) { return far, nil },
 		GuestCheck:      func(string) error { return nil },
-		FunctionCheck:   func(_, _ string) error { return nil },
+		FunctionCheck:   ableFunctions,
 		Launcher:        func(transport.Info) shim.Launcher { return shim.Child{} },
 		AvailableMemory: 1 << 40,
 	}
@@ -70,7 +70,7 @@ func TestParameterIsUnavailable(t *testing.T) {
 	machine := Machine{
 		Transports:      []transport.Transport{far},
 		GuestCheck:      func(string) error { return nil },
-		FunctionCheck:   func(_, _ string) error { return nil },
+		FunctionCheck:   ableFunctions,
 		Launcher:        func(transport.Info) shim.Launcher { return shim.Child{} },
 		AvailableMemory: 1 << 40,
 	}

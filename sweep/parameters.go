@@ -20,6 +20,7 @@ const (
 	maxFanout      = 1000
 	maxConcurrency = 256
 	maxReps        = 100_000
+	maxRate        = 10_000_000
 	// maxText is of a name or a path, in bytes.
 	maxText = 4096
 	// maxCells, maxHandoffs and maxBytes are of a whole plan.
@@ -31,6 +32,12 @@ const (
 	longestDeadline  = 24 * time.Hour
 )
 
+// Orders in which the targets of a fan-out are served.
+const (
+	parallel = "parallel"
+	serial   = "serial"
+)
+
 // The kinds of what a plan has as well.
 var (
 	presetNames   = oneOf(Presets()...)
@@ -40,6 +47,10 @@ var (
 	placements    = oneOf("intra")
 	kinds         = oneOf(payloads.Kinds()...)
 	repetitions   = integer(1, maxReps)
+	rates         = integer(1, maxRate)
+	origins       = oneOf(transport.Origins()...)
+	consumptions  = oneOf(transport.ConsumeRead, transport.ConsumeWrite)
+	orders        = oneOf(parallel, serial)
 	warmups       = integer(0, maxReps)
 	deadlines     = duration(shortestDeadline, longestDeadline)
 )
@@ -58,6 +69,14 @@ func Parameters(transports []transport.Transport) []*Parameter {
 		{"sizes", sizes, OfCells, func(c *Config) any { return &c.Sizes }, "", "payload sizes"},
 		{"fanout", fanouts, OfCells, func(c *Config) any { return &c.Fanout }, "", "targets of one hand-off"},
 		{"concurrency", concurrencies, OfCells, func(c *Config) any { return &c.Concurrency }, "", "hand-offs under way at once"},
+		{"size-mix", sizes, OfCells, func(c *Config) any { return &c.SizeMix }, "none", "sizes of which each payload has one, in place of --sizes"},
+		{"fanout-order", orders, OfCells, func(c *Config) any { return &c.FanoutOrder }, "", "order in which targets are served"},
+		{"rate", rates, OfCells, func(c *Config) any { return &c.Rate }, "as fast as they go", "hand-offs a second, in an open loop"},
+		{"origin", origins, OfCells, func(c *Config) any { return &c.Origin }, "buffer, or what the function can", "where in the source's memory a payload lies"},
+		{"consume", consumptions, OfCells, func(c *Config) any { return &c.Consume }, "", "what the target's handler does with a payload"},
+		{"reps", repetitions, OfCells, func(c *Config) any { return &c.Reps }, "", "measured rounds of a cell, spread over its starts"},
+		{"starts", repetitions, OfCells, func(c *Config) any { return &c.Starts }, "", "starts of a cell's functions, of --rounds each"},
+		{"rounds", repetitions, OfCells, func(c *Config) any { return &c.Rounds }, "", "measured rounds of each start"},
 		{"placement", placements, OfCells, func(c *Config) any { return &c.Placement }, "", "where the target runs; this version measures on one node"},
 		{"payload", kinds, OfCells, func(c *Config) any { return &c.Payload }, "", "what is sent"},
 		{"guest", file, OfCells, func(c *Config) any { return &c.Guest }, "", "WebAssembly function: c, go or a module `FILE`; of http/wasi http-go, its default, or http-c, which knows raw alone"},
@@ -68,10 +87,10 @@ func Parameters(transports []transport.Transport) []*Parameter {
 		}
 	}
 	return append(table, []*Parameter{
-		{"reps", repetitions, OfRun, func(c *Config) any { return &c.Reps }, "", "measured rounds of a cell"},
 		{"warmup", warmups, OfRun, func(c *Config) any { return &c.Warmup }, "", "discarded rounds at each start of a cell"},
 		{"seed", integer(0, math.MaxUint64), OfRun, func(c *Config) any { return &c.Seed }, "random, recorded", "seed of order and payloads"},
 		{"deadline", deadlines, OfRun, func(c *Config) any { return &c.Deadline }, "", "longest time of one hand-off, and of a guest's initialisation"},
+		{"memory-limit", amount(), OfRun, func(c *Config) any { return &c.MemoryLimit }, "what is free", "memory that a cell may take"},
 		{"out", file, OfRun, func(c *Config) any { return &c.Out }, "results/runs/…", "run `DIR`ectory, new or empty"},
 		{"resume", file, OfCommand, func(c *Config) any { return &c.Resume }, "", "go on with the interrupted run in `DIR`"},
 		{"force-resume", boolean(), OfCommand, func(c *Config) any { return &c.ForceResume }, "", "go on with another program or machine than the run was begun with; tables and figures say so"},

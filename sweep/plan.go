@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -23,11 +24,12 @@ import (
 // Plan is a settled sweep: every cell, in a fixed order, and how often each is measured.
 // It is written to the manifest and a resumed run takes it from there.
 type Plan struct {
-	Preset   string        `json:"preset,omitempty"`
-	Seed     uint64        `json:"seed"`
-	Reps     int           `json:"reps"`
-	Blocks   int           `json:"blocks"`
-	Warmup   int           `json:"warmup"`
+	Preset string `json:"preset,omitempty"`
+	Seed   uint64 `json:"seed"`
+	// Blocks is how many passes there are: the most starts that a cell has.
+	Blocks int `json:"blocks"`
+	Warmup int `json:"warmup"`
+	// Window is how long the windows of a cell are, all of its starts together.
 	Window   time.Duration `json:"window_ns"`
 	Deadline time.Duration `json:"deadline_ns"`
 	// Crossovers says where the cells' crossovers come from; empty where no cell has one.
@@ -40,6 +42,11 @@ type Plan struct {
 // PlannedCell is a cell with what it takes to run it.
 type PlannedCell struct {
 	results.Point
+	// Reps is the number of measured rounds, spread over so many starts of fresh functions.
+	Reps   int `json:"reps"`
+	Starts int `json:"starts"`
+	// Twice: the cell has as many starts again, for the noise of the run.
+	Twice   bool          `json:"twice,omitempty"`
 	Payload payloads.Kind `json:"payload"`
 	Guest   string        `json:"guest,omitempty"`
 	// Parameter is for transport.Setup.Parameter.
@@ -69,8 +76,8 @@ type Machine struct {
 	Engines     []string
 	EngineCheck func(name string) error
 	GuestCheck  func(name string) error
-	// FunctionCheck says why a guest cannot be a function on an engine.
-	FunctionCheck func(engine, guest string) error
+	// FunctionCheck says what a guest can do as a function on an engine, or why it cannot be one.
+	FunctionCheck func(engine, guest string) (modes.Abilities, error)
 	// Crossovers are those to use where the user gives none.
 	Crossovers crossovers.Choice
 	// Launcher finds what starts the shims of a transport.
@@ -93,15 +100,16 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 	plan := &Plan{
 		Preset:   config.Preset,
 		Seed:     *config.Seed,
-		Reps:     config.Reps,
 		Warmup:   *config.Warmup,
-		Window:   splitWindow,
+		Window:   usualWindow,
 		Deadline: config.Deadline,
 	}
-	// A cell is visited in as many blocks as each visit has rounds, roughly: both what
-	// varies from one start of the functions to the next and what varies within one start
-	// are then sampled equally often.
-	plan.Blocks = int(math.Sqrt(float64(plan.Reps)))
+	if plan.Preset == "smoke" {
+		plan.Window = shortWindow
+	}
+	if limit := int64(config.MemoryLimit); limit > 0 {
+		machine.AvailableMemory = min(machine.AvailableMemory, limit)
+	}
 	for _, experiment := range config.Experiments {
 		cells, err := machine.expand(experiment)
 		if err != nil {
@@ -113,12 +121,16 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 		}
 	}
 	plan.Cells = distinct(plan.Cells)
+	for _, cell := range plan.Cells {
+		plan.Blocks = max(plan.Blocks, cell.Starts)
+	}
+	plan.chooseTwice(byName(machine.Transports))
 	plan.noteCrossovers(config.Experiments, machine)
 	if len(plan.Cells) == 0 {
 		return nil, usage("no cell to measure: the transports and engines asked for have none in common (--transports, --engines)")
 	}
 	if err := plan.checkVolume(); err != nil {
-		return nil, usage("%v: give less (--reps, --warmup, --fanout, --concurrency, --sizes)", err)
+		return nil, usage("%v: give less (--reps, --starts, --rounds, --warmup, --fanout, --concurrency, --sizes)", err)
 	}
 	return plan, nil
 }
@@ -132,7 +144,7 @@ func tooManyCells(n float64) error {
 func (p *Plan) checkVolume() error {
 	var handoffs, bytes float64
 	for _, cell := range p.Cells {
-		n := float64(p.Reps+p.Blocks*p.Warmup) * float64(cell.Concurrency) * float64(cell.Fanout)
+		n := float64(cell.Reps+cell.Starts*(1+p.Warmup)) * float64(cell.halves()*cell.Concurrency*cell.Fanout)
 		handoffs += n
 		bytes += n * float64(cell.SizeBytes)
 	}
@@ -143,18 +155,115 @@ func (p *Plan) checkVolume() error {
 	return nil
 }
 
-// RoundsIn is the number of measured rounds of a cell in a block.
-func (p *Plan) RoundsIn(block int) int {
-	rounds := p.Reps / p.Blocks
-	if block < p.Reps%p.Blocks {
-		rounds++
+// Windows of a cell, all of its starts together: usually, and where the run is a trial of the machine.
+const (
+	usualWindow = time.Second
+	shortWindow = 100 * time.Millisecond
+)
+
+// chooseTwice has one cell of each experiment measured twice: that of middling length.
+func (p *Plan) chooseTwice(infos map[string]transport.Info) {
+	byExperiment := make(map[string][]int)
+	for i, cell := range p.Cells {
+		if cell.Skip == "" {
+			byExperiment[cell.Experiment] = append(byExperiment[cell.Experiment], i)
+		}
 	}
-	return rounds
+	for _, cells := range byExperiment {
+		slices.SortStableFunc(cells, func(a, b int) int {
+			return cmp.Compare(p.estimate(Visit{Cell: a}, infos), p.estimate(Visit{Cell: b}, infos))
+		})
+		p.Cells[cells[(len(cells)-1)/2]].Twice = true
+	}
 }
 
-// FirstRep numbers a block's first round among all rounds of a cell.
-func (p *Plan) FirstRep(block int) int {
-	return block*(p.Reps/p.Blocks) + min(block, p.Reps%p.Blocks)
+// mostStarts is over how many starts the rounds of --reps are spread at most, leastStarts at least
+// where there are as many.
+const (
+	mostStarts  = 10
+	leastStarts = 3
+)
+
+// repetitions settles how many rounds a cell has, and in how many starts.
+func (a Axes) repetitions() (reps, starts int) {
+	if a.Reps == 0 {
+		return a.Starts * a.Rounds, a.Starts
+	}
+	return a.Reps, min(a.Reps, mostStarts, max(leastStarts, int(math.Ceil(math.Sqrt(float64(a.Reps))))))
+}
+
+// mix is how a cell's sizes are written.
+func mix(sizes []Size) string {
+	names := make([]string, len(sizes))
+	for i, size := range sizes {
+		names[i] = size.String()
+	}
+	return strings.Join(names, ",")
+}
+
+// parseMix reads it; the largest is that of the cell.
+func parseMix(text string, largest int64) ([]int64, error) {
+	if text == "" {
+		return []int64{largest}, nil
+	}
+	var sizes []int64
+	for name := range strings.SplitSeq(text, ",") {
+		size, err := payloads.ParseSize(name)
+		if err != nil {
+			return nil, err
+		}
+		sizes = append(sizes, size)
+	}
+	if slices.Max(sizes) != largest {
+		return nil, fmt.Errorf("size mix %s, of which the largest is not %d", text, largest)
+	}
+	return sizes, nil
+}
+
+// sizes are those that a cell's payloads have.
+func (c *PlannedCell) sizes() []int64 {
+	sizes, _ := parseMix(c.SizeMix, c.SizeBytes) // a plan has been checked
+	return sizes
+}
+
+// conditions are those of an experiment's cells, but for what depends on the function.
+func (a Axes) conditions(info transport.Info) (all []results.Point) {
+	sizes := make([]results.Point, 0, len(a.Sizes))
+	if a.SizeMix != nil {
+		sizes = append(sizes, results.Point{Cell: results.Cell{SizeBytes: int64(slices.Max(a.SizeMix))}, Conditions: results.Conditions{SizeMix: mix(a.SizeMix)}})
+	} else {
+		for _, size := range a.Sizes {
+			sizes = append(sizes, results.Point{Cell: results.Cell{SizeBytes: int64(size)}})
+		}
+	}
+	rates := a.Rate
+	if rates == nil {
+		rates = []int{0}
+	}
+	consumptions := a.Consume
+	if info.Runs == transport.NoFunction {
+		consumptions = []transport.Consume{""}
+	}
+	for _, point := range sizes {
+		for _, fanout := range a.Fanout {
+			orders := a.FanoutOrder
+			if fanout == 1 {
+				orders = orders[:1]
+			}
+			for _, order := range orders {
+				for _, concurrency := range a.Concurrency {
+					for _, rate := range rates {
+						for _, consume := range consumptions {
+							point.Fanout, point.FanoutOrder, point.Concurrency = fanout, order, concurrency
+							point.Rate, point.Consume = results.Rate(rate), string(consume)
+							all = append(all, point)
+						}
+					}
+				}
+			}
+		}
+	}
+	return all
 }
 
 // expand makes the product of an experiment's axes.
@@ -170,8 +279,9 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	if err := m.checkAxes(e.Axes); err != nil {
 		return nil, err
 	}
+	reps, starts := e.repetitions()
 	var cells []PlannedCell
-	faults := make(map[string]error) // of the guest, by engine
+	guests := make(map[string]ability) // of the guest, by engine
 	fits := false
 	for _, t := range chosen {
 		info := t.Info()
@@ -184,62 +294,103 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 		if replacement != nil {
 			standIn, behind = replacement.Name, "+"+replacement.Name
 		}
-		its, codecs := enginesOf(info, engines), codecsOf(info, e.Codecs)
-		product := 1.
-		for _, n := range []int{len(its), len(codecs), len(e.Placement), len(e.Sizes), len(e.Fanout), len(e.Concurrency)} {
-			product *= float64(n)
+		its, codecs, conditions := enginesOf(info, engines), codecsOf(info, e.Codecs), e.conditions(info)
+		for _, n := range []int{len(its), len(codecs), len(e.Placement), len(conditions)} {
+			if n > maxCells {
+				return nil, tooManyCells(float64(n))
+			}
 		}
-		if n := float64(len(cells)) + product; n > maxCells {
+		if n := float64(len(cells)) + float64(len(its)*len(codecs)*len(e.Placement)*len(conditions)); n > maxCells {
 			return nil, tooManyCells(n)
 		}
 		for _, engine := range its {
 			for _, codec := range codecs {
+				_, own := info.Guests[codec]
+				foreignGuest := info.Runs == transport.Wasm && !own
 				for _, placement := range e.Placement {
-					for _, size := range e.Sizes {
-						for _, fanout := range e.Fanout {
-							for _, concurrency := range e.Concurrency {
-								cell := PlannedCell{
-									Point: results.Point{Cell: results.Cell{
-										Experiment: e.Name, Transport: info.Name, Engine: engine + behind, Codec: string(codec),
-										Placement: placement, SizeBytes: int64(size), Fanout: fanout, Concurrency: concurrency,
-									}},
-									Payload:   e.Payload,
-									Parameter: m.parameterFor(info, value, engine),
-									StandIn:   standIn,
-								}
-								if info.Acknowledged {
-									cell.Clock = results.ClockAcknowledged
-								}
-								if info.Runs == transport.Wasm {
-									cell.Guest = e.Guest
-								}
-								if cell.Skip = m.reasonToSkip(t, cell); cell.Skip == "" && cannot != nil {
-									cell.Skip = cannot.Error()
-								}
-								if _, own := info.Guests[codec]; info.Runs == transport.Wasm && !own && cell.Skip == "" {
-									fault, known := faults[engine]
-									if !known {
-										fault = m.FunctionCheck(engine, e.Guest)
-										faults[engine] = fault
-									}
-									if fits = fits || fault == nil; fault != nil {
-										cell.Skip = foreign.Error(fault)
-									}
-								}
-								cells = append(cells, cell)
+					for _, point := range conditions {
+						point.Experiment, point.Transport, point.Engine, point.Codec, point.Placement = e.Name, info.Name, engine+behind, string(codec), placement
+						cell := PlannedCell{
+							Point:     point,
+							Reps:      reps,
+							Starts:    starts,
+							Payload:   e.Payload,
+							Parameter: m.parameterFor(info, value, engine),
+							StandIn:   standIn,
+						}
+						if info.Acknowledged {
+							cell.Clock = results.ClockAcknowledged
+						}
+						if info.Runs == transport.Wasm {
+							cell.Guest = e.Guest
+						}
+						if cell.Skip = m.reasonToSkip(t, cell); cell.Skip == "" && cannot != nil {
+							cell.Skip = cannot.Error()
+						}
+						var can ability
+						if foreignGuest && cell.Skip == "" {
+							var known bool
+							if can, known = guests[engine]; !known {
+								can.Abilities, can.fault = m.FunctionCheck(engine, e.Guest)
+								guests[engine] = can
+							}
+							if fits = fits || can.fault == nil; can.fault != nil {
+								cell.Skip = foreign.Error(can.fault)
 							}
 						}
+						cells = append(cells, e.origins(cell, info, can, foreignGuest)...)
 					}
 				}
 			}
 		}
 	}
 	if !fits {
-		for _, fault := range faults {
-			return nil, e.fault("guest", errors.New(foreign.Error(fault)))
+		for _, can := range guests {
+			if can.fault != nil {
+				return nil, e.fault("guest", errors.New(foreign.Error(can.fault)))
+			}
 		}
 	}
 	return cells, nil
+}
+
+// ability is what a guest can do on an engine, or why nothing.
+type ability struct {
+	modes.Abilities
+	fault error
+}
+
+// origins makes a cell of each origin that was asked for, or the first that the function can. What
+// it cannot is skipped.
+func (a Axes) origins(cell PlannedCell, info transport.Info, can ability, foreignGuest bool) []PlannedCell {
+	switch {
+	case info.Runs == transport.NoFunction:
+		return []PlannedCell{cell}
+	case info.ReadsOnly && cell.Consume == string(transport.ConsumeWrite):
+		cell.Skip = cmp.Or(cell.Skip, info.Name+" has targets that change nothing: use --consume read")
+	case foreignGuest && cell.Consume == string(transport.ConsumeWrite) && !can.Writes && can.fault == nil:
+		cell.Skip = cmp.Or(cell.Skip, "the guest does not export handle_write (docs/guest-abi.md): use --consume read")
+	}
+	if info.Origins == nil || !foreignGuest {
+		cell.Origin = string(transport.OriginHeap)
+		return []PlannedCell{cell}
+	}
+	if a.Origin == nil {
+		cell.Origin = string(transport.OriginHost)
+		if can.Reason(transport.OriginBuffer, cell.Payload) == "" {
+			cell.Origin = string(transport.OriginBuffer)
+		}
+		return []PlannedCell{cell}
+	}
+	cells := make([]PlannedCell, len(a.Origin))
+	for i, origin := range a.Origin {
+		cells[i] = cell
+		cells[i].Origin = string(origin)
+		if can.fault == nil {
+			cells[i].Skip = cmp.Or(cell.Skip, can.Reason(origin, cell.Payload))
+		}
+	}
+	return cells
 }
 
 // chooseTransports finds those that were named, or else all but those that lack a parameter
@@ -279,7 +430,7 @@ func (m Machine) checkAxes(a Axes) error {
 	if err := (Config{Axes: a}).check(); err != nil {
 		return err
 	}
-	for _, size := range a.Sizes {
+	for _, size := range append(slices.Clone(a.Sizes), a.SizeMix...) {
 		if need := 2 * int64(size); need > m.AvailableMemory {
 			return a.fault("sizes", fmt.Errorf("size %v: source and target need %v, but %s of memory are free; give a smaller size",
 				size, Size(need), humanize.IBytes(uint64(m.AvailableMemory))))

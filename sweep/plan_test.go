@@ -61,7 +61,7 @@ func testMachine() Machine {
 			}
 			return errors.New("no guest " + name)
 		},
-		FunctionCheck:   func(_, _ string) error { return nil },
+		FunctionCheck:   ableFunctions,
 		AvailableMemory: 8 << 30,
 	}
 }
@@ -130,7 +130,7 @@ func TestPlanRefusesWithTheValueAndTheRemedy(t *testing.T) {
 		"placement":   {Config{Axes: Axes{Placement: []string{"moon"}}}, []string{"moon", "intra"}},
 		"payload":     {Config{Axes: Axes{Payload: "song"}}, []string{"song", "text"}},
 		"guest":       {Config{Axes: Axes{Guest: "nope.wasm"}}, []string{"nope.wasm", "--guest"}},
-		"reps":        {Config{Reps: -1}, []string{"-1", "--reps"}},
+		"reps":        {Config{Axes: Axes{Reps: -1}}, []string{"-1", "--reps"}},
 		"no cell":     {Config{Axes: Axes{Transports: []string{"user/copy"}, Engines: []string{"native"}}}, []string{"no cell"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestPlanAndMemory(t *testing.T) {
 }
 
 func TestScheduleIsBlocksOfPermutations(t *testing.T) {
-	plan := planFor(t, Config{Reps: 9})
+	plan := planFor(t, Config{Axes: Axes{Reps: 9}})
 	visits := plan.Schedule()
 	if !slices.Equal(visits, plan.Schedule()) {
 		t.Fatal("the same plan has two schedules")
@@ -198,7 +198,7 @@ func TestScheduleIsBlocksOfPermutations(t *testing.T) {
 
 func TestRoundsOfBlocksAddUp(t *testing.T) {
 	for reps := 1; reps < 200; reps++ {
-		plan := planFor(t, Config{Reps: reps})
+		plan := planFor(t, Config{Axes: Axes{Reps: reps}})
 		total := 0
 		for block := range plan.Blocks {
 			if plan.FirstRep(block) != total {

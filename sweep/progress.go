@@ -33,8 +33,8 @@ type visitProgress struct {
 	ended string
 }
 
-// handoff is a hand-off to one target among those of a visit; rounds count from 0.
-type handoff struct{ round, worker, target int }
+// handoff is a hand-off to one target among those of a visit.
+type handoff struct{ step, worker, target int }
 
 // loadProgress reads what a journal holds. A row that cannot be of this plan is an error.
 func loadProgress(plan *Plan, done []results.Trial) (*runProgress, error) {
@@ -45,7 +45,8 @@ func loadProgress(plan *Plan, done []results.Trial) (*runProgress, error) {
 			return nil, fmt.Errorf("hand-off %d of trials.csv: %w", trial.Trial, err)
 		}
 		if plan.Cells[trial.CellIndex].Skip == "" && !lacked(&trial) {
-			p.of(Visit{Block: trial.Block, Cell: trial.CellIndex}).add(plan, &trial)
+			visit, _ := plan.Cells[trial.CellIndex].placeOf(&trial)
+			p.of(visit).add(plan, &trial)
 		}
 	}
 	return p, nil
@@ -84,24 +85,25 @@ func (p *runProgress) of(visit Visit) *visitProgress {
 }
 
 func (p *visitProgress) add(plan *Plan, trial *results.Trial) {
-	p.rows[handoff{trial.Rep - plan.FirstRep(trial.Block), trial.Worker, trial.Target}] = true
+	_, step := plan.Cells[trial.CellIndex].placeOf(trial)
+	p.rows[handoff{step, trial.Worker, trial.Target}] = true
 	if trial.Status == results.Failed && p.ended == "" {
 		p.ended = trial.Reason
 	}
 }
 
-// forget has a round without rows again.
-func (p *visitProgress) forget(round int) {
-	maps.DeleteFunc(p.rows, func(h handoff, _ bool) bool { return h.round == round })
+// forget has a step without rows again.
+func (p *visitProgress) forget(step int) {
+	maps.DeleteFunc(p.rows, func(h handoff, _ bool) bool { return h.step == step })
 }
 
-// whole counts the rounds from the first on that have all their rows.
+// whole counts the steps from the first on that have all their rows.
 func (p *visitProgress) whole(cell PlannedCell) int {
-	for round := 0; ; round++ {
+	for step := 0; ; step++ {
 		for worker := range cell.Concurrency {
 			for target := range cell.Fanout {
-				if !p.rows[handoff{round, worker, target}] {
-					return round
+				if !p.rows[handoff{step, worker, target}] {
+					return step
 				}
 			}
 		}
@@ -117,10 +119,10 @@ func (p *Plan) checkRow(trial *results.Trial) error {
 	if trial.Cell != cell.Cell {
 		return fmt.Errorf("cell %d is %+v, in the plan %+v", trial.CellIndex, trial.Cell, cell.Cell)
 	}
-	if trial.Trial < 0 || trial.Block < 0 || trial.Block >= p.Blocks {
-		return fmt.Errorf("block %d, where the plan has %d", trial.Block, p.Blocks)
+	if trial.Trial < 0 || trial.Block < 0 || trial.Block >= cell.Starts || trial.Noise && !cell.Twice {
+		return fmt.Errorf("block %d, where the plan has %d", trial.Block, cell.Starts)
 	}
-	if round := trial.Rep - p.FirstRep(trial.Block); round < 0 || round >= p.RoundsIn(trial.Block) ||
+	if visit, step := cell.placeOf(trial); step < 0 || step >= cell.steps(visit) || step == 0 && !trial.First || trial.Start != cell.start(visit) ||
 		trial.Worker < 0 || trial.Worker >= cell.Concurrency || trial.Target < 0 || trial.Target >= cell.Fanout {
 		return fmt.Errorf("rep %d, worker %d, target %d of block %d are not in the plan", trial.Rep, trial.Worker, trial.Target, trial.Block)
 	}
@@ -129,10 +131,13 @@ func (p *Plan) checkRow(trial *results.Trial) error {
 
 // numbered gives each hand-off of a batch its number; the rows of one fan-out share it.
 func (p *runProgress) numbered(rows []results.Trial) []results.Trial {
-	type handoff struct{ cell, rep, worker int }
+	type handoff struct {
+		cell, rep, worker int
+		first             bool
+	}
 	numbers := make(map[handoff]int, len(rows))
 	for i := range rows {
-		key := handoff{rows[i].CellIndex, rows[i].Rep, rows[i].Worker}
+		key := handoff{rows[i].CellIndex, rows[i].Rep, rows[i].Worker, rows[i].First}
 		number, ok := numbers[key]
 		if !ok {
 			number = p.next

@@ -93,7 +93,7 @@ func (p *Plan) left(trials []results.Trial) ([]PlannedCell, error) {
 	}
 	indices := make(map[int]bool)
 	for _, visit := range p.Schedule() {
-		if past.of(visit).whole(p.Cells[visit.Cell]) < p.RoundsIn(visit.Block) {
+		if cell := &p.Cells[visit.Cell]; past.of(visit).whole(*cell) < cell.steps(visit) {
 			indices[visit.Cell] = true
 		}
 	}

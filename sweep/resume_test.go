@@ -23,7 +23,7 @@ func (missing) Prepare(string) (shim.Site, error) {
 
 // What a visit lacked is no outcome: the resumed run measures it. A failure is one, and stays.
 func TestResumedRunTriesAgainWhatWasLacking(t *testing.T) {
-	flags := Config{Reps: 4, Axes: Axes{Transports: []string{"user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{mib}}}
+	flags := Config{Axes: Axes{Reps: 4, Transports: []string{"user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{mib}}}
 	for _, test := range []struct {
 		fault string
 		lacks bool

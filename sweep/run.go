@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 
+	"rrbench/measure"
 	"rrbench/results"
 	"rrbench/shim"
 	"rrbench/transport"
@@ -82,7 +83,7 @@ func (r *Runner) visit(ctx context.Context, visit Visit, past *runProgress) erro
 	cell, progress := r.Plan.Cells[visit.Cell], past.of(visit)
 	defer delete(past.visits, visit)
 	whole := progress.whole(cell)
-	if whole >= r.Plan.RoundsIn(visit.Block) {
+	if whole >= cell.steps(visit) {
 		return nil
 	}
 	if progress.ended == "" {
@@ -92,7 +93,7 @@ func (r *Runner) visit(ctx context.Context, visit Visit, past *runProgress) erro
 		return r.journalRest(past, visit, "")
 	}
 	out := &visitJournal{runner: r, past: past, visit: visit}
-	err := r.measureVisit(ctx, visitRequest{Visit: visit, doneRounds: whole}, out)
+	err := r.measureVisit(ctx, visitRequest{Visit: visit, doneSteps: whole}, out)
 	switch {
 	case out.err != nil:
 		return fmt.Errorf("write the trials: %w", out.err)
@@ -127,15 +128,23 @@ func (j *visitJournal) rows(rows []results.Trial) error {
 	return j.err
 }
 
-func (j *visitJournal) window(w shim.Window) error {
+func (j *visitJournal) window(w shim.Window, memory measure.Memory) error {
 	if w.Tried == 0 {
 		return nil
 	}
-	cell := j.runner.Plan.Cells[j.visit.Cell]
-	j.err = j.runner.Journal.AppendWindow(results.Window{
-		CellIndex: j.visit.Cell, Block: j.visit.Block, Point: cell.Point,
-		Tried: w.Tried, OK: w.OK, Failed: w.Failed, Ns: w.Ns, Reason: w.Reason,
-	})
+	cell := &j.runner.Plan.Cells[j.visit.Cell]
+	all := w.Source.Add(w.Targets).Add(w.Server)
+	row := results.Window{
+		CellIndex: j.visit.Cell, Block: j.visit.Block, Start: cell.start(j.visit), Noise: j.visit.Noise, Point: cell.Point,
+		Tried: w.Tried, OK: w.OK, Failed: w.Failed, Bytes: w.Bytes, Ns: w.Ns, Reason: w.Reason,
+		SourceUser: w.Source.UserNs, SourceKernel: w.Source.KernelNs, TargetUser: w.Targets.UserNs, TargetKernel: w.Targets.KernelNs,
+		ServerUser: w.Server.UserNs, ServerKernel: w.Server.KernelNs, SoftIRQ: w.SoftIRQ, FunctionNs: w.FunctionNs,
+		MinorFaults: all.MinorFaults, ContextSwitches: all.ContextSwitches, RSSPeak: memory.RSSPeak, PSSPeak: memory.PSSPeak,
+	}
+	if w.Latencies != nil {
+		row.Latencies = &results.Histogram{Histogram: w.Latencies}
+	}
+	j.err = j.runner.Journal.AppendWindow(row)
 	return j.err
 }
 
@@ -156,25 +165,26 @@ const notAttempted = "not attempted after: "
 // first round without rows, or the last one if there is none, has failed.
 func (r *Runner) journalRest(past *runProgress, visit Visit, reason string) error {
 	cell, progress := r.Plan.Cells[visit.Cell], past.of(visit)
-	rounds := r.Plan.RoundsIn(visit.Block)
+	steps := cell.steps(visit)
 	blamed := progress.whole(cell)
-	if blamed >= rounds && reason != "" {
-		blamed = rounds - 1
+	if blamed >= steps && reason != "" {
+		blamed = steps - 1
 		reason = "after the last round: " + reason
 		progress.forget(blamed)
 	}
 	var rows []results.Trial
-	for round := blamed; round < rounds; round++ {
+	for step := blamed; step < steps; step++ {
 		for worker := range cell.Concurrency {
 			for target := range cell.Fanout {
-				if progress.rows[handoff{round, worker, target}] {
+				if progress.rows[handoff{step, worker, target}] {
 					continue
 				}
-				row := outcome(cell, visit.Cell, visit.Block, results.Skipped, notAttempted+progress.ended)
-				if round == blamed && reason != "" {
+				row := outcome(cell, results.Skipped, notAttempted+progress.ended)
+				if step == blamed && reason != "" {
 					row.Status, row.Reason = results.Failed, reason
 				}
-				row.Rep, row.Worker, row.Target = r.Plan.FirstRep(visit.Block)+round, worker, target
+				cell.place(&row, visit, step)
+				row.Worker, row.Target = worker, target
 				rows = append(rows, row)
 			}
 		}
@@ -193,16 +203,15 @@ func (r *Runner) journalSkipped(past *runProgress) error {
 	var rows []results.Trial
 	for i, cell := range r.Plan.Cells {
 		if cell.Skip != "" {
-			rows = append(rows, outcome(cell, i, 0, results.Skipped, cell.Skip))
+			row := outcome(cell, results.Skipped, cell.Skip)
+			row.CellIndex = i
+			rows = append(rows, row)
 		}
 	}
 	return r.Journal.Append(past.numbered(rows))
 }
 
 // outcome is a row without measurements.
-func outcome(cell PlannedCell, index, block int, status results.Status, reason string) results.Trial {
-	return results.Trial{
-		CellIndex: index, Block: block, Point: cell.Point, Payload: string(cell.Payload),
-		Status: status, Reason: reason, Clock: clockOf(cell),
-	}
+func outcome(cell PlannedCell, status results.Status, reason string) results.Trial {
+	return results.Trial{Point: cell.Point, Payload: string(cell.Payload), Status: status, Reason: reason, Clock: clockOf(cell)}
 }

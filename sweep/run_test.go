@@ -113,7 +113,7 @@ func newHarness(t *testing.T, flags Config, fault string) *harness {
 const fine = ""
 
 func TestRunJournalsEveryRoundOfEveryCell(t *testing.T) {
-	h := newHarness(t, Config{Reps: 5, Axes: Axes{Sizes: []Size{1000, 200 * mib}, Fanout: []int{3}, Concurrency: []int{2}, Codecs: []string{"raw"}}}, fine)
+	h := newHarness(t, Config{Axes: Axes{Reps: 5, Sizes: []Size{1000, 200 * mib}, Fanout: []int{3}, Concurrency: []int{2}, Codecs: []string{"raw"}}}, fine)
 	if err := h.runner.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestRunJournalsEveryRoundOfEveryCell(t *testing.T) {
 
 func TestRunGoesOnAfterAFailedCell(t *testing.T) {
 	warmup := faultyWarmup
-	h := newHarness(t, Config{Reps: 9, Warmup: &warmup, Axes: Axes{Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{mib}}}, "send fails round")
+	h := newHarness(t, Config{Warmup: &warmup, Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{mib}}}, "send fails round")
 	if err := h.runner.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestRunEndsWhenTheJournalCannotBeWritten(t *testing.T) {
 }
 
 func TestInterruptedRunIsResumedWithoutRepeating(t *testing.T) {
-	flags := Config{Reps: 9, Axes: Axes{Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{mib, 200 * mib}}}
+	flags := Config{Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{mib, 200 * mib}}}
 	interrupted := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	first := newHarness(t, flags, fine)

@@ -1,30 +1,100 @@
 package sweep
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
 
-// Visit is one start of a cell's functions: warm-up, then a block's share of the rounds.
+	"rrbench/results"
+)
+
+// Visit is one start of a cell's functions: the first hand-off, warm-up, the window, then a share
+// of the rounds.
 type Visit struct {
 	Block int
 	// Cell is an index into Plan.Cells.
 	Cell int
+	// Noise: the start is one of those of a cell's second half.
+	Noise bool
 }
 
-// Schedule is the order of all visits: block after block, each a random permutation of the
-// cells that can run. The same plan has the same schedule.
+// Schedule is the order of all visits: block after block, each a random permutation of the starts of
+// the cells that can run. The same plan has the same schedule.
 func (p *Plan) Schedule() []Visit {
 	var visits []Visit
 	for block := range p.Blocks {
-		random := rand.New(rand.NewPCG(p.Seed, uint64(block)))
-		for _, cell := range random.Perm(len(p.Cells)) {
-			if p.Cells[cell].Skip == "" {
-				visits = append(visits, Visit{Block: block, Cell: cell})
+		begin := len(visits)
+		for i, cell := range p.Cells {
+			if cell.Skip != "" || block >= cell.Starts {
+				continue
+			}
+			visits = append(visits, Visit{Block: block, Cell: i})
+			if cell.Twice {
+				visits = append(visits, Visit{Block: block, Cell: i, Noise: true})
 			}
 		}
+		of := visits[begin:]
+		random := rand.New(rand.NewPCG(p.Seed, uint64(block)))
+		random.Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
 	}
 	return visits
 }
 
-// payloadSeed is what the seeds of a batch derive from; done rounds of the visit precede it.
+// rounds is the number of measured rounds of a visit.
+func (c *PlannedCell) rounds(v Visit) int {
+	rounds := c.Reps / c.Starts
+	if v.Block < c.Reps%c.Starts {
+		rounds++
+	}
+	return rounds
+}
+
+// steps is what a visit has rows of: the first hand-off, then the rounds.
+func (c *PlannedCell) steps(v Visit) int { return 1 + c.rounds(v) }
+
+// firstRep numbers a visit's first round among all rounds of a cell, those of its second half last.
+func (c *PlannedCell) firstRep(v Visit) int {
+	first := v.Block*(c.Reps/c.Starts) + min(v.Block, c.Reps%c.Starts)
+	if v.Noise {
+		first += c.Reps
+	}
+	return first
+}
+
+// start numbers a visit among the starts of a cell, those of its second half last.
+func (c *PlannedCell) start(v Visit) int {
+	if v.Noise {
+		return c.Starts + v.Block
+	}
+	return v.Block
+}
+
+// halves is how many there are of a cell's starts.
+func (c *PlannedCell) halves() int {
+	if c.Twice {
+		return 2
+	}
+	return 1
+}
+
+// place marks a row as one of a step of a visit.
+func (c *PlannedCell) place(row *results.Trial, v Visit, step int) {
+	row.CellIndex, row.Block, row.Noise, row.Start = v.Cell, v.Block, v.Noise, c.start(v)
+	row.First, row.Rep = step == 0, c.firstRep(v)+max(step-1, 0)
+}
+
+// placeOf is where place put a row.
+func (c *PlannedCell) placeOf(row *results.Trial) (Visit, int) {
+	v := Visit{Block: row.Block, Cell: row.CellIndex, Noise: row.Noise}
+	if row.First {
+		return v, 0
+	}
+	return v, row.Rep - c.firstRep(v) + 1
+}
+
+// payloadSeed is what the seeds of a batch derive from; done steps of the visit precede it.
 func (p *Plan) payloadSeed(v Visit, done int) uint64 {
-	return rand.NewPCG(p.Seed+uint64(done), uint64(v.Cell)<<32|uint64(v.Block)).Uint64()
+	half := uint64(0)
+	if v.Noise {
+		half = 1 << 31
+	}
+	return rand.NewPCG(p.Seed+uint64(done), uint64(v.Cell)<<32|half|uint64(v.Block)).Uint64()
 }

@@ -42,7 +42,8 @@ func resumedFrom(t *testing.T, path string, flags Config, journal []byte) ([]res
 // slow form), resumes, and expects what a run
 // that nothing has disturbed has.
 func TestTornJournalIsCompleted(t *testing.T) {
-	flags := Config{Reps: 4, Axes: Axes{
+	flags := Config{Axes: Axes{
+		Reps:       4,
 		Transports: []string{"user/copy", "kernel/stream", "odd"}, Engines: []string{"wazero"}, Sizes: []Size{1000}, Fanout: []int{2}, Concurrency: []int{2},
 	}}
 	step, planned := 211, 2*4*2*2+1
@@ -74,7 +75,7 @@ func TestTornJournalIsCompleted(t *testing.T) {
 
 // A line in the middle that cannot be read is a hand-off that is measured again.
 func TestUnreadableLineIsMeasuredAgain(t *testing.T) {
-	flags := Config{Reps: 4, Axes: Axes{Transports: []string{"user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{1000}, Fanout: []int{2}}}
+	flags := Config{Axes: Axes{Reps: 4, Transports: []string{"user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{1000}, Fanout: []int{2}}}
 	path := t.TempDir()
 	whole, _ := resumedFrom(t, path, flags, nil)
 	text, err := os.ReadFile(filepath.Join(path, "trials.csv"))
@@ -90,7 +91,7 @@ func TestUnreadableLineIsMeasuredAgain(t *testing.T) {
 }
 
 func TestRowsOfAnotherPlanAreRefused(t *testing.T) {
-	plan := planFor(t, Config{Reps: 4, Axes: Axes{Transports: []string{"user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{1000}}})
+	plan := planFor(t, Config{Axes: Axes{Reps: 4, Transports: []string{"user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{1000}}})
 	good := outcome(plan.Cells[0], 0, 1, results.OK, "")
 	good.Rep = plan.FirstRep(1)
 	for name, spoil := range map[string]func(*results.Trial){
@@ -131,7 +132,7 @@ func TestPlansFromFilesAreChecked(t *testing.T) {
 		"kind of payload": func(p *Plan) { p.Cells[0].Payload = "poem" },
 		"placement":       func(p *Plan) { p.Cells[0].Placement = "moon" },
 	} {
-		plan := planFor(t, Config{Reps: 4})
+		plan := planFor(t, Config{Axes: Axes{Reps: 4}})
 		if err := plan.check(infos); err != nil {
 			t.Fatal(err)
 		}

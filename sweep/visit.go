@@ -8,25 +8,21 @@ import (
 	"time"
 
 	"rrbench/foreign"
+	"rrbench/measure"
 	"rrbench/results"
 	"rrbench/shim"
 	"rrbench/transport"
 )
 
-const (
-	// splitWindow is how long hand-offs are repeated for the split of CPU time into user
-	// and kernel time, which tick-based accounting gives over 200 ms and more only.
-	splitWindow = 200 * time.Millisecond
-	// batchBytes bounds what one batch moves, so that little is under way, and can be
-	// lost, at any moment.
-	batchBytes = 256 * mib
-)
+// batchBytes bounds what one batch moves, so that little is under way, and can be lost, at any
+// moment.
+const batchBytes = 256 * mib
 
-// visitRequest is a visit less the rounds that an earlier run has finished.
+// visitRequest is a visit less the steps that an earlier run has finished.
 type visitRequest struct {
 	Visit
-	// doneRounds are already in the journal.
-	doneRounds int
+	// doneSteps are already in the journal.
+	doneSteps int
 }
 
 // measureVisit starts the functions of the visit's cell, measures and ends them. Rows reach
@@ -47,18 +43,16 @@ func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *vi
 		return err
 	}
 	r.SetUps.Add(cell.Transport, cell.Engine, int64(took))
-	rounds := r.Plan.RoundsIn(request.Block)
-	for done := request.doneRounds; done < rounds; {
+	for done := request.doneSteps; done < cell.steps(request.Visit); {
 		batch := r.batch(request, done)
-		batch.Rounds = min(batch.Rounds, rounds-done)
-		trials, window, err := r.measureBatch(ctx, cell, request, shims, batch, done)
-		if journalErr := errors.Join(out.rows(trials), out.window(window)); journalErr != nil {
+		measured, err := r.measureBatch(ctx, cell, request, shims, batch, done)
+		if journalErr := errors.Join(out.rows(measured.trials), out.window(measured.window, measured.memory)); journalErr != nil {
 			return journalErr
 		}
-		if err != nil || anyFailed(trials) {
+		if err != nil || anyFailed(measured.trials) {
 			return err
 		}
-		done += batch.Rounds
+		done += stepsOf(batch)
 	}
 	return nil
 }
@@ -89,60 +83,84 @@ func (r *Runner) setup(cell PlannedCell) transport.Setup {
 		Payload:   cell.Payload,
 		Size:      cell.SizeBytes,
 		Fanout:    cell.Fanout,
+		Serial:    cell.FanoutOrder == serial,
+		Origin:    transport.Origin(cell.Origin),
+		Consume:   transport.Consume(cell.Consume),
 		Deadline:  r.Plan.Deadline,
 		Parameter: cell.Parameter,
 	}
 }
 
-// batch is the next batch of a visit of which done rounds are over. Only the first warms
-// up; the split of CPU time into user and kernel time holds for the batches after it.
+// batch is the next batch of a visit of which done steps are over. Only the first warms up and has
+// a window; what that has shown of CPU time holds for the batches after it.
 func (r *Runner) batch(request visitRequest, done int) shim.Batch {
-	cell := r.Plan.Cells[request.Cell]
+	cell := &r.Plan.Cells[request.Cell]
 	perRound := cell.SizeBytes * int64(cell.Fanout*cell.Concurrency)
 	batch := shim.Batch{
 		Payload:  cell.Payload,
-		Size:     cell.SizeBytes,
+		Sizes:    cell.sizes(),
 		Seed:     r.Plan.payloadSeed(request.Visit, done),
-		Rounds:   int(max(1, batchBytes/perRound)),
+		First:    done == 0,
+		Rounds:   min(int(max(1, batchBytes/perRound)), cell.steps(request.Visit)-max(done, 1)),
 		Deadline: r.Plan.Deadline,
 	}
-	if done == request.doneRounds {
+	if done == request.doneSteps && r.Plan.Window > 0 {
 		batch.Warmup = r.Plan.Warmup
-		batch.Window = r.Plan.Window
+		batch.Window = r.Plan.Window / time.Duration(cell.Starts)
+		batch.Least = (leastInWindows + cell.Starts - 1) / cell.Starts
+		batch.Rate = int(cell.Rate)
 	}
 	return batch
 }
 
+// leastInWindows is how many hand-offs the windows of a cell have all together, of each worker.
+const leastInWindows = 3
+
+// stepsOf is how many steps of a visit a batch has.
+func stepsOf(b shim.Batch) int {
+	if b.First {
+		return 1 + b.Rounds
+	}
+	return b.Rounds
+}
+
+// measured is what a batch has come to.
+type measured struct {
+	trials []results.Trial
+	window shim.Window
+	memory measure.Memory
+}
+
 // measureBatch runs one batch and turns its records into rows, which are returned beside an
 // error, too.
-func (r *Runner) measureBatch(ctx context.Context, cell PlannedCell, request visitRequest, shims *shim.Cell, batch shim.Batch, done int) (trials []results.Trial, window shim.Window, err error) {
-	expected := expectation{cell: cell, rounds: batch.Rounds}
-	window, err = shims.Run(ctx, batch, func(record shim.Record) error {
-		if err := expected.accept(&record); err != nil {
+func (r *Runner) measureBatch(ctx context.Context, cell PlannedCell, request visitRequest, shims *shim.Cell, batch shim.Batch, done int) (m measured, err error) {
+	expected := expectation{cell: cell, batch: batch}
+	m.window, err = shims.Run(ctx, batch, func(record shim.Record) error {
+		step, err := expected.accept(&record)
+		if err != nil {
 			return err
 		}
 		trial := row(cell, record)
-		trial.CellIndex = request.Cell
-		trial.Block = request.Block
-		trial.Rep = r.Plan.FirstRep(request.Block) + done + record.Round
-		trials = append(trials, trial)
+		trial.PayloadBytes = batch.Spec(record.Seed).Size
+		cell.place(&trial, request.Visit, done+step)
+		m.trials = append(m.trials, trial)
 		return nil
 	})
 	if err == nil {
 		err = expected.end()
 	}
 	// After a failure, participants may have stopped answering.
-	if anyFailed(trials) {
-		explainFailures(trials, shims.Ended())
+	if anyFailed(m.trials) {
+		explainFailures(m.trials, shims.Ended())
 	}
-	if err != nil || anyFailed(trials) {
-		return trials, window, err
+	if err != nil || anyFailed(m.trials) {
+		return m, err
 	}
-	memory, err := shims.Memory(ctx)
-	for i := range trials {
-		trials[i].RSSPeak, trials[i].PSSPeak = memory.RSSPeak, memory.PSSPeak
+	m.memory, err = shims.Memory(ctx)
+	for i := range m.trials {
+		m.trials[i].RSSPeak, m.trials[i].PSSPeak = m.memory.RSSPeak, m.memory.PSSPeak
 	}
-	return trials, window, err
+	return m, err
 }
 
 // explainFailures adds to the reasons of failed rows how participants have ended.
@@ -157,11 +175,11 @@ func explainFailures(trials []results.Trial, ended error) {
 	}
 }
 
-// expectation is what a batch must answer: one record for each round, worker and target, in
+// expectation is what a batch must answer: one record for each step, worker and target, in
 // this order. Only a failed hand-off ends it sooner, with its round.
 type expectation struct {
-	cell   PlannedCell
-	rounds int
+	cell  PlannedCell
+	batch shim.Batch
 	// records were accepted; failed says that one of the last round's is of a failure.
 	records int
 	failed  bool
@@ -173,29 +191,34 @@ func (e *expectation) place() handoff {
 	return handoff{e.records / (workers * targets), e.records / targets % workers, e.records % targets}
 }
 
-func (e *expectation) accept(r *shim.Record) error {
+// accept returns the record's step in the batch.
+func (e *expectation) accept(r *shim.Record) (step int, err error) {
 	place := e.place()
-	if place.round == e.rounds || place != (handoff{r.Round, r.Worker, r.Target}) {
-		return fmt.Errorf("a batch of %s answered with a record of round %d, worker %d, target %d in place %d", e, r.Round, r.Worker, r.Target, e.records)
+	came := handoff{r.Round, r.Worker, r.Target}
+	if e.batch.First && !r.First {
+		came.step++
+	}
+	if place.step == stepsOf(e.batch) || place != came || r.First && !e.batch.First {
+		return 0, fmt.Errorf("a batch of %s answered with a record of round %d, worker %d, target %d in place %d", e, r.Round, r.Worker, r.Target, e.records)
 	}
 	if place.worker+place.target == 0 {
 		e.failed = false
 	}
 	e.failed = e.failed || r.Err != nil
 	e.records++
-	return nil
+	return place.step, nil
 }
 
 func (e *expectation) end() error {
 	place := e.place()
-	if place.worker+place.target > 0 || place.round < e.rounds && !e.failed {
+	if place.worker+place.target > 0 || place.step < stepsOf(e.batch) && !e.failed {
 		return fmt.Errorf("a batch of %s answered with %d records", e, e.records)
 	}
 	return nil
 }
 
 func (e *expectation) String() string {
-	return fmt.Sprintf("%d rounds of %d hand-offs to %d targets each", e.rounds, e.cell.Concurrency, e.cell.Fanout)
+	return fmt.Sprintf("%d rounds of %d hand-offs to %d targets each", stepsOf(e.batch), e.cell.Concurrency, e.cell.Fanout)
 }
 
 func anyFailed(trials []results.Trial) bool {
@@ -218,6 +241,7 @@ func row(cell PlannedCell, r shim.Record) results.Trial {
 		trial.Status, trial.Reason = results.Failed, foreign.Error(r.Err)
 		return trial
 	}
+	trial.Cycle = r.Cycle
 	phases := r.Timeline.Phases()
 	trial.Latency, trial.Consumed = r.Timeline.Latency(), r.Timeline.ConsumedAfter()
 	trial.Serialize, trial.CopyOut, trial.Transfer = phases.Serialize, phases.CopyOut, phases.Transfer
