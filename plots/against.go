@@ -18,6 +18,7 @@ var (
 	payload     = property{"size", "payload", func(c *cell) int64 { return c.SizeBytes }, sizeLabel, 0.15}
 	fanout      = property{"fan-out", "targets of one hand-off", func(c *cell) int64 { return int64(c.Fanout) }, countLabel, 0.07}
 	concurrency = property{"concurrency", "concurrent hand-offs", func(c *cell) int64 { return int64(c.Concurrency) }, countLabel, 0.07}
+	offered     = property{"rate", "offered hand-offs a second", func(c *cell) int64 { return int64(c.Rate) }, countLabel, 0.13}
 )
 
 func countLabel(count float64) string { return strconv.FormatFloat(count, 'f', -1, 64) }
@@ -34,12 +35,15 @@ func (x property) smallest(cells []*cell) []*cell {
 }
 
 // sized selects the cells by which payload sizes are compared.
-func sized(cells []*cell) []*cell { return fanout.smallest(concurrency.smallest(cells)) }
+func sized(cells []*cell) []*cell {
+	return offered.smallest(fanout.smallest(concurrency.smallest(cells)))
+}
 
 var (
 	latency    = measure{"latency", "ns", "latency", durationLabel, func(c *cell) estimate { return estimate{c.LatencyMedian, c.LatencyLo, c.LatencyHi} }}
-	throughput = measure{"throughput", "bytes_per_s", "throughput", rateLabel, func(c *cell) estimate { return c.throughput }}
-	makespan   = measure{"makespan", "ns", "time to last delivery", durationLabel, func(c *cell) estimate { return c.makespan }}
+	throughput = measure{"throughput", "bytes_per_s", "measured throughput", rateLabel, func(c *cell) estimate { return estimate{c.BytesPerSecond, c.BytesPerSecondLo, c.BytesPerSecondHi} }}
+	makespan   = measure{"makespan", "ns", "time to last consumption", durationLabel, func(c *cell) estimate { return estimate{c.MakespanMedian, c.MakespanLo, c.MakespanHi} }}
+	cycle      = measure{"cycle", "ns", "whole cycle", durationLabel, func(c *cell) estimate { return estimate{c.CycleMedian, c.CycleLo, c.CycleHi} }}
 )
 
 // againstSize draws lines where sizes vary, and rows of dots where there is one size.
@@ -53,17 +57,70 @@ func againstSize(m measure) func([]*cell) (*sheet, error) {
 	}
 }
 
-// againstCount draws lines against one count where another is smallest. It leaves out the
-// sizes at which the count does not vary.
-func againstCount(x, other property, m measure) func([]*cell) (*sheet, error) {
-	return func(cells []*cell) (*sheet, error) {
-		cells = other.smallest(cells)
-		f := &lineFigure{x: x, measure: m, perSize: true, cells: where(cells, func(c *cell) bool {
-			return slices.ContainsFunc(cells, func(d *cell) bool { return d.SizeBytes == c.SizeBytes && x.of(d) != x.of(c) })
-		})}
-		if len(f.cells) == 0 {
-			return nil, errNoData(x.name + " does not vary")
+// varying selects the cells at which a count varies, where the others are smallest: it leaves out
+// the sizes that have one value of it, and those without a rate where rates are compared.
+func varying(x property, cells []*cell) ([]*cell, error) {
+	cells = where(cells, func(c *cell) bool { return x.of(c) > 0 })
+	for _, other := range []property{fanout, concurrency, offered} {
+		if other.name != x.name {
+			cells = other.smallest(cells)
 		}
-		return f.compose()
+	}
+	cells = where(cells, func(c *cell) bool {
+		return slices.ContainsFunc(cells, func(d *cell) bool { return d.SizeBytes == c.SizeBytes && x.of(d) != x.of(c) })
+	})
+	if len(cells) == 0 {
+		return nil, errNoData(x.name + " does not vary")
+	}
+	return cells, nil
+}
+
+// againstCount draws lines against a count that varies.
+func againstCount(x property, m measure) func([]*cell) (*sheet, error) {
+	return func(cells []*cell) (*sheet, error) {
+		cells, err := varying(x, cells)
+		if err != nil {
+			return nil, err
+		}
+		return (&lineFigure{x: x, measure: m, perSize: true, cells: cells}).compose()
+	}
+}
+
+// percentiles are what a figure of latencies under load has a panel for each of.
+var percentiles = []struct {
+	percent int
+	title   string
+	column  csvColumn
+}{
+	{50, "median", csvColumn{"latency_p50_ns", func(c *cell) float64 { return c.LatencyP50 }}},
+	{99, "99th percentile", csvColumn{"latency_p99_ns", func(c *cell) float64 { return c.LatencyP99 }}},
+}
+
+// underLoad draws the percentiles of the latency against a count that varies.
+func underLoad(x property) func([]*cell) (*sheet, error) {
+	return func(cells []*cell) (*sheet, error) {
+		cells, err := varying(x, cells)
+		if err != nil {
+			return nil, err
+		}
+		m := measure{"latency", "ns", "latency under load", durationLabel, func(c *cell) estimate {
+			return estimate{value: percentiles[c.percentile].column.of(c)}
+		}}
+		f := &lineFigure{x: x, measure: m, perSize: true}
+		var columns []csvColumn
+		for i, p := range percentiles {
+			columns = append(columns, p.column)
+			for _, c := range cells {
+				one := *c
+				one.percentile = i
+				f.cells = append(f.cells, &one)
+			}
+		}
+		s, err := f.compose()
+		if err != nil {
+			return nil, err
+		}
+		s.table = tableOf(cells, columns, func(c *cell) string { return c.lacks(c.LatencyP50, float64(x.of(c))) })
+		return s, nil
 	}
 }

@@ -9,60 +9,64 @@ import (
 	"rrbench/results"
 )
 
-// A cell is a cell's statistics and what only its trials tell.
+// A cell is a cell's statistics and what tells it from others.
 type cell struct {
 	results.Summary
 	series series
-	// makespan, in nanoseconds, and throughput, in bytes a second, over rounds.
-	makespan, throughput estimate
+	// percentile is the place in percentiles of what a panel shows of the cell.
+	percentile int
 }
 
-// An estimate is a median and its interval. Without a number it is NaN; without an
-// interval lo and hi equal the median.
+// An estimate is a number and its interval. Without a number it is NaN; without an interval lo
+// and hi are NaN, or 0 where the file that was read has no column for them.
 type estimate struct{ value, lo, hi float64 }
 
-func cellsOf(summaries []results.Summary, trials []results.Trial, transports results.Transports) []*cell {
-	rounds := make(map[results.Cell][]results.Round)
-	for _, round := range results.Rounds(trials) {
-		rounds[round.Cell] = append(rounds[round.Cell], round)
-	}
+func cellsOf(summaries []results.Summary, transports results.Transports) []*cell {
 	var cells []*cell
-	known := make(map[results.Cell]bool)
+	known := make(map[results.Point]bool)
+	conditions := conditionsThatVary(summaries)
 	for _, summary := range summaries {
 		// Experiments may share cells: a cell is drawn once.
-		identity := summary.Cell
+		identity := results.Point{Cell: summary.Cell, Load: summary.Load, Conditions: summary.Conditions}
 		identity.Experiment = ""
 		if !known[identity] {
 			known[identity] = true
-			cells = append(cells, newCell(summary, rounds[summary.Cell], transports.Of(summary.Transport)))
+			c := newCell(summary, transports.Of(summary.Transport))
+			c.series.condition = conditions(summary.Conditions)
+			cells = append(cells, c)
 		}
 	}
 	return cells
 }
 
-func newCell(summary results.Summary, rounds []results.Round, info results.TransportInfo) *cell {
+func newCell(summary results.Summary, info results.TransportInfo) *cell {
 	engine, standIn, _ := strings.Cut(summary.Engine, "+")
 	if engine == "native" {
 		engine = ""
 	}
-	c := &cell{Summary: summary, series: series{kindOf(info), summary.Transport, summary.Codec, engine, standIn, summary.Placement}}
-	if len(rounds) == 0 {
-		duration := float64(max(summary.Fanout, 1)*max(summary.Concurrency, 1)) / summary.OpsPerSecond * 1e9
-		c.makespan = estimate{duration, duration, duration}
-		c.throughput = estimate{summary.BytesPerSecond, summary.BytesPerSecond, summary.BytesPerSecond}
-		return c
+	return &cell{Summary: summary, series: series{kindOf(info), summary.Transport, summary.Codec, engine, standIn, summary.Placement, ""}}
+}
+
+// conditionsThatVary returns what names those of a cell's conditions in which the run's cells
+// differ. A transport that does not know a condition has none.
+func conditionsThatVary(summaries []results.Summary) func(results.Conditions) string {
+	fields := []func(results.Conditions) string{
+		func(c results.Conditions) string { return c.Origin },
+		func(c results.Conditions) string { return c.Consume },
+		func(c results.Conditions) string { return c.FanoutOrder },
 	}
-	makespans := make([]float64, len(rounds))
-	var throughputs []float64
-	for i := range rounds {
-		makespans[i] = float64(rounds[i].Makespan())
-		if ops := rounds[i].OpsPerSecond(); !math.IsNaN(ops) {
-			throughputs = append(throughputs, ops*float64(summary.SizeBytes))
+	fields = slices.DeleteFunc(fields, func(field func(results.Conditions) string) bool {
+		several := where(distinct(summaries, func(s results.Summary) string { return field(s.Conditions) }), func(value string) bool { return value != "" })
+		return len(several) < 2
+	})
+	return func(c results.Conditions) string {
+		var words []string
+		for _, field := range fields {
+			words = append(words, field(c))
 		}
+		words = append(words, when(c.SizeMix != "", "mix "+c.SizeMix))
+		return strings.Join(where(words, func(word string) bool { return word != "" }), " ")
 	}
-	c.makespan.value, c.makespan.lo, c.makespan.hi = results.Interval(makespans)
-	c.throughput.value, c.throughput.lo, c.throughput.hi = results.Interval(throughputs)
-	return c
 }
 
 // lacks is why a cell that needs positive numbers cannot be drawn, or nothing.
@@ -82,6 +86,8 @@ func (c *cell) lacks(numbers ...float64) string {
 type series struct {
 	kind
 	transport, codec, engine, standIn, placement string
+	// condition is empty where the run has one.
+	condition string
 }
 
 // variant names a series within the panel of one engine and one placement.
@@ -92,6 +98,9 @@ func (s series) variant() string {
 	}
 	if s.standIn != "" {
 		variant += " on " + s.standIn
+	}
+	if s.condition != "" {
+		variant += " " + s.condition
 	}
 	return variant
 }

@@ -54,10 +54,13 @@ func catalogue() []figure {
 		{"consumed-delivered", consumedAndDelivered},
 		{"cpu", cpu},
 		{"memory", memory},
-		{"makespan-fanout", againstCount(fanout, concurrency, makespan)},
-		{"throughput-fanout", againstCount(fanout, concurrency, throughput)},
-		{"makespan-concurrency", againstCount(concurrency, fanout, makespan)},
-		{"throughput-concurrency", againstCount(concurrency, fanout, throughput)},
+		{"cycle-size", againstSize(cycle)},
+		{"makespan-fanout", againstCount(fanout, makespan)},
+		{"throughput-fanout", againstCount(fanout, throughput)},
+		{"makespan-concurrency", againstCount(concurrency, makespan)},
+		{"throughput-concurrency", againstCount(concurrency, throughput)},
+		{"latency-concurrency", underLoad(concurrency)},
+		{"latency-rate", underLoad(offered)},
 	}
 }
 
@@ -73,7 +76,7 @@ func drawAll(figures []figure, directory *results.Directory) (Report, error) {
 	if err != nil {
 		return report, fmt.Errorf("figures: %w", err)
 	}
-	cells := cellsOf(contents.Summaries, contents.Trials, contents.Transports)
+	cells := cellsOf(contents.Summaries, contents.Transports)
 	if err := os.MkdirAll(directory.Figures(), 0o755); err != nil {
 		return report, fmt.Errorf("figures: %w", err)
 	}

@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// record writes trials as a run's results.
+// record writes trials, and windows made up for them, as a run's results.
 func record(t *testing.T, trials []results.Trial) *results.Directory {
 	t.Helper()
 	directory, err := results.Create(filepath.Join(t.TempDir(), "run"))
@@ -32,7 +32,11 @@ func record(t *testing.T, trials []results.Trial) *results.Directory {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(journal.Append(trials), journal.Close()); err != nil {
+	err = journal.Append(trials)
+	for _, window := range resultstest.Windows(trials) {
+		err = errors.Join(err, journal.AppendWindow(window))
+	}
+	if err := errors.Join(err, journal.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return directory
@@ -76,13 +80,13 @@ func TestMixedMachinesAreMarked(t *testing.T) {
 	}
 }
 
-var bySize = []string{"latency-size", "throughput-size", "latency-breakdown", "consumed-delivered", "cpu", "memory"}
+var bySize = []string{"latency-size", "throughput-size", "latency-breakdown", "consumed-delivered", "cpu", "memory", "cycle-size"}
 
-var byCount = []string{"makespan-fanout", "throughput-fanout", "makespan-concurrency", "throughput-concurrency"}
+var byCount = []string{"makespan-fanout", "throughput-fanout", "makespan-concurrency", "throughput-concurrency", "latency-concurrency", "latency-rate"}
 
 func TestDrawWritesEveryFormat(t *testing.T) {
 	plan := resultstest.Single()
-	plan.Sizes, plan.Fanouts, plan.Concurrencies, plan.Rounds = []int64{64 << 10, 1 << 20}, []int{1, 4}, []int{1, 2}, 3
+	plan.Sizes, plan.Fanouts, plan.Concurrencies, plan.Rates = []int64{64 << 10, 1 << 20}, []int{1, 4}, []int{1, 2}, []results.Rate{0, 100, 1000}
 	directory := record(t, resultstest.Trials(plan))
 	report := drawn(t, directory)
 	var want []string
@@ -221,7 +225,7 @@ func TestFigureDataNamesWhatIsNotDrawn(t *testing.T) {
 }
 
 func TestNothingToDraw(t *testing.T) {
-	summaries := results.Summarize(resultstest.Trials(small()))
+	summaries := resultstest.Summarize(resultstest.Trials(small()))
 	directory := summarized(t, summaries)
 	drawn(t, directory)
 	for i := range summaries {
@@ -263,7 +267,7 @@ func summarized(t *testing.T, summaries []results.Summary) *results.Directory {
 func TestDrawFromTheSummary(t *testing.T) {
 	plan := small()
 	plan.Fanouts = []int{1, 10}
-	summaries := results.Summarize(resultstest.Trials(plan))
+	summaries := resultstest.Summarize(resultstest.Trials(plan))
 	summaries[0].LatencyMedian, summaries[0].OpsPerSecond, summaries[0].BytesPerSecond = math.NaN(), math.NaN(), math.NaN()
 	summaries[1].SerializeMedian, summaries[1].CPUUser, summaries[1].PSSPeak = math.NaN(), math.NaN(), math.NaN()
 	directory := summarized(t, summaries)

@@ -20,7 +20,7 @@ func TestFailingFigure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := directory.WriteSummaries(results.Summarize(resultstest.Trials(resultstest.Single()))); err != nil {
+	if err := directory.WriteSummaries(resultstest.Summarize(resultstest.Trials(resultstest.Single()))); err != nil {
 		t.Fatal(err)
 	}
 	failing := figure{"failing", cpu}
@@ -89,7 +89,7 @@ func TestDamageIsInEveryFigure(t *testing.T) {
 
 // What does not fit on any page is not drawn, and the reason says so.
 func TestWhatDoesNotFit(t *testing.T) {
-	one := results.Summarize(resultstest.Trials(resultstest.Single()))[0]
+	one := resultstest.Summarize(resultstest.Trials(resultstest.Single()))[0]
 	var many []results.Summary
 	for i := range mostSeries + 1 {
 		one.Transport = fmt.Sprint("transport", i)
@@ -104,7 +104,7 @@ func TestWhatDoesNotFit(t *testing.T) {
 	long := many[:2:2]
 	long[0].Transport = strings.Repeat("W", 1000)
 	for reason, summaries := range map[string][]results.Summary{"a figure can show 300": many, "a figure can have 60": placements, "do not fit": long} {
-		_, err := catalogue()[0].encode(cellsOf(summaries, nil, nil), "")
+		_, err := catalogue()[0].encode(cellsOf(summaries, nil), "")
 		if err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%v, want %s", err, reason)
 		}

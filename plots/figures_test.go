@@ -45,7 +45,7 @@ func every() resultstest.Plan {
 }
 
 func TestFiguresOfManyPlans(t *testing.T) {
-	const bySize, byCount = 6, 4
+	const bySize, byCount = 7, 5
 	for name, test := range map[string]struct {
 		change  func(*resultstest.Plan)
 		figures int
@@ -58,17 +58,24 @@ func TestFiguresOfManyPlans(t *testing.T) {
 		"five engines":  {func(p *resultstest.Plan) { p.Engines = []string{"wazero", "wasmtime", "wasmer", "v8", "wasmedge"} }, bySize},
 		"one size":      {func(p *resultstest.Plan) { p.Sizes = p.Sizes[2:3] }, bySize},
 		"one trial":     {func(p *resultstest.Plan) { p.Sizes, p.Transports, p.Rounds = p.Sizes[:1], p.Transports[3:4], 1 }, bySize},
-		"few rounds":    {func(p *resultstest.Plan) { p.Rounds = 3 }, bySize},
+		"few starts":    {func(p *resultstest.Plan) { p.Rounds, p.Starts = 6, 2 }, bySize},
 		"unknown names": {func(p *resultstest.Plan) { p.Transports = []string{"pigeon/post", "user/copy"} }, bySize},
 		"counts": {func(p *resultstest.Plan) {
 			p.Sizes, p.Fanouts, p.Concurrencies, p.Rounds = p.Sizes[1:3], []int{1, 2, 4, 10, 20, 50, 100}, []int{1, 4}, 6
 		}, bySize + byCount},
+		"load": {func(p *resultstest.Plan) {
+			p.Sizes, p.Concurrencies, p.Rates = []int64{4 << 10, 1 << 20}, []int{1, 2, 4, 8}, []results.Rate{0, 100, 1000, 3000, 10000, 100000}
+			p.Transports = []string{"user/copy", "user/remap", "kernel/stream", "http/native", "redis"}
+		}, bySize + 4},
+		"origins": {func(p *resultstest.Plan) {
+			p.Transports, p.Origins = []string{"limit/memcpy", "user/copy", "user/remap", "kernel/memfd"}, []string{"buffer", "heap"}
+		}, bySize},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan := quick()
 			test.change(&plan)
 			trials := resultstest.Trials(plan)
-			r := cellsOf(results.Summarize(trials), trials, nil)
+			r := cellsOf(resultstest.Summarize(trials), nil)
 			count := 0
 			for _, figure := range catalogue() {
 				s, err := figure.compose(r)

@@ -25,7 +25,7 @@ func FuzzPictures(f *testing.F) {
 	plan := resultstest.Single()
 	plan.Transports, plan.Sizes, plan.Fanouts, plan.Concurrencies, plan.Rounds = []string{"user/copy", "limit/memcpy"}, []int64{1, 1 << 20}, []int{1, 3}, []int{1, 2}, 3
 	var text bytes.Buffer
-	if err := results.WriteSummaries(&text, results.Summarize(resultstest.Trials(plan))); err != nil {
+	if err := results.WriteSummaries(&text, resultstest.Summarize(resultstest.Trials(plan))); err != nil {
 		f.Fatal(err)
 	}
 	whole, err := csv.NewReader(&text).ReadAll()
@@ -64,7 +64,7 @@ func FuzzPictures(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cells := cellsOf(contents.Summaries, contents.Trials, contents.Transports)
+		cells := cellsOf(contents.Summaries, contents.Transports)
 		for i, figure := range catalogue() {
 			stuck := time.AfterFunc(timeout, func() {
 				debug.SetTraceback("all")

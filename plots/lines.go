@@ -10,8 +10,6 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-
-	"rrbench/results"
 )
 
 // A measure is what a figure shows of a cell. In a CSV its columns are the name with median,
@@ -22,16 +20,16 @@ type measure struct {
 	of                func(*cell) estimate
 }
 
-// titleOf names the measure and what its intervals are.
+// titleOf names the measure and its intervals.
 func (m measure) titleOf(shown []*cell) string {
-	short := where(shown, func(c *cell) bool { return c.N < results.MinimumRounds })
-	switch len(short) {
+	with := where(shown, func(c *cell) bool { return m.of(c).lo > 0 })
+	switch len(with) {
 	case 0:
-		return m.title + " (median, 95 % interval)"
+		return m.title
 	case len(shown):
-		return m.title + " (median, range)"
+		return m.title + " (95 % interval)"
 	}
-	return m.title + fmt.Sprintf(" (median, 95 %% interval; range if n < %d)", results.MinimumRounds)
+	return m.title + " (95 % interval from 3 starts on)"
 }
 
 func (m measure) columns() []csvColumn {
@@ -138,24 +136,27 @@ func (f *lineFigure) facets(shown []*cell, engines []string, perEngine bool) (fa
 	if f.perSize {
 		sizes = representative(payload.values(shown), 3)
 	}
+	tails := distinct(shown, func(c *cell) int { return c.percentile })
 	if len(engines) != 1 && !perEngine {
 		engines = []string{""}
 	}
 	for _, placement := range placements {
 		for _, size := range sizes {
-			for _, engine := range engines {
-				title := join(when(f.perSize, sizeLabel(float64(size))), engine, when(len(placements) > 1, placementName(placement)))
-				facets = append(facets, facet{title, func(c *cell) bool {
-					return c.Placement == placement && (!f.perSize || c.SizeBytes == size) &&
-						(engine == "" || c.series.engine == engine || c.series.engine == "")
-				}})
+			for _, tail := range tails {
+				for _, engine := range engines {
+					title := join(when(f.perSize, sizeLabel(float64(size))), when(len(tails) > 1, percentiles[tail].title), engine, when(len(placements) > 1, placementName(placement)))
+					facets = append(facets, facet{title, func(c *cell) bool {
+						return c.Placement == placement && (!f.perSize || c.SizeBytes == size) && c.percentile == tail &&
+							(engine == "" || c.series.engine == engine || c.series.engine == "")
+					}})
+				}
 			}
 		}
 	}
 	switch {
 	case perEngine && len(engines) <= 3:
 		return facets, len(engines)
-	case len(facets) > 3 && len(facets)%3 != 0:
+	case len(tails) > 1, len(facets) > 3 && len(facets)%3 != 0:
 		return facets, 2
 	}
 	return facets, min(len(facets), 3)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"testing"
 
-	"rrbench/results"
 	"rrbench/results/resultstest"
 )
 
@@ -32,7 +31,7 @@ func streams(t *testing.T, pdf []byte) []byte {
 // The text of a PDF can be searched and copied.
 func TestTextOfPDF(t *testing.T) {
 	trials := resultstest.Trials(resultstest.Single())
-	s, err := breakdown(cellsOf(results.Summarize(trials), trials, nil))
+	s, err := breakdown(cellsOf(resultstest.Summarize(trials), nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,14 +33,14 @@ func TestSeriesAreDistinguishable(t *testing.T) {
 
 func seriesOf(transport, codec, engine string) series {
 	cell := results.Cell{Transport: transport, Codec: codec, Engine: engine, Placement: "intra"}
-	return newCell(results.Summary{Cell: cell}, nil, results.Transports(nil).Of(transport)).series
+	return newCell(results.Summary{Cell: cell}, results.Transports(nil).Of(transport)).series
 }
 
 // What the manifest says of a transport decides, not its name.
 func TestLegendsFollowTheManifest(t *testing.T) {
 	trials := resultstest.Trials(resultstest.Plan{
 		Transports: []string{"pigeon", "user/copy", "kernel/stream", "limit/memcpy"}, Engines: []string{"wazero"}, Codecs: []string{"raw"},
-		Placements: []string{"intra"}, Sizes: []int64{1 << 20}, Fanouts: []int{1}, Concurrencies: []int{1}, Rounds: 1,
+		Placements: []string{"intra"}, Sizes: []int64{1 << 20}, Fanouts: []int{1}, Concurrencies: []int{1}, Rates: []results.Rate{0}, Origins: []string{""}, Rounds: 1, Starts: 1,
 	})
 	said := results.Transports{
 		{Name: "pigeon", Family: "kernel", Place: 2},
@@ -55,7 +55,7 @@ func TestLegendsFollowTheManifest(t *testing.T) {
 		{nil, []string{"user/copy", "kernel/stream", "limit/memcpy", "pigeon"}},
 	} {
 		var got []string
-		for _, s := range ordered(cellsOf(results.Summarize(trials), trials, test.said)) {
+		for _, s := range ordered(cellsOf(resultstest.Summarize(trials), test.said)) {
 			got = append(got, s.transport)
 			if s.transport == "pigeon" && (s.color == bluishGreen) != (test.said != nil) {
 				t.Errorf("color %v", s.color)

@@ -38,7 +38,7 @@ func TestReadReportsDamage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			directory := newDirectory(t)
 			write(t, directory, trials)
-			summaries, manifest := results.Summarize(trials), results.NewManifest()
+			summaries, manifest := results.Summarize(trials, nil, 0), results.NewManifest()
 			manifest.Finish(trials, summaries)
 			if err := errors.Join(directory.WriteSummaries(summaries), directory.WriteManifest(manifest)); err != nil {
 				t.Fatal(err)
@@ -74,7 +74,7 @@ func TestReadReportsDamage(t *testing.T) {
 // What is no file has no end to wait for.
 func TestReadOfWhatIsNoFile(t *testing.T) {
 	directory := newDirectory(t)
-	if err := errors.Join(directory.WriteSummaries(results.Summarize(someTrials())), os.Mkdir(filepath.Join(directory.Path(), "trials.csv"), 0o755)); err != nil {
+	if err := errors.Join(directory.WriteSummaries(results.Summarize(someTrials(), nil, 0)), os.Mkdir(filepath.Join(directory.Path(), "trials.csv"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	found, err := directory.Read()

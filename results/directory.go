@@ -150,25 +150,32 @@ func (d *Directory) CreateJournal() (*Journal, error) {
 	return nil, unwritable(d.path, err)
 }
 
+// Resumed is what a run has left that goes on.
+type Resumed struct {
+	Trials  []Trial
+	Windows []Window
+	Damage  Damage
+}
+
 // ResumeJournal opens trials.csv and windows.csv to append to them. Half-written last lines
-// are cut off; the rest of what trials.csv holds is returned, with the damage of both.
-func (d *Directory) ResumeJournal() (*Journal, Recovered[Trial], error) {
+// are cut off; the rest of what they hold is returned, without what was repeated.
+func (d *Directory) ResumeJournal() (*Journal, Resumed, error) {
 	if err := d.lock(); err != nil {
-		return nil, Recovered[Trial]{}, err
+		return nil, Resumed{}, err
 	}
 	refuse := func(file string, err error) error {
 		return &DirectoryError{d.path, "cannot be resumed (" + file + ": " + reason(err) + ")", "start a new run with --out", err}
 	}
-	trials, recovered, err := resumeAppender[Trial](d.file(trialsFile))
+	trials, rows, err := resumeAppender[Trial](d.file(trialsFile))
 	if err != nil {
-		return nil, recovered, refuse(trialsFile, err)
+		return nil, Resumed{}, refuse(trialsFile, err)
 	}
 	windows, other, err := resumeAppender[Window](d.file(windowsFile))
 	if err != nil {
-		return nil, recovered, errors.Join(refuse(windowsFile, err), trials.close())
+		return nil, Resumed{}, errors.Join(refuse(windowsFile, err), trials.close())
 	}
-	recovered.Damage = append(recovered.Damage, other.Damage...)
-	return &Journal{trials, windows}, recovered, nil
+	resumed := Resumed{Latest(rows.Rows), LatestWindows(other.Rows), append(rows.Damage, other.Damage...)}
+	return &Journal{trials, windows}, resumed, nil
 }
 
 // Trials reads trials.csv, tolerant of a writer that was killed, with the repetitions of
@@ -178,9 +185,16 @@ func (d *Directory) Trials() ([]Trial, Damage, error) {
 	return Latest(recovered.Rows), recovered.Damage, err
 }
 
+// Windows is Trials for windows.csv.
+func (d *Directory) Windows() ([]Window, Damage, error) {
+	recovered, err := readFile[Window](d.file(windowsFile))
+	return LatestWindows(recovered.Rows), recovered.Damage, err
+}
+
 // Contents is what a run directory holds for tables and figures.
 type Contents struct {
-	Trials []Trial
+	Trials  []Trial
+	Windows []Window
 	// Summaries has one row a cell.
 	Summaries []Summary
 	// Transports is what the manifest says of them, and nothing where there is no manifest.
@@ -191,8 +205,8 @@ type Contents struct {
 	Damage Damage
 }
 
-// Read reads all that a run has left. The summaries are computed from trials.csv, which holds
-// what a killed run has finished; summary.csv stands in for cells of which that has no row. The
+// Read reads all that a run has left. The summaries are computed from trials.csv and
+// windows.csv, which hold what a killed run has finished; summary.csv stands in for cells of which that has no row. The
 // error is that there is neither.
 func (d *Directory) Read() (Contents, error) {
 	manifest, noManifest := d.Manifest()
@@ -204,17 +218,17 @@ func (d *Directory) Read() (Contents, error) {
 	if noTrials != nil && noSummaries != nil {
 		return Contents{}, cmp.Or(damage.Err(), noTrials)
 	}
-	c := Contents{Trials: Latest(trials.Rows), Transports: manifest.Transports}
+	c := Contents{Trials: Latest(trials.Rows), Windows: LatestWindows(windows.Rows), Transports: manifest.Transports}
 	if manifest.Mixed != "" {
 		c.Mixed = "Machines or programs were mixed, see manifest.json."
 	}
 	c.Damage = slices.Concat(damage, trials.Damage, windows.Damage, summaries.Damage)
-	c.Summaries = Summarize(c.Trials)
-	known := make(map[Cell]bool)
-	for _, s := range c.Summaries {
-		known[s.Cell] = true
+	c.Summaries = Summarize(c.Trials, c.Windows, manifest.TickNs)
+	known := make(map[Point]bool)
+	for i := range c.Summaries {
+		known[c.Summaries[i].point()] = true
 	}
-	lost := slices.DeleteFunc(summaries.Rows, func(s Summary) bool { return known[s.Cell] })
+	lost := slices.DeleteFunc(summaries.Rows, func(s Summary) bool { return known[s.point()] })
 	c.Summaries = append(c.Summaries, lost...)
 	counted := manifest.Trials.OK + manifest.Trials.Skipped + manifest.Trials.Failed
 	switch {

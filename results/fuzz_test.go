@@ -37,7 +37,7 @@ func FuzzRecoverTrials(f *testing.F) {
 		if err != nil {
 			return
 		}
-		Summarize(Latest(recovered.Rows))
+		Summarize(Latest(recovered.Rows), nil, 0)
 		// What was understood survives being written and read.
 		once := rewrite(recovered.Rows)
 		trials, err := ReadTrials(bytes.NewReader(once))

@@ -1,6 +1,7 @@
 package results
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -49,5 +50,9 @@ func (h *Histogram) UnmarshalText(text []byte) (err error) {
 		}
 	}()
 	h.Histogram, err = hdrhistogram.Decode(text)
+	if err == nil && (h.SignificantFigures() > 2 || h.HighestTrackableValue() > longestLatency) {
+		// A few bytes of text may ask for much memory.
+		h.Histogram, err = nil, errors.New("a histogram that is finer or reaches further than those of this program")
+	}
 	return err
 }

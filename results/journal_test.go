@@ -111,8 +111,8 @@ func TestJournalCutShortAnywhere(t *testing.T) {
 			t.Errorf("cut at %d: damage %v", length, damage)
 		}
 		journal, recovered, err := directory.ResumeJournal()
-		if err != nil || len(recovered.Rows) != len(trials)-1 {
-			t.Fatalf("cut at %d: resumed with %d trials, %v", length, len(recovered.Rows), err)
+		if err != nil || len(recovered.Trials) != len(trials)-1 {
+			t.Fatalf("cut at %d: resumed with %d trials, %v", length, len(recovered.Trials), err)
 		}
 		if err := errors.Join(journal.Append(trials[len(trials)-1:]), journal.Close()); err != nil {
 			t.Fatal(err)
@@ -130,7 +130,7 @@ func TestJournalCutWithinItsHeader(t *testing.T) {
 		t.Fatal(err)
 	}
 	journal, recovered, err := directory.ResumeJournal()
-	if err != nil || len(recovered.Rows) != 0 {
+	if err != nil || len(recovered.Trials) != 0 {
 		t.Fatal(recovered, err)
 	}
 	if err := errors.Join(journal.Append(trials), journal.Close()); err != nil {

@@ -40,8 +40,13 @@ type Manifest struct {
 	// Cells and Trials count outcomes.
 	Cells  Counts `json:"cells"`
 	Trials Counts `json:"trials"`
+	// TickNs is the length of a tick of the clock that tells user from kernel mode, DefaultTick
+	// where it is not known.
+	TickNs int64 `json:"cpu_tick_ns,omitempty"`
 	// SetUps are the functions' starts, those of earlier parts of a resumed run included.
 	SetUps SetUps `json:"set_ups,omitempty"`
+	// Noise is what the run's cells that were measured twice differ by.
+	Noise []Noise `json:"noise,omitempty"`
 	// Warnings are what a reader of the numbers must know, one line each.
 	Warnings []string `json:"warnings,omitempty"`
 	// Columns explains the columns of each CSV file.
@@ -126,7 +131,8 @@ func (m *Manifest) Finish(trials []Trial, summaries []Summary) {
 	if m.Mixed != "" {
 		m.Warnings = append(m.Warnings, m.Mixed)
 	}
-	m.Warnings = append(append(m.Warnings, Warnings(summaries)...), environment.Restrictions()...)
+	m.Noise = NoiseOf(trials)
+	m.Warnings = append(append(m.Warnings, Warnings(summaries, m.Transports, m.Noise)...), environment.Restrictions()...)
 	segments := m.Segments()
 	if stolen := environment.StolenSince(&segments[len(segments)-1].Environment); stolen >= measure.NoticeableSteal {
 		m.Warnings = append(m.Warnings, fmt.Sprintf("the hypervisor took %.1f %% of this machine's CPU time for others while the run lasted (steal)", stolen*100))

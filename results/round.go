@@ -1,85 +1,147 @@
 package results
 
-import "math"
-
 // Round is one repetition of a cell: a hand-off to every target from every concurrent
 // source.
 type Round struct {
 	Point
-	Block, Rep int
+	Block, Start, Rep int
+	// Noise says that the round serves to know the run's own noise alone.
+	Noise bool
 	// Rows are the round's hand-offs, one a worker and target, all ok. They point into
 	// the trials that the round was made of.
 	Rows []*Trial
 }
 
 // Rounds gathers the rounds in which every hand-off was ok, in the order of the trials. A
-// round that lacks rows, because its writer was killed, is not among them.
-func Rounds(trials []Trial) []Round {
+// round that lacks rows, because its writer was killed, is not among them, nor are the first
+// hand-offs of fresh functions.
+func Rounds(trials []Trial) []Round { return gather(trials, false) }
+
+// gather gathers whole rounds, or the first hand-offs of fresh functions as if each start's were
+// a round.
+func gather(trials []Trial, first bool) []Round {
 	type key struct {
-		cell, block, rep int
+		cell, block, start, rep int
+		noise                   bool
 	}
 	at := make(map[key]int)
 	var rounds []Round
-	broken := make(map[key]bool)
+	broken := make(map[int]bool)
 	for i := range trials {
 		trial := &trials[i]
-		k := key{trial.CellIndex, trial.Block, trial.Rep}
-		if trial.Status != OK {
-			broken[k] = true
+		if trial.First != first {
 			continue
 		}
+		k := key{trial.CellIndex, trial.Block, trial.Start, trial.Rep, trial.Noise}
 		index, known := at[k]
 		if !known {
 			index = len(rounds)
 			at[k] = index
-			rounds = append(rounds, Round{Point: trial.Point, Block: trial.Block, Rep: trial.Rep})
+			rounds = append(rounds, Round{Point: trial.Point, Block: trial.Block, Start: trial.Start, Rep: trial.Rep, Noise: trial.Noise})
+		}
+		if trial.Status != OK {
+			broken[index] = true
+			continue
 		}
 		rounds[index].Rows = append(rounds[index].Rows, trial)
 	}
 	whole := rounds[:0]
-	for _, round := range rounds {
-		expected := max(round.Fanout, 1) * max(round.Concurrency, 1)
-		if len(round.Rows) >= expected && !broken[key{round.Rows[0].CellIndex, round.Block, round.Rep}] {
+	for i, round := range rounds {
+		if expected := max(round.Fanout, 1) * max(round.Concurrency, 1); len(round.Rows) >= expected && !broken[i] {
 			whole = append(whole, round)
 		}
 	}
 	return whole
 }
 
-// Makespan is the time from the round's first t0 to its last delivery, in nanoseconds.
+// Makespan is the time from the round's first t0 to its last consumption, in nanoseconds.
 func (r *Round) Makespan() int64 {
-	first, last := r.Rows[0].T0, r.Rows[0].T0+r.Rows[0].Latency
+	first, last := r.Rows[0].T0, r.Rows[0].T0+r.Rows[0].Consumed
 	for _, row := range r.Rows[1:] {
-		first, last = min(first, row.T0), max(last, row.T0+row.Latency)
+		first, last = min(first, row.T0), max(last, row.T0+row.Consumed)
 	}
 	return last - first
 }
 
-// OpsPerSecond is the round's hand-offs over its makespan, or NaN for a makespan that is
-// not positive.
-func (r *Round) OpsPerSecond() float64 {
-	makespan := r.Makespan()
-	if makespan <= 0 {
-		return math.NaN()
+// median is that of a field over the round's hand-offs.
+func (r *Round) median(of func(*Trial) int64) float64 {
+	values := make([]float64, len(r.Rows))
+	for i, row := range r.Rows {
+		values[i] = float64(of(row))
 	}
-	return float64(len(r.Rows)) / (float64(makespan) / 1e9)
+	return median(values)
+}
+
+// starts are whole rounds by the start of the functions that they were measured in.
+type starts [][]Round
+
+// startsOf divides rounds of one cell.
+func startsOf(rounds []Round, noise bool) starts {
+	type key struct{ block, start int }
+	at := make(map[key]int)
+	var all starts
+	for _, round := range rounds {
+		if round.Noise != noise {
+			continue
+		}
+		k := key{round.Block, round.Start}
+		index, known := at[k]
+		if !known {
+			index = len(all)
+			at[k] = index
+			all = append(all, nil)
+		}
+		all[index] = append(all[index], round)
+	}
+	return all
+}
+
+// medians reduces each start to the median of its rounds.
+func (s starts) medians(of func(*Round) float64) []float64 {
+	medians := make([]float64, len(s))
+	for i, rounds := range s {
+		values := make([]float64, len(rounds))
+		for j := range rounds {
+			values[j] = of(&rounds[j])
+		}
+		medians[i] = median(values)
+	}
+	return medians
 }
 
 // Latest keeps the last row of each hand-off and target, in the order in which the
 // hand-offs first occurred. A run that was killed amid a round repeats the round when it
 // is resumed; the repetition counts.
 func Latest(trials []Trial) []Trial {
-	type key struct{ cell, block, rep, worker, target int }
-	at := make(map[key]int, len(trials))
-	latest := make([]Trial, 0, len(trials))
-	for _, trial := range trials {
-		k := key{trial.CellIndex, trial.Block, trial.Rep, trial.Worker, trial.Target}
-		if i, again := at[k]; again {
-			latest[i] = trial
+	type key struct {
+		cell, block, start, rep, worker, target int
+		first, noise                            bool
+	}
+	return latest(trials, func(t *Trial) key {
+		return key{t.CellIndex, t.Block, t.Start, t.Rep, t.Worker, t.Target, t.First, t.Noise}
+	})
+}
+
+// LatestWindows keeps the last window of each start.
+func LatestWindows(windows []Window) []Window {
+	type key struct {
+		cell, block, start int
+		noise              bool
+	}
+	return latest(windows, func(w *Window) key { return key{w.CellIndex, w.Block, w.Start, w.Noise} })
+}
+
+func latest[Row any, Key comparable](rows []Row, key func(*Row) Key) []Row {
+	at := make(map[Key]int, len(rows))
+	kept := make([]Row, 0, len(rows))
+	for i := range rows {
+		k := key(&rows[i])
+		if index, again := at[k]; again {
+			kept[index] = rows[i]
 			continue
 		}
-		at[k] = len(latest)
-		latest = append(latest, trial)
+		at[k] = len(kept)
+		kept = append(kept, rows[i])
 	}
-	return latest
+	return kept
 }

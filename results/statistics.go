@@ -2,10 +2,9 @@ package results
 
 import (
 	"math"
-	"slices"
 
+	moremath "github.com/aclements/go-moremath/stats"
 	"github.com/montanaflynn/stats"
-	"golang.org/x/perf/benchmath"
 )
 
 // outlierScore is the number of scaled median absolute deviations from which on a value
@@ -20,11 +19,6 @@ const madToSigma = 1.4826
 
 func median(values []float64) float64 {
 	result, err := stats.Median(values)
-	return orNaN(result, err)
-}
-
-func percentile(values []float64, percent float64) float64 {
-	result, err := stats.Percentile(values, percent)
 	return orNaN(result, err)
 }
 
@@ -62,23 +56,71 @@ func outliers(values []float64) int {
 	return count
 }
 
-// Interval returns the median of independent samples and its 95 % confidence interval by
-// order statistics. With fewer than MinimumRounds samples the interval is the smallest to
-// the largest, which is less than 95 %. No samples give NaN.
-func Interval(samples []float64) (center, lo, hi float64) {
-	lo, hi = interval(samples)
-	return median(samples), lo, hi
+// MinimumStarts is the number of starts below which a cell has few: its interval is wide, and
+// its coverage was not tried on what machines do.
+const MinimumStarts = 6
+
+// leastForInterval is the number of starts from which on a cell has an interval.
+const leastForInterval = 3
+
+// confidence is the level of every interval, normal its two-sided quantile of the normal
+// distribution.
+const (
+	confidence = 0.95
+	normal     = 1.959964
+)
+
+// overStarts returns the geometric mean of values, one a start, and Student's interval on their
+// logarithms, NaN below leastForInterval. Where one of them is not positive, as a phase that a
+// transport does not have, it is the median without an interval.
+func overStarts(values []float64) (point, lo, hi float64) {
+	lo, hi = math.NaN(), math.NaN()
+	logs, ok := logarithms(values)
+	switch {
+	case !ok:
+		return median(values), lo, hi
+	case len(logs) < leastForInterval:
+		return math.Exp(moremath.Mean(logs)), lo, hi
+	}
+	point, lo, hi = moremath.MeanCI(logs, confidence)
+	return math.Exp(point), math.Exp(lo), math.Exp(hi)
 }
 
-func interval(samples []float64) (lo, hi float64) {
-	if len(samples) == 0 {
+// ratioOfStarts returns the geometric mean of a over that of b, and Welch's interval on the
+// logarithms, with which nothing says that both vary alike. It is NaN where a or b has too few.
+func ratioOfStarts(a, b []float64) (ratio, lo, hi float64) {
+	x, okX := logarithms(a)
+	y, okY := logarithms(b)
+	if !okX || !okY || min(len(x), len(y)) < leastForInterval {
+		return math.NaN(), math.NaN(), math.NaN()
+	}
+	difference := moremath.Mean(x) - moremath.Mean(y)
+	u, v := moremath.Variance(x)/float64(len(x)), moremath.Variance(y)/float64(len(y))
+	width := 0.0
+	if u+v > 0 {
+		freedom := (u + v) * (u + v) / (u*u/float64(len(x)-1) + v*v/float64(len(y)-1))
+		width = moremath.InvCDF(moremath.TDist{V: freedom})((1+confidence)/2) * math.Sqrt(u+v)
+	}
+	return math.Exp(difference), math.Exp(difference - width), math.Exp(difference + width)
+}
+
+func logarithms(values []float64) (logs []float64, positive bool) {
+	for _, value := range values {
+		if !(value > 0) {
+			return nil, false
+		}
+		logs = append(logs, math.Log(value))
+	}
+	return logs, len(logs) > 0
+}
+
+// wilson returns the interval of a share of which n samples were seen (Wilson, Probable
+// Inference, 1927), NaN without samples.
+func wilson(share, n float64) (lo, hi float64) {
+	if !(n > 0) {
 		return math.NaN(), math.NaN()
 	}
-	sample := benchmath.NewSample(slices.Clone(samples), &benchmath.DefaultThresholds)
-	summary := benchmath.AssumeNothing.Summary(sample, 0.95)
-	lo, hi = summary.Lo, summary.Hi
-	if math.IsInf(lo, 0) || math.IsInf(hi, 0) {
-		return sample.Values[0], sample.Values[len(sample.Values)-1]
-	}
-	return lo, hi
+	z := normal * normal / n
+	center, half := share+z/2, normal*math.Sqrt(share*(1-share)/n+z/n/4)
+	return (center - half) / (1 + z), (center + half) / (1 + z)
 }

@@ -1,41 +1,46 @@
 package results
 
 import (
-	"fmt"
+	"cmp"
 	"io"
 	"math"
 	"slices"
+	"strings"
+
+	"github.com/dustin/go-humanize"
 )
 
 // Summary is the statistics of one cell, a row of summary.csv. A number that the cell does
 // not have is NaN, and empty in the file. Times are nanoseconds.
 //
-// The interval of the latency takes the round as the unit that was repeated, because the
-// targets of one fan-out and the hand-offs of one concurrent round are no independent
-// samples. CPU times are means: they add up, so the mean is what a hand-off costs in the long
-// run.
+// Only starts are independent: rounds of one start share its memory layout, its caches and its
+// neighbours, and the hand-offs of one round the moment. Each start is therefore reduced to the
+// median of its rounds, and a round of several hand-offs to the median of these. The columns
+// named median are the geometric mean of the starts' medians; a 95 % interval is Student's on
+// their logarithms, and empty below three starts. CPU times are means over hand-offs: they add
+// up, so the mean is what a hand-off costs in the long run.
 type Summary struct {
 	Cell
 	Status            Status  `csv:"status" note:"failed: a trial failed; skipped: none ran; else ok"`
 	Reason            string  `csv:"reason" note:"that of the first row that was not ok"`
 	N                 int     `csv:"n" note:"rounds in which every hand-off was ok; only these count"`
-	LatencyMedian     float64 `csv:"latency_median_ns" note:"t0 until the handler is entered with a usable object; median over hand-offs, each target for itself"`
-	LatencyLo         float64 `csv:"latency_lo_ns" note:"lower end of the 95 % interval of the median, rounds as samples; smallest round when n < 6"`
-	LatencyHi         float64 `csv:"latency_hi_ns" note:"upper end of the 95 % interval of the median, rounds as samples; largest round when n < 6"`
-	LatencyP90        float64 `csv:"latency_p90_ns" note:"90th percentile over hand-offs"`
-	LatencyP99        float64 `csv:"latency_p99_ns" note:"99th percentile over hand-offs"`
-	ConsumedMedian    float64 `csv:"consumed_median_ns" note:"t0 until the handler has read every byte, median over hand-offs"`
-	SerializeMedian   float64 `csv:"serialize_median_ns" note:"phase: object to wire representation; medians of phases need not add up to the median latency"`
+	LatencyMedian     float64 `csv:"latency_median_ns" note:"t0 until the handler is entered with a usable object, each target for itself; geometric mean of the starts' medians, as all columns named median"`
+	LatencyLo         float64 `csv:"latency_lo_ns" note:"lower end of its 95 % interval, Student's on the starts' logarithms; empty below 3 starts"`
+	LatencyHi         float64 `csv:"latency_hi_ns" note:"upper end"`
+	LatencyP90        float64 `csv:"latency_p90_ns" note:"90th percentile over hand-offs, to within 1 %, at concurrency 1 without a rate of rounds and windows, else of windows; empty below 20"`
+	LatencyP99        float64 `csv:"latency_p99_ns" note:"99th percentile likewise; empty below 200"`
+	ConsumedMedian    float64 `csv:"consumed_median_ns" note:"t0 until the handler has read every byte"`
+	SerializeMedian   float64 `csv:"serialize_median_ns" note:"phase: object to wire representation; 0 where a start has none of it; medians of phases need not add up to the latency"`
 	CopyOutMedian     float64 `csv:"copy_out_median_ns" note:"phase: source's memory to host"`
 	TransferMedian    float64 `csv:"transfer_median_ns" note:"phase: host to host"`
 	CopyInMedian      float64 `csv:"copy_in_median_ns" note:"phase: host to target's memory"`
 	DeserializeMedian float64 `csv:"deserialize_median_ns" note:"phase: wire representation to object"`
-	OpsPerSecond      float64 `csv:"throughput_ops_per_s" note:"hand-offs of a round, targets included, over the time from its first t0 to its last delivery; median over rounds"`
+	OpsPerSecond      float64 `csv:"throughput_ops_per_s" note:"hand-offs to single targets that were consumed in the window of a start, over its time; geometric mean over starts"`
 	BytesPerSecond    float64 `csv:"throughput_bytes_per_s" note:"the same in payload bytes"`
 	CPUUser           float64 `csv:"cpu_user_ns_per_op" note:"user CPU time of all participants, mean a hand-off"`
 	CPUKernel         float64 `csv:"cpu_kernel_ns_per_op" note:"kernel CPU time of all participants, mean a hand-off"`
-	RSSPeak           float64 `csv:"rss_peak_bytes" note:"peak resident set, summed over all participants, largest of all trials"`
-	PSSPeak           float64 `csv:"pss_peak_bytes" note:"peak proportional set (shared pages once), summed over all participants, largest of all trials"`
+	RSSPeak           float64 `csv:"rss_peak_bytes" note:"peak resident set, summed over all participants, largest of all trials and windows"`
+	PSSPeak           float64 `csv:"pss_peak_bytes" note:"peak proportional set (shared pages once), summed over all participants, largest of all trials and windows"`
 	MinorFaults       float64 `csv:"minor_faults_per_op" note:"minor page faults of all participants, mean a hand-off"`
 	ContextSwitches   float64 `csv:"ctx_switches_per_op" note:"context switches of all participants, mean a hand-off"`
 
@@ -55,6 +60,10 @@ type Summary struct {
 	Conditions
 	Notes string `csv:"notes" note:"marks, separated by semicolons: few starts; saturated; window mean"`
 
+	// What only trials.csv and windows.csv tell; 0 where the row was read from summary.csv:
+	// intervals of two columns above, and the median over the hand-offs that LatencyP99 is of.
+	CycleLo, CycleHi, MakespanLo, MakespanHi float64 `csv:"-"`
+	LatencyP50                               float64 `csv:"-"`
 	// Outliers counts hand-offs whose latency is an outlier by the median absolute
 	// deviation. They are marked for the reader and counted in every statistic.
 	Outliers int `csv:"-"`
@@ -62,16 +71,20 @@ type Summary struct {
 	Clocks []string `csv:"-"`
 }
 
-// MinimumRounds is the number of rounds from which on order statistics give a 95 % interval
-// of a median.
-const MinimumRounds = 6
-
 // SummaryColumns returns the header of summary.csv.
 func SummaryColumns() []string { return columns[Summary]() }
 
-// Summarize computes the statistics of each cell, in the order of the plan. Rows that a
-// resumed run has repeated must be gone already (see Latest).
-func Summarize(trials []Trial) []Summary {
+func (s *Summary) point() Point { return Point{s.Cell, s.Load, s.Conditions} }
+
+// DefaultTick is the length of a tick, in nanoseconds, where a manifest has none: the kernel
+// counts one to user or kernel mode as a whole.
+const DefaultTick = int64(4e6)
+
+// Summarize computes the statistics of each cell that has trials, in the order of the plan. Rows
+// that a resumed run has repeated must be gone already (see Latest and LatestWindows). The tick
+// is that of the machine's CPU clock in nanoseconds, 0 for DefaultTick. What serves to know the
+// run's noise is left out, but for its failures.
+func Summarize(trials []Trial, windows []Window, tick int64) []Summary {
 	type key struct {
 		index int
 		point Point
@@ -79,83 +92,167 @@ func Summarize(trials []Trial) []Summary {
 	cells := make(map[key][]Trial)
 	var order []key
 	for _, trial := range trials {
+		if trial.Noise && trial.Status == OK {
+			continue
+		}
 		k := key{trial.CellIndex, trial.Point}
 		if _, known := cells[k]; !known {
 			order = append(order, k)
 		}
 		cells[k] = append(cells[k], trial)
 	}
+	ran := make(map[key][]Window)
+	for _, window := range windows {
+		if !window.Noise || window.Failed > 0 {
+			k := key{window.CellIndex, window.Point}
+			ran[k] = append(ran[k], window)
+		}
+	}
 	slices.SortStableFunc(order, func(a, b key) int { return a.index - b.index })
 	summaries := make([]Summary, len(order))
 	for i, k := range order {
-		summaries[i] = summarize(k.point, cells[k])
+		summaries[i] = summarize(k.point, cells[k], ran[k], float64(cmp.Or(max(tick, 0), DefaultTick)))
 	}
 	return summaries
 }
 
-func summarize(point Point, trials []Trial) Summary {
-	summary := Summary{Cell: point.Cell, Load: point.Load, Conditions: point.Conditions}
-	summary.Status, summary.Reason = outcome(trials)
-	rounds := Rounds(trials)
-	summary.N = len(rounds)
+func summarize(point Point, trials []Trial, windows []Window, tick float64) Summary {
+	s := Summary{Cell: point.Cell, Load: point.Load, Conditions: point.Conditions}
+	s.Status, s.Reason = outcome(trials, windows)
+	windows = slices.DeleteFunc(windows, func(w Window) bool { return w.Noise })
+	rounds := slices.DeleteFunc(Rounds(trials), func(r Round) bool { return r.Noise })
+	starts := startsOf(rounds, false)
+	s.N, s.Starts = len(rounds), len(starts)
+	estimate := func(of func(*Trial) int64) (point, lo, hi float64) {
+		return overStarts(starts.medians(func(r *Round) float64 { return r.median(of) }))
+	}
+	s.LatencyMedian, s.LatencyLo, s.LatencyHi = estimate(latencyOf)
+	s.ConsumedMedian, s.ConsumedLo, s.ConsumedHi = estimate(func(t *Trial) int64 { return t.Consumed })
+	s.CycleMedian, s.CycleLo, s.CycleHi = estimate(func(t *Trial) int64 { return t.Cycle })
+	s.SerializeMedian, _, _ = estimate(func(t *Trial) int64 { return t.Serialize })
+	s.CopyOutMedian, _, _ = estimate(func(t *Trial) int64 { return t.CopyOut })
+	s.TransferMedian, _, _ = estimate(func(t *Trial) int64 { return t.Transfer })
+	s.CopyInMedian, _, _ = estimate(func(t *Trial) int64 { return t.CopyIn })
+	s.DeserializeMedian, _, _ = estimate(func(t *Trial) int64 { return t.Deserialize })
+	s.MakespanMedian, s.MakespanLo, s.MakespanHi = overStarts(starts.medians(func(r *Round) float64 { return float64(r.Makespan()) }))
+	firsts := startsOf(gather(trials, true), false)
+	s.FirstMedian, _, _ = overStarts(firsts.medians(func(r *Round) float64 { return r.median(latencyOf) }))
 
 	var rows []*Trial
-	roundMedians := make([]float64, len(rounds))
-	for i, round := range rounds {
-		latencies := make([]float64, len(round.Rows))
-		for j, row := range round.Rows {
-			latencies[j] = float64(row.Latency)
-		}
-		roundMedians[i] = median(latencies)
+	for _, round := range rounds {
 		rows = append(rows, round.Rows...)
 	}
-	over := func(field func(*Trial) int64) []float64 {
+	over := func(field func(*Trial) float64) []float64 {
 		values := make([]float64, len(rows))
 		for i, row := range rows {
-			values[i] = float64(field(row))
+			values[i] = field(row)
 		}
 		return values
 	}
-
-	latencies := over(func(t *Trial) int64 { return t.Latency })
-	summary.LatencyMedian = median(latencies)
-	summary.LatencyLo, summary.LatencyHi = interval(roundMedians)
-	// With several hand-offs a round the two medians may differ by a hair.
-	summary.LatencyLo = math.Min(summary.LatencyLo, summary.LatencyMedian)
-	summary.LatencyHi = math.Max(summary.LatencyHi, summary.LatencyMedian)
-	summary.LatencyP90 = percentile(latencies, 90)
-	summary.LatencyP99 = percentile(latencies, 99)
-	summary.Outliers = outliers(latencies)
-	summary.Clocks = unsharedClocks(rows)
-	summary.ConsumedMedian = median(over(func(t *Trial) int64 { return t.Consumed }))
-	summary.SerializeMedian = median(over(func(t *Trial) int64 { return t.Serialize }))
-	summary.CopyOutMedian = median(over(func(t *Trial) int64 { return t.CopyOut }))
-	summary.TransferMedian = median(over(func(t *Trial) int64 { return t.Transfer }))
-	summary.CopyInMedian = median(over(func(t *Trial) int64 { return t.CopyIn }))
-	summary.DeserializeMedian = median(over(func(t *Trial) int64 { return t.Deserialize }))
-
-	var throughputs []float64
-	for _, round := range rounds {
-		if throughput := round.OpsPerSecond(); !math.IsNaN(throughput) {
-			throughputs = append(throughputs, throughput)
-		}
+	latencies := over(func(t *Trial) float64 { return float64(t.Latency) })
+	s.Outliers, s.Clocks = outliers(latencies), unsharedClocks(rows)
+	s.CPUUser = mean(over(func(t *Trial) float64 { return float64(t.CPUUser) }))
+	s.CPUKernel = mean(over(func(t *Trial) float64 { return float64(t.CPUKernel) }))
+	s.MinorFaults = mean(over(func(t *Trial) float64 { return t.MinorFaults }))
+	s.ContextSwitches = mean(over(func(t *Trial) float64 { return t.ContextSwitches }))
+	rss := over(func(t *Trial) float64 { return float64(t.RSSPeak) })
+	pss := over(func(t *Trial) float64 { return float64(t.PSSPeak) })
+	for i := range windows {
+		rss, pss = append(rss, float64(windows[i].RSSPeak)), append(pss, float64(windows[i].PSSPeak))
 	}
-	summary.OpsPerSecond = median(throughputs)
-	summary.BytesPerSecond = summary.OpsPerSecond * float64(point.SizeBytes)
+	s.RSSPeak, s.PSSPeak = maximum(rss), maximum(pss)
 
-	summary.CPUUser = mean(over(func(t *Trial) int64 { return t.CPUUser }))
-	summary.CPUKernel = mean(over(func(t *Trial) int64 { return t.CPUKernel }))
-	summary.RSSPeak = maximum(over(func(t *Trial) int64 { return t.RSSPeak }))
-	summary.PSSPeak = maximum(over(func(t *Trial) int64 { return t.PSSPeak }))
-	faults, switches := make([]float64, len(rows)), make([]float64, len(rows))
-	for i, row := range rows {
-		faults[i], switches[i] = row.MinorFaults, row.ContextSwitches
+	if point.Concurrency > 1 || point.Rate > 0 {
+		latencies = nil // those of rounds, not of the load
 	}
-	summary.MinorFaults, summary.ContextSwitches = mean(faults), mean(switches)
-	return summary
+	s.tail(latencies, windows)
+	s.rates(windows)
+	s.cpu(windows, tick)
+	s.note(len(windows) > 0)
+	return s
 }
 
-func outcome(trials []Trial) (Status, string) {
+func latencyOf(t *Trial) int64 { return t.Latency }
+
+// tail computes percentiles over the latencies of rounds and windows.
+func (s *Summary) tail(latencies []float64, windows []Window) {
+	all := NewHistogram()
+	for _, latency := range latencies {
+		all.Record(int64(latency))
+	}
+	for i := range windows {
+		if one := windows[i].Latencies; one != nil {
+			all.Merge(one.Histogram)
+		}
+	}
+	s.LatencyP50, s.LatencyP90, s.LatencyP99 = all.Percentile(50), math.NaN(), math.NaN()
+	if all.TotalCount() >= 20 {
+		s.LatencyP90 = all.Percentile(90)
+	}
+	if all.TotalCount() >= 200 {
+		s.LatencyP99 = all.Percentile(99)
+	}
+}
+
+// rates computes the throughput from the windows, one a start.
+func (s *Summary) rates(windows []Window) {
+	var ops, bytes []float64
+	for i := range windows {
+		if w := &windows[i]; w.Ns > 0 {
+			ops = append(ops, float64(w.OK)/float64(w.Ns)*1e9)
+			bytes = append(bytes, float64(w.Bytes)/float64(w.Ns)*1e9)
+		}
+	}
+	s.OpsPerSecond, _, _ = overStarts(ops)
+	s.BytesPerSecond, s.BytesPerSecondLo, s.BytesPerSecondHi = overStarts(bytes)
+}
+
+// cpu computes what only windows tell of CPU time: the functions' own, interrupts, and how far
+// the split into user and kernel mode can be trusted.
+func (s *Summary) cpu(windows []Window, tick float64) {
+	var functions []float64
+	var user, kernel, interrupts, ok float64
+	for i := range windows {
+		w := &windows[i]
+		if finite(w.FunctionNs) {
+			functions = append(functions, w.FunctionNs)
+		}
+		user += float64(w.SourceUser) + float64(w.TargetUser) + float64(w.ServerUser)
+		kernel += float64(w.SourceKernel) + float64(w.TargetKernel) + float64(w.ServerKernel)
+		interrupts, ok = interrupts+float64(w.SoftIRQ), ok+float64(w.OK)
+	}
+	s.CPUFunction, s.SoftIRQ = mean(functions), interrupts/ok
+	lo, hi := wilson(kernel/(user+kernel), (user+kernel)/tick)
+	s.CPUKernelLo, s.CPUKernelHi = lo*(s.CPUUser+s.CPUKernel), hi*(s.CPUUser+s.CPUKernel)
+}
+
+// shortRound is the time below which a round's CPU time is its share of the window's.
+const shortRound = 100e3
+
+// reached is the share of an offered rate from which on it counts as reached.
+const reached = 0.95
+
+// achieved is the rate of hand-offs to all targets.
+func (s *Summary) achieved() float64 { return s.OpsPerSecond / float64(max(s.Fanout, 1)) }
+
+func (s *Summary) saturated() bool { return s.Rate > 0 && s.achieved() < reached*float64(s.Rate) }
+
+// note marks what limits the numbers.
+func (s *Summary) note(hasWindows bool) {
+	var notes []string
+	if s.N > 0 && s.Starts < MinimumStarts {
+		notes = append(notes, "few starts")
+	}
+	if s.saturated() {
+		notes = append(notes, "saturated at "+humanize.Comma(int64(math.Round(s.achieved())))+"/s")
+	}
+	if hasWindows && s.MakespanMedian < shortRound {
+		notes = append(notes, "window mean")
+	}
+	s.Notes = strings.Join(notes, "; ")
+}
+
+func outcome(trials []Trial, windows []Window) (Status, string) {
 	var skipped, failed *Trial
 	ran := false
 	for i := range trials {
@@ -168,9 +265,12 @@ func outcome(trials []Trial) (Status, string) {
 			ran = true
 		}
 	}
+	spoilt := slices.IndexFunc(windows, func(w Window) bool { return w.Failed > 0 })
 	switch {
 	case failed != nil:
 		return Failed, failed.Reason
+	case spoilt >= 0:
+		return Failed, windows[spoilt].Reason
 	case skipped != nil && !ran:
 		return Skipped, skipped.Reason
 	case skipped != nil:
@@ -188,28 +288,6 @@ func unsharedClocks(rows []*Trial) []string {
 	}
 	slices.Sort(clocks)
 	return clocks
-}
-
-// Warnings lists what a reader of the statistics must know, one line each.
-func Warnings(summaries []Summary) []string {
-	short, outlying, outliers := 0, 0, 0
-	for i := range summaries {
-		if summaries[i].N > 0 && summaries[i].N < MinimumRounds {
-			short++
-		}
-		if summaries[i].Outliers > 0 {
-			outlying++
-			outliers += summaries[i].Outliers
-		}
-	}
-	var warnings []string
-	if short > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d cells have fewer than %d rounds: their interval is the smallest to the largest round, less than 95 %%; use more --reps", short, MinimumRounds))
-	}
-	if outlying > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d hand-offs in %d cells are outliers (more than %g scaled median absolute deviations from the median); they count in every statistic", outliers, outlying, outlierScore))
-	}
-	return warnings
 }
 
 // WriteSummaries writes a summary.csv.

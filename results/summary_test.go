@@ -2,11 +2,14 @@ package results_test
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math"
+	"math/rand/v2"
 	"os"
-	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,17 +48,16 @@ func resultsOf(transports ...string) []results.Trial {
 }
 
 func TestSummaryOfFixedTrials(t *testing.T) {
-	file, err := os.Open("testdata/trials.csv")
+	run, err := results.Open("testdata")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
-	trials, err := results.ReadTrials(file)
-	if err != nil {
+	found, err := run.Read()
+	if err := errors.Join(err, found.Damage.Err()); err != nil {
 		t.Fatal(err)
 	}
 	var csv, table bytes.Buffer
-	summaries := results.Summarize(trials)
+	summaries := found.Summaries
 	if err := results.WriteSummaries(&csv, summaries); err != nil {
 		t.Fatal(err)
 	}
@@ -78,86 +80,279 @@ func TestSummaryOfFixedTrials(t *testing.T) {
 	}
 }
 
-// rows makes trials of one cell: a round for each list, a target for each latency.
+// rows makes trials of one cell: a start of one round for each list, a target for each latency.
 func rows(rounds ...[]int64) []results.Trial {
 	var trials []results.Trial
 	for rep, latencies := range rounds {
 		for target, latency := range latencies {
 			trials = append(trials, results.Trial{
-				Point: results.Point{Cell: results.Cell{Transport: "user/copy", Engine: "wazero", SizeBytes: 1000, Fanout: len(latencies), Concurrency: 1}},
-				Rep:   rep, Target: target, Status: results.OK, Clock: "shared",
-				T0: int64(rep) * 1e9, Latency: latency, Consumed: 2 * latency, Transfer: latency,
-				CPUUser: latency / 2, RSSPeak: latency * 10,
+				Point: results.Point{Cell: results.Cell{Transport: "user/copy", Engine: "wazero", Codec: "none", SizeBytes: 1000, Fanout: len(latencies), Concurrency: 1}},
+				Start: rep, Rep: rep, Target: target, Status: results.OK, Clock: "shared",
+				T0: int64(rep) * 1e9, Latency: latency, Consumed: 2 * latency, Cycle: 3 * latency, Transfer: latency,
+				CPUUser: latency / 2, CPUKernel: latency / 2, RSSPeak: latency * 10,
 			})
 		}
 	}
 	return trials
 }
 
-func TestSummarizeOneTrial(t *testing.T) {
-	s := results.Summarize(rows([]int64{500}))[0]
-	want := []float64{500, 500, 500, 500, 500, 1000, 2e6, 2e9, 250, 5000}
-	got := []float64{s.LatencyMedian, s.LatencyLo, s.LatencyHi, s.LatencyP90, s.LatencyP99, s.ConsumedMedian, s.OpsPerSecond, s.BytesPerSecond, s.CPUUser, s.RSSPeak}
-	if s.N != 1 || !reflect.DeepEqual(got, want) {
-		t.Errorf("got %v, want %v", got, want)
+// single are latencies of rounds with one target.
+func single(latencies ...int64) (rounds [][]int64) {
+	for _, latency := range latencies {
+		rounds = append(rounds, []int64{latency})
 	}
-	if warnings := results.Warnings([]results.Summary{s}); len(warnings) != 1 || !strings.Contains(warnings[0], "fewer than 6 rounds") {
+	return rounds
+}
+
+func one(t *testing.T, trials []results.Trial, windows ...results.Window) results.Summary {
+	t.Helper()
+	summaries := results.Summarize(trials, windows, 0)
+	if len(summaries) != 1 {
+		t.Fatalf("%d cells", len(summaries))
+	}
+	return summaries[0]
+}
+
+// expect compares numbers; NaN is one that the cell does not have.
+func expect(t *testing.T, got map[string]float64, want ...float64) {
+	t.Helper()
+	names := slices.Sorted(maps.Keys(got))
+	if len(names) != len(want) {
+		t.Fatalf("%d names, %d numbers", len(names), len(want))
+	}
+	for i, name := range names {
+		if math.IsNaN(got[name]) != math.IsNaN(want[i]) || math.Abs(got[name]-want[i]) > 1e-6*math.Abs(want[i]) {
+			t.Errorf("%s is %v, want %v", name, got[name], want[i])
+		}
+	}
+}
+
+func TestSummarizeOneTrial(t *testing.T) {
+	s := one(t, rows([]int64{500}))
+	expect(t, map[string]float64{"0": s.LatencyMedian, "1 lo": s.LatencyLo, "2 hi": s.LatencyHi, "3 p90": s.LatencyP90, "4 p99": s.LatencyP99, "5 consumed": s.ConsumedMedian,
+		"6 rate": s.OpsPerSecond, "7 CPU": s.CPUUser, "8 kernel": s.CPUKernelLo, "9 RSS": s.RSSPeak}, 500, nan, nan, nan, nan, 1000, nan, 250, nan, 5000)
+	if s.N != 1 || s.Starts != 1 || s.Notes != "few starts" {
+		t.Errorf("%+v", s)
+	}
+	if warnings := results.Warnings([]results.Summary{s}, nil, nil); len(warnings) != 1 || !strings.Contains(warnings[0], "fewer than 6 starts") {
 		t.Errorf("warnings %q", warnings)
 	}
 }
 
+var nan = math.NaN()
+
+// The numbers beside these were computed by hand with a table of Student's distribution: for two
+// degrees of freedom its quantile is 4.302653, for five 2.570582.
 func TestSummarizeInterval(t *testing.T) {
+	spread := func(e float64) int64 { return int64(math.Round(1e12 * math.Exp(e))) }
 	for _, test := range []struct {
 		latencies      []int64
 		median, lo, hi float64
 	}{
-		// The table of binomial order statistics: 5 values cannot give 95 %, 6 give their
-		// extremes (96.9 %), 9 the second and the eighth (96.1 %).
-		{[]int64{5, 1, 4, 2, 3}, 3, 1, 5},
-		{[]int64{6, 1, 5, 2, 4, 3}, 3.5, 1, 6},
-		{[]int64{9, 1, 8, 2, 7, 3, 6, 4, 5}, 5, 2, 8},
+		{[]int64{100, 400}, 200, nan, nan},
+		{[]int64{spread(-1), spread(0), spread(1)}, 1e12, 1e12 * math.Exp(-4.302653/math.Sqrt(3)), 1e12 * math.Exp(4.302653/math.Sqrt(3))},
+		// The standard deviation of the logarithms is √(6/5).
+		{[]int64{spread(-1), spread(1), spread(-1), spread(1), spread(-1), spread(1)}, 1e12, 1e12 * math.Exp(-2.570582/math.Sqrt(5)), 1e12 * math.Exp(2.570582/math.Sqrt(5))},
+		{[]int64{7, 7, 7, 7}, 7, 7, 7},
+		// Where there is nothing there are no logarithms.
+		{[]int64{0, 5, 9}, 5, nan, nan},
 	} {
-		rounds := make([][]int64, len(test.latencies))
-		for i, latency := range test.latencies {
-			rounds[i] = []int64{latency}
-		}
-		s := results.Summarize(rows(rounds...))[0]
-		if s.LatencyMedian != test.median || s.LatencyLo != test.lo || s.LatencyHi != test.hi {
-			t.Errorf("%v: %v [%v, %v]", test.latencies, s.LatencyMedian, s.LatencyLo, s.LatencyHi)
-		}
+		s := one(t, rows(single(test.latencies...)...))
+		expect(t, map[string]float64{"0": s.LatencyMedian, "1 lo": s.LatencyLo, "2 hi": s.LatencyHi, "3 consumed": s.ConsumedMedian, "4 lo": s.ConsumedLo, "5 hi": s.ConsumedHi, "6 cycle": s.CycleMedian, "7 transfer": s.TransferMedian},
+			test.median, test.lo, test.hi, 2*test.median, 2*test.lo, 2*test.hi, 3*test.median, test.median)
+	}
+}
+
+// A start counts once, however many rounds it has; its first hand-off and what serves the noise
+// do not count at all.
+func TestSummarizeStarts(t *testing.T) {
+	trials := rows(single(100, 150, 1000, 400, 300, 9999, 8)...)
+	for i, start := range []int{0, 0, 0, 1, 2, 3, 2} {
+		trials[i].Start = start
+	}
+	trials[5].Noise = true
+	trials[6].First = true
+	s := one(t, trials)
+	expect(t, map[string]float64{"0": s.LatencyMedian, "1 first": s.FirstMedian, "2 makespan": s.MakespanMedian, "3 CPU": s.CPUUser, "4 RSS": s.RSSPeak},
+		math.Cbrt(150*400*300), 8, 2*math.Cbrt(150*400*300), 390/2, 10000)
+	if s.N != 5 || s.Starts != 3 {
+		t.Errorf("%d rounds, %d starts", s.N, s.Starts)
+	}
+	// A failure counts wherever it is.
+	trials[5].Status, trials[5].Reason = results.Failed, "digest differs"
+	if s := one(t, trials); s.Status != results.Failed || s.N != 5 {
+		t.Errorf("%+v", s)
 	}
 }
 
 func TestSummarizeFanout(t *testing.T) {
-	// Three rounds of two targets: the slower target ends the round.
-	s := results.Summarize(rows([]int64{100, 200}, []int64{100, 400}, []int64{100, 1000}))[0]
-	if s.N != 3 || s.LatencyMedian != 150 || s.OpsPerSecond != 2/400e-9 || s.BytesPerSecond != 1000*2/400e-9 {
-		t.Errorf("n %d, median %v, %v ops/s", s.N, s.LatencyMedian, s.OpsPerSecond)
-	}
-	// The interval is over rounds, whose medians are 150, 250 and 550.
-	if s.LatencyLo != 150 || s.LatencyHi != 550 {
-		t.Errorf("interval [%v, %v]", s.LatencyLo, s.LatencyHi)
+	// Three starts of a round of two targets, whose medians are 150, 250 and 550.
+	s := one(t, rows([]int64{100, 200}, []int64{100, 400}, []int64{100, 1000}))
+	expect(t, map[string]float64{"0": s.LatencyMedian, "1 makespan": s.MakespanMedian, "2 CPU": s.CPUUser}, math.Cbrt(150*250*550), 2*math.Cbrt(200*400*1000), 1900/2/6.0)
+	if s.N != 3 {
+		t.Errorf("%d rounds", s.N)
 	}
 }
 
 func TestSummarizeConcurrency(t *testing.T) {
-	trials := rows([]int64{100}, []int64{100})
-	trials[1].Rep, trials[1].Worker, trials[1].T0 = 0, 1, 50
+	trials := rows(single(100, 100)...)
+	trials[1].Start, trials[1].Rep, trials[1].Worker, trials[1].T0 = 0, 0, 1, 50
 	for i := range trials {
 		trials[i].Concurrency = 2
 	}
-	s := results.Summarize(trials)[0]
-	if s.N != 1 || math.Abs(s.OpsPerSecond-2/150e-9) > 1e-3 {
-		t.Errorf("n %d, %v ops/s", s.N, s.OpsPerSecond)
+	if s := one(t, trials); s.N != 1 || math.Abs(s.MakespanMedian-250) > 1e-6 {
+		t.Errorf("n %d, %v ns", s.N, s.MakespanMedian)
+	}
+}
+
+// windowsOf are those of the trials' starts, with hand-offs to single targets a second.
+func windowsOf(trials []results.Trial, rates ...int) []results.Window {
+	var windows []results.Window
+	for i, rate := range rates {
+		w := results.Window{Start: i, Point: trials[0].Point, Tried: rate / 10, OK: rate / 10, Bytes: int64(rate) * 100, Ns: 1e8,
+			SourceUser: 300e6, SourceKernel: 60e6, TargetKernel: 40e6, SoftIRQ: int64(rate) * 10, FunctionNs: float64(10 * (i + 1)), PSSPeak: int64(i), Latencies: results.NewHistogram()}
+		for range w.OK {
+			w.Latencies.Record(1000)
+		}
+		windows = append(windows, w)
+	}
+	return windows
+}
+
+func TestSummarizeWindows(t *testing.T) {
+	trials := rows(single(100, 100, 100)...)
+	windows := windowsOf(trials, 1000, 2000, 4000)
+	noise := windows[0]
+	noise.Noise, noise.Start, noise.Ns = true, 3, 1
+	s := one(t, trials, append(windows, noise)...)
+	// Of 1.2 s of CPU time, 300 ticks of 4 ms, a quarter was the kernel's: by Wilson 20.43 to 30.2 %.
+	width := math.Exp(4.302653 * math.Ln2 / math.Sqrt(3))
+	expect(t, map[string]float64{"0 ops": s.OpsPerSecond, "1 bytes": s.BytesPerSecond, "2 lo": s.BytesPerSecondLo, "3 hi": s.BytesPerSecondHi,
+		"4 functions": s.CPUFunction, "5 softirq": s.SoftIRQ, "6 PSS": s.PSSPeak}, 2000, 2e6, 2e6/width, 2e6*width, 20, 100, 2)
+	if lo, hi := s.CPUKernelLo/100, s.CPUKernelHi/100; math.Abs(lo-0.2044) > 1e-4 || math.Abs(hi-0.3020) > 1e-4 {
+		t.Errorf("kernel share %v to %v", lo, hi)
+	}
+	if s.Notes != "few starts; window mean" {
+		t.Errorf("notes %q", s.Notes)
+	}
+	// 700 of the windows and three rounds, each within 1 %.
+	if math.Abs(s.LatencyP90-1000) > 10 || math.Abs(s.LatencyP99-1000) > 10 {
+		t.Errorf("p90 %v, p99 %v", s.LatencyP90, s.LatencyP99)
+	}
+	windows[1].Failed, windows[1].Reason = 1, "digest differs"
+	if s := one(t, trials, windows...); s.Status != results.Failed || s.Reason != "digest differs" || s.LatencyMedian < 99 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestPercentilesNeedHandoffs(t *testing.T) {
+	for rounds, want := range map[int][2]bool{19: {}, 20: {true}, 199: {true}, 200: {true, true}} {
+		s := one(t, rows(single(slices.Repeat([]int64{1e6}, rounds)...)...))
+		if got := [2]bool{s.LatencyP90 > 0, s.LatencyP99 > 0}; got != want {
+			t.Errorf("%d rounds: p90 and p99 are there: %v", rounds, got)
+		}
+	}
+	// Under load the rounds tell nothing.
+	trials := rows(single(slices.Repeat([]int64{1e6}, 500)...)...)
+	for i := range trials {
+		trials[i].Rate = 10
+	}
+	if s := one(t, trials); s.LatencyP90 > 0 {
+		t.Errorf("p90 %v", s.LatencyP90)
+	}
+	if s := one(t, trials, windowsOf(trials, 1000)...); math.Abs(s.LatencyP90-1000) > 10 || s.LatencyP99 > 0 {
+		t.Errorf("p90 %v, p99 %v", s.LatencyP90, s.LatencyP99)
+	}
+}
+
+func TestSaturationIsNoted(t *testing.T) {
+	for offered, want := range map[results.Rate]string{5000: "", 5200: "", 5300: "saturated at 5,000/s", 0: ""} {
+		trials := rows(slices.Repeat([][]int64{{1e6, 2e6}}, 6)...)
+		for i := range trials {
+			trials[i].Rate = offered
+		}
+		if s := one(t, trials, windowsOf(trials, 10000, 10000, 10000)...); s.Notes != want || s.Status != results.OK {
+			t.Errorf("%d: %q", offered, s.Notes)
+		}
+	}
+}
+
+// The program's own intervals hold the truth in 95 of 100 runs, whether starts differ much or
+// hardly.
+func TestCoverageOfIntervals(t *testing.T) {
+	const runs, rounds, truth = 2500, 5, 1e6
+	for _, starts := range []int{3, 6, 10} {
+		for _, between := range []float64{0.01, 0.3} {
+			random := rand.New(rand.NewPCG(uint64(starts), 3))
+			covered := 0
+			for range runs {
+				var trials []results.Trial
+				for start := range starts {
+					level := truth * math.Exp(between*random.NormFloat64())
+					for range rounds {
+						trial := rows([]int64{int64(level * math.Exp(0.1*random.NormFloat64()))})[0]
+						trial.Start, trial.Rep = start, len(trials)
+						trials = append(trials, trial)
+					}
+				}
+				if s := one(t, trials); s.LatencyLo <= truth && truth <= s.LatencyHi {
+					covered++
+				}
+			}
+			if share := float64(covered) / runs; share < 0.93 || share > 0.97 {
+				t.Errorf("%d starts that vary by %v: %.1f %% of the intervals hold the truth", starts, between, 100*share)
+			}
+		}
+	}
+}
+
+func TestNoiseOfARun(t *testing.T) {
+	trials := append(rows(single(100, 110, 90)...), rows(single(102, 110, 92, 300)...)...)
+	for i := range trials[3:6] {
+		trials[3+i].Noise = true
+	}
+	trials[6].Noise, trials[6].First = true, true
+	noise := results.NoiseOf(trials)
+	if len(noise) != 1 {
+		t.Fatal(noise)
+	}
+	n := noise[0]
+	if want := math.Cbrt(102. * 110 * 92 / 100 / 110 / 90); math.Abs(n.Ratio-want) > 1e-9 || !(n.Lo < 1 && n.Hi > n.Ratio) || math.Abs(n.Lo*n.Hi-n.Ratio*n.Ratio) > 1e-9 {
+		t.Errorf("%+v", n)
+	}
+	warnings := results.Warnings(nil, nil, noise)
+	if len(warnings) != 1 || !strings.HasPrefix(warnings[0], "noise of this run: user/copy wazero 1000 B measured twice differs by +1.4 % [-") {
+		t.Errorf("%q", warnings)
+	}
+	if noise := results.NoiseOf(trials[:5]); len(noise) != 0 {
+		t.Errorf("of two starts: %v", noise)
+	}
+}
+
+func TestBeatenLimitsAreNamed(t *testing.T) {
+	for beats, latencies := range map[bool][]int64{true: {900, 905, 910}, false: {900, 1000, 1100}} {
+		trials := rows(single(latencies...)...)
+		for i, limit := range []string{"limit/memcpy", "limit/unix"} {
+			for _, trial := range rows(single(1000, 1005, 1010)...) {
+				trial.Transport, trial.Engine, trial.CellIndex = limit, "native", i+1
+				trials = append(trials, trial)
+			}
+		}
+		trials[0].Origin, trials[1].Origin, trials[2].Origin = "heap", "heap", "heap"
+		warnings := results.Warnings(results.Summarize(trials, nil, 0), transports, nil)
+		const want = "user/copy wazero 1000 B heap takes 905 [893, 917] ns and beats its limit, limit/memcpy with 1.00 [0.99, 1.02] µs: that is no limit"
+		if got := len(warnings) == 2 && warnings[1] == want; got != beats {
+			t.Errorf("%v: %q", beats, warnings)
+		}
 	}
 }
 
 func TestSummarizeFailure(t *testing.T) {
 	trials := rows([]int64{100, 100}, []int64{300, 9}, []int64{100, 100}, []int64{7})
 	trials[3].Status, trials[3].Reason = results.Failed, "digest differs"
-	trials[6].Fanout = 2 // a round of which the second row was never written
-	s := results.Summarize(trials)[0]
-	if s.Status != results.Failed || s.Reason != "digest differs" || s.N != 2 || s.LatencyMedian != 100 {
+	trials[6].Fanout, trials[6].Start = 2, 2 // a round of which the second row was never written
+	s := one(t, trials)
+	if s.Status != results.Failed || s.Reason != "digest differs" || s.N != 2 || math.Abs(s.LatencyMedian-100) > 1e-9 {
 		t.Errorf("got %+v", s)
 	}
 }
@@ -168,7 +363,7 @@ func TestSummarizeWithoutNumbers(t *testing.T) {
 		for i := range trials {
 			trials[i].Status, trials[i].Reason = status, fmt.Sprint("reason ", i)
 		}
-		s := results.Summarize(trials)[0]
+		s := one(t, trials)
 		if s.Status != status || s.Reason != "reason 0" || s.N != 0 {
 			t.Errorf("got %+v", s)
 		}
@@ -176,22 +371,15 @@ func TestSummarizeWithoutNumbers(t *testing.T) {
 		if err := results.WriteSummaries(&csv, []results.Summary{s}); err != nil {
 			t.Fatal(err)
 		}
-		want := fmt.Sprintf(",user/copy,wazero,,,1000,1,1,%s,reason 0,0%s\n", status, strings.Repeat(",", 19))
+		want := fmt.Sprintf(",user/copy,wazero,none,,1000,1,1,%s,reason 0,0%s0%s\n", status, strings.Repeat(",", 32), strings.Repeat(",", 5))
 		if _, row, _ := strings.Cut(csv.String(), "\n"); row != want {
 			t.Errorf("got %q, want %q", row, want)
 		}
 	}
 }
 
-func TestSummarizeZeroLatency(t *testing.T) {
-	s := results.Summarize(rows([]int64{0}, []int64{0}, []int64{0}))[0]
-	if s.LatencyMedian != 0 || !math.IsNaN(s.OpsPerSecond) || s.Outliers != 0 {
-		t.Errorf("got %+v", s)
-	}
-}
-
 func TestSummarizeMarksOutliers(t *testing.T) {
-	s := results.Summarize(rows([]int64{100}, []int64{101}, []int64{99}, []int64{102}, []int64{98}, []int64{500}, []int64{103}))[0]
+	s := one(t, rows(single(100, 101, 99, 102, 98, 500, 103)...))
 	if s.Outliers != 1 || s.N != 7 || s.RSSPeak != 5000 {
 		t.Errorf("got %+v", s)
 	}
@@ -199,7 +387,7 @@ func TestSummarizeMarksOutliers(t *testing.T) {
 
 func TestReadSummariesNamesTheDamage(t *testing.T) {
 	var csv bytes.Buffer
-	if err := results.WriteSummaries(&csv, results.Summarize(rows([]int64{5}))); err != nil {
+	if err := results.WriteSummaries(&csv, results.Summarize(rows([]int64{5}), nil, 0)); err != nil {
 		t.Fatal(err)
 	}
 	for text, message := range map[string]string{
@@ -216,7 +404,7 @@ func TestReadSummariesNamesTheDamage(t *testing.T) {
 
 func FuzzReadSummaries(f *testing.F) {
 	var csv bytes.Buffer
-	if err := results.WriteSummaries(&csv, results.Summarize(rows([]int64{5}, []int64{7}))); err != nil {
+	if err := results.WriteSummaries(&csv, results.Summarize(rows([]int64{5}, []int64{7}), nil, 0)); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(csv.String())

@@ -6,8 +6,10 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 )
@@ -50,23 +52,18 @@ func writeGroups(out *strings.Builder, summaries []Summary, transports Transport
 			cmp.Compare(placements[a.Placement], placements[b.Placement]),
 			cmp.Compare(a.SizeBytes, b.SizeBytes))
 	})
-	fanouts := firsts(shown, func(s *Summary) int { return s.Fanout })
-	concurrencies := firsts(shown, func(s *Summary) int { return s.Concurrency })
-
+	columns := columnsOf(shown, limitsOf(summaries, transports), transports)
 	writer := table.NewWriter()
 	writer.SetStyle(tableStyle())
-	writer.AppendHeader(table.Row{"transport", "engine", "codec", "fan", "conc", "n", "latency [95 % interval]", "consumed", "throughput", "CPU user + kernel", "PSS", "× limit"})
-	right := func(number int) table.ColumnConfig {
-		return table.ColumnConfig{Number: number, Align: text.AlignRight, AlignHeader: text.AlignRight}
+	var header table.Row
+	var configs []table.ColumnConfig
+	for i, c := range columns {
+		header = append(header, c.title)
+		if c.right {
+			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		}
 	}
-	configs := []table.ColumnConfig{right(4), right(5), right(6), right(7), right(8), right(9), right(10), right(11), right(12)}
-	configs[0].Hidden = len(fanouts) < 2
-	configs[1].Hidden = len(concurrencies) < 2
-	codecs := firsts(shown, func(s *Summary) string { return s.Codec })
-	_, none := codecs["none"]
-	configs = append(configs, table.ColumnConfig{Number: 3, Hidden: none && len(codecs) == 1})
-	limits := limitLatencies(summaries, transports)
-	configs[8].Hidden = len(limits) == 0
+	writer.AppendHeader(header)
 	writer.SetColumnConfigs(configs)
 	var current group
 	for i, s := range shown {
@@ -77,16 +74,66 @@ func writeGroups(out *strings.Builder, summaries []Summary, transports Transport
 			}
 			writer.AppendRow(table.Row{current.heading(len(experiments) > 1, len(placements) > 1)})
 		}
-		writer.AppendRow(table.Row{
-			"  " + s.Transport + marks(s), s.Engine, s.Codec, s.Fanout, s.Concurrency, s.N,
-			formatInterval(s.LatencyMedian, s.LatencyLo, s.LatencyHi), FormatDuration(s.ConsumedMedian),
-			FormatRate(s.BytesPerSecond), formatSum(s.CPUUser, s.CPUKernel), format(s.PSSPeak, sizeScale), ratioToLimit(s, limits, transports),
-		})
+		var row table.Row
+		for _, c := range columns {
+			row = append(row, c.of(s))
+		}
+		writer.AppendRow(row)
 	}
 	for line := range strings.SplitSeq(writer.Render(), "\n") {
 		out.WriteString(strings.TrimRight(line, " "))
 		out.WriteByte('\n')
 	}
+}
+
+// A tableColumn is one of the table.
+type tableColumn struct {
+	title string
+	right bool
+	of    func(*Summary) string
+}
+
+// columnsOf leaves out what is the same for all rows, unless it is a number that was measured.
+func columnsOf(shown []*Summary, limits limits, transports Transports) []tableColumn {
+	count := func(number int) string { return strconv.Itoa(number) }
+	told := []tableColumn{
+		{"origin", false, func(s *Summary) string { return s.Origin }},
+		{"consume", false, func(s *Summary) string { return s.Consume }},
+		{"size mix", false, func(s *Summary) string { return cmp.Or(s.SizeMix, "–") }},
+		{"order", false, func(s *Summary) string { return s.FanoutOrder }},
+		{"fan", true, func(s *Summary) string { return count(s.Fanout) }},
+		{"conc", true, func(s *Summary) string { return count(s.Concurrency) }},
+		{"rate/s", true, func(s *Summary) string {
+			if s.Rate == 0 {
+				return "–"
+			}
+			return humanize.Comma(int64(s.Rate))
+		}},
+	}
+	told = slices.DeleteFunc(told, func(c tableColumn) bool {
+		values := firsts(shown, c.of)
+		delete(values, "") // a transport that does not know the condition
+		return len(values) < 2
+	})
+	if slices.ContainsFunc(shown, func(s *Summary) bool { return s.Codec != "none" }) {
+		told = slices.Insert(told, 0, tableColumn{"codec", false, func(s *Summary) string { return s.Codec }})
+	}
+	columns := slices.Concat([]tableColumn{
+		{"transport", false, func(s *Summary) string { return "  " + s.Transport + marks(s) }},
+		{"engine", false, func(s *Summary) string { return s.Engine }},
+	}, told, []tableColumn{
+		{"n", true, func(s *Summary) string { return count(s.N) }},
+		{"latency [95 % interval]", true, func(s *Summary) string { return formatInterval(s.LatencyMedian, s.LatencyLo, s.LatencyHi) }},
+		{"consumed", true, func(s *Summary) string { return FormatDuration(s.ConsumedMedian) }},
+		{"cycle", true, func(s *Summary) string { return FormatDuration(s.CycleMedian) }},
+		{"throughput", true, func(s *Summary) string { return FormatRate(s.BytesPerSecond) }},
+		{"CPU user + kernel", true, func(s *Summary) string { return formatSum(s.CPUUser, s.CPUKernel) }},
+		{"PSS", true, func(s *Summary) string { return format(s.PSSPeak, sizeScale) }},
+	})
+	if len(limits) > 0 {
+		columns = append(columns, tableColumn{"× limit", true, func(s *Summary) string { return ratioToLimit(s, limits.of(s, transports)) }})
+	}
+	return columns
 }
 
 func firsts[Value comparable](shown []*Summary, field func(*Summary) Value) map[Value]int {
@@ -124,6 +171,7 @@ const (
 	outlierMark = "°"
 	shortMark   = "~"
 	clockMark   = "†"
+	fullMark    = "^"
 )
 
 func marks(s *Summary) string {
@@ -131,7 +179,7 @@ func marks(s *Summary) string {
 	if s.Status == Failed {
 		marks += failedMark
 	}
-	if s.N < MinimumRounds {
+	if s.Starts < MinimumStarts {
 		marks += shortMark
 	}
 	if s.Outliers > 0 {
@@ -140,6 +188,9 @@ func marks(s *Summary) string {
 	if len(s.Clocks) > 0 {
 		marks += clockMark
 	}
+	if s.saturated() {
+		marks += fullMark
+	}
 	if marks == "" {
 		return ""
 	}
@@ -147,7 +198,7 @@ func marks(s *Summary) string {
 }
 
 func writeLegend(out *strings.Builder, summaries []Summary) {
-	var failed, short, unshared bool
+	var failed, short, unshared, saturated bool
 	outlying := 0
 	for i := range summaries {
 		s := &summaries[i]
@@ -155,24 +206,28 @@ func writeLegend(out *strings.Builder, summaries []Summary) {
 			continue
 		}
 		failed = failed || s.Status == Failed
-		short = short || s.N < MinimumRounds
+		short = short || s.Starts < MinimumStarts
 		unshared = unshared || len(s.Clocks) > 0
+		saturated = saturated || s.saturated()
 		outlying += s.Outliers
 	}
-	if failed || short || unshared || outlying > 0 {
+	if failed || short || unshared || saturated || outlying > 0 {
 		out.WriteByte('\n')
 	}
 	if failed {
 		fmt.Fprintf(out, "%s a trial failed; the numbers are of the others\n", failedMark)
 	}
 	if short {
-		fmt.Fprintf(out, "%s fewer than %d rounds: the interval is the smallest to the largest, less than 95 %%\n", shortMark, MinimumRounds)
+		fmt.Fprintf(out, "%s fewer than %d starts: the interval is wide, and there is none below %d\n", shortMark, MinimumStarts, leastForInterval)
 	}
 	if outlying > 0 {
 		fmt.Fprintf(out, "%s has outliers (in all: %d; more than %g scaled MADs from the median); none is left out\n", outlierMark, outlying, outlierScore)
 	}
 	if unshared {
 		fmt.Fprintf(out, "%s no clock is shared: the latency is until acknowledged or by an estimated offset, see clock in trials.csv\n", clockMark)
+	}
+	if saturated {
+		fmt.Fprintf(out, "%s saturated: the rate was not reached, see notes in summary.csv\n", fullMark)
 	}
 }
 
@@ -211,39 +266,12 @@ func writeOutcomes(out *strings.Builder, summaries []Summary, status Status) {
 	}
 }
 
-// A point is where a transport is compared with its limit: everything of a cell but its
-// transport, engine and codec.
-func point(c Cell) Cell {
-	c.Transport, c.Engine, c.Codec = "", "", ""
-	return c
-}
-
-func limitLatencies(summaries []Summary, transports Transports) map[string]map[Cell]float64 {
-	limits := make(map[string]map[Cell]float64)
-	for i := range summaries {
-		s := &summaries[i]
-		if transports.Of(s.Transport).Family == LimitFamily && s.LatencyMedian > 0 {
-			if limits[s.Transport] == nil {
-				limits[s.Transport] = make(map[Cell]float64)
-			}
-			limits[s.Transport][point(s.Cell)] = s.LatencyMedian
-		}
-	}
-	return limits
-}
-
 // ratioToLimit holds a cell against the fastest of its transport's limits.
-func ratioToLimit(s *Summary, limits map[string]map[Cell]float64, transports Transports) string {
-	limit := math.Inf(1)
-	for _, name := range transports.Of(s.Transport).Limits {
-		if latency, ok := limits[name][point(s.Cell)]; ok {
-			limit = min(limit, latency)
-		}
-	}
-	if math.IsInf(limit, 1) || math.IsNaN(s.LatencyMedian) {
+func ratioToLimit(s, limit *Summary) string {
+	if limit == nil || math.IsNaN(s.LatencyMedian) {
 		return ""
 	}
-	ratio := s.LatencyMedian / limit
+	ratio := s.LatencyMedian / limit.LatencyMedian
 	switch {
 	case ratio >= 100:
 		return fmt.Sprintf("%.0f", ratio)

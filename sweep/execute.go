@@ -130,8 +130,13 @@ func (r *run) finish() (*Outcome, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the trials back: %w", err)
 	}
+	windows, spoilt, err := r.directory.Windows()
+	if err != nil {
+		return nil, fmt.Errorf("read the windows back: %w", err)
+	}
+	damage = append(damage, spoilt...)
 	missing := capped(r.plan.account(trials))
-	summaries := results.Summarize(trials)
+	summaries := results.Summarize(trials, windows, r.manifest.TickNs)
 	outcome := &Outcome{Directory: r.directory.Path(), Summaries: summaries, Transports: r.manifest.Transports, Missing: missing}
 	for _, s := range summaries {
 		if s.Status == results.Failed {

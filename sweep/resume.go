@@ -82,7 +82,7 @@ func resume(ctx context.Context, request Request, machine Machine) (_ *run, err 
 	if err := directory.WriteManifest(manifest); err != nil {
 		return nil, errors.Join(err, journal.Close(), directory.Close())
 	}
-	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan, done: results.Latest(recovered.Rows)}, nil
+	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan, done: recovered.Trials}, nil
 }
 
 // left are the cells of which rounds are to be measured when the run goes on.

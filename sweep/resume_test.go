@@ -36,7 +36,7 @@ func TestResumedRunTriesAgainWhatWasLacking(t *testing.T) {
 		if err := first.runner.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := results.Summarize(first.journal.rows)[0]; got.Status != results.Failed {
+		if got := results.Summarize(first.journal.rows, nil, 0)[0]; got.Status != results.Failed {
 			t.Fatalf("%s: %s", got.Status, got.Reason)
 		}
 		left, err := first.runner.Plan.left(first.journal.rows)
@@ -52,7 +52,7 @@ func TestResumedRunTriesAgainWhatWasLacking(t *testing.T) {
 		if missing := second.runner.Plan.account(whole); len(missing) > 0 {
 			t.Errorf("missing: %q", missing)
 		}
-		if got := results.Summarize(whole)[0]; got.Status != test.want {
+		if got := results.Summarize(whole, nil, 0)[0]; got.Status != test.want {
 			t.Errorf("%q: %s, %s", test.fault, got.Status, got.Reason)
 		}
 	}

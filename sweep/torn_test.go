@@ -27,7 +27,7 @@ func resumedFrom(t *testing.T, path string, flags Config, journal []byte) ([]res
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.runner.Journal, h.runner.Done = out, results.Latest(recovered.Rows)
+	h.runner.Journal, h.runner.Done = out, recovered.Trials
 	if err := errors.Join(h.runner.Run(t.Context()), out.Close(), directory.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestTornJournalIsCompleted(t *testing.T) {
 		if missing := plan.account(trials); len(missing) > 0 || len(trials) != len(whole) {
 			t.Fatalf("cut at %d: %d rows of %d, missing: %v", length, len(trials), len(whole), missing)
 		}
-		for _, s := range results.Summarize(trials) {
+		for _, s := range results.Summarize(trials, nil, 0) {
 			if s.Transport != "odd" && (s.Status != results.OK || s.N != plan.Reps) {
 				t.Fatalf("cut at %d: %s is %s with %d rounds", length, s.Transport, s.Status, s.N)
 			}

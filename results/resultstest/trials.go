@@ -1,4 +1,4 @@
-// Package resultstest makes up trials for the tests of what reads results. Nothing in it
+// Package resultstest makes up trials and windows for the tests of what reads results. Nothing in it
 // was ever measured: the numbers come from a simple model of each transport, so that
 // tables and figures have the shape of real ones.
 package resultstest
@@ -22,8 +22,13 @@ type Plan struct {
 	Sizes         []int64
 	Fanouts       []int
 	Concurrencies []int
-	Rounds        int
-	Seed          uint64
+	// Rates are 0 for a closed loop.
+	Rates []results.Rate
+	// Origins are those of the transports that need WebAssembly; the others say nothing.
+	Origins []string
+	// Rounds are those of all starts.
+	Rounds, Starts int
+	Seed           uint64
 }
 
 // Single is a plan of one size and one target, with every other choice made.
@@ -36,7 +41,10 @@ func Single() Plan {
 		Sizes:         []int64{1 << 20},
 		Fanouts:       []int{1},
 		Concurrencies: []int{1},
+		Rates:         []results.Rate{0},
+		Origins:       []string{"buffer"},
 		Rounds:        9,
+		Starts:        6,
 		Seed:          1,
 	}
 }
@@ -75,41 +83,101 @@ var codecCost = map[string]float64{"none": 0, "raw": 0, "json": 2.2, "json-std":
 // engineFactor is how much slower than native an engine is; the others are not.
 var engineFactor = map[string]float64{"wazero": 1.12, "wasmer": 1.3}
 
-// Trials makes up every trial of a plan, in the order in which a run would record them.
-// Equal plans give equal trials.
+// Trials makes up every trial of a plan: the rounds of each cell, spread evenly over its starts,
+// and before those of a start its first hand-offs. Equal plans give equal trials.
 func Trials(plan Plan) []results.Trial {
 	random := rand.New(rand.NewPCG(plan.Seed, 7))
 	var trials []results.Trial
 	number, now := 0, int64(1e12)
-	for index, cell := range cells(plan) {
+	for index, point := range points(plan) {
+		begun, pace := -1, 1.0
 		for round := range plan.Rounds {
-			start := now
-			for worker := range cell.Concurrency {
-				t0 := start + int64(worker)*2000
-				number++
-				for target := range cell.Fanout {
-					trial := one(cell, random, float64(target+1)*float64(worker+1))
-					trial.Trial, trial.CellIndex, trial.Rep = number, index, round
-					trial.Worker, trial.Target = worker, target
-					trial.T0 = t0
-					trial.Digest = results.Digest(random.Uint64())
-					trial.Seed = uint64(number)
-					now = max(now, t0+trial.Consumed)
-					trials = append(trials, trial)
-				}
+			start := round * plan.Starts / plan.Rounds
+			kinds := []bool{false}
+			if start > begun {
+				begun, pace, kinds = start, math.Exp(0.03*random.NormFloat64()), []bool{true, false}
 			}
-			now += 1e6
+			for _, first := range kinds {
+				began := now
+				for worker := range point.Concurrency {
+					t0 := began + int64(worker)*2000
+					number++
+					for target := range point.Fanout {
+						load := pace * float64(target+1) * float64(worker+1)
+						if first {
+							load *= 4
+						}
+						trial := one(point, random, load)
+						trial.Trial, trial.CellIndex, trial.Rep = number, index, round
+						trial.Block, trial.Start, trial.First = start, start, first
+						trial.Worker, trial.Target = worker, target
+						trial.T0 = t0
+						trial.Digest = results.Digest(random.Uint64())
+						trial.Seed = uint64(number)
+						now = max(now, t0+trial.Consumed)
+						trials = append(trials, trial)
+					}
+				}
+				now += 1e6
+			}
 		}
 	}
 	return trials
 }
 
-func cells(plan Plan) []results.Cell {
-	var all []results.Cell
+// Summarize computes the statistics of trials and of the windows made up for them.
+func Summarize(trials []results.Trial) []results.Summary {
+	return results.Summarize(trials, Windows(trials), 0)
+}
+
+// handoffs is how many one worker makes in a window.
+const handoffs = 100
+
+// Windows makes up the window of each start of which there are rounds, whether they are ok or
+// not. A rate that a cell cannot reach is not reached, and near it the latencies grow.
+func Windows(trials []results.Trial) []results.Window {
+	random := rand.New(rand.NewPCG(1, 8))
+	type start struct {
+		cell, start int
+		noise       bool
+	}
+	seen := make(map[start]bool)
+	var windows []results.Window
+	for i := range trials {
+		t := &trials[i]
+		if key := (start{t.CellIndex, t.Start, t.Noise}); t.First || t.Status != results.OK || seen[key] {
+			continue
+		} else {
+			seen[key] = true
+		}
+		// Two processors share the work of the workers and the targets.
+		crowd := max(float64(t.Concurrency*t.Fanout)/2, 1)
+		capacity := float64(t.Concurrency) / (float64(t.Cycle+1) * crowd) * 1e9
+		rate, wait := capacity, crowd
+		if t.Rate > 0 {
+			rate = min(float64(t.Rate), 0.98*capacity)
+			wait = crowd / (1 - rate/capacity)
+		}
+		w := results.Window{CellIndex: t.CellIndex, Block: t.Block, Start: t.Start, Noise: t.Noise, Point: t.Point,
+			OK: handoffs * t.Concurrency * t.Fanout, Ns: int64(handoffs * float64(t.Concurrency) / rate * 1e9), Latencies: results.NewHistogram()}
+		w.Tried, w.Bytes = w.OK, int64(w.OK)*t.SizeBytes
+		w.SourceUser, w.SourceKernel = int64(w.OK)*t.CPUUser/2, int64(w.OK)*t.CPUKernel/2
+		w.TargetUser, w.TargetKernel = w.SourceUser, w.SourceKernel
+		w.FunctionNs, w.RSSPeak, w.PSSPeak = float64(t.CPUUser)*0.6, t.RSSPeak, t.PSSPeak
+		for range w.OK {
+			w.Latencies.Record(int64(float64(t.Latency) * wait * math.Exp(0.2*random.NormFloat64())))
+		}
+		windows = append(windows, w)
+	}
+	return windows
+}
+
+func points(plan Plan) []results.Point {
+	var all []results.Point
 	for _, transport := range plan.Transports {
-		engines, codecs := []string{"native"}, []string{"none"}
+		engines, codecs, origins := []string{"native"}, []string{"none"}, []string{""}
 		if models[transport].wasm {
-			engines = plan.Engines
+			engines, origins = plan.Engines, plan.Origins
 		}
 		if strings.HasPrefix(transport, "http/") || transport == "redis" {
 			codecs = plan.Codecs
@@ -120,8 +188,15 @@ func cells(plan Plan) []results.Cell {
 					for _, size := range plan.Sizes {
 						for _, fanout := range plan.Fanouts {
 							for _, concurrency := range plan.Concurrencies {
-								all = append(all, results.Cell{Experiment: "sweep", Transport: transport, Engine: engine, Codec: codec,
-									Placement: placement, SizeBytes: size, Fanout: fanout, Concurrency: concurrency})
+								for _, rate := range plan.Rates {
+									for _, origin := range origins {
+										all = append(all, results.Point{
+											Cell: results.Cell{Experiment: "sweep", Transport: transport, Engine: engine, Codec: codec,
+												Placement: placement, SizeBytes: size, Fanout: fanout, Concurrency: concurrency},
+											Load: results.Load{Rate: rate}, Conditions: results.Conditions{Origin: origin},
+										})
+									}
+								}
 							}
 						}
 					}
@@ -132,7 +207,7 @@ func cells(plan Plan) []results.Cell {
 	return all
 }
 
-func one(cell results.Cell, random *rand.Rand, load float64) results.Trial {
+func one(cell results.Point, random *rand.Rand, load float64) results.Trial {
 	m := models[cell.Transport]
 	size := float64(cell.SizeBytes)
 	if cell.Codec == "raw" {
@@ -150,11 +225,12 @@ func one(cell results.Cell, random *rand.Rand, load float64) results.Trial {
 	}
 	noise *= max(engineFactor[cell.Engine], 1) * (0.6 + 0.4*load)
 	phase := func(perByte float64) int64 { return int64(perByte * size * noise) }
-	trial := results.Trial{Point: results.Point{Cell: cell}, Payload: "text", Status: results.OK, Clock: "shared",
+	trial := results.Trial{Point: cell, PayloadBytes: cell.SizeBytes, Payload: "text", Status: results.OK, Clock: "shared",
 		Serialize: phase(m.serialize), CopyOut: phase(m.copyOut), CopyIn: phase(m.copyIn), Deserialize: phase(m.deserialize),
 		Transfer: int64((m.fixed + m.transfer*size) * network * noise)}
 	trial.Latency = trial.Serialize + trial.CopyOut + trial.Transfer + trial.CopyIn + trial.Deserialize
 	trial.Consumed = trial.Latency + int64((m.consume+0.02)*size*noise) + 300
+	trial.Cycle = trial.Consumed + trial.Consumed/8
 	cpu := float64(trial.Consumed) * 1.1
 	trial.CPUUser, trial.CPUKernel = int64(cpu*m.userShare), int64(cpu*(1-m.userShare))
 	if trial.Serialize > 0 {
