@@ -16,6 +16,13 @@ const hostModule = "roadrunner"
 // sendName is the host function that asks for a transfer.
 const sendName = "send_to_host"
 
+// bufferName is the host function that lends memory for a payload to be made in, locateName the
+// one that makes the function's own memory known.
+const (
+	bufferName = "output_buffer"
+	locateName = "locate_memory_region"
+)
+
 // wasiModule is the import module of WASI preview 1, which guests with a runtime of their
 // own (Go, Rust with std) need.
 const wasiModule = "wasi_snapshot_preview1"
@@ -34,8 +41,40 @@ var (
 	sendType       = engines.FunctionType{Name: "send", Params: two, Results: one}
 )
 
+// What a function may export beyond that: to make payloads by itself, and to change what it got.
+var (
+	produceType     = engines.FunctionType{Name: "produce", Params: []engines.ValueType{engines.I32, engines.I64}, Results: one}
+	handleWriteType = engines.FunctionType{Name: "handle_write", Params: two, Results: wide}
+)
+
+// Abilities say which origins and ways to consume a guest can have beyond transport.OriginHost
+// and transport.ConsumeRead.
+type Abilities struct {
+	// Produces: the guest makes payloads by itself.
+	Produces bool
+	// Buffer and Heap: it does so in a buffer that it asks its host for, or in memory of its own
+	// that it makes known.
+	Buffer, Heap bool
+	// Writes: the guest has a handler that changes the payload.
+	Writes bool
+}
+
+func abilitiesOf(module engines.Module) (a Abilities) {
+	for _, export := range module.Exports() {
+		a.Produces = a.Produces || export.Name == produceType.Name
+		a.Writes = a.Writes || export.Name == handleWriteType.Name
+	}
+	for _, wanted := range module.Imports() {
+		if a.Produces && wanted.ImportModule == hostModule {
+			a.Buffer = a.Buffer || wanted.Name == bufferName
+			a.Heap = a.Heap || wanted.Name == locateName
+		}
+	}
+	return a
+}
+
 // checkExports returns an error that names every export which is missing or has another
-// signature than the ABI's.
+// signature than the ABI's. Those that a function may lack are checked where they are there.
 func checkExports(module engines.Module, wanted ...engines.FunctionType) error {
 	byName := map[string]engines.FunctionType{}
 	for _, export := range module.Exports() {
@@ -46,13 +85,16 @@ func checkExports(module engines.Module, wanted ...engines.FunctionType) error {
 		wrong = append(wrong, `does not export its memory as "memory"`)
 	}
 	for _, want := range wanted {
-		have, ok := byName[want.Name]
-		switch {
-		case !ok:
+		if _, ok := byName[want.Name]; !ok {
 			wrong = append(wrong, fmt.Sprintf("does not export %s", want))
-		case !have.SameSignature(want):
+		}
+	}
+	for _, want := range append(wanted, produceType, handleWriteType) {
+		have, ok := byName[want.Name]
+		if ok && !have.SameSignature(want) {
 			wrong = append(wrong, fmt.Sprintf("exports %s, which must be %s", have, want))
 		}
+		delete(byName, want.Name)
 	}
 	if wrong == nil {
 		return nil

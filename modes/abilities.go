@@ -7,14 +7,6 @@ import (
 	"rrbench/transport"
 )
 
-// Abilities are what a guest can do beyond what every function must (docs/guest-abi.md).
-type Abilities struct {
-	// Produces: it makes payloads by itself; Buffer and Heap: where.
-	Produces, Buffer, Heap bool
-	// Writes: its handler can change what it got.
-	Writes bool
-}
-
 // Reason says why the guest cannot be the source of payloads of a kind with an origin, empty where
 // it can.
 func (a Abilities) Reason(origin transport.Origin, kind payloads.Kind) string {

@@ -16,7 +16,7 @@ const DirectCallLimit = 16 << 10
 // guest asks for the transfer, the payload is copied, the target's handler reads it, and
 // no Go code runs in between. What the guests see of it is what they see of any hand-off.
 //
-// It is for the region that Prepare filled and that Send sends, and for a target that has
+// It is for the region that Prepare has had filled and that Send sends, and for a target that has
 // an idle region of its length. All else goes through the source's Sender.
 type DirectCall struct {
 	source, target *Function
@@ -36,6 +36,7 @@ type DirectResult struct {
 	// Consumed: the handler has returned.
 	Copied, Consumed int64
 	Digest           uint64
+	Length           uint32
 	// Err says how the target failed.
 	Err error
 }
@@ -57,7 +58,7 @@ func NewDirectCall(source, target *Function, yield func()) *DirectCall {
 // itself until that has returned or has called yield.
 func (d *DirectCall) Fits() bool {
 	prepared, idle := d.source.prepared, d.target.idle
-	return prepared != nil && idle != nil && prepared.length <= DirectCallLimit && idle.blockLength == prepared.length &&
+	return d.source.filled && idle != nil && prepared.length <= DirectCallLimit && idle.blockLength == prepared.length &&
 		d.source.broken == nil && d.target.broken == nil
 }
 
@@ -74,7 +75,8 @@ func (d *DirectCall) Send(result *DirectResult) (called bool, err error) {
 	}
 	into.handled, into.handling = true, true
 	d.region = into
-	f.direct, f.sending, f.sent, f.sendErr = d, true, false, nil
+	f.direct = d
+	f.begin()
 	status, err := d.relay.Call(prepared.pointer, prepared.length, into.pointer, uint32(failedStatus), &d.answer)
 	f.direct, f.sending = nil, false
 	if err != nil {
@@ -88,7 +90,7 @@ func (d *DirectCall) Send(result *DirectResult) (called bool, err error) {
 	into.handling = false
 	f.sent = true
 	result.Copied, result.Consumed, result.Digest = d.answer.Copied+d.skew, d.answer.Returned+d.skew, d.answer.Result
-	result.Err = nil
+	result.Length, result.Err = into.length, nil
 	if d.answer.Err != nil {
 		result.Err = d.target.fail(d.answer.Err)
 		f.sendErr = ErrDelivery

@@ -16,6 +16,7 @@ import (
 	"rrbench/engines/wasip1"
 	"rrbench/memory"
 	"rrbench/payloads"
+	"rrbench/transport"
 )
 
 // Sender carries a region to every target, inside the guest's send_to_host. The region is
@@ -41,10 +42,18 @@ type Function struct {
 	regions  table
 	sender   Sender
 
-	allocateExport, deallocateExport, handleExport, sendExport export
+	allocateExport, deallocateExport, handleExport, sendExport, produceExport export
 
-	// prepared is the region that Send sends.
+	// origin says who makes payloads, and where.
+	origin transport.Origin
+	// prepared is the region that Send sends: the host's buffer, or memory of the guest's own.
 	prepared *Region
+	// ready is the size in bytes of the payload for which Recycle has made room, 0 for none.
+	ready int64
+	// filled: a payload lies in the prepared region and was not sent yet.
+	filled bool
+	// preparing: the guest runs, and it is no hand-off. producing: it makes a payload.
+	preparing, producing bool
 	// idle is the region released last, or nil: the next payload of its length needs no
 	// call into the guest's allocator and finds warm pages. It is given back before the
 	// guest is asked for another one, so it never costs memory that a payload lacks.
@@ -118,25 +127,41 @@ func (f *Function) explain(err error) error {
 	return f.system.Explain(err)
 }
 
-// Prepare puts a payload into the function's memory, in the region that the next Send sends. The region of the last Prepare is used again when it has the same size, so its pages
-// are warm, else released.
-func (f *Function) Prepare(spec payloads.Spec) (err error) {
-	if spec.Size < 1 || spec.Size > math.MaxUint32 {
-		return fmt.Errorf("guest %s: a payload of %d bytes does not fit into a 32-bit memory: use 1 byte to %s", f.name, spec.Size, payloads.FormatSize(payloads.MaxSize))
-	}
-	if f.broken != nil {
+// Recycle makes room for the next payload, of size bytes, unless that is done already: where the
+// host has a buffer for it, that of the payload before, whose pages are warm, or one of another size.
+func (f *Function) Recycle(size int64) (err error) {
+	switch {
+	case size < 1 || size > math.MaxUint32:
+		return fmt.Errorf("guest %s: a payload of %d bytes does not fit into a 32-bit memory: use 1 byte to %s", f.name, size, payloads.FormatSize(payloads.MaxSize))
+	case f.broken != nil:
 		return f.broken
+	case f.ready == size:
+		return nil
 	}
-	if f.prepared != nil && int64(f.prepared.length) != spec.Size {
+	f.ready, f.filled = 0, false
+	if f.origin != transport.OriginHeap {
+		if err := f.makeBuffer(uint32(size)); err != nil {
+			return err
+		}
+	}
+	f.ready = size
+	return nil
+}
+
+// makeBuffer has the prepared region be one of size bytes that the host has allocated.
+func (f *Function) makeBuffer(size uint32) (err error) {
+	f.preparing = true
+	defer func() { f.preparing = false }()
+	if f.prepared != nil && f.prepared.length != size {
 		if err := f.Release(f.prepared); err != nil {
 			return err
 		}
 	}
 	if f.prepared == nil {
-		if f.inBlocks && spec.Size >= int64(memory.Block) {
-			f.prepared, err = f.AllocateAligned(uint32(spec.Size), memory.AlignmentOf(f.memory.Bytes()))
+		if f.inBlocks && uint64(size) >= uint64(memory.Block) {
+			f.prepared, err = f.AllocateAligned(size, memory.AlignmentOf(f.memory.Bytes()))
 		} else {
-			f.prepared, err = f.Allocate(uint32(spec.Size))
+			f.prepared, err = f.Allocate(size)
 		}
 		if err != nil {
 			return err
@@ -145,16 +170,63 @@ func (f *Function) Prepare(spec payloads.Spec) (err error) {
 	if f.lender != nil {
 		f.lender.BeforeFill(f.prepared)
 	}
-	payloads.Fill(f.prepared.Bytes(), spec.Kind, spec.Seed)
+	return nil
+}
+
+// Prepare has a payload made in the function's memory, as its origin says, in the region that the
+// next Send sends. It makes room for it only where Recycle was not called.
+func (f *Function) Prepare(spec payloads.Spec) error {
+	if err := f.Recycle(spec.Size); err != nil {
+		return err
+	}
+	f.filled = false
+	if f.origin == transport.OriginHost {
+		payloads.Fill(f.prepared.Bytes(), spec.Kind, spec.Seed)
+	} else if err := f.produce(spec); err != nil {
+		return err
+	}
+	f.filled = true
+	return nil
+}
+
+// produce has the guest make a payload, and finds the region that it has made it in.
+func (f *Function) produce(spec payloads.Spec) error {
+	if spec.Kind != payloads.Text {
+		return fmt.Errorf("guest %s makes payloads of kind %s by itself, not %s: use origin %s", f.name, payloads.Text, spec.Kind, transport.OriginHost)
+	}
+	f.preparing, f.producing = true, true
+	err := f.enter(&f.produceExport, uint64(spec.Size), spec.Seed)
+	f.preparing, f.producing = false, false
+	if err != nil {
+		return f.fail(err)
+	}
+	pointer := uint32(f.produceExport.stack[0])
+	if f.origin == transport.OriginBuffer {
+		if pointer != f.prepared.pointer {
+			return fmt.Errorf("guest %s: produce(%d) returned %d, which is not the output buffer at %d: see %s", f.name, spec.Size, pointer, f.prepared.pointer, document)
+		}
+		return nil
+	}
+	region, status := f.regions.find(pointer)
+	switch {
+	case region == nil:
+		return fmt.Errorf("guest %s: produce(%d) returned %d, where it has located no region: %v: see %s", f.name, spec.Size, pointer, status, document)
+	case !region.located || region.leased || int64(region.length) != spec.Size:
+		return fmt.Errorf("guest %s: produce(%d) returned %d, where a region of %d bytes begins that is not the payload's: see %s", f.name, spec.Size, pointer, region.length, document)
+	}
+	f.prepared = region
 	return nil
 }
 
 // Rehearse prepares a payload and enters the handler with it, for what these take by themselves.
+// There is nothing to send after it.
 func (f *Function) Rehearse(spec payloads.Spec) error {
 	if err := f.Prepare(spec); err != nil {
 		return err
 	}
+	f.filled, f.preparing = false, true
 	_, err := f.call(&f.handleExport, f.prepared.pointer, f.prepared.length)
+	f.preparing = false
 	return err
 }
 
@@ -167,13 +239,13 @@ func (f *Function) Prepared() *Region { return f.prepared }
 
 // Send calls the guest's send export with the prepared region, which has the guest call
 // send_to_host and so the Sender, once. It returns what the Sender returned, or how the
-// guest misbehaved.
+// guest misbehaved. A payload is sent once.
 func (f *Function) Send() error {
 	region := f.prepared
-	if region == nil || f.sender == nil {
+	if !f.filled || f.sender == nil {
 		return fmt.Errorf("guest %s has nothing to send: load it with a sender and prepare a payload first", f.name)
 	}
-	f.sending, f.sent, f.sendErr = true, false, nil
+	f.begin()
 	err := f.enter(&f.sendExport, uint64(region.pointer), uint64(region.length))
 	f.sending = false
 	if err == nil && f.sendErr == nil && f.sent && f.sendExport.stack[0] == uint64(OK) {
@@ -183,6 +255,12 @@ func (f *Function) Send() error {
 		err = f.fail(err)
 	}
 	return f.sendResult(region, f.sendExport.stack[0], err)
+}
+
+// begin notes that the prepared payload is under way.
+func (f *Function) begin() {
+	f.sending, f.sent, f.sendErr = true, false, nil
+	f.filled, f.ready = false, 0
 }
 
 // sendResult judges what the guest's send export has come to.

@@ -119,16 +119,16 @@ func TestGuestsSend(t *testing.T) {
 		})
 		for i, size := range []int64{1, 64, 100, 1 << 20, 1 << 20, 4096} {
 			spec := payloads.Spec{Kind: payloads.Bytes, Seed: uint64(i), Size: size}
-			digest, err := spec.Digest(), f.Prepare(spec)
-			if err != nil {
-				t.Fatal(err)
-			}
+			digest := spec.Digest()
 			for range 2 {
-				if err := f.Send(); err != nil {
+				if err := errors.Join(f.Prepare(spec), f.Send()); err != nil {
 					t.Fatal(err)
 				}
 				if received != digest {
 					t.Errorf("%d bytes: sent %016x, received %016x", size, digest, received)
+				}
+				if err := f.Send(); err == nil {
+					t.Error("a payload was sent twice")
 				}
 			}
 		}
@@ -400,12 +400,9 @@ func TestSendFromOwnMemory(t *testing.T) {
 			return nil
 		})
 		spec := payloads.Spec{Kind: payloads.Text, Seed: 5, Size: 100}
-		digest, err := spec.Digest(), f.Prepare(spec)
-		if err != nil {
-			t.Fatal(err)
-		}
+		digest := spec.Digest()
 		for range 3 {
-			if err := f.Send(); err != nil || received != digest {
+			if err := errors.Join(f.Prepare(spec), f.Send()); err != nil || received != digest {
 				t.Errorf("sent %016x, received %016x, %v", digest, received, err)
 			}
 		}

@@ -4,27 +4,33 @@ import (
 	"errors"
 
 	"rrbench/engines"
+	"rrbench/transport"
 )
 
 // hostFunctions are what the host offers to the guest of this function.
 func (f *Function) hostFunctions() []engines.HostFunction {
 	return []engines.HostFunction{
-		f.offer(sendName, two, (*Function).sendToHost),
-		f.offer("locate_memory_region", two, (*Function).locate),
-		f.offer("keep_memory_region", one, (*Function).keep),
-		f.offer("release_memory_region", one, (*Function).giveBack),
-		f.offer("read_memory_host", two, (*Function).readMemory),
-		f.offer("write_memory_host", two, (*Function).writeMemory),
+		f.offer(sendName, two, NotPossible, (*Function).sendToHost),
+		f.offer(locateName, two, NotPossible, (*Function).locate),
+		f.offer("keep_memory_region", one, NotPossible, (*Function).keep),
+		f.offer("release_memory_region", one, NotPossible, (*Function).giveBack),
+		f.offer("read_memory_host", two, NotPossible, (*Function).readMemory),
+		f.offer("write_memory_host", two, NotPossible, (*Function).writeMemory),
+		f.offer(bufferName, one, noBuffer, (*Function).outputBuffer),
 	}
 }
 
-func (f *Function) offer(name string, params []engines.ValueType, call func(f *Function, stack []uint64) (Status, error)) engines.HostFunction {
+// noBuffer is the pointer that says that there is no output buffer.
+const noBuffer Status = 0
+
+// offer makes a host function, which answers early while the guest's initializer runs: the host
+// knows no memory yet.
+func (f *Function) offer(name string, params []engines.ValueType, early Status, call func(f *Function, stack []uint64) (Status, error)) engines.HostFunction {
 	return engines.HostFunction{
 		Module:       hostModule,
 		FunctionType: engines.FunctionType{Name: name, Params: params, Results: one},
 		Handler: func(_ engines.Instance, stack []uint64) error {
-			// While the guest's initializer runs, the host knows no memory yet.
-			status, err := NotPossible, error(nil)
+			status, err := early, error(nil)
 			if f.direct != nil && f.direct.interrupted() {
 				f.sent = true
 			}
@@ -57,7 +63,7 @@ func (f *Function) sendToHost(stack []uint64) (Status, error) {
 	switch {
 	case region.leased:
 		return Leased, nil
-	case f.sender == nil || f.sending && f.sent:
+	case f.sender == nil || f.preparing || f.sending && f.sent:
 		return NotPossible, nil
 	}
 	f.sent = true
@@ -102,6 +108,14 @@ func (f *Function) locate(stack []uint64) (Status, error) {
 	return OK, nil
 }
 
+// outputBuffer returns where the host wants the payload that the guest is making.
+func (f *Function) outputBuffer(stack []uint64) (Status, error) {
+	if length := uint32(stack[0]); f.producing && f.origin == transport.OriginBuffer && length == f.prepared.length {
+		return Status(int32(f.prepared.pointer)), nil
+	}
+	return noBuffer, nil
+}
+
 // keep lets the guest have the region that its handler was given.
 func (f *Function) keep(stack []uint64) (Status, error) {
 	region, status := f.regions.find(uint32(stack[0]))
@@ -125,6 +139,9 @@ func (f *Function) giveBack(stack []uint64) (Status, error) {
 	case region.leased:
 		return Leased, nil
 	case region.located:
+		if region == f.prepared {
+			f.prepared, f.filled = nil, false
+		}
 		f.regions.remove(region)
 		return OK, nil
 	case !region.kept:

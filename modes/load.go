@@ -1,6 +1,7 @@
 package modes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ func memoryLimit(setup transport.Setup) uint64 {
 const bufferReserve = 1 << 20
 
 func instantiate(ctx context.Context, module engines.Module, setup transport.Setup, send Sender) (_ *Function, err error) {
-	f := &Function{name: setup.Guest, sender: send, bufferLimit: uint64(max(setup.Size, 0)) + bufferReserve}
+	f := &Function{name: setup.Guest, sender: send, origin: cmp.Or(setup.Origin, transport.OriginHost), bufferLimit: uint64(max(setup.Size, 0)) + bufferReserve}
 	defer func() {
 		switch {
 		case errors.Is(err, transport.ErrNoAnswer):
@@ -70,11 +71,23 @@ func instantiate(ctx context.Context, module engines.Module, setup transport.Set
 		}
 	}()
 	wanted := []engines.FunctionType{allocateType, deallocateType, handleType}
+	handler, can := handleType, abilitiesOf(module)
+	if setup.Consume == transport.ConsumeWrite {
+		handler = handleWriteType
+		wanted = append(wanted, handler)
+	}
 	if send != nil {
 		wanted = append(wanted, sendType)
+		if f.origin != transport.OriginHost {
+			wanted = append(wanted, produceType)
+		}
 	}
 	if err := checkExports(module, wanted...); err != nil {
 		return nil, err
+	}
+	if send != nil && (f.origin == transport.OriginBuffer && !can.Buffer || f.origin == transport.OriginHeap && !can.Heap) {
+		needs := map[transport.Origin]string{transport.OriginBuffer: bufferName, transport.OriginHeap: locateName}[f.origin]
+		return nil, fmt.Errorf("it does not import %s, without which its payloads have no origin %s: see %s", needs, f.origin, document)
 	}
 	offered := f.hostFunctions()
 	needsWASI, err := checkImports(module.Imports(), offered)
@@ -109,8 +122,9 @@ func instantiate(ctx context.Context, module engines.Module, setup transport.Set
 	}{
 		{allocateType.Name, &f.allocateExport},
 		{deallocateType.Name, &f.deallocateExport},
-		{handleType.Name, &f.handleExport},
+		{handler.Name, &f.handleExport},
 		{sendType.Name, &f.sendExport},
+		{produceType.Name, &f.produceExport},
 	} {
 		want.into.function, _ = f.instance.Function(want.name)
 	}
@@ -119,8 +133,8 @@ func instantiate(ctx context.Context, module engines.Module, setup transport.Set
 }
 
 // Check says why a guest cannot be a source and a target on an engine: the engine does not
-// compile it, or its exports or imports are not as the ABI wants them. No guest runs, and nothing
-// is kept.
+// compile it, or its exports or imports are not as the ABI wants them. Else it says what the guest
+// can do beyond that. No guest runs, and nothing is kept.
 func Check(ctx context.Context, engineName, guest string) (can Abilities, err error) {
 	defer func() {
 		if err != nil {
@@ -144,6 +158,7 @@ func Check(ctx context.Context, engineName, guest string) (can Abilities, err er
 	if err := checkExports(module, allocateType, deallocateType, handleType, sendType); err != nil {
 		return can, err
 	}
+	can = abilitiesOf(module)
 	offered := new(Function).hostFunctions()
 	needsWASI, err := checkImports(module.Imports(), offered)
 	if err != nil || !needsWASI {

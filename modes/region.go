@@ -60,9 +60,9 @@ func (r *Region) Bytes() []byte {
 // Kept says whether the guest keeps the region after its handler.
 func (r *Region) Kept() bool { return r.kept }
 
-// Prepared says whether this is the region that Function.Prepare fills: only the host
-// writes what is sent from it.
-func (r *Region) Prepared() bool { return r.live && r == r.function.prepared }
+// Prepared says whether this is the buffer that the host makes for payloads. Recycle puts it in order
+// again when it was sent.
+func (r *Region) Prepared() bool { return r.live && r == r.function.prepared && !r.located }
 
 // MayMove must be true before pages of an allocated region are moved away or others are put
 // in their place (package memory). It is not where memory of this engine cannot move, nor

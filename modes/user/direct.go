@@ -60,7 +60,7 @@ func (c *directCall) deliver(r *route) {
 	line.Delivered = line.CopiedIn
 	line.Consumed = max(line.CopiedIn, c.result.Consumed)
 	line.Acknowledged = line.Consumed
-	delivery.Digest, delivery.Length = c.result.Digest, uint64(r.source.Prepared().Len())
+	delivery.Digest, delivery.Length = c.result.Digest, uint64(c.result.Length)
 	if c.result.Err != nil {
 		delivery.Err = fmt.Errorf("%s: handle at the target: %w", c.target.mode.name, c.result.Err)
 	}
