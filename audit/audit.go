@@ -65,7 +65,7 @@ func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
 
 	rounds := int(min(max(countedBytes/(cell.SizeBytes*int64(cell.Fanout)), fewestHandoffs), mostHandoffs))
 	batch := shim.Batch{
-		Payload: cell.Payload, Size: cell.SizeBytes, Seed: 1,
+		Payload: cell.Payload, Sizes: []int64{cell.SizeBytes}, Seed: 1,
 		Warmup: warmup, Rounds: 1, Window: window, Deadline: setup.Deadline,
 	}
 	if err := handOver(ctx, shims, batch); err != nil {

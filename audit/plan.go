@@ -59,7 +59,7 @@ func plan(ctx context.Context, flags sweep.Config) (sweep.PlannedCell, transport
 	}
 	return cell, transport.Setup{
 		Engine: engine, Guest: cell.Guest, Codec: transport.Codec(cell.Codec), Payload: cell.Payload,
-		Size: cell.SizeBytes, Fanout: cell.Fanout, Deadline: settled.Deadline, Parameter: cell.Parameter,
+		Size: cell.SizeBytes, Fanout: cell.Fanout, Origin: transport.Origin(cell.Origin), Consume: transport.Consume(cell.Consume), Deadline: settled.Deadline, Parameter: cell.Parameter,
 	}, info, nil
 }
 

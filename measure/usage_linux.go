@@ -35,3 +35,13 @@ func SoftIRQ() int64 {
 	}
 	return int64(stat.CPUTotal.SoftIRQ * 1e9)
 }
+
+// Tick is how long a tick of the clock is by which kernels tell user from kernel mode, in
+// nanoseconds, or 0 where it is unknown: that of the coarse clocks (clock_getres(2)).
+func Tick() int64 {
+	var resolution unix.Timespec
+	if err := unix.ClockGetres(unix.CLOCK_REALTIME_COARSE, &resolution); err != nil {
+		return 0
+	}
+	return resolution.Nano()
+}

@@ -111,6 +111,7 @@ func NewManifest() Manifest {
 		Versions: Versions{Go: runtime.Version()},
 		Before:   measure.ReadEnvironment(),
 		Start:    time.Now().UTC(),
+		TickNs:   measure.Tick(),
 		Columns: map[string]map[string]string{
 			trialsFile: notes[Trial](), windowsFile: notes[Window](), summaryFile: notes[Summary](),
 		},

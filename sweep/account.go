@@ -10,12 +10,26 @@ import (
 )
 
 // account compares the rows of a run with what was planned: every hand-off must have ended
-// as ok, failed or skipped. It names each cell that lacks some.
-func (p *Plan) account(trials []results.Trial) (missing []string) {
+// as ok, failed or skipped, and every start that has gone well had a window. It names each cell
+// that lacks some.
+func (p *Plan) account(trials []results.Trial, windows []results.Window) (missing []string) {
 	rows := make([]int, len(p.Cells))
+	whole := make(map[Visit]int)
 	for i := range trials {
-		if p.checkRow(&trials[i]) == nil {
-			rows[trials[i].CellIndex]++
+		if row := &trials[i]; p.checkRow(row) == nil {
+			rows[row.CellIndex]++
+			if row.Status == results.OK {
+				whole[Visit{row.Block, row.CellIndex, row.Noise}]++
+			}
+		}
+	}
+	for _, w := range windows {
+		delete(whole, Visit{w.Block, w.CellIndex, w.Noise})
+	}
+	lacking := make(map[int]int)
+	for visit, n := range whole {
+		if cell := &p.Cells[visit.Cell]; p.Window > 0 && n == cell.steps(visit)*cell.Concurrency*cell.Fanout {
+			lacking[visit.Cell]++
 		}
 	}
 	for i, cell := range p.Cells {
@@ -26,6 +40,10 @@ func (p *Plan) account(trials []results.Trial) (missing []string) {
 		if rows[i] < planned {
 			missing = append(missing, fmt.Sprintf("cell %d, %s %s %s %d bytes: %d of %d hand-offs have no row in trials.csv", i,
 				cell.Transport, cell.Engine, cell.Codec, cell.SizeBytes, planned-rows[i], planned))
+		}
+		if n := lacking[i]; n > 0 {
+			missing = append(missing, fmt.Sprintf("cell %d, %s %s %s %d bytes: %d of %d starts have no row in windows.csv", i,
+				cell.Transport, cell.Engine, cell.Codec, cell.SizeBytes, n, cell.Starts*cell.halves()))
 		}
 	}
 	return missing
@@ -39,7 +57,7 @@ func capped(lines []string) []string {
 	if len(lines) <= mentioned {
 		return lines
 	}
-	return append(lines[:mentioned:mentioned], fmt.Sprintf("and %d more cells lack hand-offs", len(lines)-mentioned))
+	return append(lines[:mentioned:mentioned], fmt.Sprintf("and %d more lines of this kind", len(lines)-mentioned))
 }
 
 // check says what is wrong with a plan that comes from a file.

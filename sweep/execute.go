@@ -135,7 +135,7 @@ func (r *run) finish() (*Outcome, error) {
 		return nil, fmt.Errorf("read the windows back: %w", err)
 	}
 	damage = append(damage, spoilt...)
-	missing := capped(r.plan.account(trials))
+	missing := capped(r.plan.account(trials, windows))
 	summaries := results.Summarize(trials, windows, r.manifest.TickNs)
 	outcome := &Outcome{Directory: r.directory.Path(), Summaries: summaries, Transports: r.manifest.Transports, Missing: missing}
 	for _, s := range summaries {

@@ -14,7 +14,7 @@ import (
 )
 
 // faulty is a transport that moves nothing and fails as its parameter says: "STEP FAULT" or
-// "STEP FAULT MOMENT". The step is one of the contract's; the moment is warm-up, window or
+// "STEP FAULT MOMENT". The step is one of the contract's; the moment is first, warm-up, window or
 // round, the second measured one.
 type faulty struct{}
 
@@ -88,41 +88,53 @@ func (t *faultyTarget) Close() error { return t.fault.strike("close-target") }
 type faultyRoute struct {
 	fault
 	spec payloads.Spec
-	// prepared and sent count the calls, again those of Send since the last Prepare.
-	prepared, sent, again int
+	// prepared counts the first round and the warm-up. rehearsed: they are over. A window's payloads
+	// come again and again, repeated; those that are fresh after that are of rounds.
+	prepared, fresh     int
+	rehearsed, repeated bool
+	seen                map[uint64]bool
 }
 
 func (r *faultyRoute) Prepare(spec payloads.Spec) error {
-	r.prepared++
-	r.again = 0
 	r.spec = spec
+	switch {
+	case !r.rehearsed:
+		r.prepared++
+	case r.seen[spec.Seed]:
+		r.repeated = true
+	case r.repeated:
+		r.fresh++
+	default:
+		r.seen[spec.Seed] = true
+	}
 	if r.now() {
-		if err := r.strike("prepare"); err != nil {
-			return err
-		}
+		return r.strike("prepare")
 	}
 	return nil
 }
 
-func (r *faultyRoute) Rehearse(payloads.Spec) error { return nil }
+func (r *faultyRoute) Rehearse(payloads.Spec) error {
+	r.rehearsed, r.seen = true, make(map[uint64]bool)
+	return nil
+}
 
-// now says that the fault's moment has come. After the warm-up and the window comes a round
-// that is not recorded, then the recorded ones.
+// now says that the fault's moment has come. A round that is not recorded comes before those that
+// are.
 func (r *faultyRoute) now() bool {
 	switch r.moment {
+	case "first":
+		return r.prepared == 1
 	case "warm-up":
-		return r.prepared == faultyWarmup
+		return r.prepared == 1+faultyWarmup
 	case "window":
-		return r.again > 3
+		return r.repeated && r.fresh == 0
 	case "round":
-		return r.prepared == faultyWarmup+1+2
+		return r.fresh == 1+2
 	}
 	return true
 }
 
 func (r *faultyRoute) Send(h *transport.Handoff) error {
-	r.sent++
-	r.again++
 	now := r.now()
 	if now {
 		if err := r.strike("send"); err != nil {
@@ -155,7 +167,6 @@ func (r *faultyRoute) Send(h *transport.Handoff) error {
 	case "wrong-length":
 		last.Length--
 	case "wrong-digest":
-		// A payload that is sent again may be another one (docs/guest-abi.md).
 		last.Digest++
 	case "wrong-moments":
 		last.Timeline.Consumed = last.Timeline.Delivered - 1

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"rrbench/modes"
 	"rrbench/shim"
 )
 

@@ -16,7 +16,8 @@ var good = map[string]string{
 	"preset": "smoke", "transports": "limit/memcpy,http/external", "engines": "wazero", "codecs": "raw", "sizes": "2KiB,3KiB",
 	"fanout": "3", "concurrency": "2,1", "placement": "intra", "payload": "bytes", "guest": "go",
 	"crossover": "8KiB", "container-net": "host", "url": "http://localhost:1/", "redis": "tcp",
-	"reps": "7", "warmup": "0", "seed": "9", "deadline": "7s", "out": "somewhere",
+	"reps": "7", "starts": "4", "rounds": "5", "size-mix": "1KiB,2MiB", "fanout-order": "serial,parallel", "rate": "10,1000", "origin": "heap,host",
+	"consume": "write", "memory-limit": "300MiB", "warmup": "0", "seed": "9", "deadline": "7s", "out": "somewhere",
 }
 
 // Each parameter of the table makes the same plan by flag and by file, and another one than
@@ -97,13 +98,14 @@ func TestVolumeOfAPlan(t *testing.T) {
 	}{
 		"most rounds":    {maxReps, 1, 1, []Size{1}, ""},
 		"most hand-offs": {1, 100, 10, []Size{3 << 30}, ""},
-		"hand-offs":      {maxReps, maxFanout, maxConcurrency, []Size{1}, "25,680,896,000 hand-offs"},
-		"bytes":          {maxReps, maxFanout, 1, []Size{3 << 30}, "100,316,000 hand-offs (323.1 PB)"},
+		"hand-offs":      {maxReps, maxFanout, maxConcurrency, []Size{1}, "51,210,240,000 hand-offs"},
+		"bytes":          {maxReps, maxFanout, 1, []Size{3 << 30}, "200,040,000 hand-offs (644.3 PB)"},
 		"cells":          {1, 1, 1, many, "10,001 cells"},
 		"cells squared":  {1, 1, 1, slices.Repeat(many, 10), "100,010 cells"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config, err := Resolve(Config{Reps: test.reps, Seed: new(uint64), Axes: Axes{
+			config, err := Resolve(Config{Seed: new(uint64), Axes: Axes{
+				Reps:       test.reps,
 				Transports: []string{"limit/tcp"}, Sizes: test.sizes, Fanout: []int{test.fanout}, Concurrency: []int{test.concurrency},
 			}}, Config{})
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -176,19 +177,30 @@ func TestScheduleIsBlocksOfPermutations(t *testing.T) {
 			runnable++
 		}
 	}
+	// One is measured twice.
+	runnable++
 	if plan.Blocks != 3 || len(visits) != 3*runnable {
 		t.Fatalf("%d blocks, %d visits of %d cells", plan.Blocks, len(visits), runnable)
 	}
-	rounds := make(map[int]int)
+	rounds, halves := make(map[int]int), make(map[int]int)
 	for i, v := range visits {
 		if v.Block != i/runnable {
 			t.Fatalf("visit %d is in block %d", i, v.Block)
 		}
-		rounds[v.Cell] += plan.RoundsIn(v.Block)
+		if v.Noise {
+			halves[v.Cell] += plan.Cells[v.Cell].rounds(v)
+			continue
+		}
+		rounds[v.Cell] += plan.Cells[v.Cell].rounds(v)
 	}
 	for cell, n := range rounds {
-		if n != plan.Reps {
+		if n != 9 {
 			t.Errorf("cell %d has %d rounds", cell, n)
+		}
+	}
+	for cell, n := range halves {
+		if n != 9 || !plan.Cells[cell].Twice || len(halves) != 1 {
+			t.Errorf("cell %d of %d has %d rounds for the noise", cell, len(halves), n)
 		}
 	}
 	if slices.Equal(visits[:runnable], visits[runnable:2*runnable]) {
@@ -199,15 +211,15 @@ func TestScheduleIsBlocksOfPermutations(t *testing.T) {
 func TestRoundsOfBlocksAddUp(t *testing.T) {
 	for reps := 1; reps < 200; reps++ {
 		plan := planFor(t, Config{Axes: Axes{Reps: reps}})
-		total := 0
+		cell, total := &plan.Cells[0], 0
 		for block := range plan.Blocks {
-			if plan.FirstRep(block) != total {
-				t.Fatalf("reps %d: block %d begins at %d", reps, block, plan.FirstRep(block))
+			if first := cell.firstRep(Visit{Block: block}); first != total {
+				t.Fatalf("reps %d: block %d begins at %d", reps, block, first)
 			}
-			total += plan.RoundsIn(block)
+			total += cell.rounds(Visit{Block: block})
 		}
-		if total != reps {
-			t.Fatalf("reps %d: %d rounds", reps, total)
+		if want := min(reps, 10, max(3, int(math.Ceil(math.Sqrt(float64(reps)))))); total != reps || plan.Blocks != want {
+			t.Fatalf("reps %d: %d rounds in %d starts, not %d", reps, total, plan.Blocks, want)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func TestResumedRunTriesAgainWhatWasLacking(t *testing.T) {
 			t.Fatal(err)
 		}
 		whole := results.Latest(append(first.journal.rows, second.journal.rows...))
-		if missing := second.runner.Plan.account(whole); len(missing) > 0 {
+		if missing := second.runner.Plan.account(whole, append(first.journal.windows, second.journal.windows...)); len(missing) > 0 {
 			t.Errorf("missing: %q", missing)
 		}
 		if got := results.Summarize(whole, nil, 0)[0]; got.Status != test.want {

@@ -13,7 +13,7 @@ import (
 
 // resumedFrom goes on with a run whose trials.csv is as given, with the plan of a harness, and
 // returns what the file holds then.
-func resumedFrom(t *testing.T, path string, flags Config, journal []byte) ([]results.Trial, *Plan) {
+func resumedFrom(t *testing.T, path string, flags Config, journal []byte) (trials []results.Trial, missing []string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(path, "trials.csv"), journal, 0o644); err != nil {
 		t.Fatal(err)
@@ -35,7 +35,11 @@ func resumedFrom(t *testing.T, path string, flags Config, journal []byte) ([]res
 	if err != nil || len(damage) > len(recovered.Damage) {
 		t.Fatal(damage, err)
 	}
-	return trials, h.runner.Plan
+	windows, _, err := directory.Windows()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trials, h.runner.Plan.account(trials, windows)
 }
 
 // TestTornJournalIsCompleted cuts a journal at many bytes (a small one at every byte, in the
@@ -46,14 +50,15 @@ func TestTornJournalIsCompleted(t *testing.T) {
 		Reps:       4,
 		Transports: []string{"user/copy", "kernel/stream", "odd"}, Engines: []string{"wazero"}, Sizes: []Size{1000}, Fanout: []int{2}, Concurrency: []int{2},
 	}}
-	step, planned := 211, 2*4*2*2+1
+	// One cell has its 3 starts twice, each with a first round.
+	step, planned := 2003, 3*(4+3)*2*2+1
 	if slow {
 		flags.Reps, flags.Transports, flags.Concurrency = 2, []string{"user/copy"}, []int{1}
-		step, planned = 1, 2*2
+		step, planned = 1, 2*(2+2)*2
 	}
 	path := t.TempDir()
-	whole, plan := resumedFrom(t, path, flags, nil)
-	if missing := plan.account(whole); len(whole) != planned || len(missing) > 0 {
+	whole, missing := resumedFrom(t, path, flags, nil)
+	if len(whole) != planned || len(missing) > 0 {
 		t.Fatalf("%d rows, missing: %v", len(whole), missing)
 	}
 	text, err := os.ReadFile(filepath.Join(path, "trials.csv"))
@@ -61,12 +66,12 @@ func TestTornJournalIsCompleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for length := 0; length < len(text); length += step {
-		trials, plan := resumedFrom(t, path, flags, text[:length])
-		if missing := plan.account(trials); len(missing) > 0 || len(trials) != len(whole) {
+		trials, missing := resumedFrom(t, path, flags, text[:length])
+		if len(missing) > 0 || len(trials) != len(whole) {
 			t.Fatalf("cut at %d: %d rows of %d, missing: %v", length, len(trials), len(whole), missing)
 		}
 		for _, s := range results.Summarize(trials, nil, 0) {
-			if s.Transport != "odd" && (s.Status != results.OK || s.N != plan.Reps) {
+			if s.Transport != "odd" && (s.Status != results.OK || s.N != flags.Reps) {
 				t.Fatalf("cut at %d: %s is %s with %d rounds", length, s.Transport, s.Status, s.N)
 			}
 		}
@@ -84,16 +89,16 @@ func TestUnreadableLineIsMeasuredAgain(t *testing.T) {
 	}
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	lines[3] = bytes.Replace(lines[3], []byte(",ok,"), []byte(",oops,"), 1)
-	trials, plan := resumedFrom(t, path, flags, bytes.Join(lines, nil))
-	if missing := plan.account(trials); len(missing) > 0 || len(trials) != len(whole) {
+	trials, missing := resumedFrom(t, path, flags, bytes.Join(lines, nil))
+	if len(missing) > 0 || len(trials) != len(whole) {
 		t.Errorf("%d rows of %d, missing: %v", len(trials), len(whole), missing)
 	}
 }
 
 func TestRowsOfAnotherPlanAreRefused(t *testing.T) {
 	plan := planFor(t, Config{Axes: Axes{Reps: 4, Transports: []string{"user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{1000}}})
-	good := outcome(plan.Cells[0], 0, 1, results.OK, "")
-	good.Rep = plan.FirstRep(1)
+	good := outcome(plan.Cells[0], results.OK, "")
+	plan.Cells[0].place(&good, Visit{Block: 1}, 1)
 	for name, spoil := range map[string]func(*results.Trial){
 		"cell":      func(r *results.Trial) { r.CellIndex = 7 },
 		"block":     func(r *results.Trial) { r.Block = 900_000_000_000 },
@@ -120,9 +125,12 @@ func TestPlansFromFilesAreChecked(t *testing.T) {
 	for name, spoil := range map[string]func(*Plan){
 		"no cells":        func(p *Plan) { p.Cells = nil },
 		"nothing":         func(p *Plan) { *p = Plan{} },
-		"blocks":          func(p *Plan) { p.Blocks = 900_000_000_000 },
 		"no blocks":       func(p *Plan) { p.Blocks = 0 },
-		"reps":            func(p *Plan) { p.Reps = -1 },
+		"reps":            func(p *Plan) { p.Cells[0].Reps = -1 },
+		"starts":          func(p *Plan) { p.Cells[0].Starts = 0 },
+		"more starts":     func(p *Plan) { p.Cells[0].Starts = 5 },
+		"size mix":        func(p *Plan) { p.Cells[0].SizeMix = "1MiB,2GiB" },
+		"no size mix":     func(p *Plan) { p.Cells[0].SizeMix = "," },
 		"warm-up":         func(p *Plan) { p.Warmup = -1 },
 		"deadline":        func(p *Plan) { p.Deadline = 0 },
 		"fan-out":         func(p *Plan) { p.Cells[0].Fanout = -1 },

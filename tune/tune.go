@@ -74,7 +74,7 @@ func Measure(ctx context.Context, request Request) ([]*Curve, error) {
 // that is built in. An experiment has the name of the transport that chooses.
 func (r Request) plan() (*sweep.Plan, []*Curve, error) {
 	warmup := warmUp
-	config := sweep.Config{Seed: &r.Seed, Reps: visits * rounds, Warmup: &warmup, Deadline: deadline}
+	config := sweep.Config{Seed: &r.Seed, Warmup: &warmup, Deadline: deadline}
 	var curves []*Curve
 	for _, t := range r.Transports {
 		info := t.Info()
@@ -93,15 +93,19 @@ func (r Request) plan() (*sweep.Plan, []*Curve, error) {
 		}
 		config.Experiments = append(config.Experiments, sweep.Experiment{Name: info.Name, Axes: sweep.Axes{
 			Transports: []string{choice.Below, choice.From}, Engines: r.Engines, Sizes: sizes,
-			Fanout: []int{1}, Concurrency: []int{1}, Placement: []string{"intra"}, Payload: payloads.Text, Guest: "c",
+			Fanout: []int{1}, FanoutOrder: []string{"parallel"}, Concurrency: []int{1}, Placement: []string{"intra"},
+			Consume: []transport.Consume{transport.ConsumeRead}, Starts: visits, Rounds: rounds, Payload: payloads.Text, Guest: "c",
 		}})
 	}
 	plan, err := sweep.NewPlan(config, r.Machine)
 	if err != nil {
 		return nil, nil, err
 	}
-	// CPU time is not looked at.
-	plan.Blocks, plan.Window = visits, 0
+	// Neither CPU time nor noise is looked at.
+	plan.Window = 0
+	for i := range plan.Cells {
+		plan.Cells[i].Twice = false
+	}
 	return plan, curves, nil
 }
 

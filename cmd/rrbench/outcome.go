@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,9 +59,20 @@ func printPlan(w io.Writer, p *sweep.Planned) error {
 	for _, warning := range p.Warnings {
 		fmt.Fprintln(w, "note:", warning)
 	}
-	_, err := fmt.Fprintf(w, "\n%d cells, %d skipped; %d rounds each in %d blocks, %d warm-up rounds a visit; seed %d\n"+
+	_, err := fmt.Fprintf(w, "\n%d cells, %d skipped; %s, %d warm-up rounds a start; seed %d\n"+
 		"about %v, at most about %s of memory; results would go to %s\n",
-		len(p.Cells), skipped, p.Reps, p.Blocks, p.Warmup, p.Seed,
+		len(p.Cells), skipped, repetitions(p.Cells), p.Warmup, p.Seed,
 		p.Estimate(p.Infos).Round(time.Second), humanize.IBytes(uint64(peak)), p.Out)
 	return err
+}
+
+// repetitions says how often cells are measured.
+func repetitions(cells []sweep.PlannedCell) string {
+	var all []string
+	for _, cell := range cells {
+		if text := fmt.Sprintf("%d rounds in %d starts", cell.Reps, cell.Starts); !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return strings.Join(all, ", or ")
 }
