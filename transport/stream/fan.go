@@ -17,8 +17,10 @@ import (
 type Fan struct {
 	links []*link
 
-	// Each link sends on a goroutine of its own. They read payload and handoff.
+	// Each link sends on a goroutine of its own, unless the fan is serial. They read payload and
+	// handoff.
 	pool    *transport.Pool
+	serial  bool
 	payload []byte
 	handoff *transport.Handoff
 	// send is deliverTo, made once.
@@ -38,7 +40,11 @@ func OpenFan(ctx context.Context, endpoints []transport.Endpoint, options FanOpt
 	if options.NewWriter == nil {
 		options.NewWriter = NewCopying
 	}
-	fan := &Fan{pool: transport.NewPool(len(endpoints))}
+	newPool := transport.NewPool
+	if options.Serial {
+		newPool = transport.NewSerialPool
+	}
+	fan := &Fan{pool: newPool(len(endpoints)), serial: options.Serial}
 	fan.send = fan.deliverTo
 	for i, endpoint := range endpoints {
 		l, err := openLink(ctx, endpoint, options)
@@ -56,7 +62,7 @@ func (f *Fan) deliverTo(i int) {
 	f.links[i].deliver(0, f.payload, f.handoff.Start, &f.handoff.Deliveries[i])
 }
 
-// Send hands the payload to every target, all started together, and returns when each has
+// Send hands the payload to every target, all started together or one after the other, and returns when each has
 // acknowledged or failed. The caller has set handoff.Start, which becomes the start of
 // every delivery; Send fills handoff.Deliveries. A connection that cannot be brought back
 // into step is closed; Send reports how many were closed now: of those the kernel may

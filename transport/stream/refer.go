@@ -17,34 +17,27 @@ import (
 //
 // A frame with a reference is short: all are sent from the caller's goroutine before the
 // first acknowledgement is awaited. That starts a hundred targets sooner than waking a
-// hundred threads would.
+// hundred threads would. A serial fan awaits each before the next is sent, unless one call of
+// reference.Then serves all.
 func (f *Fan) Refer(reference Reference, payload []byte, handoff *transport.Handoff) (held int) {
 	handoff.Resize(len(f.links))
 	before := f.closedLinks()
 	f.encode(reference, len(payload))
+	serial := f.serial && reference.Then == nil
 	for i, l := range f.links {
 		d := &handoff.Deliveries[i]
 		l.awaited = l.begin(payload, handoff.Start, d) && l.refer(f.frame, f.control, payload, d)
+		if serial {
+			l.await(payload, d, nil)
+		}
 	}
 	var failure error
 	if reference.Then != nil {
 		failure = reference.Then()
 	}
 	for i, l := range f.links {
-		if !l.awaited {
-			continue
-		}
-		d := &handoff.Deliveries[i]
-		if failure != nil {
-			l.abort(d, failure)
-			continue
-		}
-		if err := l.collect(); err != nil {
-			l.abort(d, fmt.Errorf("wait for the target's acknowledgement: %w", err))
-			continue
-		}
-		if l.conclude(d) == statusSendBytes {
-			l.deliver(0, payload, handoff.Start, d)
+		if !serial {
+			l.await(payload, &handoff.Deliveries[i], failure)
 		}
 	}
 	held = f.closedLinks() - before
@@ -54,6 +47,25 @@ func (f *Fan) Refer(reference Reference, payload []byte, handoff *transport.Hand
 		}
 	}
 	return held
+}
+
+// await takes in the acknowledgement of a reference, if there will be one. failure is why the
+// target waits in vain.
+func (l *link) await(payload []byte, d *transport.Delivery, failure error) {
+	if !l.awaited {
+		return
+	}
+	if failure != nil {
+		l.abort(d, failure)
+		return
+	}
+	if err := l.collect(); err != nil {
+		l.abort(d, fmt.Errorf("wait for the target's acknowledgement: %w", err))
+		return
+	}
+	if start := d.Timeline.Start; l.conclude(d) == statusSendBytes {
+		l.deliver(0, payload, start, d)
+	}
 }
 
 // TakeReleased returns the IDs of references that targets held and have released since it

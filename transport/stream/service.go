@@ -43,6 +43,8 @@ type FanOptions struct {
 	// Deadline bounds each of sending a payload and waiting for its acknowledgement; the
 	// latter includes the handler. Zero means no bound.
 	Deadline time.Duration
+	// Serial: each target is sent its payload when the one before has acknowledged.
+	Serial bool
 	// NewWriter makes the writer of one connection. nil means NewCopying.
 	NewWriter func() (Writer, error)
 	// Preparation, when there is any, is what the targets are prepared with (Preparer), at
