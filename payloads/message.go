@@ -1,6 +1,9 @@
 package payloads
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Message is the object that functions exchange over transports that serialize. Exactly
 // one of Text, Records with Rest, and Bytes is set, by the payload's kind. In JSON:
@@ -71,6 +74,21 @@ func (m *Message) Digest() (digest, length uint64) {
 	// The rest of a forged message may be as long as it likes.
 	d.last(d.steps(rest))
 	return d.sum(), d.length
+}
+
+// Rewrite changes the object in place as the function of that name changes the payload in memory, a
+// byte for every page of it. The message must be a decoder's or the caller's own: what shares
+// its memory changes too.
+func (m *Message) Rewrite() {
+	if len(m.Text) < textBlock {
+		m.Text = strings.Clone(m.Text) // decoders may hand out one short string twice
+	}
+	Rewrite(textBytes(m.Text))
+	Rewrite(m.Bytes)
+	Rewrite(recordBytes(m.Records))
+	if len(m.Records)*RecordSize%textBlock == 0 {
+		Rewrite(m.Rest)
+	}
 }
 
 // Reset empties the message for the next decoding; slices keep their capacity, so that

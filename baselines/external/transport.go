@@ -38,6 +38,7 @@ func (URL) Info() transport.Info {
 		CopiesPerTarget: 0,
 		// The object and its serialized form.
 		CopiesAtSource: 3,
+		ReadsOnly:      true,
 		Acknowledged:   true,
 		Parameter: &transport.Parameter{
 			Flag:   "url",

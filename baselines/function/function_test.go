@@ -206,3 +206,32 @@ func FuzzHandle(f *testing.F) {
 		}
 	})
 }
+
+// A target that changes what it got has read it before, and the object is changed once a page.
+func TestTargetsThatWrite(t *testing.T) {
+	for _, codec := range Codecs() {
+		for _, kind := range payloads.Kinds() {
+			const size = 3*4096 + 100
+			source, target := mustMake(t, transport.Setup{Codec: codec, Payload: kind, Size: size, Consume: transport.ConsumeWrite})
+			for _, size := range []int64{size, 100, size} {
+				spec := payloads.Spec{Kind: kind, Seed: 5, Size: size}
+				if err := source.Prepare(spec); err != nil {
+					t.Fatal(err)
+				}
+				if reply := carry(t, source, target); reply.Digest != spec.Digest() {
+					t.Errorf("%s %v: digest %x, want %x", codec, spec, reply.Digest, spec.Digest())
+				}
+				after := payloads.Digest(target.wire)
+				if codec != transport.Raw {
+					after, _ = target.message.Digest()
+				}
+				flat := make([]byte, size)
+				payloads.Fill(flat, kind, spec.Seed)
+				payloads.Rewrite(flat)
+				if after != payloads.Digest(flat) {
+					t.Errorf("%s %v: the object is not what Rewrite makes of the payload", codec, spec)
+				}
+			}
+		}
+	}
+}

@@ -11,6 +11,8 @@ import (
 // Source is function A. One goroutine at a time uses it.
 type Source struct {
 	codec codec
+	// writes is as for Target.
+	writes bool
 	// flat is A's own memory; the message is a view of it.
 	flat    []byte
 	message *payloads.Message
@@ -23,7 +25,7 @@ func NewSource(setup transport.Setup) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{codec: codec}
+	s := &Source{codec: codec, writes: setup.Consume == transport.ConsumeWrite}
 	if !codec.raw() {
 		// The JSON encoder keeps a quarter of what it has written free behind it.
 		s.wire.Grow(int(WireSize(setup.Codec, setup.Payload, setup.Size) * 5 / 4))
@@ -51,17 +53,27 @@ func (s *Source) Prepare(spec payloads.Spec) error {
 	return nil
 }
 
-// Rehearse makes the object and reads every byte of it, as the two functions do.
+// Rehearse makes the object and handles it, as the two functions do.
 func (s *Source) Rehearse(spec payloads.Spec) error {
 	if err := s.Prepare(spec); err != nil {
 		return err
 	}
-	if s.codec.raw() {
-		payloads.Digest(s.flat)
-	} else {
-		s.message.Digest()
-	}
+	s.Handle()
 	return nil
+}
+
+// Handle reads every byte of the prepared object, and changes every page where setup says so, as
+// Target.Handle does. It returns the digest.
+func (s *Source) Handle() (digest uint64) {
+	if s.codec.raw() {
+		digest = payloads.Digest(s.flat)
+	} else {
+		digest, _ = s.message.Digest()
+	}
+	if s.writes {
+		payloads.Rewrite(s.flat)
+	}
+	return digest
 }
 
 // Hold takes what lies at flat, in its in-memory form, for the object, without copying: the

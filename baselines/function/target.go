@@ -14,6 +14,8 @@ type Target struct {
 	limit   int64
 	wire    []byte
 	message payloads.Message
+	// writes: the handler changes what it has read.
+	writes bool
 }
 
 // NewTarget makes a function with memory for objects of setup's size and kind.
@@ -26,6 +28,8 @@ func NewTarget(setup transport.Setup) (*Target, error) {
 		codec: codec,
 		limit: WireLimit(setup.Codec, setup.Size),
 		wire:  make([]byte, 0, WireSize(setup.Codec, setup.Payload, setup.Size)),
+
+		writes: setup.Consume == transport.ConsumeWrite,
 	}, nil
 }
 
@@ -47,13 +51,16 @@ func (t *Target) Buffer(n int64) ([]byte, error) {
 }
 
 // Handle takes in the object that Buffer's bytes now hold: it deserializes it, enters the
-// handler, which reads every byte, and fills in the delivery's Delivered, Consumed, Digest
+// handler, which reads every byte and changes every page where setup says so, and fills in the delivery's Delivered, Consumed, Digest
 // and Length.
 func (t *Target) Handle(d *transport.Delivery) error {
 	line := &d.Timeline
 	if t.codec.raw() {
 		line.Delivered = measure.Now()
 		d.Digest, d.Length = payloads.Digest(t.wire), uint64(len(t.wire))
+		if t.writes {
+			payloads.Rewrite(t.wire)
+		}
 		line.Consumed = measure.Now()
 		return nil
 	}
@@ -63,6 +70,9 @@ func (t *Target) Handle(d *transport.Delivery) error {
 	}
 	line.Delivered = measure.Now()
 	d.Digest, d.Length = t.message.Digest()
+	if t.writes {
+		t.message.Rewrite()
+	}
 	line.Consumed = measure.Now()
 	return nil
 }

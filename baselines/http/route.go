@@ -54,8 +54,7 @@ type Peer struct {
 	Answer func(response *nethttp.Response, body []byte, d *transport.Delivery) error
 }
 
-// Route is a native function and an HTTP client that posts its objects to peers, all at
-// once.
+// Route is a native function and an HTTP client that posts its objects to peers.
 type Route struct {
 	function *function.Source
 	client   nethttp.Transport
@@ -102,7 +101,7 @@ func NewRoute(setup transport.Setup, peers []Peer) (*Route, error) {
 	for _, peer := range peers {
 		r.posts = append(r.posts, newPost(&r.client, peer))
 	}
-	r.pool = transport.NewPool(len(peers))
+	r.pool = setup.Pool(len(peers))
 	r.sendOne = func(i int) { r.posts[i].send(r.ctx, r.wire, &r.handoff.Deliveries[i]) }
 	return r, nil
 }

@@ -21,7 +21,15 @@ import (
 )
 
 // Source is the warm buffer that a limit sends from.
-type Source struct{ memory buffer }
+type Source struct {
+	memory buffer
+	writes bool
+}
+
+// NewSource makes one without memory yet.
+func NewSource(setup transport.Setup) Source {
+	return Source{writes: setup.Consume == transport.ConsumeWrite}
+}
 
 // Prepare fills the buffer.
 func (s *Source) Prepare(spec payloads.Spec) error {
@@ -35,13 +43,22 @@ func (s *Source) Prepare(spec payloads.Spec) error {
 	return nil
 }
 
-// Rehearse fills the buffer and reads every byte of it.
+// Rehearse fills the buffer and handles it.
 func (s *Source) Rehearse(spec payloads.Spec) error {
 	if err := s.Prepare(spec); err != nil {
 		return err
 	}
-	payloads.Digest(s.memory.bytes)
+	handle(s.memory.bytes, s.writes)
 	return nil
+}
+
+// handle stands for a target's handler: it reads every byte, and may change every page.
+func handle(payload []byte, writes bool) (digest uint64) {
+	digest = payloads.Digest(payload)
+	if writes {
+		payloads.Rewrite(payload)
+	}
+	return digest
 }
 
 // Bytes are what was prepared.

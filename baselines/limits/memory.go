@@ -9,7 +9,6 @@ import (
 
 	"rrbench/measure"
 	"rrbench/memory"
-	"rrbench/payloads"
 	"rrbench/transport"
 )
 
@@ -29,7 +28,7 @@ func NewMemcpy() transport.Transport {
 }
 
 // NewMremap is limit/mremap: one process moves warm pages to another place, mremap(2). Of
-// several targets the first gets them, after the others have copied.
+// several targets the last gets them, after the others have copied.
 func NewMremap() transport.Transport {
 	return &memoryLimit{"limit/mremap", "no function: warm pages move from one place to another", 2, true}
 }
@@ -65,6 +64,7 @@ type memoryTarget struct {
 
 	mutex  sync.Mutex
 	memory buffer
+	writes bool
 	closed bool
 }
 
@@ -72,7 +72,7 @@ func (m *memoryLimit) Serve(_ context.Context, setup transport.Setup) (transport
 	if err := checkCodec(m.name, setup); err != nil {
 		return nil, err
 	}
-	t := &memoryTarget{name: m.name, address: rand.Text()}
+	t := &memoryTarget{name: m.name, address: rand.Text(), writes: setup.Consume == transport.ConsumeWrite}
 	if err := t.memory.resize(max(setup.Size, 1)); err != nil {
 		return nil, fmt.Errorf("%s: target: %w", m.name, err)
 	}
@@ -146,7 +146,7 @@ func (t *memoryTarget) ready(n int, start int64, d *transport.Delivery) error {
 // consume stands for the handler.
 func (t *memoryTarget) consume(n int, d *transport.Delivery) {
 	d.Timeline.Delivered = d.Timeline.CopiedIn
-	d.Digest = payloads.Digest(t.memory.bytes[:n])
+	d.Digest = handle(t.memory.bytes[:n], t.writes)
 	d.Length = uint64(n)
 	d.Timeline.Consumed = measure.Now()
 	d.Timeline.Acknowledged = d.Timeline.Consumed
@@ -160,7 +160,7 @@ func (m *memoryLimit) Open(_ context.Context, setup transport.Setup, endpoints [
 	if err != nil {
 		return nil, err
 	}
-	r := &memoryRoute{limit: m, targets: targets, pool: transport.NewPool(len(targets))}
+	r := &memoryRoute{Source: NewSource(setup), limit: m, targets: targets, pool: setup.Pool(len(targets))}
 	r.deliver = r.deliverTo
 	return r, nil
 }
@@ -209,7 +209,7 @@ func (r *memoryRoute) Send(handoff *transport.Handoff) error {
 
 func (r *memoryRoute) deliverTo(i int) {
 	t, start, d := r.targets[i], r.handoff.Start, &r.handoff.Deliveries[i]
-	if i > 0 || !r.limit.moves {
+	if !r.limit.moves || i < len(r.targets)-1 {
 		t.take(r.memory.bytes, start, d, &r.copied)
 		return
 	}

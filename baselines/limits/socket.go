@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"rrbench/measure"
-	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/stream"
 )
@@ -56,7 +55,7 @@ func (t socket) Serve(_ context.Context, setup transport.Setup) (transport.Targe
 	if err := checkCodec(t.name, setup); err != nil {
 		return nil, err
 	}
-	receiver, err := NewReceiver(setup.Size)
+	receiver, err := NewReceiver(setup)
 	if err != nil {
 		return nil, fmt.Errorf("%s: target: %w", t.name, err)
 	}
@@ -71,14 +70,15 @@ func (t socket) Serve(_ context.Context, setup transport.Setup) (transport.Targe
 type Receiver struct {
 	memory buffer
 	length uint64
+	writes bool
 }
 
 var _ stream.Receiver = (*Receiver)(nil)
 
-// NewReceiver makes one for payloads of at most size bytes.
-func NewReceiver(size int64) (*Receiver, error) {
-	r := &Receiver{}
-	return r, r.memory.resize(max(size, 1))
+// NewReceiver makes one for payloads of at most setup.Size bytes.
+func NewReceiver(setup transport.Setup) (*Receiver, error) {
+	r := &Receiver{writes: setup.Consume == transport.ConsumeWrite}
+	return r, r.memory.resize(max(setup.Size, 1))
 }
 
 // Place returns the buffer.
@@ -89,7 +89,7 @@ func (r *Receiver) Place(n uint64) ([]byte, error) {
 
 // Consume stands for the handler.
 func (r *Receiver) Consume(d *transport.Delivery) error {
-	d.Digest = payloads.Digest(r.memory.bytes[:r.length])
+	d.Digest = handle(r.memory.bytes[:r.length], r.writes)
 	return nil
 }
 
@@ -103,11 +103,11 @@ func (t socket) Open(ctx context.Context, setup transport.Setup, endpoints []tra
 	if err := checkCodec(t.name, setup); err != nil {
 		return nil, err
 	}
-	fan, err := stream.OpenFan(ctx, endpoints, stream.FanOptions{Transport: t.name, Deadline: setup.Deadline})
+	fan, err := stream.OpenFan(ctx, endpoints, stream.FanOptions{Transport: t.name, Deadline: setup.Deadline, Serial: setup.Serial})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t.name, err)
 	}
-	return &socketRoute{name: t.name, fan: fan}, nil
+	return &socketRoute{Source: NewSource(setup), name: t.name, fan: fan}, nil
 }
 
 type socketRoute struct {

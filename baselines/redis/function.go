@@ -79,7 +79,7 @@ func load(ctx context.Context, setup transport.Setup, send modes.Sender) (*modes
 	if setup.Guest != "" && setup.Guest != guestName && !slices.Contains(workloads.Guests(), setup.Guest) {
 		return nil, fmt.Errorf("guest %s does not serialize: use codec %s, or leave --guest out", setup.Guest, transport.Raw)
 	}
-	setup.Guest = guestName
+	setup.Guest, setup.Origin = guestName, transport.OriginHeap
 	kind, err := kindOf(setup.Payload)
 	if err != nil {
 		return nil, err
@@ -92,11 +92,8 @@ func load(ctx context.Context, setup transport.Setup, send modes.Sender) (*modes
 	if err != nil {
 		return nil, err
 	}
-	receives := uint64(0)
-	if send == nil {
-		receives = 1
-	}
-	if _, err := function.Call("begin", uint64(slices.Index(abi.Codecs, setup.Codec)), kind, uint64(setup.Size), receives); err != nil {
+	role := abi.Bool(send == nil) + 2*abi.Bool(setup.Consume == transport.ConsumeWrite)
+	if _, err := function.Call("begin", uint64(slices.Index(abi.Codecs, setup.Codec)), kind, uint64(setup.Size), role); err != nil {
 		return nil, errors.Join(err, function.Close())
 	}
 	return function, nil
@@ -145,12 +142,12 @@ func (s *deserializer) Consume(d *transport.Delivery) error {
 // buffers are warm memory without any function.
 type buffers struct{}
 
-func (buffers) source(_ context.Context, _ transport.Setup, carry sockets.Carrier) (sockets.Source, error) {
-	return &bufferSource{carry: carry}, nil
+func (buffers) source(_ context.Context, setup transport.Setup, carry sockets.Carrier) (sockets.Source, error) {
+	return &bufferSource{limits.NewSource(setup), carry}, nil
 }
 
 func (buffers) receiver(_ context.Context, setup transport.Setup) (receiver, error) {
-	return limits.NewReceiver(setup.Size)
+	return limits.NewReceiver(setup)
 }
 
 type bufferSource struct {

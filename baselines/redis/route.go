@@ -51,7 +51,7 @@ func (t through) Open(ctx context.Context, setup transport.Setup, targets []tran
 	}
 	r := &route{sender: s}
 	r.Route, err = sockets.Open(ctx, targets, sockets.Options{
-		FanOptions: stream.FanOptions{Transport: t.name, Deadline: setup.Deadline, Preparation: told},
+		FanOptions: stream.FanOptions{Transport: t.name, Deadline: setup.Deadline, Serial: setup.Serial, Preparation: told},
 		NewSource: func(carry sockets.Carrier) (sockets.Source, error) {
 			return t.ends.source(ctx, setup, carry)
 		},

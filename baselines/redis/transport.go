@@ -69,6 +69,8 @@ func (t through) Info() transport.Info {
 		Guests:          map[transport.Codec][]string{transport.JSON: {guestName}, transport.JSONStd: {guestName}},
 		CopiesPerTarget: t.copiesPerTarget,
 		CopiesAtSource:  t.copiesAtSource,
+		// The guest that serializes makes its objects itself, as OriginHeap has it.
+		Origins: transport.Origins(),
 		Parameter: &transport.Parameter{
 			Flag:    parameterName,
 			Help:    "`SERVER` of redis and limit/redis: a private one over unix or tcp, or your own: HOST:PORT, redis://…, unix:///path, its password in the URL or in " + passwordVariable,
@@ -77,7 +79,7 @@ func (t through) Info() transport.Info {
 		},
 	}
 	if t.family == transport.Limit {
-		info.Limits, info.Guests = nil, nil
+		info.Limits, info.Guests, info.Origins = nil, nil, nil
 		info.Runs = transport.NoFunction
 		info.Codecs = []transport.Codec{transport.None}
 	}

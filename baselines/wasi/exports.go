@@ -10,7 +10,7 @@ import (
 
 // exports are the functions that abi asks of a guest: parameters, then results.
 var exports = map[string][2][]engines.ValueType{
-	abi.Begin:      {{engines.I32, engines.I32, engines.I64, engines.I64}, {engines.I32}},
+	abi.Begin:      {{engines.I32, engines.I32, engines.I64, engines.I64, engines.I32, engines.I32}, {engines.I32}},
 	abi.Listen:     {{engines.I32, engines.I32}, {engines.I32}},
 	abi.Token:      {nil, {engines.I32}},
 	abi.Serve:      {nil, nil},

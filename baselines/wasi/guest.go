@@ -23,7 +23,7 @@ type guest struct {
 	system   *wasip1.System
 	instance engines.Instance
 	// stack has room for every export's parameters.
-	stack [4]uint64
+	stack [6]uint64
 	// ended is why the guest cannot be called any more.
 	ended error
 }
@@ -66,7 +66,7 @@ func (g Guests) start(ctx context.Context, setup transport.Setup) (_ *guest, bou
 		if err := made.create(ctx, module, g.limit()); err != nil {
 			return err
 		}
-		return made.do(abi.Begin, codec, kind, uint64(setup.Size), uint64(setup.Deadline))
+		return made.do(abi.Begin, codec, kind, uint64(setup.Size), uint64(setup.Deadline), abi.Bool(setup.Serial), abi.Bool(setup.Consume == transport.ConsumeWrite))
 	})
 	switch {
 	case errors.Is(err, transport.ErrNoAnswer):

@@ -79,6 +79,24 @@ func (c *connection) handOverAll(t *testing.T, setup transport.Setup) {
 	}
 }
 
+// testTargetsThatWrite has targets change what they got, all at once and in turn, while the source
+// rehearses between two hand-offs.
+func testTargetsThatWrite(t *testing.T, s *suite) {
+	for _, serial := range []bool{false, true} {
+		setup := s.setup(300_001, 3)
+		setup.Consume, setup.Serial = transport.ConsumeWrite, serial
+		c := s.connect(t, setup)
+		for i, size := range sizesTo(setup.Size) {
+			spec := payloads.Spec{Kind: setup.Payload, Seed: uint64(i), Size: size}
+			c.handOver(t, spec)
+			if err := c.Rehearse(spec); err != nil {
+				t.Errorf("rehearse %+v: %v", spec, err)
+			}
+		}
+		c.end(t)
+	}
+}
+
 // Routes of one process do not know of one another.
 func testSeveralRoutes(t *testing.T, s *suite) {
 	const size = 300_000

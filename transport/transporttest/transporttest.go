@@ -65,6 +65,7 @@ func (s *suite) run(t *testing.T, first bool) {
 	}{
 		{"payloads", testPayloads, true},
 		{"payloads to processes", testPayloadsToProcesses, apart},
+		{"targets that write", testTargetsThatWrite, !s.info.ReadsOnly},
 		{"several routes", testSeveralRoutes, true},
 		{"sources come and go", testSourcesComeAndGo, true},
 		{"sizes beyond the setup", testSizesBeyondTheSetup, true},

@@ -8,8 +8,9 @@
 //
 // Beyond the ABI the host calls, with the numbers of package baselines/wasi/abi,
 //
-//	begin(codec, kind, size i64, receives)   first: what payloads will be like, and
-//	                                         whether this is a target
+//	begin(codec, kind, size i64, role)       first: what payloads will be like; role is 1
+//	                                         for a target, else 0, and 2 more where handlers
+//	                                         change every page of what they have read
 //	object(kind, id i64)                     what the region that is sent next holds
 //	delivered() -> i64, length() -> i64      of the handler's last call: when it was
 //	                                         entered with a usable object, and how long
@@ -49,10 +50,13 @@ func main() {}
 func init() { debug.SetMemoryLimit(heapLimit) }
 
 //go:wasmexport begin
-func begin(codec, payload uint32, size int64, receives uint32) {
+func begin(codec, payload uint32, size int64, role uint32) {
 	setup := transport.Setup{Codec: abi.Codecs[codec], Payload: abi.Kinds[payload], Size: size}
+	if role&2 != 0 {
+		setup.Consume = transport.ConsumeWrite
+	}
 	var err error
-	if receives != 0 {
+	if role&1 != 0 {
 		target, err = function.NewTarget(setup)
 	} else {
 		source, err = function.NewSource(setup)
@@ -102,6 +106,11 @@ func send(pointer, length uint32) int32 {
 
 //go:wasmexport handle
 func handle(_, _ uint32) uint64 {
+	if source != nil {
+		// A rehearsal: the object that lies here is handled without having been sent.
+		must(source.Hold(kind, id, flat))
+		return source.Handle()
+	}
 	must(target.Handle(&delivery))
 	return delivery.Digest
 }

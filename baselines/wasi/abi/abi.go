@@ -6,9 +6,10 @@
 // but where said otherwise; a status is 0 for success, and after another one failure says
 // why.
 //
-//	begin(codec, kind, size i64, deadline i64) -> status
-//	        comes first: what payloads will be like, their size in bytes, and how long an
-//	        exchange may take, in nanoseconds
+//	begin(codec, kind, size i64, deadline i64, serial, writes) -> status
+//	        comes first: what payloads will be like, their size in bytes, how long an exchange
+//	        may take, in nanoseconds, whether a source sends to one target after the other,
+//	        and whether a target's handler changes every page of what it has read
 //
 // A target, which serves one source at a time:
 //
@@ -23,9 +24,10 @@
 //	prepare(kind, seed i64, size i64) -> status
 //	                                  makes the object to be sent
 //	rehearse(kind, seed i64, size i64) -> status
-//	                                  makes an object and reads every byte of it as a target
-//	                                  does, without sending it
-//	send() -> status                  sends it to all targets and awaits their replies
+//	                                  makes an object and handles it as a target does,
+//	                                  without sending it
+//	send() -> status                  sends it to all targets, at once or in turn, and awaits
+//	                                  their replies
 //	deliveries() -> pointer           what became of it: for each target a delivery as
 //	                                  package transport encodes it, transport.DeliveryLimit
 //	                                  bytes from one to the next
@@ -78,3 +80,11 @@ var (
 
 // Text is where a text lies in a guest's memory.
 type Text struct{ Pointer, Length uint32 }
+
+// Bool is a condition as guests know it.
+func Bool(condition bool) uint64 {
+	if condition {
+		return 1
+	}
+	return 0
+}

@@ -81,3 +81,7 @@ void fill(uint8_t *to, uint32_t length, uint32_t kind, uint64_t seed) {
 	default: fill_bytes(to, length, seed);
 	}
 }
+
+void rewrite(uint8_t *payload, uint32_t length) {
+	for (uint64_t at = 0; at < length; at += BLOCK) payload[at]++;
+}

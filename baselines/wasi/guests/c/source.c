@@ -1,7 +1,6 @@
-// A: a client that sends one raw payload to all its targets at once.
+// A: a client that sends one raw payload to all its targets.
 #include "admission.h"
 #include "delivery.h"
-#include "digest.h"
 #include "heap.h"
 #include "fill.h"
 #include "guest.h"
@@ -221,11 +220,11 @@ static void receive(Route *route) {
 	}
 }
 
-// await waits until one route can go on, or the deadline, 0 for none. It returns whether
+// await waits until one of the routes before end can go on, or the deadline, 0 for none. It returns whether
 // there is time left.
-static int await(int64_t deadline) {
+static int await(Route *from, Route *end, int64_t deadline) {
 	uint32_t n = 0, happened = 0;
-	for (Route *route = first; route; route = route->next) {
+	for (Route *route = from; route != end; route = route->next) {
 		if (route->phase == DONE) continue;
 		Subscription next = {.userdata = (uintptr_t)route, .tag = TAG_READ, .of.descriptor = route->socket};
 		wanted[n++] = next;
@@ -253,12 +252,12 @@ static int await(int64_t deadline) {
 	return 1;
 }
 
-// exchange sends a request to every target and reads the answers.
-static void exchange(const char *method, const uint8_t *body, uint32_t length, int64_t deadline) {
-	for (Route *route = first; route; route = route->next) start(route, method, length);
+// exchange_with sends a request to the targets before end and reads the answers.
+static void exchange_with(Route *from, Route *end, const char *method, const uint8_t *body, uint32_t length, int64_t deadline) {
+	for (Route *route = from; route != end; route = route->next) start(route, method, length);
 	for (int in_time = 1;;) {
 		uint32_t pending = 0;
-		for (Route *route = first; route; route = route->next) {
+		for (Route *route = from; route != end; route = route->next) {
 			if (route->phase == SENDING) transmit(route, body, length);
 			if (route->phase == RECEIVING) receive(route);
 			if (route->phase != DONE && !in_time) put(explain(route, "send: "), " did not answer before the deadline (a longer deadline may help)");
@@ -266,7 +265,16 @@ static void exchange(const char *method, const uint8_t *body, uint32_t length, i
 			else if (route->closes) hang_up(route);
 		}
 		if (!pending) return;
-		in_time = await(deadline);
+		in_time = await(from, end, deadline);
+	}
+}
+
+// exchange does that with every target, with all at once or one after the other.
+static void exchange(const char *method, const uint8_t *body, uint32_t length, int64_t deadline) {
+	for (Route *from = first; from;) {
+		Route *end = in_turn ? from->next : 0;
+		exchange_with(from, end, method, body, length, deadline);
+		from = end;
 	}
 }
 
@@ -297,9 +305,8 @@ EXPORT(prepare) uint32_t prepare(uint32_t kind, uint64_t seed, uint64_t size) {
 }
 
 EXPORT(rehearse) uint32_t rehearse(uint32_t kind, uint64_t seed, uint64_t size) {
-	static volatile uint64_t read;
 	if (prepare(kind, seed, size)) return 1;
-	read = digest(payload.at, prepared);
+	handle(payload.at, prepared);
 	return 0;
 }
 

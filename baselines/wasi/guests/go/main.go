@@ -67,7 +67,7 @@ func failure() uint64 {
 }
 
 //go:wasmexport begin
-func begin(codec, kind uint32, size, deadline int64) uint32 {
+func begin(codec, kind uint32, size, deadline int64, serial, writes uint32) uint32 {
 	if int(codec) >= len(abi.Codecs) || int(kind) >= len(abi.Kinds) {
 		return status(fmt.Errorf("codec %d or payload %d is unknown to this guest", codec, kind))
 	}
@@ -76,6 +76,10 @@ func begin(codec, kind uint32, size, deadline int64) uint32 {
 		Payload:  abi.Kinds[kind],
 		Size:     size,
 		Deadline: time.Duration(deadline),
+		Serial:   serial != 0,
+	}
+	if writes != 0 {
+		setup.Consume = transport.ConsumeWrite
 	}
 	return 0
 }
