@@ -70,6 +70,26 @@ func TestLegendsFollowTheManifest(t *testing.T) {
 	}
 }
 
+// Cells that differ in their conditions alone are different series, and named so; those of a
+// transport that knows no condition, or in a run with one, are not.
+func TestConditionsAreSeries(t *testing.T) {
+	plan := resultstest.Single()
+	for _, origins := range [][]string{{"buffer"}, {"buffer", "heap"}} {
+		plan.Origins = origins
+		var got []string
+		for _, s := range ordered(cellsOf(resultstest.Summarize(resultstest.Trials(plan)), nil)) {
+			got = append(got, s.variant())
+		}
+		want := []string{"user/copy", "limit/memcpy"}
+		if len(origins) > 1 {
+			want = []string{"user/copy buffer", "user/copy heap", "limit/memcpy"}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 // A stand-in is named wherever a series is, and its engine stays the engine.
 func TestStandInIsNamed(t *testing.T) {
 	a, b := seriesOf("redis", "raw", "wazero+miniredis"), seriesOf("limit/redis", "none", "native+miniredis")

@@ -109,7 +109,11 @@ func TestManifest(t *testing.T) {
 	}
 	trials := someTrials()
 	summaries := results.Summarize(trials, nil, 0)
-	manifest.Finish(trials, summaries)
+	twice := rows(single(100, 110, 90, 100, 111, 92)...)
+	for i := range twice {
+		twice[i].Noise, twice[i].Rate = i < 3, 7
+	}
+	manifest.Finish(append(trials, twice...), summaries)
 	if err := directory.WriteManifest(manifest); err != nil {
 		t.Fatal(err)
 	}
@@ -117,8 +121,11 @@ func TestManifest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ended.Trials != (results.Counts{OK: 7, Failed: 1}) || ended.Cells != (results.Counts{Failed: 1}) {
+	if ended.Trials != (results.Counts{OK: 13, Failed: 1}) || ended.Cells != (results.Counts{Failed: 1}) {
 		t.Errorf("counts %+v %+v", ended.Trials, ended.Cells)
+	}
+	if len(ended.Noise) != 1 || ended.Noise[0].Transport != "user/copy" || !(ended.Noise[0].Lo < ended.Noise[0].Hi) || ended.Noise[0].Rate != 7 {
+		t.Errorf("noise %+v", ended.Noise)
 	}
 	if ended.End == nil || ended.After == nil || ended.Seed != manifest.Seed || !reflect.DeepEqual(ended.Command, manifest.Command) {
 		t.Errorf("got %+v", ended)

@@ -49,3 +49,34 @@ func FuzzRecoverTrials(f *testing.F) {
 		}
 	})
 }
+
+// Whatever windows.csv says, a summary is made of it.
+func FuzzRecoverWindows(f *testing.F) {
+	content, err := os.ReadFile("testdata/windows.csv")
+	if err != nil {
+		f.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(content), "\n")
+	f.Add(lines[0] + lines[1] + lines[2])
+	f.Add(lines[0] + strings.Replace(lines[1], ",20000", ",-3000000000000000000", 1))
+	f.Add(lines[0] + strings.Replace(lines[1], "HISTF", "HISTE", 1))
+	f.Fuzz(func(t *testing.T, text string) {
+		recovered, err := recoverRows[Window](strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		windows := LatestWindows(recovered.Rows)
+		var trials []Trial
+		for i := range windows {
+			trials = append(trials, Trial{CellIndex: windows[i].CellIndex, Point: windows[i].Point, Status: OK, Latency: 5})
+		}
+		summaries := Summarize(trials, windows, 0)
+		var out bytes.Buffer
+		if err := WriteSummaries(&out, summaries); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := ReadSummaries(&out); err != nil || len(again) != len(summaries) {
+			t.Fatalf("%d cells became %d: %v", len(summaries), len(again), err)
+		}
+	})
+}

@@ -157,6 +157,62 @@ func TestResumeRefusesOtherColumns(t *testing.T) {
 	}
 }
 
+// A run that goes on has its windows too; one that was measured again counts once.
+func TestWindowsOfAResumedRun(t *testing.T) {
+	directory, trials := newDirectory(t), resultstest.Trials(resultstest.Single())
+	write(t, directory, trials)
+	want := resultstest.Windows(trials)
+	again := want[0]
+	again.OK, again.Latencies, again.Reason, again.FunctionNs = 1, nil, "a second time", 0.25
+	for _, some := range [][]results.Window{want, {again}} {
+		journal, _, err := directory.ResumeJournal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, window := range some {
+			err = errors.Join(err, journal.AppendWindow(window))
+		}
+		if err := errors.Join(err, journal.Close(), directory.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want[0] = again
+	path := filepath.Join(directory.Path(), "windows.csv")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cut := range []string{"", "0,1,2,fal"} {
+		if err := os.WriteFile(path, append(whole, cut...), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		found, err := directory.Read()
+		if err != nil || len(found.Windows) != len(want) || (len(found.Damage) > 0) != (cut != "") {
+			t.Fatalf("%d windows, damage %v, %v", len(found.Windows), found.Damage, err)
+		}
+		windows, _, err := directory.Windows()
+		if err != nil || !reflect.DeepEqual(windows, found.Windows) {
+			t.Error(err)
+		}
+		for i := range want {
+			got := windows[i]
+			if same := got.Latencies == want[i].Latencies || got.Latencies.Equals(want[i].Latencies.Histogram); !same {
+				t.Errorf("window %d: other latencies", i)
+			}
+			if got.Latencies = want[i].Latencies; !reflect.DeepEqual(got, want[i]) {
+				t.Errorf("got %+v\nwant %+v", got, want[i])
+			}
+		}
+		journal, resumed, err := directory.ResumeJournal()
+		if err != nil || len(resumed.Windows) != len(want) || len(resumed.Trials) != len(trials) || (len(resumed.Damage) > 0) != (cut != "") {
+			t.Fatalf("%d windows, %d trials, damage %v, %v", len(resumed.Windows), len(resumed.Trials), resumed.Damage, err)
+		}
+		if err := errors.Join(journal.Close(), directory.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestTwoRunsCannotShareAJournal(t *testing.T) {
 	directory := newDirectory(t)
 	write(t, directory, someTrials())

@@ -95,6 +95,22 @@ func TestTableShowsFanoutWhenItVaries(t *testing.T) {
 	}
 }
 
+// Conditions and rates have a column where rows differ in them.
+func TestTableShowsConditionsThatDiffer(t *testing.T) {
+	plan := resultstest.Single()
+	plan.Origins, plan.Rates = []string{"buffer", "heap"}, []results.Rate{0, 1000, 100000}
+	out := render(t, resultstest.Summarize(resultstest.Trials(plan)))
+	header, _, _ := strings.Cut(out, "\n")
+	if got := strings.Fields(header); strings.Join(got[:6], " ") != "transport engine origin rate/s n latency" {
+		t.Errorf("header %q", header)
+	}
+	for _, part := range []string{"^    wazero buffer 100,000", " heap ", " 100,000 ", " – ", "^ saturated: "} {
+		if !strings.Contains(out, part) {
+			t.Errorf("no %q in\n%s", part, out)
+		}
+	}
+}
+
 func TestTableOfNothing(t *testing.T) {
 	if out := render(t, nil); out != "" {
 		t.Errorf("got %q", out)

@@ -163,7 +163,7 @@ func Windows(trials []results.Trial) []results.Window {
 		w.Tried, w.Bytes = w.OK, int64(w.OK)*t.SizeBytes
 		w.SourceUser, w.SourceKernel = int64(w.OK)*t.CPUUser/2, int64(w.OK)*t.CPUKernel/2
 		w.TargetUser, w.TargetKernel = w.SourceUser, w.SourceKernel
-		w.FunctionNs, w.RSSPeak, w.PSSPeak = float64(t.CPUUser)*0.6, t.RSSPeak, t.PSSPeak
+		w.FunctionNs, w.RSSPeak, w.PSSPeak = math.Round(float64(t.CPUUser)*0.6), t.RSSPeak, t.PSSPeak
 		for range w.OK {
 			w.Latencies.Record(int64(float64(t.Latency) * wait * math.Exp(0.2*random.NormFloat64())))
 		}
