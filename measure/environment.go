@@ -2,6 +2,7 @@ package measure
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -51,6 +52,10 @@ type Environment struct {
 	// went by while the hypervisor let none of its own ones run this machine.
 	CPUSeconds   float64 `json:"cpu_seconds,omitempty"`
 	StealSeconds float64 `json:"steal_seconds,omitempty"`
+	// BusySeconds of them processes used, and OwnSeconds of these this process and its children
+	// that have ended.
+	BusySeconds float64 `json:"busy_seconds,omitempty"`
+	OwnSeconds  float64 `json:"own_seconds,omitempty"`
 
 	// CgroupMode is "v1", "hybrid" or "v2".
 	CgroupMode string `json:"cgroup_mode,omitempty"`
@@ -127,15 +132,28 @@ func (e *Environment) Restrictions() (lines []string) {
 	return lines
 }
 
-// StolenSince is the share of the machine's CPU time that its hypervisor has taken away since an
-// earlier moment.
-func (e *Environment) StolenSince(earlier *Environment) float64 {
+// NoiseSince is what has disturbed what was measured since an earlier moment, one line each.
+func (e *Environment) NoiseSince(earlier *Environment) (lines []string) {
 	passed := e.CPUSeconds - earlier.CPUSeconds
 	if passed <= 0 {
-		return 0
+		return nil
 	}
-	return (e.StealSeconds - earlier.StealSeconds) / passed
+	if stolen := (e.StealSeconds - earlier.StealSeconds) / passed; stolen >= noticeableSteal {
+		lines = append(lines, fmt.Sprintf("the hypervisor took %.1f %% of this machine's CPU time for others while the run lasted (steal)", stolen*100))
+	}
+	others := (e.BusySeconds - earlier.BusySeconds - (e.OwnSeconds - earlier.OwnSeconds)) / passed
+	if others >= noticeableOthers {
+		lines = append(lines, fmt.Sprintf("other processes used %.1f %% of this machine's CPU time while the run lasted", others*100))
+	}
+	if change := e.CPUMHz/earlier.CPUMHz - 1; math.Abs(change) >= noticeableFrequency {
+		lines = append(lines, fmt.Sprintf("the processor ran at %.0f MHz before the run and at %.0f after it", earlier.CPUMHz, e.CPUMHz))
+	}
+	return lines
 }
 
-// NoticeableSteal is the share from which on it shows in what is measured.
-const NoticeableSteal = 0.01
+// Shares from which on a disturbance shows in what is measured.
+const (
+	noticeableSteal     = 0.01
+	noticeableOthers    = 0.03
+	noticeableFrequency = 0.1
+)

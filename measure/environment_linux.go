@@ -84,6 +84,8 @@ func readProcessors(e *Environment) {
 		if stat, err := fs.Stat(); err == nil {
 			t := stat.CPUTotal
 			e.StealSeconds = t.Steal
+			e.BusySeconds = t.User + t.Nice + t.System
+			e.OwnSeconds = float64(SelfUsage().CPU()+childrenUsage().CPU()) / 1e9
 			e.CPUSeconds = t.User + t.Nice + t.System + t.Idle + t.Iowait + t.IRQ + t.SoftIRQ + t.Steal
 		}
 	}

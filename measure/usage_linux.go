@@ -8,10 +8,15 @@ import (
 // SelfUsage is what this process has used since it started, all threads together, as
 // getrusage(2) RUSAGE_SELF counts it. The sum of user and kernel time comes from the
 // scheduler's own nanosecond clock, running threads included.
-func SelfUsage() Usage {
+func SelfUsage() Usage { return usageOf(unix.RUSAGE_SELF) }
+
+// childrenUsage is what children of this process have used, and theirs, that have been waited for.
+func childrenUsage() Usage { return usageOf(unix.RUSAGE_CHILDREN) }
+
+func usageOf(who int) Usage {
 	var r unix.Rusage
-	// The call cannot fail: RUSAGE_SELF is valid and r is writable.
-	_ = unix.Getrusage(unix.RUSAGE_SELF, &r)
+	// The call cannot fail: it knows both, and r is writable.
+	_ = unix.Getrusage(who, &r)
 	return Usage{
 		UserNs:          r.Utime.Nano(),
 		KernelNs:        r.Stime.Nano(),

@@ -135,9 +135,7 @@ func (m *Manifest) Finish(trials []Trial, summaries []Summary) {
 	m.Noise = NoiseOf(trials)
 	m.Warnings = append(append(m.Warnings, Warnings(summaries, m.Transports, m.Noise)...), environment.Restrictions()...)
 	segments := m.Segments()
-	if stolen := environment.StolenSince(&segments[len(segments)-1].Environment); stolen >= measure.NoticeableSteal {
-		m.Warnings = append(m.Warnings, fmt.Sprintf("the hypervisor took %.1f %% of this machine's CPU time for others while the run lasted (steal)", stolen*100))
-	}
+	m.Warnings = append(m.Warnings, environment.NoiseSince(&segments[len(segments)-1].Environment)...)
 }
 
 func (m Manifest) encode() ([]byte, error) {

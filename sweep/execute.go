@@ -236,7 +236,7 @@ func MachineWith(chosen crossovers.Choice) (Machine, error) {
 		},
 		Launcher:        launch.For,
 		AvailableMemory: available,
-		OpenFiles:       shim.OpenFiles(),
+		Resources:       shim.ReadResources(),
 		Crossovers:      chosen,
 	}, nil
 }

@@ -84,8 +84,7 @@ type Machine struct {
 	Launcher func(transport.Info) shim.Launcher
 	// AvailableMemory is in bytes.
 	AvailableMemory int64
-	// OpenFiles is as shim.OpenFiles has it.
-	OpenFiles uint64
+	Resources       shim.Resources
 }
 
 // processMemory is what a shim needs beside payloads, roughly, in bytes.
@@ -473,7 +472,7 @@ func codecsOf(info transport.Info, asked []string) []transport.Codec {
 // reasonToSkip is empty for a cell that can run.
 func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	info := t.Info()
-	if err := errors.Join(t.Check(), m.Launcher(info).Check(cell.Parameter), shim.CheckDescriptors(info, cell.Fanout, cell.Concurrency, m.OpenFiles)); err != nil {
+	if err := errors.Join(t.Check(), m.Launcher(info).Check(cell.Parameter), m.Resources.Check(info, cell.Fanout, cell.Concurrency)); err != nil {
 		return foreign.Error(err)
 	}
 	if info.Parameter != nil && info.Parameter.Needed != "" && cell.Parameter == "" {
@@ -497,7 +496,8 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 		}
 	}
 	if need := memoryOf(info, cell); need > m.AvailableMemory {
-		return fmt.Sprintf("needs about %s of memory, %s are free", humanize.IBytes(uint64(need)), humanize.IBytes(uint64(m.AvailableMemory)))
+		return fmt.Sprintf("needs about %s of memory (%d payloads of %s, %d shims of %s), %s are free (--memory-limit)", humanize.IBytes(uint64(need)),
+			buffersOf(info, cell), Size(cell.SizeBytes), shim.ShimsOf(info, cell.Fanout), humanize.IBytes(processMemory), humanize.IBytes(uint64(m.AvailableMemory)))
 	}
 	return ""
 }
@@ -510,10 +510,14 @@ func instancesOf(info transport.Info, cell PlannedCell) int {
 	return cell.Concurrency
 }
 
+// buffersOf is how many payloads the functions of a cell hold at their peak.
+func buffersOf(info transport.Info, cell PlannedCell) int64 {
+	return int64(cell.Concurrency) * int64(info.CopiesAtSource+cell.Fanout*info.CopiesPerTarget)
+}
+
 // memoryOf estimates a cell's peak memory in bytes.
 func memoryOf(info transport.Info, cell PlannedCell) int64 {
-	buffers := int64(cell.Concurrency) * int64(info.CopiesAtSource+cell.Fanout*info.CopiesPerTarget)
-	return buffers*cell.SizeBytes + int64(shim.ShimsOf(info, cell.Fanout))*processMemory
+	return buffersOf(info, cell)*cell.SizeBytes + int64(shim.ShimsOf(info, cell.Fanout))*processMemory
 }
 
 // distinct drops cells that two experiments, or a repeated flag value, both name.
