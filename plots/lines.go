@@ -99,6 +99,9 @@ func (f *lineFigure) compose() (*sheet, error) {
 		xTitle: f.x.title, yTitle: f.measure.titleOf(shown), width: columnWidth, panelHeight: 2.1 * vg.Inch,
 		legend: lineLegend(all, looks, perEngine), table: tableOf(f.cells, f.measure.columns(), f.why),
 	}
+	if slices.ContainsFunc(shown, func(c *cell) bool { return c.Saturated() }) {
+		s.legend.entries = append(s.legend.entries, entry{"rate not reached", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: saturatedMark}}})
+	}
 	for i, facet := range facets {
 		p := newPanel(plotter.Grid{Vertical: across, Horizontal: across})
 		values := f.x.values(shown)
@@ -199,8 +202,18 @@ func (f *lineFigure) addCurve(p *plot.Plot, cells []*cell, aside float64, look s
 			intervals.YErrors = append(intervals.YErrors, e.interval(p.Y))
 		}
 	}
-	p.Add(markers)
+	saturated := &plotter.Scatter{GlyphStyle: saturatedMark}
+	for i, c := range where(cells, func(c *cell) bool { return f.why(c) == "" }) {
+		if c.Saturated() {
+			saturated.XYs = append(saturated.XYs, markers.XYs[i])
+		}
+	}
+	p.Add(markers, saturated)
 }
+
+// saturatedMark lies on the marker of a cell of which the rate was not reached: its latency grows
+// with the length of the window.
+var saturatedMark = draw.GlyphStyle{Color: black, Radius: 2.6, Shape: draw.CrossGlyph{}}
 
 // lineLegend names the engines where the panels do not.
 func lineLegend(all []series, looks map[series]style, perEngine bool) legend {

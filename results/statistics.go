@@ -56,8 +56,8 @@ func outliers(values []float64) int {
 	return count
 }
 
-// MinimumStarts is the number of starts below which a cell has few: its interval is wide, and
-// its coverage was not tried on what machines do.
+// MinimumStarts is the number of starts below which notes and tables mark a cell: its interval
+// is wide.
 const MinimumStarts = 6
 
 // leastForInterval is the number of starts from which on a cell has an interval.

@@ -235,7 +235,8 @@ const reached = 0.95
 // achieved is the rate of hand-offs to all targets.
 func (s *Summary) achieved() float64 { return s.OpsPerSecond / float64(max(s.Fanout, 1)) }
 
-func (s *Summary) saturated() bool { return s.Rate > 0 && s.achieved() < reached*float64(s.Rate) }
+// Saturated says that the cell's hand-offs were asked for at a rate that it did not reach.
+func (s *Summary) Saturated() bool { return s.Rate > 0 && s.achieved() < reached*float64(s.Rate) }
 
 // note marks what limits the numbers.
 func (s *Summary) note(hasWindows bool) {
@@ -243,7 +244,7 @@ func (s *Summary) note(hasWindows bool) {
 	if s.N > 0 && s.Starts < MinimumStarts {
 		notes = append(notes, "few starts")
 	}
-	if s.saturated() {
+	if s.Saturated() {
 		notes = append(notes, "saturated at "+humanize.Comma(int64(math.Round(s.achieved())))+"/s")
 	}
 	if hasWindows && s.MakespanMedian < shortRound {

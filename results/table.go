@@ -188,7 +188,7 @@ func marks(s *Summary) string {
 	if len(s.Clocks) > 0 {
 		marks += clockMark
 	}
-	if s.saturated() {
+	if s.Saturated() {
 		marks += fullMark
 	}
 	if marks == "" {
@@ -208,7 +208,7 @@ func writeLegend(out *strings.Builder, summaries []Summary) {
 		failed = failed || s.Status == Failed
 		short = short || s.Starts < MinimumStarts
 		unshared = unshared || len(s.Clocks) > 0
-		saturated = saturated || s.saturated()
+		saturated = saturated || s.Saturated()
 		outlying += s.Outliers
 	}
 	if failed || short || unshared || saturated || outlying > 0 {
