@@ -132,13 +132,23 @@ func (e *Environment) Restrictions() (lines []string) {
 	return lines
 }
 
+// StolenSince is the share of the machine's CPU time that its hypervisor has taken away since an
+// earlier moment.
+func (e *Environment) StolenSince(earlier *Environment) float64 {
+	passed := e.CPUSeconds - earlier.CPUSeconds
+	if passed <= 0 {
+		return 0
+	}
+	return (e.StealSeconds - earlier.StealSeconds) / passed
+}
+
 // NoiseSince is what has disturbed what was measured since an earlier moment, one line each.
 func (e *Environment) NoiseSince(earlier *Environment) (lines []string) {
 	passed := e.CPUSeconds - earlier.CPUSeconds
 	if passed <= 0 {
 		return nil
 	}
-	if stolen := (e.StealSeconds - earlier.StealSeconds) / passed; stolen >= noticeableSteal {
+	if stolen := e.StolenSince(earlier); stolen >= NoticeableSteal {
 		lines = append(lines, fmt.Sprintf("the hypervisor took %.1f %% of this machine's CPU time for others while the run lasted (steal)", stolen*100))
 	}
 	others := (e.BusySeconds - earlier.BusySeconds - (e.OwnSeconds - earlier.OwnSeconds)) / passed
@@ -153,7 +163,7 @@ func (e *Environment) NoiseSince(earlier *Environment) (lines []string) {
 
 // Shares from which on a disturbance shows in what is measured.
 const (
-	noticeableSteal     = 0.01
+	NoticeableSteal     = 0.01
 	noticeableOthers    = 0.03
 	noticeableFrequency = 0.1
 )

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,6 +90,27 @@ func TestStolenSince(t *testing.T) {
 	}
 	if share := earlier.StolenSince(&later); share != 0 { // the machine has been started anew
 		t.Errorf("%v", share)
+	}
+}
+
+func TestNoiseSince(t *testing.T) {
+	earlier := Environment{CPUSeconds: 100, BusySeconds: 10, OwnSeconds: 5, CPUMHz: 3000}
+	quiet := Environment{CPUSeconds: 200, BusySeconds: 90, OwnSeconds: 84, CPUMHz: 2900}
+	if lines := quiet.NoiseSince(&earlier); lines != nil {
+		t.Errorf("a quiet machine: %q", lines)
+	}
+	noisy := Environment{CPUSeconds: 200, StealSeconds: 5, BusySeconds: 90, OwnSeconds: 55, CPUMHz: 2000}
+	want := []string{
+		"the hypervisor took 5.0 % of this machine's CPU time for others while the run lasted (steal)",
+		"other processes used 30.0 % of this machine's CPU time while the run lasted",
+		"the processor ran at 3000 MHz before the run and at 2000 after it",
+	}
+	if lines := noisy.NoiseSince(&earlier); !slices.Equal(lines, want) {
+		t.Errorf("%q", lines)
+	}
+	// The machine has been started anew.
+	if lines := earlier.NoiseSince(&noisy); lines != nil {
+		t.Errorf("%q", lines)
 	}
 }
 

@@ -28,7 +28,7 @@ var units = []struct {
 func ParseSize(text string) (int64, error) {
 	size, err := ParseBytes(text)
 	if err == nil && size > MaxSize {
-		err = fmt.Errorf("size %q does not fit into a 32-bit linear memory: use at most %s", text, FormatSize(MaxSize))
+		return 0, fmt.Errorf("size %q does not fit into a 32-bit linear memory: use at most %s", text, FormatSize(MaxSize))
 	}
 	return size, err
 }

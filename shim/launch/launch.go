@@ -19,5 +19,5 @@ func For(info transport.Info) shim.Launcher {
 
 // Check says why a transport cannot run on this machine, its shims included.
 func Check(t transport.Transport, parameter string) error {
-	return errors.Join(t.Check(), For(t.Info()).Check(parameter), shim.CheckDescriptors(t.Info(), 1, 1, shim.OpenFiles()))
+	return errors.Join(t.Check(), For(t.Info()).Check(parameter), shim.ReadResources().Check(t.Info(), 1, 1))
 }
