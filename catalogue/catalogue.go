@@ -42,7 +42,10 @@ func All() []transport.Transport {
 		limits.NewMemcpy(),
 		limits.NewMremap(),
 		limits.NewUnix(),
+		limits.NewDescriptor(),
+		limits.NewCMA(),
 		limits.NewTCP(),
+		limits.NewSplice(),
 		redis.NewLimit(),
 	}
 }

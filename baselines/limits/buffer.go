@@ -1,41 +1,80 @@
 package limits
 
-import "rrbench/memory"
+import (
+	"errors"
 
-// buffer is memory that begins on a page, or on a page table where it is long, every page
-// of which has been touched: what a careful program keeps for its payloads.
-type buffer struct {
-	mapped []byte
-	// bytes is as long as was asked for; its capacity goes on to the end of the last page.
-	bytes []byte
+	"rrbench/memory"
+)
+
+// room is memory for payloads.
+type room interface {
+	// take returns size bytes, which stay what they are, warm, until more are asked for than
+	// ever before.
+	take(size int64) ([]byte, error)
+	free() error
 }
 
-// resize makes it exactly size bytes long. Memory of the same size stays what it is.
-func (b *buffer) resize(size int64) error {
-	if int64(len(b.bytes)) == size {
-		return nil
+// buffer is private memory that begins on a page, or on a page table where it is long, every page
+// of which has been touched: what a careful program keeps for its payloads.
+type buffer struct{ reserved, area []byte }
+
+func (b *buffer) take(size int64) ([]byte, error) {
+	if whole := memory.Enough(int(size)); whole > len(b.area) {
+		if err := b.free(); err != nil {
+			return nil, err
+		}
+		boundary := memory.Boundary(int(size))
+		reserved, err := memory.Reserve(whole + int(boundary.Slack()))
+		if err != nil {
+			return nil, err
+		}
+		skip := boundary.Skip(reserved)
+		area := reserved[skip : skip+whole : skip+whole]
+		if err := memory.Blank(area); err != nil {
+			return nil, errors.Join(err, memory.Free(reserved))
+		}
+		memory.PreferLarge(area)
+		memory.Populate(area)
+		b.reserved, b.area = reserved, area
 	}
-	if err := b.free(); err != nil {
-		return err
-	}
-	whole, boundary := memory.Enough(int(size)), memory.Boundary(int(size))
-	mapped, err := mapPages(int64(whole) + int64(boundary.Slack()))
-	if err != nil {
-		return err
-	}
-	skip := boundary.Skip(mapped)
-	b.mapped, b.bytes = mapped, mapped[skip:skip+int(size):skip+whole]
-	return nil
+	return b.area[:size], nil
 }
 
 // pages are the whole pages that the first n bytes are in.
-func (b *buffer) pages(n int) []byte { return b.bytes[:memory.Enough(n)] }
+func (b *buffer) pages(n int) []byte { return b.area[:memory.Enough(n)] }
 
 func (b *buffer) free() error {
-	mapped := b.mapped
-	b.mapped, b.bytes = nil, nil
-	if mapped == nil {
+	reserved := b.reserved
+	*b = buffer{}
+	return memory.Free(reserved)
+}
+
+// file is memory that is a file's, for others to map.
+type file struct{ *memory.SealedFile }
+
+func (f *file) take(size int64) ([]byte, error) {
+	if whole := memory.Enough(int(size)); f.SealedFile == nil || whole > len(f.Place) {
+		if err := f.free(); err != nil {
+			return nil, err
+		}
+		like, err := memory.Reserve(whole)
+		if err != nil {
+			return nil, err
+		}
+		made, err := memory.NewSealedFile(like)
+		if err := errors.Join(err, memory.Free(like)); err != nil {
+			return nil, err
+		}
+		f.SealedFile = made
+	}
+	return f.Place[:size], nil
+}
+
+func (f *file) free() error {
+	if f.SealedFile == nil {
 		return nil
 	}
-	return unmapPages(mapped)
+	made := f.SealedFile
+	f.SealedFile = nil
+	return made.Close()
 }

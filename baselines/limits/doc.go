@@ -1,12 +1,16 @@
 // Package limits measures what the machine itself reaches, in the same runs and the same
 // way as the transports: bytes go from one warm buffer to another by the plainest means,
 // with no function on either side. What a transport loses against its limit is what it
-// adds to the machine.
+// adds to the machine. They use what the transports use: memory, sockets, writers, readers.
 //
 //   - limit/memcpy: one process copies from one buffer to another.
 //   - limit/mremap: one process moves the pages of one buffer to another place.
 //   - limit/unix: two processes, write(2) and read(2) over a Unix stream socket.
-//   - limit/tcp: the same over TCP.
+//   - limit/descriptor: the payload is in a memory file whose descriptor goes over a Unix
+//     socket (SCM_RIGHTS); the receiver has mapped it once and reads it there.
+//   - limit/cma: the receiver copies out of the sender's process, process_vm_readv(2).
+//   - limit/tcp: write(2) and read(2) over TCP.
+//   - limit/splice: the pages are spliced through a pipe to TCP, and read there.
 //
 // The digest that stands for a handler is native, and every delivery is verified like any
 // other.
@@ -16,40 +20,76 @@ import (
 	"errors"
 	"fmt"
 
+	"rrbench/modes/sockets"
 	"rrbench/payloads"
 	"rrbench/transport"
 )
 
-// Source is the warm buffer that a limit sends from.
+// Source is the warm memory that a limit sends from.
 type Source struct {
-	memory buffer
-	writes bool
+	room room
+	// prepared is the payload, nil for none.
+	prepared []byte
+	writes   bool
+	carry    sockets.Carrier
 }
 
-// NewSource makes one without memory yet.
-func NewSource(setup transport.Setup) Source {
-	return Source{writes: setup.Consume == transport.ConsumeWrite}
+var (
+	_ sockets.Source     = (*Source)(nil)
+	_ transport.Recycler = (*Source)(nil)
+)
+
+// NewSource makes one with memory for payloads of setup.Size bytes. What it sends goes to carry.
+func NewSource(setup transport.Setup, carry sockets.Carrier) (*Source, error) {
+	return newSource(setup, &buffer{}, carry)
 }
 
-// Prepare fills the buffer.
-func (s *Source) Prepare(spec payloads.Spec) error {
+func newSource(setup transport.Setup, in room, carry sockets.Carrier) (*Source, error) {
+	s := &Source{room: in, writes: setup.Consume == transport.ConsumeWrite, carry: carry}
+	return s, s.Recycle(setup.Size)
+}
+
+// Prepare fills the memory.
+func (s *Source) Prepare(spec payloads.Spec) (err error) {
 	if spec.Size < 1 {
 		return fmt.Errorf("a payload of %d bytes cannot be sent", spec.Size)
 	}
-	if err := s.memory.resize(spec.Size); err != nil {
+	if s.prepared, err = s.room.take(spec.Size); err != nil {
 		return err
 	}
-	payloads.Fill(s.memory.bytes, spec.Kind, spec.Seed)
+	payloads.Fill(s.prepared, spec.Kind, spec.Seed)
 	return nil
 }
 
-// Rehearse fills the buffer and handles it.
+// Rehearse fills the memory and handles what is there.
 func (s *Source) Rehearse(spec payloads.Spec) error {
 	if err := s.Prepare(spec); err != nil {
 		return err
 	}
-	handle(s.memory.bytes, s.writes)
+	handle(s.prepared, s.writes)
 	return nil
+}
+
+// Send has the payload carried.
+func (s *Source) Send() error {
+	if s.prepared == nil {
+		return errNothing
+	}
+	return s.carry(nil, s.prepared)
+}
+
+var errNothing = errors.New("nothing was prepared")
+
+// Recycle has memory ready for a payload of that size.
+func (s *Source) Recycle(size int64) error {
+	_, err := s.room.take(max(size, 1))
+	return err
+}
+
+// Close frees the memory.
+func (s *Source) Close() error {
+	s.prepared = nil
+	return s.room.free()
 }
 
 // handle stands for a target's handler: it reads every byte, and may change every page.
@@ -60,17 +100,6 @@ func handle(payload []byte, writes bool) (digest uint64) {
 	}
 	return digest
 }
-
-// Bytes are what was prepared.
-func (s *Source) Bytes() ([]byte, error) {
-	if s.memory.bytes == nil {
-		return nil, errors.New("nothing was prepared")
-	}
-	return s.memory.bytes, nil
-}
-
-// Close frees the buffer.
-func (s *Source) Close() error { return s.memory.free() }
 
 func checkCodec(name string, setup transport.Setup) error {
 	if setup.Codec == transport.None || setup.Codec == "" {

@@ -6,10 +6,10 @@ import (
 	"rrbench/transport/transporttest"
 )
 
-func TestMain(m *testing.M) { transporttest.Main(m, NewMemcpy(), NewMremap(), NewUnix(), NewTCP()) }
+func TestMain(m *testing.M) { transporttest.Main(m, NewMemcpy(), NewMremap(), NewUnix(), NewDescriptor(), NewCMA(), NewTCP(), NewSplice()) }
 
 func TestConformance(t *testing.T) {
-	for _, open := range []transporttest.New{NewMemcpy, NewMremap, NewUnix, NewTCP} {
+	for _, open := range []transporttest.New{NewMemcpy, NewMremap, NewUnix, NewDescriptor, NewCMA, NewTCP, NewSplice} {
 		transporttest.Run(t, open, transporttest.Options{})
 	}
 }

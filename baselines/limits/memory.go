@@ -9,6 +9,7 @@ import (
 
 	"rrbench/measure"
 	"rrbench/memory"
+	"rrbench/payloads"
 	"rrbench/transport"
 )
 
@@ -62,9 +63,11 @@ type memoryTarget struct {
 	name    string
 	address string
 
+	size   int64
+	writes bool
+
 	mutex  sync.Mutex
 	memory buffer
-	writes bool
 	closed bool
 }
 
@@ -72,8 +75,8 @@ func (m *memoryLimit) Serve(_ context.Context, setup transport.Setup) (transport
 	if err := checkCodec(m.name, setup); err != nil {
 		return nil, err
 	}
-	t := &memoryTarget{name: m.name, address: rand.Text(), writes: setup.Consume == transport.ConsumeWrite}
-	if err := t.memory.resize(max(setup.Size, 1)); err != nil {
+	t := &memoryTarget{name: m.name, address: rand.Text(), size: max(setup.Size, 1), writes: setup.Consume == transport.ConsumeWrite}
+	if _, err := t.memory.take(max(setup.Size, 1)); err != nil {
 		return nil, fmt.Errorf("%s: target: %w", m.name, err)
 	}
 	memoryTargets.Lock()
@@ -104,7 +107,7 @@ func (t *memoryTarget) take(payload []byte, start int64, d *transport.Delivery, 
 	defer t.mutex.Unlock()
 	d.Err = t.ready(len(payload), start, d)
 	if d.Err == nil {
-		memory.Copy(t.memory.bytes, payload)
+		memory.Copy(t.memory.area, payload)
 		d.Timeline.CopiedIn = measure.Now()
 	}
 	copied.Done()
@@ -113,22 +116,30 @@ func (t *memoryTarget) take(payload []byte, start int64, d *transport.Delivery, 
 	}
 }
 
-// takePages has the payload's pages move here, digests them and moves them back: what a
-// function would do with them has no place in a limit.
-func (t *memoryTarget) takePages(from *buffer, start int64, d *transport.Delivery) {
+// takePages has the first n bytes' pages move here and digests them; true when they have moved.
+func (t *memoryTarget) takePages(from *buffer, n int, start int64, d *transport.Delivery) bool {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	n := len(from.bytes)
 	if d.Err = t.ready(n, start, d); d.Err != nil {
-		return
+		return false
 	}
 	if d.Err = memory.Move(t.memory.pages(n), from.pages(n)); d.Err != nil {
-		return
+		return false
 	}
 	d.Timeline.Received = measure.Now()
 	d.Timeline.CopiedIn = d.Timeline.Received
 	t.consume(n, d)
-	d.Err = memory.Move(from.pages(n), t.memory.pages(n))
+	return true
+}
+
+// giveBack has the pages move back, unless they are gone with the target's memory.
+func (t *memoryTarget) giveBack(to *buffer, n int) error {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	if t.closed {
+		return nil
+	}
+	return memory.Move(to.pages(n), t.memory.pages(n))
 }
 
 // ready begins a delivery of n bytes.
@@ -137,8 +148,8 @@ func (t *memoryTarget) ready(n int, start int64, d *transport.Delivery) error {
 	if t.closed {
 		return errors.New(t.name + ": the target is closed")
 	}
-	if n > len(t.memory.bytes) {
-		return fmt.Errorf("%s: payload of %d bytes is longer than the %d bytes agreed on", t.name, n, len(t.memory.bytes))
+	if int64(n) > t.size {
+		return fmt.Errorf("%s: payload of %d bytes is longer than the %d bytes agreed on", t.name, n, t.size)
 	}
 	return nil
 }
@@ -146,7 +157,7 @@ func (t *memoryTarget) ready(n int, start int64, d *transport.Delivery) error {
 // consume stands for the handler.
 func (t *memoryTarget) consume(n int, d *transport.Delivery) {
 	d.Timeline.Delivered = d.Timeline.CopiedIn
-	d.Digest = handle(t.memory.bytes[:n], t.writes)
+	d.Digest = handle(t.memory.area[:n], t.writes)
 	d.Length = uint64(n)
 	d.Timeline.Consumed = measure.Now()
 	d.Timeline.Acknowledged = d.Timeline.Consumed
@@ -160,7 +171,10 @@ func (m *memoryLimit) Open(_ context.Context, setup transport.Setup, endpoints [
 	if err != nil {
 		return nil, err
 	}
-	r := &memoryRoute{Source: NewSource(setup), limit: m, targets: targets, pool: setup.Pool(len(targets))}
+	r := &memoryRoute{limit: m, targets: targets, pool: setup.Pool(len(targets))}
+	if r.Source, err = newSource(setup, &r.memory, nil); err != nil {
+		return nil, fmt.Errorf("%s: source: %w", m.name, err)
+	}
 	r.deliver = r.deliverTo
 	return r, nil
 }
@@ -183,7 +197,8 @@ func (m *memoryLimit) find(endpoints []transport.Endpoint) (found []*memoryTarge
 
 // memoryRoute is the source of targets in its process.
 type memoryRoute struct {
-	Source
+	*Source
+	memory  buffer
 	limit   *memoryLimit
 	targets []*memoryTarget
 
@@ -193,11 +208,39 @@ type memoryRoute struct {
 	handoff *transport.Handoff
 	// copied counts the targets that still need the source's pages.
 	copied sync.WaitGroup
+	// away is how many bytes have moved to the last target.
+	away int
+}
+
+var _ transport.Recycler = (*memoryRoute)(nil)
+
+// Recycle has pages move back from where they have moved to.
+func (r *memoryRoute) Recycle(size int64) error {
+	if n := r.away; n > 0 {
+		r.away = 0
+		if err := r.targets[len(r.targets)-1].giveBack(&r.memory, n); err != nil {
+			return fmt.Errorf("%s: %w", r.limit.name, err)
+		}
+	}
+	return r.Source.Recycle(size)
+}
+
+func (r *memoryRoute) Prepare(spec payloads.Spec) error {
+	return errors.Join(r.Recycle(spec.Size), r.Source.Prepare(spec))
+}
+
+func (r *memoryRoute) Rehearse(spec payloads.Spec) error {
+	return errors.Join(r.Recycle(spec.Size), r.Source.Rehearse(spec))
 }
 
 func (r *memoryRoute) Send(handoff *transport.Handoff) error {
-	if _, err := r.Bytes(); err != nil {
-		return fmt.Errorf("%s: %w", r.limit.name, err)
+	if r.prepared == nil {
+		return fmt.Errorf("%s: %w", r.limit.name, errNothing)
+	}
+	if r.away > 0 {
+		if err := r.Recycle(int64(r.away)); err != nil {
+			return err
+		}
 	}
 	handoff.Resize(len(r.targets))
 	r.handoff = handoff
@@ -210,12 +253,14 @@ func (r *memoryRoute) Send(handoff *transport.Handoff) error {
 func (r *memoryRoute) deliverTo(i int) {
 	t, start, d := r.targets[i], r.handoff.Start, &r.handoff.Deliveries[i]
 	if !r.limit.moves || i < len(r.targets)-1 {
-		t.take(r.memory.bytes, start, d, &r.copied)
+		t.take(r.prepared, start, d, &r.copied)
 		return
 	}
 	r.copied.Done()
 	r.copied.Wait()
-	t.takePages(&r.memory, start, d)
+	if t.takePages(&r.memory, len(r.prepared), start, d) {
+		r.away = len(r.prepared)
+	}
 }
 
 func (r *memoryRoute) Close() error {

@@ -5,37 +5,115 @@ import (
 	"errors"
 	"fmt"
 
-	"rrbench/measure"
+	"rrbench/modes/kernel"
+	"rrbench/modes/network"
+	"rrbench/modes/sockets"
 	"rrbench/transport"
 	"rrbench/transport/stream"
 )
 
-// socket is a limit over a stream socket: the sockets, frames and settings of Roadrunner's
-// own transports, without the functions.
+// socket is a limit between two processes: the sockets, frames, writers and references of
+// Roadrunner's own transports, without the functions.
 type socket struct {
 	name, summary string
 	place         int
 	listen        func(transport.Setup) (*stream.Listener, error)
 	check         func(name string) error
+
+	// The rest is as for sockets.Transport, where it is set. newRoom makes the memory that is sent
+	// from.
+	newWriter   func() (stream.Writer, error)
+	detach      func(payload []byte) error
+	facts       func() map[string]string
+	newRoom     func() room
+	newReferrer func(from room, processes []int) (sockets.Referrer, error)
+	newResolver func(*Receiver) sockets.Resolver
 }
 
-var _ transport.Transport = socket{}
+var _ transport.Transport = (*socket)(nil)
 
 // NewUnix is limit/unix: write(2) and read(2) over a Unix stream socket.
 func NewUnix() transport.Transport {
-	return socket{"limit/unix", "no function: write and read over a Unix stream socket", 3,
-		func(transport.Setup) (*stream.Listener, error) { return stream.ListenUnix() },
-		func(string) error { return nil }}
+	return &socket{
+		name:    "limit/unix",
+		summary: "no function: write and read over a Unix stream socket",
+		place:   3,
+		listen:  overUnix,
+		check:   func(string) error { return nil },
+	}
+}
+
+// NewDescriptor is limit/descriptor: what kernel/memfd does, less moving pages into and out of
+// functions' memories. The receiver reads the payload in its mapping of the sender's file.
+func NewDescriptor() transport.Transport {
+	return &socket{
+		name:        "limit/descriptor",
+		summary:     "no function: a memory file's descriptor over a Unix socket, read where it is mapped",
+		place:       4,
+		listen:      overUnix,
+		check:       checkLike(kernel.NewMemfd()),
+		newRoom:     func() room { return &file{} },
+		newReferrer: func(from room, _ []int) (sockets.Referrer, error) { return describer{from.(*file)}, nil },
+		newResolver: func(r *Receiver) sockets.Resolver { return &mapper{Receiver: r} },
+	}
+}
+
+// NewCMA is limit/cma: process_vm_readv(2) from one warm buffer into another.
+func NewCMA() transport.Transport {
+	return &socket{
+		name:        "limit/cma",
+		summary:     "no function: one process reads another's memory with process_vm_readv",
+		place:       5,
+		listen:      overUnix,
+		check:       checkLike(kernel.NewCMA()),
+		newReferrer: func(_ room, processes []int) (sockets.Referrer, error) { return kernel.NewRemoteRead(processes) },
+		newResolver: func(r *Receiver) sockets.Resolver { return &reader{Receiver: r} },
+	}
 }
 
 // NewTCP is limit/tcp: write(2) and read(2) over TCP.
 func NewTCP() transport.Transport {
-	return socket{"limit/tcp", "no function: write and read over TCP", 4,
-		func(setup transport.Setup) (*stream.Listener, error) { return stream.ListenTCP(setup.Listen()) },
-		transport.CheckLoopback}
+	return &socket{
+		name:    "limit/tcp",
+		summary: "no function: write and read over TCP",
+		place:   6,
+		listen:  overTCP,
+		check:   transport.CheckLoopback,
+	}
 }
 
-func (t socket) Info() transport.Info {
+// NewSplice is limit/splice: warm pages go through a pipe to TCP, vmsplice(2) and splice(2).
+func NewSplice() transport.Transport {
+	return &socket{
+		name:      "limit/splice",
+		summary:   "no function: warm pages spliced through a pipe to TCP, read as limit/tcp does",
+		place:     7,
+		listen:    overTCP,
+		check:     transport.CheckLoopback,
+		newWriter: network.NewSplicing,
+		detach:    network.Detach,
+		facts:     network.PipeFacts,
+	}
+}
+
+func overUnix(transport.Setup) (*stream.Listener, error) { return stream.ListenUnix() }
+
+func overTCP(setup transport.Setup) (*stream.Listener, error) {
+	return stream.ListenTCP(setup.Listen())
+}
+
+// checkLike checks what a transport needs that does the same.
+func checkLike(other transport.Transport) func(name string) error {
+	return func(name string) error {
+		err := other.Check()
+		if lacking := (*transport.Unavailable)(nil); errors.As(err, &lacking) {
+			return &transport.Unavailable{Transport: name, Reason: lacking.Reason, Remedy: lacking.Remedy}
+		}
+		return err
+	}
+}
+
+func (t *socket) Info() transport.Info {
 	return transport.Info{
 		Name:            t.name,
 		Summary:         t.summary,
@@ -49,81 +127,50 @@ func (t socket) Info() transport.Info {
 	}
 }
 
-func (t socket) Check() error { return t.check(t.name) }
+func (t *socket) Check() error { return t.check(t.name) }
 
-func (t socket) Serve(_ context.Context, setup transport.Setup) (transport.Target, error) {
+func (t *socket) Serve(_ context.Context, setup transport.Setup) (transport.Target, error) {
 	if err := checkCodec(t.name, setup); err != nil {
 		return nil, err
 	}
-	receiver, err := NewReceiver(setup)
+	made, err := NewReceiver(setup)
 	if err != nil {
 		return nil, fmt.Errorf("%s: target: %w", t.name, err)
 	}
-	target, err := stream.Serve(t.name, func() (*stream.Listener, error) { return t.listen(setup) }, stream.Service{Receiver: receiver, Limit: uint64(max(setup.Size, 1)), Deadline: setup.Deadline}, receiver.Close)
+	service, end := stream.Service{Receiver: made, Limit: uint64(max(setup.Size, 1)), Deadline: setup.Deadline}, made.Close
+	if t.newResolver != nil {
+		resolver := t.newResolver(made)
+		service.Receiver, end = resolver, resolver.Close
+	}
+	if t.facts != nil {
+		service.Facts = t.facts()
+	}
+	target, err := stream.Serve(t.name, func() (*stream.Listener, error) { return t.listen(setup) }, service, end)
 	if err != nil {
-		return nil, errors.Join(err, receiver.Close())
+		return nil, errors.Join(err, end())
 	}
 	return target, nil
 }
 
-// Receiver has payloads read into a warm buffer.
-type Receiver struct {
-	memory buffer
-	length uint64
-	writes bool
-}
-
-var _ stream.Receiver = (*Receiver)(nil)
-
-// NewReceiver makes one for payloads of at most setup.Size bytes.
-func NewReceiver(setup transport.Setup) (*Receiver, error) {
-	r := &Receiver{writes: setup.Consume == transport.ConsumeWrite}
-	return r, r.memory.resize(max(setup.Size, 1))
-}
-
-// Place returns the buffer.
-func (r *Receiver) Place(n uint64) ([]byte, error) {
-	r.length = n
-	return r.memory.bytes[:n], nil
-}
-
-// Consume stands for the handler.
-func (r *Receiver) Consume(d *transport.Delivery) error {
-	d.Digest = handle(r.memory.bytes[:r.length], r.writes)
-	return nil
-}
-
-// Release does nothing: there is one buffer.
-func (r *Receiver) Release() error { return nil }
-
-// Close frees the buffer.
-func (r *Receiver) Close() error { return r.memory.free() }
-
-func (t socket) Open(ctx context.Context, setup transport.Setup, endpoints []transport.Endpoint) (transport.Route, error) {
-	if err := checkCodec(t.name, setup); err != nil {
+func (t *socket) Open(ctx context.Context, setup transport.Setup, endpoints []transport.Endpoint) (transport.Route, error) {
+	if err := errors.Join(t.Check(), checkCodec(t.name, setup)); err != nil {
 		return nil, err
 	}
-	fan, err := stream.OpenFan(ctx, endpoints, stream.FanOptions{Transport: t.name, Deadline: setup.Deadline, Serial: setup.Serial})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", t.name, err)
+	var from room = &buffer{}
+	if t.newRoom != nil {
+		from = t.newRoom()
 	}
-	return &socketRoute{Source: NewSource(setup), name: t.name, fan: fan}, nil
-}
-
-type socketRoute struct {
-	Source
-	name string
-	fan  *stream.Fan
-}
-
-func (r *socketRoute) Send(handoff *transport.Handoff) error {
-	bytes, err := r.Bytes()
-	if err != nil {
-		return fmt.Errorf("%s: %w", r.name, err)
+	options := sockets.Options{
+		FanOptions: stream.FanOptions{Transport: t.name, Deadline: setup.Deadline, Serial: setup.Serial, NewWriter: t.newWriter},
+		NewSource:  func(carry sockets.Carrier) (sockets.Source, error) { return newSource(setup, from, carry) },
+		Detach:     t.detach,
 	}
-	handoff.Start = measure.Now()
-	r.fan.Send(bytes, handoff)
-	return nil
+	if t.newReferrer != nil {
+		options.NewReferrer = func(processes []int) (sockets.Referrer, error) { return t.newReferrer(from, processes) }
+	}
+	route, err := sockets.Open(ctx, endpoints, options)
+	if err != nil {
+		return nil, err
+	}
+	return route, nil
 }
-
-func (r *socketRoute) Close() error { return errors.Join(r.fan.Close(), r.Source.Close()) }

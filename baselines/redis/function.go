@@ -143,22 +143,9 @@ func (s *deserializer) Consume(d *transport.Delivery) error {
 type buffers struct{}
 
 func (buffers) source(_ context.Context, setup transport.Setup, carry sockets.Carrier) (sockets.Source, error) {
-	return &bufferSource{limits.NewSource(setup), carry}, nil
+	return limits.NewSource(setup, carry)
 }
 
 func (buffers) receiver(_ context.Context, setup transport.Setup) (receiver, error) {
 	return limits.NewReceiver(setup)
-}
-
-type bufferSource struct {
-	limits.Source
-	carry sockets.Carrier
-}
-
-func (s *bufferSource) Send() error {
-	bytes, err := s.Bytes()
-	if err != nil {
-		return err
-	}
-	return s.carry(nil, bytes)
 }

@@ -52,7 +52,7 @@ func NewPubSub() transport.Transport {
 // NewLimit is limit/redis: SET and GET of warm buffers without any function.
 func NewLimit() transport.Transport {
 	return through{limitName, "no function: SET and GET of a warm buffer on a redis-server",
-		transport.Limit, 5, 2, 2, values{}, buffers{}}
+		transport.Limit, 8, 2, 2, values{}, buffers{}}
 }
 
 // Info implements transport.Transport.

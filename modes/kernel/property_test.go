@@ -243,7 +243,7 @@ func (w *world) newOnward(tr transport.Transport, next *twin) *onward {
 	o := &onward{fan: fan}
 	if name != cmaName {
 		o.referrer = choose(0) // from where on is known when the route is opened
-	} else if o.referrer, err = newRemoteRead(fan.Processes()); err != nil {
+	} else if o.referrer, err = NewRemoteRead(fan.Processes()); err != nil {
 		w.t.Fatal(err)
 	}
 	return o

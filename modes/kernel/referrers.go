@@ -23,5 +23,5 @@ func lend(source *modes.Function, m mechanism) mechanism {
 }
 
 func newRemoteReadReferrer(_ *modes.Function, processes []int) (sockets.Referrer, error) {
-	return newRemoteRead(processes)
+	return NewRemoteRead(processes)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"rrbench/modes"
+	"rrbench/modes/sockets"
 	"rrbench/transport/stream"
 )
 
@@ -19,8 +20,9 @@ type remoteRead struct {
 	withdraw func() error
 }
 
-// point makes the targets' processes permitted readers of this one.
-func newRemoteRead(processes []int) (*remoteRead, error) {
+// NewRemoteRead makes the referrer of kernel/cma for memory of any kind: RemoteReaders in the
+// targets' processes find payloads there. They are permitted to read this process until Close.
+func NewRemoteRead(processes []int) (sockets.Referrer, error) {
 	withdraw, err := permit(processes)
 	if err != nil {
 		return nil, fmt.Errorf("permit the targets to read this process: %w", err)

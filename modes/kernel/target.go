@@ -92,18 +92,11 @@ func (r *resolver) Resolve(n uint64, reference stream.Reference) error {
 
 // read copies a payload out of the source's process.
 func (r *resolver) read(n uint32, reference stream.Reference, address uintptr) error {
-	if reference.Process == 0 {
-		return fmt.Errorf("the source's process is not visible in this process' PID namespace: run both in one, or use kernel/memfd")
-	}
 	region, err := r.function.Allocate(n)
 	if err != nil {
 		return err
 	}
-	err = r.reader.read(reference.Process, region.Bytes(), address)
-	if err == nil && reference.Withdrawn() {
-		err = errors.New("the source gave up while its memory was read, which may have changed meanwhile")
-	}
-	if err != nil {
+	if err := r.reader.follow(reference, region.Bytes(), address); err != nil {
 		_ = r.function.Release(region)
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 // detachStep is how many bytes are exchanged at a time.
 const detachStep = 1 << 20
 
-// detach gives a region fresh pages with the same content.
+// Detach gives a region fresh pages with the same content.
 //
 // When a spliced transfer breaks off, its connection is reset and its pipe closed, which
 // drops what this host had not sent. But pages that were sent may still be referred to: by
@@ -23,7 +23,7 @@ const detachStep = 1 << 20
 // memories are: MADV_DONTNEED, madvise(2), then brings in other pages on the next touch),
 // and nothing else may use it meanwhile, the rest of the first and last page included: the
 // guest is suspended in send_to_host.
-func detach(region []byte) error {
+func Detach(region []byte) error {
 	whole := wholePages(region)
 	saved := make([]byte, min(detachStep, len(whole)))
 	for len(whole) > 0 {

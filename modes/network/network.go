@@ -33,12 +33,12 @@ func NewSplice() transport.Transport {
 		Summary:   "two shims, A's pages spliced through a pipe to TCP, read into B's linear memory",
 		Family:    transport.Network,
 		Place:     1,
-		Limits:    []string{"limit/tcp"},
+		Limits:    []string{"limit/splice"},
 		Listen:    listen,
-		NewWriter: newSplicing,
+		NewWriter: NewSplicing,
 		NewLender: newLargePages,
-		Detach:    detach,
-		Facts:     pipeFacts,
+		Detach:    Detach,
+		Facts:     PipeFacts,
 		Probe:     func() error { return transport.CheckLoopback("network/splice") },
 	}
 }
@@ -58,7 +58,7 @@ func NewZerocopy() transport.Transport {
 		Listen:    listen,
 		NewWriter: choose(zerocopyFrom, newReferring),
 		NewLender: newLargePages,
-		Detach:    detach,
+		Detach:    Detach,
 		Facts:     zerocopyFacts,
 		Probe:     probeZerocopy,
 	}
@@ -80,12 +80,12 @@ func NewAdaptive(crossover int64) transport.Transport {
 		Summary:   "two shims, TCP copies small payloads and is lent the pages of large ones",
 		Family:    transport.Network,
 		Place:     4,
-		Limits:    []string{"limit/tcp"},
+		Limits:    []string{"limit/tcp", "limit/splice"},
 		Listen:    listen,
-		NewWriter: choose(crossover, newSplicing),
+		NewWriter: choose(crossover, NewSplicing),
 		NewLender: newLargePages,
-		Detach:    detach,
-		Facts:     pipeFacts,
+		Detach:    Detach,
+		Facts:     PipeFacts,
 		Probe:     func() error { return transport.CheckLoopback("network") },
 	}
 }

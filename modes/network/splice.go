@@ -24,7 +24,9 @@ type splicing struct {
 
 var _ stream.Writer = (*splicing)(nil)
 
-func newSplicing() (stream.Writer, error) {
+// NewSplicing makes a Writer that lets the kernel refer to a payload's pages: they go through a pipe to
+// the socket, and must not change until the target has acknowledged. See Detach.
+func NewSplicing() (stream.Writer, error) {
 	s, err := newPipe()
 	if err != nil {
 		return nil, err
@@ -52,8 +54,8 @@ func newPipe() (*splicing, error) {
 	return s, nil
 }
 
-// pipeFacts say what capacity a pipe has here when that is not the one asked for.
-func pipeFacts() map[string]string {
+// PipeFacts say what capacity a pipe has here when that is not the one asked for.
+func PipeFacts() map[string]string {
 	s, err := newPipe()
 	if err != nil {
 		return nil

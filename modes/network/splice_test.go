@@ -53,7 +53,7 @@ func TestDetach(t *testing.T) {
 				t.Fatal(err)
 			}
 			if detached {
-				if err := detach(region); err != nil {
+				if err := Detach(region); err != nil {
 					t.Fatal(err)
 				}
 				if !bytes.Equal(memory, before) {
@@ -82,7 +82,7 @@ func TestDetachFails(t *testing.T) {
 	if err := unix.Mlock(memory); err != nil {
 		t.Skip("this process may not lock memory: ", err)
 	}
-	if err := detach(memory); !errors.Is(err, unix.EINVAL) {
+	if err := Detach(memory); !errors.Is(err, unix.EINVAL) {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -165,12 +165,12 @@ func TestSpliceToNobody(t *testing.T) {
 
 func TestPipeSize(t *testing.T) {
 	s := mustPipe(t)
-	t.Log("capacity", s.capacity, "facts", pipeFacts())
+	t.Log("capacity", s.capacity, "facts", PipeFacts())
 	if s.capacity < os.Getpagesize() {
 		t.Errorf("capacity is %d", s.capacity)
 	}
-	if (pipeFacts() == nil) != (s.capacity == pipeSize) {
-		t.Errorf("capacity is %d, facts are %v", s.capacity, pipeFacts())
+	if (PipeFacts() == nil) != (s.capacity == pipeSize) {
+		t.Errorf("capacity is %d, facts are %v", s.capacity, PipeFacts())
 	}
 	var _ stream.Writer = s
 }

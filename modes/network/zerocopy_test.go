@@ -275,7 +275,7 @@ func TestReferToNobody(t *testing.T) {
 }
 
 // What is on its way when a transfer is given up does not change any more, whatever the
-// guest does to its region. Without detach it does: the pages are sent from where they are.
+// guest does to its region. Without Detach it does: the pages are sent from where they are.
 func TestDetachReferred(t *testing.T) {
 	for _, test := range []struct{ detached, large bool }{{false, false}, {true, false}, {false, true}, {true, true}} {
 		detached := test.detached
@@ -296,7 +296,7 @@ func TestDetachReferred(t *testing.T) {
 			t.Errorf("nothing was read, but the kernel is done: %v", err)
 		}
 		if detached {
-			if err := detach(memory); err != nil {
+			if err := Detach(memory); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(memory, before) {
