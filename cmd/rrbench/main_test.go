@@ -28,11 +28,21 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(directory)
 		program = filepath.Join(directory, "rrbench")
-		if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-			panic(fmt.Sprintf("build rrbench: %v\n%s", err, out))
+		if err := build(program); err != nil {
+			panic(err)
 		}
 		return m.Run()
 	}())
+}
+
+// build puts the program at a path. Unlike go build, go run links only what has changed.
+func build(path string, environment ...string) error {
+	command := exec.Command("go", "run", "-exec", "cp", ".", path)
+	command.Env = append(os.Environ(), environment...)
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("build rrbench: %w\n%s", err, out)
+	}
+	return nil
 }
 
 type outcome struct {
