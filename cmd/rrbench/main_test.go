@@ -67,7 +67,7 @@ func rrbench(t *testing.T, arguments ...string) outcome {
 
 func TestSweepWritesEverythingThatItPromises(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "run")
-	got := rrbench(t, "sweep", "--preset", "smoke", "--sizes", "64KiB", "--reps", "2", "--out", directory)
+	got := rrbench(t, "sweep", "--preset", "smoke", "--sizes", "64KiB", "--engines", "wazero", "--codecs", "raw", "--reps", "2", "--out", directory)
 	if got.status != exitOK {
 		t.Fatalf("status %d: %s", got.status, got.stderr)
 	}
@@ -108,10 +108,11 @@ func TestSweepWritesEverythingThatItPromises(t *testing.T) {
 // TestKilledDriver kills a sweep in the middle: its shims must be gone, its finished trials
 // kept, and the run resumed to its end.
 func TestKilledDriver(t *testing.T) {
+	const reps = 9
 	for name, signal := range map[string]syscall.Signal{"SIGKILL": syscall.SIGKILL, "SIGINT": syscall.SIGINT, "SIGHUP": syscall.SIGHUP} {
 		t.Run(name, func(t *testing.T) {
 			directory := filepath.Join(t.TempDir(), "run")
-			driver := exec.Command(program, "sweep", "--quiet", "--transports", "user/copy,kernel/stream", "--sizes", "1MiB", "--reps", "25", "--out", directory)
+			driver := exec.Command(program, "sweep", "--quiet", "--transports", "user/copy,kernel/stream", "--engines", "wazero", "--sizes", "1MiB", "--reps", strconv.Itoa(reps), "--out", directory)
 			var stderr bytes.Buffer
 			driver.Stderr = &stderr
 			driver.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -119,7 +120,7 @@ func TestKilledDriver(t *testing.T) {
 				t.Fatal(err)
 			}
 			group := driver.Process.Pid
-			waitFor(t, "a few trials", func() bool { return len(trials(t, directory)) > 12 })
+			waitFor(t, "a few trials", func() bool { return len(trials(t, directory)) > reps/2 })
 			before := len(trials(t, directory))
 			_ = driver.Process.Signal(signal)
 			err := driver.Wait()
@@ -139,7 +140,7 @@ func TestKilledDriver(t *testing.T) {
 				seen[strconv.Itoa(trial.CellIndex)+"/"+strconv.Itoa(trial.Rep)]++
 			}
 			summaries := rows(t, filepath.Join(directory, "summary.csv"))
-			if len(seen) != 25*summaries {
+			if len(seen) != reps*summaries {
 				t.Errorf("%d rounds of %d cells", len(seen), summaries)
 			}
 			for key, n := range seen {

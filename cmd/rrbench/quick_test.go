@@ -2,4 +2,5 @@
 
 package main
 
-const kills = 3
+// kills is how many runs are killed at a random moment.
+const kills = 1
