@@ -10,33 +10,30 @@ import (
 	"testing"
 	"time"
 
-	"rrbench/tune/crossovers"
+	"rrbench/transport"
+	"rrbench/tune"
 )
 
-// TestTune measures, and has a sweep use what was found.
-func TestTune(t *testing.T) {
+// TestTunedCrossoversAreUsed by a sweep, and shown by what says which are in use.
+func TestTunedCrossoversAreUsed(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("XDG_CONFIG_HOME", home)
 	path := filepath.Join(home, "rrbench", "crossovers.json")
-	got := rrbench(t, "tune", "--transports", "user", "--engines", "wazero")
-	if got.status != exitOK {
-		t.Fatalf("status %d: %s", got.status, got.stderr)
-	}
-	for _, word := range []string{"user/copy", "user/remap", "2MiB", "ratio", "choice", "written: " + path} {
-		if !strings.Contains(got.stdout, word) {
-			t.Errorf("%q is not in:\n%s", word, got.stdout)
-		}
-	}
-	if _, _, err := crossovers.Read(t.Context(), path); err != nil {
-		t.Error(err)
+	const chosen = 112 << 10
+	tuned := tune.File([]*tune.Curve{{Transport: "user", Engine: "wazero", Chosen: chosen, Because: "measured"}})
+	if err := tuned.Write(path); err != nil {
+		t.Fatal(err)
 	}
 	for _, name := range []string{"list", "doctor"} {
 		if got := rrbench(t, name); !strings.Contains(joined(got.stdout), "measured on") {
 			t.Errorf("%s does not say so:\n%s", name, got.stdout)
 		}
 	}
-	if got := rrbench(t, "sweep", "--dry-run", "--transports", "user", "--sizes", "1MiB"); !strings.Contains(got.stdout, "crossovers: measured on") {
-		t.Errorf("status %d: %s%s", got.status, got.stdout, got.stderr)
+	got := rrbench(t, "sweep", "--dry-run", "--transports", "user", "--engines", "wazero", "--sizes", "1MiB")
+	for _, text := range []string{"crossovers: measured on", "crossover " + transport.FormatCrossover(chosen)} {
+		if !strings.Contains(got.stdout, text) {
+			t.Errorf("%q is not in status %d: %s%s", text, got.status, got.stdout, got.stderr)
+		}
 	}
 }
 
