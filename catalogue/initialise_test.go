@@ -83,9 +83,10 @@ func TestGuestThatNeverInitialisesItself(t *testing.T) {
 						t.Fatal(err)
 					}
 					source := startShim(t, "source", env)
-					err = source.Open(t.Context(), name, bad, []transport.Endpoint{endpoint})
-					expectStillInitialising(t, source, err)
+					opened := make(chan error, 1)
+					go func() { opened <- source.Open(t.Context(), name, bad, []transport.Endpoint{endpoint}) }()
 					_, err = target.Serve(t.Context(), name, bad)
+					expectStillInitialising(t, source, <-opened)
 					expectStillInitialising(t, target, err)
 				})
 			}
