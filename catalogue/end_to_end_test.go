@@ -154,7 +154,7 @@ func run(t *testing.T, p *shim.Cell, batch shim.Batch) ([]shim.Record, error) {
 }
 
 func batchOf(setup transport.Setup) shim.Batch {
-	return shim.Batch{Payload: setup.Payload, Size: setup.Size, Seed: 1, Warmup: 1, Rounds: 3, Deadline: setup.Deadline}
+	return shim.Batch{Payload: setup.Payload, Sizes: []int64{setup.Size}, Seed: 1, Warmup: 1, Rounds: 3, Deadline: setup.Deadline}
 }
 
 func TestEveryTransportDelivers(t *testing.T) {

@@ -123,7 +123,7 @@ func (s notingSite) Start(ctx context.Context, name string, runs transport.Runs)
 
 // batch is what a test's cell hands over.
 func batch(size int64, rounds int) shim.Batch {
-	return shim.Batch{Payload: payloads.Text, Size: size, Seed: 1, Warmup: 1, Rounds: rounds, Deadline: time.Minute}
+	return shim.Batch{Payload: payloads.Text, Sizes: []int64{size}, Seed: 1, Warmup: 1, Rounds: rounds, Deadline: time.Minute}
 }
 
 // open starts a cell and connects its functions; the caller closes it.
