@@ -45,6 +45,9 @@ type Manifest struct {
 	TickNs int64 `json:"cpu_tick_ns,omitempty"`
 	// SetUps are the functions' starts, those of earlier parts of a resumed run included.
 	SetUps SetUps `json:"set_ups,omitempty"`
+	// MeasuredNs of TookNs went by in warm-ups, windows and rounds, in all parts of the run.
+	MeasuredNs int64 `json:"measured_ns,omitempty"`
+	TookNs     int64 `json:"took_ns,omitempty"`
 	// Noise is what the run's cells that were measured twice differ by.
 	Noise []Noise `json:"noise,omitempty"`
 	// Warnings are what a reader of the numbers must know, one line each.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"rrbench/catalogue"
 	engines "rrbench/engines/catalogue"
@@ -61,7 +62,10 @@ func Execute(ctx context.Context, request Request) (*Outcome, error) {
 		SetUps:   &run.manifest.SetUps,
 		Done:     run.done,
 	}
+	began := time.Now()
 	err = runner.Run(ctx)
+	run.manifest.MeasuredNs += int64(runner.Measured)
+	run.manifest.TookNs += int64(time.Since(began))
 	if ctx.Err() != nil {
 		err = fmt.Errorf("%w; every finished trial is kept, go on with: rrbench sweep --resume %s", err, run.directory.Path())
 	}
@@ -152,6 +156,7 @@ func (r *run) finish() (*Outcome, error) {
 	}
 	outcome.Warnings = r.manifest.Warnings
 	outcome.SetUps = r.manifest.SetUps
+	outcome.Measured, outcome.Took = time.Duration(r.manifest.MeasuredNs), time.Duration(r.manifest.TookNs)
 	written := func(name string, err error) error {
 		if err == nil {
 			outcome.Files = append(outcome.Files, name)

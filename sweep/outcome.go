@@ -18,6 +18,8 @@ type Outcome struct {
 	Transports results.Transports
 	Warnings   []string
 	SetUps     results.SetUps
+	// Measured is the part of Took that went by in warm-ups, windows and rounds.
+	Measured, Took time.Duration
 	// Failed counts the cells with a failed trial.
 	Failed int
 	// Missing names the cells of which planned hand-offs have no row, one line each.

@@ -6,6 +6,7 @@ package sweep
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"rrbench/measure"
 	"rrbench/results"
@@ -41,6 +42,8 @@ type Runner struct {
 	Progress Progress
 	// SetUps takes the functions' starts.
 	SetUps *results.SetUps
+	// Measured is how long warm-ups, windows and rounds took.
+	Measured time.Duration
 	// Done are the rows of the run that is resumed, nil for a fresh one.
 	Done []results.Trial
 

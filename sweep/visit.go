@@ -135,6 +135,7 @@ type measured struct {
 // error, too.
 func (r *Runner) measureBatch(ctx context.Context, cell PlannedCell, request visitRequest, shims *shim.Cell, batch shim.Batch, done int) (m measured, err error) {
 	expected := expectation{cell: cell, batch: batch}
+	began := time.Now()
 	m.window, err = shims.Run(ctx, batch, func(record shim.Record) error {
 		step, err := expected.accept(&record)
 		if err != nil {
@@ -146,6 +147,7 @@ func (r *Runner) measureBatch(ctx context.Context, cell PlannedCell, request vis
 		m.trials = append(m.trials, trial)
 		return nil
 	})
+	r.Measured += time.Since(began)
 	if err == nil {
 		err = expected.end()
 	}

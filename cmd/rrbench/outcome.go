@@ -26,6 +26,9 @@ func printOutcome(w io.Writer, o *sweep.Outcome, figures int) error {
 	if err := o.SetUps.Write(w); err != nil {
 		return err
 	}
+	if o.Took > 0 {
+		fmt.Fprintf(w, "\nthe run took %v, %.0f %% of it measuring\n", o.Took.Round(time.Second), 100*o.Measured.Seconds()/o.Took.Seconds())
+	}
 	written := o.Files
 	if figures > 0 {
 		written = append(written, fmt.Sprintf("%d files in figures/", figures))
