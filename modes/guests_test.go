@@ -249,7 +249,7 @@ func TestLoadRefusesGuests(t *testing.T) {
 			"lacks-send":      "does not export send(i32, i32) -> i32",
 			"wrong-signature": "exports handle(i32, i32) -> i32, which must be handle(i32, i32) -> i64",
 			"unknown-import":  "imports roadrunner.teleport(i32) -> i32, which the host does not offer",
-			"wrong-import":    "imports roadrunner.release_memory_region(i64) -> i64, which must be release_memory_region(i32) -> i32",
+			"wrong-import":    "imports roadrunner.keep_memory_region(i64) -> i64, which must be keep_memory_region(i32) -> i32",
 			"foreign-import":  "imports env.print(i32), but functions import from roadrunner and wasi_snapshot_preview1 only",
 			"memory-4gib":     "memory",
 			"memory-imported": "memory",

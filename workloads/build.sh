@@ -12,6 +12,7 @@ cd "$(dirname "$0")"
 clang=${CLANG:-clang}
 go=${GO:-go}
 wasi=../baselines/wasi/guests
+parts="c/buffer.c c/digest.c c/fill.c c/heap.c"
 
 # compile OUTPUT SOURCE... [-DNAME...]: freestanding, without libc and without WASI.
 compile() {
@@ -30,13 +31,13 @@ variants() {
 build_c() {
 	directory=$1
 	mkdir -p "$directory/built" "$directory/hostile/built" "$directory/$wasi/built"
-	compile "$directory/built/c.wasm" c/function.c c/heap.c c/digest.c
-	compile "$directory/$wasi/built/http-c.wasm" -Ic $wasi/c/*.c c/heap.c c/digest.c
+	compile "$directory/built/c.wasm" c/function.c $parts
+	compile "$directory/$wasi/built/http-c.wasm" -Ic $wasi/c/*.c c/digest.c c/fill.c c/heap.c
 	for name in $(variants); do
-		compile "$directory/hostile/built/$(echo "$name" | tr _ -).wasm" "-DGUEST_$name" hostile/c/hostile.c c/heap.c c/digest.c
+		compile "$directory/hostile/built/$(echo "$name" | tr _ -).wasm" "-DGUEST_$name" hostile/c/hostile.c $parts
 	done
-	compile "$directory/hostile/built/memory-4gib.wasm" -Wl,--initial-memory=4294967296 hostile/c/hostile.c c/heap.c c/digest.c
-	compile "$directory/hostile/built/memory-imported.wasm" -Wl,--import-memory hostile/c/hostile.c c/heap.c c/digest.c
+	compile "$directory/hostile/built/memory-4gib.wasm" -Wl,--initial-memory=4294967296 hostile/c/hostile.c $parts
+	compile "$directory/hostile/built/memory-imported.wasm" -Wl,--import-memory hostile/c/hostile.c $parts
 }
 
 # each_text COMMAND...: runs COMMAND BINARY for every text module, which is its input.

@@ -17,7 +17,7 @@ func TestSoak(t *testing.T) {
 		for _, name := range []string{"handle-obeys", "send-from-own-memory", "send-writes", "send-frees"} {
 			guests[name] = hostile.Guest(t, name)
 		}
-		w := newWorld(t, rand.New(rand.NewPCG(3, 4)), tr, func() string { return engine }, guests)
+		w := newWorld(t, rand.New(rand.NewPCG(3, 7)), tr, func() string { return engine }, guests)
 		defer w.close()
 		send := func(count int) {
 			for w.count < count {

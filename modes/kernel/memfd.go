@@ -134,8 +134,7 @@ func (l *memfd) put(b *buffer) {
 }
 
 // Refer refers to the pages that were lent. A payload that is elsewhere, because its guest
-// allocated it or because it is sent again while a target still holds the first one, is
-// copied into a buffer, once for all targets.
+// allocated it or because there was no buffer for it, is copied into one, once for all targets.
 func (l *memfd) Refer(region *modes.Region, payload []byte) (reference stream.Reference, ok bool, err error) {
 	first, end := memory.Whole(payload)
 	if end == first {

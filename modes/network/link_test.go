@@ -215,6 +215,9 @@ func BenchmarkLink(b *testing.B) {
 			var used, interrupts, latency int64
 			b.SetBytes(size)
 			for b.Loop() {
+				if err := route.Prepare(payloads.Spec{Kind: payloads.Bytes, Size: size}); err != nil {
+					b.Fatal(err)
+				}
 				usage, softirq := measure.SelfUsage(), measure.SoftIRQ()
 				if err := route.Send(&handoff); err != nil {
 					b.Fatal(err)

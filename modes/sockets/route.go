@@ -73,7 +73,10 @@ type Route struct {
 	broken error
 }
 
-var _ transport.Route = (*Route)(nil)
+var (
+	_ transport.Route    = (*Route)(nil)
+	_ transport.Recycler = (*Route)(nil)
+)
 
 // Open makes a source and connects it to every endpoint.
 func Open(ctx context.Context, endpoints []transport.Endpoint, options Options) (*Route, error) {
@@ -99,6 +102,17 @@ func (r *Route) Prepare(spec payloads.Spec) error {
 		return r.broken
 	}
 	return r.source.Prepare(spec)
+}
+
+// Recycle implements transport.Recycler, for sources that do.
+func (r *Route) Recycle(size int64) error {
+	if r.broken != nil {
+		return r.broken
+	}
+	if recycler, ok := r.source.(transport.Recycler); ok {
+		return recycler.Recycle(size)
+	}
+	return nil
 }
 
 // Rehearse implements transport.Route.

@@ -65,6 +65,7 @@ func (t *Transport) Info() transport.Info {
 		Hosting:         transport.SeparateProcesses,
 		Runs:            transport.Wasm,
 		Codecs:          []transport.Codec{transport.None},
+		Origins:         transport.Origins(),
 		CopiesPerTarget: 1,
 		CopiesAtSource:  1,
 	}
@@ -125,7 +126,7 @@ func (t *Transport) Open(ctx context.Context, setup transport.Setup, endpoints [
 	}
 	var function *modes.Function
 	options := Options{
-		FanOptions: stream.FanOptions{Transport: t.Name, Deadline: setup.Deadline, NewWriter: t.NewWriter},
+		FanOptions: stream.FanOptions{Transport: t.Name, Deadline: setup.Deadline, Serial: setup.Serial, NewWriter: t.NewWriter},
 		NewSource: func(carry Carrier) (_ Source, err error) {
 			function, err = modes.Load(ctx, setup, carry.Send)
 			if err == nil && t.NewLender != nil {

@@ -1,6 +1,7 @@
 package sockets_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -84,13 +85,10 @@ func TestHostileTargets(t *testing.T) {
 		}
 		route := transporttest.Open(t, tr, setup(engine, 1<<20, len(names)), endpoints...)
 		spec := payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: 1 << 20}
-		digest, err := spec.Digest(), route.Prepare(spec)
-		if err != nil {
-			t.Fatal(err)
-		}
+		digest := spec.Digest()
 		var handoff transport.Handoff
 		for round := range 3 {
-			if err := route.Send(&handoff); err != nil {
+			if err := errors.Join(route.Prepare(spec), route.Send(&handoff)); err != nil {
 				t.Fatal(err)
 			}
 			for i, name := range names {

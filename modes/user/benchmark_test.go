@@ -1,9 +1,11 @@
 package user
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
+	"rrbench/measure"
 	"rrbench/memory"
 	"rrbench/payloads"
 	"rrbench/transport"
@@ -17,30 +19,20 @@ func benchmarkSend(b *testing.B, by transport.Transport, engine string, size int
 	}
 	route := openBy(b, by, setup, targets...)
 	var handoff transport.Handoff
-	var latency, consumed int64
-	prepare := func() {
-		if err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
-			b.Fatal(err)
-		}
-	}
+	var latency, consumed, cycle int64
 	send := func() {
-		if route.Spent() {
-			// As in a sweep, the source's work is no part of a hand-off.
-			b.StopTimer()
-			prepare()
-			b.StartTimer()
-		}
-		if err := route.Send(&handoff); err != nil {
+		err := errors.Join(route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}), route.Send(&handoff), route.Recycle(size))
+		if err != nil {
 			b.Fatal(err)
 		}
+		cycle += measure.Now() - handoff.Start
 		latency += handoff.Deliveries[0].Timeline.Latency()
 		consumed += handoff.Deliveries[0].Timeline.ConsumedAfter()
 	}
 	// The first ones grow memories and touch every page.
-	prepare()
 	send()
 	send()
-	latency, consumed = 0, 0
+	latency, consumed, cycle = 0, 0, 0
 	b.SetBytes(size)
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -49,9 +41,10 @@ func benchmarkSend(b *testing.B, by transport.Transport, engine string, size int
 	}
 	b.ReportMetric(float64(latency)/float64(b.N), "latency-ns")
 	b.ReportMetric(float64(consumed)/float64(b.N), "consumed-ns")
+	b.ReportMetric(float64(cycle)/float64(b.N), "cycle-ns")
 }
 
-// BenchmarkHandoff is a whole hand-off with its clock readings: A's send, the host,
+// BenchmarkHandoff is a whole hand-off with its clock readings: the payload, A's send, the host,
 // allocation in B, the copy, B's handler, which reads every byte, and the release.
 func BenchmarkHandoff(b *testing.B) {
 	for _, by := range all() {

@@ -3,6 +3,7 @@ package user
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -127,10 +128,10 @@ func TestShortSharesTargets(t *testing.T) {
 			go func() {
 				var handoff transport.Handoff
 				spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: 64}
-				digest, err := spec.Digest(), route.Prepare(spec)
+				digest, err := spec.Digest(), error(nil)
 				for range 2000 {
 					if err == nil {
-						err = route.Send(&handoff)
+						err = errors.Join(route.Prepare(spec), route.Send(&handoff))
 					}
 					if err == nil && (handoff.Deliveries[0].Err != nil || handoff.Deliveries[0].Digest != digest) {
 						t.Errorf("%016x, %v instead of %016x", handoff.Deliveries[0].Digest, handoff.Deliveries[0].Err, digest)

@@ -6,7 +6,6 @@ import (
 	"rrbench/measure"
 	"rrbench/memory"
 	"rrbench/modes"
-	"rrbench/payloads"
 	"rrbench/transport"
 )
 
@@ -15,12 +14,15 @@ import (
 // What moves is the blocks inside a region (package memory), which hold the payload and
 // nothing else; the rest of it, at either end, is copied, so neither function ever has a byte
 // of the other's memory beside the payload. Blocks that have moved away read as zeros. Where
-// the target has written to them, that is not for the source to see: once the handler has
-// returned they wait in a stash, out of every linear memory, until the host overwrites them
-// with the source's next payload. So in a steady state none of their pages is zeroed, copied
-// or faulted in. A region that the guest fills by itself gets fresh pages instead.
+// the target has written to them, that is not for the source to see. Those of the host's buffer
+// wait in a stash, out of every linear memory, once the handler has returned, until room is made
+// for the next payload; then they are zeroed, unless the host overwrites all of them with it.
+// Memory that the guest allocated by itself gets them back at once, zeroed: it is the guest's to
+// use as soon as it runs on. So in a steady state none of their pages is copied or faulted in.
 type mover struct {
 	stash memory.Stash
+	// zeroes: the guest sees the host's buffer before it is overwritten.
+	zeroes bool
 	// prepared is the source's region whose pages are away or in the stash, or nil, and
 	// [from, to) what has moved of it.
 	prepared *modes.Region
@@ -66,7 +68,7 @@ func (moving) fits(region *modes.Region) bool {
 	if to == from || !region.Function().Movable() || !memory.OneMapping(region.Bytes()[from:to]) {
 		return false
 	}
-	// The place of a region that the guest fills by itself is put in order before it runs on.
+	// Memory of the guest's own is put in order before it runs on.
 	return !region.Prepared() || region.MayMove()
 }
 
@@ -112,42 +114,51 @@ func (m *mover) fill(region *modes.Region, payload []byte, line *transport.Timel
 	return 0, 0
 }
 
-// retrieve takes pages out of the target's region when its handler is done with them.
-func (m *mover) retrieve(region *modes.Region, from, to int, prepared bool) {
-	if to == from || region.Kept() {
+// retrieve takes pages out of the target's region when its handler is done with them, before
+// the source's guest runs on.
+func (m *mover) retrieve(source, region *modes.Region, from, to int) {
+	if to == from {
 		return
 	}
-	// Where either fails the target frees the pages later, at the next payload.
-	if prepared {
-		_ = m.stash.Put(region.Bytes()[from:to])
-	} else {
-		_ = region.RestorePages()
-	}
-}
-
-// sent notes that pages of the source's region have moved away, before its guest runs on.
-func (m *mover) sent(region *modes.Region, from, to int) {
-	if !region.Prepared() {
-		// It reads as zeros already; this is for the mappings' sake.
-		_ = memory.Blank(region.Bytes()[from:to])
+	away, moved := source.Bytes()[from:to], region.Bytes()[from:to]
+	switch {
+	case source.Prepared():
+		m.prepared, m.from, m.to = source, from, to
+		if !region.Kept() {
+			// Where that fails the target frees the pages later, at the next payload.
+			_ = m.stash.Put(moved)
+		}
 		return
+	case !region.Kept():
+		clear(moved)
+		if memory.Move(away, moved) == nil && memory.OneMapping(around(source, from, to)) {
+			return
+		}
 	}
-	m.prepared, m.from, m.to = region, from, to
+	// It reads as zeros already; this has the mapping be one with its neighbours again.
+	_ = memory.Blank(away)
 }
 
-// spent says that the prepared payload is gone.
-func (m *mover) spent() bool { return m.prepared != nil }
+// around is a part of a region with a page more at either end, where the memory has one.
+func around(region *modes.Region, from, to int) []byte {
+	whole, at := region.Function().Memory(), int(region.Pointer())
+	return whole[max(0, at+from-memory.Size):min(len(whole), at+to+memory.Size)]
+}
 
-// restore gives the prepared region its pages back for a payload that overwrites all of
-// them. The region is released if that payload has another size.
-func (m *mover) restore(spec payloads.Spec) {
+// restore gives the host's buffer its pages back for a payload of size bytes. The buffer is
+// released if it has another size.
+func (m *mover) restore(size int64) {
 	region := m.prepared
 	if region == nil {
 		return
 	}
 	m.prepared = nil
-	if spec.Size == int64(region.Len()) && m.stash.Holds() == m.to-m.from {
-		if m.stash.Take(region.Bytes()[m.from:m.to]) == nil {
+	if size == int64(region.Len()) && m.stash.Holds() == m.to-m.from {
+		area := region.Bytes()[m.from:m.to]
+		if m.stash.Take(area) == nil {
+			if m.zeroes {
+				clear(area)
+			}
 			return
 		}
 	}

@@ -15,7 +15,8 @@ import (
 // route is a source function and its targets.
 //
 // Where the targets share the source's pages, all of them get the payload before the first
-// handler runs: that takes some microseconds each, a handler may take any time.
+// handler runs, unless they are served one after the other: that takes some microseconds each, a
+// handler may take any time.
 type route struct {
 	mode    *mode
 	source  *modes.Function
@@ -25,44 +26,59 @@ type route struct {
 	mover     mover
 	// lender has the targets of a fan-out share the source's pages; nil where they get copies.
 	lender *kernel.Lender
-	// spec is what was prepared.
-	spec payloads.Spec
 
-	// pool runs serveOne, which is serve, for each target of a fan-out.
+	// pool runs serveOne, which is serve, for each target of a fan-out, serial for one after the other.
 	pool     *transport.Pool
+	serial   bool
 	serveOne func(i int)
 
 	// direct is for small payloads; nil where the engine has no direct calls.
 	direct *directCall
 
 	// What is under way: written before the start, read after it.
-	payload []byte
-	shared  bool
-	handoff *transport.Handoff
+	payload   []byte
+	shared    bool
+	reference stream.Reference
+	handoff   *transport.Handoff
 	// released is room for an argument.
 	released [1]uint64
 	closed   bool
 }
 
+// Recycle has the pages of the payload before come back.
+func (r *route) Recycle(size int64) error {
+	r.mover.restore(size)
+	if err := r.source.Recycle(size); err != nil {
+		return err
+	}
+	r.makePlan()
+	return nil
+}
+
+// makePlan finds out beforehand how the prepared region is to be handed over, if there is one.
+func (r *route) makePlan() {
+	if region := r.source.Prepared(); region != nil && len(r.targets) == 1 {
+		r.mover.makePlan(r.mode, region)
+	}
+}
+
 func (r *route) Prepare(spec payloads.Spec) error {
-	r.mover.restore(spec)
-	r.spec = spec
+	if err := r.Recycle(spec.Size); err != nil {
+		return err
+	}
 	if err := r.source.Prepare(spec); err != nil {
 		return err
 	}
-	if len(r.targets) == 1 {
-		r.mover.makePlan(r.mode, r.source.Prepared())
-	}
+	r.makePlan()
 	return nil
 }
 
 func (r *route) Rehearse(spec payloads.Spec) error {
-	r.mover.restore(spec)
+	if err := r.Recycle(spec.Size); err != nil {
+		return err
+	}
 	return r.source.Rehearse(spec)
 }
-
-// Spent says that the pages of the payload are not in the source's memory any more.
-func (r *route) Spent() bool { return r.mover.spent() }
 
 // Moves returns how many hand-offs of this route moved pages, and how many copied the
 // payload where pages should have moved: the engine's memory cannot, the kernel refused, or
@@ -72,11 +88,6 @@ func (r *route) Moves() (moved, copied uint64) {
 }
 
 func (r *route) Send(handoff *transport.Handoff) error {
-	if r.Spent() {
-		if err := r.Prepare(r.spec); err != nil {
-			return fmt.Errorf("%s: prepare the payload again: %w", r.mode.name, err)
-		}
-	}
 	handoff.Resize(len(r.targets))
 	for i := range handoff.Deliveries {
 		handoff.Deliveries[i] = transport.Delivery{}
@@ -134,14 +145,13 @@ func (r *route) fanOut(region *modes.Region) error {
 	for _, t := range r.lockOrder {
 		t.lock.Lock()
 	}
-	var reference stream.Reference
 	r.shared = false
 	if r.lender != nil {
-		reference, r.shared = r.lender.Refer(region, r.payload)
+		r.reference, r.shared = r.lender.Refer(region, r.payload)
 	}
-	if r.shared {
-		for i, t := range r.targets {
-			t.borrow(region.Len(), reference, &r.handoff.Deliveries[i])
+	for i := range r.targets {
+		if !r.serial {
+			r.lend(i)
 		}
 	}
 	r.pool.Run(r.serveOne)
@@ -151,6 +161,7 @@ func (r *route) fanOut(region *modes.Region) error {
 			held++
 		}
 	}
+	r.reference = stream.Reference{}
 	var err error
 	if r.shared {
 		err = r.lender.Finish(region, r.payload, held)
@@ -170,9 +181,19 @@ func (r *route) fanOut(region *modes.Region) error {
 	return nil
 }
 
+// lend has a target show the source's pages, if they are shared.
+func (r *route) lend(i int) {
+	if r.shared {
+		r.targets[i].borrow(uint32(len(r.payload)), r.reference, &r.handoff.Deliveries[i])
+	}
+}
+
 // serve takes one target of a fan-out to the end.
 func (r *route) serve(i int) {
 	t, delivery := r.targets[i], &r.handoff.Deliveries[i]
+	if r.serial {
+		r.lend(i)
+	}
 	if !r.shared {
 		t.place(r.payload, delivery)
 	}

@@ -156,11 +156,8 @@ func (t *target) takePages(source *modes.Region, m *mover, delivery *transport.D
 	from, to := m.fill(region, payload, &delivery.Timeline)
 	t.arrived(source.Len(), delivery)
 	err = t.enter(region, delivery)
-	m.retrieve(region, from, to, source.Prepared())
+	m.retrieve(source, region, from, to)
 	delivery.Err = t.release(region, err)
-	if to > from {
-		m.sent(source, from, to)
-	}
 }
 
 // allocate returns a region of n bytes, at an alignment unless that is zero.

@@ -4,6 +4,7 @@
 package user
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -79,6 +80,7 @@ func (m *mode) Info() transport.Info {
 		Hosting:         transport.SharedProcess,
 		Runs:            transport.Wasm,
 		Codecs:          []transport.Codec{transport.None},
+		Origins:         transport.Origins(),
 		CopiesPerTarget: 1,
 		CopiesAtSource:  1,
 	}
@@ -115,7 +117,8 @@ func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []tran
 	if err != nil {
 		return nil, fmt.Errorf("%s: source: %w", m.name, err)
 	}
-	r.pool, r.serveOne = transport.NewPool(len(found)), r.serve
+	r.pool, r.serial, r.serveOne = setup.Pool(len(found)), setup.Serial, r.serve
+	r.mover.zeroes = cmp.Or(setup.Origin, transport.OriginHost) != transport.OriginHost
 	if m.moves() && r.source.Movable() {
 		r.source.PrepareInBlocks()
 	}

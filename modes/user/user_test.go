@@ -182,13 +182,10 @@ func TestTargetsFailAlone(t *testing.T) {
 				}
 				route := openBy(t, by, setup, targets...)
 				spec := payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}
-				digest, err := spec.Digest(), route.Prepare(spec)
-				if err != nil {
-					t.Fatal(err)
-				}
+				digest := spec.Digest()
 				var handoff transport.Handoff
 				for range 3 {
-					if err := route.Send(&handoff); err != nil {
+					if err := errors.Join(route.Prepare(spec), route.Send(&handoff)); err != nil {
 						t.Fatalf("the failure of a target is the route's: %v", err)
 					}
 					for i, name := range names {

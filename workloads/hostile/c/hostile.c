@@ -1,6 +1,8 @@
 // Functions that misbehave, one a build: -DGUEST_<name> picks it. What a variant does not
 // do wrong, it does as the measured function does.
+#include "../../c/buffer.h"
 #include "../../c/digest.h"
+#include "../../c/fill.h"
 #include "../../c/heap.h"
 
 #ifdef GUEST_wrong_signature
@@ -117,13 +119,13 @@ uint64_t handle(uint32_t pointer, uint32_t length) {
 	return 0;
 }
 #elif defined GUEST_handle_obeys
-// Does what the payload's first bytes happen to say, and what hosts must be ready for:
+// Does what the payload's digest happens to say, and what hosts must be ready for:
 // writes to the payload, sends it on, writes again, keeps it, gives back what it kept,
 // grows, allocates and frees beside the host.
 uint64_t handle(uint32_t pointer, uint32_t length) {
 	static uint32_t kept[4], own[4];
 	uint64_t result = digest((const uint8_t *)(uintptr_t)pointer, length);
-	uint32_t order = length < 4 ? 0 : *(const uint32_t *)(uintptr_t)pointer;
+	uint32_t order = length < 4 ? 0 : (uint32_t)result;
 	uint32_t slot = order & 3;
 	if ((order & 0x1C) == 0) __builtin_wasm_memory_grow(0, 1);
 	if ((order & 0xE0) == 0) {
@@ -143,6 +145,42 @@ uint64_t handle(uint32_t pointer, uint32_t length) {
 }
 #else
 uint64_t handle(uint32_t pointer, uint32_t length) { return digest((const uint8_t *)(uintptr_t)pointer, length); }
+#endif
+
+#if !defined GUEST_lacks_handle && !defined GUEST_wrong_signature
+uint64_t handle_write(uint32_t pointer, uint32_t length) {
+	uint64_t result = handle(pointer, length);
+	rewrite((uint8_t *)(uintptr_t)pointer, length);
+	return result;
+}
+#endif
+
+// produce
+
+#if defined GUEST_produce_looks
+// Traps where it sees in its buffer what it has not put there: anything but zeros and the payload before.
+uint32_t produce(uint32_t length, uint64_t seed) {
+	static uint32_t last, last_length;
+	static uint64_t last_seed;
+	static uint8_t before[4096];
+	uint32_t pointer = buffer(length);
+	const uint8_t *at = (const uint8_t *)(uintptr_t)pointer;
+	for (uint32_t done = 0; pointer == last && length == last_length && done < length; done += sizeof before) {
+		uint32_t part = length - done < sizeof before ? length - done : sizeof before;
+		fill_text(before, part, last_seed, done / sizeof before);
+		for (uint32_t i = 0; i < part; i++)
+			if (at[done + i] && at[done + i] != before[i]) __builtin_trap();
+	}
+	last = pointer, last_length = length, last_seed = seed;
+	fill_text((uint8_t *)(uintptr_t)pointer, length, seed, 0);
+	return pointer;
+}
+#else
+uint32_t produce(uint32_t length, uint64_t seed) {
+	uint32_t pointer = buffer(length);
+	if (pointer) fill_text((uint8_t *)(uintptr_t)pointer, length, seed, 0);
+	return pointer;
+}
 #endif
 
 // send
@@ -228,8 +266,8 @@ EXPORT(_initialize) void initialize(void) {
 IMPORT(teleport) int32_t teleport(uint32_t pointer);
 EXPORT(unused) int32_t unused(uint32_t pointer) { return teleport(pointer); }
 #elif defined GUEST_wrong_import
-IMPORT(release_memory_region) int64_t release_with_another_signature(uint64_t pointer);
-EXPORT(unused) int64_t unused(uint64_t pointer) { return release_with_another_signature(pointer); }
+IMPORT(keep_memory_region) int64_t keep_with_another_signature(uint64_t pointer);
+EXPORT(unused) int64_t unused(uint64_t pointer) { return keep_with_another_signature(pointer); }
 #elif defined GUEST_foreign_import
 __attribute__((import_module("env"), import_name("print"))) void print(uint32_t pointer);
 EXPORT(unused) void unused(uint32_t pointer) { print(pointer); }

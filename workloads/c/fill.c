@@ -17,11 +17,11 @@ static uint64_t mix(uint64_t seed, uint64_t index) {
 
 static uint32_t lesser(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
-static void fill_text(uint8_t *to, uint32_t length, uint64_t seed) {
+void fill_text(uint8_t *to, uint32_t length, uint64_t seed, uint64_t index) {
 	static uint8_t block[BLOCK];
 	if (!block[MARK])
 		for (uint32_t i = MARK; i < BLOCK; i++) block[i] = phrase[(i - MARK) % (sizeof phrase - 1)];
-	for (uint64_t index = 0; length > 0; index++) {
+	for (; length > 0; index++) {
 		uint64_t value = mix(seed, index);
 		for (uint32_t i = 0; i < MARK; i++, value <<= 4) block[i] = "0123456789abcdef"[value >> 60];
 		uint32_t part = lesser(length, BLOCK);
@@ -76,7 +76,7 @@ static void fill_records(uint8_t *to, uint32_t length, uint64_t seed) {
 
 void fill(uint8_t *to, uint32_t length, uint32_t kind, uint64_t seed) {
 	switch (kind) {
-	case 0: fill_text(to, length, seed); break;
+	case 0: fill_text(to, length, seed, 0); break;
 	case 1: fill_records(to, length, seed); break;
 	default: fill_bytes(to, length, seed);
 	}
