@@ -116,7 +116,7 @@ func testTargetStops(t *testing.T, s *suite) {
 	setup := s.setup(8<<20, 2)
 	process := Start(t, s.open(), setup)
 	survivor := Serve(t, s.open(), setup)
-	setup.Deadline = 2 * time.Second
+	setup.Deadline = time.Second
 	d := doom(t, s, setup, survivor, process.Endpoint)
 	d.until(t, func() { process.Signal(t, syscall.SIGSTOP) })
 	process.Kill()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -24,6 +25,10 @@ const roleVariable = "RRBENCH_TEST_TARGET"
 // has started it is a target of one of the transports instead.
 func Main(m *testing.M, transports ...transport.Transport) {
 	if os.Getenv(roleVariable) == "" {
+		// Tests that are parallel wait for deadlines, not for a processor.
+		if err := flag.Set("test.parallel", "8"); err != nil {
+			panic(err)
+		}
 		// The thread that starts processes stays.
 		goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("rrbench/child.last"))
 		return
