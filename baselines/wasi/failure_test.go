@@ -112,38 +112,46 @@ func TestPeersThatMisbehave(t *testing.T) {
 	for name, test := range map[string]struct {
 		post nethttp.HandlerFunc
 		want string
+		// waits says that hand-offs fail at their deadline.
+		waits bool
 	}{
 		"other page": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
 			nethttp.NotFound(w, r)
-		}, "answered 404 Not Found (is a function of "},
+		}, "answered 404 Not Found (is a function of ", false},
 		"other reply": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
 			_, _ = io.WriteString(w, "hello")
-		}, "answered 200 OK, but it is no delivery of this protocol"},
+		}, "answered 200 OK, but it is no delivery of this protocol", false},
 		"early refusal": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
 			w.Header().Set("Connection", "close")
 			w.WriteHeader(nethttp.StatusTeapot)
 			_, _ = w.Write((&transport.Delivery{Err: errors.New("not today")}).AppendTo(nil))
-		}, "answered 418 I'm a teapot: not today"},
+		}, "answered 418 I'm a teapot: not today", false},
 		"long reply": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
 			_, _ = w.Write(make([]byte, 100_000))
-		}, ""},
+		}, "", false},
 		"disorder": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			_, _ = w.Write((&transport.Delivery{Timeline: transport.Timeline{Received: 3, CopiedIn: 3, Delivered: 2, Consumed: 1}}).AppendTo(nil))
-		}, "answered 200 OK, but"},
+		}, "answered 200 OK, but", false},
 		"silence": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
-		}, "did not answer before the deadline"},
+		}, "did not answer before the deadline", true},
 		"deafness": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
 			<-r.Context().Done()
-		}, "did not answer before the deadline"},
+		}, "did not answer before the deadline", true},
 		"hanging up": {func(w nethttp.ResponseWriter, r *nethttp.Request) {
 			panic(nethttp.ErrAbortHandler)
-		}, ""},
+		}, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if test.waits {
+				t.Parallel()
+			}
 			eachGuest(t, func(t *testing.T, setup transport.Setup) {
+				if test.waits {
+					t.Parallel()
+				}
 				setup.Size, setup.Deadline = 24<<20, 2*time.Second
 				if name == "early refusal" {
 					// What is still on its way resets the connection: only a short one hears.
@@ -169,6 +177,7 @@ func TestPeersThatMisbehave(t *testing.T) {
 // deadline.
 func TestSilentSource(t *testing.T) {
 	eachGuest(t, func(t *testing.T, setup transport.Setup) {
+		t.Parallel()
 		setup.Deadline = 100 * time.Millisecond
 		endpoint := mustServe(t, Guests{}, setup).Endpoint()
 		for _, text := range []string{"POST / HT", "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf"} {
@@ -194,9 +203,10 @@ func TestSilentTarget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	t.Cleanup(func() { listener.Close() })
 	endpoint := transport.Endpoint{Transport: Name, Network: "tcp", Address: listener.Addr().String(), Nonce: transport.NewNonce()}
 	eachGuest(t, func(t *testing.T, setup transport.Setup) {
+		t.Parallel()
 		setup.Deadline = 200 * time.Millisecond
 		if route, err := New().Open(t.Context(), setup, []transport.Endpoint{endpoint}); err == nil {
 			t.Error("opened")

@@ -26,18 +26,6 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// eachEngine runs a test on every engine that runs here.
-func eachEngine(t *testing.T, test func(t *testing.T, engine string)) {
-	for _, engine := range catalogue.Names() {
-		t.Run(engine, func(t *testing.T) {
-			if err := catalogue.Check(engine); err != nil {
-				t.Skip(err)
-			}
-			test(t, engine)
-		})
-	}
-}
-
 func setupOf(engine string, codec transport.Codec, kind payloads.Kind, size int64) transport.Setup {
 	return transport.Setup{
 		Engine: engine, Guest: "c", Codec: codec, Payload: kind, Size: size, Fanout: 1, Deadline: 20 * time.Second,
@@ -106,15 +94,18 @@ func checkDelivery(t testing.TB, d *transport.Delivery, digest uint64, size int6
 
 // eachGuest runs a test with every guest on every engine that runs here.
 func eachGuest(t *testing.T, test func(t *testing.T, setup transport.Setup)) {
-	eachEngine(t, func(t *testing.T, engine string) {
+	for _, engine := range catalogue.Names() {
 		for _, guest := range guestsTested {
-			t.Run(guest, func(t *testing.T) {
+			t.Run(engine+"/"+guest, func(t *testing.T) {
+				if err := catalogue.Check(engine); err != nil {
+					t.Skip(err)
+				}
 				setup := setupOf(engine, transport.Raw, payloads.Text, 128<<10)
 				setup.Guest = guest
 				test(t, setup)
 			})
 		}
-	})
+	}
 }
 
 // Guests understand one another, and the functions of http/native.
