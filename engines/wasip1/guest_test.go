@@ -25,7 +25,7 @@ func httpGuest(t *testing.T) []byte {
 	built := filepath.Join(t.TempDir(), "http.wasm")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	build := exec.CommandContext(ctx, "go", "build", "-race=false", "-buildvcs=false", "-buildmode=c-shared", "-o", built, "./testdata/httpguest")
+	build := exec.CommandContext(ctx, "go", "build", "-race=false", "-trimpath", "-buildvcs=false", "-buildmode=c-shared", "-o", built, "./testdata/httpguest")
 	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=")
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
