@@ -25,9 +25,6 @@ import (
 // adaptiveFrom is the crossover of the transport that uses two mechanisms.
 const adaptiveFrom = 20_000
 
-// propertyTime bounds TestPropertyHandoffs.
-const propertyTime = 6 * time.Second
-
 // twin is a target and its model: the same guest on the same engine, to whose memory
 // payloads are copied. What mapping and caching should leave behind is written down in
 // receive: after every step both memories are equal from the first byte to the last.

@@ -446,7 +446,3 @@ func guestsOf(t *testing.T) map[string]string {
 	}
 	return guests
 }
-
-// propertyTime bounds TestPropertyHandoffs, unless the machine is so busy that it has not
-// seen everything by then.
-const propertyTime = 6 * time.Second
