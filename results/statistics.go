@@ -122,5 +122,6 @@ func wilson(share, n float64) (lo, hi float64) {
 	}
 	z := normal * normal / n
 	center, half := share+z/2, normal*math.Sqrt(share*(1-share)/n+z/n/4)
-	return (center - half) / (1 + z), (center + half) / (1 + z)
+	// Rounding must not take either beyond its bound.
+	return max((center-half)/(1+z), 0), min((center+half)/(1+z), 1)
 }
