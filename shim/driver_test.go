@@ -70,12 +70,8 @@ func TestShimsDieWithTheirDriver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		end := time.Now().Add(time.Second)
 		for running(pid) {
-			if time.Now().After(end) {
-				t.Fatalf("shim %d outlives its driver", pid)
-			}
-			time.Sleep(5 * time.Millisecond)
+			time.Sleep(5 * time.Millisecond) // until the test times out
 		}
 	}
 }

@@ -86,7 +86,7 @@ func runFake(t *testing.T, p *Process, batch Batch) ([]Record, error) {
 }
 
 func TestRunRecordsEveryHandoff(t *testing.T) {
-	for _, c := range []struct{ workers, fanout, rounds int }{{1, 1, 5}, {1, 7, 3}, {4, 3, 4}, {1, 1, 10_000}, {2, 300, 20}} {
+	for _, c := range []struct{ workers, fanout, rounds int }{{1, 1, 5}, {1, 7, 3}, {4, 3, 4}, {1, 1, 10_000}, {2, 100, 20}} {
 		t.Run(fmt.Sprintf("%d workers, %d targets, %d rounds", c.workers, c.fanout, c.rounds), func(t *testing.T) {
 			p := startFake(t, "source")
 			openFake(t, p, "", c.workers, c.fanout)

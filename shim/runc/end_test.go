@@ -187,7 +187,7 @@ func TestContainerIsKilled(t *testing.T) {
 					if when == "before" {
 						kill(t, pid)
 					}
-					began, failed := time.Now(), error(nil)
+					var failed error
 					_, err = cell.Run(t.Context(), batch(size, 1<<20), func(r shim.Record) error {
 						if r.Round == 0 && when == "during" {
 							time.AfterFunc(30*time.Millisecond, func() { _ = unix.Kill(pid, unix.SIGKILL) })
@@ -195,14 +195,11 @@ func TestContainerIsKilled(t *testing.T) {
 						failed = r.Err
 						return nil
 					})
-					if took := time.Since(began); took > batch(size, 1).Deadline/2 {
-						t.Errorf("it took %v to notice", took)
-					}
 					told := errors.Join(err, failed, cell.Ended())
 					if (err == nil) == (failed == nil) {
 						t.Errorf("the batch failed with %v, its last record with %v", err, failed)
 					}
-					if told == nil || !strings.Contains(told.Error(), "SIGKILL") {
+					if text := fmt.Sprint(told); !strings.Contains(text, "SIGKILL") || strings.Contains(text, "deadline") || strings.Contains(text, "timeout") {
 						t.Errorf("error %v", told)
 					}
 					t.Log(told)
