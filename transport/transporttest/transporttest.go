@@ -5,6 +5,7 @@ package transporttest
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -143,15 +144,27 @@ func (s *suite) connect(t *testing.T, setup transport.Setup) *connection {
 func (c *connection) handOver(t *testing.T, spec payloads.Spec) (digest uint64) {
 	t.Helper()
 	digest = HandOver(t, c.Route, spec, &c.handoff)
-	flat := make([]byte, spec.Size)
-	payloads.Fill(flat, spec.Kind, spec.Seed)
-	if want := payloads.Digest(flat); digest != want {
+	if want := digestOf(spec); digest != want {
 		t.Errorf("%+v was prepared with digest %x, not %x", spec, digest, want)
 	}
 	if len(c.handoff.Deliveries) != len(c.targets) {
 		t.Fatalf("%d deliveries to %d targets", len(c.handoff.Deliveries), len(c.targets))
 	}
 	return digest
+}
+
+// digests are those of payloads, by their Spec: every transport and engine gets the same ones,
+// and under the race detector a payload takes long to fill.
+var digests sync.Map
+
+func digestOf(spec payloads.Spec) uint64 {
+	known, ok := digests.Load(spec)
+	if !ok {
+		flat := make([]byte, spec.Size)
+		payloads.Fill(flat, spec.Kind, spec.Seed)
+		known, _ = digests.LoadOrStore(spec, payloads.Digest(flat))
+	}
+	return known.(uint64)
 }
 
 func (c *connection) end(t *testing.T) {
