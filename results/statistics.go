@@ -122,6 +122,13 @@ func wilson(share, n float64) (lo, hi float64) {
 	}
 	z := normal * normal / n
 	center, half := share+z/2, normal*math.Sqrt(share*(1-share)/n+z/n/4)
-	// Rounding must not take either beyond its bound.
-	return max((center-half)/(1+z), 0), min((center+half)/(1+z), 1)
+	lo, hi = (center-half)/(1+z), (center+half)/(1+z)
+	// Rounding must not take either beyond its bound, or to the wrong side.
+	switch share {
+	case 0:
+		lo = 0
+	case 1:
+		hi = 1
+	}
+	return max(lo, 0), min(hi, 1)
 }

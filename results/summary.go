@@ -2,12 +2,11 @@ package results
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"math"
 	"slices"
 	"strings"
-
-	"github.com/dustin/go-humanize"
 )
 
 // Summary is the statistics of one cell, a row of summary.csv. A number that the cell does
@@ -245,7 +244,7 @@ func (s *Summary) note(hasWindows bool) {
 		notes = append(notes, "few starts")
 	}
 	if s.Saturated() {
-		notes = append(notes, "saturated at "+humanize.Comma(int64(math.Round(s.achieved())))+"/s")
+		notes = append(notes, fmt.Sprintf("saturated at %.0f/s", s.achieved()))
 	}
 	if hasWindows && s.MakespanMedian < shortRound {
 		notes = append(notes, "window mean")
