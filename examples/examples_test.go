@@ -34,10 +34,13 @@ func TestGuests(t *testing.T) {
 						if err := catalogue.Check(engine); err != nil {
 							t.Skip(err)
 						}
-						transporttest.Exercise(t, of, transport.Setup{
-							Engine: engine, Guest: guest, Codec: transport.None, Payload: payloads.Text,
-							Size: 100_001, Fanout: 2, Deadline: time.Minute,
-						}, false)
+						for _, origin := range transport.Origins() {
+							transporttest.Exercise(t, of, transport.Setup{
+								Engine: engine, Guest: guest, Codec: transport.None, Payload: payloads.Text,
+								Size: 100_001, Fanout: 2, Deadline: time.Minute,
+								Origin: origin, Consume: transport.ConsumeWrite,
+							}, false)
+						}
 					})
 				}
 			}
@@ -74,7 +77,7 @@ func build(t *testing.T, source, compiler string) (module string) {
 
 // rustc is a Rust compiler that has the standard library for WebAssembly.
 func rustc() string {
-	for _, compiler := range []string{"rustc", "/usr/bin/rustc"} {
+	for _, compiler := range []string{"/usr/bin/rustc", "rustc"} {
 		library, err := exec.Command(compiler, "--print", "target-libdir", "--target", "wasm32-unknown-unknown").Output()
 		if err != nil {
 			continue

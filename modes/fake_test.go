@@ -17,6 +17,7 @@ type fakeGuest struct {
 	free     func(pointer, length uint32)
 	handle   func(pointer, length uint32) uint64
 	send     func(pointer, length uint32) Status
+	produce  func(length uint32, seed uint64) uint32
 	// failure ends the call under way with an error.
 	failure error
 	imports []engines.HostFunction
@@ -64,6 +65,8 @@ func (f fakeFunction) Call(stack []uint64) error {
 		f.guest.free(a, b)
 	case handleType.Name:
 		stack[0] = f.guest.handle(a, b)
+	case produceType.Name:
+		stack[0] = uint64(f.guest.produce(a, stack[1]))
 	case sendType.Name:
 		stack[0] = uint64(uint32(f.guest.send(a, b)))
 	}

@@ -44,11 +44,60 @@ type attack struct {
 	fails int
 	// want is in the error.
 	want string
+	setting
+}
+
+// setting is who makes the payloads at the hostile source, and what targets do with them.
+type setting struct {
+	origin  transport.Origin
+	consume transport.Consume
+}
+
+// withSettings are attacks that depend on that.
+func withSettings() (all []attack) {
+	buffer, heap, write := setting{origin: transport.OriginBuffer}, setting{origin: transport.OriginHeap}, setting{consume: transport.ConsumeWrite}
+	for _, either := range []setting{buffer, heap} {
+		all = append(all,
+			attack{"lacks-produce", source, refused, "does not export produce(i32, i64) -> i32", either},
+			attack{"wrong-produce", source, refused, "exports produce(i32) -> i32, which must be", either},
+			attack{"produce-traps", source, 1, "unreachable", either},
+			attack{"produce-zero", source, 1, "returned 0", either},
+			attack{"produce-inside", source, 1, "returned", either},
+			attack{"produce-longer", source, 1, "returned", either},
+			attack{"produce-overflows", source, 1, "returned 42947", either},
+			attack{"produce-half", source, noticed, "", either},
+			attack{"produce-asks", source, never, "", either},
+			attack{"produce-sends", source, never, "", either},
+			attack{"produce-frees", source, never, "", either},
+			attack{"produce-looks", source, never, "", either},
+			attack{"send-asks", source, never, "", either},
+			attack{"send-frees", source, never, "", either},
+			attack{"send-writes", source, never, "", either},
+		)
+	}
+	return append(all,
+		attack{"produce-releases", source, never, "", buffer},
+		attack{"produce-releases", source, 1, "-5, region was released", heap},
+		attack{"send-gives-up", source, never, "", buffer},
+		attack{"send-gives-up", source, 1, "-5, region was released", heap},
+		attack{"send-gives-up-later", source, never, "", heap},
+		attack{"wrong-produce", source, refused, "exports produce(i32) -> i32, which must be", setting{}},
+		attack{"rewrite-traps", target, 1, "unreachable", write},
+		attack{"rewrite-lies", target, noticed, "", write},
+		attack{"rewrite-keeps", target, never, "", write},
+		attack{"rewrite-frees", target, never, "", write},
+	)
 }
 
 const overflow = "stack overflow"
 
-var attacks = []attack{
+// plain are attacks where the host makes the payloads.
+var plain = []struct {
+	guest string
+	as    role
+	fails int
+	want  string
+}{
 	{"table-large", source, refused, "tables of 10000000 elements"},
 	{"table-large", target, refused, "tables of 10000000 elements"},
 	{"initialize-traps", source, refused, "_initialize"},
@@ -145,6 +194,10 @@ func TestAttacks(t *testing.T) {
 	w := &watch{guarded: hostile.Guest(t, guarded)}
 	modes.Through(t, w.engine)
 	files := map[string]string{}
+	attacks := withSettings()
+	for _, a := range plain {
+		attacks = append(attacks, attack{a.guest, a.as, a.fails, a.want, setting{}})
+	}
 	for _, a := range attacks {
 		if files[a.guest] == "" {
 			files[a.guest] = hostile.Guest(t, a.guest)
@@ -178,7 +231,7 @@ func TestAttacks(t *testing.T) {
 							// what hangs is seen when the test's own time is over.
 							a.run(t, tr, w, transport.Setup{
 								Engine: engine, Guest: w.guarded, Codec: transport.None, Payload: payloads.Text,
-								Size: c.size, Fanout: c.fanout,
+								Size: c.size, Fanout: c.fanout, Consume: a.consume,
 							}, files[a.guest])
 						}
 					}
@@ -191,7 +244,7 @@ func TestAttacks(t *testing.T) {
 
 // run makes the attack with one cell.
 func (a attack) run(t *testing.T, tr transport.Transport, w *watch, setup transport.Setup, guest string) {
-	name := fmt.Sprintf("%s as %s, %d bytes to %d", a.guest, a.as, setup.Size, setup.Fanout)
+	name := fmt.Sprintf("%s as %s %s, %d bytes to %d", a.guest, a.origin, a.as, setup.Size, setup.Fanout)
 	w.attack = name
 	// Where the engine hands over short payloads by itself it wants to know its functions.
 	w.inside = setup.Size > modes.DirectCallLimit
@@ -215,6 +268,7 @@ func (a attack) run(t *testing.T, tr transport.Transport, w *watch, setup transp
 	with := setup
 	if a.as == source {
 		with = hostile
+		with.Origin = a.origin
 	}
 	route, err := tr.Open(context.Background(), with, endpoints)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -73,7 +74,7 @@ type watched struct {
 
 func (i *watched) Function(name string) (engines.Function, bool) {
 	function, ok := i.Instance.Function(name)
-	if ok && name == "handle" && i.watch.inside {
+	if ok && strings.HasPrefix(name, "handle") && i.watch.inside {
 		function = watchedHandle{function, i}
 	}
 	return function, ok

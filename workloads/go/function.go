@@ -33,7 +33,7 @@ func allocateMemory(length uint32) uint32 {
 		spare = nil
 	}
 	buffer = buffer[:length]
-	pointer := uint32(uintptr(unsafe.Pointer(unsafe.SliceData(buffer))))
+	pointer := address(buffer)
 	buffers[pointer] = buffer
 	return pointer
 }
@@ -53,6 +53,37 @@ func deallocateMemory(pointer, length uint32) {
 //go:wasmexport handle
 func handle(pointer, length uint32) uint64 { return payloads.Digest(region(pointer, length)) }
 
+//go:wasmexport handle_write
+func handleWrite(pointer, length uint32) uint64 {
+	payload := region(pointer, length)
+	digest := payloads.Digest(payload)
+	payloads.Rewrite(payload)
+	return digest
+}
+
+// own is memory of this function for the payloads that it makes, ownLength bytes; the host knows it.
+var own, ownLength uint32
+
+// produce makes the payload where the host wants it, which spares a copy, or else in own.
+//
+//go:wasmexport produce
+func produce(length uint32, seed uint64) uint32 {
+	pointer := outputBuffer(length)
+	if pointer == 0 {
+		if ownLength != length {
+			releaseMemoryRegion(own)
+			deallocateMemory(own, ownLength)
+			own, ownLength = allocateMemory(length), length
+			locateMemoryRegion(own, length)
+		}
+		pointer = own
+	}
+	payloads.Fill(region(pointer, length), payloads.Text, seed)
+	return pointer
+}
+
+func address(memory []byte) uint32 { return uint32(uintptr(unsafe.Pointer(unsafe.SliceData(memory)))) }
+
 // region is the payload at pointer, which begins inside a buffer or where one does.
 func region(pointer, length uint32) []byte {
 	for start, buffer := range buffers {
@@ -68,5 +99,14 @@ func send(pointer, length uint32) int32 { return sendToHost(pointer, length) }
 
 //go:wasmimport roadrunner send_to_host
 func sendToHost(pointer, length uint32) int32
+
+//go:wasmimport roadrunner output_buffer
+func outputBuffer(length uint32) uint32
+
+//go:wasmimport roadrunner locate_memory_region
+func locateMemoryRegion(pointer, length uint32) int32
+
+//go:wasmimport roadrunner release_memory_region
+func releaseMemoryRegion(pointer uint32) int32
 
 func main() {}

@@ -147,7 +147,33 @@ uint64_t handle(uint32_t pointer, uint32_t length) {
 uint64_t handle(uint32_t pointer, uint32_t length) { return digest((const uint8_t *)(uintptr_t)pointer, length); }
 #endif
 
-#if !defined GUEST_lacks_handle && !defined GUEST_wrong_signature
+// handle_write
+
+#if defined GUEST_lacks_handle || defined GUEST_wrong_signature 
+// none
+#elif defined GUEST_rewrite_traps
+uint64_t handle_write(uint32_t pointer, uint32_t length) { (void)pointer, (void)length; __builtin_trap(); }
+#elif defined GUEST_rewrite_lies
+uint64_t handle_write(uint32_t pointer, uint32_t length) { return handle(pointer, length) + 1; }
+#elif defined GUEST_rewrite_keeps
+// Keeps every payload, and writes to all of it.
+uint64_t handle_write(uint32_t pointer, uint32_t length) {
+	uint64_t result = handle(pointer, length);
+	keep_memory_region(pointer);
+	__builtin_memset((void *)(uintptr_t)pointer, 0xA3, length);
+	return result;
+}
+#elif defined GUEST_rewrite_frees
+// Frees behind the host's back, and uses the memory itself.
+uint64_t handle_write(uint32_t pointer, uint32_t length) {
+	uint64_t result = handle(pointer, length);
+	heap_free(pointer);
+	uint32_t own = heap_allocate(length);
+	if (own) __builtin_memset((void *)(uintptr_t)own, 0xA3, length);
+	__builtin_memset((void *)(uintptr_t)pointer, 0xA3, length);
+	return result;
+}
+#else
 uint64_t handle_write(uint32_t pointer, uint32_t length) {
 	uint64_t result = handle(pointer, length);
 	rewrite((uint8_t *)(uintptr_t)pointer, length);
@@ -157,7 +183,65 @@ uint64_t handle_write(uint32_t pointer, uint32_t length) {
 
 // produce
 
-#if defined GUEST_produce_looks
+#if defined GUEST_lacks_produce
+// none
+#elif defined GUEST_wrong_produce
+__attribute__((export_name("produce"))) uint32_t produce_of_another_signature(uint32_t length) { return length; }
+#elif defined GUEST_produce_alone
+// Asks nothing of its host.
+uint32_t produce(uint32_t length, uint64_t seed) { (void)seed; return heap_allocate(length); }
+#elif defined GUEST_produce_traps
+uint32_t produce(uint32_t length, uint64_t seed) { (void)seed, (void)buffer(length); __builtin_trap(); }
+#elif defined GUEST_produce_zero
+uint32_t produce(uint32_t length, uint64_t seed) { (void)seed, (void)buffer(length); return 0; }
+#elif defined GUEST_produce_inside
+// Makes the payload inside a longer region.
+uint32_t produce(uint32_t length, uint64_t seed) {
+	uint32_t pointer = buffer(length + 32) + 16;
+	fill_text((uint8_t *)(uintptr_t)pointer, length, seed, 0);
+	return pointer;
+}
+#elif defined GUEST_produce_longer
+uint32_t produce(uint32_t length, uint64_t seed) { (void)seed; return buffer(length + 1); }
+#elif defined GUEST_produce_overflows
+uint32_t produce(uint32_t length, uint64_t seed) {
+	(void)seed;
+	uint32_t pointer = buffer(length);
+	if (locate_memory_region(pointer, 0xFFFFFFFFu) != -1 || locate_memory_region(0u - length, length) != -1) __builtin_trap();
+	return 0u - length;
+}
+#elif defined GUEST_produce_releases
+uint32_t produce(uint32_t length, uint64_t seed) {
+	uint32_t pointer = buffer(length);
+	fill_text((uint8_t *)(uintptr_t)pointer, length, seed, 0);
+	release_memory_region(pointer);
+	return pointer;
+}
+#elif defined GUEST_produce_half
+uint32_t produce(uint32_t length, uint64_t seed) {
+	uint32_t pointer = buffer(length);
+	fill_text((uint8_t *)(uintptr_t)pointer, length / 2, seed, 0);
+	__builtin_memset((void *)(uintptr_t)(pointer + length / 2), 0xA5, length - length / 2);
+	return pointer;
+}
+#elif defined GUEST_produce_asks || defined GUEST_produce_sends || defined GUEST_produce_frees
+// Asks for what it cannot have, which must do no harm.
+uint32_t produce(uint32_t length, uint64_t seed) {
+	uint32_t pointer = buffer(length);
+#if defined GUEST_produce_asks
+	if (output_buffer(0) || output_buffer(length - 1) || output_buffer(length + 1) || output_buffer(0u - length) || buffer(length) != pointer) __builtin_trap();
+#elif defined GUEST_produce_sends
+	if (send_to_host(pointer, length) != -8) __builtin_trap();
+#else
+	heap_free(pointer);
+	heap_free(pointer);
+	uint32_t own = heap_allocate(length);
+	if (own) __builtin_memset((void *)(uintptr_t)own, 0xA5, length);
+#endif
+	fill_text((uint8_t *)(uintptr_t)pointer, length, seed, 0);
+	return pointer;
+}
+#elif defined GUEST_produce_looks
 // Traps where it sees in its buffer what it has not put there: anything but zeros and the payload before.
 uint32_t produce(uint32_t length, uint64_t seed) {
 	static uint32_t last, last_length;
@@ -222,6 +306,20 @@ int32_t send(uint32_t pointer, uint32_t length) {
 	uint32_t own = heap_allocate(length);
 	if (own) __builtin_memset((void *)(uintptr_t)own, 0xA2, length);
 	return status;
+}
+#elif defined GUEST_send_gives_up
+// Has the host forget what it sends, before it does.
+int32_t send(uint32_t pointer, uint32_t length) { release_memory_region(pointer); return send_to_host(pointer, length); }
+#elif defined GUEST_send_gives_up_later
+int32_t send(uint32_t pointer, uint32_t length) {
+	int32_t status = send_to_host(pointer, length);
+	if (!release_memory_region(pointer)) locate_memory_region(pointer, length);
+	return status;
+}
+#elif defined GUEST_send_asks
+int32_t send(uint32_t pointer, uint32_t length) {
+	if (output_buffer(length)) __builtin_trap();
+	return send_to_host(pointer, length);
 }
 #elif defined GUEST_send_cheers
 // Says that all is well whatever the host answered.

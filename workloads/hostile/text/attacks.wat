@@ -12,6 +12,7 @@
   (export "allocate_memory" (func $allocate))
   (export "deallocate_memory" (func $deallocate))
   (export "handle" (func $handle))
+  (export "handle_write" (func $rewrite))
   (export "send" (func $send))
 
   ;; Where free memory begins: what was given out never comes back.
@@ -90,6 +91,14 @@
     (local.set $a (call $mix (local.get $a) (local.get $c)))
     (local.set $a (call $mix (local.get $a) (local.get $d)))
     (i64.xor (local.get $a) (i64.shr_u (local.get $a) (i64.const 32))))
+  (func $rewrite (param $pointer i32) (param $length i32) (result i64)
+    (local $end i32)
+    (local.set $end (i32.add (local.get $pointer) (local.get $length)))
+    (call $handle (local.get $pointer) (local.get $length))
+    (loop $pages
+      (i32.store8 (local.get $pointer) (i32.add (i32.load8_u (local.get $pointer)) (i32.const 1)))
+      (local.set $pointer (i32.add (local.get $pointer) (i32.const 4096)))
+      (br_if $pages (i32.lt_u (local.get $pointer) (local.get $end)))))
   (func $handle-traps-later (param $pointer i32) (param $length i32) (result i64)
     (if (call $third) (then unreachable))
     (call $handle (local.get $pointer) (local.get $length)))
