@@ -19,6 +19,9 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return config.Listen(ctx, "tcp", address)
 }
 
+// copiedIn is not known: package net waits and reads in one call. See docs/fairness.md.
+func copiedIn() int64 { return 0 }
+
 // connect makes a connection for the client.
 func connect(ctx context.Context, network, address string) (*net.TCPConn, error) {
 	var dialer net.Dialer

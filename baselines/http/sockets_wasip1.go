@@ -35,6 +35,11 @@ func sockConnect(descriptor uint32, address *socketAddress, port uint32) syscall
 //go:noescape
 func sockGetLocalAddr(descriptor uint32, address *socketAddress, port *uint32) syscall.Errno
 
+// copiedIn is as package baselines/wasi/abi has it.
+//
+//go:wasmimport rrbench copied_in
+func copiedIn() int64
+
 // socketAddress is an address in memory.
 type socketAddress struct {
 	_ structs.HostLayout

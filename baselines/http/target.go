@@ -140,13 +140,14 @@ func (t *target) receive(r *nethttp.Request, d *transport.Delivery) (status int,
 	if err != nil {
 		return nethttp.StatusRequestEntityTooLarge, err
 	}
+	copiedIn() // what came before is no part of this payload
 	// Beyond net/http's 4 KiB of read-ahead these are reads of the socket straight into
 	// buffer, as large as what the kernel has.
 	if n, err := readBody(r, buffer); err != nil {
 		return nethttp.StatusBadRequest, fmt.Errorf("received %d of %d bytes: %w", n, len(buffer), err)
 	}
-	d.Timeline.Received = measure.Now()
-	d.Timeline.CopiedIn = d.Timeline.Received
+	d.Timeline.CopiedIn = measure.Now()
+	d.Timeline.Received = d.Timeline.CopiedIn - copiedIn()
 	if err := t.function.Handle(d); err != nil {
 		return nethttp.StatusUnprocessableEntity, err
 	}

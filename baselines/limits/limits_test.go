@@ -6,7 +6,9 @@ import (
 	"rrbench/transport/transporttest"
 )
 
-func TestMain(m *testing.M) { transporttest.Main(m, NewMemcpy(), NewMremap(), NewUnix(), NewDescriptor(), NewCMA(), NewTCP(), NewSplice()) }
+func TestMain(m *testing.M) {
+	transporttest.Main(m, NewMemcpy(), NewMremap(), NewUnix(), NewDescriptor(), NewCMA(), NewTCP(), NewSplice())
+}
 
 func TestConformance(t *testing.T) {
 	for _, open := range []transporttest.New{NewMemcpy, NewMremap, NewUnix, NewDescriptor, NewCMA, NewTCP, NewSplice} {

@@ -81,7 +81,7 @@ func (g Guests) start(ctx context.Context, setup transport.Setup) (_ *guest, bou
 func (g *guest) create(ctx context.Context, module engines.Module, limit uint64) error {
 	instance, err := module.Instantiate(ctx, engines.InstanceConfig{
 		Name:        g.name,
-		Imports:     append(g.system.Functions(), takeUsage),
+		Imports:     append(g.system.Functions(), takeUsage, copiedIn(g.system)),
 		MemoryLimit: limit,
 	})
 	if err != nil {

@@ -6,11 +6,12 @@ import (
 
 	"rrbench/baselines/wasi/abi"
 	"rrbench/engines"
+	"rrbench/engines/wasip1"
 	"rrbench/measure"
 	"rrbench/transport"
 )
 
-// takeUsage is the import of abi.HostModule.
+// takeUsage is an import of abi.HostModule.
 var takeUsage = engines.HostFunction{
 	FunctionType: engines.FunctionType{Name: abi.TakeUsage, Params: []engines.ValueType{engines.I32}},
 	Module:       abi.HostModule,
@@ -26,6 +27,18 @@ var takeUsage = engines.HostFunction{
 		transport.AppendUsage(to[:0], measure.TakeUsage())
 		return nil
 	},
+}
+
+// copiedIn is the other import, of the guest of a system.
+func copiedIn(system *wasip1.System) engines.HostFunction {
+	return engines.HostFunction{
+		FunctionType: engines.FunctionType{Name: abi.CopiedIn, Results: []engines.ValueType{engines.I64}},
+		Module:       abi.HostModule,
+		Handler: func(_ engines.Instance, stack []uint64) error {
+			stack[0] = uint64(system.TakeReceiving())
+			return nil
+		},
+	}
 }
 
 var errNoMemory = errors.New(`it does not export its memory as "memory"`)

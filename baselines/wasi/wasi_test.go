@@ -2,6 +2,7 @@ package wasi
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strconv"
 	"testing"
@@ -171,6 +172,41 @@ func TestUsageIsTold(t *testing.T) {
 			t.Errorf("a hand-off used %+v", used)
 		}
 	})
+}
+
+func TestCopiesAreTold(t *testing.T) {
+	eachGuest(t, func(t *testing.T, setup transport.Setup) {
+		setup.Size = 4 << 20
+		route := mustOpen(t, Guests{}, setup, mustServe(t, Guests{}, setup).Endpoint())
+		var handoff transport.Handoff
+		for range 3 {
+			mustPrepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
+			mustSend(t, route, &handoff)
+			line := &handoff.Deliveries[0].Timeline
+			p := line.Phases()
+			if p.CopyOut <= 0 || p.CopyIn <= 0 || p.Serialize+p.CopyOut+p.Transfer+p.CopyIn+p.Deserialize != line.Latency() || !line.Ordered() {
+				t.Errorf("phases are %+v of %d ns, moments %+v", p, line.Latency(), *line)
+			}
+		}
+	})
+}
+
+func TestNoteCopies(t *testing.T) {
+	for _, test := range []struct{ out, in, wantOut, wantIn int64 }{
+		{0, 0, 0, 0},
+		{20, 30, 20, 30},
+		{100, 0, 100, 0},
+		{100, 100, 50, 50},
+		{math.MaxInt64, 1, 100, 0},
+		{-1, 30, 0, 30},
+		{20, -5, 0, -5},
+	} {
+		line := transport.Timeline{Serialized: 1000, CopiedOut: 1000, Received: 1100 - test.in, CopiedIn: 1100}
+		noteCopies(&line, test.out)
+		if p := line.Phases(); p.CopyOut != test.wantOut || p.CopyIn != test.wantIn {
+			t.Errorf("%+v: %+v", test, p)
+		}
+	}
 }
 
 func TestColdStartIsTold(t *testing.T) {

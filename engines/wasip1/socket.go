@@ -13,6 +13,11 @@ type streamSocket struct {
 	descriptor int
 	ipv6       bool
 	flags      uint16
+	// to is the peer that the guest has connected to.
+	to netip.AddrPort
+	// sending and receiving are how many nanoseconds calls took since System.TakeSending and
+	// TakeReceiving were asked last.
+	sending, receiving int64
 }
 
 var _ socket = (*streamSocket)(nil)
@@ -32,7 +37,7 @@ func openSocket(ipv6 bool) (socket, error) {
 func newStreamSocket(descriptor int, ipv6 bool, flags uint16) *streamSocket {
 	// As Go's net package does for every connection; preview 1 has no such option.
 	_ = unix.SetsockoptInt(descriptor, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	return &streamSocket{descriptor, ipv6, flags}
+	return &streamSocket{descriptor: descriptor, ipv6: ipv6, flags: flags}
 }
 
 // await waits for the socket, or answers EAGAIN to a guest that does not want to wait.
@@ -57,8 +62,14 @@ func (k *streamSocket) await(s *System, write bool) error {
 
 // retry calls until the system neither was interrupted nor wants to be asked later.
 func (k *streamSocket) retry(s *System, write bool, call func() (int, error)) (int, error) {
+	spent := &k.receiving
+	if write {
+		spent = &k.sending
+	}
 	for {
+		began := s.config.Monotonic()
 		n, err := call()
+		*spent += s.config.Monotonic() - began
 		switch err {
 		case nil:
 			return n, nil
@@ -179,6 +190,7 @@ func (k *streamSocket) connect(s *System, address netip.AddrPort) error {
 	if err != nil {
 		return err
 	}
+	k.to = address
 	s.tune(k.descriptor, address.Addr())
 	err = unix.Connect(k.descriptor, target)
 	if err != unix.EINPROGRESS && err != unix.EINTR {
@@ -213,6 +225,33 @@ func (k *streamSocket) accept(s *System, flags uint16) (socket, error) {
 		s.tune(descriptor, peer.Addr())
 	}
 	return newStreamSocket(descriptor, k.ipv6, flags), nil
+}
+
+// TakeSending returns how many nanoseconds the system's calls took that copied out of the guest's
+// memory to a peer that the guest has connected to, since it was asked last. Waiting is no part.
+func (s *System) TakeSending(to netip.AddrPort) (sum int64) {
+	s.eachSocket(func(k *streamSocket) {
+		if k.to.Port() == to.Port() && k.to.Addr().Unmap() == to.Addr().Unmap() {
+			sum, k.sending = sum+k.sending, 0
+		}
+	})
+	return sum
+}
+
+// TakeReceiving is as TakeSending, for what was copied into the guest's memory from all peers.
+func (s *System) TakeReceiving() (sum int64) {
+	s.eachSocket(func(k *streamSocket) { sum, k.receiving = sum+k.receiving, 0 })
+	return sum
+}
+
+func (s *System) eachSocket(do func(*streamSocket)) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	for _, entry := range s.descriptors.entries {
+		if k, ok := entry.(*streamSocket); ok {
+			do(k)
+		}
+	}
 }
 
 // tune asks the host to set a socket's options.

@@ -39,6 +39,10 @@
 // Memory whose pointer the guest has returned is its own and holds until it is called
 // again. From the module rrbench it may import
 //
+//	copied_in() -> i64   how many nanoseconds the system took to copy into the guest's memory
+//	                     what came over its sockets, since it was last asked; a target
+//	                     asks before it reads a payload and when that is complete, and has
+//	                     received it so much earlier than it was copied in
 //	take_usage(pointer)  what the host's process used since it was last asked by whichever
 //	                     guest, as 4 i64: user and kernel time in nanoseconds, minor
 //	                     faults, context switches
@@ -66,9 +70,10 @@ const (
 	Failure    = "failure"
 )
 
-// HostModule is the module that take_usage is imported from.
+// HostModule is the module that these are imported from.
 const (
 	HostModule = "rrbench"
+	CopiedIn   = "copied_in"
 	TakeUsage  = "take_usage"
 )
 

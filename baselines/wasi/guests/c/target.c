@@ -135,6 +135,7 @@ static int take(int32_t socket, uint32_t head, uint64_t length, int64_t deadline
 	uint64_t taken = have - head;
 	if (taken > length) taken = length;
 	__builtin_memcpy(body.at, header + head, taken);
+	copied_in(); // what came before is no part of this payload
 	while (taken < length) {
 		uint32_t n = receive(socket, body.at + taken, (uint32_t)(length - taken), deadline);
 		if (!n) {
@@ -147,7 +148,8 @@ static int take(int32_t socket, uint32_t head, uint64_t length, int64_t deadline
 		}
 		taken += n;
 	}
-	reply->received = reply->copied_in = now();
+	reply->copied_in = now();
+	reply->received = reply->copied_in - copied_in();
 	reply->delivered = now();
 	reply->digest = handle(body.at, (uint32_t)length);
 	reply->length = length;

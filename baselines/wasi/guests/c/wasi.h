@@ -60,4 +60,5 @@ WASI(sock_accept) int32_t sock_accept(int32_t descriptor, uint32_t flags, int32_
 WASI(sock_getlocaladdr) int32_t sock_getlocaladdr(int32_t descriptor, const Vector *address, uint32_t *port);
 WASI(sock_shutdown) int32_t sock_shutdown(int32_t descriptor, uint32_t how);
 
+__attribute__((import_module("rrbench"), import_name("copied_in"))) int64_t copied_in(void);
 __attribute__((import_module("rrbench"), import_name("take_usage"))) void take_usage(int64_t usage[4]);
