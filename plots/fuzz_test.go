@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,11 +35,12 @@ func FuzzPictures(f *testing.F) {
 	}
 	for column, name := range whole[0] {
 		if strings.HasPrefix(name, "latency_") || strings.HasSuffix(name, "_per_s") || strings.HasSuffix(name, "_per_op") || strings.HasPrefix(name, "size") || strings.HasPrefix(name, "fanout") {
-			f.Add(uint8(column), uint8(column), "1e-300", "1e300")
 			f.Add(uint8(column), uint8(column), "0.000000000001", "3000000000000000000")
 			f.Add(uint8(column), uint8(column), "1000000000", "1")
 		}
 	}
+	// No run has measured these, and their rows count as damaged, whichever column has them.
+	f.Add(uint8(0), uint8(slices.Index(whole[0], "latency_median_ns")), "1e-300", "1e300")
 	f.Add(uint8(1), uint8(1), strings.Repeat("W", 100), "a\x00b")
 	f.Add(uint8(11), uint8(11), "", "-5")
 	f.Fuzz(func(t *testing.T, rasterised, column uint8, first, last string) {
