@@ -135,12 +135,17 @@ func each(t *testing.T, chosen func(transport.Info) bool, test func(*testing.T, 
 	}
 }
 
-func all(transport.Info) bool        { return true }
-func apart(info transport.Info) bool { return info.Hosting == transport.SeparateProcesses }
+func all(transport.Info) bool { return true }
+
+// apart are the transports between processes. Those that choose between others are left out here
+// and below: their targets are those of what they choose.
+func apart(info transport.Info) bool {
+	return info.Hosting == transport.SeparateProcesses && info.Crossover() == nil
+}
 
 // guests are the transports whose functions follow the guest ABI, as the hostile ones do.
 func guests(info transport.Info) bool {
-	return info.Runs == transport.Wasm && slices.Contains(info.Codecs, transport.None)
+	return info.Runs == transport.Wasm && slices.Contains(info.Codecs, transport.None) && info.Crossover() == nil
 }
 
 func run(t *testing.T, p *shim.Cell, batch shim.Batch) ([]shim.Record, error) {
