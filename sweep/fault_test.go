@@ -73,6 +73,7 @@ func TestFaultsAreAccountedFor(t *testing.T) {
 			faults = append(faults, "send "+kind+" "+moment)
 		}
 	}
+	const reps = 5
 	outcome, trials, windows := runFaults(t, reps, faults)
 	if len(outcome.Missing) > 0 {
 		t.Errorf("hand-offs without rows: %q", outcome.Missing)
