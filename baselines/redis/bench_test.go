@@ -33,9 +33,6 @@ func BenchmarkAgainstPlainClient(b *testing.B) {
 					b.Fatal(err)
 				}
 				defer opened.Close()
-				if err := opened.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
-					b.Fatal(err)
-				}
 				client, err := connect(b.Context(), opened.(*route).sender.server.place, time.Minute)
 				if err != nil {
 					b.Fatal(err)
@@ -47,7 +44,8 @@ func BenchmarkAgainstPlainClient(b *testing.B) {
 				var handoff transport.Handoff
 				var through, direct []int64
 				step := func() {
-					if err := opened.Send(&handoff); err != nil || handoff.Deliveries[0].Err != nil {
+					err := errors.Join(opened.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}), opened.Send(&handoff))
+					if err != nil || handoff.Deliveries[0].Err != nil {
 						b.Fatal(err, handoff.Deliveries[0].Err)
 					}
 					through = append(through, handoff.Deliveries[0].Timeline.Latency())

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -233,12 +234,13 @@ func TestOwnServerEnds(t *testing.T) {
 		target := transporttest.Serve(t, v, setup)
 		opened := transporttest.Open(t, v, setup, target.Endpoint())
 		var handoff transport.Handoff
-		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1 << 20}, &handoff)
+		spec := payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1 << 20}
+		transporttest.HandOver(t, opened, spec, &handoff)
 		if err := o.stop(); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if err := opened.Send(&handoff); err == nil || !strings.Contains(err.Error(), "has redis-server ended") {
+			if err := errors.Join(opened.Prepare(spec), opened.Send(&handoff)); err == nil || !strings.Contains(err.Error(), "has redis-server ended") {
 				t.Errorf("%s: %v", v.Info().Name, err)
 			}
 		}

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -258,10 +259,11 @@ func TestServerIsKilled(t *testing.T) {
 		target := transporttest.Serve(t, of, setup)
 		opened := transporttest.Open(t, of, setup, target.Endpoint())
 		var handoff transport.Handoff
-		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 8 << 20}, &handoff)
+		spec := payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 8 << 20}
+		transporttest.HandOver(t, opened, spec, &handoff)
 		go opened.(*route).sender.server.process.command.Process.Kill()
 		failed := func() error {
-			if err := opened.Send(&handoff); err != nil {
+			if err := errors.Join(opened.Prepare(spec), opened.Send(&handoff)); err != nil {
 				return err
 			}
 			return handoff.Deliveries[0].Err
