@@ -79,7 +79,10 @@ func load(ctx context.Context, setup transport.Setup, send modes.Sender) (*modes
 	if setup.Guest != "" && setup.Guest != guestName && !slices.Contains(workloads.Guests(), setup.Guest) {
 		return nil, fmt.Errorf("guest %s does not serialize: use codec %s, or leave --guest out", setup.Guest, transport.Raw)
 	}
-	setup.Guest, setup.Origin = guestName, transport.OriginHeap
+	setup.Guest, setup.Origin = guestName, transport.OriginHost
+	if setup.Payload == payloads.Text {
+		setup.Origin = transport.OriginHeap // guests make no others
+	}
 	kind, err := kindOf(setup.Payload)
 	if err != nil {
 		return nil, err

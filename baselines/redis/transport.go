@@ -69,7 +69,7 @@ func (t through) Info() transport.Info {
 		Guests:          map[transport.Codec][]string{transport.JSON: {guestName}, transport.JSONStd: {guestName}},
 		CopiesPerTarget: t.copiesPerTarget,
 		CopiesAtSource:  t.copiesAtSource,
-		// The guest that serializes makes its objects itself, as OriginHeap has it.
+		// The guest that serializes makes its objects itself where it can, as OriginHeap has it.
 		Origins: transport.Origins(),
 		Parameter: &transport.Parameter{
 			Flag:    parameterName,

@@ -40,6 +40,8 @@ var (
 	flat []byte
 	kind payloads.Kind
 	id   uint64
+	// own is what the host knows of flat: an object that was made here.
+	own []byte
 
 	target   *function.Target
 	delivery transport.Delivery
@@ -55,6 +57,7 @@ func begin(codec, payload uint32, size int64, role uint32) {
 	if role&2 != 0 {
 		setup.Consume = transport.ConsumeWrite
 	}
+	kind = setup.Payload
 	var err error
 	if role&1 != 0 {
 		target, err = function.NewTarget(setup)
@@ -82,6 +85,21 @@ func allocateMemory(length uint32) uint32 {
 	}
 	flat = flat[:length]
 	return addressOf(flat)
+}
+
+//go:wasmexport produce
+func produce(length uint32, seed uint64) uint32 {
+	at := allocateMemory(length)
+	if len(own) == 0 || addressOf(own) != at || len(own) != len(flat) {
+		if len(own) > 0 {
+			releaseMemoryRegion(addressOf(own))
+		}
+		own = flat
+		locateMemoryRegion(at, length)
+	}
+	id = seed
+	payloads.Fill(flat, kind, id)
+	return at
 }
 
 //go:wasmexport deallocate_memory
@@ -114,6 +132,11 @@ func handle(_, _ uint32) uint64 {
 	must(target.Handle(&delivery))
 	return delivery.Digest
 }
+
+// handle_write is handle: begin has told what handlers do.
+//
+//go:wasmexport handle_write
+func handleWrite(pointer, length uint32) uint64 { return handle(pointer, length) }
 
 //go:wasmexport delivered
 func delivered() int64 { return delivery.Timeline.Delivered }
