@@ -3,6 +3,7 @@ package memory
 import (
 	"os"
 	"runtime"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -14,16 +15,32 @@ import (
 // takes about 4 microseconds, and its answer holds until the memory is mapped differently:
 // moving exactly these pages away and others to their place keeps it true.
 func OneMapping(memory []byte) bool {
-	maps, err := os.Open("/proc/self/maps")
-	if err != nil {
+	maps := openMaps()
+	if maps == nil {
 		return true
 	}
-	defer maps.Close()
 	query := mappingQuery{address: uint64(address(memory))}
 	query.size = uint64(unsafe.Sizeof(query))
 	_, _, failed := unix.Syscall(unix.SYS_IOCTL, maps.Fd(), procmapQuery, uintptr(unsafe.Pointer(&query)))
 	runtime.KeepAlive(memory)
 	return failed != 0 || query.end >= uint64(address(memory))+uint64(len(memory))
+}
+
+// maps is open from the first time on that it can be opened, so that asking allocates nothing.
+var maps atomic.Pointer[os.File]
+
+func openMaps() *os.File {
+	if opened := maps.Load(); opened != nil {
+		return opened
+	}
+	opened, err := os.Open("/proc/self/maps")
+	if err != nil {
+		return nil
+	}
+	if !maps.CompareAndSwap(nil, opened) {
+		opened.Close()
+	}
+	return maps.Load()
 }
 
 // procmapQuery is PROCMAP_QUERY, _IOWR('f', 17, struct procmap_query).

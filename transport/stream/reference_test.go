@@ -98,6 +98,12 @@ func memoryFile(t testing.TB, content []byte) int {
 }
 
 func TestReferences(t *testing.T) {
+	for _, serial := range []bool{false, true} {
+		t.Run(fmt.Sprintf("serial=%v", serial), func(t *testing.T) { testReferences(t, serial) })
+	}
+}
+
+func testReferences(t *testing.T, serial bool) {
 	before := transporttest.Descriptors(t)
 	p := payload(100_000, 1)
 	fd := memoryFile(t, p)
@@ -109,7 +115,7 @@ func TestReferences(t *testing.T) {
 		defer mustClose(t, l)
 		targets, endpoints = append(targets, r), append(endpoints, endpoint)
 	}
-	fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 10 * time.Second}, endpoints...)
+	fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 10 * time.Second, Serial: serial}, endpoints...)
 	for _, process := range fan.Processes() {
 		if process != os.Getpid() {
 			t.Errorf("process %d is said to be at the other end", process)

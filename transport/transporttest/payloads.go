@@ -1,12 +1,15 @@
 package transporttest
 
 import (
+	"fmt"
 	"os"
 	"sync"
 	"testing"
 
+	"rrbench/measure"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/workloads/hostile"
 )
 
 // sizesTo go up and down, so that what an earlier payload has left shows.
@@ -32,6 +35,74 @@ func testPayloads(t *testing.T, s *suite) {
 			c.end(t)
 		}
 	}
+}
+
+// testOrigins hands payloads over from wherever they can lie, to targets that read or also write,
+// together or one after the other. Where the source's function fills its buffers itself it is one that
+// traps when it finds in them what it has not written.
+func testOrigins(t *testing.T, s *suite) {
+	for _, origin := range s.info.Origins {
+		for _, consume := range []transport.Consume{transport.ConsumeRead, transport.ConsumeWrite} {
+			for _, order := range []struct {
+				fanout int
+				serial bool
+			}{{1, false}, {3, false}, {3, true}} {
+				setup := s.setup(largest, order.fanout)
+				setup.Origin, setup.Consume, setup.Serial = origin, consume, order.serial
+				t.Run(fmt.Sprintf("%s/%s/%+v", origin, consume, order), func(t *testing.T) { s.fromOrigin(t, setup) })
+			}
+		}
+	}
+}
+
+func (s *suite) fromOrigin(t *testing.T, setup transport.Setup) {
+	c := s.connect(t, setup)
+	if setup.Origin != transport.OriginHost {
+		MustClose(t, c.Route)
+		setup.Guest = hostile.Guest(t, "produce-looks")
+		c.Route = Open(t, s.open(), setup, c.endpoints()...)
+	}
+	for seed, size := range []int64{64, 100_000, setup.Size} {
+		spec := payloads.Spec{Kind: payloads.Text, Seed: uint64(seed) << 32, Size: size}
+		for range 3 {
+			spec.Seed++
+			c.handOver(t, spec)
+			if setup.Serial {
+				c.checkSerial(t)
+			}
+			if err := recycle(c.Route, size); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !s.options.Allocates {
+			c.checkAllocations(t, spec, int(min(20, max(5, 1<<20/size))))
+		}
+		// It may change what it has made, as any target.
+		if err := c.Rehearse(spec); err != nil {
+			t.Error(err)
+		}
+		if err := c.Send(&c.handoff); err == nil && c.handoff.Deliveries[0].Err == nil {
+			t.Error("what was rehearsed is sent")
+		}
+	}
+	c.end(t)
+}
+
+// checkSerial wants each target to have consumed the payload before the next one gets it.
+func (c *connection) checkSerial(t *testing.T) {
+	t.Helper()
+	for i := range c.handoff.Deliveries[1:] {
+		if one, next := &c.handoff.Deliveries[i].Timeline, &c.handoff.Deliveries[i+1].Timeline; next.Delivered < one.Consumed-4*measure.Bound() {
+			t.Errorf("target %d has its payload at %d, the one before consumed it at %d", i+1, next.Delivered, one.Consumed)
+		}
+	}
+}
+
+func (c *connection) endpoints() (all []transport.Endpoint) {
+	for _, target := range c.targets {
+		all = append(all, target.Endpoint())
+	}
+	return all
 }
 
 // Exercise hands payloads of all sizes over to several targets, in processes of their own or

@@ -66,7 +66,8 @@ func (s *suite) run(t *testing.T, first bool) {
 	}{
 		{"payloads", testPayloads, true},
 		{"payloads to processes", testPayloadsToProcesses, apart},
-		{"targets that write", testTargetsThatWrite, !s.info.ReadsOnly},
+		{"targets that write", testTargetsThatWrite, !s.info.ReadsOnly && s.info.Origins == nil},
+		{"origins", testOrigins, s.info.Origins != nil},
 		{"several routes", testSeveralRoutes, true},
 		{"sources come and go", testSourcesComeAndGo, true},
 		{"sizes beyond the setup", testSizesBeyondTheSetup, true},

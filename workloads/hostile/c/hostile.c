@@ -246,14 +246,14 @@ uint32_t produce(uint32_t length, uint64_t seed) {
 uint32_t produce(uint32_t length, uint64_t seed) {
 	static uint32_t last, last_length;
 	static uint64_t last_seed;
-	static uint8_t before[4096];
+	static _Alignas(8) uint8_t before[4096];
 	uint32_t pointer = buffer(length);
-	const uint8_t *at = (const uint8_t *)(uintptr_t)pointer;
+	const uint64_t *at = (const uint64_t *)(uintptr_t)pointer;
 	for (uint32_t done = 0; pointer == last && length == last_length && done < length; done += sizeof before) {
 		uint32_t part = length - done < sizeof before ? length - done : sizeof before;
 		fill_text(before, part, last_seed, done / sizeof before);
-		for (uint32_t i = 0; i < part; i++)
-			if (at[done + i] && at[done + i] != before[i]) __builtin_trap();
+		for (uint32_t i = 0; i < part / 8; i++, at++)
+			if (*at && *at != ((const uint64_t *)before)[i]) __builtin_trap();
 	}
 	last = pointer, last_length = length, last_seed = seed;
 	fill_text((uint8_t *)(uintptr_t)pointer, length, seed, 0);
