@@ -401,8 +401,10 @@ func (f *Function) Release(region *Region) error {
 // memory again at once.
 func (f *Function) deallocateRegion(region *Region) error {
 	block, length := region.block, region.blockLength
-	// A failure costs mappings and is counted: the guest's memory is what it should be.
-	_ = region.RestorePages()
+	// A failure costs mappings and is counted. What others have written is not for this guest.
+	if region.RestorePages() != nil {
+		clear(region.Bytes())
+	}
 	f.regions.remove(region)
 	if f.broken != nil {
 		return nil

@@ -62,8 +62,8 @@ func (f *Fan) deliverTo(i int) {
 	f.links[i].deliver(0, f.payload, f.handoff.Start, &f.handoff.Deliveries[i])
 }
 
-// Send hands the payload to every target, all started together or one after the other, and returns when each has
-// acknowledged or failed. The caller has set handoff.Start, which becomes the start of
+// Send hands the payload to every target, all started together or one after the other, and
+// returns when each has acknowledged or failed. The caller has set handoff.Start, which becomes the start of
 // every delivery; Send fills handoff.Deliveries. A connection that cannot be brought back
 // into step is closed; Send reports how many were closed now: of those the kernel may
 // still refer to the payload's memory when the writer does not copy.
