@@ -42,6 +42,7 @@ func NewCMA() transport.Transport {
 		Limits:      []string{"limit/cma"},
 		Listen:      listen,
 		Probe:       probeReading,
+		NewLender:   sockets.NewLargePages,
 		NewReferrer: newRemoteReadReferrer,
 		NewResolver: newTarget,
 	}

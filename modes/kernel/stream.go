@@ -14,12 +14,13 @@ import (
 // B's. That is two copies, one into the kernel and one out of it.
 func NewStream() transport.Transport {
 	return &sockets.Transport{
-		Name:    "kernel/stream",
-		Summary: "two shims, linear memory to linear memory over a Unix stream socket",
-		Family:  transport.Kernel,
-		Place:   1,
-		Limits:  []string{"limit/unix"},
-		Listen:  listen,
+		Name:      "kernel/stream",
+		Summary:   "two shims, linear memory to linear memory over a Unix stream socket",
+		Family:    transport.Kernel,
+		Place:     1,
+		Limits:    []string{"limit/unix"},
+		Listen:    listen,
+		NewLender: sockets.NewLargePages,
 	}
 }
 

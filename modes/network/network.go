@@ -13,13 +13,14 @@ import (
 // A's linear memory to TCP, B's shim reads it straight into B's.
 func NewStream() transport.Transport {
 	return &sockets.Transport{
-		Name:    "network/stream",
-		Summary: "two shims, linear memory to linear memory, write to TCP",
-		Family:  transport.Network,
-		Place:   3,
-		Limits:  []string{"limit/tcp"},
-		Listen:  listen,
-		Probe:   func() error { return transport.CheckLoopback("network/stream") },
+		Name:      "network/stream",
+		Summary:   "two shims, linear memory to linear memory, write to TCP",
+		Family:    transport.Network,
+		Place:     3,
+		Limits:    []string{"limit/tcp"},
+		Listen:    listen,
+		NewLender: sockets.NewLargePages,
+		Probe:     func() error { return transport.CheckLoopback("network/stream") },
 	}
 }
 
@@ -36,7 +37,7 @@ func NewSplice() transport.Transport {
 		Limits:    []string{"limit/splice"},
 		Listen:    listen,
 		NewWriter: NewSplicing,
-		NewLender: newLargePages,
+		NewLender: sockets.NewLargePages,
 		Detach:    Detach,
 		Facts:     PipeFacts,
 		Probe:     func() error { return transport.CheckLoopback("network/splice") },
@@ -57,7 +58,7 @@ func NewZerocopy() transport.Transport {
 		Limits:    []string{"limit/tcp"},
 		Listen:    listen,
 		NewWriter: choose(zerocopyFrom, newReferring),
-		NewLender: newLargePages,
+		NewLender: sockets.NewLargePages,
 		Detach:    Detach,
 		Facts:     zerocopyFacts,
 		Probe:     probeZerocopy,
@@ -83,7 +84,7 @@ func NewAdaptive(crossover int64) transport.Transport {
 		Limits:    []string{"limit/tcp", "limit/splice"},
 		Listen:    listen,
 		NewWriter: choose(crossover, NewSplicing),
-		NewLender: newLargePages,
+		NewLender: sockets.NewLargePages,
 		Detach:    Detach,
 		Facts:     PipeFacts,
 		Probe:     func() error { return transport.CheckLoopback("network") },

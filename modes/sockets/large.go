@@ -1,19 +1,20 @@
-package network
+package sockets
 
 import (
 	"rrbench/memory"
 	"rrbench/modes"
 )
 
-// largePages has the source's regions consist of large pages where the kernel has some. The
-// kernel finds and counts each page that it is lent, which is most of what lending costs, and a
-// large page is one of them to MSG_ZEROCOPY.
+// largePages has a source's regions consist of large pages where the kernel has some. The kernel
+// finds and counts each page that it is lent, which is most of what lending costs, and a large page
+// is one of them to MSG_ZEROCOPY. What copies from them has fewer to find, too.
 type largePages struct {
 	// What was advised last, as the guest sees it.
 	pointer, length uint32
 }
 
-func newLargePages() modes.Lender { return &largePages{} }
+// NewLargePages makes a lender for functions whose memory is private pages.
+func NewLargePages() modes.Lender { return &largePages{} }
 
 // BeforeFill gives its advice before the region's pages are first touched, as a rule.
 func (l *largePages) BeforeFill(region *modes.Region) {
