@@ -71,13 +71,18 @@ func (p *Plan) check(infos map[string]transport.Info) error {
 	if err := cmp.Or(warmups.check("warmup", p.Warmup), deadlines.check("deadline", p.Deadline)); err != nil {
 		return err
 	}
+	starts := 0
 	for i, cell := range p.Cells {
-		if cell.Starts > p.Blocks {
-			return fmt.Errorf("cell %d, %s: %d starts in %d blocks", i, cell.Transport, cell.Starts, p.Blocks)
-		}
 		if err := cell.check(infos); err != nil {
 			return fmt.Errorf("cell %d, %s: %w", i, cell.Transport, err)
 		}
+		starts = max(starts, cell.Starts)
+	}
+	if p.Blocks != starts {
+		return fmt.Errorf("%d blocks, where a cell has at most %d starts", p.Blocks, starts)
+	}
+	if p.Window < 0 || p.Window > usualWindow {
+		return fmt.Errorf("windows of %v", p.Window)
 	}
 	return p.checkVolume()
 }

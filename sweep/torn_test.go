@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"rrbench/results"
 )
@@ -126,6 +127,8 @@ func TestPlansFromFilesAreChecked(t *testing.T) {
 		"no cells":        func(p *Plan) { p.Cells = nil },
 		"nothing":         func(p *Plan) { *p = Plan{} },
 		"no blocks":       func(p *Plan) { p.Blocks = 0 },
+		"blocks":          func(p *Plan) { p.Blocks = 900_000_000_000 },
+		"window":          func(p *Plan) { p.Window = time.Hour },
 		"reps":            func(p *Plan) { p.Cells[0].Reps = -1 },
 		"starts":          func(p *Plan) { p.Cells[0].Starts = 0 },
 		"more starts":     func(p *Plan) { p.Cells[0].Starts = 5 },
