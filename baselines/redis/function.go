@@ -83,7 +83,7 @@ func load(ctx context.Context, setup transport.Setup, send modes.Sender) (*modes
 	if setup.Payload == payloads.Text {
 		setup.Origin = transport.OriginHeap // guests make no others
 	}
-	kind, err := kindOf(setup.Payload)
+	kind, err := abi.Kind(setup.Payload)
 	if err != nil {
 		return nil, err
 	}
@@ -102,19 +102,11 @@ func load(ctx context.Context, setup transport.Setup, send modes.Sender) (*modes
 	return function, nil
 }
 
-func kindOf(payload payloads.Kind) (uint64, error) {
-	kind := slices.Index(abi.Kinds, payload)
-	if kind < 0 {
-		return 0, fmt.Errorf("payload %q is unknown to guests: use %v", payload, abi.Kinds)
-	}
-	return uint64(kind), nil
-}
-
 // serializer is a guest that sends what it has serialized.
 type serializer struct{ *modes.Function }
 
 func (s *serializer) Prepare(spec payloads.Spec) error {
-	kind, err := kindOf(spec.Kind)
+	kind, err := abi.Kind(spec.Kind)
 	if err != nil {
 		return err
 	}

@@ -50,11 +50,10 @@ func choose(parameter string) (place, error) {
 		return place{Private: true, Network: overTCP}, nil
 	}
 	if !strings.Contains(parameter, "://") {
-		host, port, err := net.SplitHostPort(parameter)
-		if err != nil || host == "" || !isPort(port) {
+		if host, port, err := net.SplitHostPort(parameter); err != nil || host == "" || !isPort(port) {
 			return place{}, fmt.Errorf("redis server %q: give %s", parameter, parameterForms)
 		}
-		return place{Network: overTCP, Address: parameter, Password: os.Getenv(passwordVariable)}, nil
+		parameter = "redis://" + parameter
 	}
 	at, err := parseURL(parameter)
 	if err != nil {

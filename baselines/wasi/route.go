@@ -81,12 +81,12 @@ func (r *route) Prepare(spec payloads.Spec) error { return r.make(abi.Prepare, s
 func (r *route) Rehearse(spec payloads.Spec) error { return r.make(abi.Rehearse, spec) }
 
 func (r *route) make(export string, spec payloads.Spec) error {
-	kind := slices.Index(abi.Kinds, spec.Kind)
-	if kind < 0 {
-		return fmt.Errorf("payload %q is unknown to guests: use %v", spec.Kind, abi.Kinds)
+	kind, err := abi.Kind(spec.Kind)
+	if err != nil {
+		return err
 	}
 	r.guest.within(r.timeout())
-	return r.guest.do(export, uint64(kind), spec.Seed, uint64(spec.Size))
+	return r.guest.do(export, kind, spec.Seed, uint64(spec.Size))
 }
 
 // Send implements transport.Route.

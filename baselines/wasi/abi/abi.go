@@ -51,6 +51,9 @@
 package abi
 
 import (
+	"fmt"
+	"slices"
+
 	"rrbench/payloads"
 	"rrbench/transport"
 )
@@ -82,6 +85,15 @@ var (
 	Codecs = []transport.Codec{transport.Raw, transport.JSON, transport.JSONStd}
 	Kinds  = []payloads.Kind{payloads.Text, payloads.Records, payloads.Bytes}
 )
+
+// Kind is what guests call a kind of payload by.
+func Kind(of payloads.Kind) (uint64, error) {
+	number := slices.Index(Kinds, of)
+	if number < 0 {
+		return 0, fmt.Errorf("payload %q is unknown to guests: use %v", of, Kinds)
+	}
+	return uint64(number), nil
+}
 
 // Text is where a text lies in a guest's memory.
 type Text struct{ Pointer, Length uint32 }
