@@ -3,6 +3,7 @@
 package wasmtime
 
 import (
+	"errors"
 	"bytes"
 	"testing"
 
@@ -44,8 +45,16 @@ func newRelayed(t *testing.T) *relayed {
 			return nil
 		},
 	}
+	imports := []engines.HostFunction{host}
+	for _, wanted := range compiled.Imports() {
+		if wanted.Name != host.Name {
+			imports = append(imports, engines.HostFunction{Module: wanted.ImportModule, FunctionType: wanted, Handler: func(engines.Instance, []uint64) error {
+				return errors.New("not expected: " + wanted.Name)
+			}})
+		}
+	}
 	for _, instance := range []*engines.Instance{&r.from, &r.to} {
-		if *instance, err = compiled.Instantiate(t.Context(), engines.InstanceConfig{Imports: []engines.HostFunction{host}}); err != nil {
+		if *instance, err = compiled.Instantiate(t.Context(), engines.InstanceConfig{Imports: imports}); err != nil {
 			t.Fatal(err)
 		}
 	}
