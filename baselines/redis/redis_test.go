@@ -48,6 +48,8 @@ type variant struct {
 	parameter string
 }
 
+func (v variant) exchange() exchange { return v.Transport.(through).exchange }
+
 func (v variant) setup(engine string, size int64, fanout int) transport.Setup {
 	setup := setupOf(engine, size, fanout)
 	setup.Parameter = v.parameter
@@ -102,7 +104,7 @@ func TestContract(t *testing.T) {
 				transporttest.Exercise(t, of, of.setup("wazero", 2_500_001, 3), false)
 				return
 			}
-			options := transporttest.Options{Parameter: of.parameter, Allocates: true}
+			options := transporttest.Options{Parameter: of.parameter, Allocates: true, Together: of.exchange().together()}
 			if of.Info().Runs == transport.Wasm {
 				options.Codecs = []transport.Codec{transport.Raw} // see TestSerializing
 			}
@@ -313,5 +315,14 @@ func TestStandIn(t *testing.T) {
 	by := exec.Command("/proc/self/exe", StandInCommand)
 	if said, err := by.CombinedOutput(); err == nil || !strings.Contains(string(said), "it is started by rrbench itself") {
 		t.Errorf("by hand it says %q, %v", said, err)
+	}
+}
+
+func TestMessagesServeAllAtOnce(t *testing.T) {
+	setup := setupOf("wazero", 1000, 2)
+	setup.Serial = true
+	var unavailable *transport.Unavailable
+	if _, err := NewPubSub().Serve(t.Context(), setup); !errors.As(err, &unavailable) || !strings.Contains(err.Error(), "at once, not in turn") {
+		t.Error(err)
 	}
 }

@@ -133,6 +133,9 @@ func (t through) checkSetup(setup transport.Setup) (place, error) {
 	if !slices.Contains(codecs, setup.Codec) {
 		return place{}, fmt.Errorf("%s: codec %q is not possible, use one of %q", t.name, setup.Codec, codecs)
 	}
+	if setup.Serial && setup.Fanout > 1 && t.exchange.together() {
+		return place{}, &transport.Unavailable{Transport: t.name, Reason: "one PUBLISH serves all subscribers at once, not in turn", Remedy: "use --fanout-order parallel"}
+	}
 	if setup.Size < 1 {
 		return place{}, fmt.Errorf("%s: a payload of %d bytes: it must have at least one", t.name, setup.Size)
 	}
