@@ -93,7 +93,7 @@ func size() kind {
 
 // amount is of memory, in bytes.
 func amount() kind {
-	return kind{"size", "an amount of memory such as 8GiB", "", "", func(text string) (any, error) {
+	return kind{"memory", "an amount of memory such as 8GiB", "", "", func(text string) (any, error) {
 		if octal.MatchString(text) {
 			return nil, errUnmeant
 		}

@@ -122,6 +122,8 @@ type Info struct {
 	// Origins are where payloads can lie, the default one first; nil for functions that have
 	// memory of their own alone, as OriginHeap has it.
 	Origins []Origin
+	// Together says that the targets of a fan-out are served at once, never in turn.
+	Together bool
 	// ReadsOnly says that targets never change what they got (ConsumeWrite).
 	ReadsOnly bool
 	// Acknowledged says that the targets' clock is unknown: Delivered and Consumed are the

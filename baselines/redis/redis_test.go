@@ -48,8 +48,6 @@ type variant struct {
 	parameter string
 }
 
-func (v variant) exchange() exchange { return v.Transport.(through).exchange }
-
 func (v variant) setup(engine string, size int64, fanout int) transport.Setup {
 	setup := setupOf(engine, size, fanout)
 	setup.Parameter = v.parameter
@@ -104,7 +102,7 @@ func TestContract(t *testing.T) {
 				transporttest.Exercise(t, of, of.setup("wazero", 2_500_001, 3), false)
 				return
 			}
-			options := transporttest.Options{Parameter: of.parameter, Allocates: true, Together: of.exchange().together()}
+			options := transporttest.Options{Parameter: of.parameter, Allocates: true}
 			if of.Info().Runs == transport.Wasm {
 				options.Codecs = []transport.Codec{transport.Raw} // see TestSerializing
 			}
@@ -131,7 +129,7 @@ func TestServerIsAccounted(t *testing.T) {
 		for seed := range uint64(4) {
 			transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &handoff)
 			for _, d := range handoff.Deliveries {
-				told = told.Add(d.Usage)
+				told = told.Add(d.Server)
 			}
 		}
 		used, err := meter.Take()

@@ -70,7 +70,8 @@ func (t through) Info() transport.Info {
 		CopiesPerTarget: t.copiesPerTarget,
 		CopiesAtSource:  t.copiesAtSource,
 		// The guest that serializes makes its objects itself where it can, as OriginHeap has it.
-		Origins: transport.Origins(),
+		Origins:  transport.Origins(),
+		Together: t.exchange.together(),
 		Parameter: &transport.Parameter{
 			Flag:    parameterName,
 			Help:    "`SERVER` of redis and limit/redis: a private one over unix or tcp, or your own: HOST:PORT, redis://…, unix:///path, its password in the URL or in " + passwordVariable,

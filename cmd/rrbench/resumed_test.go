@@ -15,7 +15,7 @@ import (
 // TestKilledRunsAreResumed kills sweeps at random moments and expects of the resumed run what
 // one that nothing has disturbed has: a row for each planned hand-off, all ok.
 func TestKilledRunsAreResumed(t *testing.T) {
-	const reps, fanout, concurrency, cells = 6, 2, 2, 2
+	const reps, starts, fanout, concurrency, cells = 6, 3, 2, 2, 2
 	arguments := []string{"sweep", "--quiet", "--transports", "kernel/stream,user/copy", "--engines", "wazero", "--sizes", "64KiB",
 		"--fanout", fmt.Sprint(fanout), "--concurrency", fmt.Sprint(concurrency), "--reps", fmt.Sprint(reps), "--seed", "1", "--out"}
 	began := time.Now()
@@ -41,14 +41,15 @@ func TestKilledRunsAreResumed(t *testing.T) {
 		}
 		rows := make(map[string]string)
 		for _, row := range readRows(t, filepath.Join(directory, "trials.csv")) {
-			rows[strings.Join([]string{row["cell"], row["rep"], row["worker"], row["target"]}, " ")] = row["status"]
+			rows[strings.Join([]string{row["cell"], row["rep"], row["first"], row["worker"], row["target"]}, " ")] = row["status"]
 		}
 		for key, status := range rows {
 			if status != "ok" {
 				t.Errorf("kill %d: hand-off %s is %s", kill, key, status)
 			}
 		}
-		if want := cells * reps * fanout * concurrency; len(rows) != want {
+		// One cell is measured twice; each start has a first hand-off beside its rounds.
+		if want := (cells + 1) * (reps + starts) * fanout * concurrency; len(rows) != want {
 			t.Errorf("kill %d: %d rows of %d", kill, len(rows), want)
 		}
 		for _, row := range readRows(t, filepath.Join(directory, "summary.csv")) {

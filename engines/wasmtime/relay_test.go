@@ -3,8 +3,8 @@
 package wasmtime
 
 import (
-	"errors"
 	"bytes"
+	"errors"
 	"testing"
 
 	"rrbench/engines"

@@ -47,6 +47,9 @@ func testOrigins(t *testing.T, s *suite) {
 				fanout int
 				serial bool
 			}{{1, false}, {3, false}, {3, true}} {
+				if order.serial && s.info.Together {
+					continue
+				}
 				setup := s.setup(largest, order.fanout)
 				setup.Origin, setup.Consume, setup.Serial = origin, consume, order.serial
 				t.Run(fmt.Sprintf("%s/%s/%+v", origin, consume, order), func(t *testing.T) { s.fromOrigin(t, setup) })
@@ -153,7 +156,7 @@ func (c *connection) handOverAll(t *testing.T, setup transport.Setup) {
 // testTargetsThatWrite has targets change what they got, all at once and in turn, while the source
 // rehearses between two hand-offs.
 func testTargetsThatWrite(t *testing.T, s *suite) {
-	for _, serial := range []bool{false, !s.options.Together} {
+	for _, serial := range []bool{false, !s.info.Together} {
 		setup := s.setup(300_001, 3)
 		setup.Consume, setup.Serial = transport.ConsumeWrite, serial
 		c := s.connect(t, setup)

@@ -25,8 +25,6 @@ type Options struct {
 	Codecs []transport.Codec
 	// Allocates says that hand-offs go through what allocates memory, as net/http does.
 	Allocates bool
-	// Together says that targets are served at once, never in turn.
-	Together bool
 }
 
 // Run checks that a transport keeps the contract of package transport, on each engine that
