@@ -690,8 +690,10 @@ type Batch struct {
 	First bool `protobuf:"varint,8,opt,name=first,proto3" json:"first,omitempty"`
 	// How many hand-offs each worker makes in the window at least, and how many are due a second; 0
 	// for a closed loop.
-	Least         int64 `protobuf:"varint,9,opt,name=least,proto3" json:"least,omitempty"`
-	Rate          int64 `protobuf:"varint,10,opt,name=rate,proto3" json:"rate,omitempty"`
+	Least int64 `protobuf:"varint,9,opt,name=least,proto3" json:"least,omitempty"`
+	Rate  int64 `protobuf:"varint,10,opt,name=rate,proto3" json:"rate,omitempty"`
+	// Targets have another clock than the source.
+	Apart         bool `protobuf:"varint,11,opt,name=apart,proto3" json:"apart,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -794,6 +796,13 @@ func (x *Batch) GetRate() int64 {
 		return x.Rate
 	}
 	return 0
+}
+
+func (x *Batch) GetApart() bool {
+	if x != nil {
+		return x.Apart
+	}
+	return false
 }
 
 type RunReply struct {
@@ -1356,7 +1365,7 @@ const file_control_proto_rawDesc = "" +
 	"\tOpenReply\":\n" +
 	"\n" +
 	"RunRequest\x12,\n" +
-	"\x05batch\x18\x01 \x01(\v2\x16.rrbench.control.BatchR\x05batch\"\xf9\x01\n" +
+	"\x05batch\x18\x01 \x01(\v2\x16.rrbench.control.BatchR\x05batch\"\x8f\x02\n" +
 	"\x05Batch\x12\x18\n" +
 	"\apayload\x18\x01 \x01(\tR\apayload\x12\x14\n" +
 	"\x05sizes\x18\x02 \x03(\x03R\x05sizes\x12\x12\n" +
@@ -1369,7 +1378,8 @@ const file_control_proto_rawDesc = "" +
 	"\x05first\x18\b \x01(\bR\x05first\x12\x14\n" +
 	"\x05least\x18\t \x01(\x03R\x05least\x12\x12\n" +
 	"\x04rate\x18\n" +
-	" \x01(\x03R\x04rate\"U\n" +
+	" \x01(\x03R\x04rate\x12\x14\n" +
+	"\x05apart\x18\v \x01(\bR\x05apart\"U\n" +
 	"\bRunReply\x12\x18\n" +
 	"\arecords\x18\x01 \x01(\fR\arecords\x12/\n" +
 	"\x06window\x18\x02 \x01(\v2\x17.rrbench.control.WindowR\x06window\"\xf4\x02\n" +

@@ -40,6 +40,9 @@ type Batch struct {
 	Rounds int
 	// Deadline bounds one round; zero is DefaultDeadline.
 	Deadline time.Duration
+	// Apart says that targets have another clock than the source: moments of the two are not
+	// compared, and a latency of the window ends when the source knows.
+	Apart bool
 }
 
 // Rounds of a batch that are not those of its last part.

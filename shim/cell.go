@@ -15,7 +15,8 @@ import (
 
 // Cell is a cell's functions in their shims.
 type Cell struct {
-	site  Site
+	// sites are the source's, and then the targets' where those have others.
+	sites []Site
 	info  transport.Info
 	setup transport.Setup
 	// shims are the source's and then the targets', if these have their own.
@@ -34,20 +35,27 @@ func ShimsOf(info transport.Info, fanout int) int {
 }
 
 // StartCell starts the shims of a cell by its launcher, and gives them the guest if it was added
-// here (workloads.Add). When one cannot be started, none remains.
-func StartCell(ctx context.Context, launcher Launcher, info transport.Info, setup transport.Setup) (_ *Cell, err error) {
-	site, err := launcher.Prepare(setup.Parameter)
-	if err != nil {
-		return nil, err
+// here (workloads.Add). Where launchers of targets are given, these take turns in starting the
+// targets. When a shim cannot be started, none remains.
+func StartCell(ctx context.Context, launcher Launcher, info transport.Info, setup transport.Setup, targets ...Launcher) (_ *Cell, err error) {
+	c := &Cell{info: info, setup: setup, shims: make([]*Process, ShimsOf(info, setup.Fanout))}
+	for _, launcher := range append([]Launcher{launcher}, targets...) {
+		site, err := launcher.Prepare(setup.Parameter)
+		if err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+		c.sites = append(c.sites, site)
 	}
-	c := &Cell{site: site, info: info, setup: setup, shims: make([]*Process, ShimsOf(info, setup.Fanout))}
 	module, isAdded := workloads.Added(setup.Guest)
 	starts, bounded := errgroup.WithContext(ctx)
 	starts.SetLimit(startsAtOnce)
 	for i := range c.shims {
-		name := "source"
+		name, site := "source", c.sites[0]
 		if i > 0 {
 			name = fmt.Sprintf("target %d", i-1)
+		}
+		if n := len(targets); n > 0 && i > 0 {
+			site = c.sites[1+(i-1)%n]
 		}
 		starts.Go(func() (err error) {
 			if c.shims[i], err = Start(bounded, site, name, info.Runs); err == nil && isAdded {
@@ -136,5 +144,9 @@ func (c *Cell) Close() error {
 			group.Go(s.Close)
 		}
 	}
-	return errors.Join(group.Wait(), c.site.Close())
+	errs := []error{group.Wait()}
+	for _, site := range c.sites {
+		errs = append(errs, site.Close())
+	}
+	return errors.Join(errs...)
 }

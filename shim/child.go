@@ -124,8 +124,15 @@ func Environment(runs transport.Runs) []string {
 	if runs != transport.Native {
 		environment = append(environment, "GODEBUG=asyncpreemptoff=1")
 	}
+	if allowed, limited := os.LookupEnv(AllowedGuests); limited {
+		environment = append(environment, AllowedGuests+"="+allowed)
+	}
 	return environment
 }
+
+// AllowedGuests is the environment variable that lists, by commas, the SHA-256 digests of the guests
+// that a shim takes from its driver. Without it every guest is taken.
+const AllowedGuests = "RRBENCH_ALLOWED_GUESTS"
 
 func withoutGo(environment []string) []string {
 	return slices.DeleteFunc(environment, func(setting string) bool {

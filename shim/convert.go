@@ -70,6 +70,7 @@ func batchToControl(b Batch) *control.Batch {
 		First:      b.First,
 		Least:      int64(b.Least),
 		Rate:       int64(b.Rate),
+		Apart:      b.Apart,
 	}
 }
 
@@ -85,6 +86,7 @@ func batchFromControl(c *control.Batch) Batch {
 		First:    c.GetFirst(),
 		Least:    int(c.GetLeast()),
 		Rate:     int(c.GetRate()),
+		Apart:    c.GetApart(),
 	}
 }
 

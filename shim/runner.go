@@ -98,6 +98,7 @@ const lastingRound = 5 * time.Millisecond
 func newRunner(batch Batch, workers []*worker, costs costs) *runner {
 	handoffs := 0
 	for _, w := range workers {
+		w.apart = batch.Apart
 		handoffs += w.fanout
 	}
 	rounds := min(max(batch.Rounds, 1), max(1, keptRecords/handoffs))

@@ -2,10 +2,12 @@ package shim
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"rrbench/control"
@@ -67,6 +69,11 @@ func (s *server) Hello(_ context.Context, request *control.HelloRequest) (*contr
 }
 
 func (s *server) Add(_ context.Context, request *control.AddRequest) (*control.AddReply, error) {
+	if allowed, limited := os.LookupEnv(AllowedGuests); limited {
+		if digest := fmt.Sprintf("%x", sha256.Sum256(request.GetModule())); !slices.Contains(strings.Split(allowed, ","), digest) {
+			return nil, toStatus(fmt.Errorf("guest %.100q, sha256:%s, is not one that may run here: allow it where the agent runs (--allow-guest)", request.GetGuest(), digest))
+		}
+	}
 	workloads.Add(string(request.GetGuest()), request.GetModule())
 	return &control.AddReply{}, nil
 }

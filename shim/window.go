@@ -150,8 +150,12 @@ func (w *windowWorker) count(due int64, late bool) (failure error) {
 		}
 		w.ok.Add(1)
 		w.bytes += w.spec.Size
+		latency := d.Timeline.Latency()
+		if w.apart {
+			latency = d.Timeline.AcknowledgedAfter()
+		}
 		// Within its bounds a histogram refuses nothing.
-		_ = w.latencies.RecordValue(min(max(queued+d.Timeline.Latency(), 1), longestLatency))
+		_ = w.latencies.RecordValue(min(max(queued+latency, 1), longestLatency))
 	}
 	return failure
 }

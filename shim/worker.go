@@ -21,6 +21,8 @@ type worker struct {
 	next int64
 	// cycle is how long the last hand-off took until the next payload may be written.
 	cycle int64
+	// apart is Batch.Apart.
+	apart bool
 	// err is why the last step failed, for all targets.
 	err error
 }
@@ -84,7 +86,7 @@ func (w *worker) failure(target int) (err error, mismatch bool) {
 		return d.Err, false
 	case d.Timeline == transport.Timeline{}:
 		return errors.New("the transport said nothing of this target"), false
-	case !d.Timeline.Ordered():
+	case !w.apart && !d.Timeline.Ordered() || w.apart && !d.Timeline.OrderedApart():
 		return fmt.Errorf("the moments of the hand-off are out of order: %+v", d.Timeline), false
 	case d.Length != uint64(w.spec.Size):
 		return fmt.Errorf("the target got %d bytes instead of %d", d.Length, w.spec.Size), true

@@ -126,6 +126,8 @@ type Info struct {
 	Together bool
 	// ReadsOnly says that targets never change what they got (ConsumeWrite).
 	ReadsOnly bool
+	// Across says that targets may be on another host than their source.
+	Across bool
 	// Acknowledged says that the targets' clock is unknown: Delivered and Consumed are the
 	// moment at which the source knew.
 	Acknowledged bool
@@ -336,10 +338,21 @@ func (t *Timeline) Latency() int64 { return t.Delivered - t.Start }
 // ConsumedAfter is the time from t0 until the handler has read every byte.
 func (t *Timeline) ConsumedAfter() int64 { return t.Consumed - t.Start }
 
+// AcknowledgedAfter is the time from t0 until the source knows that the target is done.
+func (t *Timeline) AcknowledgedAfter() int64 { return t.Acknowledged - t.Start }
+
 // Ordered says that no moment is before an earlier one. It is for moments of one clock.
 func (t *Timeline) Ordered() bool {
 	return t.Start <= t.Serialized && t.Serialized <= t.CopiedOut && t.CopiedOut <= t.Received && t.Received <= t.CopiedIn &&
 		t.CopiedIn <= t.Delivered && t.Delivered <= t.Consumed && t.Consumed <= t.Acknowledged
+}
+
+// OrderedApart is Ordered where the target's clock is not the source's: the moments of each are in
+// order, and the target took no longer than the source waited.
+func (t *Timeline) OrderedApart() bool {
+	return t.Start <= t.Serialized && t.Serialized <= t.CopiedOut && t.CopiedOut <= t.Acknowledged &&
+		t.Received <= t.CopiedIn && t.CopiedIn <= t.Delivered && t.Delivered <= t.Consumed &&
+		t.Consumed-t.Received <= t.Acknowledged-t.CopiedOut
 }
 
 // Phases splits the latency.

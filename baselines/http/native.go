@@ -33,6 +33,7 @@ func (n native) Info() transport.Info {
 		Place:    2,
 		Limits:   []string{"limit/tcp"},
 		Hosting:  transport.SeparateProcesses,
+		Across:   true,
 		Runs:     transport.Native,
 		Launcher: n.launcher,
 		Codecs:   function.Codecs(),

@@ -17,6 +17,7 @@ import (
 type socket struct {
 	name, summary string
 	place         int
+	across        bool
 	listen        func(transport.Setup) (*stream.Listener, error)
 	check         func(name string) error
 
@@ -78,6 +79,7 @@ func NewTCP() transport.Transport {
 		summary: "no function: write and read over TCP",
 		place:   6,
 		listen:  overTCP,
+		across:  true,
 		check:   transport.CheckLoopback,
 	}
 }
@@ -89,6 +91,7 @@ func NewSplice() transport.Transport {
 		summary:   "no function: warm pages spliced through a pipe to TCP, read as limit/tcp does",
 		place:     7,
 		listen:    overTCP,
+		across:    true,
 		check:     transport.CheckLoopback,
 		newWriter: network.NewSplicing,
 		detach:    network.Detach,
@@ -120,6 +123,7 @@ func (t *socket) Info() transport.Info {
 		Family:          transport.Limit,
 		Place:           t.place,
 		Hosting:         transport.SeparateProcesses,
+		Across:          t.across,
 		Runs:            transport.NoFunction,
 		Codecs:          []transport.Codec{transport.None},
 		CopiesPerTarget: 1,

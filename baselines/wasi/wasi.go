@@ -33,6 +33,7 @@ func (Guests) Info() transport.Info {
 		Place:   1,
 		Limits:  []string{"limit/tcp"},
 		Hosting: transport.SeparateProcesses,
+		Across:  true,
 		Runs:    transport.Wasm,
 		Codecs:  []transport.Codec{transport.JSON, transport.Raw, transport.JSONStd},
 		Guests: map[transport.Codec][]string{

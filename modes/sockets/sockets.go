@@ -63,6 +63,7 @@ func (t *Transport) Info() transport.Info {
 		Place:           t.Place,
 		Limits:          t.Limits,
 		Hosting:         transport.SeparateProcesses,
+		Across:          t.Family == transport.Network,
 		Runs:            transport.Wasm,
 		Codecs:          []transport.Codec{transport.None},
 		Origins:         transport.Origins(),
