@@ -27,7 +27,9 @@ type Manifest struct {
 	// Before and After are the machine at the start and at the end.
 	Before measure.Environment  `json:"environment_before"`
 	After  *measure.Environment `json:"environment_after,omitempty"`
-	Start  time.Time            `json:"start"`
+	// Peers are the other nodes that took part, as they were at the start or the last resume.
+	Peers []Peer    `json:"peers,omitempty"`
+	Start time.Time `json:"start"`
 	// End is missing while the run goes on, and for ever when it was killed.
 	End *time.Time `json:"end,omitempty"`
 	// Resumed are the parts of a broken run that were measured when it was taken up again.
@@ -70,6 +72,12 @@ type Program struct {
 	Version string `json:"version"`
 	Digest  string `json:"sha256"`
 }
+
+// Versions that are no commit, and what stands behind one whose sources were changed.
+const (
+	UnknownVersion = "unknown"
+	Modified       = ", modified"
+)
 
 func (p Program) String() string { return fmt.Sprintf("%s (sha256:%s)", p.Version, p.Digest) }
 

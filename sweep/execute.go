@@ -91,7 +91,7 @@ func begin(ctx context.Context, request Request, machine Machine) (*run, error) 
 		return nil, err
 	}
 	plan, out := settled.plan, settled.out
-	program, err := thisProgram()
+	program, err := ThisProgram()
 	if err != nil {
 		return nil, err
 	}
@@ -317,9 +317,9 @@ func serverVersions(plan *Plan, machine Machine) map[string]string {
 func programVersion(e measure.Environment) string {
 	switch {
 	case e.Commit == "":
-		return "unknown"
+		return results.UnknownVersion
 	case e.Modified:
-		return e.Commit + ", modified"
+		return e.Commit + results.Modified
 	}
 	return e.Commit
 }

@@ -40,7 +40,7 @@ func resume(ctx context.Context, request Request, machine Machine) (_ *run, err 
 	if err := plan.check(byName(machine.Transports)); err != nil {
 		return nil, usage("the plan in the manifest: %v", err)
 	}
-	program, err := thisProgram()
+	program, err := ThisProgram()
 	if err != nil {
 		return nil, err
 	}
@@ -125,8 +125,8 @@ func (m Machine) check(cells []PlannedCell) error {
 	return nil
 }
 
-// thisProgram is what runs, even where its file has been replaced.
-func thisProgram() (results.Program, error) {
+// ThisProgram is what runs, even where its file has been replaced.
+func ThisProgram() (results.Program, error) {
 	digest, err := inputs.DigestFile("/proc/self/exe")
 	if err != nil {
 		return results.Program{}, fmt.Errorf("read this program: %w", err)

@@ -1,0 +1,290 @@
+package agent
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"rrbench/foreign"
+	"rrbench/results"
+	"rrbench/shim"
+	"rrbench/transport"
+)
+
+// Options are how an agent is to be.
+type Options struct {
+	// Listen is the address, host:port. Targets listen on the IP address that a driver has reached.
+	Listen string
+	// Lifetime is for how long drivers are let in.
+	Lifetime time.Duration
+	// MemoryLimit is what the shims may have resident all together, in bytes; 0 is no limit.
+	MemoryLimit int64
+	// Program is what runs, and what a driver must be.
+	Program results.Program
+	// Launcher finds a launcher by the name that transports know it by.
+	Launcher func(name string) shim.Launcher
+	// Facts looks at the node anew.
+	Facts func() (Facts, error)
+	// Log takes a line for each thing that the agent's user should know.
+	Log func(line string)
+}
+
+// mostConnections are those that have proven themselves: of a session, its shims and its clocks.
+const mostConnections = 1100
+
+// Agent is the second node's end.
+type Agent struct {
+	options  Options
+	listener net.Listener
+	config   *tls.Config
+	join     Join
+
+	pending  transport.Pending[*stranger]
+	admitted chan struct{}
+	work     sync.WaitGroup
+
+	mutex sync.Mutex
+	// open are all connections; they are closed when the agent ends.
+	open map[net.Conn]struct{}
+	// closed says that no more are taken.
+	closed bool
+	// session is the one that holds the agent, nil for none.
+	session *session
+	// refused are the hosts of which a refusal has been logged.
+	refused map[string]bool
+}
+
+// stranger is a connection that has not proven anything yet.
+type stranger struct{ net.Conn }
+
+// Interrupt has its reads fail.
+func (s *stranger) Interrupt() { _ = s.Close() }
+
+// Listen opens an agent. Serve has it answer.
+func Listen(options Options) (*Agent, error) {
+	certificate, fingerprint, err := newCertificate()
+	if err != nil {
+		return nil, fmt.Errorf("make the agent's certificate: %w", err)
+	}
+	listener, err := net.Listen("tcp", options.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen for drivers: %w", err)
+	}
+	a := &Agent{
+		options:  options,
+		listener: listener,
+		config:   &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13, SessionTicketsDisabled: true},
+		join:     Join{Address: reachable(listener.Addr()), Fingerprint: fingerprint, Token: make([]byte, tokenSize), Expires: time.Now().Add(options.Lifetime)},
+		admitted: make(chan struct{}, mostConnections),
+		open:     make(map[net.Conn]struct{}),
+		refused:  make(map[string]bool),
+	}
+	_, _ = rand.Read(a.join.Token) // never fails, see crypto/rand
+	return a, nil
+}
+
+// reachable is the address at which others reach a listener: where that listens on all interfaces,
+// by the first address that is not this host's alone.
+func reachable(address net.Addr) string {
+	tcp := address.(*net.TCPAddr)
+	if !tcp.IP.IsUnspecified() {
+		return tcp.String()
+	}
+	addresses, _ := net.InterfaceAddrs()
+	for _, one := range addresses {
+		if network, ok := one.(*net.IPNet); ok && network.IP.IsGlobalUnicast() {
+			return net.JoinHostPort(network.IP.String(), fmt.Sprint(tcp.Port))
+		}
+	}
+	return tcp.String()
+}
+
+// newCertificate is self-signed: a driver knows it by its fingerprint alone.
+func newCertificate() (certificate tls.Certificate, fingerprint [32]byte, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return certificate, fingerprint, err
+	}
+	// The times are compared with nothing.
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().AddDate(10, 0, 0)}
+	encoded, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	return tls.Certificate{Certificate: [][]byte{encoded}, PrivateKey: key}, sha256.Sum256(encoded), err
+}
+
+// Join is what a driver needs to know.
+func (a *Agent) Join() Join { return a.join }
+
+// Serve answers drivers until the context ends, and leaves nothing running.
+func (a *Agent) Serve(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, a.close)
+	defer stop()
+	for {
+		connection, err := a.listener.Accept()
+		if ctx.Err() != nil {
+			if err == nil {
+				_ = connection.Close()
+			}
+			a.work.Wait()
+			return nil
+		}
+		if errors.Is(err, net.ErrClosed) {
+			a.close()
+			a.work.Wait()
+			return err
+		}
+		if err != nil {
+			// A connection that ended before it was accepted, or no descriptor left (accept(2)).
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		if !a.add(connection) {
+			continue
+		}
+		a.work.Go(func() {
+			defer a.remove(connection)
+			a.serve(ctx, connection)
+		})
+	}
+}
+
+func (a *Agent) close() {
+	_ = a.listener.Close()
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	a.closed = true
+	for connection := range a.open {
+		_ = connection.Close()
+	}
+}
+
+func (a *Agent) add(connection net.Conn) bool {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	if a.closed {
+		_ = connection.Close()
+		return false
+	}
+	a.open[connection] = struct{}{}
+	return true
+}
+
+func (a *Agent) remove(connection net.Conn) {
+	_ = connection.Close()
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	delete(a.open, connection)
+}
+
+// serve takes one connection from its first byte to its end.
+func (a *Agent) serve(ctx context.Context, raw net.Conn) {
+	who := &stranger{raw}
+	a.pending.Add(who)
+	defer a.pending.Remove(who)
+	_ = raw.SetDeadline(time.Now().Add(helloDeadline))
+	connection := tls.Server(raw, a.config)
+	asked, err := a.admit(ctx, raw, connection)
+	if err != nil {
+		a.refuse(raw, err)
+		return
+	}
+	a.pending.Remove(who)
+	select {
+	case a.admitted <- struct{}{}:
+		defer func() { <-a.admitted }()
+	default:
+		err = fmt.Errorf("it has %d connections already", mostConnections)
+	}
+	if err == nil && ctx.Err() == nil {
+		_ = raw.SetDeadline(time.Time{})
+		switch {
+		case asked.Shim != nil:
+			err = a.startShim(ctx, connection, asked)
+		case asked.Clock:
+			err = a.openClock(connection, asked)
+		default:
+			err = a.openSession(raw, connection, asked)
+		}
+	}
+	if err != nil {
+		a.refuse(raw, err)
+		_ = raw.SetDeadline(time.Now().Add(helloDeadline))
+		_ = send(connection, reply{Error: foreign.Error(err), ForGood: errors.Is(err, errForGood)})
+		_ = connection.Close()
+	}
+}
+
+// errForGood marks refusals that do not pass.
+var errForGood = errors.New("refused")
+
+// admit reads the request of a connection, and tells the peer why it is refused once it has proven
+// that it knows the token.
+func (a *Agent) admit(ctx context.Context, raw net.Conn, connection *tls.Conn) (asked request, err error) {
+	if err := tune(raw); err != nil {
+		return asked, err
+	}
+	if err := connection.HandshakeContext(ctx); err != nil {
+		return asked, fmt.Errorf("TLS: %w", err)
+	}
+	if err := receive(connection, longestRequest, &asked); err != nil {
+		return asked, fmt.Errorf("read the request: %w", err)
+	}
+	refusal := func(format string, arguments ...any) error {
+		err := fmt.Errorf(format, arguments...)
+		_ = send(connection, reply{Error: err.Error(), ForGood: true})
+		_ = connection.Close()
+		return err
+	}
+	proof, err := prove(connection, a.join.Token)
+	if err != nil {
+		return asked, err
+	}
+	if !hmac.Equal(proof, asked.Proof) {
+		return asked, refusal("the token is not this agent's: take the join line that it has printed")
+	}
+	if theirs, ours := asked.Program, a.options.Program; asked.Protocol != protocol || !same(theirs, ours) {
+		return asked, refusal("the agent is rrbench %v with protocol %d, and the driver rrbench %v with protocol %d: run the same program on both nodes",
+			ours, protocol, theirs, asked.Protocol)
+	}
+	if time.Now().After(a.join.Expires) && a.sessionOf(asked.Session) == nil {
+		return asked, refusal("the join line has expired, at %s: start the agent again", a.join.Expires.UTC().Format(time.RFC3339))
+	}
+	return asked, nil
+}
+
+// same says whether two programs understand one another: they are of the same commit, or the same
+// file where that is not known.
+func same(a, b results.Program) bool {
+	committed := a.Version != results.UnknownVersion && !strings.HasSuffix(a.Version, results.Modified)
+	return a.Digest == b.Digest || a.Version == b.Version && committed
+}
+
+// refuse logs why a connection has ended, once a host.
+func (a *Agent) refuse(connection net.Conn, err error) {
+	host, _, _ := net.SplitHostPort(connection.RemoteAddr().String())
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	if a.closed || a.refused[host] || len(a.refused) == mostRefused {
+		return
+	}
+	a.refused[host] = true
+	line := fmt.Sprintf("refused %s: %s (later refusals of this host are not logged)", connection.RemoteAddr(), foreign.Error(err))
+	if len(a.refused) == mostRefused {
+		line += "; those of other hosts neither"
+	}
+	a.options.Log(line)
+}
+
+// mostRefused is of how many hosts a refusal is logged.
+const mostRefused = 100

@@ -1,0 +1,504 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/procfs"
+	"go.uber.org/goleak"
+
+	"rrbench/baselines/redis"
+	"rrbench/catalogue"
+	"rrbench/payloads"
+	"rrbench/results"
+	"rrbench/shim"
+	"rrbench/shim/launch"
+	"rrbench/transport"
+)
+
+// TestMain lets the test program be its own shim.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		serve := map[string]func() error{
+			"shim":               func() error { return shim.Serve(catalogue.Find) },
+			redis.StandInCommand: func() error { return redis.ServeStandIn(context.Background(), os.Stdin) },
+		}[os.Args[1]]
+		if serve != nil {
+			if err := serve(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(0)
+		}
+	}
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("rrbench/child.last"))
+}
+
+var here = results.Program{Version: "here", Digest: "11"}
+
+// node is an agent of this process.
+type node struct {
+	*Agent
+	// stop ends it as SIGTERM does.
+	stop func()
+	logs struct {
+		sync.Mutex
+		lines []string
+	}
+}
+
+func (n *node) log() string {
+	n.logs.Lock()
+	defer n.logs.Unlock()
+	return strings.Join(n.logs.lines, "\n")
+}
+
+func startAgent(t *testing.T, change func(*Options)) *node {
+	t.Helper()
+	n := &node{}
+	options := Options{
+		Listen:   "127.0.0.1:0",
+		Lifetime: time.Hour,
+		Program:  here,
+		Launcher: func(name string) shim.Launcher { return launch.For(transport.Info{Launcher: name}) },
+		Facts:    func() (Facts, error) { return Facts{Memory: 1 << 40}, nil },
+		Log: func(line string) {
+			n.logs.Lock()
+			defer n.logs.Unlock()
+			n.logs.lines = append(n.logs.lines, line)
+		},
+	}
+	if change != nil {
+		change(&options)
+	}
+	var err error
+	if n.Agent, err = Listen(options); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := n.Serve(ctx); err != nil {
+			t.Error(err)
+		}
+	}()
+	n.stop = func() { cancel(); <-done }
+	t.Cleanup(n.stop)
+	return n
+}
+
+func join(t *testing.T, n *node) *Peer {
+	t.Helper()
+	p, err := Dial(t.Context(), n.Join().String(), here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+// startCell has a source here and targets there.
+func startCell(t *testing.T, name string, fanout int, peers ...*Peer) (*shim.Cell, error) {
+	t.Helper()
+	tr, err := catalogue.Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := tr.Info()
+	setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: info.Codecs[0], Payload: payloads.Text, Size: 1 << 20, Fanout: fanout, Deadline: 5 * time.Second}
+	if info.Runs != transport.Wasm {
+		setup.Engine = transport.NativeEngine
+	}
+	var targets []shim.Launcher
+	for _, p := range peers {
+		targets = append(targets, p.Launcher(info))
+	}
+	cell, err := shim.StartCell(t.Context(), launch.For(info), info, setup, targets...)
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { _ = cell.Close() })
+	_, err = cell.Connect(t.Context(), 1)
+	return cell, err
+}
+
+var batch = shim.Batch{Payload: payloads.Text, Sizes: []int64{1 << 20}, Seed: 7, Rounds: 3, Deadline: 2 * time.Second, Apart: true}
+
+// handOver runs a batch and returns why hand-offs of it have failed.
+func handOver(t *testing.T, cell *shim.Cell, batch shim.Batch) (failed []error, err error) {
+	t.Helper()
+	records := 0
+	_, err = cell.Run(t.Context(), batch, func(r shim.Record) error {
+		records++
+		if r.Err != nil {
+			failed = append(failed, r.Err)
+		}
+		return nil
+	})
+	if records == 0 && err == nil {
+		t.Error("a batch without records")
+	}
+	return failed, err
+}
+
+// children are the shims that this process has running.
+func children(t *testing.T) (pids []int) {
+	t.Helper()
+	all, err := procfs.AllProcs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range all {
+		if stat, err := one.Stat(); err == nil && stat.PPID == os.Getpid() && stat.State != "Z" {
+			pids = append(pids, one.PID)
+		}
+	}
+	return pids
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, met func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !met(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not met in time: %s", what)
+		}
+	}
+}
+
+func TestJoinLines(t *testing.T) {
+	n := startAgent(t, nil)
+	line := n.Join().String()
+	parsed, err := ParseJoin(line)
+	if err != nil || parsed.String() != line {
+		t.Errorf("%s is read as %s, %v", line, parsed, err)
+	}
+	hidden := Redact("--peer " + line + " --quiet")
+	for _, secret := range []string{"token=" + line[strings.Index(line, "token=")+6:]} {
+		if strings.Contains(hidden, secret) || !strings.Contains(hidden, "fingerprint=") || !strings.HasSuffix(hidden, "--quiet") {
+			t.Errorf("redacted: %s", hidden)
+		}
+	}
+	for _, bad := range []string{"", "http://127.0.0.1:1", "rrbench://127.0.0.1", "rrbench://127.0.0.1:0?token=x", "rrbench://127.0.0.1:99999",
+		line[:len(line)-80], strings.Replace(line, "fingerprint=", "fingerprint=zz", 1), strings.Replace(line, "expires=", "expires=x", 1)} {
+		if _, err := ParseJoin(bad); err == nil || bad != "" && strings.Contains(err.Error(), "token=") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+// Each transport that can leave a host hands over to a target that an agent has started.
+func TestHandsOverBetweenNodes(t *testing.T) {
+	n := startAgent(t, nil)
+	p := join(t, n)
+	for _, tr := range catalogue.All() {
+		info := tr.Info()
+		if !info.Across || info.Launcher == transport.LauncherRunc || launch.Check(tr, "") != nil {
+			continue
+		}
+		t.Run(info.Name, func(t *testing.T) {
+			cell, err := startCell(t, info.Name, 2, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			batch := batch
+			batch.Deadline, batch.Window = 20*time.Second, time.Millisecond
+			if failed, err := handOver(t, cell, batch); err != nil || len(failed) > 0 {
+				t.Errorf("%v, %v", failed, err)
+			}
+			if memory, err := cell.Memory(t.Context()); err != nil || memory.PSSPeak == 0 {
+				t.Errorf("memory %+v, %v", memory, err)
+			}
+			if err := cell.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	n.stop()
+	eventually(t, "no process is left", func() bool { return len(children(t)) == 0 })
+}
+
+func TestTargetsTakeTurnsAmongPeers(t *testing.T) {
+	first, second := startAgent(t, nil), startAgent(t, nil)
+	cell, err := startCell(t, "limit/tcp", 3, join(t, first), join(t, second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if failed, err := handOver(t, cell, batch); err != nil || len(failed) > 0 {
+		t.Errorf("%v, %v", failed, err)
+	}
+	shims := func(n *node) int {
+		n.session.mutex.Lock()
+		defer n.session.mutex.Unlock()
+		return len(n.session.shims)
+	}
+	if a, b := shims(first), shims(second); a != 2 || b != 1 {
+		t.Errorf("%d and %d targets", a, b)
+	}
+}
+
+func TestClock(t *testing.T) {
+	n := startAgent(t, nil)
+	clock, err := join(t, n).OpenClock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer clock.Close()
+	e, err := clock.Estimate(t.Context())
+	if err != nil || e.Offset < -e.Bound || e.Offset > e.Bound {
+		t.Errorf("%+v, %v: it is the same clock", e, err)
+	}
+}
+
+// What strangers do is refused, logged once a host, and disturbs no run.
+func TestStrangers(t *testing.T) {
+	n := startAgent(t, nil)
+	p := join(t, n)
+	cell, err := startCell(t, "limit/tcp", 1, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := n.Join()
+	wrongToken, wrongFingerprint := good, good
+	wrongToken.Token = bytes.Repeat([]byte{1}, tokenSize)
+	wrongFingerprint.Fingerprint[0]++
+	for name, test := range map[string]struct {
+		join    Join
+		program results.Program
+		want    []string
+	}{
+		"wrong token":       {wrongToken, here, []string{"token"}},
+		"wrong fingerprint": {wrongFingerprint, here, []string{"fingerprint", fmt.Sprintf("%x", good.Fingerprint)}},
+		"other version":     {good, results.Program{Version: "there", Digest: "22"}, []string{"there", "22", "here", "11", "same program"}},
+		"second driver":     {good, here, []string{"another driver", "127.0.0.1"}},
+	} {
+		_, err := Dial(t.Context(), test.join.String(), test.program)
+		for _, want := range test.want {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v lacks %q", name, err, want)
+			}
+		}
+	}
+	dial := func() net.Conn {
+		connection, err := net.Dial("tcp", good.Address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { connection.Close() })
+		return connection
+	}
+	for range 200 { // a port scanner
+		dial().Close()
+	}
+	for range 100 { // they say nothing, and are not waited for
+		dial()
+	}
+	if _, err := dial().Write(bytes.Repeat([]byte("GET / HTTP/1.1\r\n"), 1000)); err != nil {
+		t.Error(err)
+	}
+	// A peer that promises more than there is.
+	for _, length := range []uint32{longestRequest + 1, math.MaxUint32} {
+		endless := tls.Client(dial(), &tls.Config{InsecureSkipVerify: true})
+		if _, err := endless.Write(binary.BigEndian.AppendUint32(nil, length)); err != nil {
+			t.Error(err)
+		}
+		if answer, err := io.ReadAll(endless); len(answer) > 0 || err == nil {
+			t.Logf("%q, %v", answer, err)
+		}
+	}
+	if failed, err := handOver(t, cell, batch); err != nil || len(failed) > 0 {
+		t.Errorf("the run is disturbed: %v, %v", failed, err)
+	}
+	if log := n.log(); strings.Count(log, "refused 127.0.0.1") != 1 {
+		t.Errorf("logged: %s", log)
+	}
+	// A new shim can still be started.
+	if _, err := startCell(t, "limit/tcp", 1, p); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestExpiredLine(t *testing.T) {
+	n := startAgent(t, func(o *Options) { o.Lifetime = 0 })
+	if _, err := Dial(t.Context(), n.Join().String(), here); err == nil || !strings.Contains(err.Error(), "expired") {
+		t.Error(err)
+	}
+}
+
+// A run that was begun in time may go on.
+func TestSessionOutlivesTheJoinLine(t *testing.T) {
+	n := startAgent(t, nil)
+	p := join(t, n)
+	n.join.Expires = time.Now()
+	if _, err := startCell(t, "limit/tcp", 1, p); err != nil {
+		t.Error(err)
+	}
+	p.present().end(io.EOF)
+	if err := p.Reach(t.Context()); err == nil || !strings.Contains(err.Error(), "expired") {
+		t.Logf("joined again: %v", err) // the agent may not have noticed the end yet
+	}
+}
+
+func TestAgentEndsAmidABatch(t *testing.T) {
+	n := startAgent(t, nil)
+	p := join(t, n)
+	cell, err := startCell(t, "network/stream", 1, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := batch
+	long.Rounds, long.Deadline = 1<<20, 3*time.Second
+	time.AfterFunc(300*time.Millisecond, n.stop)
+	failed, err := handOver(t, cell, long)
+	if err == nil && len(failed) == 0 {
+		t.Fatal("nothing has failed")
+	}
+	if ended := cell.Ended(); ended == nil || !strings.Contains(ended.Error(), n.Join().Address) {
+		t.Errorf("target: %v", ended)
+	}
+	_ = cell.Close()
+	eventually(t, "no process is left", func() bool { return len(children(t)) == 0 })
+	if err := p.Reach(t.Context()); err == nil || !strings.Contains(err.Error(), n.Join().Address) {
+		t.Errorf("reached: %v", err)
+	}
+}
+
+// How a shim has ended there is told here.
+func TestShimIsKilled(t *testing.T) {
+	n := startAgent(t, nil)
+	p := join(t, n)
+	before := children(t)
+	cell, err := startCell(t, "limit/tcp", 1, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := cell.Shims()[0].PID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range children(t) {
+		if pid != source && !slices.Contains(before, pid) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	if failed, err := handOver(t, cell, batch); err == nil && len(failed) == 0 {
+		t.Error("nothing has failed")
+	}
+	if ended := cell.Ended(); ended == nil || !strings.Contains(ended.Error(), "SIGKILL") || !strings.Contains(ended.Error(), "at agent "+n.Join().Address) {
+		t.Errorf("target: %v", ended)
+	}
+	// The next cell is none the worse for it.
+	if err := p.Reach(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := startCell(t, "limit/tcp", 1, p); err != nil {
+		t.Error(err)
+	}
+}
+
+// What a driver leaves ends with it, however it goes.
+func TestDriverVanishes(t *testing.T) {
+	n := startAgent(t, nil)
+	p := join(t, n)
+	tr, err := catalogue.Find("limit/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	where, err := p.Launcher(tr.Info()).Prepare("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := shim.Start(t.Context(), where, "target 0", transport.NoFunction)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(children(t)) == 0 {
+		t.Fatal("no shim runs")
+	}
+	_ = p.Close()
+	eventually(t, "no process is left", func() bool { return len(children(t)) == 0 })
+	if err := target.Close(); err == nil {
+		t.Error("it has ended in good order")
+	}
+	eventually(t, "another driver can join", func() bool {
+		other, err := Dial(t.Context(), n.Join().String(), here)
+		if err != nil {
+			return false
+		}
+		return other.Close() == nil
+	})
+}
+
+// A session that was lost is replaced by the same driver's next.
+func TestJoinsAgain(t *testing.T) {
+	n := startAgent(t, nil)
+	p := join(t, n)
+	p.present().end(io.ErrUnexpectedEOF)
+	if err := p.Reach(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := startCell(t, "limit/tcp", 1, p); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMemoryLimit(t *testing.T) {
+	n := startAgent(t, func(o *Options) { o.MemoryLimit = 1 << 20 })
+	p := join(t, n)
+	if p.Memory() != 1<<20 {
+		t.Errorf("it says that there are %d bytes", p.Memory())
+	}
+	cell, err := startCell(t, "limit/tcp", 1, p)
+	if err == nil {
+		long := batch
+		long.Rounds = 1 << 20
+		_, _ = handOver(t, cell, long)
+		err = cell.Ended()
+	}
+	if err == nil || !strings.Contains(err.Error(), "--memory-limit") {
+		t.Error(err)
+	}
+}
+
+func TestGuestsMustBeAllowed(t *testing.T) {
+	t.Setenv(shim.AllowedGuests, "")
+	n := startAgent(t, nil)
+	where, err := join(t, n).Launcher(transport.Info{}).Prepare("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := shim.Start(t.Context(), where, "target 0", transport.Wasm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	if err := target.Add(t.Context(), "mine", []byte("\x00asm\x01\x00\x00\x00")); err == nil || !strings.Contains(err.Error(), "--allow-guest") {
+		t.Error(err)
+	}
+}
+
+func TestFacts(t *testing.T) {
+	f, err := ReadFacts()
+	if err != nil || f.Memory == 0 || f.Peer.Environment.OS != "linux" || f.Peer.Engines["wazero"] == "" {
+		t.Errorf("%+v, %v", f, err)
+	}
+	n := startAgent(t, func(o *Options) { o.Facts = func() (Facts, error) { return f, nil } })
+	link := join(t, n).Facts().Link
+	if link.Here.Name != "lo" || link.There.Name != "lo" || link.Here.MTU == 0 || link.Congestion == "" || link.RTTNs <= 0 {
+		t.Errorf("%+v", link)
+	}
+}

@@ -1,0 +1,313 @@
+package agent
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"rrbench/measure/offset"
+	"rrbench/results"
+	"rrbench/shim"
+	"rrbench/transport"
+)
+
+const (
+	// dialDeadline is for a connection to be made, and pingDeadline for an answer in a session.
+	dialDeadline = 5 * time.Second
+	pingDeadline = 5 * time.Second
+	// returns is how long an agent is dialed that was lost.
+	returns = 15 * time.Second
+)
+
+// Peer is an agent as a driver has it. Its methods may be called by several goroutines.
+type Peer struct {
+	join    Join
+	program results.Program
+
+	mutex sync.Mutex
+	// hold is the present session.
+	hold *hold
+	// lost is why the agent was given up.
+	lost error
+	// last is the number of the last shim.
+	last int
+}
+
+// Dial joins the agent of a join line. Program is what the driver is.
+func Dial(ctx context.Context, line string, program results.Program) (*Peer, error) {
+	join, err := ParseJoin(line)
+	if err != nil {
+		return nil, err
+	}
+	p := &Peer{join: join, program: program}
+	p.hold, err = p.open(ctx, "")
+	return p, err
+}
+
+// unreachable is an error of a visit that may go better later.
+func (p *Peer) unreachable(err error) error {
+	return &transport.Unavailable{
+		Transport: "between nodes",
+		Reason:    fmt.Sprintf("agent %s: %v", p.join.Address, err),
+		Remedy:    "look after it, and go on with --resume DIR --peer JOIN",
+	}
+}
+
+// errRefused says that to ask again is of no use.
+var errRefused = errors.New("it refuses")
+
+// connect makes a connection and asks for something.
+func (p *Peer) connect(ctx context.Context, asked request) (_ *tls.Conn, answer reply, err error) {
+	dialing, cancel := context.WithTimeout(ctx, dialDeadline)
+	defer cancel()
+	raw, err := new(net.Dialer).DialContext(dialing, "tcp", p.join.Address)
+	if err != nil {
+		return nil, answer, err
+	}
+	defer func() {
+		if err != nil {
+			_ = raw.Close()
+		}
+	}()
+	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
+	defer stop()
+	if err := tune(raw); err != nil {
+		return nil, answer, err
+	}
+	// The certificate is its own authority; the join line says which one it must be.
+	connection := tls.Client(raw, &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true, VerifyConnection: p.verify})
+	if err := connection.HandshakeContext(dialing); err != nil {
+		if dialing.Err() != nil {
+			err = fmt.Errorf("it does not answer within %v", dialDeadline)
+		}
+		return nil, answer, err
+	}
+	asked.Protocol, asked.Program = protocol, p.program
+	if asked.Proof, err = prove(connection, p.join.Token); err != nil {
+		return nil, answer, err
+	}
+	_ = raw.SetDeadline(time.Now().Add(startDeadline + dialDeadline))
+	if err := send(connection, asked); err != nil {
+		return nil, answer, err
+	}
+	if err := receive(connection, longestReply, &answer); err != nil {
+		return nil, answer, fmt.Errorf("read its reply: %w", err)
+	}
+	_ = raw.SetDeadline(time.Time{})
+	switch {
+	case answer.Error != "" && answer.ForGood:
+		return nil, answer, fmt.Errorf("%w: %s", errRefused, answer.Error)
+	case answer.Error != "":
+		return nil, answer, errors.New(answer.Error)
+	}
+	return connection, answer, nil
+}
+
+func (p *Peer) verify(state tls.ConnectionState) error {
+	presented := sha256.Sum256(state.PeerCertificates[0].Raw)
+	if subtle.ConstantTimeCompare(presented[:], p.join.Fingerprint[:]) != 1 {
+		return fmt.Errorf("%w: its certificate has the fingerprint %x, and the join line says %x: take the line that the agent has printed, and look who listens there",
+			errRefused, presented, p.join.Fingerprint)
+	}
+	return nil
+}
+
+// hold is a session as its driver has it.
+type hold struct {
+	peer       *Peer
+	id         string
+	facts      Facts
+	connection *tls.Conn
+	sending    sync.Mutex
+	pongs      chan struct{}
+	// over is closed when the session has ended, with why set.
+	over chan struct{}
+
+	mutex sync.Mutex
+	why   error
+	ends  map[int]chan shim.ExitReason
+}
+
+// open begins a session, in place of a former one if there was any.
+func (p *Peer) open(ctx context.Context, former string) (*hold, error) {
+	connection, answer, err := p.connect(ctx, request{Session: former})
+	if err == nil && (answer.Facts == nil || net.ParseIP(answer.Facts.Address) == nil) {
+		err = errors.Join(errors.New("it did not say what it is"), connection.Close())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("agent %s: %w", p.join.Address, err)
+	}
+	h := &hold{peer: p, id: answer.Session, facts: *answer.Facts, connection: connection, pongs: make(chan struct{}, 1), over: make(chan struct{}), ends: make(map[int]chan shim.ExitReason)}
+	h.facts.Peer.Address = p.join.Address
+	link := &h.facts.Peer.Link
+	link.Here, link.There = interfaceOf(connection.NetConn()), link.Here
+	link.Congestion, link.RTTNs = path(connection.NetConn())
+	go h.listen()
+	return h, nil
+}
+
+// listen takes notices until the session ends.
+func (h *hold) listen() {
+	for {
+		var n notice
+		if err := receive(h.connection, longestReply, &n); err != nil {
+			h.end(fmt.Errorf("the connection to it has ended: %w", err))
+			close(h.over)
+			return
+		}
+		if n.Pong {
+			select {
+			case h.pongs <- struct{}{}:
+			default:
+			}
+		}
+		if n.Ended != nil && n.Exit != nil {
+			h.mutex.Lock()
+			end := h.ends[*n.Ended]
+			delete(h.ends, *n.Ended)
+			h.mutex.Unlock()
+			if end != nil {
+				end <- *n.Exit
+			}
+		}
+	}
+}
+
+// end ends the session; the first reason counts.
+func (h *hold) end(why error) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	if h.why == nil {
+		h.why = why
+	}
+	_ = h.connection.NetConn().Close()
+}
+
+func (h *hold) reason() error {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	return h.why
+}
+
+func (h *hold) tell(o order) {
+	h.sending.Lock()
+	defer h.sending.Unlock()
+	_ = h.connection.SetWriteDeadline(time.Now().Add(pingDeadline))
+	_ = send(h.connection, o) // that it fails shows in what does not come back
+}
+
+// ping says whether the agent still answers.
+func (h *hold) ping(ctx context.Context) error {
+	h.tell(order{Ping: true})
+	select {
+	case <-h.pongs:
+		return nil
+	case <-h.over:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(pingDeadline):
+		h.end(fmt.Errorf("it does not answer within %v", pingDeadline))
+		<-h.over
+	}
+	return h.reason()
+}
+
+// Reach makes sure that the agent is there, and joins it again if it was lost. One that does not
+// return in time is given up for good; the error is then the same each time.
+func (p *Peer) Reach(ctx context.Context) error {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.lost != nil {
+		return p.lost
+	}
+	err := p.hold.ping(ctx)
+	for until := time.Now().Add(returns); err != nil && ctx.Err() == nil; {
+		var again *hold
+		failure := error(nil)
+		if again, failure = p.open(ctx, p.hold.id); failure == nil {
+			p.hold = again
+			return nil
+		}
+		// What listens there anew has another join line.
+		if errors.Is(failure, errRefused) || errors.Is(failure, syscall.ECONNREFUSED) || time.Now().After(until) {
+			p.lost = p.unreachable(fmt.Errorf("%w; joined again: %w", err, failure))
+			return p.lost
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func (p *Peer) present() *hold {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.hold
+}
+
+// Facts are what the agent has said of its node.
+func (p *Peer) Facts() results.Peer { return p.present().facts.Peer }
+
+// Memory is how many bytes shims there may take.
+func (p *Peer) Memory() int64 { return p.present().facts.Memory }
+
+// Lacks says why cells of a transport and an engine cannot have their targets there; empty where
+// they can.
+func (p *Peer) Lacks(info transport.Info, engine string) string {
+	if reason := p.present().facts.Lacks(info, engine); reason != "" {
+		return "at agent " + p.join.Address + ": " + reason
+	}
+	return ""
+}
+
+// Close leaves the agent, which ends whatever runs there.
+func (p *Peer) Close() error {
+	h := p.present()
+	h.end(errors.New("it has been left"))
+	<-h.over
+	return nil
+}
+
+// Clock asks the agent for its clock.
+type Clock struct {
+	connection *tls.Conn
+	socket     *net.UDPConn
+	cookie     offset.Cookie
+}
+
+// OpenClock has the agent answer until the clock is closed.
+func (p *Peer) OpenClock(ctx context.Context) (*Clock, error) {
+	connection, answer, err := p.connect(ctx, request{Session: p.present().id, Clock: true})
+	if err != nil {
+		return nil, p.unreachable(err)
+	}
+	address, err := net.ResolveUDPAddr("udp", answer.Clock)
+	var socket *net.UDPConn
+	if err == nil {
+		socket, err = net.DialUDP("udp", nil, address)
+	}
+	if err != nil {
+		return nil, p.unreachable(errors.Join(err, connection.Close()))
+	}
+	return &Clock{connection, socket, answer.Cookie}, nil
+}
+
+// Estimate is offset.Measure.
+func (c *Clock) Estimate(ctx context.Context) (offset.Estimate, error) {
+	return offset.Measure(ctx, c.socket, c.cookie)
+}
+
+// Close ends it.
+func (c *Clock) Close() error { return errors.Join(c.socket.Close(), c.connection.Close()) }

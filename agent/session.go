@@ -1,0 +1,306 @@
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/prometheus/procfs"
+
+	"rrbench/measure/offset"
+	"rrbench/shim"
+)
+
+// session is a driver's hold on the agent.
+type session struct {
+	agent *Agent
+	id    string
+	// connection is told how shims have ended; sending is held meanwhile.
+	connection *tls.Conn
+	sending    sync.Mutex
+
+	mutex sync.Mutex
+	ended bool
+	shims map[int]*started
+	// work are the connections of shims and clocks.
+	work sync.WaitGroup
+}
+
+// started is a shim that runs.
+type started struct {
+	instance   *shim.Instance
+	connection *tls.Conn
+	// pid is its process, once that has been asked for.
+	pid int
+	// why it was killed, where the agent has done that by itself.
+	why string
+}
+
+// goodbye is how long a shim has to end whose connection is closed.
+const goodbye = 8 * time.Second
+
+// sessionOf finds the session of an ID; nil where that is not the one that holds the agent.
+func (a *Agent) sessionOf(id string) *session {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	if a.session == nil || id == "" || a.session.id != id {
+		return nil
+	}
+	return a.session
+}
+
+// openSession serves a driver until its connection ends.
+func (a *Agent) openSession(raw net.Conn, connection *tls.Conn, asked request) error {
+	if former := a.sessionOf(asked.Session); former != nil {
+		former.end() // the driver has lost it
+	}
+	s := &session{agent: a, id: rand.Text(), connection: connection, shims: make(map[int]*started)}
+	a.mutex.Lock()
+	if other := a.session; other != nil {
+		a.mutex.Unlock()
+		return fmt.Errorf("another driver, %v, is measuring with this agent: wait for its end, or start another agent", other.connection.RemoteAddr())
+	}
+	a.session = s
+	a.mutex.Unlock()
+	defer s.end()
+	facts, err := a.facts(raw)
+	if err != nil {
+		return err
+	}
+	if err := send(connection, reply{Session: s.id, Facts: &facts}); err != nil {
+		return err
+	}
+	a.options.Log(fmt.Sprintf("driver %v has joined", raw.RemoteAddr()))
+	defer func() { a.options.Log(fmt.Sprintf("driver %v has left", raw.RemoteAddr())) }()
+	if a.options.MemoryLimit > 0 {
+		done := make(chan struct{})
+		defer close(done)
+		s.work.Go(func() { s.watchMemory(done) })
+	}
+	for {
+		var o order
+		if err := receive(connection, longestRequest, &o); err != nil {
+			return nil // it has left, or was lost
+		}
+		if o.Kill != nil {
+			s.kill(*o.Kill)
+		}
+		if o.Ping {
+			s.tell(notice{Pong: true})
+		}
+	}
+}
+
+func (a *Agent) facts(raw net.Conn) (Facts, error) {
+	f, err := a.options.Facts()
+	if err != nil {
+		return f, fmt.Errorf("look at this node: %w", err)
+	}
+	f.Address = raw.LocalAddr().(*net.TCPAddr).IP.String()
+	f.Peer.Program = a.options.Program
+	f.Peer.Link.Here = interfaceOf(raw)
+	if limit := a.options.MemoryLimit; limit > 0 {
+		f.Memory = min(f.Memory, limit)
+	}
+	return f, nil
+}
+
+// end ends all that belongs to the session, and waits for it.
+func (s *session) end() {
+	s.mutex.Lock()
+	s.ended = true
+	for _, one := range s.shims {
+		one.instance.Kill()
+		_ = one.connection.NetConn().Close()
+	}
+	s.mutex.Unlock()
+	_ = s.connection.NetConn().Close()
+	s.work.Wait()
+	s.agent.mutex.Lock()
+	defer s.agent.mutex.Unlock()
+	if s.agent.session == s {
+		s.agent.session = nil
+	}
+}
+
+func (s *session) kill(number int) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if one := s.shims[number]; one != nil {
+		one.instance.Kill()
+	}
+}
+
+// tell sends a notice. A driver that does not take it is about to be given up.
+func (s *session) tell(n notice) {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	_ = s.connection.SetWriteDeadline(time.Now().Add(helloDeadline))
+	_ = send(s.connection, n)
+}
+
+// begin takes a connection in that belongs to the session; false when that has ended.
+func (s *session) begin() bool {
+	if s == nil {
+		return false
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.ended {
+		return false
+	}
+	s.work.Add(1)
+	return true
+}
+
+var errNoSession = errors.New("the session has ended: the driver must join again")
+
+// startShim starts a shim and is its connection to the driver until both have ended.
+func (a *Agent) startShim(ctx context.Context, connection *tls.Conn, asked request) error {
+	s, of := a.sessionOf(asked.Session), asked.Shim
+	if !s.begin() {
+		return errNoSession
+	}
+	defer s.work.Done()
+	launcher := a.options.Launcher(of.Launcher)
+	if err := launcher.Check(of.Parameter); err != nil {
+		return err
+	}
+	site, err := launcher.Prepare(of.Parameter)
+	if err != nil {
+		return err
+	}
+	defer site.Close()
+	ctx, cancel := context.WithTimeout(ctx, startDeadline)
+	defer cancel()
+	instance, err := site.Start(ctx, of.Name, of.Runs)
+	if err != nil {
+		return err
+	}
+	one := &started{instance: instance, connection: connection}
+	s.mutex.Lock()
+	if s.shims[of.Number] != nil || s.ended {
+		instance.Kill() // the driver is confused, or gone
+	} else {
+		s.shims[of.Number] = one
+	}
+	s.mutex.Unlock()
+	exit := make(chan shim.ExitReason, 1)
+	go func() { exit <- instance.Wait() }()
+	reason := s.join(one, exit)
+	s.mutex.Lock()
+	delete(s.shims, of.Number)
+	if one.why != "" {
+		reason.How = one.why
+	}
+	s.mutex.Unlock()
+	s.tell(notice{Ended: &of.Number, Exit: &reason})
+	return nil
+}
+
+// join copies between a driver and a shim, and returns how the shim has ended.
+func (s *session) join(one *started, exit <-chan shim.ExitReason) (reason shim.ExitReason) {
+	instance, connection := one.instance, one.connection
+	if err := send(connection, reply{Shim: &shimReply{Parent: instance.Parent, Program: instance.Program}}); err != nil {
+		instance.Kill()
+	}
+	var copies sync.WaitGroup
+	left := make(chan struct{})
+	copies.Go(func() {
+		_, _ = io.Copy(instance.Connection, connection)
+		_ = instance.Connection.Close() // by which the shim sees that the driver has left
+		close(left)
+	})
+	said := make(chan struct{})
+	copies.Go(func() {
+		_, _ = io.Copy(connection, instance.Connection)
+		close(said)
+	})
+	select {
+	case reason = <-exit:
+	case <-left:
+		select {
+		case reason = <-exit:
+		case <-time.After(goodbye):
+			instance.Kill()
+			reason = <-exit
+		}
+	}
+	// What it has said last is still on its way.
+	_ = connection.SetWriteDeadline(time.Now().Add(helloDeadline))
+	select {
+	case <-said:
+	case <-time.After(helloDeadline): // a process of the shim's own holds its socket
+	}
+	_ = connection.Close()
+	_ = instance.Connection.Close()
+	copies.Wait()
+	return reason
+}
+
+// openClock answers questions for the clock until the connection ends.
+func (a *Agent) openClock(connection *tls.Conn, asked request) error {
+	s := a.sessionOf(asked.Session)
+	if !s.begin() {
+		return errNoSession
+	}
+	defer s.work.Done()
+	at := connection.LocalAddr().(*net.TCPAddr)
+	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: at.IP, Zone: at.Zone})
+	if err != nil {
+		return fmt.Errorf("open the clock: %w", err)
+	}
+	cookie := offset.NewCookie()
+	var answering sync.WaitGroup
+	answering.Go(func() { _ = offset.Respond(socket, cookie) })
+	if err = send(connection, reply{Clock: socket.LocalAddr().String(), Cookie: cookie}); err == nil {
+		_, _ = io.Copy(io.Discard, connection)
+	}
+	_ = socket.Close()
+	answering.Wait()
+	return nil
+}
+
+// memoryEvery is how often the shims' memory is looked at where it has a limit.
+const memoryEvery = time.Second
+
+// watchMemory kills all shims when together they have more memory resident than they may.
+func (s *session) watchMemory(done <-chan struct{}) {
+	limit := uint64(s.agent.options.MemoryLimit)
+	ticks := time.NewTicker(memoryEvery)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-ticks.C:
+		}
+		s.mutex.Lock()
+		var resident uint64
+		for _, one := range s.shims {
+			if one.pid == 0 {
+				one.pid, _ = one.instance.PID()
+			}
+			// One that has no process yet, or no more, has no memory.
+			if p, err := procfs.NewProc(one.pid); err == nil {
+				if stat, err := p.Stat(); err == nil {
+					resident += uint64(stat.ResidentMemory())
+				}
+			}
+		}
+		if resident > limit {
+			for _, one := range s.shims {
+				one.why = fmt.Sprintf("was killed: the shims there had %s of memory, and may have %s (--memory-limit of the agent)", humanize.IBytes(resident), humanize.IBytes(limit))
+				one.instance.Kill()
+			}
+		}
+		s.mutex.Unlock()
+	}
+}
