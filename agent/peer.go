@@ -127,6 +127,9 @@ type hold struct {
 	connection *tls.Conn
 	sending    sync.Mutex
 	pongs      chan struct{}
+	// clock is opened when it is asked for the first time; asking guards it.
+	asking sync.Mutex
+	clock  *clock
 	// over is closed when the session has ended, with why set.
 	over chan struct{}
 
@@ -280,18 +283,41 @@ func (p *Peer) Close() error {
 	return nil
 }
 
-// Clock asks the agent for its clock.
-type Clock struct {
+// clock is where the agent answers for its clock.
+type clock struct {
 	connection *tls.Conn
 	socket     *net.UDPConn
 	cookie     offset.Cookie
 }
 
-// OpenClock has the agent answer until the clock is closed.
-func (p *Peer) OpenClock(ctx context.Context) (*Clock, error) {
-	connection, answer, err := p.connect(ctx, request{Session: p.present().id, Clock: true})
+func (c *clock) close() {
+	_ = c.socket.Close()
+	_ = c.connection.NetConn().Close()
+}
+
+// Clock estimates the difference of the agent's clock from this host's, in some milliseconds.
+func (p *Peer) Clock(ctx context.Context) (offset.Estimate, error) {
+	h := p.present()
+	h.asking.Lock()
+	defer h.asking.Unlock()
+	if h.clock == nil {
+		c, err := p.openClock(ctx, h.id)
+		if err != nil {
+			return offset.Estimate{}, p.unreachable(err)
+		}
+		h.clock = c
+		go func() {
+			<-h.over
+			c.close()
+		}()
+	}
+	return offset.Measure(ctx, h.clock.socket, h.clock.cookie)
+}
+
+func (p *Peer) openClock(ctx context.Context, session string) (*clock, error) {
+	connection, answer, err := p.connect(ctx, request{Session: session, Clock: true})
 	if err != nil {
-		return nil, p.unreachable(err)
+		return nil, err
 	}
 	address, err := net.ResolveUDPAddr("udp", answer.Clock)
 	var socket *net.UDPConn
@@ -299,15 +325,7 @@ func (p *Peer) OpenClock(ctx context.Context) (*Clock, error) {
 		socket, err = net.DialUDP("udp", nil, address)
 	}
 	if err != nil {
-		return nil, p.unreachable(errors.Join(err, connection.Close()))
+		return nil, errors.Join(err, connection.Close())
 	}
-	return &Clock{connection, socket, answer.Cookie}, nil
+	return &clock{connection, socket, answer.Cookie}, nil
 }
-
-// Estimate is offset.Measure.
-func (c *Clock) Estimate(ctx context.Context) (offset.Estimate, error) {
-	return offset.Measure(ctx, c.socket, c.cookie)
-}
-
-// Close ends it.
-func (c *Clock) Close() error { return errors.Join(c.socket.Close(), c.connection.Close()) }

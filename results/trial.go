@@ -47,10 +47,11 @@ func (d *Digest) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Clocks by which a latency is taken: one that source and target share, or the source's
-// alone, until it knows that the target is done.
+// Clocks by which a latency is taken: one that source and target share, two of which the offset is
+// known, or the source's alone, until it knows that the target is done.
 const (
 	ClockShared       = "shared"
+	ClockOffset       = "offset"
 	ClockAcknowledged = "acknowledged"
 )
 

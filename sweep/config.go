@@ -30,6 +30,8 @@ type Config struct {
 	// File is the configuration file that the flags narrow, Resume the directory of the run to go on
 	// with; either may be empty.
 	File, Resume string
+	// Peer are the join lines of other nodes.
+	Peer []string
 	// name is that of the experiment of which this was read.
 	name string
 	// ForceResume goes on with another program, or on another machine, than the run was begun with.

@@ -31,6 +31,8 @@ type Request struct {
 	// Command is the command line for the manifest.
 	Command  []string
 	Progress Progress
+	// Join joins another node, given its agent's line.
+	Join func(ctx context.Context, line string) (Peer, error)
 	// Machine is what to plan with and to measure; nil stands for ThisMachine.
 	Machine *Machine
 }
@@ -44,12 +46,13 @@ func (r *Request) machine(ctx context.Context) (Machine, error) {
 
 // Execute plans, measures and summarizes. The outcome is nil only when nothing was
 // measured; beside an error it holds what was.
-func Execute(ctx context.Context, request Request) (*Outcome, error) {
+func Execute(ctx context.Context, request Request) (_ *Outcome, err error) {
 	machine, err := request.machine(ctx)
 	if err != nil {
 		return nil, err
 	}
-	run, err := begin(ctx, request, machine)
+	defer func() { err = errors.Join(err, machine.leavePeers()) }()
+	run, err := begin(ctx, request, &machine)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +85,7 @@ type run struct {
 	done      []results.Trial
 }
 
-func begin(ctx context.Context, request Request, machine Machine) (*run, error) {
+func begin(ctx context.Context, request Request, machine *Machine) (*run, error) {
 	if request.Flags.Resume != "" {
 		return resume(ctx, request, machine)
 	}
@@ -98,12 +101,13 @@ func begin(ctx context.Context, request Request, machine Machine) (*run, error) 
 	manifest := results.NewManifest()
 	manifest.Name = plan.name()
 	manifest.Command = results.Texts(request.Command)
-	manifest.Inputs = append(settled.inputs, programs(plan.Cells, machine)...)
+	manifest.Inputs = append(settled.inputs, programs(plan.Cells, *machine)...)
 	manifest.Seed = plan.Seed
-	manifest.Transports = plan.transports(machine)
+	manifest.Peers = machine.facts()
+	manifest.Transports = plan.transports(*machine)
 	manifest.Versions.Program, manifest.Versions.ProgramDigest = program.Version, program.Digest
 	manifest.Versions.Engines = plan.askEngines()
-	manifest.Versions.Servers = serverVersions(plan, machine)
+	manifest.Versions.Servers = serverVersions(plan, *machine)
 	manifest.Shims = map[string][]string{"wasm": shim.Environment(transport.Wasm), "native": shim.Environment(transport.Native)}
 	if manifest.Plan, err = json.Marshal(plan); err != nil {
 		return nil, fmt.Errorf("write the plan: %w", err)
@@ -177,7 +181,7 @@ type settled struct {
 }
 
 // planOf settles a request.
-func planOf(ctx context.Context, request Request, machine Machine) (*settled, error) {
+func planOf(ctx context.Context, request Request, machine *Machine) (*settled, error) {
 	s := new(settled)
 	var file Config
 	if path := request.Flags.File; path != "" {
@@ -197,11 +201,16 @@ func planOf(ctx context.Context, request Request, machine Machine) (*settled, er
 		return nil, err
 	}
 	s.inputs = append(s.inputs, guests...)
+	if slices.ContainsFunc(config.Experiments, func(e Experiment) bool { return slices.Contains(e.Placement, inter) }) {
+		if err := request.joinPeers(ctx, machine); err != nil {
+			return nil, err
+		}
+	}
 	if config.Seed == nil {
 		seed := rand.Uint64()
 		config.Seed = &seed
 	}
-	if s.plan, err = NewPlan(config, machine); err != nil {
+	if s.plan, err = NewPlan(config, *machine); err != nil {
 		return nil, err
 	}
 	if source := machine.Crossovers.Source; source != nil && s.plan.Crossovers == machine.Crossovers.Origin() {

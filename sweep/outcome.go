@@ -43,7 +43,8 @@ func Preview(ctx context.Context, request Request) (*Planned, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := planOf(ctx, request, machine)
+	defer machine.leavePeers()
+	s, err := planOf(ctx, request, &machine)
 	if err != nil {
 		return nil, err
 	}

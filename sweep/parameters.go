@@ -44,7 +44,7 @@ var (
 	sizes         = size()
 	fanouts       = integer(1, maxFanout)
 	concurrencies = integer(1, maxConcurrency)
-	placements    = oneOf("intra")
+	placements    = oneOf(intra, inter)
 	kinds         = oneOf(payloads.Kinds()...)
 	repetitions   = integer(1, maxReps)
 	rates         = integer(1, maxRate)
@@ -77,7 +77,7 @@ func Parameters(transports []transport.Transport) []*Parameter {
 		{"reps", repetitions, OfCells, func(c *Config) any { return &c.Reps }, "", "measured rounds of a cell, spread over its starts"},
 		{"starts", repetitions, OfCells, func(c *Config) any { return &c.Starts }, "", "starts of a cell's functions, of --rounds each"},
 		{"rounds", repetitions, OfCells, func(c *Config) any { return &c.Rounds }, "", "measured rounds of each start"},
-		{"placement", placements, OfCells, func(c *Config) any { return &c.Placement }, "", "where the target runs; this version measures on one node"},
+		{"placement", placements, OfCells, func(c *Config) any { return &c.Placement }, "", "where the target runs: on this node, or on the --peer"},
 		{"payload", kinds, OfCells, func(c *Config) any { return &c.Payload }, "", "what is sent"},
 		{"guest", file, OfCells, func(c *Config) any { return &c.Guest }, "", "WebAssembly function: c, go or a module `FILE`; of http/wasi http-go, its default, or http-c, which knows raw alone"},
 	}
@@ -92,6 +92,7 @@ func Parameters(transports []transport.Transport) []*Parameter {
 		{"deadline", deadlines, OfRun, func(c *Config) any { return &c.Deadline }, "", "longest time of one hand-off, and of a guest's initialisation"},
 		{"memory-limit", amount(), OfRun, func(c *Config) any { return &c.MemoryLimit }, "what is free", "memory that a cell may take"},
 		{"out", file, OfRun, func(c *Config) any { return &c.Out }, "results/runs/…", "run `DIR`ectory, new or empty"},
+		{"peer", text("line", maxText), OfCommand, func(c *Config) any { return &c.Peer }, "$" + PeerVariable, "`JOIN` line of an agent for placement inter, as rrbench agent prints it; several take turns"},
 		{"resume", file, OfCommand, func(c *Config) any { return &c.Resume }, "", "go on with the interrupted run in `DIR`"},
 		{"force-resume", boolean(), OfCommand, func(c *Config) any { return &c.ForceResume }, "", "go on with another program or machine than the run was begun with; tables and figures say so"},
 		{"dry-run", boolean(), OfCommand, func(c *Config) any { return &c.DryRun }, "", "print the plan and the time it takes, measure nothing"},

@@ -37,7 +37,7 @@ func TestFlagAndKeyMeanTheSame(t *testing.T) {
 		if flags.Seed == nil {
 			flags.Seed = new(uint64)
 		}
-		s, err := planOf(t.Context(), Request{Flags: flags}, machine)
+		s, err := planOf(t.Context(), Request{Flags: flags}, &machine)
 		if err != nil {
 			t.Fatal(err)
 		}

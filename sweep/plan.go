@@ -17,6 +17,7 @@ import (
 	"rrbench/payloads"
 	"rrbench/results"
 	"rrbench/shim"
+	"rrbench/shim/launch"
 	"rrbench/transport"
 	"rrbench/tune/crossovers"
 )
@@ -78,6 +79,8 @@ type Machine struct {
 	GuestCheck  func(name string) error
 	// FunctionCheck says what a guest can do as a function on an engine, or why it cannot be one.
 	FunctionCheck func(engine, guest string) (modes.Abilities, error)
+	// Peers are the nodes on which targets run with placement inter, in turns.
+	Peers []Peer
 	// Crossovers are those to use where the user gives none.
 	Crossovers crossovers.Choice
 	// Launcher finds what starts the shims of a transport.
@@ -317,13 +320,20 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 							Parameter: m.parameterFor(info, value, engine),
 							StandIn:   standIn,
 						}
-						if info.Acknowledged {
+						if info.Acknowledged || placement == inter {
 							cell.Clock = results.ClockAcknowledged
+						}
+						var across error
+						if placement == inter {
+							cell.Parameter, across = launch.Across(info, cell.Parameter)
 						}
 						if info.Runs == transport.Wasm {
 							cell.Guest = e.Guest
 						}
-						if cell.Skip = m.reasonToSkip(t, cell); cell.Skip == "" && cannot != nil {
+						if cell.Skip = m.reasonToSkip(t, cell); cell.Skip == "" && across != nil {
+							cell.Skip = across.Error()
+						}
+						if cell.Skip == "" && cannot != nil {
 							cell.Skip = cannot.Error()
 						}
 						var can ability
@@ -479,6 +489,11 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	}
 	if info.Parameter != nil && info.Parameter.Needed != "" && cell.Parameter == "" {
 		return info.Parameter.Needed
+	}
+	if cell.Placement == inter {
+		if reason := m.lacking(info, cell); reason != "" {
+			return reason
+		}
 	}
 	if info.Runs == transport.Wasm {
 		err := m.EngineCheck(cell.runtime())

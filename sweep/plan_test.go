@@ -35,7 +35,7 @@ func testMachine() Machine {
 		stub{info: transport.Info{Name: "user/copy", Hosting: transport.SharedProcess, Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
 		stub{info: transport.Info{Name: "kernel/stream", Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
 		stub{info: transport.Info{Name: "http/native", Runs: transport.Native, Codecs: []transport.Codec{transport.JSON, transport.Raw}, CopiesPerTarget: 3, CopiesAtSource: 3}},
-		stub{info: transport.Info{Name: "limit/tcp", Runs: transport.NoFunction, Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
+		stub{info: transport.Info{Name: "limit/tcp", Across: true, Runs: transport.NoFunction, Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
 		stub{info: transport.Info{Name: "odd", Codecs: none}, err: &transport.Unavailable{Transport: "odd", Reason: "no such thing", Remedy: "none"}},
 	}
 	return Machine{

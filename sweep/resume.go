@@ -18,7 +18,7 @@ import (
 
 // resume takes an interrupted run up again, with the plan in its manifest. Whatever is in the
 // way of that is found before anything is written.
-func resume(ctx context.Context, request Request, machine Machine) (_ *run, err error) {
+func resume(ctx context.Context, request Request, machine *Machine) (_ *run, err error) {
 	path := request.Flags.Resume
 	defer func() {
 		if mistake, ok := errors.AsType[*UsageError](err); ok {
@@ -58,7 +58,13 @@ func resume(ctx context.Context, request Request, machine Machine) (_ *run, err 
 	if err != nil {
 		return nil, usage("%v", err)
 	}
-	if err := checkPrograms(manifest.Inputs, programs(left, machine)); err != nil {
+	if slices.ContainsFunc(left, func(c PlannedCell) bool { return c.Placement == inter }) {
+		if err := request.joinPeers(ctx, machine); err != nil {
+			return nil, err
+		}
+		manifest.Peers = machine.facts()
+	}
+	if err := checkPrograms(manifest.Inputs, programs(left, *machine)); err != nil {
 		return nil, err
 	}
 	guests := slices.DeleteFunc(slices.Clone(manifest.Inputs), func(i results.Input) bool { return i.Kind != results.GuestInput })
@@ -76,7 +82,7 @@ func resume(ctx context.Context, request Request, machine Machine) (_ *run, err 
 	if lines := recovered.Damage.Lines(); len(lines) > 0 {
 		plan.Warnings = append(append(plan.Warnings, lines...), "rounds of which trials.csv has lost a line are measured again; delete the lines that are still there")
 	}
-	manifest.Transports = plan.transports(machine)
+	manifest.Transports = plan.transports(*machine)
 	manifest.Resumed = append(manifest.Resumed, segment)
 	manifest.Mixed = mixture(manifest.Segments())
 	if err := directory.WriteManifest(manifest); err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"rrbench/foreign"
 	"rrbench/measure"
 	"rrbench/results"
 	"rrbench/shim"
@@ -93,6 +94,13 @@ func (r *Runner) visit(ctx context.Context, visit Visit, past *runProgress) erro
 		progress.ended = past.failed[visit.Cell]
 	}
 	if progress.ended != "" {
+		return r.journalRest(past, visit, "")
+	}
+	if err := r.Machine.reach(ctx, cell); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		progress.ended = lacking + foreign.Error(err)
 		return r.journalRest(past, visit, "")
 	}
 	out := &visitJournal{runner: r, past: past, visit: visit}

@@ -33,7 +33,7 @@ func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *vi
 	if err := checkStandIn(info, cell); err != nil {
 		return err
 	}
-	shims, err := shim.StartCell(ctx, r.Machine.Launcher(info), info, r.setup(cell))
+	shims, err := shim.StartCell(ctx, r.Machine.Launcher(info), info, r.setup(cell), r.Machine.launchers(info, cell)...)
 	if err != nil {
 		return err
 	}
@@ -43,9 +43,11 @@ func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *vi
 		return err
 	}
 	r.SetUps.Add(cell.Transport, cell.Engine, int64(took))
+	clocks := r.Machine.clocksOf(cell)
+	clocks.read(ctx)
 	for done := request.doneSteps; done < cell.steps(request.Visit); {
 		batch := r.batch(request, done)
-		measured, err := r.measureBatch(ctx, cell, request, shims, batch, done)
+		measured, err := r.measureBatch(ctx, cell, request, shims, clocks, batch, done)
 		if journalErr := errors.Join(out.rows(measured.trials), out.window(measured.window, measured.memory)); journalErr != nil {
 			return journalErr
 		}
@@ -103,6 +105,7 @@ func (r *Runner) batch(request visitRequest, done int) shim.Batch {
 		First:    done == 0,
 		Rounds:   min(int(max(1, batchBytes/perRound)), cell.steps(request.Visit)-max(done, 1)),
 		Deadline: r.Plan.Deadline,
+		Apart:    cell.Placement == inter,
 	}
 	if done == request.doneSteps && r.Plan.Window > 0 {
 		batch.Warmup = r.Plan.Warmup
@@ -133,9 +136,10 @@ type measured struct {
 
 // measureBatch runs one batch and turns its records into rows, which are returned beside an
 // error, too.
-func (r *Runner) measureBatch(ctx context.Context, cell PlannedCell, request visitRequest, shims *shim.Cell, batch shim.Batch, done int) (m measured, err error) {
+func (r *Runner) measureBatch(ctx context.Context, cell PlannedCell, request visitRequest, shims *shim.Cell, clocks *clocks, batch shim.Batch, done int) (m measured, err error) {
 	expected := expectation{cell: cell, batch: batch}
 	began := time.Now()
+	var acknowledged []int64
 	m.window, err = shims.Run(ctx, batch, func(record shim.Record) error {
 		step, err := expected.accept(&record)
 		if err != nil {
@@ -144,10 +148,12 @@ func (r *Runner) measureBatch(ctx context.Context, cell PlannedCell, request vis
 		trial := row(cell, record)
 		trial.PayloadBytes = batch.Spec(record.Seed).Size
 		cell.place(&trial, request.Visit, done+step)
-		m.trials = append(m.trials, trial)
+		m.trials, acknowledged = append(m.trials, trial), append(acknowledged, record.Timeline.AcknowledgedAfter())
 		return nil
 	})
 	r.Measured += time.Since(began)
+	clocks.read(ctx)
+	clocks.settle(m.trials, acknowledged)
 	if err == nil {
 		err = expected.end()
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"rrbench/agent"
 	"rrbench/sweep"
 )
 
@@ -34,9 +35,12 @@ failed, 2 when the request cannot be carried out as written.`,
   rrbench sweep --config experiment.yaml
   rrbench sweep --resume out/first`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			request := sweep.Request{Flags: flags, Command: os.Args, Progress: newProgress(os.Stderr, flags.Quiet)}
+			request := sweep.Request{Flags: flags, Join: joinPeer, Progress: newProgress(os.Stderr, flags.Quiet)}
+			for _, argument := range os.Args {
+				request.Command = append(request.Command, agent.Redact(argument))
+			}
 			if flags.Resume != "" {
-				if given := givenFlags(c, "resume", "force-resume", "guest", "quiet"); given != "" {
+				if given := givenFlags(c, "resume", "force-resume", "guest", "peer", "quiet"); given != "" {
 					return fmt.Errorf("--resume takes the plan from the run directory, leave out %s: %w", given, errCommandLine)
 				}
 			}

@@ -1,0 +1,200 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"rrbench/foreign"
+	"rrbench/measure/offset"
+	"rrbench/results"
+	"rrbench/shim"
+	"rrbench/transport"
+)
+
+// Where the targets of a cell run.
+const (
+	intra = "intra"
+	inter = "inter"
+)
+
+// Peer is another node, on which targets run.
+type Peer interface {
+	// Launcher starts shims of a transport there.
+	Launcher(transport.Info) shim.Launcher
+	// Lacks says why a transport or an engine cannot run there, empty where both can.
+	Lacks(info transport.Info, engine string) string
+	// Memory is how many bytes shims there may take.
+	Memory() int64
+	// Reach makes sure that the node is there. What it cannot mend it returns again each time.
+	Reach(context.Context) error
+	// Clock asks for the difference of the clocks, in an exchange of some milliseconds.
+	Clock(context.Context) (offset.Estimate, error)
+	// Facts are for the manifest.
+	Facts() results.Peer
+	Close() error
+}
+
+// PeerVariable is the environment variable for the lines of peers, separated by spaces, where the
+// flag is not given.
+const PeerVariable = "RRBENCH_PEER"
+
+// joinPeers joins the nodes on which targets are to run.
+func (r *Request) joinPeers(ctx context.Context, machine *Machine) error {
+	lines := r.Flags.Peer
+	if lines == nil {
+		lines = strings.Fields(os.Getenv(PeerVariable))
+	}
+	if len(lines) == 0 || r.Join == nil {
+		return usage("placement inter needs a second node: run rrbench agent there, and give the line that it prints with --peer or in %s", PeerVariable)
+	}
+	for _, line := range lines {
+		peer, err := r.Join(ctx, line)
+		if err != nil {
+			return usage("%s (--peer)", foreign.Error(err))
+		}
+		machine.Peers = append(machine.Peers, peer)
+	}
+	return nil
+}
+
+// leavePeers leaves them.
+func (m *Machine) leavePeers() error {
+	var errs []error
+	for _, peer := range m.Peers {
+		errs = append(errs, peer.Close())
+	}
+	m.Peers = nil
+	return errors.Join(errs...)
+}
+
+// facts are those of all peers.
+func (m *Machine) facts() (all []results.Peer) {
+	for _, peer := range m.Peers {
+		all = append(all, peer.Facts())
+	}
+	return all
+}
+
+// lacking says why the targets of a cell cannot run on the peers.
+func (m *Machine) lacking(info transport.Info, cell PlannedCell) string {
+	if !info.Across {
+		return info.Name + " does not leave its host"
+	}
+	for i, peer := range m.Peers[:min(len(m.Peers), cell.Fanout)] {
+		if reason := peer.Lacks(info, cell.runtime()); reason != "" {
+			return reason
+		}
+		targets := int64(cell.Fanout-i+len(m.Peers)-1) / int64(len(m.Peers))
+		need := targets * (int64(cell.Concurrency*info.CopiesPerTarget)*cell.SizeBytes + processMemory)
+		if need > peer.Memory() {
+			return fmt.Sprintf("its targets need about %v of memory, and %v are free at their node", Size(need), Size(peer.Memory()))
+		}
+	}
+	return ""
+}
+
+// launchers are those of a cell's targets, none where the source's serves for all.
+func (m *Machine) launchers(info transport.Info, cell PlannedCell) (all []shim.Launcher) {
+	if cell.Placement != inter {
+		return nil
+	}
+	for _, peer := range m.Peers {
+		all = append(all, peer.Launcher(info))
+	}
+	return all
+}
+
+// reach returns why the peers of a cell are out of reach.
+func (m *Machine) reach(ctx context.Context, cell PlannedCell) error {
+	if cell.Placement != inter {
+		return nil
+	}
+	for _, peer := range m.Peers {
+		if err := peer.Reach(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clocks are those of a cell's peers while its functions run.
+type clocks struct {
+	peers []Peer
+	// estimates are of each peer, nil where one was not to be had.
+	estimates [][]offset.Estimate
+}
+
+// clocksOf is nil where all share one clock.
+func (m *Machine) clocksOf(cell PlannedCell) *clocks {
+	if cell.Placement != inter {
+		return nil
+	}
+	return &clocks{m.Peers, make([][]offset.Estimate, len(m.Peers))}
+}
+
+// read asks each peer, between batches. One that does not answer has later rows acknowledged.
+func (c *clocks) read(ctx context.Context) {
+	if c == nil {
+		return
+	}
+	for i, peer := range c.peers {
+		e, err := peer.Clock(ctx)
+		if err != nil {
+			c.estimates[i] = nil
+			continue
+		}
+		c.estimates[i] = append(c.estimates[i], e)
+	}
+}
+
+// boundShare is what part of a latency the clocks' bound may be.
+const boundShare = 20
+
+// settle has the rows of a batch, whose moments are of two clocks, say what can be known of their
+// latencies: by the clocks' offset if its bound is small beside each of them and their moments are in
+// order then, else until the source knew, after the nanoseconds in acknowledged. Rows of one batch
+// are of one kind.
+func (c *clocks) settle(trials []results.Trial, acknowledged []int64) {
+	if c == nil {
+		return
+	}
+	lines := make([]offset.Line, len(c.estimates))
+	known := true
+	for i, estimates := range c.estimates {
+		if len(estimates) < 2 { // before the batch and after it
+			known = false
+			continue
+		}
+		lines[i] = offset.Fit(estimates)
+	}
+	shifted := slices.Clone(trials)
+	for i := range shifted {
+		row := &shifted[i]
+		if row.Status != results.OK || !known {
+			continue
+		}
+		line := lines[row.Target%len(lines)]
+		off := line.Offset(row.T0)
+		row.Clock, row.ClockBound = results.ClockOffset, line.Bound
+		row.Latency, row.Consumed, row.Transfer = row.Latency-off, row.Consumed-off, row.Transfer-off
+		known = line.Bound*boundShare <= row.Latency && row.Transfer >= 0 && row.Consumed <= acknowledged[i]
+	}
+	if known {
+		copy(trials, shifted)
+		return
+	}
+	for i := range trials {
+		if row := &trials[i]; row.Status == results.OK {
+			row.Latency, row.Consumed = acknowledged[i], acknowledged[i]
+			row.Transfer = row.Latency - row.Serialize - row.CopyOut - row.CopyIn - row.Deserialize
+			row.Clock = results.ClockAcknowledged
+			if len(c.estimates[row.Target%len(lines)]) > 0 {
+				row.ClockBound = lines[row.Target%len(lines)].Bound
+			}
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"rrbench/measure/offset"
+	"rrbench/results"
+	"rrbench/shim"
+	"rrbench/transport"
+)
+
+// neighbour is a peer whose shims are goroutines of the test.
+type neighbour struct {
+	shims        shim.Launcher
+	shift, bound int64
+	// gone is why it is out of reach, for so many visits.
+	gone  error
+	after int32
+	asked *atomic.Int32
+	left  *atomic.Int32
+}
+
+type peer struct{ neighbour }
+
+func (p peer) Launcher(transport.Info) shim.Launcher { return p.shims }
+func (p peer) Lacks(info transport.Info, engine string) string {
+	if engine == "wasmtime" {
+		return "no wasmtime there"
+	}
+	return ""
+}
+func (p peer) Memory() int64 { return 1 << 30 }
+func (p peer) Reach(context.Context) error {
+	if p.asked.Add(1) > p.after {
+		return p.gone
+	}
+	return nil
+}
+func (p peer) Clock(context.Context) (offset.Estimate, error) {
+	if p.bound == 0 {
+		return offset.Estimate{}, errors.New("no clock")
+	}
+	return offset.Estimate{Offset: p.shift, Bound: p.bound}, nil
+}
+func (p peer) Facts() results.Peer { return results.Peer{Address: "there"} }
+func (p peer) Close() error        { p.left.Add(1); return nil }
+
+// newInter has a harness with cells between nodes.
+func newInter(t *testing.T, n neighbour) *harness {
+	t.Helper()
+	flags := Config{Axes: Axes{Reps: 4, Transports: []string{"limit/tcp", "user/copy"}, Engines: []string{"wazero"}, Placement: []string{inter}, Sizes: []Size{mib}, Fanout: []int{2}}}
+	h := newHarness(t, flags, fine)
+	n.asked, n.left = new(atomic.Int32), new(atomic.Int32)
+	n.shims = h.runner.Machine.Launcher(transport.Info{})
+	h.runner.Machine.Peers = []Peer{peer{n}, peer{n}}
+	return h
+}
+
+func TestPlacementInter(t *testing.T) {
+	h := newInter(t, neighbour{shift: 0, bound: 1})
+	if err := h.runner.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range h.journal.rows {
+		switch {
+		case row.Transport == "user/copy":
+			if row.Status != results.Skipped || !strings.Contains(row.Reason, "does not leave its host") {
+				t.Errorf("%s: %s, %s", row.Transport, row.Status, row.Reason)
+			}
+		case row.Status != results.OK || row.Placement != inter || row.Clock == results.ClockShared:
+			t.Errorf("%s: %s, %s, clock %s", row.Transport, row.Status, row.Reason, row.Clock)
+		}
+	}
+}
+
+// A node that is gone has the rest skipped, and what is resumed measures it.
+func TestPeerIsGone(t *testing.T) {
+	first := newInter(t, neighbour{bound: 1, gone: errors.New("agent there: gone"), after: 2})
+	if err := first.runner.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	counts := make(map[results.Status]int)
+	for _, row := range first.journal.rows {
+		if row.Transport == "limit/tcp" {
+			counts[row.Status]++
+			if row.Status == results.Skipped && !strings.Contains(row.Reason, "agent there: gone") {
+				t.Error(row.Reason)
+			}
+		}
+	}
+	if counts[results.OK] == 0 || counts[results.Skipped] == 0 || counts[results.Failed] > 0 {
+		t.Errorf("rows %v", counts)
+	}
+	left, err := first.runner.Plan.left(first.journal.rows)
+	if err != nil || len(left) != 1 {
+		t.Fatalf("left are %+v, %v", left, err)
+	}
+	second := newInter(t, neighbour{bound: 1, after: 1 << 30})
+	second.runner.Plan, second.runner.Done = first.runner.Plan, first.journal.rows
+	if err := second.runner.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range results.Latest(append(first.journal.rows, second.journal.rows...)) {
+		if row.Transport == "limit/tcp" && row.Status != results.OK {
+			t.Errorf("after the resume: %s, %s", row.Status, row.Reason)
+		}
+	}
+}
+
+func TestInterNeedsAPeer(t *testing.T) {
+	t.Setenv(PeerVariable, "")
+	machine := testMachine()
+	request := Request{Flags: Config{Axes: Axes{Placement: []string{intra, inter}}}, Machine: &machine}
+	if _, err := Preview(t.Context(), request); err == nil || !strings.Contains(err.Error(), "rrbench agent") || !strings.Contains(err.Error(), "--peer") {
+		t.Error(err)
+	}
+	var joined []string
+	left := new(atomic.Int32)
+	request.Join = func(_ context.Context, line string) (Peer, error) {
+		joined = append(joined, line)
+		return peer{neighbour{left: left}}, nil
+	}
+	t.Setenv(PeerVariable, "one two")
+	if _, err := Preview(t.Context(), request); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(joined, []string{"one", "two"}) || left.Load() != 2 {
+		t.Errorf("joined %q, left %d", joined, left.Load())
+	}
+	joined, request.Flags.Peer = nil, []string{"three"}
+	if _, err := Preview(t.Context(), request); err != nil || !slices.Equal(joined, []string{"three"}) {
+		t.Errorf("joined %q, %v", joined, err)
+	}
+}
+
+// Rows of two clocks have the latency that can be known.
+func TestSettle(t *testing.T) {
+	const shift = int64(86400e9)
+	for name, test := range map[string]struct {
+		estimates []offset.Estimate
+		latency   int64
+		clock     string
+		want      int64
+	}{
+		"a narrow bound":              {[]offset.Estimate{{At: 0, Offset: shift, Bound: 50}, {At: 100, Offset: shift, Bound: 40}}, 1000, results.ClockOffset, 1000},
+		"a wide bound":                {[]offset.Estimate{{At: 0, Offset: shift, Bound: 51}, {At: 100, Offset: shift, Bound: 40}}, 1000, results.ClockAcknowledged, 1800},
+		"a clock that has jumped":     {[]offset.Estimate{{At: 0, Offset: shift, Bound: 5}, {At: 1000, Offset: shift + 2000, Bound: 5}}, 1000, results.ClockAcknowledged, 1800},
+		"an offset that cannot be":    {[]offset.Estimate{{At: 0, Offset: shift + 900, Bound: 1}, {At: 100, Offset: shift + 900, Bound: 1}}, 1000, results.ClockAcknowledged, 1800},
+		"no estimate after the batch": {[]offset.Estimate{{At: 0, Offset: shift, Bound: 5}}, 1000, results.ClockAcknowledged, 1800},
+		"no estimate":                 {nil, 1000, results.ClockAcknowledged, 1800},
+	} {
+		c := &clocks{estimates: [][]offset.Estimate{test.estimates}}
+		// Phases of 100 ns but for the transfer, and 500 ns of reading.
+		row := results.Trial{Status: results.OK, T0: 500, Latency: test.latency + shift, Consumed: test.latency + 500 + shift,
+			Serialize: 100, CopyOut: 100, Transfer: test.latency - 400 + shift, CopyIn: 100, Deserialize: 100}
+		trials := []results.Trial{row, {Status: results.Failed, Clock: results.ClockAcknowledged}}
+		c.settle(trials, []int64{1800, 0})
+		got := trials[0]
+		if got.Clock != test.clock || got.Latency != test.want || got.Consumed < got.Latency || got.Serialize+got.CopyOut+got.Transfer+got.CopyIn+got.Deserialize != got.Latency {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if (got.ClockBound > 0) != (len(test.estimates) > 1) || trials[1].Latency != 0 {
+			t.Errorf("%s: bound %d; %+v", name, got.ClockBound, trials[1])
+		}
+	}
+}
