@@ -23,7 +23,7 @@ type own struct {
 func startOwn(t *testing.T, over string) own {
 	t.Helper()
 	needServer(t)
-	p, err := start(t.Context(), over)
+	p, err := start(t.Context(), place{Network: over})
 	if err != nil {
 		t.Fatal(err)
 	}

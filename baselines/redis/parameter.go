@@ -2,6 +2,7 @@ package redis
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"rrbench/transport"
 	"rrbench/transport/stream"
 )
 
@@ -104,10 +106,37 @@ func isPort(text string) bool {
 }
 
 // listen makes the address of a target: over the network of a private server, else a Unix
-// socket.
-func (p place) listen() (*stream.Listener, error) {
+// socket. What has its source on another host listens there where that one reaches it.
+func (p place) listen(setup transport.Setup) (*stream.Listener, error) {
+	if isApart(setup) {
+		return stream.ListenTCP(setup.Listen())
+	}
 	if p.Private && p.Network == overTCP {
 		return stream.ListenTCP(loopback)
 	}
 	return stream.ListenUnix()
+}
+
+// isApart says that a target's shim is reached at an address that others than this host have.
+func isApart(setup transport.Setup) bool {
+	ip := net.ParseIP(setup.Address)
+	return ip != nil && !ip.IsLoopback()
+}
+
+// serverFact is the fact of an endpoint that says where a private server is which its target has
+// started: across hosts it is on the target's, over TCP.
+const serverFact = "server"
+
+// serverThere is the private server that targets have started, else the one chosen.
+func serverThere(chosen place, targets []transport.Endpoint) (place, error) {
+	for _, target := range targets {
+		if told := target.Facts[serverFact]; told != "" && chosen.Private {
+			var there place
+			if err := json.Unmarshal([]byte(told), &there); err != nil {
+				return place{}, fmt.Errorf("read where the server is: %w", err)
+			}
+			return there, nil
+		}
+	}
+	return chosen, nil
 }

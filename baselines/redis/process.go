@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"rrbench/child"
 	"rrbench/foreign"
 	"rrbench/private"
+	"rrbench/transport"
 )
 
 // program is looked for on PATH.
@@ -31,7 +33,6 @@ const mallocConf = "oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1"
 // off for the length of what it is sent, and deleting does not hold the next command up.
 const settings = `
 port 0
-bind 127.0.0.1
 unixsocketperm 700
 daemonize no
 supervised no
@@ -93,7 +94,7 @@ func (p *process) hasEnded() bool {
 
 // start starts a server and waits until it answers: a redis-server, or where there is none
 // what stands in for it.
-func start(ctx context.Context, network string) (_ *process, err error) {
+func start(ctx context.Context, of place) (_ *process, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	p := &process{name: program, ended: make(chan struct{})}
@@ -110,7 +111,7 @@ func start(ctx context.Context, network string) (_ *process, err error) {
 		}
 	}()
 	p.place = place{Private: true, Network: overUnix, Address: filepath.Join(p.directory.Path, "socket"), Password: rand.Text()}
-	if p.command, err = compose(network); err != nil {
+	if p.command, err = compose(of); err != nil {
 		return nil, err
 	}
 	if err := p.run(); err != nil {
@@ -121,8 +122,8 @@ func start(ctx context.Context, network string) (_ *process, err error) {
 		return nil, err
 	}
 	defer c.Close()
-	if p.Network != network {
-		return p, p.openPort(ctx, c, freeAddress)
+	if p.Network != of.Network {
+		return p, p.openPort(ctx, c, func() (net.Addr, error) { return freeAddress(of.listenAt()) })
 	}
 	return p, nil
 }
@@ -170,18 +171,18 @@ func (p *process) keepOutput() (path string, err error) {
 
 // compose makes the command. Its configuration goes through standard input, where no other
 // user sees the password.
-func (p *process) compose(string) (*exec.Cmd, error) {
+func (p *process) compose(of place) (*exec.Cmd, error) {
 	command := exec.Command(program, "-")
-	command.Stdin = strings.NewReader(fmt.Sprintf("%sunixsocket %q\nrequirepass %s\ndir %q\n", settings, p.Address, p.Password, p.directory.Path))
+	command.Stdin = strings.NewReader(fmt.Sprintf("%sbind %s\nunixsocket %q\nrequirepass %s\ndir %q\n", settings, cmp.Or(of.Address, transport.Loopback), p.Address, p.Password, p.directory.Path))
 	// The second name is that of servers that have jemalloc built in.
 	command.Env = append(os.Environ(), "MALLOC_CONF="+mallocConf, "JE_MALLOC_CONF="+mallocConf)
 	return command, nil
 }
 
 // composeStandIn makes the command of the stand-in, which inherits its listener.
-func (p *process) composeStandIn(network string) (*exec.Cmd, error) {
-	if network == overTCP {
-		p.Network, p.Address = overTCP, loopback
+func (p *process) composeStandIn(of place) (*exec.Cmd, error) {
+	if of.Network == overTCP {
+		p.Network, p.Address = overTCP, of.listenAt()
 	}
 	listener, err := net.Listen(p.Network, p.Address)
 	if err != nil {
@@ -248,9 +249,12 @@ func (p *process) openPort(ctx context.Context, c *client, choose func() (net.Ad
 // loopback has the kernel choose the port.
 const loopback = "127.0.0.1:0"
 
+// listenAt has the kernel choose the port of a private server.
+func (p place) listenAt() string { return net.JoinHostPort(cmp.Or(p.Address, transport.Loopback), "0") }
+
 // freeAddress is one that no process listens on at this moment.
-func freeAddress() (net.Addr, error) {
-	listener, err := net.Listen("tcp", loopback)
+func freeAddress(at string) (net.Addr, error) {
+	listener, err := net.Listen("tcp", at)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"rrbench/payloads"
 	"rrbench/private"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
@@ -48,9 +50,9 @@ func TestServerInOddPlaces(t *testing.T) {
 	if err := errors.Join(os.Mkdir("relative", 0o700), os.Mkdir(long, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	for _, place := range []string{"relative", long} {
-		t.Setenv("TMPDIR", place)
-		p, err := start(t.Context(), overUnix)
+	for _, odd := range []string{"relative", long} {
+		t.Setenv("TMPDIR", odd)
+		p, err := start(t.Context(), place{Network: overUnix})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +109,7 @@ func unheard(t *testing.T, address string) net.Listener {
 // A port that another process takes just before the server does is left to it.
 func TestPortIsTaken(t *testing.T) {
 	needServer(t)
-	p, err := start(t.Context(), overUnix)
+	p, err := start(t.Context(), place{Network: overUnix})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +129,7 @@ func TestPortIsTaken(t *testing.T) {
 		if offered++; offered == 1 {
 			return taken, nil
 		}
-		return freeAddress()
+		return freeAddress(loopback)
 	})
 	if err != nil || p.Network != overTCP || p.Address == taken.String() {
 		t.Fatalf("the server is at %s: %v", p.Address, err)
@@ -142,7 +144,7 @@ func TestPortIsTaken(t *testing.T) {
 // What listens on the port of a server that has died is not spoken to.
 func TestPortIsTakenOver(t *testing.T) {
 	needServer(t)
-	p, err := start(t.Context(), overTCP)
+	p, err := start(t.Context(), place{Network: overTCP})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,4 +266,52 @@ func TestServerEndsWithParent(t *testing.T) {
 			t.Errorf("%d directories are left behind", n)
 		}
 	}
+}
+
+// Where targets are reached from other hosts, the private server is theirs, and listens there.
+func TestServerOfTargets(t *testing.T) {
+	host := addressOfThisHost(t)
+	for _, of := range []transport.Transport{New(), NewPubSub()} {
+		setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.Raw, Payload: payloads.Text, Size: 1 << 20, Fanout: 1, Deadline: 10 * time.Second, Address: host}
+		target, err := of.Serve(t.Context(), setup)
+		if err != nil {
+			t.Fatal(err)
+		}
+		endpoint := target.Endpoint()
+		var there place
+		if err := json.Unmarshal([]byte(endpoint.Facts[serverFact]), &there); err != nil || !strings.HasPrefix(there.Address, host+":") || !strings.HasPrefix(endpoint.Address, host+":") {
+			t.Errorf("target at %s, its server at %s, %v", endpoint.Address, there.Address, err)
+		}
+		route, err := of.Open(t.Context(), setup, []transport.Endpoint{endpoint})
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec := payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1 << 20}
+		handoff := new(transport.Handoff)
+		if err := errors.Join(route.Prepare(spec), route.Send(handoff)); err != nil {
+			t.Fatal(err)
+		}
+		if d := handoff.Deliveries[0]; d.Err != nil || d.Digest != spec.Digest() {
+			t.Errorf("%+v", d)
+		}
+		if err := errors.Join(route.Close(), target.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// addressOfThisHost is one that is not loopback's.
+func addressOfThisHost(t *testing.T) string {
+	t.Helper()
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range addresses {
+		if network, ok := one.(*net.IPNet); ok && network.IP.To4() != nil && !network.IP.IsLoopback() {
+			return network.IP.String()
+		}
+	}
+	t.Skip("this host has no address but loopback's")
+	return ""
 }

@@ -38,6 +38,9 @@ func lifetimeOf(deadline time.Duration) time.Duration {
 // process has; every target is connected to it when it returns.
 func (t through) Open(ctx context.Context, setup transport.Setup, targets []transport.Endpoint) (transport.Route, error) {
 	chosen, err := t.checkSetup(setup)
+	if err == nil {
+		chosen, err = serverThere(chosen, targets)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func newServer(ctx context.Context, of place) (*server, error) {
 	if !of.Private {
 		return attach(ctx, of)
 	}
-	p, err := start(ctx, of.Network)
+	p, err := start(ctx, of)
 	if err != nil {
 		return nil, err
 	}

@@ -28,9 +28,22 @@ func (t through) Serve(ctx context.Context, setup transport.Setup) (transport.Ta
 		Limit:    uint64(wireLimit(setup)),
 		Deadline: setup.Deadline,
 	}
-	target, err := stream.Serve(t.name, chosen.listen, service, into.Close)
+	end := into.Close
+	if chosen.Private && isApart(setup) {
+		own, err := use(ctx, place{Private: true, Network: overTCP, Address: setup.Address})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: target: %w", t.name, err), into.Close())
+		}
+		end = func() error { return errors.Join(into.Close(), own.release()) }
+		told, err := json.Marshal(own.place)
+		if err != nil {
+			return nil, errors.Join(err, end())
+		}
+		service.Facts = map[string]string{serverFact: string(told)}
+	}
+	target, err := stream.Serve(t.name, func() (*stream.Listener, error) { return chosen.listen(setup) }, service, end)
 	if err != nil {
-		return nil, errors.Join(err, into.Close())
+		return nil, errors.Join(err, end())
 	}
 	return target, nil
 }

@@ -64,6 +64,7 @@ func (t through) Info() transport.Info {
 		Place:           t.place,
 		Limits:          []string{limitName},
 		Hosting:         transport.SeparateProcesses,
+		Across:          true,
 		Runs:            transport.Wasm,
 		Codecs:          []transport.Codec{transport.JSON, transport.Raw, transport.JSONStd},
 		Guests:          map[transport.Codec][]string{transport.JSON: {guestName}, transport.JSONStd: {guestName}},
@@ -107,7 +108,7 @@ func (through) Check() error { return nil }
 func (t through) choose(parameter string) (place, error) {
 	at, err := choose(parameter)
 	if err == nil && at.Network == overTCP {
-		host, _, _ := net.SplitHostPort(cmp.Or(at.Address, loopback))
+		host, _, _ := net.SplitHostPort(cmp.Or(at.Address, at.listenAt()))
 		err = transport.CheckHost(t.name, host)
 	}
 	if err != nil || !at.Private || at.Network != overTCP || !hasServer() {

@@ -48,7 +48,7 @@ for the clock. With the agent ends whatever it has started.`,
 			options.Log = func(line string) { fmt.Fprintln(os.Stderr, "rrbench agent:", line) }
 			a, err := agent.Listen(options)
 			if err != nil {
-				return fmt.Errorf("%w (--listen)", err)
+				return fmt.Errorf("%w (--listen): %w", err, errCommandLine)
 			}
 			fmt.Fprintln(stdout, a.Join())
 			return a.Serve(c.Context())
