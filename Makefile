@@ -60,6 +60,12 @@ build: guests ## build the guests and bin/rrbench
 sweep: setup build ## set up, build, run the quick sweep, draw the figures
 	bin/rrbench sweep --preset quick
 
+# The second node is a network namespace of this machine; see scripts/two-nodes.
+.PHONY: sweep-two-nodes
+sweep-two-nodes: setup build ## set up, build, sweep between two nodes with 1 Gbit/s between them, draw the figures
+	scripts/two-nodes --rate 1gbit -- rrbench sweep --placement intra,inter --sizes 1MiB,10MiB,100MiB --reps 5 \
+		--transports network/splice,network/zerocopy,network/stream,http/wasi,http/native,http/container,redis,limit/tcp,limit/splice
+
 # gotestsum runs `go test` and, beside go test's own closing lines, counts the tests and
 # repeats what failed and what was skipped and why.
 .PHONY: test

@@ -111,6 +111,14 @@ func join(t *testing.T, n *node) *Peer {
 	return p
 }
 
+// codecOf has payloads sent as they are.
+func codecOf(info transport.Info) transport.Codec {
+	if slices.Contains(info.Codecs, transport.Raw) {
+		return transport.Raw
+	}
+	return info.Codecs[0]
+}
+
 // startCell has a source here and targets there.
 func startCell(t *testing.T, name string, fanout int, peers ...*Peer) (*shim.Cell, error) {
 	t.Helper()
@@ -119,7 +127,7 @@ func startCell(t *testing.T, name string, fanout int, peers ...*Peer) (*shim.Cel
 		t.Fatal(err)
 	}
 	info := tr.Info()
-	setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: info.Codecs[0], Payload: payloads.Text, Size: 1 << 20, Fanout: fanout, Deadline: 5 * time.Second}
+	setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: codecOf(info), Payload: payloads.Text, Size: 1 << 20, Fanout: fanout, Deadline: 5 * time.Second}
 	if info.Runs != transport.Wasm {
 		setup.Engine = transport.NativeEngine
 	}
@@ -315,8 +323,8 @@ func TestStrangers(t *testing.T) {
 		if _, err := endless.Write(binary.BigEndian.AppendUint32(nil, length)); err != nil {
 			t.Error(err)
 		}
-		if answer, err := io.ReadAll(endless); len(answer) > 0 || err == nil {
-			t.Logf("%q, %v", answer, err)
+		if answer, _ := io.ReadAll(endless); len(answer) > 0 {
+			t.Errorf("answered %q", answer)
 		}
 	}
 	if failed, err := handOver(t, cell, batch); err != nil || len(failed) > 0 {
@@ -499,5 +507,126 @@ func TestFacts(t *testing.T) {
 	link := join(t, n).Facts().Link
 	if link.Here.Name != "lo" || link.There.Name != "lo" || link.Here.MTU == 0 || link.Congestion == "" || link.RTTNs <= 0 {
 		t.Errorf("%+v", link)
+	}
+}
+
+// flipping is a proxy that flips a bit behind so many bytes of what goes to a server.
+func flipping(t *testing.T, to string, after int64) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var work sync.WaitGroup
+	ctx, cancel := context.WithCancel(context.Background())
+	work.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", to)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			context.AfterFunc(ctx, func() { client.Close(); server.Close() })
+			work.Go(func() { _, _ = io.Copy(client, server); client.Close() })
+			work.Go(func() {
+				defer server.Close()
+				if _, err := io.CopyN(server, client, after); err != nil {
+					return
+				}
+				var one [1]byte
+				if _, err := io.ReadFull(client, one[:]); err == nil {
+					_, _ = server.Write([]byte{one[0] ^ 4})
+					_, _ = io.Copy(server, client)
+				}
+			})
+		}
+	})
+	t.Cleanup(func() { listener.Close(); cancel(); work.Wait() })
+	return listener.Addr().String()
+}
+
+// A payload that was changed on its way is no payload.
+func TestDataIsChangedOnItsWay(t *testing.T) {
+	n := startAgent(t, nil)
+	p := join(t, n)
+	for _, name := range []string{"network/stream", "http/native", "limit/tcp"} {
+		tr, err := catalogue.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info := tr.Info()
+		start := func(launcher shim.Launcher) *shim.Process {
+			where, err := launcher.Prepare("")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := shim.Start(t.Context(), where, "one", info.Runs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = s.Close() })
+			return s
+		}
+		target, source := start(p.Launcher(info)), start(launch.For(info))
+		setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: codecOf(info), Payload: payloads.Text, Size: 1 << 20, Fanout: 1, Deadline: 2 * time.Second}
+		if info.Runs == transport.Native {
+			setup.Engine = transport.NativeEngine
+		}
+		endpoint, err := target.Serve(t.Context(), info.Name, setup)
+		if err != nil {
+			t.Fatal(err)
+		}
+		endpoint.Address = flipping(t, endpoint.Address, 1<<19)
+		if err := source.Open(t.Context(), info.Name, setup, []transport.Endpoint{endpoint}); err != nil {
+			t.Fatal(err)
+		}
+		failed := 0
+		_, err = source.Run(t.Context(), batch, func(r shim.Record) error {
+			if r.Err != nil {
+				failed++
+			}
+			return nil
+		})
+		if err == nil && failed == 0 {
+			t.Errorf("%s: a bit was flipped, and nothing has failed", name)
+		}
+	}
+}
+
+// What is said to the agent is not changed unnoticed: the shim ends, and the driver learns of it.
+func TestControlIsChangedOnItsWay(t *testing.T) {
+	n := startAgent(t, nil)
+	good := n.Join()
+	for after := int64(100); after < 6000; after += 700 {
+		bad := good
+		bad.Address = flipping(t, good.Address, after)
+		p, err := Dial(t.Context(), bad.String(), here)
+		if err != nil {
+			continue
+		}
+		where, err := p.Launcher(transport.Info{}).Prepare("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := shim.Start(t.Context(), where, "target 0", transport.Native); err == nil {
+			for err == nil {
+				_, err = s.Memory(t.Context())
+			}
+			_ = s.Close()
+		}
+		_ = p.Close()
+		eventually(t, "the agent is free", func() bool {
+			n.mutex.Lock()
+			defer n.mutex.Unlock()
+			return n.session == nil
+		})
+	}
+	eventually(t, "no process is left", func() bool { return len(children(t)) == 0 })
+	if _, err := startCell(t, "limit/tcp", 1, join(t, n)); err != nil {
+		t.Error(err)
 	}
 }

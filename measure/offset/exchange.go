@@ -33,9 +33,10 @@ func NewCookie() (c Cookie) {
 const packetSize = len(Cookie{}) + 4*8
 
 const (
-	// exchanges is how many a series has at most, seriesTime how long one takes at most, in which
-	// leastExchanges must be answered.
+	// exchanges is how many a series has, and more until its bound is narrow, but for seriesTime, in
+	// which leastExchanges must be answered: where processors are busy, most of them are late.
 	exchanges      = 64
+	narrow         = int64(15 * time.Microsecond)
 	leastExchanges = 3
 	seriesTime     = 150 * time.Millisecond
 	// patience is how long an answer is waited for, lastMoment when a series without enough of them
@@ -115,7 +116,7 @@ func Measure(ctx context.Context, socket *net.UDPConn, cookie Cookie) (Estimate,
 	}
 	best := Estimate{Bound: math.MaxInt64}
 	answered, began := 0, time.Now()
-	for number := uint64(1); answered < exchanges; number++ {
+	for number := uint64(1); answered < exchanges || best.Bound > narrow; number++ {
 		took := time.Since(began)
 		if took > seriesTime && answered >= leastExchanges || took > lastMoment {
 			break
