@@ -50,9 +50,12 @@ func All() []transport.Transport {
 	}
 }
 
+// Named returns those that a user can name: every transport, and those that stand for one of them.
+func Named() []transport.Transport { return append(All(), auto{}) }
+
 // Find returns the transport of that name. The error names those that the name may stand
 // for, or else all.
-func Find(name string) (transport.Transport, error) { return find(All(), name) }
+func Find(name string) (transport.Transport, error) { return find(Named(), name) }
 
 func find(all []transport.Transport, name string) (transport.Transport, error) {
 	var names, near []string

@@ -61,7 +61,7 @@ type Cell struct {
 	Transport   string `csv:"transport" note:"way the payload moved" json:"transport"`
 	Engine      string `csv:"engine" note:"WebAssembly runtime of the functions, or native; behind a + what stands in for something real, as in wazero+miniredis" json:"engine"`
 	Codec       string `csv:"codec" note:"representation of the payload between the functions" json:"codec"`
-	Placement   string `csv:"placement" note:"intra: one host; inter: two hosts" json:"placement"`
+	Placement   string `csv:"placement" note:"shim: one shim; intra: one host; inter: two hosts" json:"placement"`
 	SizeBytes   int64  `csv:"size_bytes" note:"payload in memory, before any serialization" json:"size_bytes"`
 	Fanout      int    `csv:"fanout" note:"targets of one hand-off" json:"fanout"`
 	Concurrency int    `csv:"concurrency" note:"sources that hand over at the same time" json:"concurrency"`
@@ -102,6 +102,7 @@ type Load struct {
 type Conditions struct {
 	Origin      string `csv:"origin" note:"buffer: the source's function filled a buffer that its host gave it; heap: memory of its own; host: the host put the payload there" json:"origin,omitempty"`
 	Consume     string `csv:"consume" note:"read: the handler reads every byte; write: it also changes every page" json:"consume,omitempty"`
+	Route       string `csv:"route" note:"family that auto has taken; empty for other transports" json:"route,omitempty"`
 	FanoutOrder string `csv:"fanout_order" note:"parallel: targets are served at the same time; serial: one after the other" json:"fanout_order,omitempty"`
 	SizeMix     string `csv:"size_mix" note:"sizes of which each payload's was drawn; size_bytes is the largest; empty for one size" json:"size_mix,omitempty"`
 }

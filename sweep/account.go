@@ -88,7 +88,7 @@ func (p *Plan) check(infos map[string]transport.Info) error {
 }
 
 func (c *PlannedCell) check(infos map[string]transport.Info) error {
-	info, known := infos[c.Transport]
+	info, known := infos[c.mechanism()]
 	if !known {
 		return errors.New("this program has no such transport")
 	}

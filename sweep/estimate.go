@@ -31,7 +31,7 @@ func (p *Plan) estimate(v Visit, infos map[string]transport.Info) float64 {
 	moved := float64(cell.SizeBytes) * float64(cell.Concurrency) * float64(1+cell.Fanout)
 	rounds := float64(cell.steps(v) + p.Warmup)
 	window := max((p.Window / time.Duration(cell.Starts)).Seconds(), moved/speed)
-	return visitSeconds + window + processSeconds*float64(shim.ShimsOf(infos[cell.Transport], cell.Fanout)) + rounds*moved/speed
+	return visitSeconds + window + processSeconds*float64(shim.ShimsOf(infos[cell.mechanism()], cell.Fanout)) + rounds*moved/speed
 }
 
 // Estimate is about how long the whole plan takes.

@@ -276,7 +276,14 @@ func (p *Plan) name() string {
 
 // transports is what those of the plan say of themselves.
 func (p *Plan) transports(machine Machine) (infos results.Transports) {
-	for _, t := range machine.Transports {
+	all := slices.Clone(machine.Transports)
+	for _, cell := range p.Cells {
+		if t, err := machine.FindTransport(cell.Transport); err == nil && t.Info().Routes != nil {
+			all = append(all, t)
+			break
+		}
+	}
+	for _, t := range all {
 		info := t.Info()
 		if slices.ContainsFunc(p.Cells, func(c PlannedCell) bool { return c.Transport == info.Name }) {
 			infos = append(infos, results.TransportInfo{

@@ -97,7 +97,7 @@ func inputOf(kind results.InputKind, name string, file *inputs.File) results.Inp
 func programs(cells []PlannedCell, machine Machine) (found []results.Input) {
 	var paths []string
 	for _, cell := range cells {
-		t, err := machine.FindTransport(cell.Transport)
+		t, err := machine.FindTransport(cell.mechanism())
 		if err != nil || cell.Skip != "" {
 			continue
 		}

@@ -35,7 +35,7 @@ type Planned struct {
 }
 
 // Memory estimates a cell's peak memory in bytes.
-func (p *Planned) Memory(cell PlannedCell) int64 { return memoryOf(p.Infos[cell.Transport], cell) }
+func (p *Planned) Memory(cell PlannedCell) int64 { return memoryOf(p.Infos[cell.mechanism()], cell) }
 
 // Preview plans a request and measures nothing.
 func Preview(ctx context.Context, request Request) (*Planned, error) {

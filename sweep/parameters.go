@@ -44,7 +44,7 @@ var (
 	sizes         = size()
 	fanouts       = integer(1, maxFanout)
 	concurrencies = integer(1, maxConcurrency)
-	placements    = oneOf(intra, inter)
+	placements    = oneOf(transport.PlacementShim, transport.PlacementIntra, inter)
 	kinds         = oneOf(payloads.Kinds()...)
 	repetitions   = integer(1, maxReps)
 	rates         = integer(1, maxRate)
@@ -77,7 +77,7 @@ func Parameters(transports []transport.Transport) []*Parameter {
 		{"reps", repetitions, OfCells, func(c *Config) any { return &c.Reps }, "", "measured rounds of a cell, spread over its starts"},
 		{"starts", repetitions, OfCells, func(c *Config) any { return &c.Starts }, "", "starts of a cell's functions, of --rounds each"},
 		{"rounds", repetitions, OfCells, func(c *Config) any { return &c.Rounds }, "", "measured rounds of each start"},
-		{"placement", placements, OfCells, func(c *Config) any { return &c.Placement }, "", "where the target runs: on this node, or on the --peer"},
+		{"placement", placements, OfCells, func(c *Config) any { return &c.Placement }, "", "where the target runs: in the source's shim (auto alone), on this node, or on the --peer"},
 		{"payload", kinds, OfCells, func(c *Config) any { return &c.Payload }, "", "what is sent"},
 		{"guest", file, OfCells, func(c *Config) any { return &c.Guest }, "", "WebAssembly function: c, go or a module `FILE`; of http/wasi http-go, its default, or http-c, which knows raw alone"},
 	}

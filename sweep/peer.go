@@ -15,11 +15,7 @@ import (
 	"rrbench/transport"
 )
 
-// Where the targets of a cell run.
-const (
-	intra = "intra"
-	inter = "inter"
-)
+const inter = transport.PlacementInter
 
 // Peer is another node, on which targets run.
 type Peer interface {

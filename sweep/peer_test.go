@@ -115,7 +115,7 @@ func TestPeerIsGone(t *testing.T) {
 func TestInterNeedsAPeer(t *testing.T) {
 	t.Setenv(PeerVariable, "")
 	machine := testMachine()
-	request := Request{Flags: Config{Axes: Axes{Placement: []string{intra, inter}}}, Machine: &machine}
+	request := Request{Flags: Config{Axes: Axes{Placement: []string{transport.PlacementIntra, inter}}}, Machine: &machine}
 	if _, err := Preview(t.Context(), request); err == nil || !strings.Contains(err.Error(), "rrbench agent") || !strings.Contains(err.Error(), "--peer") {
 		t.Error(err)
 	}
@@ -167,5 +167,46 @@ func TestSettle(t *testing.T) {
 		if (got.ClockBound > 0) != (len(test.estimates) > 1) || trials[1].Latency != 0 {
 			t.Errorf("%s: bound %d; %+v", name, got.ClockBound, trials[1])
 		}
+	}
+}
+
+// Auto is the transport that its placement asks for, and the plan says which.
+func TestAutoIsSettledByPlacement(t *testing.T) {
+	machine := testMachine()
+	known := machine.FindTransport
+	machine.FindTransport = func(name string) (transport.Transport, error) {
+		if name == "auto" {
+			return stub{info: transport.Info{Name: "auto", Codecs: []transport.Codec{transport.None},
+				Routes: map[string]string{"shim": "user/copy", "intra": "kernel/stream", "inter": "limit/tcp"}}}, nil
+		}
+		return known(name)
+	}
+	config, err := Resolve(Config{Axes: Axes{Transports: []string{"auto", "user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{mib},
+		Placement: []string{"shim", "intra", "inter"}}}, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Seed = new(uint64)
+	plan, err := NewPlan(config, machine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, cell := range plan.Cells {
+		line := cell.Transport + " " + cell.Placement + " " + cell.Route
+		if cell.Skip != "" {
+			line += "skipped"
+		}
+		got = append(got, line)
+	}
+	want := []string{"auto shim user/copy", "auto intra kernel/stream", "auto inter limit/tcp", "user/copy shim skipped", "user/copy intra ", "user/copy inter skipped"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	if infos := plan.transports(machine); infos.Of("auto").Name != "auto" {
+		t.Errorf("the manifest has %+v", infos)
+	}
+	if err := plan.check(byName(machine.Transports)); err != nil {
+		t.Error(err)
 	}
 }

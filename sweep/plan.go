@@ -61,6 +61,9 @@ type PlannedCell struct {
 	Skip string `json:"skip,omitempty"`
 }
 
+// mechanism is the transport that moves the cell's payloads.
+func (c *PlannedCell) mechanism() string { return cmp.Or(c.Route, c.Transport) }
+
 // runtime is the engine that runs the cell's functions.
 func (c *PlannedCell) runtime() string {
 	if c.StandIn == "" {
@@ -285,8 +288,8 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	var cells []PlannedCell
 	guests := make(map[string]ability) // of the guest, by engine
 	fits := false
-	for _, t := range chosen {
-		info := t.Info()
+	for _, one := range m.routed(chosen, e.Placement) {
+		t, info := one.Transport, one.Info()
 		value, replacement, err := info.Parameter.Resolve(e.given(info))
 		var cannot *transport.Unavailable
 		if err != nil && !errors.As(err, &cannot) {
@@ -297,21 +300,22 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 			standIn, behind = replacement.Name, "+"+replacement.Name
 		}
 		its, codecs, conditions := enginesOf(info, engines), codecsOf(info, e.Codecs), e.conditions(info)
-		for _, n := range []int{len(its), len(codecs), len(e.Placement), len(conditions)} {
+		for _, n := range []int{len(its), len(codecs), len(one.placements), len(conditions)} {
 			if n > maxCells {
 				return nil, tooManyCells(float64(n))
 			}
 		}
-		if n := float64(len(cells)) + float64(len(its)*len(codecs)*len(e.Placement)*len(conditions)); n > maxCells {
+		if n := float64(len(cells)) + float64(len(its)*len(codecs)*len(one.placements)*len(conditions)); n > maxCells {
 			return nil, tooManyCells(n)
 		}
 		for _, engine := range its {
 			for _, codec := range codecs {
 				_, own := info.Guests[codec]
 				foreignGuest := info.Runs == transport.Wasm && !own
-				for _, placement := range e.Placement {
+				for _, placement := range one.placements {
 					for _, point := range conditions {
-						point.Experiment, point.Transport, point.Engine, point.Codec, point.Placement = e.Name, info.Name, engine+behind, string(codec), placement
+						point.Experiment, point.Transport, point.Engine, point.Codec, point.Placement = e.Name, one.name, engine+behind, string(codec), placement
+						point.Route = one.route
 						cell := PlannedCell{
 							Point:     point,
 							Reps:      reps,
@@ -361,6 +365,31 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 		}
 	}
 	return cells, nil
+}
+
+// routed is a transport with the placements that it is asked for, and the name of one that it stands
+// for there.
+type routed struct {
+	transport.Transport
+	name, route string
+	placements  []string
+}
+
+// routed finds what stands for a transport at each placement.
+func (m Machine) routed(chosen []transport.Transport, placements []string) (all []routed) {
+	for _, t := range chosen {
+		info := t.Info()
+		if info.Routes == nil {
+			all = append(all, routed{t, info.Name, "", placements})
+			continue
+		}
+		for _, placement := range placements {
+			if route, err := m.FindTransport(info.Routes[placement]); err == nil {
+				all = append(all, routed{route, info.Name, info.Routes[placement], []string{placement}})
+			}
+		}
+	}
+	return all
 }
 
 // ability is what a guest can do on an engine, or why nothing.
@@ -489,6 +518,9 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	}
 	if info.Parameter != nil && info.Parameter.Needed != "" && cell.Parameter == "" {
 		return info.Parameter.Needed
+	}
+	if cell.Placement == transport.PlacementShim && cell.Route == "" {
+		return info.Name + " has a place of its own for its target: placement shim is for auto alone"
 	}
 	if cell.Placement == inter {
 		if reason := m.lacking(info, cell); reason != "" {

@@ -115,7 +115,7 @@ func (p *Plan) left(trials []results.Trial) ([]PlannedCell, error) {
 // check says why cells cannot run here that could when they were planned.
 func (m Machine) check(cells []PlannedCell) error {
 	for _, cell := range cells {
-		t, err := m.FindTransport(cell.Transport)
+		t, err := m.FindTransport(cell.mechanism())
 		if err != nil {
 			return usage("%v", err)
 		}

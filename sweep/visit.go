@@ -29,7 +29,8 @@ type visitRequest struct {
 // the journal as soon as their batch is over, also when it or a later one fails; the error
 // then says why, if no row does.
 func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *visitJournal) (err error) {
-	cell, info := r.Plan.Cells[request.Cell], r.infos[r.Plan.Cells[request.Cell].Transport]
+	cell := r.Plan.Cells[request.Cell]
+	info := r.infos[cell.mechanism()]
 	if err := checkStandIn(info, cell); err != nil {
 		return err
 	}

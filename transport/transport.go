@@ -126,6 +126,9 @@ type Info struct {
 	Together bool
 	// ReadsOnly says that targets never change what they got (ConsumeWrite).
 	ReadsOnly bool
+	// Routes has, by placement, the transport that stands for this one; nil for most. Such a one
+	// starts no functions.
+	Routes map[string]string
 	// Across says that targets may be on another host than their source.
 	Across bool
 	// Acknowledged says that the targets' clock is unknown: Delivered and Consumed are the
@@ -169,6 +172,16 @@ const (
 	Native
 	// NoFunction is nothing but the machine. The engine column says "native".
 	NoFunction
+)
+
+// Placements: where the targets of a cell run, beside its source.
+const (
+	// PlacementShim is in the source's shim.
+	PlacementShim = "shim"
+	// PlacementIntra is on the source's host, as the transport has it.
+	PlacementIntra = "intra"
+	// PlacementInter is on another host.
+	PlacementInter = "inter"
 )
 
 // Launchers of shims.

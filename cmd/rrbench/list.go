@@ -29,7 +29,7 @@ func listCommand() *cobra.Command {
 				return fmt.Errorf("%w: %w", err, errCommandLine)
 			}
 			out := newTable("transport", "functions", "codecs", "here", "what it does")
-			for _, t := range transports.All() {
+			for _, t := range transports.Named() {
 				info := t.Info()
 				_, standIn, _ := info.Parameter.Resolve("")
 				out.AppendRow(table.Row{info.Name, functionsOf(info), codecsOf(info), hereOr(launch.Check(t, ""), standIn), info.Summary})
