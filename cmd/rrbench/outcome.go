@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -43,7 +44,7 @@ func printPlan(w io.Writer, p *sweep.Planned) error {
 	for _, cell := range p.Cells {
 		line := fmt.Sprintf("%-10s  %-16s %-9s %-8s %10s  fan-out %-4d concurrency %d", cell.Experiment, cell.Transport, cell.Engine,
 			cell.Codec, humanize.IBytes(uint64(cell.SizeBytes)), cell.Fanout, cell.Concurrency)
-		if p.Infos[cell.Transport].Crossover() != nil {
+		if p.Infos[cmp.Or(cell.Route, cell.Transport)].Crossover() != nil {
 			line += "  crossover " + cell.Parameter
 		}
 		if cell.Skip != "" {
