@@ -31,8 +31,7 @@ func agentCommand() *cobra.Command {
 which that sweep takes as --peer or in RRBENCH_PEER; whoever has the line can join, one driver at a
 time. The driver reaches TCP ports of this node that the kernel chooses, and one UDP port
 for the clock. With the agent ends whatever it has started.`,
-		Example: `  rrbench agent --listen 10.0.0.2:7433
-  rrbench sweep --placement inter --peer 'rrbench://10.0.0.2:7433?…'    (on the other node)`,
+		Example: `  rrbench agent --listen 10.0.0.2:7433`,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if options.MemoryLimit, err = amountOf(memory); err != nil {
 				return fmt.Errorf("--memory-limit: %w: %w", err, errCommandLine)
