@@ -32,7 +32,7 @@ func cellsOf(summaries []results.Summary, transports results.Transports) []*cell
 		if !known[identity] {
 			known[identity] = true
 			c := newCell(summary, transports.Of(summary.Transport))
-			c.series.condition = conditions(summary.Conditions)
+			c.series.condition = conditions(&summary)
 			cells = append(cells, c)
 		}
 	}
@@ -47,24 +47,35 @@ func newCell(summary results.Summary, info results.TransportInfo) *cell {
 	return &cell{Summary: summary, series: series{kindOf(info), summary.Transport, summary.Codec, engine, standIn, summary.Placement, ""}}
 }
 
-// conditionsThatVary returns what names those of a cell's conditions in which the run's cells
-// differ. A transport that does not know a condition has none.
-func conditionsThatVary(summaries []results.Summary) func(results.Conditions) string {
-	fields := []func(results.Conditions) string{
-		func(c results.Conditions) string { return c.Origin },
-		func(c results.Conditions) string { return c.Consume },
-		func(c results.Conditions) string { return c.FanoutOrder },
+// conditionsThatVary returns what names those of a cell's conditions in which cells of its transport
+// and codec differ.
+func conditionsThatVary(summaries []results.Summary) func(*results.Summary) string {
+	fields := []func(*results.Summary) string{
+		func(s *results.Summary) string { return s.Origin },
+		func(s *results.Summary) string { return s.Consume },
+		func(s *results.Summary) string { return s.FanoutOrder },
 	}
-	fields = slices.DeleteFunc(fields, func(field func(results.Conditions) string) bool {
-		several := where(distinct(summaries, func(s results.Summary) string { return field(s.Conditions) }), func(value string) bool { return value != "" })
-		return len(several) < 2
-	})
-	return func(c results.Conditions) string {
-		var words []string
-		for _, field := range fields {
-			words = append(words, field(c))
+	type of struct {
+		transport, codec string
+		field            int
+	}
+	values := make(map[of][]string)
+	for i := range summaries {
+		s := &summaries[i]
+		for j, field := range fields {
+			if key, value := (of{s.Transport, s.Codec, j}), field(s); !slices.Contains(values[key], value) {
+				values[key] = append(values[key], value)
+			}
 		}
-		words = append(words, when(c.SizeMix != "", "mix "+c.SizeMix))
+	}
+	return func(s *results.Summary) string {
+		var words []string
+		for j, field := range fields {
+			if len(values[of{s.Transport, s.Codec, j}]) > 1 {
+				words = append(words, field(s))
+			}
+		}
+		words = append(words, when(s.SizeMix != "", "mix "+s.SizeMix))
 		return strings.Join(where(words, func(word string) bool { return word != "" }), " ")
 	}
 }
