@@ -38,7 +38,7 @@ const (
 	exchanges      = 64
 	narrow         = int64(15 * time.Microsecond)
 	leastExchanges = 3
-	seriesTime     = 150 * time.Millisecond
+	seriesTime     = 250 * time.Millisecond
 	// patience is how long an answer is waited for, lastMoment when a series without enough of them
 	// is given up.
 	patience   = 100 * time.Millisecond
