@@ -1,16 +1,6 @@
 package agent
 
 import (
-	"bytes"
-	"net"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
-
 	"rrbench/catalogue"
 	engines "rrbench/engines/catalogue"
 	"rrbench/foreign"
@@ -76,74 +66,4 @@ func (f *Facts) Lacks(info transport.Info, engine string) string {
 		return reason
 	}
 	return f.Engines[engine]
-}
-
-// interfaceOf is the interface that has the address of this end of a connection.
-func interfaceOf(connection net.Conn) (found results.Interface) {
-	tcp, ok := connection.LocalAddr().(*net.TCPAddr)
-	if !ok {
-		return found
-	}
-	interfaces, _ := net.Interfaces()
-	for _, one := range interfaces {
-		addresses, _ := one.Addrs()
-		for _, address := range addresses {
-			if network, ok := address.(*net.IPNet); ok && network.IP.Equal(tcp.IP) {
-				found.Name, found.MTU = one.Name, one.MTU
-				found.Offloads = offloads(one.Name)
-				text, _ := os.ReadFile(filepath.Join("/sys/class/net", one.Name, "speed"))
-				speed, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-				found.SpeedMbit = max(speed, 0)
-				return found
-			}
-		}
-	}
-	return found
-}
-
-// offloads asks a device which it has on; see linux/ethtool.h.
-func offloads(device string) (on []string) {
-	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil
-	}
-	defer unix.Close(socket)
-	for _, one := range []struct {
-		name    string
-		command uint32
-	}{{"tso", unix.ETHTOOL_GTSO}, {"gso", unix.ETHTOOL_GGSO}, {"gro", unix.ETHTOOL_GGRO}, {"tx", unix.ETHTOOL_GTXCSUM}, {"rx", unix.ETHTOOL_GRXCSUM}} {
-		value := struct{ command, data uint32 }{command: one.command}
-		request := struct {
-			name [unix.IFNAMSIZ]byte
-			data unsafe.Pointer
-			_    [16]byte
-		}{data: unsafe.Pointer(&value)}
-		copy(request.name[:len(request.name)-1], device)
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request)))
-		if errno == 0 && value.data != 0 {
-			on = append(on, one.name)
-		}
-	}
-	return on
-}
-
-// path is what the kernel knows of a connection's way.
-func path(connection net.Conn) (congestion string, rtt int64) {
-	tcp, ok := connection.(*net.TCPConn)
-	if !ok {
-		return "", 0
-	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return "", 0
-	}
-	_ = raw.Control(func(fd uintptr) {
-		if name, err := unix.GetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION); err == nil {
-			congestion = string(bytes.TrimRight([]byte(name), "\x00"))
-		}
-		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
-			rtt = int64(info.Rtt) * 1000
-		}
-	})
-	return congestion, rtt
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"rrbench/measure"
 	"rrbench/measure/offset"
 	"rrbench/results"
 	"rrbench/shim"
@@ -150,8 +151,8 @@ func (p *Peer) open(ctx context.Context, former string) (*hold, error) {
 	h := &hold{peer: p, id: answer.Session, facts: *answer.Facts, connection: connection, pongs: make(chan struct{}, 1), over: make(chan struct{}), ends: make(map[int]chan shim.ExitReason)}
 	h.facts.Peer.Address = p.join.Address
 	link := &h.facts.Peer.Link
-	link.Here, link.There = interfaceOf(connection.NetConn()), link.Here
-	link.Congestion, link.RTTNs = path(connection.NetConn())
+	link.Here, link.There = measure.InterfaceOf(connection.NetConn()), link.Here
+	link.Congestion, link.RTTNs = measure.PathOf(connection.NetConn())
 	go h.listen()
 	return h, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/prometheus/procfs"
 
+	"rrbench/measure"
 	"rrbench/measure/offset"
 	"rrbench/shim"
 )
@@ -105,7 +106,7 @@ func (a *Agent) facts(raw net.Conn) (Facts, error) {
 	}
 	f.Address = raw.LocalAddr().(*net.TCPAddr).IP.String()
 	f.Peer.Program = a.options.Program
-	f.Peer.Link.Here = interfaceOf(raw)
+	f.Peer.Link.Here = measure.InterfaceOf(raw)
 	if limit := a.options.MemoryLimit; limit > 0 {
 		f.Memory = min(f.Memory, limit)
 	}

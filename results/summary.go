@@ -57,7 +57,7 @@ type Summary struct {
 	SoftIRQ     float64 `csv:"softirq_ns_per_op" note:"the machine's interrupt work, mean a hand-off"`
 	Starts      int     `csv:"starts" note:"starts of fresh functions; only these are independent"`
 	Conditions
-	Notes string `csv:"notes" note:"marks, separated by semicolons: few starts; saturated; window mean"`
+	Notes string `csv:"notes" note:"marks, separated by semicolons: few starts; saturated; window mean; acknowledged"`
 
 	// What only trials.csv and windows.csv tell; 0 where the row was read from summary.csv:
 	// intervals of two columns above, and the median over the hand-offs that LatencyP99 is of.
@@ -248,6 +248,13 @@ func (s *Summary) note(hasWindows bool) {
 	}
 	if hasWindows && s.MakespanMedian < shortRound {
 		notes = append(notes, "window mean")
+	}
+	if slices.Contains(s.Clocks, ClockAcknowledged) {
+		note := ClockAcknowledged
+		if len(s.Clocks) > 1 {
+			note += " in part" // the other rows are by the clocks' offset
+		}
+		notes = append(notes, note)
 	}
 	s.Notes = strings.Join(notes, "; ")
 }

@@ -418,3 +418,22 @@ func FuzzReadSummaries(f *testing.F) {
 		}
 	})
 }
+
+// A latency that ends at the source, in all rows or in some, is no latency like the others.
+func TestAcknowledgedIsNoted(t *testing.T) {
+	for clocks, want := range map[[2]string]string{
+		{results.ClockShared, results.ClockShared}:             "few starts",
+		{results.ClockOffset, results.ClockOffset}:             "few starts",
+		{results.ClockAcknowledged, results.ClockAcknowledged}: "few starts; acknowledged",
+		{results.ClockOffset, results.ClockAcknowledged}:       "few starts; acknowledged in part",
+	} {
+		var trials []results.Trial
+		for i, clock := range clocks {
+			trials = append(trials, results.Trial{Rep: i, Point: results.Point{Cell: results.Cell{Transport: "limit/tcp", Fanout: 1, Concurrency: 1}},
+				Status: results.OK, Latency: 1000, Consumed: 1000, Clock: clock})
+		}
+		if s := one(t, trials); s.Notes != want {
+			t.Errorf("%q: %q", clocks, s.Notes)
+		}
+	}
+}
