@@ -39,6 +39,11 @@ failed, 2 when the request cannot be carried out as written.`,
 			for _, argument := range os.Args {
 				request.Command = append(request.Command, agent.Redact(argument))
 			}
+			for _, line := range flags.Peer {
+				if _, err := agent.ParseJoin(line); err != nil {
+					return fmt.Errorf("%w (--peer): %w", err, errCommandLine)
+				}
+			}
 			if flags.Resume != "" {
 				if given := givenFlags(c, "resume", "force-resume", "guest", "peer", "quiet"); given != "" {
 					return fmt.Errorf("--resume takes the plan from the run directory, leave out %s: %w", given, errCommandLine)
