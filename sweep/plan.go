@@ -470,6 +470,9 @@ func (m Machine) checkAxes(a Axes) error {
 	if err := (Config{Axes: a}).check(); err != nil {
 		return err
 	}
+	if a.Reps != 0 && (a.Starts != 0 || a.Rounds != 0) {
+		return a.fault("reps", errors.New("reps beside starts or rounds: give the one, or the others"))
+	}
 	for _, size := range append(slices.Clone(a.Sizes), a.SizeMix...) {
 		if need := 2 * int64(size); need > m.AvailableMemory {
 			return a.fault("sizes", fmt.Errorf("size %v: source and target need %v, but %s of memory are free; give a smaller size",

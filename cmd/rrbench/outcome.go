@@ -44,6 +44,7 @@ func printPlan(w io.Writer, p *sweep.Planned) error {
 	for _, cell := range p.Cells {
 		line := fmt.Sprintf("%-10s  %-16s %-9s %-8s %10s  fan-out %-4d concurrency %d", cell.Experiment, cell.Transport, cell.Engine,
 			cell.Codec, humanize.IBytes(uint64(cell.SizeBytes)), cell.Fanout, cell.Concurrency)
+		line += conditions(cell.Point)
 		if p.Infos[cmp.Or(cell.Route, cell.Transport)].Crossover() != nil {
 			line += "  crossover " + cell.Parameter
 		}
@@ -79,4 +80,23 @@ func repetitions(cells []sweep.PlannedCell) string {
 		}
 	}
 	return strings.Join(all, ", or ")
+}
+
+// conditions is what else tells one cell from another, with two spaces before it.
+func conditions(p results.Point) string {
+	words := []string{p.Origin, p.Consume}
+	if p.SizeMix != "" {
+		words = append(words, "mix of "+p.SizeMix)
+	}
+	if p.Rate > 0 {
+		words = append(words, fmt.Sprintf("%d/s", p.Rate))
+	}
+	if p.Fanout > 1 {
+		words = append(words, p.FanoutOrder)
+	}
+	text := strings.Join(strings.Fields(strings.Join(words, " ")), " ")
+	if text == "" {
+		return ""
+	}
+	return "  " + text
 }
