@@ -37,11 +37,12 @@ type Window struct {
 }
 
 const (
-	// leastSpecs and mostSpecs bound how many payloads a window goes through, specBytes how much it
-	// takes to know their digests beforehand.
-	leastSpecs = 2
-	mostSpecs  = 256
-	specBytes  = 64 << 20
+	// leastSpecs and mostSpecs bound how many payloads a window goes through, so that one that an
+	// earlier hand-off has left in some buffer does not pass for the next; specBytes how much it takes
+	// to know their digests beforehand.
+	leastSpecs = 5
+	mostSpecs  = 61
+	specBytes  = 16 << 20
 
 	// longestLatency is what a histogram tells from longer ones, in nanoseconds.
 	longestLatency = int64(24 * time.Hour)

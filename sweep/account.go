@@ -13,24 +13,14 @@ import (
 // as ok, failed or skipped, and every start that has gone well had a window. It names each cell
 // that lacks some.
 func (p *Plan) account(trials []results.Trial, windows []results.Window) (missing []string) {
-	rows := make([]int, len(p.Cells))
-	whole := make(map[Visit]int)
+	rows, lacking := make([]int, len(p.Cells)), make([]int, len(p.Cells))
 	for i := range trials {
 		if row := &trials[i]; p.checkRow(row) == nil {
 			rows[row.CellIndex]++
-			if row.Status == results.OK {
-				whole[Visit{row.Block, row.CellIndex, row.Noise}]++
-			}
 		}
 	}
-	for _, w := range windows {
-		delete(whole, Visit{w.Block, w.CellIndex, w.Noise})
-	}
-	lacking := make(map[int]int)
-	for visit, n := range whole {
-		if cell := &p.Cells[visit.Cell]; p.Window > 0 && n == cell.steps(visit)*cell.Concurrency*cell.Fanout {
-			lacking[visit.Cell]++
-		}
+	for _, visit := range p.withoutWindow(trials, windows) {
+		lacking[visit.Cell]++
 	}
 	for i, cell := range p.Cells {
 		planned := (cell.Reps + cell.Starts) * cell.halves() * cell.Concurrency * cell.Fanout
@@ -47,6 +37,28 @@ func (p *Plan) account(trials []results.Trial, windows []results.Window) (missin
 		}
 	}
 	return missing
+}
+
+// withoutWindow are the visits whose hand-offs have all gone well and whose window has no row.
+func (p *Plan) withoutWindow(trials []results.Trial, windows []results.Window) (visits []Visit) {
+	if p.Window == 0 {
+		return nil
+	}
+	ok := make(map[Visit]int)
+	for i := range trials {
+		if row := &trials[i]; row.Status == results.OK && p.checkRow(row) == nil {
+			ok[Visit{row.Block, row.CellIndex, row.Noise}]++
+		}
+	}
+	for _, w := range windows {
+		delete(ok, Visit{w.Block, w.CellIndex, w.Noise})
+	}
+	for visit, n := range ok {
+		if cell := &p.Cells[visit.Cell]; n == cell.steps(visit)*cell.Concurrency*cell.Fanout {
+			visits = append(visits, visit)
+		}
+	}
+	return visits
 }
 
 // mentioned is how many cells a summary mentions one by one.

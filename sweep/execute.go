@@ -82,7 +82,7 @@ type run struct {
 	manifest  results.Manifest
 	journal   *results.Journal
 	plan      *Plan
-	done      []results.Trial
+	done      results.Resumed
 }
 
 func begin(ctx context.Context, request Request, machine *Machine) (*run, error) {

@@ -143,9 +143,10 @@ func (r *faultyRoute) Send(h *transport.Handoff) error {
 		}
 	}
 	h.Start = measure.Now()
+	digest := r.spec.Digest()
 	for i := range h.Deliveries {
 		at := measure.Now()
-		h.Deliveries[i] = transport.Delivery{Length: uint64(r.spec.Size), Digest: r.spec.Digest(), Timeline: transport.Timeline{
+		h.Deliveries[i] = transport.Delivery{Length: uint64(r.spec.Size), Digest: digest, Timeline: transport.Timeline{
 			Start: h.Start, Serialized: at, CopiedOut: at, Received: at, CopiedIn: at, Delivered: at, Consumed: at, Acknowledged: at,
 		}}
 	}

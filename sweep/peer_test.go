@@ -96,12 +96,12 @@ func TestPeerIsGone(t *testing.T) {
 	if counts[results.OK] == 0 || counts[results.Skipped] == 0 || counts[results.Failed] > 0 {
 		t.Errorf("rows %v", counts)
 	}
-	left, err := first.runner.Plan.left(first.journal.rows)
+	left, err := first.runner.Plan.left(first.journal.done())
 	if err != nil || len(left) != 1 {
 		t.Fatalf("left are %+v, %v", left, err)
 	}
 	second := newInter(t, neighbour{bound: 1, after: 1 << 30})
-	second.runner.Plan, second.runner.Done = first.runner.Plan, first.journal.rows
+	second.runner.Plan, second.runner.Done = first.runner.Plan, first.journal.done()
 	if err := second.runner.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -36,10 +36,11 @@ type visitProgress struct {
 // handoff is a hand-off to one target among those of a visit.
 type handoff struct{ step, worker, target int }
 
-// loadProgress reads what a journal holds. A row that cannot be of this plan is an error.
-func loadProgress(plan *Plan, done []results.Trial) (*runProgress, error) {
+// loadProgress reads what a journal holds. A row that cannot be of this plan is an error. A visit
+// that has all rows and has lost its window begins anew.
+func loadProgress(plan *Plan, done results.Resumed) (*runProgress, error) {
 	p := &runProgress{visits: make(map[Visit]*visitProgress), failed: make(map[int]string)}
-	for _, trial := range done {
+	for _, trial := range done.Trials {
 		p.next = max(p.next, trial.Trial+1)
 		if err := plan.checkRow(&trial); err != nil {
 			return nil, fmt.Errorf("hand-off %d of trials.csv: %w", trial.Trial, err)
@@ -48,6 +49,9 @@ func loadProgress(plan *Plan, done []results.Trial) (*runProgress, error) {
 			visit, _ := plan.Cells[trial.CellIndex].placeOf(&trial)
 			p.of(visit).add(plan, &trial)
 		}
+	}
+	for _, visit := range plan.withoutWindow(done.Trials, done.Windows) {
+		delete(p.visits, visit)
 	}
 	return p, nil
 }

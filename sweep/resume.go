@@ -54,7 +54,11 @@ func resume(ctx context.Context, request Request, machine *Machine) (_ *run, err
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	left, err := plan.left(trials)
+	windows, _, err := directory.Windows()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	left, err := plan.left(results.Resumed{Trials: trials, Windows: windows})
 	if err != nil {
 		return nil, usage("%v", err)
 	}
@@ -88,12 +92,12 @@ func resume(ctx context.Context, request Request, machine *Machine) (_ *run, err
 	if err := directory.WriteManifest(manifest); err != nil {
 		return nil, errors.Join(err, journal.Close(), directory.Close())
 	}
-	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan, done: recovered.Trials}, nil
+	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan, done: recovered}, nil
 }
 
 // left are the cells of which rounds are to be measured when the run goes on.
-func (p *Plan) left(trials []results.Trial) ([]PlannedCell, error) {
-	past, err := loadProgress(p, trials)
+func (p *Plan) left(done results.Resumed) ([]PlannedCell, error) {
+	past, err := loadProgress(p, done)
 	if err != nil {
 		return nil, err
 	}

@@ -39,12 +39,12 @@ func TestResumedRunTriesAgainWhatWasLacking(t *testing.T) {
 		if got := results.Summarize(first.journal.rows, nil, 0)[0]; got.Status != results.Failed {
 			t.Fatalf("%s: %s", got.Status, got.Reason)
 		}
-		left, err := first.runner.Plan.left(first.journal.rows)
+		left, err := first.runner.Plan.left(first.journal.done())
 		if err != nil || (len(left) == 1) != test.lacks {
 			t.Errorf("%q: left are %+v, %v", test.fault, left, err)
 		}
 		second := newHarness(t, flags, fine)
-		second.runner.Done = first.journal.rows
+		second.runner.Done = first.journal.done()
 		if err := second.runner.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}

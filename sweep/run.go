@@ -45,8 +45,8 @@ type Runner struct {
 	SetUps *results.SetUps
 	// Measured is how long warm-ups, windows and rounds took.
 	Measured time.Duration
-	// Done are the rows of the run that is resumed, nil for a fresh one.
-	Done []results.Trial
+	// Done is what the journal of the run that is resumed holds, nothing for a fresh one.
+	Done results.Resumed
 
 	infos map[string]transport.Info
 }
@@ -208,7 +208,7 @@ func (r *Runner) journalRest(past *runProgress, visit Visit, reason string) erro
 
 // journalSkipped writes the row of each cell that cannot run here.
 func (r *Runner) journalSkipped(past *runProgress) error {
-	if len(r.Done) > 0 {
+	if len(r.Done.Trials) > 0 {
 		return nil
 	}
 	var rows []results.Trial

@@ -60,6 +60,10 @@ func (j *memoryJournal) Append(rows []results.Trial) error {
 	return nil
 }
 
+func (j *memoryJournal) done() results.Resumed {
+	return results.Resumed{Trials: j.rows, Windows: j.windows}
+}
+
 func (j *memoryJournal) AppendWindow(w results.Window) error {
 	j.windows = append(j.windows, w)
 	return nil
@@ -117,7 +121,9 @@ func newHarness(t *testing.T, flags Config, fault string) *harness {
 const fine = ""
 
 func TestRunJournalsEveryRoundOfEveryCell(t *testing.T) {
-	h := newHarness(t, Config{Axes: Axes{Reps: 5, Sizes: []Size{1000, 50 * mib}, Fanout: []int{3}, Concurrency: []int{2}, Codecs: []string{"raw"}}}, fine)
+	// A round of the larger size is a batch.
+	const fanout, workers = 128, 2
+	h := newHarness(t, Config{Axes: Axes{Reps: 5, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / fanout / workers}, Fanout: []int{fanout}, Concurrency: []int{workers}, Codecs: []string{"raw"}}}, fine)
 	if err := h.runner.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -151,14 +157,14 @@ func TestRunJournalsEveryRoundOfEveryCell(t *testing.T) {
 			skipped++
 		}
 	}
-	if counts[results.OK] != (runnable+1)*(5+3)*3*2 || counts[results.Skipped] != skipped || counts[results.Failed] != 0 {
+	if counts[results.OK] != (runnable+1)*(5+3)*fanout*workers || counts[results.Skipped] != skipped || counts[results.Failed] != 0 {
 		t.Errorf("rows %v for %d cells and %d skipped", counts, runnable, skipped)
 	}
 }
 
 func TestRunGoesOnAfterAFailedCell(t *testing.T) {
 	warmup := faultyWarmup
-	h := newHarness(t, Config{Warmup: &warmup, Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{mib}}}, "send fails round")
+	h := newHarness(t, Config{Warmup: &warmup, Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{1000}}}, "send fails round")
 	// Its payloads come again: that is how the fault knows when rounds begin.
 	h.runner.Plan.Window = time.Second
 	if err := h.runner.Run(t.Context()); err != nil {
@@ -194,12 +200,13 @@ func TestRunEndsWhenTheJournalCannotBeWritten(t *testing.T) {
 }
 
 func TestInterruptedRunIsResumedWithoutRepeating(t *testing.T) {
-	flags := Config{Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{mib, 130 * mib}}}
+	const fanout = 128
+	flags := Config{Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / fanout}, Fanout: []int{fanout}}}
 	interrupted := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	first := newHarness(t, flags, fine)
 	first.journal.appended = func() {
-		if len(first.journal.rows) >= 8 {
+		if len(first.journal.rows) >= 8*fanout {
 			cancel(interrupted)
 		}
 	}
@@ -207,25 +214,26 @@ func TestInterruptedRunIsResumedWithoutRepeating(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	second := newHarness(t, flags, fine)
-	second.runner.Done = first.journal.rows
+	second.runner.Done = first.journal.done()
 	if err := second.runner.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	repetitions, trials := make(map[string]int), make(map[int]bool)
+	repetitions, trials := make(map[string]int), make(map[string]bool)
 	for _, row := range append(first.journal.rows, second.journal.rows...) {
 		repetitions[fmt.Sprintf("cell %d, rep %d, first %v", row.CellIndex, row.Rep, row.First)]++
-		if trials[row.Trial] {
-			t.Errorf("trial %d is there twice", row.Trial)
+		key := fmt.Sprintf("trial %d, target %d", row.Trial, row.Target)
+		if trials[key] {
+			t.Errorf("%s is there twice", key)
 		}
-		trials[row.Trial] = true
+		trials[key] = true
 	}
 	// Four cells, of which one is measured twice, have 3 starts with a first round each.
 	if want := 5 * (9 + 3); len(repetitions) != want {
 		t.Errorf("%d of %d rounds", len(repetitions), want)
 	}
 	for key, n := range repetitions {
-		if n != 1 {
-			t.Errorf("%s was measured %d times", key, n)
+		if n != fanout {
+			t.Errorf("%s has %d rows of %d", key, n, fanout)
 		}
 	}
 }

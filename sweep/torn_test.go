@@ -28,7 +28,7 @@ func resumedFrom(t *testing.T, path string, flags Config, journal []byte) (trial
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.runner.Journal, h.runner.Done = out, recovered.Trials
+	h.runner.Journal, h.runner.Done = out, recovered
 	if err := errors.Join(h.runner.Run(t.Context()), out.Close(), directory.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +96,30 @@ func TestUnreadableLineIsMeasuredAgain(t *testing.T) {
 	}
 }
 
+// A start whose rounds are there and whose window is not is measured again.
+func TestLostWindowIsMeasuredAgain(t *testing.T) {
+	flags := Config{Axes: Axes{Reps: 4, Transports: []string{"user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{1000}}}
+	path := t.TempDir()
+	whole, _ := resumedFrom(t, path, flags, nil)
+	trials, err := os.ReadFile(filepath.Join(path, "trials.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	windows, err := os.ReadFile(filepath.Join(path, "windows.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, length := range []int{0, len(windows) / 2, len(windows) - 1} {
+		if err := os.WriteFile(filepath.Join(path, "windows.csv"), windows[:length], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		again, missing := resumedFrom(t, path, flags, trials)
+		if len(missing) > 0 || len(again) != len(whole) {
+			t.Errorf("cut at %d: %d rows of %d, missing: %v", length, len(again), len(whole), missing)
+		}
+	}
+}
+
 func TestRowsOfAnotherPlanAreRefused(t *testing.T) {
 	plan := planFor(t, Config{Axes: Axes{Reps: 4, Transports: []string{"user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{1000}}})
 	good := outcome(plan.Cells[0], results.OK, "")
@@ -112,11 +136,11 @@ func TestRowsOfAnotherPlanAreRefused(t *testing.T) {
 	} {
 		row := good
 		spoil(&row)
-		if _, err := loadProgress(plan, []results.Trial{good, row}); err == nil {
+		if _, err := loadProgress(plan, results.Resumed{Trials: []results.Trial{good, row}}); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, err := loadProgress(plan, []results.Trial{good}); err != nil {
+	if _, err := loadProgress(plan, results.Resumed{Trials: []results.Trial{good}}); err != nil {
 		t.Error(err)
 	}
 }

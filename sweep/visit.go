@@ -49,8 +49,12 @@ func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *vi
 	for done := request.doneSteps; done < cell.steps(request.Visit); {
 		batch := r.batch(request, done)
 		measured, err := r.measureBatch(ctx, cell, request, shims, clocks, batch, done)
-		if journalErr := errors.Join(out.rows(measured.trials), out.window(measured.window, measured.memory)); journalErr != nil {
-			return journalErr
+		// The window first: a visit whose rows are there is not repeated when the run is resumed.
+		if err := out.window(measured.window, measured.memory); err != nil {
+			return err
+		}
+		if err := out.rows(measured.trials); err != nil {
+			return err
 		}
 		if err != nil || anyFailed(measured.trials) {
 			return err

@@ -67,10 +67,15 @@ failed, 2 when the request cannot be carried out as written.`,
 					return err
 				}
 			}
-			if err == nil && outcome.Failed+len(outcome.Missing) > 0 {
+			switch {
+			case err != nil:
+				return err
+			case len(outcome.Missing) > 0:
+				return fmt.Errorf("the run lacks what was planned: %s", strings.Join(outcome.Missing, "; "))
+			case outcome.Failed > 0:
 				return errFailedCells
 			}
-			return err
+			return nil
 		},
 	}
 	newParameters(c.Flags(), &flags).all()
