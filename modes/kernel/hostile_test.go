@@ -6,7 +6,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -227,7 +226,7 @@ func TestDyingTarget(t *testing.T) {
 				go func() {
 					defer close(killed)
 					time.Sleep(200 * time.Millisecond)
-					bad.Signal(t, syscall.SIGKILL)
+					bad.Kill()
 				}()
 				for seed := range uint64(3) {
 					send(seed)

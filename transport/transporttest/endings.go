@@ -3,7 +3,6 @@ package transporttest
 import (
 	"errors"
 	"runtime"
-	"syscall"
 	"testing"
 	"time"
 
@@ -118,7 +117,7 @@ func testTargetStops(t *testing.T, s *suite) {
 	survivor := Serve(t, s.open(), setup)
 	setup.Deadline = time.Second
 	d := doom(t, s, setup, survivor, process.Endpoint)
-	d.until(t, func() { process.Signal(t, syscall.SIGSTOP) })
+	d.until(t, func() { process.Stop(t) })
 	process.Kill()
 	d.end(t)
 }

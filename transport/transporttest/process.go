@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"rrbench/transport"
 )
@@ -137,9 +138,11 @@ func (p *Process) Kill() {
 	}
 }
 
-// Signal sends the process a signal.
-func (p *Process) Signal(t testing.TB, signal os.Signal) {
-	if err := p.command.Process.Signal(signal); err != nil {
+// Stop suspends the process, and returns when none of its threads runs any more: the signal
+// reaches one that runs on another processor only after a while.
+func (p *Process) Stop(t testing.TB) {
+	pid := p.command.Process.Pid
+	if err := errors.Join(unix.Kill(pid, unix.SIGSTOP), unix.Waitid(unix.P_PID, pid, nil, unix.WSTOPPED|unix.WNOWAIT, nil)); err != nil {
 		t.Error(err)
 	}
 }
