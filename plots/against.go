@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"math"
 	"slices"
 	"strconv"
 )
@@ -43,8 +44,20 @@ var (
 	latency    = measure{"latency", "ns", "latency", durationLabel, func(c *cell) estimate { return estimate{c.LatencyMedian, c.LatencyLo, c.LatencyHi} }}
 	throughput = measure{"throughput", "bytes_per_s", "measured throughput", rateLabel, func(c *cell) estimate { return estimate{c.BytesPerSecond, c.BytesPerSecondLo, c.BytesPerSecondHi} }}
 	makespan   = measure{"makespan", "ns", "time to last consumption", durationLabel, func(c *cell) estimate { return estimate{c.MakespanMedian, c.MakespanLo, c.MakespanHi} }}
+	sourceCPU  = measure{"source_cpu", "ns_per_byte", "CPU time of the source a byte", cpuLabel, func(c *cell) estimate { return estimate{c.SourceCPU, c.SourceCPULo, c.SourceCPUHi} }}
+	totalCPU   = measure{"cpu", "ns", "CPU time of a hand-off", durationLabel, func(c *cell) estimate { return estimate{value: c.CPUUser + c.CPUKernel} }}
 	cycle      = measure{"cycle", "ns", "whole cycle", durationLabel, func(c *cell) estimate { return estimate{c.CycleMedian, c.CycleLo, c.CycleHi} }}
 )
+
+// goodput is the measured throughput in comparison with the limit's of the same run; the interval is
+// the cell's own.
+var goodput = measure{"goodput", "of_limit", "measured throughput over the limit's", shareLabel, func(c *cell) estimate {
+	if c.limit == nil {
+		return estimate{value: math.NaN()}
+	}
+	limit := c.limit.BytesPerSecond
+	return estimate{c.BytesPerSecond / limit, c.BytesPerSecondLo / limit, c.BytesPerSecondHi / limit}
+}}
 
 // againstSize draws lines where sizes vary, and rows of dots where there is one size.
 func againstSize(m measure) func([]*cell) (*sheet, error) {

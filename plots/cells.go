@@ -13,6 +13,8 @@ import (
 type cell struct {
 	results.Summary
 	series series
+	// limit is the cell of its transport's limit, nil where the run has none.
+	limit *results.Summary
 	// percentile is the place in percentiles of what a panel shows of the cell.
 	percentile int
 }
@@ -24,7 +26,7 @@ type estimate struct{ value, lo, hi float64 }
 func cellsOf(summaries []results.Summary, transports results.Transports) []*cell {
 	var cells []*cell
 	known := make(map[results.Point]bool)
-	conditions := conditionsThatVary(summaries)
+	conditions, limits := conditionsThatVary(summaries), results.LimitsOf(summaries, transports)
 	for _, summary := range summaries {
 		// Experiments may share cells: a cell is drawn once.
 		identity := results.Point{Cell: summary.Cell, Load: summary.Load, Conditions: summary.Conditions}
@@ -32,7 +34,7 @@ func cellsOf(summaries []results.Summary, transports results.Transports) []*cell
 		if !known[identity] {
 			known[identity] = true
 			c := newCell(summary, transports.Of(summary.Transport))
-			c.series.condition = conditions(&summary)
+			c.series.condition, c.limit = conditions(&summary), limits.Of(&summary, transports)
 			cells = append(cells, c)
 		}
 	}

@@ -28,6 +28,13 @@ func record(t *testing.T, trials []results.Trial) *results.Directory {
 	if err != nil {
 		t.Fatal(err)
 	}
+	manifest := results.NewManifest()
+	manifest.Transports = results.Transports{
+		{Name: "limit/memcpy", Family: results.LimitFamily}, {Name: "user/copy", Family: "user", Limits: []string{"limit/memcpy"}}, {Name: "kernel/stream", Family: "kernel"},
+	}
+	if err := directory.WriteManifest(manifest); err != nil {
+		t.Fatal(err)
+	}
 	journal, err := directory.CreateJournal()
 	if err != nil {
 		t.Fatal(err)
@@ -80,12 +87,13 @@ func TestMixedMachinesAreMarked(t *testing.T) {
 	}
 }
 
-var bySize = []string{"latency-size", "throughput-size", "latency-breakdown", "consumed-delivered", "cpu", "memory", "cycle-size"}
+var bySize = []string{"latency-size", "throughput-size", "latency-breakdown", "consumed-delivered", "cpu", "memory", "cycle-size", "cpu-size", "source-cpu-size", "goodput-limit"}
 
 var byCount = []string{"makespan-fanout", "throughput-fanout", "makespan-concurrency", "throughput-concurrency", "latency-concurrency", "latency-rate"}
 
 func TestDrawWritesEveryFormat(t *testing.T) {
 	plan := resultstest.Single()
+	plan.Transports = []string{"limit/memcpy", "user/copy"}
 	plan.Sizes, plan.Fanouts, plan.Concurrencies, plan.Rates = []int64{64 << 10, 1 << 20}, []int{1, 4}, []int{1, 2}, []results.Rate{0, 100, 1000}
 	directory := record(t, resultstest.Trials(plan))
 	report := drawn(t, directory)
@@ -272,7 +280,7 @@ func TestDrawFromTheSummary(t *testing.T) {
 	summaries[1].SerializeMedian, summaries[1].CPUUser, summaries[1].PSSPeak = math.NaN(), math.NaN(), math.NaN()
 	directory := summarized(t, summaries)
 	report := drawn(t, directory)
-	if len(report.Files) != 4*(len(bySize)+2) {
+	if len(report.Files) != 4*(len(bySize)+2-len([]string{"source-cpu-size", "goodput-limit"})) {
 		t.Errorf("got %+v", report)
 	}
 	for _, path := range report.Files {

@@ -45,7 +45,7 @@ func every() resultstest.Plan {
 }
 
 func TestFiguresOfManyPlans(t *testing.T) {
-	const bySize, byCount = 7, 5
+	const bySize, byCount = 9, 5
 	for name, test := range map[string]struct {
 		change  func(*resultstest.Plan)
 		figures int

@@ -3,6 +3,7 @@ package plots
 import (
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -21,7 +22,12 @@ func compact(text string) string {
 
 func sizeLabel(bytes float64) string  { return results.FormatSize(bytes) }
 func durationLabel(ns float64) string { return compact(results.FormatDuration(ns)) }
-func rateLabel(rate float64) string   { return compact(results.FormatRate(rate)) }
+
+// cpuLabel and shareLabel are of numbers around 1.
+func cpuLabel(ns float64) string      { return strconv.FormatFloat(ns, 'g', 3, 64) + " ns" }
+func shareLabel(share float64) string { return strconv.FormatFloat(share, 'g', 3, 64) }
+
+func rateLabel(rate float64) string { return compact(results.FormatRate(rate)) }
 
 // decades marks a logarithmic axis at powers of ten, where it is short at 1, 2 and 5 of each.
 func decades(label func(float64) string, apart float64) plot.TickerFunc {

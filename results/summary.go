@@ -63,6 +63,8 @@ type Summary struct {
 	// intervals of two columns above, and the median over the hand-offs that LatencyP99 is of.
 	CycleLo, CycleHi, MakespanLo, MakespanHi float64 `csv:"-"`
 	LatencyP50                               float64 `csv:"-"`
+	// SourceCPU is what the source's process uses in windows, in nanoseconds a byte that is consumed.
+	SourceCPU, SourceCPULo, SourceCPUHi float64 `csv:"-"`
 	// Outliers counts hand-offs whose latency is an outlier by the median absolute
 	// deviation. They are marked for the reader and counted in every statistic.
 	Outliers int `csv:"-"`
@@ -209,17 +211,21 @@ func (s *Summary) rates(windows []Window) {
 // cpu computes what only windows tell of CPU time: the functions' own, interrupts, and how far
 // the split into user and kernel mode can be trusted.
 func (s *Summary) cpu(windows []Window, tick float64) {
-	var functions []float64
+	var functions, source []float64
 	var user, kernel, interrupts, ok float64
 	for i := range windows {
 		w := &windows[i]
 		if finite(w.FunctionNs) {
 			functions = append(functions, w.FunctionNs)
 		}
+		if w.Bytes > 0 {
+			source = append(source, float64(w.SourceUser+w.SourceKernel)/float64(w.Bytes))
+		}
 		user += float64(w.SourceUser) + float64(w.TargetUser) + float64(w.ServerUser)
 		kernel += float64(w.SourceKernel) + float64(w.TargetKernel) + float64(w.ServerKernel)
 		interrupts, ok = interrupts+float64(w.SoftIRQ), ok+float64(w.OK)
 	}
+	s.SourceCPU, s.SourceCPULo, s.SourceCPUHi = overStarts(source)
 	s.CPUFunction, s.SoftIRQ = mean(functions), interrupts/ok
 	lo, hi := wilson(kernel/(user+kernel), (user+kernel)/tick)
 	s.CPUKernelLo, s.CPUKernelHi = lo*(s.CPUUser+s.CPUKernel), hi*(s.CPUUser+s.CPUKernel)

@@ -52,7 +52,7 @@ func writeGroups(out *strings.Builder, summaries []Summary, transports Transport
 			cmp.Compare(placements[a.Placement], placements[b.Placement]),
 			cmp.Compare(a.SizeBytes, b.SizeBytes))
 	})
-	columns := columnsOf(shown, limitsOf(summaries, transports), transports)
+	columns := columnsOf(shown, LimitsOf(summaries, transports), transports)
 	writer := table.NewWriter()
 	writer.SetStyle(tableStyle())
 	var header table.Row
@@ -94,7 +94,7 @@ type tableColumn struct {
 }
 
 // columnsOf leaves out what is the same for all rows, unless it is a number that was measured.
-func columnsOf(shown []*Summary, limits limits, transports Transports) []tableColumn {
+func columnsOf(shown []*Summary, limits Limits, transports Transports) []tableColumn {
 	count := func(number int) string { return strconv.Itoa(number) }
 	told := []tableColumn{
 		{"origin", false, func(s *Summary) string { return s.Origin }},
@@ -131,7 +131,7 @@ func columnsOf(shown []*Summary, limits limits, transports Transports) []tableCo
 		{"PSS", true, func(s *Summary) string { return format(s.PSSPeak, sizeScale) }},
 	})
 	if len(limits) > 0 {
-		columns = append(columns, tableColumn{"× limit", true, func(s *Summary) string { return ratioToLimit(s, limits.of(s, transports)) }})
+		columns = append(columns, tableColumn{"× limit", true, func(s *Summary) string { return ratioToLimit(s, limits.Of(s, transports)) }})
 	}
 	return columns
 }

@@ -94,10 +94,10 @@ func Warnings(summaries []Summary, transports Transports, noise []Noise) []strin
 // beat limits nothing.
 func beaten(summaries []Summary, transports Transports) (lines []string) {
 	const named = 5
-	limits, count := limitsOf(summaries, transports), 0
+	limits, count := LimitsOf(summaries, transports), 0
 	for i := range summaries {
 		s := &summaries[i]
-		limit := limits.of(s, transports)
+		limit := limits.Of(s, transports)
 		if limit == nil || !(s.LatencyHi < limit.LatencyLo) {
 			continue
 		}
@@ -112,9 +112,9 @@ func beaten(summaries []Summary, transports Transports) (lines []string) {
 	return lines
 }
 
-// limits are the cells of what does work without functions, by transport and by where a
+// Limits are the cells of what does work without functions, by transport and by where a
 // transport is compared with it.
-type limits map[string]map[Point]*Summary
+type Limits map[string]map[Point]*Summary
 
 // besideLimit is everything of a cell but what a limit does not have, or does not vary with.
 func besideLimit(p Point) Point {
@@ -122,8 +122,9 @@ func besideLimit(p Point) Point {
 	return p
 }
 
-func limitsOf(summaries []Summary, transports Transports) limits {
-	all := make(limits)
+// LimitsOf finds the limits among a run's cells.
+func LimitsOf(summaries []Summary, transports Transports) Limits {
+	all := make(Limits)
 	for i := range summaries {
 		s := &summaries[i]
 		if transports.Of(s.Transport).Family != LimitFamily || !(s.LatencyMedian > 0) {
@@ -139,8 +140,8 @@ func limitsOf(summaries []Summary, transports Transports) limits {
 	return all
 }
 
-// of is the fastest of the limits of a cell's transport, or nil.
-func (l limits) of(s *Summary, transports Transports) (fastest *Summary) {
+// Of is the fastest of the limits of a cell's transport, or nil.
+func (l Limits) Of(s *Summary, transports Transports) (fastest *Summary) {
 	for _, name := range transports.Of(s.Transport).Limits {
 		if limit := l[name][besideLimit(s.point())]; limit != nil && (fastest == nil || limit.LatencyMedian < fastest.LatencyMedian) {
 			fastest = limit
