@@ -51,7 +51,7 @@ var (
 
 // goodput is the measured throughput in comparison with the limit's of the same run; the interval is
 // the cell's own.
-var goodput = measure{"goodput", "of_limit", "measured throughput over the limit's", shareLabel, func(c *cell) estimate {
+var goodput = measure{"goodput", "of_limit", "throughput over the limit's", shareLabel, func(c *cell) estimate {
 	if c.limit == nil {
 		return estimate{value: math.NaN()}
 	}
