@@ -24,6 +24,10 @@ type route struct {
 	// lockOrder has the targets as all routes of the process lock them.
 	lockOrder []*target
 	mover     mover
+	// learner chooses; nil where the size does.
+	learner *learner
+	// planned is the size for which the plan was made, 0 for none.
+	planned int64
 	// lender has the targets of a fan-out share the source's pages; nil where they get copies.
 	lender *kernel.Lender
 
@@ -45,21 +49,53 @@ type route struct {
 	closed   bool
 }
 
-// Recycle has the pages of the payload before come back.
+// Recycle has the pages of the payload before come back, and finds out how the next is to be handed over.
 func (r *route) Recycle(size int64) error {
+	if r.planned == size {
+		return nil
+	}
+	r.planned = 0
+	began := int64(0)
+	if r.learner != nil && r.mover.lent.target != nil {
+		began = measure.Now()
+	}
 	r.mover.restore(size)
+	back := int64(0)
+	if began != 0 {
+		back = measure.Now()
+	}
 	if err := r.source.Recycle(size); err != nil {
 		return err
 	}
-	r.makePlan()
+	// A heap's region is not known yet.
+	if region := r.source.Prepared(); region != nil && !region.Located() && len(r.targets) == 1 {
+		r.plan(region)
+		if window := region.Window(); window != nil {
+			if err := r.mover.window.tidy(window, int(size), r.mover.zeroes, r.mover.plan.moves()); err != nil {
+				return fmt.Errorf("%s: make room in the source's window: %w", r.mode.name, err)
+			}
+		}
+	}
+	r.planned = size
+	if began != 0 {
+		r.learner.returned(back-began, measure.Now()-back)
+	}
 	return nil
 }
 
-// makePlan finds out beforehand how the prepared region is to be handed over, if there is one.
-func (r *route) makePlan() {
-	if region := r.source.Prepared(); region != nil && len(r.targets) == 1 {
-		r.mover.makePlan(r.mode, region)
+// plan chooses the mechanism for the next payload.
+func (r *route) plan(region *modes.Region) {
+	by, size := r.mode.mechanisms.Below, int(region.Len())
+	switch {
+	case r.learner == nil:
+		by = r.mode.mechanisms.For(size)
+		if _, moves := by.(moving); moves && !r.mover.movable(region) {
+			by = r.mode.mechanisms.Below
+		}
+	case r.mover.movable(region) && r.learner.pick(size, region.Window() != nil, r.mover.zeroes):
+		by = r.mode.mechanisms.From
 	}
+	r.mover.plan.by = by
 }
 
 func (r *route) Prepare(spec payloads.Spec) error {
@@ -69,7 +105,9 @@ func (r *route) Prepare(spec payloads.Spec) error {
 	if err := r.source.Prepare(spec); err != nil {
 		return err
 	}
-	r.makePlan()
+	if region := r.source.Prepared(); region != nil && region.Located() && len(r.targets) == 1 {
+		r.plan(region)
+	}
 	return nil
 }
 
@@ -92,17 +130,30 @@ func (r *route) Send(handoff *transport.Handoff) error {
 	for i := range handoff.Deliveries {
 		handoff.Deliveries[i] = transport.Delivery{}
 	}
-	r.handoff = handoff
+	r.handoff, r.planned = handoff, 0
+	moved := r.mover.moved.Load()
 	handoff.Start = measure.Now()
 	taken, err := r.direct.send(r)
 	if !taken {
 		err = r.source.Send()
+	}
+	if r.learner != nil && err == nil {
+		r.learn(&handoff.Deliveries[0].Timeline, r.mover.moved.Load() != moved)
 	}
 	r.payload, r.handoff = nil, nil
 	if err == nil || errors.Is(err, modes.ErrDelivery) {
 		return nil
 	}
 	return fmt.Errorf("%s: send at the source: %w", r.mode.name, err)
+}
+
+// learn has the learner see what a hand-off has cost so far.
+func (r *route) learn(line *transport.Timeline, moved bool) {
+	cost := line.Latency()
+	if moved && r.mover.lent.target == nil {
+		cost += measure.Now() - line.Acknowledged
+	}
+	r.learner.sent(cost, moved)
 }
 
 // carry runs inside the source's send_to_host. The region is leased and its guest
@@ -134,7 +185,7 @@ func (r *route) handOver(region *modes.Region) error {
 		return r.fanOut(region)
 	}
 	by := r.mover.plan.by
-	if !region.Prepared() {
+	if region != r.source.Prepared() {
 		by = r.mode.choose(region)
 	}
 	by.handOver(region, r.targets[0], &r.mover, &r.handoff.Deliveries[0])
@@ -206,8 +257,8 @@ func (r *route) Close() error {
 	}
 	r.closed = true
 	r.pool.Close()
-	r.mover.prepared = nil
-	err := errors.Join(r.source.Close(), r.mover.stash.Clear())
+	r.mover.restore(0)
+	err := r.source.Close()
 	if r.lender != nil {
 		for _, t := range r.targets {
 			t.forget()
