@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"rrbench/engines"
 	"rrbench/memory"
 	"rrbench/transport"
 )
@@ -15,6 +14,9 @@ func windowLimit(setup transport.Setup) uint64 {
 	return min(memoryLimit(setup)+uint64(memory.WindowEnd()), most)
 }
 
+// probeSize is how much the guest gives away for the host to learn where its heap begins, in bytes.
+const probeSize = 16
+
 // takeWindow has the guest's own allocator give the host a block in which the window lies, so that
 // nothing else ever does. The error says why the function has none; payloads are copied then.
 func (f *Function) takeWindow() error {
@@ -24,23 +26,23 @@ func (f *Function) takeWindow() error {
 	if err := memory.CanMove(); err != nil {
 		return err
 	}
-	probe, err := f.allocateRegion(engines.PageSize)
+	probe, err := f.allocateRegion(probeSize)
 	if err != nil {
 		return err
 	}
-	heap := probe.pointer
-	if err := f.deallocateRegion(probe); err != nil {
-		return err
+	if int(probe.pointer) > memory.WindowStart {
+		return fmt.Errorf("the guest's heap begins at %d, behind the window's place at %d", probe.pointer, memory.WindowStart)
 	}
-	if int(heap) > memory.WindowStart {
-		return fmt.Errorf("the guest's heap begins at %d, behind the window's place at %d", heap, memory.WindowStart)
-	}
-	block, err := f.allocateRegion(uint32(memory.WindowEnd()) - heap)
+	block, err := f.allocateRegion(uint32(memory.WindowEnd()) - probe.pointer)
 	if err != nil {
 		return err
 	}
 	block.pointer, block.length = uint32(memory.WindowStart), uint32(memory.Window)
 	err = f.checkWindow(block)
+	if err == nil {
+		// An allocator may have written to it.
+		err = memory.Drop(block.Bytes())
+	}
 	if err == nil && !block.MayMove() {
 		err = errors.New("too many places are in use for moving pages")
 	}

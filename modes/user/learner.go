@@ -20,7 +20,7 @@ type learner struct {
 	// size, moves and windowed are of the hand-off that is next; size is 0 for none.
 	size            int
 	moves, windowed bool
-	// away is the size of the payload whose window has not come back, 0 for none, and price what
+	// away is the size of the payload whose pages have not come back, 0 for none, and price what
 	// that has cost so far.
 	away       int
 	price      float64
@@ -135,36 +135,42 @@ func (l *learner) take(moves bool) bool {
 	return moves
 }
 
-// sent notes how long it took until the payload was there, in nanoseconds, or until blocks were back.
-// moved says that it has moved: what was to move and could not says nothing.
-func (l *learner) sent(ns int64, moved bool) {
+// sent notes how long it took until the payload was there, in nanoseconds, and until the pages were
+// back if they are not away. moved says that it has moved: what was to move and could not says nothing.
+func (l *learner) sent(ns int64, moved, away bool) {
 	l.all++
 	if moved {
 		l.moved++
 	}
 	size := l.size
-	l.size = 0
+	l.size, l.away = 0, 0
 	if size < leastLearnt || moved != l.moves {
 		return
 	}
 	c := &l.classes[classOf(size)]
 	switch {
-	case !moved:
-		c.copying.observe(float64(ns) / float64(size))
-	case !l.windowed:
+	case away:
+		l.away, l.price = size, float64(ns)
+	case moved:
 		c.blocks.observe(float64(ns) / float64(size))
 	default:
-		l.away, l.price = size, float64(ns)
+		c.copying.observe(float64(ns) / float64(size))
 	}
 }
 
-// returned notes what the window's way back and zeroing it have taken, in nanoseconds.
+// returned notes what the way back of pages that were away and zeroing them have taken, in nanoseconds.
 func (l *learner) returned(back, zeroing int64) {
-	if l.away > 0 {
-		l.window.observe(l.price + float64(back))
-		l.classes[classOf(l.away)].zeroing.observe(float64(zeroing) / float64(l.away))
-		l.away = 0
+	if l.away == 0 {
+		return
 	}
+	c, size := &l.classes[classOf(l.away)], float64(l.away)
+	l.away = 0
+	if !l.windowed {
+		c.blocks.observe((l.price + float64(back+zeroing)) / size)
+		return
+	}
+	l.window.observe(l.price + float64(back))
+	c.zeroing.observe(float64(zeroing) / size)
 }
 
 // shareMoved is the part of the route's hand-offs that moved pages, 0 to 1.

@@ -21,12 +21,12 @@ func spend(l *learner, random *rand.Rand, size, count int, p price) (cost float6
 			moved++
 			spent := p.moving * noise
 			cost += spent
-			l.sent(int64(spent/3), true)
+			l.sent(int64(spent/3), true, true)
 			l.returned(int64(spent/3), int64(spent/3))
 		} else {
 			spent := p.copying * noise
 			cost += spent
-			l.sent(int64(spent), false)
+			l.sent(int64(spent), false, false)
 		}
 	}
 	return cost, moved
@@ -67,7 +67,7 @@ func TestSmallestAreCopied(t *testing.T) {
 		if l.pick(leastLearnt-1, true, true) {
 			t.Fatal("it moves")
 		}
-		l.sent(100, false)
+		l.sent(100, false, false)
 	}
 	if l.classes != (newLearner(1).classes) {
 		t.Error("something was learnt")

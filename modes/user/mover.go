@@ -191,62 +191,74 @@ func around(region *modes.Region, from, to int) []byte {
 }
 
 // restore gives the host's buffer its pages back for a payload of size bytes. They are dropped
-// where the buffer will have another size and is not in a window.
-func (m *mover) restore(size int64) {
+// where there will be none, size 0, or the buffer will have another size and is not in a window.
+// It returns when the pages were back, 0 where none have come.
+func (m *mover) restore(size int64) (back int64, err error) {
 	l := m.lent
 	if l.target == nil {
-		return
+		return 0, nil
 	}
 	m.lent = lent{}
 	l.target.lock.Lock()
 	defer l.target.lock.Unlock()
-	windowed := l.source.Window() != nil
-	m.window.returned = windowed
 	if l.target.function == nil {
 		// They are gone with its memory.
 		m.window = window{}
-		return
+		return 0, nil
 	}
+	windowed := l.source.Window() != nil
 	switch {
-	case !windowed && size != int64(l.source.Len()):
-		_ = memory.Drop(l.at(l.region))
-	case memory.Move(l.at(l.source), l.at(l.region)) != nil:
-		_ = memory.Blank(l.at(l.region))
+	case size < 1, windowed && size > int64(memory.Window), !windowed && size != int64(l.source.Len()):
 		m.window = window{}
-	case !windowed && m.zeroes:
-		clear(l.at(l.source))
+		err = memory.Drop(l.at(l.region))
+	case memory.Move(l.at(l.source), l.at(l.region)) != nil:
+		m.window = window{}
+		err = memory.Blank(l.at(l.region))
+	default:
+		back = measure.Now()
+		if windowed {
+			err = m.window.clean(l.at(l.source), int(size), m.zeroes)
+		} else if m.zeroes {
+			clear(l.at(l.source))
+		}
 	}
 	// It is released all the same if the guest fails with its allocator.
 	_ = l.target.function.Release(l.region)
+	return back, err
 }
 
-// window is what is known of the source's window: no page after the first warm bytes has been
-// written to by others than the guest, and after stale bytes they are zeros. That much of it has
-// pages as a rule. returned: the target may have written anywhere.
+// window is what is known of the source's window: after the first warm bytes it has no pages, and
+// after stale bytes zeros, but for what the source's guest has written there by itself.
 type window struct {
 	warm, stale int
-	returned    bool
+	// foreign: a target has written to what the host is to overwrite.
+	foreign bool
 	// unused counts payloads in a row that were much smaller than what is warm.
 	unused int
+}
+
+// clean is for a window that has come back. Nothing that the target has written is left of it
+// but what the host overwrites, for a payload of size bytes, before the guest runs.
+func (w *window) clean(area []byte, size int, zeroes bool) error {
+	if err := memory.Drop(area[w.warm:]); err != nil {
+		return err
+	}
+	left := min(size, w.warm)
+	if zeroes {
+		left = 0
+	}
+	clear(area[left:w.warm])
+	w.stale, w.foreign = left, left > 0
+	return nil
 }
 
 // keepUnused is for how many payloads that need much less of a window its pages are kept: a page
 // costs a hundred times as much to fault in as to zero.
 const keepUnused = 16
 
-// tidy prepares the source's window for a payload of size bytes that moves, or is copied: what lies
-// beside the payload is zeros before it moves.
-func (w *window) tidy(area []byte, size int, zeroes, moves bool) error {
-	need, from := memory.Enough(size), size
-	if w.returned {
-		if err := memory.Drop(area[w.warm:]); err != nil {
-			return err
-		}
-		w.stale = w.warm
-		if zeroes {
-			from = 0
-		}
-	}
+// tidy prepares the window for a payload of size bytes. What lies beside it is zeros if it moves.
+func (w *window) tidy(area []byte, size int, moves bool) error {
+	need := memory.Enough(size)
 	if w.unused++; need > w.warm/2 {
 		w.unused = 0
 	}
@@ -256,10 +268,10 @@ func (w *window) tidy(area []byte, size int, zeroes, moves bool) error {
 		}
 		w.warm, w.stale, w.unused = need, min(w.stale, need), 0
 	}
-	if (w.returned || moves) && from < w.stale {
-		clear(area[from:w.stale])
-		w.stale = from
+	if (w.foreign || moves) && size < w.stale {
+		clear(area[size:w.stale])
+		w.stale = size
 	}
-	w.warm, w.stale, w.returned = max(w.warm, need), max(w.stale, size), false
+	w.warm, w.stale = max(w.warm, need), max(w.stale, size)
 	return nil
 }

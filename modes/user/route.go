@@ -59,10 +59,12 @@ func (r *route) Recycle(size int64) error {
 	if r.learner != nil && r.mover.lent.target != nil {
 		began = measure.Now()
 	}
-	r.mover.restore(size)
-	back := int64(0)
-	if began != 0 {
-		back = measure.Now()
+	back, err := r.mover.restore(size)
+	if began != 0 && back != 0 {
+		r.learner.returned(back-began, measure.Now()-back)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: take the payload's pages back: %w", r.mode.name, err)
 	}
 	if err := r.source.Recycle(size); err != nil {
 		return err
@@ -71,28 +73,25 @@ func (r *route) Recycle(size int64) error {
 	if region := r.source.Prepared(); region != nil && !region.Located() && len(r.targets) == 1 {
 		r.plan(region)
 		if window := region.Window(); window != nil {
-			if err := r.mover.window.tidy(window, int(size), r.mover.zeroes, r.mover.plan.moves()); err != nil {
+			if err := r.mover.window.tidy(window, int(size), r.mover.plan.moves()); err != nil {
 				return fmt.Errorf("%s: make room in the source's window: %w", r.mode.name, err)
 			}
 		}
 	}
 	r.planned = size
-	if began != 0 {
-		r.learner.returned(back-began, measure.Now()-back)
-	}
 	return nil
 }
 
 // plan chooses the mechanism for the next payload.
 func (r *route) plan(region *modes.Region) {
-	by, size := r.mode.mechanisms.Below, int(region.Len())
-	switch {
-	case r.learner == nil:
-		by = r.mode.mechanisms.For(size)
-		if _, moves := by.(moving); moves && !r.mover.movable(region) {
-			by = r.mode.mechanisms.Below
-		}
-	case r.mover.movable(region) && r.learner.pick(size, region.Window() != nil, r.mover.zeroes):
+	size := int(region.Len())
+	by := r.mode.mechanisms.For(size)
+	switch _, moves := by.(moving); {
+	case !moves && r.learner == nil:
+		r.mover.plan = plan{}
+	case !r.mover.movable(region) || r.learner != nil && !r.learner.pick(size, region.Window() != nil, r.mover.zeroes):
+		by = r.mode.mechanisms.Below
+	default:
 		by = r.mode.mechanisms.From
 	}
 	r.mover.plan.by = by
@@ -105,6 +104,7 @@ func (r *route) Prepare(spec payloads.Spec) error {
 	if err := r.source.Prepare(spec); err != nil {
 		return err
 	}
+	r.mover.window.foreign = false
 	if region := r.source.Prepared(); region != nil && region.Located() && len(r.targets) == 1 {
 		r.plan(region)
 	}
@@ -149,11 +149,11 @@ func (r *route) Send(handoff *transport.Handoff) error {
 
 // learn has the learner see what a hand-off has cost so far.
 func (r *route) learn(line *transport.Timeline, moved bool) {
-	cost := line.Latency()
-	if moved && r.mover.lent.target == nil {
+	cost, away := line.Latency(), r.mover.lent.target != nil
+	if moved && !away {
 		cost += measure.Now() - line.Acknowledged
 	}
-	r.learner.sent(cost, moved)
+	r.learner.sent(cost, moved, away)
 }
 
 // carry runs inside the source's send_to_host. The region is leased and its guest
@@ -257,8 +257,8 @@ func (r *route) Close() error {
 	}
 	r.closed = true
 	r.pool.Close()
-	r.mover.restore(0)
-	err := r.source.Close()
+	_, err := r.mover.restore(0)
+	err = errors.Join(err, r.source.Close())
 	if r.lender != nil {
 		for _, t := range r.targets {
 			t.forget()

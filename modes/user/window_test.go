@@ -3,6 +3,7 @@ package user
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -145,38 +146,52 @@ func TestLittleAddressSpace(t *testing.T) {
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 9 << 20}
 		handOver(t, openBy(t, NewCopy(), setup, serve(t, setup)), payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 100})
 	}
-	var used, limit unix.Rlimit
+	for _, engine := range engines {
+		// Two memories fit, and another GiB to choose their place in does for the first alone.
+		limit := 18<<20 + 256<<20 + uint64(memory.WindowEnd()) + 1<<20
+		if engine == "wasmtime" {
+			limit = 4<<30 + 64<<20
+		}
+		setLimit(t, addressSpace(t)+2*limit+500<<20)
+		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 9 << 20}
+		target := serveBy(t, NewRemap(), setup)
+		route := openBy(t, NewRemap(), setup, target)
+		handOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 9 << 20})
+		if moved, copied := route.Moves(); moved != 1 || copied != 0 {
+			t.Errorf("%s: moved %d times, copied %d times", engine, moved, copied)
+		}
+		if route.source.Windowless() == nil || !strings.Contains(route.source.Windowless().Error(), "ulimit -v") {
+			t.Errorf("%s: the source has no window: %v", engine, route.source.Windowless())
+		}
+		setLimit(t, unix.RLIM_INFINITY)
+	}
+}
+
+// setLimit bounds the address space, in bytes.
+func setLimit(t *testing.T, most uint64) {
+	t.Helper()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil {
+		t.Fatal(err)
+	}
+	limit.Cur = min(most, limit.Max)
+	if err := unix.Setrlimit(unix.RLIMIT_AS, &limit); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// addressSpace is how much of it is in use, in bytes.
+func addressSpace(t *testing.T) uint64 {
+	t.Helper()
 	status, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
 		t.Fatal(err)
 	}
 	pages := uint64(0)
-	for _, digit := range status[:bytes.IndexByte(status, ' ')] {
-		pages = pages*10 + uint64(digit-'0')
-	}
-	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil {
+	if _, err := fmt.Sscan(string(status), &pages); err != nil {
 		t.Fatal(err)
 	}
-	for _, engine := range engines {
-		// Two memories fit, and nothing that is laid out by GiB.
-		memories := uint64(2 * (2 << 30))
-		if engine == "wasmtime" {
-			memories = 2 * (4<<30 + 128<<20)
-		}
-		used = unix.Rlimit{Cur: pages<<12 + memories + 500<<20, Max: limit.Max}
-		if err := unix.Setrlimit(unix.RLIMIT_AS, &used); err != nil {
-			t.Fatal(err)
-		}
-		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 9 << 20}
-		target := serveBy(t, NewRemap(), setup)
-		second := serveBy(t, NewRemap(), setup)
-		route := openBy(t, NewRemap(), setup, target)
-		handOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 9 << 20})
-		t.Logf("%s: pages %s, then %s", engine, target.Endpoint().Facts["pages"], second.Endpoint().Facts["pages"])
-		if err := unix.Setrlimit(unix.RLIMIT_AS, &limit); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return pages * uint64(memory.Size)
 }
 
 // TestCyclesLeaveNothing moves windows a thousand times.
