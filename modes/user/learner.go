@@ -34,6 +34,8 @@ type class struct {
 	copying, blocks, zeroing estimate
 	// credit is what has been saved for a trial, in nanoseconds.
 	credit float64
+	// moved says that a payload has moved.
+	moved bool
 }
 
 const (
@@ -115,16 +117,17 @@ func (l *learner) pick(size int, windowed, zeroes bool) (moves bool) {
 			return l.take(false)
 		}
 	}
-	cheaper, dearer := copied, moved
-	moves = moved < copied
+	// What payloads of this size have never met does not take over by a guess, with cold memory.
+	cold := c.copying.seen == 0 && c.moved
+	moves = moved < copied || cold
+	taken, other := copied, moved
 	if moves {
-		cheaper, dearer = moved, copied
+		taken, other = moved, copied
 	}
-	cold := moves && c.copying.seen == 0
 	if cold || !windowed {
-		dearer += n / 4096 * fault
+		other += n / 4096 * fault
 	}
-	if c.credit += share * cheaper; c.credit >= dearer {
+	if c.credit += share * taken; c.credit >= other {
 		c.credit, moves = 0, !moves
 	}
 	return l.take(moves)
@@ -148,6 +151,7 @@ func (l *learner) sent(ns int64, moved, away bool) {
 		return
 	}
 	c := &l.classes[classOf(size)]
+	c.moved = c.moved || moved
 	switch {
 	case away:
 		l.away, l.price = size, float64(ns)
