@@ -22,9 +22,8 @@ type learner struct {
 	moves, windowed bool
 	// away is the size of the payload whose pages have not come back, 0 for none, and price what
 	// that has cost so far.
-	away       int
-	price      float64
-	moved, all uint64
+	away  int
+	price float64
 }
 
 // class is of the payloads whose sizes have as many binary digits. Estimates are in nanoseconds a
@@ -141,10 +140,6 @@ func (l *learner) take(moves bool) bool {
 // sent notes how long it took until the payload was there, in nanoseconds, and until the pages were
 // back if they are not away. moved says that it has moved: what was to move and could not says nothing.
 func (l *learner) sent(ns int64, moved, away bool) {
-	l.all++
-	if moved {
-		l.moved++
-	}
 	size := l.size
 	l.size, l.away = 0, 0
 	if size < leastLearnt || moved != l.moves {
@@ -176,6 +171,3 @@ func (l *learner) returned(back, zeroing int64) {
 	l.window.observe(l.price + float64(back))
 	c.zeroing.observe(float64(zeroing) / size)
 }
-
-// shareMoved is the part of the route's hand-offs that moved pages, 0 to 1.
-func (l *learner) shareMoved() float64 { return float64(l.moved) / float64(max(l.all, 1)) }
