@@ -14,13 +14,13 @@ import "math/bits"
 type learner struct {
 	// crossover is the size in bytes at which the ways cost the same before anything is known.
 	crossover float64
-	// window is the cost of moving a window there and back in nanoseconds.
-	window  estimate
+	// moving is the cost of moving a window there and back in nanoseconds.
+	moving  estimate
 	classes [33]class
-	// size, moves and windowed are of the hand-off that is next; size is 0 for none.
-	size            int
-	moves, windowed bool
-	// away is the size of the payload whose pages have not come back, 0 for none, and price what
+	// size is that of the payload whose way was chosen last, 0 for none, and moves what was chosen.
+	size  int
+	moves bool
+	// away is the size of the payload whose window has not come back, 0 for none, and price what
 	// that has cost so far.
 	away  int
 	price float64
@@ -29,8 +29,7 @@ type learner struct {
 // class is of the payloads whose sizes have as many binary digits. Estimates are in nanoseconds a
 // byte.
 type class struct {
-	// blocks is of moving without a window, there and back.
-	copying, blocks, zeroing estimate
+	copying, zeroing estimate
 	// credit is what has been saved for a trial, in nanoseconds.
 	credit float64
 	// moved says that a payload has moved.
@@ -47,16 +46,14 @@ const (
 	first = 3
 	// share of the costs goes into trials.
 	share = 0.03
-	// usualWindow is the cost of moving a window there and back that is expected before one has
+	// usualMove is the cost of moving a window there and back that is expected before one has
 	// moved, in nanoseconds.
-	usualWindow = 60_000
+	usualMove = 60_000
 	// fault is the cost of a page that is not there, in nanoseconds: of a trial with cold memory.
 	fault = 15_000
 	// doubt is how many times smaller or larger than the crossover payloads are at most for which
 	// both ways are tried from the start. rrbench tune looks as far.
 	doubt = 8
-	// leastLearnt is the least payload that may move, in bytes.
-	leastLearnt = 4 << 10
 )
 
 // estimate follows a cost.
@@ -87,30 +84,23 @@ func newLearner(crossover int64) *learner { return &learner{crossover: float64(c
 
 func classOf(size int) int { return bits.Len32(uint32(size)) }
 
-// pick says whether the next payload moves, with a window, or without one. zeroes says that what
-// comes back is zeroed.
-func (l *learner) pick(size int, windowed, zeroes bool) (moves bool) {
-	l.size, l.windowed, l.moves = size, windowed, false
-	if size < leastLearnt {
-		return false
+// pick says whether the next payload moves with its window. zeroes says that what comes back is zeroed.
+func (l *learner) pick(size int, zeroes bool) (moves bool) {
+	if l.size = size; size < leastMoved {
+		return l.take(false)
 	}
 	c, n := &l.classes[classOf(size)], float64(size)
-	copied := c.copying.or(usualWindow / l.crossover)
-	moved, seen := c.blocks.or(copied*l.crossover/n)*n, c.blocks.seen
-	if windowed {
-		moved, seen = l.window.or(usualWindow), l.window.seen
-		if zeroes {
-			moved += c.zeroing.or(copied/2) * n
-		}
+	copied, moved := c.copying.or(usualMove/l.crossover)*n, l.moving.or(usualMove)
+	if zeroes {
+		moved += c.zeroing.or(copied/n/2) * n
 	}
-	copied *= n
 	if n > l.crossover/doubt && n < l.crossover*doubt {
 		// The first one touches all memory; copying comes first and last so that in most loops
 		// this is over before anything is measured.
 		switch {
 		case c.copying.seen == 0:
 			return l.take(false)
-		case seen < first:
+		case l.moving.seen < first:
 			return l.take(true)
 		case c.copying.seen < first:
 			return l.take(false)
@@ -123,8 +113,8 @@ func (l *learner) pick(size int, windowed, zeroes bool) (moves bool) {
 	if moves {
 		taken, other = moved, copied
 	}
-	if cold || !windowed {
-		other += n / 4096 * fault
+	if cold {
+		other += n / leastMoved * fault
 	}
 	if c.credit += share * taken; c.credit >= other {
 		c.credit, moves = 0, !moves
@@ -137,12 +127,12 @@ func (l *learner) take(moves bool) bool {
 	return moves
 }
 
-// sent notes how long it took until the payload was there, in nanoseconds, and until the pages were
-// back if they are not away. moved says that it has moved: what was to move and could not says nothing.
+// sent notes how long it took until the payload was there, in nanoseconds. moved says that it has moved,
+// away that its window will come back. What was to move and could not, or stays, says nothing.
 func (l *learner) sent(ns int64, moved, away bool) {
 	size := l.size
 	l.size, l.away = 0, 0
-	if size < leastLearnt || moved != l.moves {
+	if size < leastMoved || moved != l.moves {
 		return
 	}
 	c := &l.classes[classOf(size)]
@@ -150,24 +140,17 @@ func (l *learner) sent(ns int64, moved, away bool) {
 	switch {
 	case away:
 		l.away, l.price = size, float64(ns)
-	case moved:
-		c.blocks.observe(float64(ns) / float64(size))
-	default:
+	case !moved:
 		c.copying.observe(float64(ns) / float64(size))
 	}
 }
 
-// returned notes what the way back of pages that were away and zeroing them have taken, in nanoseconds.
+// returned notes what the window's way back and zeroing it have taken, in nanoseconds.
 func (l *learner) returned(back, zeroing int64) {
 	if l.away == 0 {
 		return
 	}
-	c, size := &l.classes[classOf(l.away)], float64(l.away)
+	l.moving.observe(l.price + float64(back))
+	l.classes[classOf(l.away)].zeroing.observe(float64(zeroing) / float64(l.away))
 	l.away = 0
-	if !l.windowed {
-		c.blocks.observe((l.price + float64(back+zeroing)) / size)
-		return
-	}
-	l.window.observe(l.price + float64(back))
-	c.zeroing.observe(float64(zeroing) / size)
 }

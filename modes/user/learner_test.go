@@ -17,7 +17,7 @@ func spend(l *learner, random *rand.Rand, size, count int, p price) (cost float6
 		if random.IntN(100) == 0 {
 			noise *= 10
 		}
-		if l.pick(size, true, true) {
+		if l.pick(size, true) {
 			moved++
 			spent := p.moving * noise
 			cost += spent
@@ -57,20 +57,6 @@ func TestLearns(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-// A payload below a page never moves, nor does a learner look at it.
-func TestSmallestAreCopied(t *testing.T) {
-	l := newLearner(1)
-	for range 10_000 {
-		if l.pick(leastLearnt-1, true, true) {
-			t.Fatal("it moves")
-		}
-		l.sent(100, false, false)
-	}
-	if l.classes != (newLearner(1).classes) {
-		t.Error("something was learnt")
 	}
 }
 

@@ -177,10 +177,16 @@ func (m *mover) retrieve(l lent) (released bool) {
 
 // wipe has nothing be left of what the target has written.
 func (l *lent) wipe() {
-	moved := l.at(l.region)
 	clear(l.region.Bytes()[l.first:l.end])
-	if l.region.Window() != nil && memory.Drop(moved[memory.Enough(l.end):]) != nil {
-		clear(moved)
+	if window := l.region.Window(); window != nil {
+		empty(window[memory.Enough(l.end):])
+	}
+}
+
+// empty has whole pages read as zeros, without any if that can be.
+func empty(area []byte) {
+	if memory.Drop(area) != nil {
+		clear(area)
 	}
 }
 
@@ -193,10 +199,10 @@ func around(region *modes.Region, from, to int) []byte {
 // restore gives the host's buffer its pages back for a payload of size bytes. They are dropped
 // where there will be none, size 0, or the buffer will have another size and is not in a window.
 // It returns when the pages were back, 0 where none have come.
-func (m *mover) restore(size int64) (back int64, err error) {
+func (m *mover) restore(size int64) (back int64) {
 	l := m.lent
 	if l.target == nil {
-		return 0, nil
+		return 0
 	}
 	m.lent = lent{}
 	l.target.lock.Lock()
@@ -204,27 +210,25 @@ func (m *mover) restore(size int64) (back int64, err error) {
 	if l.target.function == nil {
 		// They are gone with its memory.
 		m.window = window{}
-		return 0, nil
+		return 0
 	}
 	windowed := l.source.Window() != nil
 	switch {
-	case size < 1, windowed && size > int64(memory.Window), !windowed && size != int64(l.source.Len()):
+	case size < 1, windowed && size > int64(memory.Window), !windowed && size != int64(l.source.Len()),
+		memory.Move(l.at(l.source), l.at(l.region)) != nil:
+		empty(l.at(l.region))
 		m.window = window{}
-		err = memory.Drop(l.at(l.region))
-	case memory.Move(l.at(l.source), l.at(l.region)) != nil:
-		m.window = window{}
-		err = memory.Blank(l.at(l.region))
 	default:
 		back = measure.Now()
 		if windowed {
-			err = m.window.clean(l.at(l.source), int(size), m.zeroes)
+			m.window.clean(l.at(l.source), int(size), m.zeroes)
 		} else if m.zeroes {
 			clear(l.at(l.source))
 		}
 	}
 	// It is released all the same if the guest fails with its allocator.
 	_ = l.target.function.Release(l.region)
-	return back, err
+	return back
 }
 
 // window is what is known of the source's window: after the first warm bytes it has no pages, and
@@ -239,17 +243,14 @@ type window struct {
 
 // clean is for a window that has come back. Nothing that the target has written is left of it
 // but what the host overwrites, for a payload of size bytes, before the guest runs.
-func (w *window) clean(area []byte, size int, zeroes bool) error {
-	if err := memory.Drop(area[w.warm:]); err != nil {
-		return err
-	}
+func (w *window) clean(area []byte, size int, zeroes bool) {
+	empty(area[w.warm:])
 	left := min(size, w.warm)
 	if zeroes {
 		left = 0
 	}
 	clear(area[left:w.warm])
 	w.stale, w.foreign = left, left > 0
-	return nil
 }
 
 // keepUnused is for how many payloads that need much less of a window its pages are kept: a page
@@ -257,15 +258,13 @@ func (w *window) clean(area []byte, size int, zeroes bool) error {
 const keepUnused = 16
 
 // tidy prepares the window for a payload of size bytes. What lies beside it is zeros if it moves.
-func (w *window) tidy(area []byte, size int, moves bool) error {
+func (w *window) tidy(area []byte, size int, moves bool) {
 	need := memory.Enough(size)
 	if w.unused++; need > w.warm/2 {
 		w.unused = 0
 	}
 	if w.unused == keepUnused {
-		if err := memory.Drop(area[need:w.warm]); err != nil {
-			return err
-		}
+		empty(area[need:w.warm])
 		w.warm, w.stale, w.unused = need, min(w.stale, need), 0
 	}
 	if (w.foreign || moves) && size < w.stale {
@@ -273,5 +272,4 @@ func (w *window) tidy(area []byte, size int, moves bool) error {
 		w.stale = size
 	}
 	w.warm, w.stale = max(w.warm, need), max(w.stale, size)
-	return nil
 }

@@ -354,11 +354,8 @@ func (w *world) step() {
 // settlePlace has a region whose pages may move be settled before it is freed.
 func (w *world) settlePlace(region *modes.Region) {
 	least := w.mode.mechanisms.Crossover
-	switch {
-	case len(w.targets) > 1:
+	if len(w.targets) > 1 {
 		least = max(least, int64(memory.Block))
-	case w.mode.learns:
-		least = 0
 	}
 	if int64(region.Len()) >= least {
 		moving{}.fits(region)

@@ -59,12 +59,8 @@ func (r *route) Recycle(size int64) error {
 	if r.learner != nil && r.mover.lent.target != nil {
 		began = measure.Now()
 	}
-	back, err := r.mover.restore(size)
-	if began != 0 && back != 0 {
+	if back := r.mover.restore(size); began != 0 && back != 0 {
 		r.learner.returned(back-began, measure.Now()-back)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: take the payload's pages back: %w", r.mode.name, err)
 	}
 	if err := r.source.Recycle(size); err != nil {
 		return err
@@ -73,26 +69,28 @@ func (r *route) Recycle(size int64) error {
 	if region := r.source.Prepared(); region != nil && !region.Located() && len(r.targets) == 1 {
 		r.plan(region)
 		if window := region.Window(); window != nil {
-			if err := r.mover.window.tidy(window, int(size), r.mover.plan.moves()); err != nil {
-				return fmt.Errorf("%s: make room in the source's window: %w", r.mode.name, err)
-			}
+			r.mover.window.tidy(window, int(size), r.mover.plan.moves())
 		}
 	}
 	r.planned = size
 	return nil
 }
 
-// plan chooses the mechanism for the next payload.
+// plan chooses the mechanism for the next payload. Nothing is learnt of payloads without a window: to
+// copy and to move them takes other memory of the target's, which would be cold each time.
 func (r *route) plan(region *modes.Region) {
 	size := int(region.Len())
 	by := r.mode.mechanisms.For(size)
 	switch _, moves := by.(moving); {
-	case !moves && r.learner == nil:
-		r.mover.plan = plan{}
-	case !r.mover.movable(region) || r.learner != nil && !r.learner.pick(size, region.Window() != nil, r.mover.zeroes):
+	case r.learner != nil && region.Window() != nil:
 		by = r.mode.mechanisms.Below
-	default:
-		by = r.mode.mechanisms.From
+		if r.learner.pick(size, r.mover.zeroes) {
+			by = r.mode.mechanisms.From
+		}
+	case !moves:
+		r.mover.plan = plan{}
+	case !r.mover.movable(region):
+		by = r.mode.mechanisms.Below
 	}
 	r.mover.plan.by = by
 }
@@ -138,22 +136,13 @@ func (r *route) Send(handoff *transport.Handoff) error {
 		err = r.source.Send()
 	}
 	if r.learner != nil && err == nil {
-		r.learn(&handoff.Deliveries[0].Timeline, r.mover.moved.Load() != moved)
+		r.learner.sent(handoff.Deliveries[0].Timeline.Latency(), r.mover.moved.Load() != moved, r.mover.lent.target != nil)
 	}
 	r.payload, r.handoff = nil, nil
 	if err == nil || errors.Is(err, modes.ErrDelivery) {
 		return nil
 	}
 	return fmt.Errorf("%s: send at the source: %w", r.mode.name, err)
-}
-
-// learn has the learner see what a hand-off has cost so far.
-func (r *route) learn(line *transport.Timeline, moved bool) {
-	cost, away := line.Latency(), r.mover.lent.target != nil
-	if moved && !away {
-		cost += measure.Now() - line.Acknowledged
-	}
-	r.learner.sent(cost, moved, away)
 }
 
 // carry runs inside the source's send_to_host. The region is leased and its guest
@@ -257,8 +246,8 @@ func (r *route) Close() error {
 	}
 	r.closed = true
 	r.pool.Close()
-	_, err := r.mover.restore(0)
-	err = errors.Join(err, r.source.Close())
+	r.mover.restore(0)
+	err := r.source.Close()
 	if r.lender != nil {
 		for _, t := range r.targets {
 			t.forget()

@@ -41,7 +41,7 @@ func (m *mode) moves() bool { return m.learns || m.mechanisms.Crossover != trans
 func (m *mode) windowless(setup transport.Setup) string {
 	least := m.mechanisms.Crossover
 	if m.learns {
-		least = leastLearnt
+		least = leastMoved
 	}
 	switch {
 	case !m.moves() || setup.Size < least:
@@ -74,8 +74,8 @@ const remapName = "user/remap"
 // copying. With the other processor busy it was between that and five times as much.
 const DefaultCrossover = 2 << 20
 
-// remapFrom is the least payload that user/remap moves, in bytes: a page.
-const remapFrom = 4 << 10
+// leastMoved is the least payload that moves unless a crossover says so, in bytes: a page.
+const leastMoved = 4 << 10
 
 // NewCopy is user/copy, the paper's user space mode: the shim copies the payload once,
 // from A's linear memory into a region that it has B allocate.
@@ -90,7 +90,7 @@ var movingLimits = []string{"limit/memcpy", "limit/mremap", "limit/window"}
 // that they are in, or without one in whole aligned blocks of 2 MiB. What is left then at the ends
 // is copied, and so are payloads without such a block.
 func NewRemap() transport.Transport {
-	return &mode{name: remapName, summary: "one shim, pages move from A's linear memory to B's, 1 GiB at once", place: 2, limits: movingLimits, mechanisms: moveFrom(remapFrom)}
+	return &mode{name: remapName, summary: "one shim, pages move from A's linear memory to B's, 1 GiB at once", place: 2, limits: movingLimits, mechanisms: moveFrom(leastMoved)}
 }
 
 const (
