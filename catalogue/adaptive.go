@@ -9,21 +9,28 @@ import (
 // adaptive is a transport that chooses by payload size, with the crossover in the setup: so
 // the functions at both ends have the same, which a plan has written down.
 type adaptive struct {
-	with      func(crossover int64) transport.Transport
+	with func(crossover int64) transport.Transport
+	// learning is for a transport that starts at a crossover and learns from there; nil for others.
+	learning  func(start int64) transport.Transport
 	crossover transport.Crossover
 }
 
 var _ transport.Transport = adaptive{}
 
-func (a adaptive) standard() transport.Transport { return a.with(a.crossover.Default) }
+func (a adaptive) standard() transport.Transport {
+	if a.learning != nil {
+		return a.learning(a.crossover.Default)
+	}
+	return a.with(a.crossover.Default)
+}
 
 func (a adaptive) Info() transport.Info {
 	info := a.standard().Info()
 	info.Parameter = &transport.Parameter{
 		Flag: "crossover",
 		Help: "`SIZE` from which user, kernel and network hand over by reference, never, or default " +
-			"(default: as rrbench tune has measured)",
-		Read:      func(value string) (*transport.StandIn, error) { _, err := a.parse(value); return nil, err },
+			"(default: as rrbench tune has measured; user starts there and learns)",
+		Read:      func(value string) (*transport.StandIn, error) { return nil, check(value) },
 		Crossover: &a.crossover,
 	}
 	return info
@@ -32,24 +39,44 @@ func (a adaptive) Info() transport.Info {
 func (a adaptive) Check() error { return a.standard().Check() }
 
 func (a adaptive) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
-	chosen, err := a.parse(setup.Parameter)
+	chosen, err := a.choose(setup.Parameter)
 	if err != nil {
 		return nil, err
 	}
-	return a.with(chosen).Serve(ctx, setup)
+	return chosen.Serve(ctx, setup)
 }
 
 func (a adaptive) Open(ctx context.Context, setup transport.Setup, targets []transport.Endpoint) (transport.Route, error) {
-	chosen, err := a.parse(setup.Parameter)
+	chosen, err := a.choose(setup.Parameter)
 	if err != nil {
 		return nil, err
 	}
-	return a.with(chosen).Open(ctx, setup, targets)
+	return chosen.Open(ctx, setup, targets)
 }
 
-func (a adaptive) parse(parameter string) (int64, error) {
-	if parameter == "" || parameter == transport.BuiltIn {
-		return a.crossover.Default, nil
+// choose is the transport that a parameter stands for.
+func (a adaptive) choose(parameter string) (transport.Transport, error) {
+	start, learns, err := transport.ReadStart(parameter)
+	switch {
+	case err != nil:
+		return nil, err
+	case learns && a.learning != nil:
+		return a.learning(start), nil
+	case parameter == "" || parameter == transport.BuiltIn:
+		return a.standard(), nil
 	}
-	return transport.ParseCrossover(parameter)
+	crossover, err := transport.ParseCrossover(parameter)
+	if err != nil {
+		return nil, err
+	}
+	return a.with(crossover), nil
+}
+
+// check refuses what a user cannot mean.
+func check(parameter string) error {
+	if parameter == "" || parameter == transport.BuiltIn {
+		return nil
+	}
+	_, err := transport.ParseCrossover(parameter)
+	return err
 }

@@ -11,7 +11,6 @@ import (
 	"rrbench/baselines/limits"
 	"rrbench/baselines/redis"
 	"rrbench/baselines/wasi"
-	"rrbench/memory"
 	"rrbench/modes/kernel"
 	"rrbench/modes/network"
 	"rrbench/modes/user"
@@ -24,15 +23,15 @@ func All() []transport.Transport {
 	return []transport.Transport{
 		user.NewCopy(),
 		user.NewRemap(),
-		adaptive{user.NewAdaptive, transport.Crossover{Below: "user/copy", From: "user/remap", Default: user.DefaultCrossover, Least: int64(memory.Block)}},
+		adaptive{user.NewAdaptive, user.NewLearning, transport.Crossover{Below: "user/copy", From: "user/remap", Default: user.DefaultCrossover, Learns: true}},
 		kernel.NewStream(),
 		kernel.NewMemfd(),
 		kernel.NewCMA(),
-		adaptive{kernel.NewAdaptive, transport.Crossover{Below: "kernel/stream", From: "kernel/memfd", Default: kernel.DefaultCrossover}},
+		adaptive{kernel.NewAdaptive, nil, transport.Crossover{Below: "kernel/stream", From: "kernel/memfd", Default: kernel.DefaultCrossover}},
 		network.NewSplice(),
 		network.NewZerocopy(),
 		network.NewStream(),
-		adaptive{network.NewAdaptive, transport.Crossover{Below: "network/stream", From: "network/splice", Default: network.DefaultCrossover}},
+		adaptive{network.NewAdaptive, nil, transport.Crossover{Below: "network/stream", From: "network/splice", Default: network.DefaultCrossover}},
 		wasi.New(),
 		http.New(),
 		http.NewContainer(),
@@ -41,6 +40,7 @@ func All() []transport.Transport {
 		redis.NewPubSub(),
 		limits.NewMemcpy(),
 		limits.NewMremap(),
+		limits.NewWindow(),
 		limits.NewUnix(),
 		limits.NewDescriptor(),
 		limits.NewCMA(),

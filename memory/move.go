@@ -78,6 +78,30 @@ func Reserve(length int) ([]byte, error) {
 	return unsafe.Slice((*byte)(base), length), nil
 }
 
+// ReserveAt is Reserve at an alignment.
+func ReserveAt(length int, alignment Alignment) ([]byte, error) {
+	reserved, err := Reserve(length + int(alignment.Slack()))
+	if err != nil {
+		return nil, err
+	}
+	// Where an end cannot be unmapped, some address space is lost.
+	skip := alignment.Skip(reserved)
+	_, _ = Free(reserved[:skip]), Free(reserved[skip+length:])
+	return reserved[skip : skip+length : skip+length], nil
+}
+
+// Drop frees the pages that memory consists of: it reads as zeros, and its mappings stay as they
+// are (MADV_DONTNEED, madvise(2)). Nothing happens to memory without pages, in little time.
+func Drop(memory []byte) error {
+	if len(memory) == 0 {
+		return nil
+	}
+	if err := unix.Madvise(memory, unix.MADV_DONTNEED); err != nil {
+		return fmt.Errorf("drop %d bytes of pages: %w", len(memory), err)
+	}
+	return nil
+}
+
 // reserveLike reserves address space and returns a place in it from which pages move to memory, or
 // back, cheaply.
 func reserveLike(memory []byte) (place, reserved []byte, err error) {

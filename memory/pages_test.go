@@ -228,55 +228,6 @@ func TestBlankHeals(t *testing.T) {
 	}
 }
 
-func TestShelf(t *testing.T) {
-	var stash Stash
-	for _, length := range []int{Size, 3 * Size, 2 * Size, 6 << 20, 6 << 20, Size} {
-		a, b := memory(t, length), memory(t, length)
-		fill(a, 1)
-		if err := stash.Put(a); err != nil {
-			t.Fatal(err)
-		}
-		if stash.Holds() != length || !all(a, 0) {
-			t.Fatalf("the stash holds %d bytes of %d", stash.Holds(), length)
-		}
-		// What it holds gives way to what comes.
-		fill(b, 2)
-		if err := stash.Put(b); err != nil {
-			t.Fatal(err)
-		}
-		if err := stash.Take(a[:Size-1]); err == nil {
-			t.Fatal("took parts of pages")
-		}
-		if err := stash.Take(a); err != nil {
-			t.Fatal(err)
-		}
-		if stash.Holds() != 0 || !all(a, 2) {
-			t.Fatal("took something else")
-		}
-		if err := stash.Take(b); err == nil {
-			t.Fatal("took from an empty stash")
-		}
-	}
-	last := memory(t, 5*Size)
-	if err := stash.Put(last); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if err := stash.Clear(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if stash.Holds() != 0 {
-		t.Error("cleared, and holds something")
-	}
-	if err := stash.Put(last[:100]); err == nil {
-		t.Error("put parts of pages")
-	}
-	if err := stash.Clear(); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestPlaces(t *testing.T) {
 	limit := places.limit
 	places.limit = 100

@@ -114,7 +114,7 @@ func newFake(tb testing.TB, send Sender) (*fakeGuest, *Function) {
 	guest.free = func(uint32, uint32) {}
 	guest.handle = func(pointer, length uint32) uint64 { return uint64(pointer) + uint64(length) }
 	guest.send = func(pointer, length uint32) Status { return guest.call(tb, "send_to_host", pointer, length) }
-	function, err := instantiate(context.Background(), fakeModule{guest}, transport.Setup{Guest: "fake"}, send)
+	function, err := instantiate(context.Background(), fakeModule{guest}, transport.Setup{Guest: "fake"}, most, send)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -70,6 +70,10 @@ type Function struct {
 	lender Lender
 	// inBlocks: prepared regions shall contain as many blocks (package memory) as they can.
 	inBlocks bool
+	// window is the region for what moves as a whole, idle while there is nothing; nil where the
+	// function has none, for the reason windowless.
+	window     *Region
+	windowless error
 	// buffer is what read_memory_host took, at most bufferLimit bytes.
 	buffer      []byte
 	bufferLimit uint64
@@ -157,6 +161,9 @@ func (f *Function) makeBuffer(size uint32) (err error) {
 			return err
 		}
 	}
+	if f.prepared == nil && f.inBlocks {
+		f.prepared = f.AllocateInWindow(size)
+	}
 	if f.prepared == nil {
 		if f.inBlocks && uint64(size) >= uint64(memory.Block) {
 			f.prepared, err = f.AllocateAligned(size, memory.AlignmentOf(f.memory.Bytes()))
@@ -230,8 +237,9 @@ func (f *Function) Rehearse(spec payloads.Spec) error {
 	return err
 }
 
-// PrepareInBlocks has payloads that Prepare puts into memory begin where a block does
-// (package memory), if they are as long as one: all of a payload but its end can move.
+// PrepareInBlocks has payloads that Prepare puts into memory lie in the function's window, or else
+// begin where a block does (package memory) if they are as long as one: all of a payload but its
+// end can move.
 func (f *Function) PrepareInBlocks() { f.inBlocks = true }
 
 // Prepared is the region that the next Send sends, or nil.
@@ -389,6 +397,10 @@ func (f *Function) Release(region *Region) error {
 	if region == f.prepared {
 		f.prepared = nil
 	}
+	if region == f.window {
+		region.idle = true
+		return nil
+	}
 	if f.idle == nil {
 		region.idle = true
 		f.idle = region
@@ -400,6 +412,9 @@ func (f *Function) Release(region *Region) error {
 // deallocateRegion forgets a region before the guest frees it: the guest may allocate the
 // memory again at once.
 func (f *Function) deallocateRegion(region *Region) error {
+	if region == f.window {
+		return f.emptyWindow()
+	}
 	block, length := region.block, region.blockLength
 	// A failure costs mappings and is counted. What others have written is not for this guest.
 	if region.RestorePages() != nil {
@@ -430,7 +445,7 @@ func (f *Function) Close() error {
 	if f.closed {
 		return nil
 	}
-	f.closed = true
+	f.closed, f.window = true, nil
 	f.broken = fmt.Errorf("guest %s is closed", f.name)
 	f.buffer = nil
 	memory.ReturnPlaces(f.moved)

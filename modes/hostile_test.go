@@ -253,6 +253,10 @@ func (a attack) run(t *testing.T, tr transport.Transport, w *watch, setup transp
 	var endpoints []transport.Endpoint
 	var targets []interface{ Close() error }
 	defer func() { transporttest.MustClose(t, targets...) }()
+	if name := tr.Info().Name; a.guest == "deallocate-traps" && setup.Fanout == 1 && setup.Size > 64<<10 && (name == "user" || name == "user/remap") {
+		// A window is for payloads of any length, and never given back.
+		a.fails = never
+	}
 	for i := range setup.Fanout {
 		with := setup
 		if a.as == target && i == 0 {

@@ -19,25 +19,52 @@ import (
 // guest is compiled once a process and engine. The error names the guest, and the export
 // or import that is not as the ABI wants it. The context bounds the set-up alone.
 func Load(ctx context.Context, setup transport.Setup, send Sender) (*Function, error) {
+	return loadGuest(ctx, setup, send, false)
+}
+
+// LoadWithWindow is Load for a function with a window (package memory), if it can have one.
+func LoadWithWindow(ctx context.Context, setup transport.Setup, send Sender) (*Function, error) {
+	return loadGuest(ctx, setup, send, true)
+}
+
+func loadGuest(ctx context.Context, setup transport.Setup, send Sender, window bool) (*Function, error) {
 	wasm, err := workloads.Guest(setup.Guest)
 	if err != nil {
 		return nil, err
 	}
-	return LoadModule(ctx, setup, wasm, send)
+	return loadModule(ctx, setup, wasm, send, window)
 }
 
 // LoadModule is Load for a guest that is not one of package workloads: setup.Guest is only
 // its name.
 func LoadModule(ctx context.Context, setup transport.Setup, wasm []byte, send Sender) (*Function, error) {
+	return loadModule(ctx, setup, wasm, send, false)
+}
+
+func loadModule(ctx context.Context, setup transport.Setup, wasm []byte, send Sender, window bool) (*Function, error) {
 	module, err := compiled.module(ctx, setup.Engine, wasm)
 	if err != nil {
 		return nil, fmt.Errorf("guest %s: %w", setup.Guest, err)
 	}
-	f, err := instantiate(ctx, module, setup, send)
+	limit, movable := memoryLimit(setup), compiled.movable(setup.Engine)
+	if window && movable {
+		limit = windowLimit(setup)
+	}
+	f, err := instantiate(ctx, module, setup, limit, send)
 	if err != nil {
 		return nil, err
 	}
-	f.movable = compiled.movable(setup.Engine)
+	f.movable = movable
+	if window {
+		err := Initialise(f.name, setup.Deadline, func() error {
+			f.windowless = f.takeWindow()
+			return nil
+		})
+		if err != nil {
+			// The guest is in its allocator, and stays there.
+			return nil, err
+		}
+	}
 	return f, nil
 }
 
@@ -45,11 +72,13 @@ func LoadModule(ctx context.Context, setup transport.Setup, wasm []byte, send Se
 // heap, fragmentation.
 const memoryReserve = 256 << 20
 
+// most is the longest memory, in bytes.
+const most = engines.AddressSpace - engines.PageSize
+
 // memoryLimit is room for a payload that arrives while the one before is still kept, and
 // never so much that the end of memory has no 32-bit offset. A guest that serializes needs
 // several times that, and gets all there is.
 func memoryLimit(setup transport.Setup) uint64 {
-	const most = engines.AddressSpace - engines.PageSize
 	if setup.Codec == transport.JSON || setup.Codec == transport.JSONStd {
 		return most
 	}
@@ -59,7 +88,7 @@ func memoryLimit(setup transport.Setup) uint64 {
 // bufferReserve is what the host's buffer for a guest takes beyond a payload, in bytes.
 const bufferReserve = 1 << 20
 
-func instantiate(ctx context.Context, module engines.Module, setup transport.Setup, send Sender) (_ *Function, err error) {
+func instantiate(ctx context.Context, module engines.Module, setup transport.Setup, limit uint64, send Sender) (_ *Function, err error) {
 	f := &Function{name: setup.Guest, sender: send, origin: cmp.Or(setup.Origin, transport.OriginHost), bufferLimit: uint64(max(setup.Size, 0)) + bufferReserve}
 	defer func() {
 		switch {
@@ -105,7 +134,7 @@ func instantiate(ctx context.Context, module engines.Module, setup transport.Set
 		instance, err = module.Instantiate(ctx, engines.InstanceConfig{
 			Name:        setup.Guest,
 			Imports:     offered,
-			MemoryLimit: memoryLimit(setup),
+			MemoryLimit: limit,
 		})
 		return err
 	})

@@ -64,6 +64,9 @@ func (r *Region) Kept() bool { return r.kept }
 // again when it was sent.
 func (r *Region) Prepared() bool { return r.live && r == r.function.prepared && !r.located }
 
+// Located says whether the guest allocated the region by itself.
+func (r *Region) Located() bool { return r.located }
+
 // MayMove must be true before pages of an allocated region are moved away or others are put
 // in their place (package memory). It is not where memory of this engine cannot move, nor
 // when so many places are in use that the process might run out of mappings. The region is

@@ -57,7 +57,7 @@ type Summary struct {
 	SoftIRQ     float64 `csv:"softirq_ns_per_op" note:"the machine's interrupt work, mean a hand-off"`
 	Starts      int     `csv:"starts" note:"starts of fresh functions; only these are independent"`
 	Conditions
-	Notes string `csv:"notes" note:"marks, separated by semicolons: few starts; saturated; window mean; acknowledged"`
+	Notes string `csv:"notes" note:"marks, separated by semicolons: few starts; saturated; window mean; acknowledged; moved: the share of hand-offs whose pages moved where others were copied"`
 
 	// What only trials.csv and windows.csv tell; 0 where the row was read from summary.csv:
 	// intervals of two columns above, and the median over the hand-offs that LatencyP99 is of.
@@ -169,7 +169,7 @@ func summarize(point Point, trials []Trial, windows []Window, tick float64) Summ
 	s.tail(latencies, windows)
 	s.rates(windows)
 	s.cpu(windows, tick)
-	s.note(len(windows) > 0)
+	s.note(len(windows) > 0, shareMoved(rows))
 	return s
 }
 
@@ -244,7 +244,7 @@ func (s *Summary) achieved() float64 { return s.OpsPerSecond / float64(max(s.Fan
 func (s *Summary) Saturated() bool { return s.Rate > 0 && s.achieved() < reached*float64(s.Rate) }
 
 // note marks what limits the numbers.
-func (s *Summary) note(hasWindows bool) {
+func (s *Summary) note(hasWindows bool, moved float64) {
 	var notes []string
 	if s.N > 0 && s.Starts < MinimumStarts {
 		notes = append(notes, "few starts")
@@ -262,7 +262,26 @@ func (s *Summary) note(hasWindows bool) {
 		}
 		notes = append(notes, note)
 	}
+	if moved > 0 && moved < 1 {
+		notes = append(notes, fmt.Sprintf("moved %.0f %%", 100*moved))
+	}
 	s.Notes = strings.Join(notes, "; ")
+}
+
+// shareMoved is the part of the hand-offs that have a transfer, where all others have nothing but a copy
+// from one memory to another: those of a transport that chooses between the two each time. Their
+// phases tell.
+func shareMoved(rows []*Trial) float64 {
+	moved := 0
+	for _, t := range rows {
+		if t.Serialize > 0 || t.CopyOut > 0 || t.Deserialize > 0 {
+			return 0
+		}
+		if t.Transfer > 0 {
+			moved++
+		}
+	}
+	return float64(moved) / float64(max(len(rows), 1))
 }
 
 func outcome(trials []Trial, windows []Window) (Status, string) {

@@ -437,3 +437,22 @@ func TestAcknowledgedIsNoted(t *testing.T) {
 		}
 	}
 }
+
+// The phases tell which hand-offs of a transport that chooses each time have moved.
+func TestShareMovedIsNoted(t *testing.T) {
+	for phases, want := range map[[2][3]int64]string{
+		{{1, 0, 0}, {1, 0, 0}}: "few starts", // all have a transfer
+		{{0, 0, 1}, {0, 0, 1}}: "few starts", // none has
+		{{1, 0, 0}, {0, 0, 1}}: "few starts; moved 50 %",
+		{{1, 1, 0}, {0, 1, 1}}: "few starts", // the source copies in any case
+	} {
+		var trials []results.Trial
+		for i, phase := range phases {
+			trials = append(trials, results.Trial{Rep: i, Point: results.Point{Cell: results.Cell{Transport: "user", Fanout: 1, Concurrency: 1}},
+				Status: results.OK, Latency: 1000, Consumed: 1000, Transfer: phase[0], CopyOut: phase[1], CopyIn: phase[2]})
+		}
+		if s := one(t, trials); s.Notes != want {
+			t.Errorf("%v: %q", phases, s.Notes)
+		}
+	}
+}

@@ -17,9 +17,9 @@ func (m Machine) parameterFor(info transport.Info, value, engine string) string 
 	switch value {
 	case "":
 		from, _ := m.Crossovers.InUse(info, engine)
-		return transport.FormatCrossover(from)
+		return choice.StartAt(from)
 	case transport.BuiltIn:
-		return transport.FormatCrossover(choice.Default)
+		return choice.StartAt(choice.Default)
 	}
 	return value
 }

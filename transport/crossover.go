@@ -3,21 +3,43 @@ package transport
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"rrbench/payloads"
 )
 
 // Crossover describes a transport that does what one of two others does, by payload size.
 // Its Parameter has a size as ParseCrossover reads it, BuiltIn, or nothing; a plan has always
-// put a size in the place of the latter two.
+// put a size in the place of the latter two, or of one that Learns what StartAt makes of it.
 type Crossover struct {
 	// Below and From are the names of the two.
 	Below, From string
 	// Default is the payload size in bytes from which on payloads go as From has them,
 	// where nothing else was measured or given.
 	Default int64
-	// Least is the size in bytes below which all payloads go as Below has them; 0 for none.
-	Least int64
+	// Learns: each route finds out by itself what is better for which size. What is not given by the
+	// user is where it starts.
+	Learns bool
+}
+
+// StartAt is the Parameter of a transport that Learns and begins with that size in bytes.
+func (c *Crossover) StartAt(bytes int64) string {
+	if !c.Learns {
+		return FormatCrossover(bytes)
+	}
+	return learnt + FormatCrossover(bytes)
+}
+
+// learnt begins what StartAt makes: about that size.
+const learnt = "~"
+
+// ReadStart reads what StartAt has made. ok is false for all else.
+func ReadStart(parameter string) (bytes int64, ok bool, err error) {
+	text, ok := strings.CutPrefix(parameter, learnt)
+	if ok {
+		bytes, err = ParseCrossover(text)
+	}
+	return bytes, ok, err
 }
 
 // BySize is two mechanisms of which the payload's size chooses one. All transports that choose

@@ -11,15 +11,15 @@ var steps = []struct{ numerator, denominator int64 }{
 }
 
 // ladder returns the sizes in bytes that are measured around a built-in crossover, which is
-// one of them, in ascending order and none below the least.
-func ladder(builtIn, least int64) []int64 {
+// one of them, in ascending order.
+func ladder(builtIn int64) []int64 {
 	var sizes []int64
 	for _, step := range steps {
 		size := builtIn * step.numerator / step.denominator
 		if step.numerator != step.denominator {
 			size = max(wholePages(size), pageSize)
 		}
-		if size >= least && (len(sizes) == 0 || size > sizes[len(sizes)-1]) {
+		if len(sizes) == 0 || size > sizes[len(sizes)-1] {
 			sizes = append(sizes, size)
 		}
 	}

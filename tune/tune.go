@@ -84,7 +84,7 @@ func (r Request) plan() (*sweep.Plan, []*Curve, error) {
 		}
 		var points []Point
 		var sizes []sweep.Size
-		for _, size := range ladder(choice.Default, choice.Least) {
+		for _, size := range ladder(choice.Default) {
 			points = append(points, Point{Size: size})
 			sizes = append(sizes, sweep.Size(size))
 		}

@@ -2,6 +2,7 @@ package limits
 
 import (
 	"errors"
+	"fmt"
 
 	"rrbench/memory"
 )
@@ -15,38 +16,53 @@ type room interface {
 }
 
 // buffer is private memory that begins on a page, or on a page table where it is long, every page
-// of which has been touched: what a careful program keeps for its payloads.
-type buffer struct{ reserved, area []byte }
+// of which has been touched: what a careful program keeps for its payloads. One that is a window
+// (package memory) moves as a whole, and is touched only where payloads are made.
+type buffer struct {
+	area   []byte
+	window bool
+}
 
 func (b *buffer) take(size int64) ([]byte, error) {
+	if b.window && size > int64(memory.Window) {
+		return nil, fmt.Errorf("a payload of %d bytes is longer than a window of %d", size, memory.Window)
+	}
 	if whole := memory.Enough(int(size)); whole > len(b.area) {
 		if err := b.free(); err != nil {
 			return nil, err
 		}
 		boundary := memory.Boundary(int(size))
-		reserved, err := memory.Reserve(whole + int(boundary.Slack()))
+		if b.window {
+			whole, boundary = memory.Window, memory.Alignment{Modulus: uintptr(memory.Window)}
+		}
+		area, err := memory.ReserveAt(whole, boundary)
 		if err != nil {
 			return nil, err
 		}
-		skip := boundary.Skip(reserved)
-		area := reserved[skip : skip+whole : skip+whole]
 		if err := memory.Blank(area); err != nil {
-			return nil, errors.Join(err, memory.Free(reserved))
+			return nil, errors.Join(err, memory.Free(area))
 		}
 		memory.PreferLarge(area)
-		memory.Populate(area)
-		b.reserved, b.area = reserved, area
+		if !b.window {
+			memory.Populate(area)
+		}
+		b.area = area
 	}
 	return b.area[:size], nil
 }
 
-// pages are the whole pages that the first n bytes are in.
-func (b *buffer) pages(n int) []byte { return b.area[:memory.Enough(n)] }
+// pages are those that move with the first n bytes: what these are in, or the window.
+func (b *buffer) pages(n int) []byte {
+	if b.window {
+		return b.area
+	}
+	return b.area[:memory.Enough(n)]
+}
 
 func (b *buffer) free() error {
-	reserved := b.reserved
-	*b = buffer{}
-	return memory.Free(reserved)
+	area := b.area
+	b.area = nil
+	return memory.Free(area)
 }
 
 // file is memory that is a file's, for others to map.

@@ -5,6 +5,7 @@
 //
 //   - limit/memcpy: one process copies from one buffer to another.
 //   - limit/mremap: one process moves the pages of one buffer to another place.
+//   - limit/window: the same, with the aligned GiB around the pages, which moves as one.
 //   - limit/unix: two processes, write(2) and read(2) over a Unix stream socket.
 //   - limit/descriptor: the payload is in a memory file whose descriptor goes over a Unix
 //     socket (SCM_RIGHTS); the receiver has mapped it once and reads it there.

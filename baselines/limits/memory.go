@@ -17,21 +17,27 @@ import (
 type memoryLimit struct {
 	name, summary string
 	place         int
-	// moves: the pages move, else their bytes are copied.
-	moves bool
+	// moves: the pages move, else their bytes are copied. windows: with the window that they are in.
+	moves, windows bool
 }
 
 var _ transport.Transport = (*memoryLimit)(nil)
 
 // NewMemcpy is limit/memcpy: one process copies from one warm buffer to another.
 func NewMemcpy() transport.Transport {
-	return &memoryLimit{"limit/memcpy", "no function: memcpy from one warm buffer to another", 1, false}
+	return &memoryLimit{"limit/memcpy", "no function: memcpy from one warm buffer to another", 1, false, false}
 }
 
 // NewMremap is limit/mremap: one process moves warm pages to another place, mremap(2). Of
 // several targets the last gets them, after the others have copied.
 func NewMremap() transport.Transport {
-	return &memoryLimit{"limit/mremap", "no function: warm pages move from one place to another", 2, true}
+	return &memoryLimit{"limit/mremap", "no function: warm pages move from one place to another", 2, true, false}
+}
+
+// NewWindow is limit/window: as limit/mremap, but what moves is the aligned GiB that the pages are
+// in, which the kernel moves as one, whatever there is in it.
+func NewWindow() transport.Transport {
+	return &memoryLimit{"limit/window", "no function: warm pages move from one place to another, 1 GiB at once", 10, true, true}
 }
 
 func (m *memoryLimit) Info() transport.Info {
@@ -76,6 +82,7 @@ func (m *memoryLimit) Serve(_ context.Context, setup transport.Setup) (transport
 		return nil, err
 	}
 	t := &memoryTarget{name: m.name, address: rand.Text(), size: max(setup.Size, 1), writes: setup.Consume == transport.ConsumeWrite}
+	t.memory.window = m.windows
 	if _, err := t.memory.take(max(setup.Size, 1)); err != nil {
 		return nil, fmt.Errorf("%s: target: %w", m.name, err)
 	}
@@ -172,6 +179,7 @@ func (m *memoryLimit) Open(_ context.Context, setup transport.Setup, endpoints [
 		return nil, err
 	}
 	r := &memoryRoute{limit: m, targets: targets, pool: setup.Pool(len(targets))}
+	r.memory.window = m.windows
 	if r.Source, err = newSource(setup, &r.memory, nil); err != nil {
 		return nil, fmt.Errorf("%s: source: %w", m.name, err)
 	}

@@ -101,6 +101,10 @@ int64_t relay_clock(void);
 outcome relay_call(uintptr_t relay, uint32_t pointer, uint32_t length, uint32_t place, int32_t failed);
 void guest_import(guest *g, uint32_t index, void *type, wasmtime_func_t *function);
 
+// place_memories has linear memories of a wasm_config_t begin where offset is what is left of a
+// division by modulus, a power of two. It returns false when the C library has no memory left.
+bool place_memories(uintptr_t config, size_t offset, size_t modulus);
+
 size_t thread_stack(void); // bytes that each thread has at least, of main's with its arguments
 
 wasm_byte_vec_t trap_message(void *trap, int *code);

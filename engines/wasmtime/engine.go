@@ -13,6 +13,7 @@ import (
 
 	"rrbench/engines"
 	"rrbench/engines/internal/codecache"
+	pages "rrbench/memory"
 )
 
 const library = "github.com/bytecodealliance/wasmtime-go/v39"
@@ -49,6 +50,9 @@ func New(cacheDir string) (engines.Engine, error) {
 // memory so that none ever moves), where they stand in the way.
 func configuration() *wasmtime.Config {
 	config := wasmtime.NewConfig()
+	// Without it memories begin somewhere, and have no windows.
+	place := pages.LinearPlace
+	C.place_memories(configPointer(config), C.size_t(place.Offset), C.size_t(place.Modulus))
 	// Initial memory contents would be a file mapping, which is not to be moved away.
 	config.SetMemoryInitCOWSet(false)
 	// Unwind tables serve debuggers only; they are registered one by one and kept.

@@ -12,7 +12,7 @@ import (
 )
 
 // Of wasmtime-go's objects the bridge needs what they wrap: a value of the C API in
-// functions and memories, a pointer in types. Each is the object's first field.
+// functions and memories, a pointer in types and configurations. Each is the object's first field.
 //
 // These lines compile only while the bridge's declarations are as large as wasmtime-go's,
 // and layout_test.go looks at the fields.
@@ -31,4 +31,9 @@ func memoryValue(memory *wasmtime.Memory) unsafe.Pointer { return unsafe.Pointer
 // functionTypePointer is the wasm_functype_t of a type. The type must outlive its use.
 func functionTypePointer(kind *wasmtime.FuncType) unsafe.Pointer {
 	return *(*unsafe.Pointer)(unsafe.Pointer(kind))
+}
+
+// configPointer is the wasm_config_t of a configuration, which must outlive its use.
+func configPointer(config *wasmtime.Config) C.uintptr_t {
+	return *(*C.uintptr_t)(unsafe.Pointer(config))
 }

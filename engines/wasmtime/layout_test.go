@@ -18,6 +18,7 @@ func TestLayouts(t *testing.T) {
 		{wasmtime.Func{}, reflect.Struct, "_Ctype_struct_wasmtime_func"},
 		{wasmtime.Memory{}, reflect.Struct, "_Ctype_struct_wasmtime_memory"},
 		{wasmtime.FuncType{}, reflect.Pointer, "_Ctype_struct_wasm_functype_t"},
+		{wasmtime.Config{}, reflect.Pointer, "_Ctype_struct_wasm_config_t"},
 	} {
 		object := reflect.TypeOf(test.object)
 		field := object.Field(0)

@@ -5,6 +5,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	pages "rrbench/memory"
 )
 
 // reserved says that memories of this engine never move and are private anonymous pages.
@@ -13,10 +15,6 @@ const reserved = true
 // guard is the inaccessible rest of a reservation in bytes, so that an overrun of the host
 // faults where it happens.
 const guard = 1 << 20
-
-// boundary is where memories begin, in bytes: on what one page table describes, so that a
-// host that moves pages (mremap(2)) can have whole tables move.
-const boundary = 2 << 20
 
 // linearMemory is a linear memory at the front of one private anonymous mapping that is
 // as long as the memory may ever become. See mmap(2), mprotect(2).
@@ -34,19 +32,16 @@ type linearMemory struct {
 // newLinearMemory reserves address space for limit bytes. No memory is used before it is
 // written to.
 func newLinearMemory(limit uint64) (*linearMemory, error) {
-	length := uintptr(limit) + guard
-	mapped, err := unix.MmapPtr(-1, 0, nil, length+boundary, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	length := int(limit) + guard
+	region, err := pages.ReserveAt(length, pages.LinearPlace)
 	if err != nil {
-		return nil, fmt.Errorf("reserve %d bytes of address space for the linear memory: %w (raise ulimit -v or vm.max_map_count, or lower the memory limit)", length, err)
+		// There may be room for the memory at a place where less of it can move at a time.
+		region, err = pages.ReserveAt(length, pages.Boundary(pages.Block))
 	}
-	// Where an end cannot be unmapped, some address space is lost.
-	skip := -uintptr(mapped) & (boundary - 1)
-	base := unsafe.Add(mapped, skip)
-	if skip > 0 {
-		_ = unix.MunmapPtr(mapped, skip)
+	if err != nil {
+		return nil, fmt.Errorf("linear memory: %w (raise ulimit -v or vm.max_map_count, or lower the memory limit)", err)
 	}
-	_ = unix.MunmapPtr(unsafe.Add(base, length), boundary-skip)
-	return &linearMemory{region: unsafe.Slice((*byte)(base), length), limit: limit}, nil
+	return &linearMemory{region: region, limit: limit}, nil
 }
 
 // Reallocate makes the first size bytes accessible and returns them, nil when it cannot.

@@ -33,7 +33,7 @@ func newDirectCall(source *modes.Function, t *target) *directCall {
 // send hands over what r has under way. false is for the source to be asked to send as
 // usual; otherwise the error is that of the source's Send.
 func (c *directCall) send(r *route) (taken bool, err error) {
-	if c == nil || r.mover.plan.moves {
+	if c == nil || r.mover.plan.moves() {
 		return false, nil
 	}
 	c.target.lock.Lock()

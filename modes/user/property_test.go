@@ -2,6 +2,7 @@ package user
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,6 +57,10 @@ type world struct {
 	// contain zeros where it has written; where only the host sees it, or pages are shared, anything.
 	origin   transport.Origin
 	recycled bool
+	// windowed: the source was to have a window.
+	windowed bool
+	// lent is what the model has in a target's memory until the route recycles.
+	lent modelLent
 	// model's digests, one a target.
 	digests []uint64
 	// handoffs counts those to every function.
@@ -66,15 +71,18 @@ type world struct {
 func newWorld(t *testing.T, random *rand.Rand, m *mode, engines []string, guests map[string]string) *world {
 	w := &world{t: t, random: random, mode: m}
 	engine := func() string { return engines[random.IntN(len(engines))] }
+	// Functions for payloads that are longer than a window have none.
+	size := []int64{16 << 20, int64(memory.Window)}[random.IntN(2)]
 	w.origin = transport.Origins()[random.IntN(3)]
 	consume, serial := []transport.Consume{transport.ConsumeRead, transport.ConsumeWrite}[random.IntN(2)], random.IntN(2) == 0
+	targets := 1 + random.IntN(3)
 	setup := func(guest string) transport.Setup {
 		return transport.Setup{
-			Engine: engine(), Guest: guests[guest], Codec: transport.None, Size: 16 << 20,
-			Origin: w.origin, Consume: consume, Serial: serial,
+			Engine: engine(), Guest: guests[guest], Codec: transport.None, Size: size,
+			Origin: w.origin, Consume: consume, Serial: serial, Fanout: targets,
 		}
 	}
-	for range 1 + random.IntN(3) {
+	for range targets {
 		var next *twin
 		for range 1 + random.IntN(3) {
 			next = w.newTwin(setup("handle-obeys"), next)
@@ -91,12 +99,14 @@ func newWorld(t *testing.T, random *rand.Rand, m *mode, engines []string, guests
 		t.Fatal(err)
 	}
 	w.route = opened.(*route)
-	if w.source, err = modes.Load(context.Background(), source, w.modelCarry); err != nil {
+	windowless := cmp.Or(m.windowless(source), w.targets[0].real.windowless)
+	if w.source, err = load(context.Background(), source, w.modelCarry, windowless); err != nil {
 		t.Fatal(err)
 	}
 	if m.moves() {
 		w.source.PrepareInBlocks()
 	}
+	w.windowed = windowless == ""
 	w.digests = make([]uint64, len(w.targets))
 	return w
 }
@@ -111,16 +121,17 @@ func (w *world) newTwin(setup transport.Setup, next *twin) *twin {
 			return delivery.Err
 		}
 		sendModel = func(region *modes.Region) error {
-			_, err := w.modelHandOff(tw.real.function, region, next, true)
+			_, err := w.modelHandOff(tw.real.function, region, next, w.mode.mechanisms.For(int(region.Len())) == moving{})
 			return err
 		}
 	}
-	function, err := modes.Load(context.Background(), setup, sendReal)
+	windowless := w.mode.windowless(setup)
+	function, err := load(context.Background(), setup, sendReal, windowless)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	tw.real = targets.add(w.mode, function)
-	if tw.model, err = modes.Load(context.Background(), setup, sendModel); err != nil {
+	tw.real = targets.add(w.mode, function, windowless)
+	if tw.model, err = load(context.Background(), setup, sendModel, windowless); err != nil {
 		w.t.Fatal(err)
 	}
 	w.all = append(w.all, tw)
@@ -135,7 +146,11 @@ func (w *world) modelCarry(region *modes.Region) error {
 		if len(w.targets) > 1 {
 			w.digests[i], err = w.modelShare(region, target)
 		} else {
-			w.digests[i], err = w.modelHandOff(w.route.source, region, target, true)
+			moves := w.mode.mechanisms.For(int(region.Len())) == moving{}
+			if region == w.source.Prepared() {
+				moves = w.route.mover.plan.moves()
+			}
+			w.digests[i], err = w.modelHandOff(w.route.source, region, target, moves)
 		}
 		if err != nil {
 			failed = modes.ErrDelivery
@@ -151,7 +166,7 @@ func (w *world) modelShare(source *modes.Region, to *twin) (digest uint64, err e
 	w.handoffs++
 	payload := source.Bytes()
 	head, tail := memory.Whole(payload)
-	refers := int64(len(payload)) >= w.mode.mechanisms.Crossover && tail > head
+	refers := int64(len(payload)) >= max(w.mode.mechanisms.Crossover, int64(memory.Block)) && tail > head
 	var region *modes.Region
 	if refers && tail-head >= memory.Block {
 		region, err = to.model.AllocateAligned(source.Len(), memory.AlignmentOf(to.model.Memory()).Before(head))
@@ -185,19 +200,46 @@ func (w *world) modelShare(source *modes.Region, to *twin) (digest uint64, err e
 	return digest, err
 }
 
+// modelLent is a part of a target's region that the model clears later, or a whole window.
+type modelLent struct {
+	region     *modes.Region
+	first, end int
+}
+
+// settle is what the route does when it recycles.
+func (w *world) settle() {
+	l := w.lent
+	if l.region == nil {
+		return
+	}
+	w.lent = modelLent{}
+	if area := l.region.Bytes(); area != nil {
+		clear(area[l.first:l.end])
+		_ = l.region.Function().Release(l.region)
+	}
+}
+
 // modelHandOff says what a hand-off does to the two memories: the payload is in the
-// target's region. If pages moved, the blocks of the source's region read as zeros, and so
-// do those of the target's after its handler, unless it keeps them. real is the
-// function that does the same as the region's.
-func (w *world) modelHandOff(real *modes.Function, source *modes.Region, to *twin, mayMove bool) (digest uint64, err error) {
+// target's region. If pages moved, the source's region, or the blocks of it, read as zeros, and so
+// do those of the target's, once the route recycles or, if the source's guest has made the region,
+// after the handler, unless it keeps them. real is the function that does the same as the region's.
+func (w *world) modelHandOff(real *modes.Function, source *modes.Region, to *twin, moves bool) (digest uint64, err error) {
 	w.handoffs++
 	payload := source.Bytes()
 	from, end := memory.Blocks(payload)
-	moves := mayMove && int64(len(payload)) >= w.mode.mechanisms.Crossover && end > from && source.Function().Movable() && !source.Shared()
 	var region *modes.Region
-	if moves {
+	switch {
+	case source.Window() != nil:
+		if from, end = 0, len(payload); moves {
+			region = to.model.AllocateInWindow(source.Len())
+		}
+		moves = region != nil
+	case moves && end > from && source.Function().Movable() && !source.Shared():
 		region, err = to.model.AllocateAligned(source.Len(), samePlace(real, source, to))
-	} else {
+	default:
+		moves = false
+	}
+	if region == nil && err == nil {
 		region, err = to.model.Allocate(source.Len())
 	}
 	if err != nil {
@@ -208,7 +250,13 @@ func (w *world) modelHandOff(real *modes.Function, source *modes.Region, to *twi
 		w.t.Fatal("no place left")
 	}
 	digest, err = to.model.Enter(region)
-	if moves && !region.Kept() {
+	switch {
+	case !moves || region.Kept():
+	case source.Prepared():
+		w.lent = modelLent{region, from, end}
+		clear(source.Bytes()[from:end])
+		return digest, err
+	default:
 		clear(region.Bytes()[from:end])
 	}
 	if released := to.model.Release(region); err == nil {
@@ -263,10 +311,12 @@ func (w *world) step() {
 		return
 	case 2:
 		// It may turn out to be for another size than the payload has.
-		w.both("recycle", w.route.Recycle(size), w.source.Recycle(size))
+		recycled := w.route.Recycle(size)
+		w.settle()
+		w.both("recycle", recycled, w.source.Recycle(size))
 		w.recycled = true
 		if region := w.source.Prepared(); region != nil {
-			w.mode.choose(region)
+			w.settlePlace(region)
 		}
 		return
 	case 3:
@@ -281,10 +331,11 @@ func (w *world) step() {
 	if w.origin == transport.OriginHost {
 		w.spec.Kind = payloads.Bytes
 	}
-	w.both("prepare", w.route.Prepare(w.spec), w.source.Prepare(w.spec))
+	prepared := w.route.Prepare(w.spec)
+	w.settle()
+	w.both("prepare", prepared, w.source.Prepare(w.spec))
 	w.recycled = false
-	// A region whose pages may move is settled before it is freed.
-	w.mode.choose(w.source.Prepared())
+	w.settlePlace(w.source.Prepared())
 	real, model := w.route.Send(&w.handoff), w.source.Send()
 	if errors.Is(model, modes.ErrDelivery) {
 		model = nil
@@ -297,6 +348,17 @@ func (w *world) step() {
 		if delivery.Err != nil || delivery.Digest != w.digests[i] {
 			w.t.Fatalf("target %d: %016x, %v, the model %016x", i, delivery.Digest, delivery.Err, w.digests[i])
 		}
+	}
+}
+
+// settlePlace has a region whose pages may move be settled before it is freed.
+func (w *world) settlePlace(region *modes.Region) {
+	least := w.mode.mechanisms.Crossover
+	if len(w.targets) > 1 {
+		least = max(least, int64(memory.Block))
+	}
+	if int64(region.Len()) >= least {
+		moving{}.fits(region)
 	}
 }
 
@@ -350,7 +412,11 @@ func (w *world) dropGuard() {
 func (w *world) compare() {
 	w.t.Helper()
 	real, model := w.route.source.Memory(), w.source.Memory()
-	if region := w.source.Prepared(); w.recycled && region != nil && real != nil {
+	if w.source.Windowless() == nil && w.windowed && real != nil {
+		w.compareWindow(real[memory.WindowStart:memory.WindowEnd()], model[memory.WindowStart:memory.WindowEnd()])
+		w.same("the source", real[:memory.WindowStart], model[:memory.WindowStart])
+		real, model = real[memory.WindowEnd():], model[memory.WindowEnd():]
+	} else if region := w.source.Prepared(); w.recycled && region != nil && real != nil {
 		begin, end := int(region.Pointer()), int(region.Pointer())+int(region.Len())
 		w.same("the source", real[:begin], model[:begin])
 		for i := begin; i < end && w.origin != transport.OriginHost && w.route.lender == nil; i++ {
@@ -374,6 +440,25 @@ func (w *world) compare() {
 	}
 }
 
+// compareWindow looks at the source's window, which contains zeros in place of what the guest has written
+// before, beside the payload and once it has been recycled.
+func (w *world) compareWindow(real, model []byte) {
+	w.t.Helper()
+	payload := 0
+	if region := w.source.Prepared(); region != nil && region.Window() != nil {
+		payload = int(region.Len())
+	}
+	for i := range real {
+		switch {
+		case real[i] == model[i]:
+		case w.recycled && i < payload && w.origin == transport.OriginHost:
+			// The host alone sees that.
+		case real[i] != 0 || i < payload && !w.recycled:
+			w.t.Fatalf("the source's window has %#x at byte %d, the model's %#x (payload of %d bytes)", real[i], i, model[i], w.spec.Size)
+		}
+	}
+}
+
 func (w *world) same(who string, real, model []byte) {
 	w.t.Helper()
 	if bytes.Equal(real, model) {
@@ -391,10 +476,14 @@ func (w *world) same(who string, real, model []byte) {
 
 // close ends everything in any order, and looks whether what is left is as it was.
 func (w *world) close() {
-	closers := []func() error{func() error { return errors.Join(w.route.Close(), w.source.Close()) }}
+	closers := []func() error{func() error {
+		closed := w.route.Close()
+		w.settle()
+		return errors.Join(closed, w.source.Close())
+	}}
 	for _, tw := range w.all {
 		closers = append(closers, func() error {
-			return errors.Join(tw.real.Close(), tw.model.Close(), tw.mover.stash.Clear())
+			return errors.Join(tw.real.Close(), tw.model.Close())
 		})
 	}
 	w.random.Shuffle(len(closers), func(i, j int) { closers[i], closers[j] = closers[j], closers[i] })
@@ -416,7 +505,7 @@ func TestPropertyHandoffs(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
-	modes := []transport.Transport{NewRemap(), NewRemap(), NewAdaptive(20000), NewCopy()}
+	modes := []transport.Transport{NewRemap(), NewRemap(), NewAdaptive(20000), NewLearning(20000), NewCopy()}
 	handoffs, moved, copied, shared := 0, uint64(0), uint64(0), uint64(0)
 	for start := time.Now(); time.Since(start) < propertyTime || (moved == 0 || shared == 0) && time.Since(start) < 10*propertyTime; {
 		w := newWorld(t, random, modes[random.IntN(len(modes))].(*mode), engines, guests)
@@ -429,6 +518,9 @@ func TestPropertyHandoffs(t *testing.T) {
 		}
 		w.compare()
 		m, c := w.route.Moves()
+		if w.windowed {
+			c = 0 // targets keep what is in their windows
+		}
 		handoffs, moved, copied, shared = handoffs+w.handoffs, moved+m, copied+c, shared+w.route.mover.shared.Load()
 		w.close()
 	}

@@ -19,8 +19,11 @@ type registry struct {
 	byAddress map[string]*target
 }
 
-func (r *registry) add(m *mode, function *modes.Function) *target {
-	t := &target{mode: m, address: rand.Text(), function: function, movable: function.Movable()}
+func (r *registry) add(m *mode, function *modes.Function, windowless string) *target {
+	t := &target{mode: m, address: rand.Text(), function: function, movable: function.Movable(), windowless: windowless}
+	if err := function.Windowless(); err != nil {
+		t.windowless = err.Error()
+	}
 	if m.moves() && t.movable {
 		t.borrower = kernel.NewBorrower(function)
 	}

@@ -24,6 +24,10 @@ type route struct {
 	// lockOrder has the targets as all routes of the process lock them.
 	lockOrder []*target
 	mover     mover
+	// learner chooses; nil where the size does.
+	learner *learner
+	// planned is the size for which the plan was made, 0 for none.
+	planned int64
 	// lender has the targets of a fan-out share the source's pages; nil where they get copies.
 	lender *kernel.Lender
 
@@ -45,21 +49,50 @@ type route struct {
 	closed   bool
 }
 
-// Recycle has the pages of the payload before come back.
+// Recycle has the pages of the payload before come back, and finds out how the next is to be handed over.
 func (r *route) Recycle(size int64) error {
-	r.mover.restore(size)
+	if r.planned == size {
+		return nil
+	}
+	r.planned = 0
+	began := int64(0)
+	if r.learner != nil && r.mover.lent.target != nil {
+		began = measure.Now()
+	}
+	if back := r.mover.restore(size); began != 0 && back != 0 {
+		r.learner.returned(back-began, measure.Now()-back)
+	}
 	if err := r.source.Recycle(size); err != nil {
 		return err
 	}
-	r.makePlan()
+	// A heap's region is not known yet.
+	if region := r.source.Prepared(); region != nil && !region.Located() && len(r.targets) == 1 {
+		r.plan(region)
+		if window := region.Window(); window != nil {
+			r.mover.window.tidy(window, int(size), r.mover.plan.moves())
+		}
+	}
+	r.planned = size
 	return nil
 }
 
-// makePlan finds out beforehand how the prepared region is to be handed over, if there is one.
-func (r *route) makePlan() {
-	if region := r.source.Prepared(); region != nil && len(r.targets) == 1 {
-		r.mover.makePlan(r.mode, region)
+// plan chooses the mechanism for the next payload. Nothing is learnt of payloads without a window: to
+// copy and to move them takes other memory of the target's, which would be cold each time.
+func (r *route) plan(region *modes.Region) {
+	size := int(region.Len())
+	by := r.mode.mechanisms.For(size)
+	switch _, moves := by.(moving); {
+	case r.learner != nil && region.Window() != nil:
+		by = r.mode.mechanisms.Below
+		if r.learner.pick(size, r.mover.zeroes) {
+			by = r.mode.mechanisms.From
+		}
+	case !moves:
+		r.mover.plan = plan{}
+	case !r.mover.movable(region):
+		by = r.mode.mechanisms.Below
 	}
+	r.mover.plan.by = by
 }
 
 func (r *route) Prepare(spec payloads.Spec) error {
@@ -69,7 +102,10 @@ func (r *route) Prepare(spec payloads.Spec) error {
 	if err := r.source.Prepare(spec); err != nil {
 		return err
 	}
-	r.makePlan()
+	r.mover.window.foreign = false
+	if region := r.source.Prepared(); region != nil && region.Located() && len(r.targets) == 1 {
+		r.plan(region)
+	}
 	return nil
 }
 
@@ -92,11 +128,15 @@ func (r *route) Send(handoff *transport.Handoff) error {
 	for i := range handoff.Deliveries {
 		handoff.Deliveries[i] = transport.Delivery{}
 	}
-	r.handoff = handoff
+	r.handoff, r.planned = handoff, 0
+	moved := r.mover.moved.Load()
 	handoff.Start = measure.Now()
 	taken, err := r.direct.send(r)
 	if !taken {
 		err = r.source.Send()
+	}
+	if r.learner != nil && err == nil {
+		r.learner.sent(handoff.Deliveries[0].Timeline.Latency(), r.mover.moved.Load() != moved, r.mover.lent.target != nil)
 	}
 	r.payload, r.handoff = nil, nil
 	if err == nil || errors.Is(err, modes.ErrDelivery) {
@@ -134,7 +174,7 @@ func (r *route) handOver(region *modes.Region) error {
 		return r.fanOut(region)
 	}
 	by := r.mover.plan.by
-	if !region.Prepared() {
+	if region != r.source.Prepared() {
 		by = r.mode.choose(region)
 	}
 	by.handOver(region, r.targets[0], &r.mover, &r.handoff.Deliveries[0])
@@ -206,8 +246,8 @@ func (r *route) Close() error {
 	}
 	r.closed = true
 	r.pool.Close()
-	r.mover.prepared = nil
-	err := errors.Join(r.source.Close(), r.mover.stash.Clear())
+	r.mover.restore(0)
+	err := r.source.Close()
 	if r.lender != nil {
 		for _, t := range r.targets {
 			t.forget()

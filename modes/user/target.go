@@ -24,8 +24,9 @@ type target struct {
 	// interval unless several routes share a target.
 	lock     sync.Mutex
 	function *modes.Function
-	// movable outlives the function.
-	movable bool
+	// movable outlives the function, and so does windowless, which says why it has no window.
+	movable    bool
+	windowless string
 	// borrower takes payloads that several targets share; nil where none do.
 	borrower *kernel.Borrower
 
@@ -42,8 +43,11 @@ func (t *target) Endpoint() transport.Endpoint {
 	endpoint := transport.Endpoint{Transport: t.mode.name, Address: t.address}
 	if t.mode.moves() {
 		endpoint.Facts = map[string]string{"pages": "move"}
-		if !t.movable {
+		switch {
+		case !t.movable:
 			endpoint.Facts["pages"] = "are copied, because the engine's memories cannot move"
+		case t.windowless != "":
+			endpoint.Facts["pages"] = fmt.Sprintf("move in blocks of %d bytes, the rest is copied, because there is no window: %s", memory.Block, t.windowless)
 		}
 	}
 	return endpoint
@@ -147,17 +151,33 @@ func (t *target) consume(delivery *transport.Delivery) {
 func (t *target) takePages(source *modes.Region, m *mover, delivery *transport.Delivery) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
-	payload := source.Bytes()
-	region, err := t.allocate(source.Len(), memory.AlignmentOf(payload))
+	region, err := t.allocateLike(source)
 	if err != nil {
 		delivery.Err = err
 		return
 	}
-	from, to := m.fill(region, payload, &delivery.Timeline)
+	first, end := m.fill(region, source, &delivery.Timeline)
 	t.arrived(source.Len(), delivery)
 	err = t.enter(region, delivery)
-	m.retrieve(source, region, from, to)
-	delivery.Err = t.release(region, err)
+	if m.retrieve(lent{source, region, first, end, t}) {
+		delivery.Err = t.release(region, err)
+	} else {
+		delivery.Err = t.explain(err)
+	}
+}
+
+// allocateLike returns a region to which the pages of another can move, if the guest has one.
+func (t *target) allocateLike(source *modes.Region) (*modes.Region, error) {
+	if source.Window() == nil {
+		return t.allocate(source.Len(), memory.AlignmentOf(source.Bytes()))
+	}
+	if t.function != nil {
+		if region := t.function.AllocateInWindow(source.Len()); region != nil {
+			return region, nil
+		}
+	}
+	// Another payload is in the window.
+	return t.allocate(source.Len(), memory.Alignment{})
 }
 
 // allocate returns a region of n bytes, at an alignment unless that is zero.

@@ -23,6 +23,8 @@ type mode struct {
 	place         int
 	limits        []string
 	mechanisms    transport.BySize[mechanism]
+	// learns: each route finds out by itself what is cheaper, and mechanisms are where it starts.
+	learns bool
 }
 
 var _ transport.Transport = (*mode)(nil)
@@ -33,41 +35,79 @@ func moveFrom(size int64) transport.BySize[mechanism] {
 }
 
 // moves says that there are payloads that move.
-func (m *mode) moves() bool { return m.mechanisms.Crossover != transport.Never }
+func (m *mode) moves() bool { return m.learns || m.mechanisms.Crossover != transport.Never }
+
+// windowless says why the functions of a set-up are to have no windows; empty where they are.
+func (m *mode) windowless(setup transport.Setup) string {
+	least := m.mechanisms.Crossover
+	if m.learns {
+		least = leastMoved
+	}
+	switch {
+	case !m.moves() || setup.Size < least:
+		return "no payload is long enough to move"
+	case setup.Size > int64(memory.Window):
+		return fmt.Sprintf("a payload of %d bytes is longer than a window", setup.Size)
+	case setup.Fanout > 1:
+		return shared
+	case setup.Origin == transport.OriginHeap:
+		return "the payload is in memory of the function's own"
+	}
+	return ""
+}
+
+// shared is why there are no windows in a fan-out.
+const shared = "the targets of a fan-out share pages"
+
+// load makes a function, with a window if why, the reason against one, is empty.
+func load(ctx context.Context, setup transport.Setup, send modes.Sender, why string) (*modes.Function, error) {
+	if why != "" {
+		return modes.Load(ctx, setup, send)
+	}
+	return modes.LoadWithWindow(ctx, setup, send)
+}
 
 const remapName = "user/remap"
 
-// DefaultCrossover is the payload size in bytes from which on moving takes less time than
-// copying does until B has read the payload: from the first block on. Two runs of rrbench tune
-// on a virtual machine of two processors found, on wazero and wasmtime, 0.6 to 0.8 times the
-// time of copying here and at 3 MiB, 0.6 at 4 MiB and half at 8 MiB. Where the hypervisor
-// shadows page tables, moving there and back broke even below 2 MiB as long as the other
-// processor was idle.
+// DefaultCrossover is the payload size in bytes from which on moving is cheaper than copying, there
+// and back: where a quiet virtual machine of two processors had moved windows in the time of
+// copying. With the other processor busy it was between that and five times as much.
 const DefaultCrossover = 2 << 20
+
+// leastMoved is the least payload that moves unless a crossover says so, in bytes: a page.
+const leastMoved = 4 << 10
 
 // NewCopy is user/copy, the paper's user space mode: the shim copies the payload once,
 // from A's linear memory into a region that it has B allocate.
 func NewCopy() transport.Transport {
-	return &mode{"user/copy", "one shim, A's linear memory copied into B's, once", 1, []string{"limit/memcpy"}, moveFrom(transport.Never)}
+	return &mode{name: "user/copy", summary: "one shim, A's linear memory copied into B's, once", place: 1, limits: []string{"limit/memcpy"}, mechanisms: moveFrom(transport.Never)}
 }
 
-// NewRemap is user/remap: the payload's pages move from A's linear memory into B's, in whole
-// aligned blocks of 2 MiB. What is left at the ends is copied, and so are payloads without
-// such a block, as all below 2 MiB are.
+// movingLimits are those of what moves pages.
+var movingLimits = []string{"limit/memcpy", "limit/mremap", "limit/window"}
+
+// NewRemap is user/remap: the payload's pages move from A's linear memory into B's with the window
+// that they are in, or without one in whole aligned blocks of 2 MiB. What is left then at the ends
+// is copied, and so are payloads without such a block.
 func NewRemap() transport.Transport {
-	return &mode{
-		remapName, "one shim, whole 2 MiB of pages move from A's linear memory to B's, the rest is copied", 2,
-		[]string{"limit/memcpy", "limit/mremap"}, moveFrom(int64(memory.Block)),
-	}
+	return &mode{name: remapName, summary: "one shim, pages move from A's linear memory to B's, 1 GiB at once", place: 2, limits: movingLimits, mechanisms: moveFrom(leastMoved)}
 }
 
-// NewAdaptive is user: payloads of at least crossover bytes move as user/remap has them,
-// smaller ones are copied.
+const (
+	adaptiveName    = "user"
+	adaptiveSummary = "one shim, copies payloads or moves their pages, whichever is cheaper"
+)
+
+// NewAdaptive is user with a fixed border: payloads of at least crossover bytes move as user/remap
+// has them, smaller ones are copied.
 func NewAdaptive(crossover int64) transport.Transport {
-	return &mode{
-		"user", "one shim, copies small payloads and moves the pages of large ones", 3,
-		[]string{"limit/memcpy", "limit/mremap"}, moveFrom(max(crossover, int64(memory.Block))),
-	}
+	return &mode{name: adaptiveName, summary: adaptiveSummary, place: 3, limits: movingLimits, mechanisms: moveFrom(crossover)}
+}
+
+// NewLearning is user: each route learns which way is the cheaper one for payloads of a size, from
+// what its hand-offs cost. It starts as if crossover were where the two cost the same.
+func NewLearning(crossover int64) transport.Transport {
+	return &mode{name: adaptiveName, summary: adaptiveSummary, place: 3, limits: movingLimits, mechanisms: moveFrom(crossover), learns: true}
 }
 
 func (m *mode) Info() transport.Info {
@@ -94,11 +134,12 @@ func (m *mode) Serve(ctx context.Context, setup transport.Setup) (transport.Targ
 	if err := m.checkCodec(setup); err != nil {
 		return nil, err
 	}
-	function, err := modes.Load(ctx, setup, nil)
+	windowless := m.windowless(setup)
+	function, err := load(ctx, setup, nil, windowless)
 	if err != nil {
 		return nil, fmt.Errorf("%s: target: %w", m.name, err)
 	}
-	return targets.add(m, function), nil
+	return targets.add(m, function, windowless), nil
 }
 
 // Open makes a fresh source and a route to targets that were served in this process. The
@@ -113,7 +154,14 @@ func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []tran
 		return nil, err
 	}
 	r := &route{mode: m, targets: found}
-	r.source, err = modes.Load(ctx, setup, r.carry)
+	if m.learns && len(found) == 1 {
+		r.learner = newLearner(m.mechanisms.Crossover)
+	}
+	windowless := cmp.Or(m.windowless(setup), found[0].windowless)
+	if len(found) > 1 {
+		windowless = shared
+	}
+	r.source, err = load(ctx, setup, r.carry, windowless)
 	if err != nil {
 		return nil, fmt.Errorf("%s: source: %w", m.name, err)
 	}
@@ -128,7 +176,8 @@ func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []tran
 	}
 	r.lockOrder = slices.SortedFunc(slices.Values(found), func(a, b *target) int { return strings.Compare(a.address, b.address) })
 	if r.sharing() {
-		r.lender = kernel.NewLender(r.source, m.mechanisms.Crossover)
+		// Of a memory file targets map blocks.
+		r.lender = kernel.NewLender(r.source, max(m.mechanisms.Crossover, int64(memory.Block)))
 	}
 	return r, nil
 }

@@ -1,0 +1,38 @@
+package memory
+
+import "sync"
+
+// Window is the memory of a function that moves as a whole, in bytes: what one table of page
+// tables describes, on amd64 and on arm64 with pages of 4 KiB. Between places of the same
+// alignment it moves as one entry, whatever is in it, with one flush of the processors' caches
+// of addresses. Tests make it small.
+var Window = 1 << 30
+
+// WindowStart is where in a linear memory its window begins, in bytes: behind what the guest has
+// there for itself. More of it would be memory that a guest with garbage collection takes for
+// its own, and lets as much garbage pile up.
+var WindowStart = 64 << 20
+
+// WindowEnd is where in a linear memory its window ends, in bytes.
+func WindowEnd() int { return WindowStart + Window }
+
+// LinearPlace is where linear memories begin, so that windows lie at multiples of their length.
+var LinearPlace = Alignment{Offset: 1<<30 - 64<<20, Modulus: 1 << 30}
+
+// IsWindow says that memory moves at the price of a window.
+func IsWindow(memory []byte) bool {
+	return len(memory) == Window && address(memory)&uintptr(Window-1) == 0 && OneMapping(memory)
+}
+
+// CanMove returns why the kernel does not move pages as Move wants it, or nil. It tries once.
+var CanMove = sync.OnceValue(func() error {
+	area, err := Reserve(2 * Size)
+	if err != nil {
+		return err
+	}
+	defer Free(area)
+	if err := Blank(area); err != nil {
+		return err
+	}
+	return Move(area[Size:], area[:Size])
+})

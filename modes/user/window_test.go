@@ -1,0 +1,218 @@
+package user
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"rrbench/memory"
+	"rrbench/payloads"
+	"rrbench/transport"
+	"rrbench/transport/transporttest"
+	"rrbench/workloads/hostile"
+)
+
+// beside is how much of a window is looked at behind a payload, in bytes: all of it takes long.
+const beside = 8 << 20
+
+// windowOf is the beginning of a function's window.
+func windowOf(memoryOf []byte) []byte { return memoryOf[memory.WindowStart:][:beside] }
+
+func handOver(t *testing.T, route *route, spec payloads.Spec) {
+	t.Helper()
+	var handoff transport.Handoff
+	digest := spec.Digest()
+	if err := errors.Join(route.Prepare(spec), route.Send(&handoff)); err != nil {
+		t.Fatal(err)
+	}
+	check(t, &handoff, digest, spec.Size)
+}
+
+func zero(area []byte) bool { return bytes.Count(area, []byte{0}) == len(area) }
+
+// TestWindowsAreApart has a source and a target that write into their windows whatever they like, at
+// any time, beside the payload as well.
+func TestWindowsAreApart(t *testing.T) {
+	for _, engine := range enginesHere(t) {
+		for _, origin := range []transport.Origin{transport.OriginBuffer, transport.OriginHost} {
+			setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 3 << 20, Origin: origin}
+			target := serveBy(t, NewRemap(), setup)
+			route := openBy(t, NewRemap(), setup, target)
+			there := route.targets[0].function
+			seed := uint64(0)
+			for _, size := range []int64{3 << 20, 3 << 20, 5000, 70_001, 3<<20 - 1, 4096, 3 << 20} {
+				seed++
+				handOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: seed, Size: size})
+				if moved, copied := route.Moves(); moved != seed || copied != 0 {
+					t.Fatalf("%s: moved %d times, copied %d times", engine, moved, copied)
+				}
+				if !zero(windowOf(there.Memory())[size:]) {
+					t.Errorf("%s: the target sees more than the payload of %d bytes", engine, size)
+				}
+				// The source writes to what it has sent, the target to all that it can reach.
+				payload := bytes.Clone(windowOf(there.Memory()))
+				copy(windowOf(route.source.Memory()), bytes.Repeat([]byte{0xA5}, int(size)))
+				if !bytes.Equal(payload, windowOf(there.Memory())) {
+					t.Errorf("%s: the target sees what the source has written afterwards", engine)
+				}
+				copy(windowOf(there.Memory()), bytes.Repeat([]byte{0xB5}, beside))
+				next := int64(4096 + seed*1000)
+				if err := route.Recycle(next); err != nil {
+					t.Fatal(err)
+				}
+				seen := windowOf(route.source.Memory())
+				if origin == transport.OriginHost {
+					seen = seen[next:] // the host fills the rest before the guest runs
+				}
+				if !zero(seen) || !zero(windowOf(there.Memory())) {
+					t.Errorf("%s: something is left of what the target has written", engine)
+				}
+			}
+		}
+	}
+}
+
+// TestWindowTaken has a target that keeps what it gets: there is one payload a window, and what comes
+// after it is copied.
+func TestWindowTaken(t *testing.T) {
+	for _, engine := range enginesHere(t) {
+		const size = 1 << 20
+		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Origin: transport.OriginBuffer, Consume: transport.ConsumeWrite}
+		keeper := setup
+		keeper.Guest = hostile.Guest(t, "rewrite-keeps")
+		route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), keeper))
+		kept := func() []byte { return windowOf(route.targets[0].function.Memory())[:size] }
+		for seed := range uint64(5) {
+			handOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: seed, Size: size})
+			if moved, copied := route.Moves(); moved != 1 || copied != seed {
+				t.Errorf("%s: moved %d times, copied %d times", engine, moved, copied)
+			}
+			// It has overwritten what it keeps; the source's next payloads do not show in it, nor it in them.
+			if bytes.Count(kept(), []byte{0xA3}) != size || bytes.IndexByte(windowOf(route.source.Memory()), 0xA3) >= 0 {
+				t.Errorf("%s: what is kept has changed, or shows at the source", engine)
+			}
+		}
+	}
+}
+
+// TestNoWindow has guests whose allocators give no window: payloads are handed over all the same, and
+// the endpoint says why.
+func TestNoWindow(t *testing.T) {
+	for _, engine := range enginesHere(t) {
+		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 1 << 20}
+		for name, reason := range map[string]string{
+			"allocate-zero": "allocate_memory returned 0", "allocate-outside": "not inside its memory", "allocate-traps": "unreachable",
+			"allocate-wraps": "not inside", "allocate-same": "not inside",
+		} {
+			bad := setup
+			bad.Guest = hostile.Guest(t, name)
+			target := serveBy(t, NewRemap(), bad)
+			if fact := target.Endpoint().Facts["pages"]; !strings.Contains(fact, "there is no window: ") || !strings.Contains(fact, reason) {
+				t.Errorf("%s: pages %s", name, fact)
+			}
+			route := openBy(t, NewRemap(), setup, target)
+			var handoff transport.Handoff
+			if err := errors.Join(route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1 << 20}), route.Send(&handoff)); err != nil {
+				t.Fatal(err)
+			}
+			if moved, _ := route.Moves(); moved > 0 {
+				t.Errorf("%s: pages moved", name)
+			}
+		}
+	}
+}
+
+// TestLittleAddressSpace runs in a process of its own: memories begin where they can, and payloads are
+// copied or move in blocks.
+func TestLittleAddressSpace(t *testing.T) {
+	const child = "RRBENCH_TEST_LITTLE_ADDRESS_SPACE"
+	if os.Getenv(child) == "" {
+		command := exec.Command(os.Args[0], "-test.run=^TestLittleAddressSpace$", "-test.v")
+		command.Env = append(os.Environ(), child+"=1")
+		if output, err := command.CombinedOutput(); err != nil || !bytes.Contains(output, []byte("--- PASS")) {
+			t.Errorf("%v:\n%s", err, output)
+		}
+		return
+	}
+	engines := enginesHere(t)
+	for _, engine := range engines {
+		// The engine takes what it takes for itself.
+		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 9 << 20}
+		handOver(t, openBy(t, NewCopy(), setup, serve(t, setup)), payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 100})
+	}
+	for _, engine := range engines {
+		// Two memories fit, and another GiB to choose their place in does for the first alone.
+		limit := 18<<20 + 256<<20 + uint64(memory.WindowEnd()) + 1<<20
+		if engine == "wasmtime" {
+			limit = 4<<30 + 64<<20
+		}
+		setLimit(t, addressSpace(t)+2*limit+500<<20)
+		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 9 << 20}
+		target := serveBy(t, NewRemap(), setup)
+		route := openBy(t, NewRemap(), setup, target)
+		handOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 9 << 20})
+		if moved, copied := route.Moves(); moved != 1 || copied != 0 {
+			t.Errorf("%s: moved %d times, copied %d times", engine, moved, copied)
+		}
+		if route.source.Windowless() == nil || !strings.Contains(route.source.Windowless().Error(), "ulimit -v") {
+			t.Errorf("%s: the source has no window: %v", engine, route.source.Windowless())
+		}
+		setLimit(t, unix.RLIM_INFINITY)
+	}
+}
+
+// setLimit bounds the address space, in bytes.
+func setLimit(t *testing.T, most uint64) {
+	t.Helper()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil {
+		t.Fatal(err)
+	}
+	limit.Cur = min(most, limit.Max)
+	if err := unix.Setrlimit(unix.RLIMIT_AS, &limit); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// addressSpace is how much of it is in use, in bytes.
+func addressSpace(t *testing.T) uint64 {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := uint64(0)
+	if _, err := fmt.Sscan(string(status), &pages); err != nil {
+		t.Fatal(err)
+	}
+	return pages * uint64(memory.Size)
+}
+
+// TestCyclesLeaveNothing moves windows a thousand times.
+func TestCyclesLeaveNothing(t *testing.T) {
+	for _, engine := range enginesHere(t) {
+		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 200_000, Origin: transport.OriginBuffer}
+		route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup))
+		memories := [][]byte{}
+		var before transporttest.Holdings
+		for seed := range uint64(1000) {
+			handOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: seed, Size: 200_000 - int64(seed%2)*100_000})
+			if seed == 3 {
+				before = transporttest.Held(t, memories...)
+			}
+		}
+		after := transporttest.Held(t, memories...)
+		if moved, copied := route.Moves(); moved != 1000 || copied != 0 {
+			t.Errorf("%s: moved %d times, copied %d times", engine, moved, copied)
+		}
+		if after.Mappings > before.Mappings+20 || !transporttest.Racing && after.Resident > before.Resident+2<<20 {
+			t.Errorf("%s: %+v, then %+v", engine, before, after)
+		}
+	}
+}
