@@ -71,6 +71,15 @@ func (w *rowWriter[Row]) write(rows []Row) error {
 	return w.lines.Error()
 }
 
+// WriteRows writes a CSV file, its header first. A row's type is a struct with tags csv.
+func WriteRows[Row any](w io.Writer, rows []Row) error {
+	writer := newRowWriter[Row](w)
+	if err := writer.header(); err != nil {
+		return err
+	}
+	return writer.write(rows)
+}
+
 // oneLine makes free text fit into one field of one line.
 func oneLine(text string) string { return shorten(foreign.Line(text, len(text)), 1000) }
 

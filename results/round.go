@@ -75,16 +75,18 @@ func (r *Round) median(of func(*Trial) int64) float64 {
 // starts are whole rounds by the start of the functions that they were measured in.
 type starts [][]Round
 
+// startKey tells the starts of one cell apart.
+type startKey struct{ block, start int }
+
 // startsOf divides rounds of one cell.
 func startsOf(rounds []Round, noise bool) starts {
-	type key struct{ block, start int }
-	at := make(map[key]int)
+	at := make(map[startKey]int)
 	var all starts
 	for _, round := range rounds {
 		if round.Noise != noise {
 			continue
 		}
-		k := key{round.Block, round.Start}
+		k := startKey{round.Block, round.Start}
 		index, known := at[k]
 		if !known {
 			index = len(all)

@@ -298,13 +298,7 @@ func unsharedClocks(rows []*Trial) []string {
 }
 
 // WriteSummaries writes a summary.csv.
-func WriteSummaries(w io.Writer, summaries []Summary) error {
-	rows := newRowWriter[Summary](w)
-	if err := rows.header(); err != nil {
-		return err
-	}
-	return rows.write(summaries)
-}
+func WriteSummaries(w io.Writer, summaries []Summary) error { return WriteRows(w, summaries) }
 
 // ReadSummaries reads a summary.csv. The error names the line and the column.
 func ReadSummaries(r io.Reader) ([]Summary, error) { return readRows[Summary](r) }

@@ -40,11 +40,11 @@ func NoiseOf(trials []Trial) (all []Noise) {
 
 func (n Noise) String() string {
 	percent := func(ratio float64) string { return fmt.Sprintf("%+.1f", 100*(ratio-1)) }
-	return fmt.Sprintf("noise of this run: %s measured twice differs by %s %% [%s, %s]", name(n.Point), percent(n.Ratio), percent(n.Lo), percent(n.Hi))
+	return fmt.Sprintf("noise of this run: %s measured twice differs by %s %% [%s, %s]", n.Name(), percent(n.Ratio), percent(n.Lo), percent(n.Hi))
 }
 
-// name names a cell, with what is not usual of it.
-func name(p Point) string {
+// Name names a cell, with what is not usual of it.
+func (p Point) Name() string {
 	words := []string{p.Transport, p.Engine}
 	if p.Codec != "none" {
 		words = append(words, p.Codec)
@@ -102,7 +102,7 @@ func beaten(summaries []Summary, transports Transports) (lines []string) {
 			continue
 		}
 		if count++; count <= named {
-			lines = append(lines, fmt.Sprintf("%s takes %s and beats its limit, %s with %s: that is no limit", name(s.point()),
+			lines = append(lines, fmt.Sprintf("%s takes %s and beats its limit, %s with %s: that is no limit", s.point().Name(),
 				formatInterval(s.LatencyMedian, s.LatencyLo, s.LatencyHi), limit.Transport, formatInterval(limit.LatencyMedian, limit.LatencyLo, limit.LatencyHi)))
 		}
 	}
