@@ -40,10 +40,10 @@ func sized(cells []*cell) []*cell {
 }
 
 var (
-	latency    = measure{"latency", "ns", "latency", durationLabel, func(c *cell) estimate { return estimate{c.LatencyMedian, c.LatencyLo, c.LatencyHi} }}
-	throughput = measure{"throughput", "bytes_per_s", "measured throughput", rateLabel, func(c *cell) estimate { return estimate{c.BytesPerSecond, c.BytesPerSecondLo, c.BytesPerSecondHi} }}
-	makespan   = measure{"makespan", "ns", "time to last consumption", durationLabel, func(c *cell) estimate { return estimate{c.MakespanMedian, c.MakespanLo, c.MakespanHi} }}
-	cycle      = measure{"cycle", "ns", "whole cycle", durationLabel, func(c *cell) estimate { return estimate{c.CycleMedian, c.CycleLo, c.CycleHi} }}
+	latency    = measure{"latency", "ns", "latency", durationLabel, func(c *cell) estimate { return estimate{c.LatencyMedian, c.LatencyLo, c.LatencyHi} }, false}
+	throughput = measure{"throughput", "bytes_per_s", "measured throughput", rateLabel, func(c *cell) estimate { return estimate{c.BytesPerSecond, c.BytesPerSecondLo, c.BytesPerSecondHi} }, true}
+	makespan   = measure{"makespan", "ns", "time to last consumption", durationLabel, func(c *cell) estimate { return estimate{c.MakespanMedian, c.MakespanLo, c.MakespanHi} }, false}
+	cycle      = measure{"cycle", "ns", "whole cycle", durationLabel, func(c *cell) estimate { return estimate{c.CycleMedian, c.CycleLo, c.CycleHi} }, false}
 )
 
 // againstSize draws lines where sizes vary, and rows of dots where there is one size.
@@ -105,7 +105,7 @@ func underLoad(x property) func([]*cell) (*sheet, error) {
 		}
 		m := measure{"latency", "ns", "latency under load", durationLabel, func(c *cell) estimate {
 			return estimate{value: percentiles[c.percentile].column.of(c)}
-		}}
+		}, false}
 		f := &lineFigure{x: x, measure: m, perSize: true}
 		var columns []csvColumn
 		for i, p := range percentiles {

@@ -58,8 +58,13 @@ func stack(p *plot.Plot, parts []part, c *cell, row, scale float64, words string
 		p.Add(bar)
 		last = bar
 	}
-	p.Add(struct{ plot.Plotter }{&plotter.Labels{XYs: plotter.XYs{{X: last.BarHeight(0), Y: row}}, Labels: []string{words},
-		TextStyle: []text.Style{letters(noteSize, text.XLeft, text.YCenter)}, Offset: vg.Point{X: 2, Y: 0.6}}})
+	p.Add(wordsAt(last.BarHeight(0), row, words))
+}
+
+// wordsAt writes words behind a bar.
+func wordsAt(x, row float64, words string) plot.Plotter {
+	return struct{ plot.Plotter }{&plotter.Labels{XYs: plotter.XYs{{X: x, Y: row}}, Labels: []string{words},
+		TextStyle: []text.Style{letters(noteSize, text.XLeft, text.YCenter)}, Offset: vg.Point{X: 2, Y: 0.6}}}
 }
 
 // linear makes a panel's horizontal axis linear from zero to the largest value, marked at

@@ -13,6 +13,10 @@ import (
 type cell struct {
 	results.Summary
 	series series
+	// measured is nil where only summary.csv has the cell.
+	measured *results.Measured
+	// limits are the transports that do the same work without functions.
+	limits []string
 	// percentile is the place in percentiles of what a panel shows of the cell.
 	percentile int
 }
@@ -21,8 +25,12 @@ type cell struct {
 // and hi are NaN, or 0 where the file that was read has no column for them.
 type estimate struct{ value, lo, hi float64 }
 
-func cellsOf(summaries []results.Summary, transports results.Transports) []*cell {
+func cellsOf(summaries []results.Summary, measured []*results.Measured, transports results.Transports) []*cell {
 	var cells []*cell
+	starts := make(map[results.Point]*results.Measured)
+	for _, m := range measured {
+		starts[m.Point] = m
+	}
 	known := make(map[results.Point]bool)
 	conditions := conditionsThatVary(summaries)
 	for _, summary := range summaries {
@@ -33,6 +41,7 @@ func cellsOf(summaries []results.Summary, transports results.Transports) []*cell
 			known[identity] = true
 			c := newCell(summary, transports.Of(summary.Transport))
 			c.series.condition = conditions(&summary)
+			c.measured = starts[results.Point{Cell: summary.Cell, Load: summary.Load, Conditions: summary.Conditions}]
 			cells = append(cells, c)
 		}
 	}
@@ -44,7 +53,7 @@ func newCell(summary results.Summary, info results.TransportInfo) *cell {
 	if engine == "native" {
 		engine = ""
 	}
-	return &cell{Summary: summary, series: series{kindOf(info), summary.Transport, summary.Codec, engine, standIn, summary.Placement, ""}}
+	return &cell{Summary: summary, limits: info.Limits, series: series{kindOf(info), summary.Transport, summary.Codec, engine, standIn, summary.Placement, ""}}
 }
 
 // conditionsThatVary returns what names those of a cell's conditions in which cells of its transport
@@ -78,6 +87,15 @@ func conditionsThatVary(summaries []results.Summary) func(*results.Summary) stri
 		words = append(words, when(s.SizeMix != "", "mix "+s.SizeMix))
 		return strings.Join(where(words, func(word string) bool { return word != "" }), " ")
 	}
+}
+
+// estimate is a measure of the cell by its column.
+func (c *cell) estimate(column string) results.Estimate {
+	m, err := results.MeasureOf(column)
+	if err != nil {
+		panic(err) // figures name columns that there are
+	}
+	return c.measured.Sample(m).Estimate()
 }
 
 // lacks is why a cell that needs positive numbers cannot be drawn, or nothing.

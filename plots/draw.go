@@ -46,7 +46,10 @@ type errNoData string
 
 func (e errNoData) Error() string { return string(e) }
 
-func catalogue() []figure {
+func catalogue() []figure { return append(runFigures(), paperFigures()...) }
+
+// runFigures are those of a run for itself.
+func runFigures() []figure {
 	return []figure{
 		{"latency-size", againstSize(latency)},
 		{"throughput-size", againstSize(throughput)},
@@ -76,7 +79,7 @@ func drawAll(figures []figure, directory *results.Directory) (Report, error) {
 	if err != nil {
 		return report, fmt.Errorf("figures: %w", err)
 	}
-	cells := cellsOf(contents.Summaries, contents.Transports)
+	cells := cellsOf(contents.Summaries, results.MeasuredCells(contents.Trials, contents.Windows), contents.Transports)
 	if err := os.MkdirAll(directory.Figures(), 0o755); err != nil {
 		return report, fmt.Errorf("figures: %w", err)
 	}

@@ -104,7 +104,7 @@ func TestWhatDoesNotFit(t *testing.T) {
 	long := many[:2:2]
 	long[0].Transport = strings.Repeat("W", 1000)
 	for reason, summaries := range map[string][]results.Summary{"a figure can show 300": many, "a figure can have 60": placements, "do not fit": long} {
-		_, err := catalogue()[0].encode(cellsOf(summaries, nil), "")
+		_, err := catalogue()[0].encode(cellsOf(summaries, nil, nil), "")
 		if err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%v, want %s", err, reason)
 		}

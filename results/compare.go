@@ -89,7 +89,7 @@ func without(p Point, column string) Point {
 
 // PairBy pairs the cells of one run that differ in a column alone with those that have the reference
 // value there; empty for that of the first cell. Between transports, what one of them does not have is no difference:
-// an engine, a codec, an origin. The error is one of the request.
+// an engine, a codec, an origin, a way of consuming. The error is one of the request.
 func PairBy(cells []*Measured, column, base string) (pairs []Pair, err error) {
 	// What a cell does not have is no value to compare by.
 	lacking := map[string]string{"engine": "native", "codec": "none"}[column]
@@ -124,6 +124,7 @@ func PairBy(cells []*Measured, column, base string) (pairs []Pair, err error) {
 				bridge(&x.Engine, &y.Engine, "native")
 				bridge(&x.Codec, &y.Codec, "none")
 				bridge(&x.Origin, &y.Origin, "")
+				bridge(&x.Consume, &y.Consume, "")
 				bridge(&x.Route, &y.Route, "")
 				reference = strings.Join([]string{b.Transport, b.Engine, b.Codec}, " ")
 			}

@@ -144,7 +144,7 @@ type Measured struct {
 }
 
 // MeasuredCells gathers what trials and windows tell of each cell with a whole round, in the order
-// in which cells first occur. What serves to know the run's noise is left out. They point into the
+// of the plan. What serves to know the run's noise is left out. They point into the
 // trials and windows.
 func MeasuredCells(trials []Trial, windows []Window) []*Measured {
 	type key struct {
@@ -163,6 +163,7 @@ func MeasuredCells(trials []Trial, windows []Window) []*Measured {
 		}
 		cells[k] = append(cells[k], round)
 	}
+	slices.SortStableFunc(order, func(a, b key) int { return a.index - b.index })
 	ran := make(map[key]map[startKey]*Window)
 	for i := range windows {
 		w := &windows[i]

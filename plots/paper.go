@@ -1,0 +1,704 @@
+package plots
+
+import (
+	"cmp"
+	"fmt"
+	"image/color"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"rrbench/results"
+	"rrbench/results/published"
+)
+
+// The figures of the Roadrunner paper's evaluation (Marcelino, Pusztai, Nastic, Middleware 2025),
+// one for each panel, with the published values beside the run's own. What a figure shows is in
+// the tables below.
+
+// A system is one of the paper's and what stands for it in a run: the first of the transports that
+// the run has. One without a published name is the mechanism that is best here.
+type system struct {
+	published  string
+	transports []string
+	color      color.NRGBA
+	shape      hollow
+}
+
+// hollow is a shape, and its outline for what was published.
+type hollow struct{ shape, outline draw.GlyphDrawer }
+
+var (
+	round   = hollow{draw.CircleGlyph{}, draw.RingGlyph{}}
+	square  = hollow{draw.BoxGlyph{}, draw.SquareGlyph{}}
+	pointed = hollow{draw.PyramidGlyph{}, draw.TriangleGlyph{}}
+	tilted  = hollow{diamond{true}, diamond{false}}
+)
+
+var (
+	userMode   = system{"roadrunner-user", []string{"user/copy"}, blue, round}
+	userBest   = system{"", []string{"user", "user/remap"}, skyBlue, round}
+	kernelMode = system{"roadrunner-kernel", []string{"kernel/stream"}, bluishGreen, square}
+	kernelBest = system{"", []string{"kernel", "kernel/memfd", "kernel/ring", "kernel/cma"}, color.NRGBA{110, 200, 130, 255}, square}
+	networkOwn = system{"roadrunner-network", []string{"network/splice"}, reddishPurple, round}
+	networkTop = system{"", []string{"network", "network/zerocopy", "network/stream"}, color.NRGBA{225, 170, 200, 255}, round}
+	container  = system{"runc-http", []string{"http/container"}, orange, tilted}
+	inWasm     = system{"wasmedge-http", []string{"http/wasi"}, vermillion, pointed}
+)
+
+// A group of panels has its systems, its axis and its place in the published tables in common.
+type group struct {
+	id, number       string
+	experiment, log  string
+	placement, where string
+	systems          []system
+	x                property
+	// limit is what the machine reaches without functions.
+	limit string
+}
+
+var groups = []group{
+	{"intra", "7", "sequential", "", "intra", "intra-node", []system{userMode, userBest, kernelMode, kernelBest, container, inWasm}, payload, "limit/memcpy"},
+	{"inter", "8", "sequential", "", "inter", "inter-node", []system{networkOwn, networkTop, container, inWasm}, payload, "limit/tcp"},
+	{"fanout-intra", "9", "parallel", "parallel-log", "intra", "intra-node", []system{userMode, userBest, kernelMode, kernelBest, container, inWasm}, fanout, "limit/memcpy"},
+	{"fanout-inter", "10", "parallel", "parallel-log", "inter", "inter-node", []system{networkOwn, networkTop, container, inWasm}, fanout, "limit/tcp"},
+}
+
+// paperFanout is the payload of the paper's fan-out.
+const paperFanout = 10 << 20
+
+// A metric is what a panel of each group shows.
+type metric struct {
+	id, published, title string
+	// scale makes a published value one of ours.
+	scale float64
+	label func(float64) string
+	unit  string
+	// column is the measure; inverse shows hand-offs a second by it.
+	column  string
+	inverse bool
+	// normalised divides by the panel's largest value.
+	normalised bool
+	// limited draws the limit, rated puts the measured rate beside.
+	limited, rated bool
+	caption        string
+}
+
+const cpuCaption = "Published CPU is a fraction of each panel's maximum, over a container's whole life; ours is that of one hand-off over the largest in the panel. The CSV has nanoseconds."
+
+const serializationCaption = "Roadrunner's modes serialize nothing here (0); what the paper's log calls so is not zero."
+
+var metrics = []metric{
+	{id: "latency", published: "total_latency", title: "latency", scale: 1e9, label: durationLabel, unit: "ns", column: "latency_median_ns", limited: true},
+	{id: "serialization-latency", published: "serialization_latency", title: "serialization and deserialization", scale: 1e9, label: durationLabel, unit: "ns", column: "serialization_median_ns", caption: serializationCaption},
+	{id: "throughput", published: "total_throughput", title: "1 / latency, in 1/s", scale: 1, label: plainLabel, unit: "1/s", column: "latency_median_ns", inverse: true, limited: true, rated: true,
+		caption: "Published throughput is 1 / latency of tasks that ran one after another; the measured rate is beside it."},
+	{id: "serialization-throughput", published: "serialization_throughput", title: "1 / serialization, in 1/s", scale: 1, label: plainLabel, unit: "1/s", column: "serialization_median_ns", inverse: true, caption: serializationCaption},
+	{id: "cpu-user", published: "cpu_user", title: "user CPU, of the panel's maximum", scale: 1, label: plainLabel, unit: "ns", column: "cpu_user_ns_per_op", normalised: true, caption: cpuCaption},
+	{id: "cpu-kernel", published: "cpu_kernel", title: "kernel CPU, of the panel's maximum", scale: 1, label: plainLabel, unit: "ns", column: "cpu_kernel_ns_per_op", normalised: true, caption: cpuCaption},
+	{id: "cpu-total", published: "cpu_total", title: "CPU, of the panel's maximum", scale: 1, label: plainLabel, unit: "ns", column: "cpu_ns_per_op", normalised: true, caption: cpuCaption},
+	{id: "ram", published: "ram", title: "memory: peak PSS of all processes", scale: 1e6, label: sizeLabel, unit: "bytes", column: "pss_peak_bytes",
+		caption: "Published memory is that of a container's cgroup; ours is the peak of all processes, shared pages counted once."},
+}
+
+// flags explains what is wrong with published values.
+var flags = map[string]string{
+	"log-differs":        "the authors' own log has another value",
+	"self-contradiction": "another published value excludes it",
+	"outliers-dropped":   "the mean leaves tasks out",
+	"derived":            "computed from other bars, not measured",
+}
+
+// paperFigures are the paper's 35.
+func paperFigures() []figure {
+	figures := []figure{
+		{"motivation-coldstart", func([]*cell) (*sheet, error) {
+			return nil, errNoData("no cell has a cold start; this version does not measure one yet (--experiment coldstart)")
+		}},
+		{"motivation-io", share{
+			number: "2b", experiment: "motivation-io", systems: []system{named(container, "container"), named(inWasm, "wasmedge")}, sizes: []int64{1 << 20, 60 << 20, 100 << 20},
+			parts: []piece{{"serialization", "serialization", orange, []string{"serialization_median_ns"}}, {"transfer, copies in and out of Wasm included", "transfer", blue, []string{"vm_io_median_ns", "transfer_median_ns"}}},
+		}.compose},
+		{"breakdown", share{
+			number: "6", experiment: "breakdown", systems: []system{networkOwn, networkTop, container, inWasm}, sizes: []int64{100 << 20},
+			parts: []piece{{"serialization", "latency_serialization", orange, []string{"serialization_median_ns"}}, {"Wasm VM I/O", "latency_wasm_vm_io", bluishGreen, []string{"vm_io_median_ns"}},
+				{"transfer", "latency_transfer", blue, []string{"transfer_median_ns"}}},
+			caption: "Wasm VM I/O is measured here, copies out of A's memory and into B's; the paper's was a subtraction.",
+		}.compose},
+	}
+	for _, g := range groups {
+		for _, m := range metrics {
+			figures = append(figures, figure{g.id + "-" + m.id, (&paperFigure{g, m}).compose})
+		}
+	}
+	return figures
+}
+
+func named(s system, published string) system {
+	s.published = published
+	return s
+}
+
+// A paperFigure is one panel of the paper's, or two where the measured rate stands beside.
+type paperFigure struct {
+	group
+	metric
+}
+
+// A mark is a number in a panel.
+type mark struct {
+	x float64
+	results.Estimate
+	cell *cell           // of the run, else
+	from published.Value // what was published
+}
+
+// A curve is a system's marks.
+type curve struct {
+	system
+	label string
+	marks []mark
+}
+
+func (f *paperFigure) compose(cells []*cell) (*sheet, error) {
+	chosen, lacking := f.choose(cells)
+	if len(chosen) == 0 {
+		return nil, errNoData("the run lacks its cells; measure them with: " + f.command())
+	}
+	s := &sheet{xTitle: f.x.title, width: columnWidth, panelHeight: 2.1 * vg.Inch, panels: [][]*plot.Plot{nil}, legend: legend{iconWidth: 18}}
+	s.table = [][]string{{"from", "system", "transport", "engine", "codec", "placement", "size_bytes", "fanout", "fanout_order", "origin", "starts",
+		"shown", "unit", "value", "lo", "hi", "drawn_value", "flag", "other_value", "source", "drawn"}}
+	first := f.curves(chosen, f.metric)
+	seen := make(map[string]bool)
+	s.yTitle = f.title
+	s.panels[0] = append(s.panels[0], f.panel(s, f.metric, first, f.values(f.metric), cells, seen))
+	if f.rated {
+		rate := metric{id: "rate", title: "measured rate, hand-offs a second", scale: 1, label: plainLabel, unit: "1/s", column: "throughput_ops_per_s"}
+		if f.x.name == fanout.name {
+			rate.title, rate.published = "targets over makespan, in 1/s", "makespan"
+		}
+		if marks := f.curves(chosen, rate); slices.ContainsFunc(marks, func(c curve) bool { return len(c.marks) > 0 }) {
+			p := f.panel(s, rate, marks, f.values(rate), nil, seen)
+			p.Add(frame{rate.title})
+			s.panels[0][0].Add(frame{f.title})
+			s.panels[0], s.width, s.yTitle, s.apart = append(s.panels[0], p), pageWidth, "", true
+		}
+	}
+	s.legend.entries = append(f.entries(first, cells), publishedEntries(seen)...)
+	words := []string{fmt.Sprintf("The paper's figure %s (by grouping). Hollow: as published, other hardware.", f.number), f.caption}
+	if f.x.name == fanout.name {
+		words = append(words, "One payload is "+sizeLabel(paperFanout)+".")
+	}
+	if engines := engines(ordered(cellsIn(chosen))); len(engines) > 0 {
+		words = append(words, "Engine: "+strings.Join(engines, ", ")+".")
+	}
+	words = append(words, flagWords(seen)...)
+	if len(lacking) > 0 {
+		words = append(words, "Not in this run: "+strings.Join(lacking, ", ")+".")
+	}
+	s.caption = strings.Join(where(words, func(w string) bool { return w != "" }), " ")
+	return s, nil
+}
+
+func cellsIn(chosen [][]*cell) []*cell { return slices.Concat(chosen...) }
+
+func flagWords(seen map[string]bool) (words []string) {
+	for _, flag := range slices.Sorted(func(yield func(string) bool) {
+		for flag := range seen {
+			if flag != "" && !yield(flag) {
+				return
+			}
+		}
+	}) {
+		words = append(words, fmt.Sprintf("Crossed, %s: %s.", flag, flags[flag]))
+	}
+	return words
+}
+
+// command measures what the figure shows.
+func (f *paperFigure) command() string {
+	var transports []string
+	for _, s := range f.systems {
+		transports = append(transports, s.transports[0])
+	}
+	line := "rrbench sweep --transports " + strings.Join(append(transports, f.limit), ",") + " --codecs json"
+	if f.x.name == fanout.name {
+		line += " --sizes 10MiB --fanout 1,10,20,40,60,80,100"
+	} else {
+		line += " --sizes 1MiB,10MiB,60MiB,100MiB"
+	}
+	return line + placementFlags(f.placement)
+}
+
+func placementFlags(placement string) string {
+	if placement == "inter" {
+		return " --placement inter --peer JOIN"
+	}
+	return ""
+}
+
+// choose finds each system's cells in the run, and names the systems that have none.
+func (f *paperFigure) choose(cells []*cell) (chosen [][]*cell, lacking []string) {
+	cells = where(cells, func(c *cell) bool { return f.comparable(c) && c.Placement == f.placement })
+	if f.x.name == fanout.name && !slices.ContainsFunc(cells, func(c *cell) bool { return c.Fanout > 1 && f.systemOf(c) }) {
+		return nil, nil
+	}
+	engine := f.engine(cells)
+	for _, s := range f.systems {
+		if of := s.in(cells, engine); len(of) > 0 {
+			chosen = append(chosen, of)
+		} else {
+			lacking = append(lacking, s.transports[0])
+		}
+	}
+	return chosen, lacking
+}
+
+// comparable says that a cell differs from the paper's in nothing but the system.
+func (f *paperFigure) comparable(c *cell) bool {
+	alone := c.lacks() == "" && c.measured != nil && c.Concurrency == 1 && c.Rate == 0 && c.SizeMix == "" && c.series.standIn == ""
+	if f.x.name == fanout.name {
+		return alone && c.SizeBytes == paperFanout
+	}
+	return alone && c.Fanout == 1
+}
+
+func (f *paperFigure) systemOf(c *cell) bool {
+	return slices.ContainsFunc(f.systems, func(s system) bool { return slices.Contains(s.transports, c.Transport) })
+}
+
+// engine is the one of which the run has most of the figure's cells.
+func (f *paperFigure) engine(cells []*cell) (most string) {
+	cells = where(cells, f.systemOf)
+	count := func(engine string) int {
+		return len(where(cells, func(c *cell) bool { return c.series.engine == engine }))
+	}
+	for _, engine := range engines(ordered(cells)) {
+		if most == "" || count(engine) > count(most) {
+			most = engine
+		}
+	}
+	return most
+}
+
+// in are the system's cells in one engine, of one transport, codec, origin, consumption and order.
+func (s system) in(cells []*cell, engine string) []*cell {
+	cells = where(cells, func(c *cell) bool { return c.series.engine == "" || c.series.engine == engine })
+	cells = preferred(cells, func(c *cell) string { return c.Transport }, s.transports...)
+	cells = where(cells, func(c *cell) bool { return slices.Contains(s.transports, c.Transport) })
+	cells = preferred(cells, func(c *cell) string { return c.Codec }, "none", "json", "json-std", "raw")
+	cells = preferred(cells, func(c *cell) string { return c.Origin }, "", "buffer", "heap", "host")
+	cells = preferred(cells, func(c *cell) string { return c.Consume }, "", "read", "write")
+	several := where(cells, func(c *cell) bool { return c.Fanout > 1 })
+	if len(several) > 0 {
+		order := preferred(several, func(c *cell) string { return c.FanoutOrder }, "", "parallel", "serial")[0].FanoutOrder
+		cells = where(cells, func(c *cell) bool { return c.Fanout == 1 || c.FanoutOrder == order })
+	}
+	slices.SortStableFunc(cells, func(a, b *cell) int {
+		return cmp.Or(cmp.Compare(a.SizeBytes, b.SizeBytes), cmp.Compare(a.Fanout, b.Fanout))
+	})
+	return slices.CompactFunc(cells, func(a, b *cell) bool { return a.SizeBytes == b.SizeBytes && a.Fanout == b.Fanout })
+}
+
+// preferred keeps the cells with the first of the values that occurs, and all where none does.
+func preferred(cells []*cell, of func(*cell) string, values ...string) []*cell {
+	for _, value := range values {
+		if some := where(cells, func(c *cell) bool { return of(c) == value }); len(some) > 0 {
+			return some
+		}
+	}
+	return cells
+}
+
+// curves are what the run has of a metric.
+func (f *paperFigure) curves(chosen [][]*cell, m metric) (curves []curve) {
+	for _, cells := range chosen {
+		i := slices.IndexFunc(f.systems, func(s system) bool { return slices.Contains(s.transports, cells[0].Transport) })
+		c := curve{system: f.systems[i], label: join(cells[0].series.variant(), when(f.systems[i].published == "", "best here"))}
+		for _, one := range cells {
+			c.marks = append(c.marks, mark{x: float64(f.x.of(one)), Estimate: f.estimate(one, m), cell: one})
+		}
+		curves = append(curves, c)
+	}
+	return curves
+}
+
+func (f *paperFigure) estimate(c *cell, m metric) results.Estimate {
+	if m.id == "rate" && f.x.name == fanout.name {
+		return inverse(c.estimate("makespan_median_ns"), 1e9*float64(c.Fanout))
+	}
+	e := c.estimate(m.column)
+	if m.inverse {
+		return inverse(e, 1e9)
+	}
+	return e
+}
+
+func inverse(e results.Estimate, of float64) results.Estimate {
+	return results.Estimate{Value: of / e.Value, Lo: of / e.Hi, Hi: of / e.Lo}
+}
+
+// values are what was published of a metric.
+func (f *paperFigure) values(m metric) (curves []curve) {
+	experiment := f.experiment
+	if m.id == "rate" {
+		experiment = f.log
+	}
+	for _, s := range f.systems {
+		c := curve{system: s}
+		for _, v := range published.Of(published.Roadrunner(), experiment, f.where, m.published) {
+			if s.published != v.System || math.IsNaN(v.At()) {
+				continue
+			}
+			x := v.At()
+			if v.XName == "size_mb" {
+				x *= 1 << 20 // a MB of the paper's artifact is a MiB
+			}
+			value := v.Value * m.scale
+			if m.id == "rate" {
+				value = v.At() / v.Value
+			}
+			c.marks = append(c.marks, mark{x: x, Estimate: results.Estimate{Value: value, Lo: math.NaN(), Hi: math.NaN()}, from: v})
+		}
+		slices.SortFunc(c.marks, func(a, b mark) int { return cmp.Compare(a.x, b.x) })
+		curves = append(curves, c)
+	}
+	return curves
+}
+
+// panel draws the run's curves, the limit where there is one among the cells, and what was
+// published, and adds rows to the sheet's table.
+func (f *paperFigure) panel(s *sheet, m metric, own, theirs []curve, cells []*cell, seen map[string]bool) *plot.Plot {
+	scale := 1.0
+	if m.normalised {
+		largest := 0.0
+		for _, c := range own {
+			for _, k := range c.marks {
+				largest = max(largest, k.Value)
+			}
+		}
+		scale = 1 / largest
+	}
+	var xs, ys []float64
+	for _, c := range own {
+		for _, k := range c.marks {
+			xs, ys = append(xs, k.x), append(ys, k.Value*scale, k.Lo*scale, k.Hi*scale)
+		}
+	}
+	for _, c := range theirs {
+		for _, k := range c.marks {
+			xs, ys = append(xs, k.x), append(ys, k.Value, k.from.Other*m.scale)
+		}
+	}
+	var limit []*cell
+	if m.limited && cells != nil {
+		limit = system{transports: []string{f.group.limit}}.in(where(cells, func(c *cell) bool { return f.comparable(c) && c.Placement == f.placement }), "")
+		limit = where(limit, func(c *cell) bool { return c.Transport == f.group.limit })
+		for _, c := range limit {
+			ys = append(ys, f.estimate(c, m).Value)
+		}
+	}
+	p := newPanel(plotter.Grid{Vertical: across, Horizontal: across})
+	var at64 []int64
+	for _, x := range xs {
+		at64 = append(at64, int64(x))
+	}
+	slices.Sort(at64)
+	logarithmic(&p.X, xs, 0.04, at(slices.Compact(at64), f.x.label, f.x.apart))
+	if !slices.ContainsFunc(ys, positive) {
+		ys = []float64{1}
+	}
+	logarithmic(&p.Y, ys, 0.05, decades(m.label, 0.08))
+	if len(limit) > 0 {
+		line := &plotter.Line{LineStyle: limitLine}
+		for _, c := range limit {
+			if value := f.estimate(c, m).Value; positive(value) {
+				line.XYs = append(line.XYs, plotter.XY{X: float64(f.x.of(c)), Y: value})
+				s.table = append(s.table, f.row(m, mark{Estimate: f.estimate(c, m), cell: c}, "limit", "", value))
+			}
+		}
+		p.Add(line)
+	}
+	for _, c := range slices.Backward(own) {
+		f.draw(p, c, scale)
+	}
+	for _, c := range theirs {
+		drawPublished(p, c, m, seen)
+	}
+	p.Add(frame{})
+	for _, c := range own {
+		for _, k := range c.marks {
+			s.table = append(s.table, f.row(m, k, "run", c.published, k.Value*scale))
+		}
+	}
+	for _, c := range theirs {
+		for _, k := range c.marks {
+			s.table = append(s.table, f.row(m, k, "published", c.published, k.Value))
+		}
+	}
+	return p
+}
+
+var limitLine = draw.LineStyle{Color: grey, Width: 1, Dashes: []vg.Length{1, 1.6}}
+
+// draw draws a curve of the run, its intervals and its markers.
+func (f *paperFigure) draw(p *plot.Plot, c curve, scale float64) {
+	look := c.look()
+	line, markers := &plotter.Line{LineStyle: look.line}, &plotter.Scatter{GlyphStyle: look.glyph}
+	intervals := &plotter.YErrorBars{LineStyle: draw.LineStyle{Color: look.line.Color, Width: 0.7}, CapWidth: 3.2}
+	for _, k := range c.marks {
+		e := estimate{k.Value * scale, k.Lo * scale, k.Hi * scale}
+		if !positive(e.value) {
+			continue
+		}
+		point := plotter.XY{X: k.x, Y: e.value}
+		line.XYs, markers.XYs = append(line.XYs, point), append(markers.XYs, point)
+		if e.lo < e.hi {
+			intervals.XYs = append(intervals.XYs, point)
+			intervals.YErrors = append(intervals.YErrors, e.interval(p.Y))
+		}
+	}
+	if len(line.XYs) > 0 {
+		p.Add(line, intervals, markers)
+	}
+}
+
+// look is a system's: what is best here has a dashed line and a lighter colour.
+func (s system) look() style {
+	look := style{draw.LineStyle{Color: s.color, Width: 1.2}, draw.GlyphStyle{Color: s.color, Radius: 2, Shape: s.shape.shape}}
+	if s.published == "" {
+		look.line.Dashes = []vg.Length{4, 2}
+	}
+	return look
+}
+
+func (s system) hollowMark() draw.GlyphStyle {
+	return draw.GlyphStyle{Color: shade(s.color, 1), Radius: 2.4, Shape: s.shape.outline}
+}
+
+// crossMark lies on a published value that has a flag, otherMark is what the log has instead.
+var (
+	crossMark = draw.GlyphStyle{Color: black, Radius: 2.6, Shape: draw.CrossGlyph{}}
+	otherMark = draw.GlyphStyle{Color: black, Radius: 1.7, Shape: draw.PlusGlyph{}}
+)
+
+// drawPublished draws hollow markers. What the log has instead stands at the same place, with a line
+// to what was published.
+func drawPublished(p *plot.Plot, c curve, m metric, seen map[string]bool) {
+	markers, crosses := &plotter.Scatter{GlyphStyle: c.hollowMark()}, &plotter.Scatter{GlyphStyle: crossMark}
+	other := otherMark
+	other.Color = shade(c.color, 1)
+	others := &plotter.Scatter{GlyphStyle: other}
+	for _, k := range c.marks {
+		if !positive(k.Value) {
+			continue
+		}
+		point := plotter.XY{X: k.x, Y: k.Value}
+		markers.XYs = append(markers.XYs, point)
+		if k.from.Flag == "" {
+			continue
+		}
+		seen[k.from.Flag] = true
+		crosses.XYs = append(crosses.XYs, point)
+		if instead := k.from.Other * m.scale; positive(instead) {
+			aside := plotter.XY{X: k.x, Y: instead}
+			others.XYs = append(others.XYs, aside)
+			p.Add(&plotter.Line{XYs: plotter.XYs{point, aside}, LineStyle: draw.LineStyle{Color: other.Color, Width: 0.4, Dashes: []vg.Length{1, 1}}})
+		}
+	}
+	p.Add(markers, others, crosses)
+}
+
+// entries are the legend's of the run.
+func (f *paperFigure) entries(curves []curve, cells []*cell) (entries []entry) {
+	for _, c := range curves {
+		if !slices.ContainsFunc(c.marks, func(k mark) bool { return positive(k.Value) }) {
+			continue
+		}
+		look := c.look()
+		entries = append(entries, entry{c.label, []plot.Thumbnailer{&plotter.Line{LineStyle: look.line}, &plotter.Scatter{GlyphStyle: look.glyph}}})
+	}
+	if f.limited && slices.ContainsFunc(cells, func(c *cell) bool {
+		return c.Transport == f.group.limit && f.comparable(c) && c.Placement == f.placement
+	}) {
+		entries = append(entries, entry{f.group.limit, []plot.Thumbnailer{&plotter.Line{LineStyle: limitLine}}})
+	}
+	return entries
+}
+
+func publishedEntries(seen map[string]bool) []entry {
+	outline := draw.GlyphStyle{Color: black, Radius: 2.4, Shape: draw.RingGlyph{}}
+	entries := []entry{{"as published; other hardware", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: outline}}}}
+	if len(seen) > 0 {
+		entries = append(entries, entry{"doubtful: see below", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: outline}, &plotter.Scatter{GlyphStyle: crossMark}}},
+			entry{"the study's other value", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: otherMark}}})
+	}
+	return entries
+}
+
+// row is one of the CSV behind a figure.
+func (f *paperFigure) row(m metric, k mark, from, system string, drawn float64) []string {
+	why := "yes"
+	if !positive(drawn) {
+		why = "no: zero, or no number"
+	}
+	shown := strings.TrimPrefix(m.title, "measured ")
+	if c := k.cell; c != nil {
+		return []string{from, system, c.Transport, c.Engine, c.Codec, c.Placement, strconv.FormatInt(c.SizeBytes, 10), strconv.Itoa(c.Fanout), c.FanoutOrder, c.Origin, strconv.Itoa(c.measured.Starts()),
+			shown, m.unit, decimal(k.Value), decimal(k.Lo), decimal(k.Hi), decimal(drawn), "", "", "", why}
+	}
+	size, targets, unit := k.x, 1.0, m.unit
+	if f.x.name == fanout.name {
+		size, targets = paperFanout, k.x
+	}
+	if m.normalised {
+		unit = "of the panel's maximum"
+	}
+	return []string{from, system, "", "", "", f.placement, decimal(size), decimal(targets), "", "", "",
+		shown, unit, decimal(k.Value), "", "", decimal(drawn), k.from.Flag, decimal(k.from.Other * m.scale), k.from.Source, why}
+}
+
+// plainLabel writes a number without a unit.
+func plainLabel(value float64) string {
+	scaled, prefix := humanize.ComputeSI(value)
+	if value < 1 {
+		scaled, prefix = value, ""
+	}
+	return strconv.FormatFloat(scaled, 'g', 3, 64) + prefix
+}
+
+// diamond is a marker that gonum does not have.
+type diamond struct{ filled bool }
+
+func (d diamond) DrawGlyph(c *draw.Canvas, look draw.GlyphStyle, at vg.Point) {
+	r := look.Radius * 1.25
+	var path vg.Path
+	path.Move(vg.Point{X: at.X, Y: at.Y + r})
+	path.Line(vg.Point{X: at.X + r, Y: at.Y})
+	path.Line(vg.Point{X: at.X, Y: at.Y - r})
+	path.Line(vg.Point{X: at.X - r, Y: at.Y})
+	path.Close()
+	if d.filled {
+		c.SetColor(look.Color)
+		c.Fill(path)
+		return
+	}
+	c.SetLineStyle(draw.LineStyle{Color: look.Color, Width: 0.5})
+	c.Stroke(path)
+}
+
+// A share is a figure of bars: what part of a latency is what, in the run and as published.
+type share struct {
+	number, experiment string
+	systems            []system
+	sizes              []int64
+	parts              []piece
+	caption            string
+}
+
+// A piece is a part of a latency: a published metric, and the measures that add up to it.
+type piece struct {
+	name, published string
+	fill            color.Color
+	columns         []string
+}
+
+func (b share) compose(cells []*cell) (*sheet, error) {
+	f := &paperFigure{group: group{placement: "inter", systems: b.systems, x: payload}}
+	chosen, lacking := f.choose(where(cells, func(c *cell) bool { return slices.Contains(b.sizes, c.SizeBytes) }))
+	if len(chosen) == 0 {
+		f.limit = "limit/tcp"
+		return nil, errNoData("the run lacks its cells; measure them with: " + f.command())
+	}
+	s := &sheet{xTitle: "share of the latency; the number is all of it", width: columnWidth, legend: legend{iconWidth: 6}}
+	s.table = [][]string{{"from", "system", "transport", "engine", "codec", "size_bytes", "part", "unit", "value", "flag", "source"}}
+	p := newPanel(plotter.Grid{Vertical: across})
+	var names []string
+	seen := make(map[string]bool)
+	// Rows from the top; the axis counts from the bottom, so bars are drawn when all are known.
+	var draws []func(row float64)
+	for _, size := range b.sizes {
+		for _, system := range b.systems {
+			for _, c := range cellsIn(chosen) {
+				if c.SizeBytes != size || !slices.Contains(system.transports, c.Transport) {
+					continue
+				}
+				var lengths []float64
+				for _, part := range b.parts {
+					length := 0.0
+					for _, column := range part.columns {
+						length += max(c.estimate(column).Value, 0)
+					}
+					lengths = append(lengths, length)
+					s.table = append(s.table, []string{"run", system.published, c.Transport, c.Engine, c.Codec, strconv.FormatInt(size, 10), part.name, "ns", decimal(length), "", ""})
+				}
+				names = append(names, join(c.series.variant(), when(len(b.sizes) > 1, sizeLabel(float64(size)))))
+				draws = append(draws, func(row float64) { b.bar(p, lengths, row, false, "") })
+			}
+			var lengths []float64
+			flag := ""
+			for _, part := range b.parts {
+				for _, v := range published.Of(published.Roadrunner(), b.experiment, "inter-node", part.published) {
+					if v.System == system.published && v.At()*(1<<20) == float64(size) {
+						lengths = append(lengths, v.Value*1e9)
+						if flag = cmp.Or(flag, v.Flag); v.Flag != "" {
+							seen[v.Flag] = true
+						}
+						s.table = append(s.table, []string{"published", system.published, "", "", "", strconv.FormatInt(size, 10), part.name, "ns", decimal(v.Value * 1e9), v.Flag, v.Source})
+					}
+				}
+			}
+			if len(lengths) == len(b.parts) {
+				names = append(names, join("published: "+system.published, when(len(b.sizes) > 1, sizeLabel(float64(size)))))
+				draws = append(draws, func(row float64) { b.bar(p, lengths, row, true, when(flag != "", " × "+flag)) })
+			}
+		}
+	}
+	var ticks plot.ConstantTicks
+	for i, name := range names {
+		row := float64(len(names) - 1 - i)
+		ticks = append(ticks, plot.Tick{Value: row, Label: name})
+		draws[i](row)
+	}
+	for _, part := range b.parts {
+		s.legend.entries = append(s.legend.entries, entry{part.name, []plot.Thumbnailer{&plotter.BarChart{Color: part.fill}}})
+	}
+	linear(p, 1, 1, func(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) })
+	p.X.Max = 1.6
+	p.Y.Min, p.Y.Max, p.Y.Tick.Marker, p.Y.Tick.Width = -0.5, float64(len(names))-0.5, ticks, 0
+	p.Add(frame{})
+	s.panels, s.panelHeight = [][]*plot.Plot{{p}}, rowHeight*vg.Length(len(names))
+	words := []string{fmt.Sprintf("The paper's figure %s, between two nodes. Outlined: as published, other hardware.", b.number), b.caption}
+	words = append(words, flagWords(seen)...)
+	if len(lacking) > 0 {
+		words = append(words, "Not in this run: "+strings.Join(lacking, ", ")+".")
+	}
+	s.caption = strings.Join(where(words, func(w string) bool { return w != "" }), " ")
+	return s, nil
+}
+
+// bar draws the parts of a latency as shares, outlined where they were published.
+func (b share) bar(p *plot.Plot, lengths []float64, row float64, outlined bool, more string) {
+	total := 0.0
+	for _, length := range lengths {
+		total += length
+	}
+	last := &plotter.BarChart{XMin: row}
+	for i, part := range b.parts {
+		bar := &plotter.BarChart{Values: plotter.Values{lengths[i] / max(total, 1)}, Width: rowHeight * 0.7, Color: part.fill, Horizontal: true}
+		if outlined {
+			bar.Color, bar.LineStyle = white, draw.LineStyle{Color: part.fill, Width: 1}
+		}
+		bar.StackOn(last)
+		p.Add(bar)
+		last = bar
+	}
+	p.Add(wordsAt(last.BarHeight(0), row, results.FormatDuration(total)+more))
+}
