@@ -89,8 +89,11 @@ func conditionsThatVary(summaries []results.Summary) func(*results.Summary) stri
 	}
 }
 
-// estimate is a measure of the cell by its column.
+// estimate is a measure of the cell by its column, NaN where the cell cannot be used.
 func (c *cell) estimate(column string) results.Estimate {
+	if !c.usable() {
+		return results.Sample(nil).Estimate()
+	}
 	m, err := results.MeasureOf(column)
 	if err != nil {
 		panic(err) // figures name columns that there are

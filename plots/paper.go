@@ -104,7 +104,7 @@ var metrics = []metric{
 	{id: "cpu-user", published: "cpu_user", title: "user CPU, of the panel's maximum", scale: 1, label: plainLabel, unit: "ns", column: "cpu_user_ns_per_op", normalised: true, caption: cpuCaption},
 	{id: "cpu-kernel", published: "cpu_kernel", title: "kernel CPU, of the panel's maximum", scale: 1, label: plainLabel, unit: "ns", column: "cpu_kernel_ns_per_op", normalised: true, caption: cpuCaption},
 	{id: "cpu-total", published: "cpu_total", title: "CPU, of the panel's maximum", scale: 1, label: plainLabel, unit: "ns", column: "cpu_ns_per_op", normalised: true, caption: cpuCaption},
-	{id: "ram", published: "ram", title: "memory: peak PSS of all processes", scale: 1e6, label: sizeLabel, unit: "bytes", column: "pss_peak_bytes",
+	{id: "ram", published: "ram", title: "memory: peak PSS of all processes", scale: 1e6, label: memoryLabel, unit: "bytes", column: "pss_peak_bytes",
 		caption: "Published memory is that of a container's cgroup; ours is the peak of all processes, shared pages counted once."},
 }
 
@@ -247,7 +247,7 @@ func placementFlags(placement string) string {
 // choose finds each system's cells in the run, and names the systems that have none.
 func (f *paperFigure) choose(cells []*cell) (chosen [][]*cell, lacking []string) {
 	cells = where(cells, func(c *cell) bool { return f.comparable(c) && c.Placement == f.placement })
-	if f.x.name == fanout.name && !slices.ContainsFunc(cells, func(c *cell) bool { return c.Fanout > 1 && f.systemOf(c) }) {
+	if f.x.name == fanout.name && !slices.ContainsFunc(cells, func(c *cell) bool { return c.Fanout > 1 && f.systemOf(c) && c.usable() }) {
 		return nil, nil
 	}
 	engine := f.engine(cells)
@@ -263,7 +263,7 @@ func (f *paperFigure) choose(cells []*cell) (chosen [][]*cell, lacking []string)
 
 // comparable says that a cell differs from the paper's in nothing but the system.
 func (f *paperFigure) comparable(c *cell) bool {
-	alone := c.lacks() == "" && c.measured != nil && c.Concurrency == 1 && c.Rate == 0 && c.SizeMix == "" && c.series.standIn == ""
+	alone := c.Concurrency == 1 && c.Rate == 0 && c.SizeMix == "" && c.series.standIn == ""
 	if f.x.name == fanout.name {
 		return alone && c.SizeBytes == paperFanout
 	}
@@ -276,7 +276,7 @@ func (f *paperFigure) systemOf(c *cell) bool {
 
 // engine is the one of which the run has most of the figure's cells.
 func (f *paperFigure) engine(cells []*cell) (most string) {
-	cells = where(cells, f.systemOf)
+	cells = where(cells, func(c *cell) bool { return f.systemOf(c) && c.usable() })
 	count := func(engine string) int {
 		return len(where(cells, func(c *cell) bool { return c.series.engine == engine }))
 	}
@@ -288,9 +288,14 @@ func (f *paperFigure) engine(cells []*cell) (most string) {
 	return most
 }
 
-// in are the system's cells in one engine, of one transport, codec, origin, consumption and order.
+// usable says that there is something to draw of a cell.
+func (c *cell) usable() bool { return c.lacks() == "" && c.measured != nil }
+
+// in are the system's cells in one engine, of one transport, codec, origin, consumption and order, and
+// with them those that failed or were skipped.
 func (s system) in(cells []*cell, engine string) []*cell {
-	cells = where(cells, func(c *cell) bool { return c.series.engine == "" || c.series.engine == engine })
+	all := where(cells, func(c *cell) bool { return c.series.engine == "" || c.series.engine == engine })
+	cells = where(all, (*cell).usable)
 	cells = preferred(cells, func(c *cell) string { return c.Transport }, s.transports...)
 	cells = where(cells, func(c *cell) bool { return slices.Contains(s.transports, c.Transport) })
 	cells = preferred(cells, func(c *cell) string { return c.Codec }, "none", "json", "json-std", "raw")
@@ -300,6 +305,10 @@ func (s system) in(cells []*cell, engine string) []*cell {
 	if len(several) > 0 {
 		order := preferred(several, func(c *cell) string { return c.FanoutOrder }, "", "parallel", "serial")[0].FanoutOrder
 		cells = where(cells, func(c *cell) bool { return c.Fanout == 1 || c.FanoutOrder == order })
+	}
+	if len(cells) > 0 {
+		of := cells[0]
+		cells = append(cells, where(all, func(c *cell) bool { return !c.usable() && c.Transport == of.Transport && c.Codec == of.Codec })...)
 	}
 	slices.SortStableFunc(cells, func(a, b *cell) int {
 		return cmp.Or(cmp.Compare(a.SizeBytes, b.SizeBytes), cmp.Compare(a.Fanout, b.Fanout))
@@ -448,15 +457,21 @@ func (f *paperFigure) panel(s *sheet, m metric, own, theirs []curve, cells []*ce
 
 var limitLine = draw.LineStyle{Color: grey, Width: 1, Dashes: []vg.Length{1, 1.6}}
 
-// draw draws a curve of the run, its intervals and its markers.
+// draw draws a curve of the run, its intervals and its markers. What cannot be drawn interrupts it.
 func (f *paperFigure) draw(p *plot.Plot, c curve, scale float64) {
 	look := c.look()
-	line, markers := &plotter.Line{LineStyle: look.line}, &plotter.Scatter{GlyphStyle: look.glyph}
+	markers := &plotter.Scatter{GlyphStyle: look.glyph}
 	intervals := &plotter.YErrorBars{LineStyle: draw.LineStyle{Color: look.line.Color, Width: 0.7}, CapWidth: 3.2}
+	var line *plotter.Line
 	for _, k := range c.marks {
 		e := estimate{k.Value * scale, k.Lo * scale, k.Hi * scale}
 		if !positive(e.value) {
+			line = nil
 			continue
+		}
+		if line == nil {
+			line = &plotter.Line{LineStyle: look.line}
+			p.Add(line)
 		}
 		point := plotter.XY{X: k.x, Y: e.value}
 		line.XYs, markers.XYs = append(line.XYs, point), append(markers.XYs, point)
@@ -465,9 +480,7 @@ func (f *paperFigure) draw(p *plot.Plot, c curve, scale float64) {
 			intervals.YErrors = append(intervals.YErrors, e.interval(p.Y))
 		}
 	}
-	if len(line.XYs) > 0 {
-		p.Add(line, intervals, markers)
-	}
+	p.Add(intervals, markers)
 }
 
 // look is a system's: what is best here has a dashed line and a lighter colour.
@@ -551,7 +564,13 @@ func (f *paperFigure) row(m metric, k mark, from, system string, drawn float64) 
 	}
 	shown := strings.TrimPrefix(m.title, "measured ")
 	if c := k.cell; c != nil {
-		return []string{from, system, c.Transport, c.Engine, c.Codec, c.Placement, strconv.FormatInt(c.SizeBytes, 10), strconv.Itoa(c.Fanout), c.FanoutOrder, c.Origin, strconv.Itoa(c.measured.Starts()),
+		starts := 0
+		if c.usable() {
+			starts = c.measured.Starts()
+		} else {
+			why = "no: " + string(c.Status) + when(c.Reason != "", ", "+c.Reason)
+		}
+		return []string{from, system, c.Transport, c.Engine, c.Codec, c.Placement, strconv.FormatInt(c.SizeBytes, 10), strconv.Itoa(c.Fanout), c.FanoutOrder, c.Origin, strconv.Itoa(starts),
 			shown, m.unit, decimal(k.Value), decimal(k.Lo), decimal(k.Hi), decimal(drawn), "", "", "", why}
 	}
 	size, targets, unit := k.x, 1.0, m.unit
@@ -564,6 +583,9 @@ func (f *paperFigure) row(m metric, k mark, from, system string, drawn float64) 
 	return []string{from, system, "", "", "", f.placement, decimal(size), decimal(targets), "", "", "",
 		shown, unit, decimal(k.Value), "", "", decimal(drawn), k.from.Flag, decimal(k.from.Other * m.scale), k.from.Source, why}
 }
+
+// memoryLabel writes bytes in decimal units, as an axis with decades does.
+func memoryLabel(bytes float64) string { return compact(humanize.Bytes(uint64(bytes))) }
 
 // plainLabel writes a number without a unit.
 func plainLabel(value float64) string {
@@ -627,7 +649,7 @@ func (b share) compose(cells []*cell) (*sheet, error) {
 	for _, size := range b.sizes {
 		for _, system := range b.systems {
 			for _, c := range cellsIn(chosen) {
-				if c.SizeBytes != size || !slices.Contains(system.transports, c.Transport) {
+				if c.SizeBytes != size || !c.usable() || !slices.Contains(system.transports, c.Transport) {
 					continue
 				}
 				var lengths []float64

@@ -138,3 +138,35 @@ func TestPaperFiguresWithoutData(t *testing.T) {
 		}
 	}
 }
+
+// A cell that failed interrupts its line, and stands in the CSV with the reason.
+func TestFailedCellOfPaperFigure(t *testing.T) {
+	cells := evaluation()
+	for _, c := range cells {
+		if c.Transport == "http/wasi" && c.SizeBytes == 60<<20 {
+			c.Status, c.Reason = results.Failed, "digest differs"
+		}
+	}
+	for _, figure := range paperFigures() {
+		if figure.name != "intra-latency" {
+			continue
+		}
+		s, err := figure.compose(cells)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkPlaces(t, figure.name, s)
+		count := 0
+		for _, row := range s.table {
+			if row[0] == "run" && row[2] == "http/wasi" && row[6] == "62914560" {
+				count++
+				if row[len(row)-1] != "no: failed, digest differs" || row[13] != "" {
+					t.Errorf("row %q", row)
+				}
+			}
+		}
+		if count != 1 {
+			t.Errorf("%d rows", count)
+		}
+	}
+}
