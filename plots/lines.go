@@ -185,15 +185,9 @@ func facetOf(facets []facet, shown []*cell, s series) bool {
 	return slices.ContainsFunc(facets, func(one facet) bool { return slices.Contains(one.series(shown), s) })
 }
 
-// grouped names the group of a series in panels of one family: what is compared with is divided by
-// its codec, the limits are lines of reference.
-func (s series) grouped() string {
-	switch s.family {
-	case "http", "redis":
-		return join("baselines", s.codec)
-	}
-	return s.family
-}
+// grouped names the group of a series in panels of one family: a family that serializes is divided by
+// its codecs.
+func (s series) grouped() string { return join(s.family, when(s.codec != "none", s.codec)) }
 
 // split gives each family of a facet a panel, or several, with references.
 func (f *lineFigure) split(facets []facet, shown []*cell) (panels []facet, columns int) {
@@ -218,7 +212,7 @@ func (f *lineFigure) split(facets []facet, shown []*cell) (panels []facet, colum
 		}
 	}
 	columns = min(len(panels), 3+len(panels)/13)
-	if len(panels) == 4*len(facets) {
+	if len(panels)%(4*len(facets)) == 0 {
 		columns = 4 // a row for each
 	}
 	for ; columns > 1; columns-- {
