@@ -89,7 +89,7 @@ var byCount = []string{"makespan-fanout", "throughput-fanout", "makespan-concurr
 // at the paper's size has something.
 var ofPaper = []string{"intra-latency", "intra-serialization-latency", "intra-throughput", "intra-serialization-throughput", "intra-cpu-user", "intra-cpu-kernel", "intra-cpu-total", "intra-ram"}
 
-const papers = 35
+const papers = 35 + 8
 
 func TestDrawWritesEveryFormat(t *testing.T) {
 	plan := resultstest.Single()

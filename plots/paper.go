@@ -20,16 +20,17 @@ import (
 )
 
 // The figures of the Roadrunner paper's evaluation (Marcelino, Pusztai, Nastic, Middleware 2025),
-// one for each panel, with the published values beside the run's own. What a figure shows is in
-// the tables below.
+// one for each panel, and CWASI's (Marcelino, Nastic), with the published values beside the run's
+// own. What a figure shows is in the tables below.
 
 // A system is one of the paper's and what stands for it in a run: the first of the transports that
-// the run has. One without a published name is the mechanism that is best here.
+// the run has. One that is best is the mechanism that is best here, which was not published.
 type system struct {
 	published  string
 	transports []string
 	color      color.NRGBA
 	shape      hollow
+	best       bool
 }
 
 // hollow is a shape, and its outline for what was published.
@@ -43,40 +44,63 @@ var (
 )
 
 var (
-	userMode   = system{"roadrunner-user", []string{"user/copy"}, blue, round}
-	userBest   = system{"", []string{"user", "user/remap"}, skyBlue, round}
-	kernelMode = system{"roadrunner-kernel", []string{"kernel/stream"}, bluishGreen, square}
-	kernelBest = system{"", []string{"kernel", "kernel/memfd", "kernel/ring", "kernel/cma"}, color.NRGBA{110, 200, 130, 255}, square}
-	networkOwn = system{"roadrunner-network", []string{"network/splice"}, reddishPurple, round}
-	networkTop = system{"", []string{"network", "network/zerocopy", "network/stream"}, color.NRGBA{225, 170, 200, 255}, round}
-	container  = system{"runc-http", []string{"http/container"}, orange, tilted}
-	inWasm     = system{"wasmedge-http", []string{"http/wasi"}, vermillion, pointed}
+	userMode   = system{"roadrunner-user", []string{"user/copy"}, blue, round, false}
+	userBest   = system{"", []string{"user", "user/remap"}, skyBlue, round, true}
+	kernelMode = system{"roadrunner-kernel", []string{"kernel/stream"}, bluishGreen, square, false}
+	kernelBest = system{"", []string{"kernel", "kernel/memfd", "kernel/ring", "kernel/cma"}, color.NRGBA{110, 200, 130, 255}, square, true}
+	networkOwn = system{"roadrunner-network", []string{"network/splice"}, reddishPurple, round, false}
+	networkTop = system{"", []string{"network", "network/zerocopy", "network/stream"}, color.NRGBA{225, 170, 200, 255}, round, true}
+	container  = system{"runc-http", []string{"http/container"}, orange, tilted, false}
+	inWasm     = system{"wasmedge-http", []string{"http/wasi"}, vermillion, pointed, false}
 )
 
 // A group of panels has its systems, its axis and its place in the published tables in common.
 type group struct {
-	id, number       string
+	id, caption string
+	values      func() []published.Value
+	// experiment is the table's, log that of the log with makespans.
 	experiment, log  string
 	placement, where string
 	systems          []system
-	x                property
+	// x is the axis; the other of size and fan-out is what it is in the paper.
+	x      property
+	size   int64
+	fanout int
 	// limit is what the machine reaches without functions.
-	limit string
+	limit   string
+	metrics []metric
+}
+
+var (
+	withinNode   = []system{userMode, userBest, kernelMode, kernelBest, container, inWasm}
+	betweenNodes = []system{networkOwn, networkTop, container, inWasm}
+	// CWASI chooses by where the target runs. HTTP between containers, or an endpoint, stands for OpenFaaS.
+	ofCWASI = []system{
+		{"cwasi-uds", []string{"auto"}, skyBlue, round, false}, {"", []string{"kernel/stream"}, bluishGreen, square, false},
+		inWasm, {"", []string{"redis/pubsub"}, reddishPurple, square, false}, {"openfaas-http", []string{"http/container", "http/external"}, orange, tilted, false},
+	}
+)
+
+// grouped names a figure of the paper by the panels that it has.
+func grouped(number string) string {
+	return "The Roadrunner paper's figure " + number + " (by grouping)."
 }
 
 var groups = []group{
-	{"intra", "7", "sequential", "", "intra", "intra-node", []system{userMode, userBest, kernelMode, kernelBest, container, inWasm}, payload, "limit/memcpy"},
-	{"inter", "8", "sequential", "", "inter", "inter-node", []system{networkOwn, networkTop, container, inWasm}, payload, "limit/tcp"},
-	{"fanout-intra", "9", "parallel", "parallel-log", "intra", "intra-node", []system{userMode, userBest, kernelMode, kernelBest, container, inWasm}, fanout, "limit/memcpy"},
-	{"fanout-inter", "10", "parallel", "parallel-log", "inter", "inter-node", []system{networkOwn, networkTop, container, inWasm}, fanout, "limit/tcp"},
+	{"intra", grouped("7"), published.Roadrunner, "sequential", "", "intra", "intra-node", withinNode, payload, 0, 1, "limit/memcpy", metrics},
+	{"inter", grouped("8"), published.Roadrunner, "sequential", "", "inter", "inter-node", betweenNodes, payload, 0, 1, "limit/tcp", metrics},
+	{"fanout-intra", grouped("9"), published.Roadrunner, "parallel", "parallel-log", "intra", "intra-node", withinNode, fanout, 10 << 20, 0, "limit/memcpy", metrics},
+	{"fanout-inter", grouped("10"), published.Roadrunner, "parallel", "parallel-log", "inter", "inter-node", betweenNodes, fanout, 10 << 20, 0, "limit/tcp", metrics},
+	{"cwasi-seq", "CWASI, one target.", published.CWASI, "cwasi-sequential", "", "intra", "intra-node", ofCWASI, payload, 0, 1, "limit/unix", cwasiMetrics},
+	{"cwasi-fanout", "CWASI, fan-out 10.", published.CWASI, "cwasi-fanout10", "", "intra", "intra-node", ofCWASI, payload, 0, 10, "limit/unix", cwasiMetrics[:2]},
+	{"cwasi-fanout", "CWASI, fan-out.", published.CWASI, "cwasi-fanout", "", "intra", "intra-node", ofCWASI, fanout, 2 << 20, 0, "limit/unix", cwasiMetrics[2:]},
 }
-
-// paperFanout is the payload of the paper's fan-out.
-const paperFanout = 10 << 20
 
 // A metric is what a panel of each group shows.
 type metric struct {
 	id, published, title string
+	// suffix is behind the experiment's name in the table.
+	suffix string
 	// scale makes a published value one of ours.
 	scale float64
 	label func(float64) string
@@ -86,10 +110,14 @@ type metric struct {
 	inverse bool
 	// normalised divides by the panel's largest value.
 	normalised bool
-	// limited draws the limit, rated puts the measured rate beside.
-	limited, rated bool
-	caption        string
+	// limited draws the limit; beside is another metric in a panel of its own.
+	limited bool
+	beside  *metric
+	caption string
 }
+
+// rate is a metric that was measured, not computed from a latency: in fan-out, targets over makespan.
+var rate = metric{id: "rate", title: "measured rate, hand-offs a second", scale: 1, label: plainLabel, unit: "1/s", column: "throughput_ops_per_s"}
 
 const cpuCaption = "Published CPU is a fraction of each panel's maximum, over a container's whole life; ours is that of one hand-off over the largest in the panel. The CSV has nanoseconds."
 
@@ -98,7 +126,7 @@ const serializationCaption = "Roadrunner's modes serialize nothing here (0); wha
 var metrics = []metric{
 	{id: "latency", published: "total_latency", title: "latency", scale: 1e9, label: durationLabel, unit: "ns", column: "latency_median_ns", limited: true},
 	{id: "serialization-latency", published: "serialization_latency", title: "serialization and deserialization", scale: 1e9, label: durationLabel, unit: "ns", column: "serialization_median_ns", caption: serializationCaption},
-	{id: "throughput", published: "total_throughput", title: "1 / latency, in 1/s", scale: 1, label: plainLabel, unit: "1/s", column: "latency_median_ns", inverse: true, limited: true, rated: true,
+	{id: "throughput", published: "total_throughput", title: "1 / latency, in 1/s", scale: 1, label: plainLabel, unit: "1/s", column: "latency_median_ns", inverse: true, limited: true, beside: &rate,
 		caption: "Published throughput is 1 / latency of tasks that ran one after another; the measured rate is beside it."},
 	{id: "serialization-throughput", published: "serialization_throughput", title: "1 / serialization, in 1/s", scale: 1, label: plainLabel, unit: "1/s", column: "serialization_median_ns", inverse: true, caption: serializationCaption},
 	{id: "cpu-user", published: "cpu_user", title: "user CPU, of the panel's maximum", scale: 1, label: plainLabel, unit: "ns", column: "cpu_user_ns_per_op", normalised: true, caption: cpuCaption},
@@ -106,6 +134,14 @@ var metrics = []metric{
 	{id: "cpu-total", published: "cpu_total", title: "CPU, of the panel's maximum", scale: 1, label: plainLabel, unit: "ns", column: "cpu_ns_per_op", normalised: true, caption: cpuCaption},
 	{id: "ram", published: "ram", title: "memory: peak PSS of all processes", scale: 1e6, label: memoryLabel, unit: "bytes", column: "pss_peak_bytes",
 		caption: "Published memory is that of a container's cgroup; ours is the peak of all processes, shared pages counted once."},
+}
+
+var cwasiMetrics = []metric{
+	{id: "latency", published: "total_latency_median", title: "latency", scale: 1e9, label: durationLabel, unit: "ns", column: "latency_median_ns", limited: true},
+	{id: "throughput", published: "throughput_median", suffix: "-throughput", title: "throughput, hand-offs a second", scale: 1, label: plainLabel, unit: "1/s", column: "throughput_ops_per_s"},
+	{id: "resource", published: "host_cpu_median", suffix: "-cpu", title: "CPU, of the panel's maximum", scale: 1, label: plainLabel, unit: "ns", column: "cpu_ns_per_op", normalised: true,
+		beside:  &metric{id: "memory", published: "host_ram_median", suffix: "-ram", title: "memory, of the panel's maximum", scale: 1, label: plainLabel, unit: "bytes", column: "pss_peak_bytes", normalised: true},
+		caption: "Published CPU and memory are the whole host's; both are shown over the largest in the panel. The CSV has ours in nanoseconds and bytes."},
 }
 
 // flags explains what is wrong with published values.
@@ -116,7 +152,7 @@ var flags = map[string]string{
 	"derived":            "computed from other bars, not measured",
 }
 
-// paperFigures are the paper's 35.
+// paperFigures are the Roadrunner paper's 35 and CWASI's.
 func paperFigures() []figure {
 	figures := []figure{
 		{"motivation-coldstart", func([]*cell) (*sheet, error) {
@@ -134,9 +170,14 @@ func paperFigures() []figure {
 		}.compose},
 	}
 	for _, g := range groups {
-		for _, m := range metrics {
+		for _, m := range g.metrics {
 			figures = append(figures, figure{g.id + "-" + m.id, (&paperFigure{g, m}).compose})
 		}
+	}
+	for _, name := range []string{"cwasi-fanin-latency", "cwasi-fanin-throughput"} {
+		figures = append(figures, figure{name, func([]*cell) (*sheet, error) {
+			return nil, errNoData("no cell has several sources; this version does not measure them yet (--fanin)")
+		}})
 	}
 	return figures
 }
@@ -178,23 +219,20 @@ func (f *paperFigure) compose(cells []*cell) (*sheet, error) {
 	first := f.curves(chosen, f.metric)
 	seen := make(map[string]bool)
 	s.yTitle = f.title
-	s.panels[0] = append(s.panels[0], f.panel(s, f.metric, first, f.values(f.metric), cells, seen))
-	if f.rated {
-		rate := metric{id: "rate", title: "measured rate, hand-offs a second", scale: 1, label: plainLabel, unit: "1/s", column: "throughput_ops_per_s"}
-		if f.x.name == fanout.name {
-			rate.title, rate.published = "targets over makespan, in 1/s", "makespan"
-		}
-		if marks := f.curves(chosen, rate); slices.ContainsFunc(marks, func(c curve) bool { return len(c.marks) > 0 }) {
-			p := f.panel(s, rate, marks, f.values(rate), nil, seen)
-			p.Add(frame{rate.title})
+	s.panels[0] = append(s.panels[0], f.panel(s, f.metric, first, f.published(f.metric), cells, seen))
+	if f.beside != nil {
+		other := f.other()
+		if marks := f.curves(chosen, other); slices.ContainsFunc(marks, func(c curve) bool { return len(c.marks) > 0 }) {
+			p := f.panel(s, other, marks, f.published(other), nil, seen)
+			p.Add(frame{other.title})
 			s.panels[0][0].Add(frame{f.title})
 			s.panels[0], s.width, s.yTitle, s.apart = append(s.panels[0], p), pageWidth, "", true
 		}
 	}
 	s.legend.entries = append(f.entries(first, cells), publishedEntries(seen)...)
-	words := []string{fmt.Sprintf("The paper's figure %s (by grouping). Hollow: as published, other hardware.", f.number), f.caption}
-	if f.x.name == fanout.name {
-		words = append(words, "One payload is "+sizeLabel(paperFanout)+".")
+	words := []string{f.group.caption, "Hollow: as published, other hardware.", f.metric.caption}
+	if f.size > 0 {
+		words = append(words, "One payload is "+sizeLabel(float64(f.size))+".")
 	}
 	if engines := engines(ordered(cellsIn(chosen))); len(engines) > 0 {
 		words = append(words, "Engine: "+strings.Join(engines, ", ")+".")
@@ -205,6 +243,15 @@ func (f *paperFigure) compose(cells []*cell) (*sheet, error) {
 	}
 	s.caption = strings.Join(where(words, func(w string) bool { return w != "" }), " ")
 	return s, nil
+}
+
+// other is what stands beside.
+func (f *paperFigure) other() metric {
+	m := *f.beside
+	if m.id == rate.id && f.log != "" {
+		m.title, m.published = "targets over makespan, in 1/s", "makespan"
+	}
+	return m
 }
 
 func cellsIn(chosen [][]*cell) []*cell { return slices.Concat(chosen...) }
@@ -229,10 +276,13 @@ func (f *paperFigure) command() string {
 		transports = append(transports, s.transports[0])
 	}
 	line := "rrbench sweep --transports " + strings.Join(append(transports, f.limit), ",") + " --codecs json"
-	if f.x.name == fanout.name {
-		line += " --sizes 10MiB --fanout 1,10,20,40,60,80,100"
+	if f.size > 0 {
+		line += fmt.Sprintf(" --sizes %dMiB --fanout 1,10,20,40,60,80,100", f.size>>20)
 	} else {
 		line += " --sizes 1MiB,10MiB,60MiB,100MiB"
+	}
+	if f.fanout > 1 {
+		line += fmt.Sprintf(" --fanout %d", f.fanout)
 	}
 	return line + placementFlags(f.placement)
 }
@@ -247,7 +297,7 @@ func placementFlags(placement string) string {
 // choose finds each system's cells in the run, and names the systems that have none.
 func (f *paperFigure) choose(cells []*cell) (chosen [][]*cell, lacking []string) {
 	cells = where(cells, func(c *cell) bool { return f.comparable(c) && c.Placement == f.placement })
-	if f.x.name == fanout.name && !slices.ContainsFunc(cells, func(c *cell) bool { return c.Fanout > 1 && f.systemOf(c) && c.usable() }) {
+	if f.size > 0 && !slices.ContainsFunc(cells, func(c *cell) bool { return c.Fanout > 1 && f.systemOf(c) && c.usable() }) {
 		return nil, nil
 	}
 	engine := f.engine(cells)
@@ -264,10 +314,7 @@ func (f *paperFigure) choose(cells []*cell) (chosen [][]*cell, lacking []string)
 // comparable says that a cell differs from the paper's in nothing but the system.
 func (f *paperFigure) comparable(c *cell) bool {
 	alone := c.Concurrency == 1 && c.Rate == 0 && c.SizeMix == "" && c.series.standIn == ""
-	if f.x.name == fanout.name {
-		return alone && c.SizeBytes == paperFanout
-	}
-	return alone && c.Fanout == 1
+	return alone && (f.size == 0 || c.SizeBytes == f.size) && (f.fanout == 0 || c.Fanout == f.fanout)
 }
 
 func (f *paperFigure) systemOf(c *cell) bool {
@@ -330,7 +377,7 @@ func preferred(cells []*cell, of func(*cell) string, values ...string) []*cell {
 func (f *paperFigure) curves(chosen [][]*cell, m metric) (curves []curve) {
 	for _, cells := range chosen {
 		i := slices.IndexFunc(f.systems, func(s system) bool { return slices.Contains(s.transports, cells[0].Transport) })
-		c := curve{system: f.systems[i], label: join(cells[0].series.variant(), when(f.systems[i].published == "", "best here"))}
+		c := curve{system: f.systems[i], label: join(cells[0].series.variant(), when(f.systems[i].best, "best here"))}
 		for _, one := range cells {
 			c.marks = append(c.marks, mark{x: float64(f.x.of(one)), Estimate: f.estimate(one, m), cell: one})
 		}
@@ -340,7 +387,7 @@ func (f *paperFigure) curves(chosen [][]*cell, m metric) (curves []curve) {
 }
 
 func (f *paperFigure) estimate(c *cell, m metric) results.Estimate {
-	if m.id == "rate" && f.x.name == fanout.name {
+	if m.id == rate.id && f.log != "" {
 		return inverse(c.estimate("makespan_median_ns"), 1e9*float64(c.Fanout))
 	}
 	e := c.estimate(m.column)
@@ -354,15 +401,15 @@ func inverse(e results.Estimate, of float64) results.Estimate {
 	return results.Estimate{Value: of / e.Value, Lo: of / e.Hi, Hi: of / e.Lo}
 }
 
-// values are what was published of a metric.
-func (f *paperFigure) values(m metric) (curves []curve) {
-	experiment := f.experiment
-	if m.id == "rate" {
+// published are what was published of a metric.
+func (f *paperFigure) published(m metric) (curves []curve) {
+	experiment := f.experiment + m.suffix
+	if m.id == rate.id {
 		experiment = f.log
 	}
 	for _, s := range f.systems {
 		c := curve{system: s}
-		for _, v := range published.Of(published.Roadrunner(), experiment, f.where, m.published) {
+		for _, v := range published.Of(f.values(), experiment, f.where, m.published) {
 			if s.published != v.System || math.IsNaN(v.At()) {
 				continue
 			}
@@ -371,7 +418,7 @@ func (f *paperFigure) values(m metric) (curves []curve) {
 				x *= 1 << 20 // a MB of the paper's artifact is a MiB
 			}
 			value := v.Value * m.scale
-			if m.id == "rate" {
+			if m.id == rate.id {
 				value = v.At() / v.Value
 			}
 			c.marks = append(c.marks, mark{x: x, Estimate: results.Estimate{Value: value, Lo: math.NaN(), Hi: math.NaN()}, from: v})
@@ -379,7 +426,23 @@ func (f *paperFigure) values(m metric) (curves []curve) {
 		slices.SortFunc(c.marks, func(a, b mark) int { return cmp.Compare(a.x, b.x) })
 		curves = append(curves, c)
 	}
+	if largest := largestOf(curves); m.normalised && largest > 1 { // not normalised by the authors
+		for _, c := range curves {
+			for i := range c.marks {
+				c.marks[i].Value /= largest
+			}
+		}
+	}
 	return curves
+}
+
+func largestOf(curves []curve) (largest float64) {
+	for _, c := range curves {
+		for _, k := range c.marks {
+			largest = max(largest, k.Value)
+		}
+	}
+	return largest
 }
 
 // panel draws the run's curves, the limit where there is one among the cells, and what was
@@ -387,13 +450,7 @@ func (f *paperFigure) values(m metric) (curves []curve) {
 func (f *paperFigure) panel(s *sheet, m metric, own, theirs []curve, cells []*cell, seen map[string]bool) *plot.Plot {
 	scale := 1.0
 	if m.normalised {
-		largest := 0.0
-		for _, c := range own {
-			for _, k := range c.marks {
-				largest = max(largest, k.Value)
-			}
-		}
-		scale = 1 / largest
+		scale = 1 / largestOf(own)
 	}
 	var xs, ys []float64
 	for _, c := range own {
@@ -486,7 +543,7 @@ func (f *paperFigure) draw(p *plot.Plot, c curve, scale float64) {
 // look is a system's: what is best here has a dashed line and a lighter colour.
 func (s system) look() style {
 	look := style{draw.LineStyle{Color: s.color, Width: 1.2}, draw.GlyphStyle{Color: s.color, Radius: 2, Shape: s.shape.shape}}
-	if s.published == "" {
+	if s.best {
 		look.line.Dashes = []vg.Length{4, 2}
 	}
 	return look
@@ -573,9 +630,9 @@ func (f *paperFigure) row(m metric, k mark, from, system string, drawn float64) 
 		return []string{from, system, c.Transport, c.Engine, c.Codec, c.Placement, strconv.FormatInt(c.SizeBytes, 10), strconv.Itoa(c.Fanout), c.FanoutOrder, c.Origin, strconv.Itoa(starts),
 			shown, m.unit, decimal(k.Value), decimal(k.Lo), decimal(k.Hi), decimal(drawn), "", "", "", why}
 	}
-	size, targets, unit := k.x, 1.0, m.unit
-	if f.x.name == fanout.name {
-		size, targets = paperFanout, k.x
+	size, targets, unit := k.x, float64(f.fanout), m.unit
+	if f.size > 0 {
+		size, targets = float64(f.size), k.x
 	}
 	if m.normalised {
 		unit = "of the panel's maximum"
@@ -633,7 +690,7 @@ type piece struct {
 }
 
 func (b share) compose(cells []*cell) (*sheet, error) {
-	f := &paperFigure{group: group{placement: "inter", systems: b.systems, x: payload}}
+	f := &paperFigure{group: group{placement: "inter", systems: b.systems, x: payload, fanout: 1}}
 	chosen, lacking := f.choose(where(cells, func(c *cell) bool { return slices.Contains(b.sizes, c.SizeBytes) }))
 	if len(chosen) == 0 {
 		f.limit = "limit/tcp"

@@ -80,5 +80,10 @@ func read(name string) (values []Value) {
 	if err := decoder.Decode(&values); err != nil {
 		panic(name + ": " + err.Error())
 	}
+	if !slices.Contains(decoder.Header(), "other_value") {
+		for i := range values {
+			values[i].Other = math.NaN()
+		}
+	}
 	return values
 }

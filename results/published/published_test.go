@@ -11,6 +11,11 @@ func TestValues(t *testing.T) {
 	if rows := len(published.Roadrunner()) + len(published.CWASI()); rows != 2044+676 {
 		t.Errorf("%d rows", rows)
 	}
+	for _, v := range published.CWASI() {
+		if math.IsNaN(v.Value) || !math.IsNaN(v.Other) || v.Source == "" {
+			t.Errorf("%+v", v)
+		}
+	}
 	flags := make(map[string]int)
 	for _, v := range published.Roadrunner() {
 		flags[v.Flag]++
