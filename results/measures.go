@@ -147,38 +147,23 @@ type Measured struct {
 // of the plan. What serves to know the run's noise is left out. They point into the
 // trials and windows.
 func MeasuredCells(trials []Trial, windows []Window) []*Measured {
-	type key struct {
-		index int
-		point Point
-	}
-	cells := make(map[key][]Round)
-	var order []key
-	for _, round := range Rounds(trials) {
-		if round.Noise {
-			continue
-		}
-		k := key{round.Rows[0].CellIndex, round.Point}
-		if cells[k] == nil {
-			order = append(order, k)
-		}
-		cells[k] = append(cells[k], round)
-	}
-	slices.SortStableFunc(order, func(a, b key) int { return a.index - b.index })
-	ran := make(map[key]map[startKey]*Window)
+	ran := make(map[cellKey]map[startKey]*Window)
 	for i := range windows {
 		w := &windows[i]
-		k := key{w.CellIndex, w.Point}
-		if w.Noise || cells[k] == nil {
-			continue
-		}
+		k := cellKey{w.CellIndex, w.Point}
 		if ran[k] == nil {
 			ran[k] = make(map[startKey]*Window)
 		}
-		ran[k][startKey{w.Block, w.Start}] = w
+		if !w.Noise {
+			ran[k][startKey{w.Block, w.Start}] = w
+		}
 	}
-	all := make([]*Measured, len(order))
-	for i, k := range order {
-		all[i] = &Measured{k.point, startsOf(cells[k], false), ran[k]}
+	order, cells := byCell(trials)
+	var all []*Measured
+	for _, k := range order {
+		if starts := startsOf(gather(cells[k], false), false); len(starts) > 0 {
+			all = append(all, &Measured{k.point, starts, ran[k]})
+		}
 	}
 	return all
 }

@@ -20,7 +20,19 @@ type Noise struct {
 func NoiseOf(trials []Trial) (all []Noise) {
 	halves := make(map[Point][]Round)
 	var order []Point
-	for _, round := range Rounds(trials) {
+	twice := make(map[Point]bool)
+	for i := range trials {
+		if trials[i].Noise {
+			twice[trials[i].Point] = true
+		}
+	}
+	var some []*Trial
+	for i := range trials {
+		if twice[trials[i].Point] {
+			some = append(some, &trials[i])
+		}
+	}
+	for _, round := range gather(some, false) {
 		if _, known := halves[round.Point]; !known {
 			order = append(order, round.Point)
 		}

@@ -81,7 +81,7 @@ func readClaims(path string) ([]claims.Claim, error) {
 
 // readRun reads a run that has at least one cell to read.
 func readRun(path string) (*results.Directory, results.Contents, error) {
-	directory, err := results.Open(path)
+	directory, err := openRun(path)
 	if err != nil {
 		return nil, results.Contents{}, err
 	}
