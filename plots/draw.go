@@ -80,7 +80,7 @@ func drawAll(figures []figure, directory *results.Directory) (Report, error) {
 		return report, fmt.Errorf("figures: %w", err)
 	}
 	cells := cellsOf(contents.Summaries, results.MeasuredCells(contents.Trials, contents.Windows), contents.Transports)
-	if err := os.MkdirAll(directory.Figures(), 0o755); err != nil {
+	if err := writable(directory.Figures()); err != nil {
 		return report, fmt.Errorf("figures: %w", err)
 	}
 	note := strings.TrimSpace(contents.Damage.Note() + " " + contents.Mixed)
@@ -95,6 +95,19 @@ func drawAll(figures []figure, directory *results.Directory) (Report, error) {
 		}
 	}
 	return report, errors.Join(failures...)
+}
+
+// writable makes a directory unless it is there, and says in one line, not for each figure, that nothing
+// can be written to it.
+func writable(path string) error {
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return err
+	}
+	probe, err := os.CreateTemp(path, ".writable-*")
+	if err != nil {
+		return fmt.Errorf("%s cannot be written: %w", path, errors.Unwrap(err))
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // draw writes the figure in every format, or leaves no file of it: some of the formats, or

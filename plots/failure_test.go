@@ -110,3 +110,17 @@ func TestWhatDoesNotFit(t *testing.T) {
 		}
 	}
 }
+
+// A directory that cannot be written is one line, and what is in it stays.
+func TestReadOnlyDirectory(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root writes everywhere")
+	}
+	directory := t.TempDir()
+	if err := os.Chmod(directory, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	if err := writable(directory); err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), directory+" cannot be written: permission denied") {
+		t.Errorf("got %v", err)
+	}
+}

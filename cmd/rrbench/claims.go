@@ -56,6 +56,9 @@ of the run is damaged; 2 when there is no such run, or the claims file has a fau
 					fmt.Fprintln(stdout, path)
 				}
 			}
+			if err != nil {
+				err = fmt.Errorf("%s: claims.csv is as it was: %w", arguments[0], err)
+			}
 			return errors.Join(err, contents.Damage.Err())
 		},
 	}

@@ -163,7 +163,7 @@ func (q *comparison) pairs(runs []results.Contents, paths []string) (pairs []res
 
 // print prints a table, with words where no change was found.
 func (q *comparison) print(comparisons []results.Comparison) {
-	out := newTable("cell", "than", "latency before", "latency", "change", "95 % interval", "answer")
+	out := newTable("cell", "latency", "against", "its latency", "change", "95 % interval", "answer")
 	for _, c := range comparisons {
 		change, interval := "~", ""
 		if c.Answer == results.Changed {
@@ -172,7 +172,7 @@ func (q *comparison) print(comparisons []results.Comparison) {
 		if !math.IsNaN(c.Lo) {
 			interval = fmt.Sprintf("[%s, %s]", percent(c.Lo), percent(c.Hi))
 		}
-		out.AppendRow(table.Row{c.Name(), c.Base, results.FormatDuration(c.BaseMedian), results.FormatDuration(c.LatencyMedian), change, interval, string(c.Answer)})
+		out.AppendRow(table.Row{c.Name(), results.FormatDuration(c.LatencyMedian), c.Base, results.FormatDuration(c.BaseMedian), change, interval, string(c.Answer)})
 	}
 	if q.format == "markdown" {
 		out.RenderMarkdown()
