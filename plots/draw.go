@@ -1,4 +1,4 @@
-// Package plots draws a run's figures: each as PNG, SVG and PDF in the width of a column
+// Package plots draws a run's figures, and those of papers with what they have published: each as PNG, SVG and PDF in the width of a column
 // or a page of a two-column paper, and the numbers behind it as CSV.
 //
 // Colours are those of Okabe and Ito (Color Universal Design, 2008), one a family of

@@ -210,8 +210,8 @@ type curve struct {
 
 func (f *paperFigure) compose(cells []*cell) (*sheet, error) {
 	chosen, lacking := f.choose(cells)
-	if len(chosen) == 0 {
-		return nil, errNoData("the run lacks its cells; measure them with: " + f.command())
+	if len(chosen) < comparedSystems {
+		return nil, f.lacking()
 	}
 	s := &sheet{xTitle: f.x.title, width: columnWidth, panelHeight: 2.1 * vg.Inch, panels: [][]*plot.Plot{nil}, legend: legend{iconWidth: 18}}
 	s.table = [][]string{{"from", "system", "transport", "engine", "codec", "placement", "size_bytes", "fanout", "fanout_order", "origin", "starts",
@@ -236,6 +236,9 @@ func (f *paperFigure) compose(cells []*cell) (*sheet, error) {
 	}
 	if engines := engines(ordered(cellsIn(chosen))); len(engines) > 0 {
 		words = append(words, "Engine: "+strings.Join(engines, ", ")+".")
+	}
+	if slices.ContainsFunc(cellsIn(chosen), func(c *cell) bool { return strings.Contains(c.Notes, results.ClockAcknowledged) }) {
+		words = append(words, "Where no clock is shared, latencies are until A has B's answer.")
 	}
 	words = append(words, flagWords(seen)...)
 	if len(lacking) > 0 {
@@ -267,6 +270,13 @@ func flagWords(seen map[string]bool) (words []string) {
 		words = append(words, fmt.Sprintf("Crossed, %s: %s.", flag, flags[flag]))
 	}
 	return words
+}
+
+// comparedSystems is how many of a figure's systems a run must have: one is not compared with any.
+const comparedSystems = 2
+
+func (f *paperFigure) lacking() error {
+	return errNoData("the run lacks its cells; measure them with: " + f.command())
 }
 
 // command measures what the figure shows.
@@ -692,9 +702,9 @@ type piece struct {
 func (b share) compose(cells []*cell) (*sheet, error) {
 	f := &paperFigure{group: group{placement: "inter", systems: b.systems, x: payload, fanout: 1}}
 	chosen, lacking := f.choose(where(cells, func(c *cell) bool { return slices.Contains(b.sizes, c.SizeBytes) }))
-	if len(chosen) == 0 {
+	if len(chosen) < comparedSystems {
 		f.limit = "limit/tcp"
-		return nil, errNoData("the run lacks its cells; measure them with: " + f.command())
+		return nil, f.lacking()
 	}
 	s := &sheet{xTitle: "share of the latency; the number is all of it", width: columnWidth, legend: legend{iconWidth: 6}}
 	s.table = [][]string{{"from", "system", "transport", "engine", "codec", "size_bytes", "part", "unit", "value", "flag", "source"}}

@@ -56,6 +56,9 @@ func TestPaperFigures(t *testing.T) {
 			s.note = strings.Repeat("note ", 15)
 			checkPicture(t, figure.name, s)
 			checkPlaces(t, figure.name, s)
+			if _, err := s.encode(".pdf"); err != nil {
+				t.Error(err)
+			}
 			from := make(map[string]int)
 			transports := make(map[string]bool)
 			for _, row := range s.table[1:] {
