@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"image/color"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -20,7 +21,7 @@ import (
 )
 
 // The figures of the Roadrunner paper's evaluation (Marcelino, Pusztai, Nastic, Middleware 2025),
-// one for each panel, and CWASI's (Marcelino, Nastic), with the published values beside the run's
+// one for each panel, and CWASI's (Marcelino, Nastic, SEC 2023), with the published values beside the run's
 // own. What a figure shows is in the tables below.
 
 // A system is one of the paper's and what stands for it in a run: the first of the transports that
@@ -234,17 +235,7 @@ func (f *paperFigure) compose(cells []*cell) (*sheet, error) {
 	if f.size > 0 {
 		words = append(words, "One payload is "+sizeLabel(float64(f.size))+".")
 	}
-	if engines := engines(ordered(cellsIn(chosen))); len(engines) > 0 {
-		words = append(words, "Engine: "+strings.Join(engines, ", ")+".")
-	}
-	if slices.ContainsFunc(cellsIn(chosen), func(c *cell) bool { return strings.Contains(c.Notes, results.ClockAcknowledged) }) {
-		words = append(words, "Where no clock is shared, latencies are until A has B's answer.")
-	}
-	words = append(words, flagWords(seen)...)
-	if len(lacking) > 0 {
-		words = append(words, "Not in this run: "+strings.Join(lacking, ", ")+".")
-	}
-	s.caption = strings.Join(where(words, func(w string) bool { return w != "" }), " ")
+	s.caption = captionOf(words, chosen, seen, lacking)
 	return s, nil
 }
 
@@ -259,17 +250,23 @@ func (f *paperFigure) other() metric {
 
 func cellsIn(chosen [][]*cell) []*cell { return slices.Concat(chosen...) }
 
-func flagWords(seen map[string]bool) (words []string) {
-	for _, flag := range slices.Sorted(func(yield func(string) bool) {
-		for flag := range seen {
-			if flag != "" && !yield(flag) {
-				return
-			}
-		}
-	}) {
+// captionOf puts a caption together: what it is, on which engine, what is wrong with what was published, and
+// what the run lacks.
+func captionOf(words []string, chosen [][]*cell, seen map[string]bool, lacking []string) string {
+	cells := cellsIn(chosen)
+	if engines := engines(ordered(cells)); len(engines) > 0 {
+		words = append(words, "Engine: "+strings.Join(engines, ", ")+".")
+	}
+	if slices.ContainsFunc(cells, func(c *cell) bool { return strings.Contains(c.Notes, results.ClockAcknowledged) }) {
+		words = append(words, "Where no clock is shared, latencies are until A has B's answer.")
+	}
+	for _, flag := range slices.Sorted(maps.Keys(seen)) {
 		words = append(words, fmt.Sprintf("Crossed, %s: %s.", flag, flags[flag]))
 	}
-	return words
+	if len(lacking) > 0 {
+		words = append(words, "Not in this run: "+strings.Join(lacking, ", ")+".")
+	}
+	return strings.Join(words, " ")
 }
 
 // comparedSystems is how many of a figure's systems a run must have: one is not compared with any.
@@ -449,7 +446,9 @@ func (f *paperFigure) published(m metric) (curves []curve) {
 func largestOf(curves []curve) (largest float64) {
 	for _, c := range curves {
 		for _, k := range c.marks {
-			largest = max(largest, k.Value)
+			if k.Value > largest { // what failed has none
+				largest = k.Value
+			}
 		}
 	}
 	return largest
@@ -476,7 +475,6 @@ func (f *paperFigure) panel(s *sheet, m metric, own, theirs []curve, cells []*ce
 	var limit []*cell
 	if m.limited && cells != nil {
 		limit = system{transports: []string{f.group.limit}}.in(where(cells, func(c *cell) bool { return f.comparable(c) && c.Placement == f.placement }), "")
-		limit = where(limit, func(c *cell) bool { return c.Transport == f.group.limit })
 		for _, c := range limit {
 			ys = append(ys, f.estimate(c, m).Value)
 		}
@@ -764,12 +762,8 @@ func (b share) compose(cells []*cell) (*sheet, error) {
 	p.Y.Min, p.Y.Max, p.Y.Tick.Marker, p.Y.Tick.Width = -0.5, float64(len(names))-0.5, ticks, 0
 	p.Add(frame{})
 	s.panels, s.panelHeight = [][]*plot.Plot{{p}}, rowHeight*vg.Length(len(names))
-	words := []string{fmt.Sprintf("The paper's figure %s, between two nodes. Outlined: as published, other hardware.", b.number), b.caption}
-	words = append(words, flagWords(seen)...)
-	if len(lacking) > 0 {
-		words = append(words, "Not in this run: "+strings.Join(lacking, ", ")+".")
-	}
-	s.caption = strings.Join(where(words, func(w string) bool { return w != "" }), " ")
+	words := []string{fmt.Sprintf("The Roadrunner paper's figure %s, between two nodes. Outlined: as published, other hardware.", b.number), b.caption}
+	s.caption = captionOf(words, chosen, seen, lacking)
 	return s, nil
 }
 
