@@ -117,23 +117,41 @@ func PairBy(cells []*Measured, column, base string) (pairs []Pair, err error) {
 		return nil, fmt.Errorf("no cell has %s %q", column, base)
 	}
 	for _, m := range others {
-		for _, b := range references {
+		// Between transports a buffer and a heap are compared where neither has what the other has.
+		found := alike(m, references, column, false)
+		if len(found) == 0 && column == "transport" {
+			found = alike(m, references, column, true)
+		}
+		for _, b := range found {
 			reference := base
-			x, y := without(m.Point, column), without(b.Point, column)
 			if column == "transport" {
-				bridge(&x.Engine, &y.Engine, "native")
-				bridge(&x.Codec, &y.Codec, "none")
-				bridge(&x.Origin, &y.Origin, "")
-				bridge(&x.Consume, &y.Consume, "")
-				bridge(&x.Route, &y.Route, "")
 				reference = strings.Join([]string{b.Transport, b.Engine, b.Codec}, " ")
 			}
-			if x == y {
-				pairs = append(pairs, Pair{b, m, reference})
-			}
+			pairs = append(pairs, Pair{b, m, reference})
 		}
 	}
 	return pairs, nil
+}
+
+// alike are the references that differ from a cell in the column alone, or in its origin too.
+func alike(m *Measured, references []*Measured, column string, anyOrigin bool) (found []*Measured) {
+	for _, b := range references {
+		x, y := without(m.Point, column), without(b.Point, column)
+		if column == "transport" {
+			bridge(&x.Engine, &y.Engine, "native")
+			bridge(&x.Codec, &y.Codec, "none")
+			bridge(&x.Origin, &y.Origin, "")
+			bridge(&x.Consume, &y.Consume, "")
+			bridge(&x.Route, &y.Route, "")
+		}
+		if anyOrigin {
+			x.Origin = y.Origin
+		}
+		if x == y {
+			found = append(found, b)
+		}
+	}
+	return found
 }
 
 // bridge makes two values equal where one of them is that of a transport without any.

@@ -104,6 +104,17 @@ func TestPairBy(t *testing.T) {
 			t.Errorf("by %s: reference %q", test.column, pairs[0].Reference)
 		}
 	}
+	// A heap is compared with a buffer where there is no other.
+	for i, m := range cells {
+		if m.Transport == "http/native" {
+			heap := *m
+			heap.Origin = "heap"
+			cells[i] = &heap
+		}
+	}
+	if pairs, err := results.PairBy(cells, "transport", "user/copy"); err != nil || len(pairs) != 2*(2*2+2) {
+		t.Errorf("%d pairs, %v", len(pairs), err)
+	}
 	if _, err := results.PairBy(cells, "colour", ""); err == nil || !strings.Contains(err.Error(), `unknown column "colour"; known are experiment, transport`) {
 		t.Errorf("got %v", err)
 	}
