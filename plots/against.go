@@ -41,12 +41,12 @@ func sized(cells []*cell) []*cell {
 }
 
 var (
-	latency    = measure{"latency", "ns", "latency", durationLabel, func(c *cell) estimate { return estimate{c.LatencyMedian, c.LatencyLo, c.LatencyHi} }}
-	throughput = measure{"throughput", "bytes_per_s", "measured throughput", rateLabel, func(c *cell) estimate { return estimate{c.BytesPerSecond, c.BytesPerSecondLo, c.BytesPerSecondHi} }}
-	makespan   = measure{"makespan", "ns", "time to last consumption", durationLabel, func(c *cell) estimate { return estimate{c.MakespanMedian, c.MakespanLo, c.MakespanHi} }}
-	sourceCPU  = measure{"source_cpu", "ns_per_byte", "CPU time of the source a byte", cpuLabel, func(c *cell) estimate { return estimate{c.SourceCPU, c.SourceCPULo, c.SourceCPUHi} }}
-	totalCPU   = measure{"cpu", "ns", "CPU time of a hand-off", durationLabel, func(c *cell) estimate { return estimate{value: c.CPUUser + c.CPUKernel} }}
-	cycle      = measure{"cycle", "ns", "whole cycle", durationLabel, func(c *cell) estimate { return estimate{c.CycleMedian, c.CycleLo, c.CycleHi} }}
+	latency    = measure{"latency", "ns", "latency", durationLabel, func(c *cell) estimate { return estimate{c.LatencyMedian, c.LatencyLo, c.LatencyHi} }, false}
+	throughput = measure{"throughput", "bytes_per_s", "measured throughput", rateLabel, func(c *cell) estimate { return estimate{c.BytesPerSecond, c.BytesPerSecondLo, c.BytesPerSecondHi} }, true}
+	makespan   = measure{"makespan", "ns", "time to last consumption", durationLabel, func(c *cell) estimate { return estimate{c.MakespanMedian, c.MakespanLo, c.MakespanHi} }, false}
+	sourceCPU  = measure{"source_cpu", "ns_per_byte", "CPU time of the source a byte", cpuLabel, func(c *cell) estimate { return estimate{c.SourceCPU, c.SourceCPULo, c.SourceCPUHi} }, false}
+	totalCPU   = measure{"cpu", "ns", "CPU time of a hand-off", durationLabel, func(c *cell) estimate { return estimate{value: c.CPUUser + c.CPUKernel} }, false}
+	cycle      = measure{"cycle", "ns", "whole cycle", durationLabel, func(c *cell) estimate { return estimate{c.CycleMedian, c.CycleLo, c.CycleHi} }, false}
 )
 
 // goodput is the measured throughput in comparison with the limit's of the same run; the interval is
@@ -57,7 +57,7 @@ var goodput = measure{"goodput", "of_limit", "throughput over the limit's", shar
 	}
 	limit := c.limit.BytesPerSecond
 	return estimate{c.BytesPerSecond / limit, c.BytesPerSecondLo / limit, c.BytesPerSecondHi / limit}
-}}
+}, true}
 
 // againstSize draws lines where sizes vary, and rows of dots where there is one size.
 func againstSize(m measure) func([]*cell) (*sheet, error) {
@@ -118,7 +118,7 @@ func underLoad(x property) func([]*cell) (*sheet, error) {
 		}
 		m := measure{"latency", "ns", "latency under load", durationLabel, func(c *cell) estimate {
 			return estimate{value: percentiles[c.percentile].column.of(c)}
-		}}
+		}, false}
 		f := &lineFigure{x: x, measure: m, perSize: true}
 		var columns []csvColumn
 		for i, p := range percentiles {

@@ -1,9 +1,11 @@
 package plots
 
 import (
+	"cmp"
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -58,8 +60,13 @@ func stack(p *plot.Plot, parts []part, c *cell, row, scale float64, words string
 		p.Add(bar)
 		last = bar
 	}
-	p.Add(struct{ plot.Plotter }{&plotter.Labels{XYs: plotter.XYs{{X: last.BarHeight(0), Y: row}}, Labels: []string{words},
-		TextStyle: []text.Style{letters(noteSize, text.XLeft, text.YCenter)}, Offset: vg.Point{X: 2, Y: 0.6}}})
+	p.Add(wordsAt(last.BarHeight(0), row, words))
+}
+
+// wordsAt writes words behind a bar.
+func wordsAt(x, row float64, words string) plot.Plotter {
+	return struct{ plot.Plotter }{&plotter.Labels{XYs: plotter.XYs{{X: x, Y: row}}, Labels: []string{words},
+		TextStyle: []text.Style{letters(noteSize, text.XLeft, text.YCenter)}, Offset: vg.Point{X: 2, Y: 0.6}}}
 }
 
 // linear makes a panel's horizontal axis linear from zero to the largest value, marked at
@@ -67,6 +74,15 @@ func stack(p *plot.Plot, parts []part, c *cell, row, scale float64, words string
 func linear(p *plot.Plot, largest, unit float64, label func(float64) string) {
 	const wordsShare = 0.27
 	p.X.Min, p.X.Max, p.X.Tick.Marker = 0, largest/(1-wordsShare), rounded(largest, unit, label)
+}
+
+// single says that hardly anything is beside the largest of a cell's parts.
+func single(parts []part, c *cell) bool {
+	largest := 0.0
+	for _, p := range parts {
+		largest = max(largest, p.length(c))
+	}
+	return largest > 0.98*sum(parts, c)
 }
 
 // breakdown shows where a latency goes: the phases' shares, and the latency as a number,
@@ -80,6 +96,14 @@ func breakdown(cells []*cell) (*sheet, error) {
 		{"deserialize", "deserialize_median_ns", vermillion, func(c *cell) float64 { return c.DeserializeMedian }},
 	}
 	f := barFigure(cells, "share of the latency; the number is the median", phases...)
+	// Where bars of several colours are, those of one say nothing more than the number.
+	several := where(f.cells, func(c *cell) bool { return c.lacks(sum(phases, c)) == "" && !single(phases, c) })
+	if len(several) > 0 {
+		why := f.why
+		f.why = func(c *cell) string {
+			return cmp.Or(why(c), when(!slices.ContainsFunc(several, func(d *cell) bool { return d.series == c.series }), "one phase alone"))
+		}
+	}
 	f.columns = append(f.columns, csvColumn{"latency_median_ns", func(c *cell) float64 { return c.LatencyMedian }})
 	f.fill = func(p *plot.Plot, cells []*cell, row func(*cell) float64) {
 		for _, c := range cells {
@@ -87,25 +111,11 @@ func breakdown(cells []*cell) (*sheet, error) {
 		}
 		linear(p, 1, 1, func(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) })
 	}
-	return f.compose()
-}
-
-// cpu shows what a hand-off costs the machine, in user and in kernel mode.
-func cpu(cells []*cell) (*sheet, error) {
-	modes := []part{
-		{"user mode", "cpu_user_ns_per_op", blue, func(c *cell) float64 { return c.CPUUser }},
-		{"kernel mode", "cpu_kernel_ns_per_op", orange, func(c *cell) float64 { return c.CPUKernel }},
+	s, err := f.compose()
+	if err == nil && len(several) > 0 {
+		s.caption = "What has hardly more than one phase is left out."
 	}
-	f := barFigure(cells, "CPU time a hand-off, all processes (mean)", modes...)
-	f.fill = func(p *plot.Plot, cells []*cell, row func(*cell) float64) {
-		largest := 1.0
-		for _, c := range cells {
-			largest = max(largest, sum(modes, c))
-			stack(p, modes, c, row(c), 1, results.FormatDuration(sum(modes, c)))
-		}
-		linear(p, largest, 1, durationLabel)
-	}
-	return f.compose()
+	return s, err
 }
 
 // memory shows what a transport holds at its peak. The bar of the resident set goes on behind

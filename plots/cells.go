@@ -13,6 +13,10 @@ import (
 type cell struct {
 	results.Summary
 	series series
+	// measured is nil where only summary.csv has the cell.
+	measured *results.Measured
+	// limits are the transports that do the same work without functions.
+	limits []string
 	// limit is the cell of its transport's limit, nil where the run has none.
 	limit *results.Summary
 	// percentile is the place in percentiles of what a panel shows of the cell.
@@ -23,8 +27,12 @@ type cell struct {
 // and hi are NaN, or 0 where the file that was read has no column for them.
 type estimate struct{ value, lo, hi float64 }
 
-func cellsOf(summaries []results.Summary, transports results.Transports) []*cell {
+func cellsOf(summaries []results.Summary, measured []*results.Measured, transports results.Transports) []*cell {
 	var cells []*cell
+	starts := make(map[results.Point]*results.Measured)
+	for _, m := range measured {
+		starts[m.Point] = m
+	}
 	known := make(map[results.Point]bool)
 	conditions, limits := conditionsThatVary(summaries), results.LimitsOf(summaries, transports)
 	for _, summary := range summaries {
@@ -35,6 +43,7 @@ func cellsOf(summaries []results.Summary, transports results.Transports) []*cell
 			known[identity] = true
 			c := newCell(summary, transports.Of(summary.Transport))
 			c.series.condition, c.limit = conditions(&summary), limits.Of(&summary, transports)
+			c.measured = starts[results.Point{Cell: summary.Cell, Load: summary.Load, Conditions: summary.Conditions}]
 			cells = append(cells, c)
 		}
 	}
@@ -46,7 +55,7 @@ func newCell(summary results.Summary, info results.TransportInfo) *cell {
 	if engine == "native" {
 		engine = ""
 	}
-	return &cell{Summary: summary, series: series{kindOf(info), summary.Transport, summary.Codec, engine, standIn, summary.Placement, ""}}
+	return &cell{Summary: summary, limits: info.Limits, series: series{kindOf(info), summary.Transport, summary.Codec, engine, standIn, summary.Placement, ""}}
 }
 
 // conditionsThatVary returns what names those of a cell's conditions in which cells of its transport
@@ -80,6 +89,18 @@ func conditionsThatVary(summaries []results.Summary) func(*results.Summary) stri
 		words = append(words, when(s.SizeMix != "", "mix "+s.SizeMix))
 		return strings.Join(where(words, func(word string) bool { return word != "" }), " ")
 	}
+}
+
+// estimate is a measure of the cell by its column, NaN where the cell cannot be used.
+func (c *cell) estimate(column string) results.Estimate {
+	if !c.usable() {
+		return results.Sample(nil).Estimate()
+	}
+	m, err := results.MeasureOf(column)
+	if err != nil {
+		panic(err) // figures name columns that there are
+	}
+	return c.measured.Sample(m).Estimate()
 }
 
 // lacks is why a cell that needs positive numbers cannot be drawn, or nothing.

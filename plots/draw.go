@@ -1,4 +1,4 @@
-// Package plots draws a run's figures: each as PNG, SVG and PDF in the width of a column
+// Package plots draws a run's figures, and those of papers with what they have published: each as PNG, SVG and PDF in the width of a column
 // or a page of a two-column paper, and the numbers behind it as CSV.
 //
 // Colours are those of Okabe and Ito (Color Universal Design, 2008), one a family of
@@ -46,7 +46,10 @@ type errNoData string
 
 func (e errNoData) Error() string { return string(e) }
 
-func catalogue() []figure {
+func catalogue() []figure { return append(runFigures(), paperFigures()...) }
+
+// runFigures are those of a run for itself.
+func runFigures() []figure {
 	return []figure{
 		{"latency-size", againstSize(latency)},
 		{"throughput-size", againstSize(throughput)},
@@ -79,8 +82,8 @@ func drawAll(figures []figure, directory *results.Directory) (Report, error) {
 	if err != nil {
 		return report, fmt.Errorf("figures: %w", err)
 	}
-	cells := cellsOf(contents.Summaries, contents.Transports)
-	if err := os.MkdirAll(directory.Figures(), 0o755); err != nil {
+	cells := cellsOf(contents.Summaries, results.MeasuredCells(contents.Trials, contents.Windows), contents.Transports)
+	if err := writable(directory.Figures()); err != nil {
 		return report, fmt.Errorf("figures: %w", err)
 	}
 	note := strings.TrimSpace(contents.Damage.Note() + " " + contents.Mixed)
@@ -95,6 +98,19 @@ func drawAll(figures []figure, directory *results.Directory) (Report, error) {
 		}
 	}
 	return report, errors.Join(failures...)
+}
+
+// writable makes a directory unless it is there, and says in one line, not for each figure, that nothing
+// can be written to it.
+func writable(path string) error {
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return err
+	}
+	probe, err := os.CreateTemp(path, ".writable-*")
+	if err != nil {
+		return fmt.Errorf("%s cannot be written: %w", path, errors.Unwrap(err))
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // draw writes the figure in every format, or leaves no file of it: some of the formats, or

@@ -104,9 +104,23 @@ func TestWhatDoesNotFit(t *testing.T) {
 	long := many[:2:2]
 	long[0].Transport = strings.Repeat("W", 1000)
 	for reason, summaries := range map[string][]results.Summary{"a figure can show 300": many, "a figure can have 60": placements, "do not fit": long} {
-		_, err := catalogue()[0].encode(cellsOf(summaries, nil), "")
+		_, err := catalogue()[0].encode(cellsOf(summaries, nil, nil), "")
 		if err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%v, want %s", err, reason)
 		}
+	}
+}
+
+// A directory that cannot be written is one line, and what is in it stays.
+func TestReadOnlyDirectory(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root writes everywhere")
+	}
+	directory := t.TempDir()
+	if err := os.Chmod(directory, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	if err := writable(directory); err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), directory+" cannot be written: permission denied") {
+		t.Errorf("got %v", err)
 	}
 }

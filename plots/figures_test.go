@@ -75,9 +75,9 @@ func TestFiguresOfManyPlans(t *testing.T) {
 			plan := quick()
 			test.change(&plan)
 			trials := resultstest.Trials(plan)
-			r := cellsOf(resultstest.Summarize(trials), nil)
+			r := cellsOf(resultstest.Summarize(trials), results.MeasuredCells(trials, resultstest.Windows(trials)), nil)
 			count := 0
-			for _, figure := range catalogue() {
+			for _, figure := range runFigures() {
 				s, err := figure.compose(r)
 				if _, ok := errors.AsType[errNoData](err); ok {
 					continue

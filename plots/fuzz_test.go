@@ -66,7 +66,7 @@ func FuzzPictures(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cells := cellsOf(contents.Summaries, contents.Transports)
+		cells := cellsOf(contents.Summaries, results.MeasuredCells(contents.Trials, contents.Windows), contents.Transports)
 		for i, figure := range catalogue() {
 			stuck := time.AfterFunc(timeout, func() {
 				debug.SetTraceback("all")

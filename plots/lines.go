@@ -3,8 +3,10 @@ package plots
 import (
 	"cmp"
 	"fmt"
+	"image/color"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -18,6 +20,8 @@ type measure struct {
 	name, unit, title string
 	label             func(float64) string
 	of                func(*cell) estimate
+	// higher says that more is better.
+	higher bool
 }
 
 // titleOf names the measure and its intervals.
@@ -76,9 +80,9 @@ func (f *lineFigure) why(c *cell) string {
 	return c.lacks(f.measure.of(c).value, float64(f.x.of(c)))
 }
 
-// distinguishable is how many lines with dashes for engines one panel can hold; more of
-// them get a panel for each engine.
-const distinguishable = 8
+// mostLines is how many lines one panel can hold. More of them get a panel for each engine, and
+// where that does not suffice for each family, with the best of all and the limit as references.
+const mostLines = 6
 
 // mostPanels are more than fit on a page, and few enough to be drawn in no time.
 const mostPanels = 60
@@ -89,9 +93,14 @@ func (f *lineFigure) compose() (*sheet, error) {
 		return nil, errNoData("no cell has the numbers")
 	}
 	all := ordered(shown)
-	perEngine := len(engines(all)) > 1 && len(all) > distinguishable
+	perEngine := len(engines(all)) > 1 && len(all) > mostLines
 	looks := styles(all, !perEngine)
 	facets, columns := f.facets(shown, engines(all), perEngine)
+	split := false
+	if slices.ContainsFunc(facets, func(one facet) bool { return len(one.series(shown)) > mostLines }) {
+		facets, columns = f.split(facets, shown)
+		split, all = true, where(all, func(s series) bool { return facetOf(facets, shown, s) })
+	}
 	if len(facets) > mostPanels {
 		return nil, errNoData(fmt.Sprintf("%d panels, a figure can have %d", len(facets), mostPanels))
 	}
@@ -102,34 +111,118 @@ func (f *lineFigure) compose() (*sheet, error) {
 	if slices.ContainsFunc(shown, func(c *cell) bool { return c.Saturated() }) {
 		s.legend.entries = append(s.legend.entries, entry{"rate not reached", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: saturatedMark}}})
 	}
+	if split {
+		s.legend.entries = append(s.legend.entries, entry{"best of all transports", []plot.Thumbnailer{&plotter.Line{LineStyle: bestLine}}},
+			entry{"fastest limit of the panel's transports", []plot.Thumbnailer{&plotter.Line{LineStyle: limitLine}}})
+	}
+	// Labels need as much of a narrow axis as they are wide.
+	apart := f.x.apart * max(1, vg.Length(columns)/1.9).Points()
 	for i, facet := range facets {
 		p := newPanel(plotter.Grid{Vertical: across, Horizontal: across})
 		values := f.x.values(shown)
-		logarithmic(&p.X, []float64{float64(values[0]), float64(values[len(values)-1])}, 0.04, at(values, f.x.label, f.x.apart))
+		logarithmic(&p.X, []float64{float64(values[0]), float64(values[len(values)-1])}, 0.04, at(values, f.x.label, apart))
 		logarithmic(&p.Y, f.measure.values(shown), 0.04, decades(f.measure.label, 0.08))
+		for _, reference := range []struct {
+			cells []*cell
+			line  draw.LineStyle
+		}{{facet.best, bestLine}, {facet.limit, limitLine}} {
+			if best := f.best(reference.cells); len(best) > 0 {
+				p.Add(&plotter.Line{XYs: best, LineStyle: reference.line})
+			}
+		}
 		f.addCurves(p, where(f.cells, facet.holds), all, looks)
 		p.Add(frame{facet.title})
+		s.titleLines = max(s.titleLines, 1+strings.Count(facet.title, "\n"))
 		if i%columns == 0 {
 			s.panels = append(s.panels, make([]*plot.Plot, columns))
 		}
 		s.panels[i/columns][i%columns] = p
 	}
-	if len(facets) > 1 || len(all) > distinguishable {
+	if len(facets) > 1 || len(all) > mostLines {
 		s.width = pageWidth
 	}
-	switch {
+	switch rows := vg.Length(len(s.panels)); {
 	case s.width == pageWidth && columns == 1:
 		s.panelHeight = 2.8 * vg.Inch
-	case len(s.panels) > 1:
-		s.panelHeight = 1.8 * vg.Inch
+	case rows > 1:
+		const page = 9.2 * vg.Inch
+		s.panelHeight = min(1.8*vg.Inch, (page-s.below())/rows-s.around()-rowGap)
 	}
 	return s, nil
+}
+
+// bestLine is the reference of panels that show one family.
+var bestLine = draw.LineStyle{Color: color.Gray{185}, Width: 2.2}
+
+// best is the best number of cells at each place of the axis.
+func (f *lineFigure) best(cells []*cell) (line plotter.XYs) {
+	for _, x := range f.x.values(cells) {
+		best := math.NaN()
+		for _, c := range cells {
+			value := f.measure.of(c).value
+			if f.x.of(c) == x && f.why(c) == "" && (math.IsNaN(best) || f.measure.higher && value > best || !f.measure.higher && value < best) {
+				best = value
+			}
+		}
+		if positive(best) {
+			line = append(line, plotter.XY{X: float64(x), Y: best})
+		}
+	}
+	return line
 }
 
 // A facet is the part of the cells that one panel shows, and what tells it from the others.
 type facet struct {
 	title string
 	holds func(*cell) bool
+	// best and limit are the cells of which the best is a line of reference.
+	best, limit []*cell
+}
+
+func (one facet) series(shown []*cell) []series { return ordered(where(shown, one.holds)) }
+
+func facetOf(facets []facet, shown []*cell, s series) bool {
+	return slices.ContainsFunc(facets, func(one facet) bool { return slices.Contains(one.series(shown), s) })
+}
+
+// grouped names the group of a series in panels of one family: a family that serializes is divided by
+// its codecs.
+func (s series) grouped() string { return join(s.family, when(s.codec != "none", s.codec)) }
+
+// split gives each family of a facet a panel, or several, with references.
+func (f *lineFigure) split(facets []facet, shown []*cell) (panels []facet, columns int) {
+	const ofFamily = mostLines - 2
+	for _, whole := range facets {
+		cells := where(shown, whole.holds)
+		transports := where(cells, func(c *cell) bool { return !c.series.limit })
+		all := ordered(cells)
+		for _, group := range distinct(all, series.grouped) {
+			of := where(all, func(s series) bool { return s.grouped() == group })
+			if of[0].limit {
+				of = where(of, func(s series) bool {
+					return !slices.ContainsFunc(transports, func(c *cell) bool { return slices.Contains(c.limits, s.transport) })
+				})
+			}
+			for part := range slices.Chunk(of, ofFamily) {
+				limits := where(cells, func(c *cell) bool {
+					return slices.ContainsFunc(transports, func(t *cell) bool { return slices.Contains(part, t.series) && slices.Contains(t.limits, c.Transport) })
+				})
+				panels = append(panels, facet{strings.Trim(group+"\n"+whole.title, "\n"), func(c *cell) bool { return whole.holds(c) && slices.Contains(part, c.series) }, transports, limits})
+			}
+		}
+	}
+	columns = min(len(panels), 3+len(panels)/13)
+	if len(panels)%(4*len(facets)) == 0 {
+		columns = 4 // a row for each
+	}
+	for ; columns > 1; columns-- {
+		const labels = 45 // of the vertical axis
+		room := (pageWidth-labels)/vg.Length(columns) - columnGap
+		if !slices.ContainsFunc(panels, func(one facet) bool { return panelTitle.Width(one.title) > room }) {
+			break
+		}
+	}
+	return panels, columns
 }
 
 // facets divides the cells into panels, so many side by side: one for each engine, else what
@@ -148,7 +241,7 @@ func (f *lineFigure) facets(shown []*cell, engines []string, perEngine bool) (fa
 			for _, tail := range tails {
 				for _, engine := range engines {
 					title := join(when(f.perSize, sizeLabel(float64(size))), when(len(tails) > 1, percentiles[tail].title), engine, when(len(placements) > 1, placementName(placement)))
-					facets = append(facets, facet{title, func(c *cell) bool {
+					facets = append(facets, facet{title: title, holds: func(c *cell) bool {
 						return c.Placement == placement && (!f.perSize || c.SizeBytes == size) && c.percentile == tail &&
 							(engine == "" || c.series.engine == engine || c.series.engine == "")
 					}})

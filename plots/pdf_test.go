@@ -31,7 +31,7 @@ func streams(t *testing.T, pdf []byte) []byte {
 // The text of a PDF can be searched and copied.
 func TestTextOfPDF(t *testing.T) {
 	trials := resultstest.Trials(resultstest.Single())
-	s, err := breakdown(cellsOf(resultstest.Summarize(trials), nil))
+	s, err := breakdown(cellsOf(resultstest.Summarize(trials), nil, nil))
 	if err != nil {
 		t.Fatal(err)
 	}

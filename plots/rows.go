@@ -90,38 +90,85 @@ func dots(f *lineFigure) (*sheet, error) {
 	return rows.compose()
 }
 
-// consumedAndDelivered shows what a hand-off without copies leaves to the reader: when B's
-// handler is entered, and when it has read every byte.
-func consumedAndDelivered(cells []*cell) (*sheet, error) {
+// A dot is one number of a cell in a figure that compares several.
+type dot struct {
+	name, column string
+	shape        draw.GlyphDrawer
+	of           func(*cell) estimate
+}
+
+// dotFigure has the numbers of a cell in its row, joined by a line, on a logarithmic axis. A cell
+// without any of them is not drawn.
+func dotFigure(cells []*cell, title string, dots ...dot) (*sheet, error) {
 	cells = sized(cells)
 	looks := styles(ordered(cells), false)
-	delivered := draw.GlyphStyle{Color: black, Radius: 2, Shape: draw.CircleGlyph{}}
-	consumed := draw.GlyphStyle{Color: black, Radius: 2, Shape: ring}
-	f := &rowFigure{
-		cells: cells, title: "time since A asked for the transfer (median)",
-		legend: legend{6, []entry{
-			{"delivered: B's handler is entered", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: delivered}}},
-			{"consumed: B has read every byte", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: consumed}}},
-		}},
-		columns: []csvColumn{
-			{"latency_median_ns", func(c *cell) float64 { return c.LatencyMedian }},
-			{"consumed_median_ns", func(c *cell) float64 { return c.ConsumedMedian }},
-		},
-		why: func(c *cell) string { return c.lacks(c.LatencyMedian, c.ConsumedMedian) },
+	f := &rowFigure{cells: cells, title: title, legend: legend{iconWidth: 6}}
+	for _, d := range dots {
+		f.columns = append(f.columns, csvColumn{d.column, func(c *cell) float64 { return d.of(c).value }})
+		f.legend.entries = append(f.legend.entries, entry{d.name, []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: draw.GlyphStyle{Color: black, Radius: 2, Shape: d.shape}}}})
+	}
+	f.why = func(c *cell) string {
+		if slices.ContainsFunc(dots, func(d dot) bool { return positive(d.of(c).value) }) {
+			return c.lacks()
+		}
+		return c.lacks(0)
 	}
 	f.fill = func(p *plot.Plot, cells []*cell, row func(*cell) float64) {
 		var values []float64
 		for _, c := range cells {
-			values = append(values, c.LatencyMedian, c.ConsumedMedian)
-			ends := plotter.XYs{{X: c.ConsumedMedian, Y: row(c)}, {X: c.LatencyMedian, Y: row(c)}}
-			marks := []draw.GlyphStyle{consumed, delivered}
-			for i := range marks {
-				marks[i].Color = looks[c.series].line.Color
+			for _, d := range dots {
+				values = append(values, d.of(c).value)
 			}
-			p.Add(&plotter.Line{XYs: ends, LineStyle: draw.LineStyle{Color: marks[0].Color, Width: 1.2}},
-				&plotter.Scatter{XYs: ends, GlyphStyleFunc: func(i int) draw.GlyphStyle { return marks[i] }})
 		}
 		logarithmic(&p.X, values, 0.07, decades(durationLabel, sparse))
+		for _, c := range cells {
+			color := looks[c.series].line.Color
+			joined := &plotter.Line{LineStyle: draw.LineStyle{Color: color, Width: 1.2}}
+			marks := new(plotter.Scatter)
+			var shapes []draw.GlyphStyle
+			for _, d := range dots {
+				e := d.of(c)
+				if !positive(e.value) {
+					continue
+				}
+				at := plotter.XYs{{X: e.value, Y: row(c)}}
+				if e.lo < e.hi {
+					p.Add(&plotter.XErrorBars{XYs: at, XErrors: plotter.XErrors{e.interval(p.X)}, LineStyle: draw.LineStyle{Color: color, Width: 0.5}, CapWidth: 2.4})
+				}
+				joined.XYs, marks.XYs = append(joined.XYs, at...), append(marks.XYs, at...)
+				shapes = append(shapes, draw.GlyphStyle{Color: color, Radius: 2, Shape: d.shape})
+			}
+			marks.GlyphStyleFunc = func(i int) draw.GlyphStyle { return shapes[i] }
+			p.Add(joined, marks)
+		}
 	}
 	return f.compose()
+}
+
+// consumedAndDelivered shows what a hand-off without copies leaves to the reader and to the next
+// one: when B's handler is entered, when it has read every byte, and when A may write again.
+func consumedAndDelivered(cells []*cell) (*sheet, error) {
+	return dotFigure(cells, "time since A asked for the transfer (median)",
+		dot{"delivered: B's handler is entered", "latency_median_ns", draw.CircleGlyph{}, func(c *cell) estimate { return estimate{value: c.LatencyMedian} }},
+		dot{"consumed: B has read every byte", "consumed_median_ns", ring, func(c *cell) estimate { return estimate{value: c.ConsumedMedian} }},
+		dot{"cycle: A may write its next payload", "cycle_median_ns", bar{}, func(c *cell) estimate { return estimate{value: c.CycleMedian} }})
+}
+
+// cpu shows what a hand-off costs the machine, in user and in kernel mode. JSON takes a thousand times
+// what moving pages does: bars would show nothing else.
+func cpu(cells []*cell) (*sheet, error) {
+	return dotFigure(cells, "CPU time a hand-off, all processes (mean)",
+		dot{"user mode", "cpu_user_ns_per_op", draw.CircleGlyph{}, func(c *cell) estimate { return estimate{value: c.CPUUser} }},
+		dot{"kernel mode, with the interval that its ticks allow", "cpu_kernel_ns_per_op", ring, func(c *cell) estimate { return estimate{c.CPUKernel, c.CPUKernelLo, c.CPUKernelHi} }})
+}
+
+// A bar is an upright marker.
+type bar struct{}
+
+func (bar) DrawGlyph(c *draw.Canvas, look draw.GlyphStyle, at vg.Point) {
+	c.SetLineStyle(draw.LineStyle{Color: look.Color, Width: 1.1})
+	var path vg.Path
+	path.Move(vg.Point{X: at.X, Y: at.Y - look.Radius*1.4})
+	path.Line(vg.Point{X: at.X, Y: at.Y + look.Radius*1.4})
+	c.Stroke(path)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"math"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -22,10 +23,14 @@ type sheet struct {
 	xTitle, yTitle string
 	legend         legend
 	width          vg.Length
-	// panelHeight is about the height of a panel's data.
+	// panelHeight is about the height of a panel's data, titleLines how many the titles above it have.
 	panelHeight vg.Length
-	// note is a line at the bottom, or empty.
-	note string
+	titleLines  int
+	// apart says that panels side by side have vertical axes of their own.
+	apart bool
+	// caption stands below the legend, in as many lines as it takes; note is a line at the bottom.
+	// Both may be empty.
+	caption, note string
 	// table is the CSV behind the figure, its header first.
 	table [][]string
 }
@@ -42,8 +47,8 @@ const (
 	gap       vg.Length = 4
 	columnGap vg.Length = 10
 	rowGap    vg.Length = 7
-	// around is what a panel's title and the labels of its horizontal axis take.
-	around vg.Length = 23
+	// underPanel is what the labels of a panel's horizontal axis take, with the gap above its title.
+	underPanel vg.Length = 13
 )
 
 // resolution of a PNG, in dots an inch: what printers ask for line art is not less.
@@ -125,11 +130,26 @@ var (
 	noteText  = letters(noteSize, draw.XCenter, draw.YBottom)
 )
 
-func (s *sheet) noteHeight() vg.Length {
-	if s.note == "" {
-		return 0
+// notes are the caption, broken into lines that fit, and the note.
+func (s *sheet) notes() string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(s.caption) {
+		switch longer := strings.TrimSpace(line + " " + word); {
+		case line != "" && noteText.Width(longer) > s.width-4*edge:
+			lines, line = append(lines, line), word
+		default:
+			line = longer
+		}
 	}
-	return noteText.Height(s.note)
+	return strings.Join(where(append(lines, line, s.note), func(l string) bool { return l != "" }), "\n")
+}
+
+func (s *sheet) noteHeight() vg.Length {
+	if notes := s.notes(); notes != "" {
+		return noteText.Height(notes) + edge
+	}
+	return 0
 }
 
 // below is the height of what stands below the panels.
@@ -139,8 +159,11 @@ func (s *sheet) below() vg.Length {
 
 func (s *sheet) height() vg.Length {
 	rows := vg.Length(len(s.panels))
-	return edge + rows*(s.panelHeight+around) + (rows-1)*rowGap + s.below()
+	return edge + rows*(s.panelHeight+s.around()) + (rows-1)*rowGap + s.below()
 }
+
+// around is what a panel's title and the labels of its horizontal axis take.
+func (s *sheet) around() vg.Length { return underPanel + 10*vg.Length(max(s.titleLines, 1)) }
 
 func (s *sheet) draw(c draw.Canvas) {
 	c.SetColor(white)
@@ -168,7 +191,7 @@ func (s *sheet) draw(c draw.Canvas) {
 	upright := axisTitle
 	upright.Rotation = math.Pi / 2
 	c.FillText(upright, vg.Point{X: c.Min.X + edge, Y: (bottomLeft.Min.Y + topRight.Max.Y) / 2}, s.yTitle)
-	c.FillText(noteText, vg.Point{X: c.Center().X, Y: c.Min.Y + edge}, s.note)
+	c.FillText(noteText, vg.Point{X: c.Center().X, Y: c.Min.Y + edge}, s.notes())
 	s.legend.draw(draw.Crop(c, 0, 0, edge+s.noteHeight(), 0))
 }
 
@@ -177,7 +200,7 @@ func (s *sheet) draw(c draw.Canvas) {
 func (s *sheet) shareAxes() {
 	for i, row := range s.panels {
 		for j, p := range row {
-			if p != nil && j > 0 {
+			if p != nil && j > 0 && !s.apart {
 				p.Y.Tick.Label.Font.Size = 0
 			}
 			if p != nil && i+1 < len(s.panels) && s.panels[i+1][j] != nil {
@@ -240,5 +263,8 @@ func (f frame) GlyphBoxes(*plot.Plot) []plot.GlyphBox {
 	if f.title == "" {
 		return nil
 	}
-	return []plot.GlyphBox{{X: 0.5, Y: 1, Rectangle: panelTitle.Rectangle(f.title).Add(vg.Point{Y: gap - 1})}}
+	box := panelTitle.Rectangle(f.title).Add(vg.Point{Y: gap - 1})
+	// A title wider than its panel must not push the data aside.
+	box.Min.X, box.Max.X = 0, 0
+	return []plot.GlyphBox{{X: 0.5, Y: 1, Rectangle: box}}
 }

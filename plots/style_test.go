@@ -55,7 +55,7 @@ func TestLegendsFollowTheManifest(t *testing.T) {
 		{nil, []string{"user/copy", "kernel/stream", "limit/memcpy", "pigeon"}},
 	} {
 		var got []string
-		for _, s := range ordered(cellsOf(resultstest.Summarize(trials), test.said)) {
+		for _, s := range ordered(cellsOf(resultstest.Summarize(trials), nil, test.said)) {
 			got = append(got, s.transport)
 			if s.transport == "pigeon" && (s.color == bluishGreen) != (test.said != nil) {
 				t.Errorf("color %v", s.color)
@@ -77,7 +77,7 @@ func TestConditionsAreSeries(t *testing.T) {
 	for _, origins := range [][]string{{"buffer"}, {"buffer", "heap"}} {
 		plan.Origins = origins
 		var got []string
-		for _, s := range ordered(cellsOf(resultstest.Summarize(resultstest.Trials(plan)), nil)) {
+		for _, s := range ordered(cellsOf(resultstest.Summarize(resultstest.Trials(plan)), nil, nil)) {
 			got = append(got, s.variant())
 		}
 		want := []string{"user/copy", "limit/memcpy"}
@@ -98,5 +98,48 @@ func TestStandInIsNamed(t *testing.T) {
 	}
 	if b.variant() != "limit/redis on miniredis" || b.engine != "" {
 		t.Error(b)
+	}
+}
+
+// No panel has more than six lines, and every transport is in one of them, with the limit that it
+// names as a reference.
+func TestFamiliesHavePanels(t *testing.T) {
+	plan := every()
+	plan.Sizes = plan.Sizes[:2]
+	infos := results.Transports{{Name: "user/copy", Family: "user", Place: 1, Limits: []string{"limit/memcpy"}}}
+	cells := cellsOf(resultstest.Summarize(resultstest.Trials(plan)), nil, infos)
+	f := &lineFigure{x: payload, measure: latency, cells: cells}
+	shown := f.shown()
+	whole, _ := f.facets(shown, engines(ordered(shown)), true)
+	panels, _ := f.split(whole, shown)
+	drawn := make(map[series]int)
+	for _, panel := range panels {
+		lines := panel.series(shown)
+		if len(lines) == 0 || len(lines) > mostLines-2 || len(panel.best) == 0 {
+			t.Errorf("%s has %d lines", panel.title, len(lines))
+		}
+		for _, line := range lines {
+			drawn[line]++
+			if line.transport == "user/copy" && len(panel.limit) == 0 {
+				t.Errorf("%s lacks its limit", panel.title)
+			}
+		}
+		for _, line := range lines[1:] {
+			if line.grouped() != lines[0].grouped() {
+				t.Errorf("%s has %s and %s", panel.title, lines[0].transport, line.transport)
+			}
+		}
+	}
+	for _, s := range ordered(shown) {
+		want := 1
+		switch {
+		case s.transport == "limit/memcpy":
+			want = 0 // a line of reference
+		case s.engine == "":
+			want = len(plan.Engines) // native ones are in the panels of each engine
+		}
+		if drawn[s] != want {
+			t.Errorf("%s %s %s is in %d panels, want %d", s.transport, s.engine, s.placement, drawn[s], want)
+		}
 	}
 }

@@ -31,12 +31,16 @@ func tableOf(cells []*cell, columns []csvColumn, why func(*cell) string) [][]str
 			strconv.Itoa(c.Fanout), strconv.Itoa(c.Concurrency), when(c.Rate > 0, strconv.Itoa(int(c.Rate))), c.Origin, c.Consume, c.FanoutOrder, c.SizeMix,
 			string(c.Status), c.Reason, drawn, strconv.Itoa(c.N), strconv.Itoa(c.Starts), c.Notes}
 		for _, column := range columns {
-			value := column.of(c)
-			row = append(row, when(!math.IsNaN(value) && !math.IsInf(value, 0), strconv.FormatFloat(value, 'f', -1, 64)))
+			row = append(row, decimal(column.of(c)))
 		}
 		table = append(table, row)
 	}
 	return table
+}
+
+// decimal writes a number, and nothing for one that there is not.
+func decimal(value float64) string {
+	return when(!math.IsNaN(value) && !math.IsInf(value, 0), strconv.FormatFloat(value, 'f', -1, 64))
 }
 
 // when is a text under a condition.

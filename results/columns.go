@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -71,6 +72,15 @@ func (w *rowWriter[Row]) write(rows []Row) error {
 	return w.lines.Error()
 }
 
+// WriteRows writes a CSV file, its header first. A row's type is a struct with tags csv.
+func WriteRows[Row any](w io.Writer, rows []Row) error {
+	writer := newRowWriter[Row](w)
+	if err := writer.header(); err != nil {
+		return err
+	}
+	return writer.write(rows)
+}
+
 // oneLine makes free text fit into one field of one line.
 func oneLine(text string) string { return shorten(foreign.Line(text, len(text)), 1000) }
 
@@ -79,6 +89,7 @@ func oneLine(text string) string { return shorten(foreign.Line(text, len(text)),
 type rowReader[Row any] struct {
 	fields  []string // of the line being read
 	header  int
+	texts   map[string]string
 	decoder *csvutil.Decoder
 }
 
@@ -102,19 +113,32 @@ func newRowReader[Row any](header []string) (*rowReader[Row], error) {
 	if len(missing) > 0 {
 		return nil, fmt.Errorf("header: columns missing: %s", strings.Join(missing, ", "))
 	}
-	r := &rowReader[Row]{header: len(header)}
+	r := &rowReader[Row]{header: len(header), texts: make(map[string]string)}
 	decoder, err := csvutil.NewDecoder(r, header...)
 	if err != nil {
 		return nil, err
 	}
 	decoder.WithUnmarshalers(csvutil.NewUnmarshalers(
-		csvutil.UnmarshalFunc(func(text []byte, into *string) error { *into = oneLine(string(text)); return nil }),
+		csvutil.UnmarshalFunc(func(text []byte, into *string) error { *into = r.oneLine(text); return nil }),
 		csvutil.UnmarshalFunc(parseWhole[int](0, 1e9)),
 		// In nanoseconds 95 years: the difference of two moments with such times between is an int64.
 		csvutil.UnmarshalFunc(parseWhole[int64](-3e18, 3e18)),
 		csvutil.UnmarshalFunc(parseNumber)))
 	r.decoder = decoder
 	return r, nil
+}
+
+// oneLine is the function of that name. Most rows have the same few texts, which are kept once.
+func (r *rowReader[Row]) oneLine(text []byte) string {
+	const longest, most = 64, 1 << 12
+	if line, known := r.texts[string(text)]; known {
+		return line
+	}
+	line := oneLine(string(text))
+	if len(text) <= longest && len(r.texts) < most {
+		r.texts[string(text)] = line
+	}
+	return line
 }
 
 func (r *rowReader[Row]) row(line string) (row Row, err error) {
@@ -154,6 +178,12 @@ type Recovered[Row any] struct {
 func recoverRows[Row any](r io.Reader) (Recovered[Row], error) {
 	var recovered Recovered[Row]
 	var rows *rowReader[Row]
+	expected := 0 // bytes, so that a million rows are not copied as they become more
+	if file, ok := r.(*os.File); ok {
+		if info, err := file.Stat(); err == nil {
+			expected = int(info.Size())
+		}
+	}
 	reader := bufio.NewReaderSize(r, 1<<16)
 	for number := 1; ; number++ {
 		line, err := reader.ReadString('\n')
@@ -184,6 +214,9 @@ func recoverRows[Row any](r io.Reader) (Recovered[Row], error) {
 		if err != nil {
 			recovered.Damage = append(recovered.Damage, fmt.Errorf("line %d: %w", number, err))
 			continue
+		}
+		if recovered.Rows == nil {
+			recovered.Rows = make([]Row, 0, expected/(len(line)+1)+1)
 		}
 		recovered.Rows = append(recovered.Rows, row)
 	}

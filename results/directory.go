@@ -22,6 +22,7 @@ const (
 	trialsFile   = "trials.csv"
 	windowsFile  = "windows.csv"
 	summaryFile  = "summary.csv"
+	claimsFile   = "claims.csv"
 	figuresName  = "figures"
 )
 
@@ -317,6 +318,12 @@ func (d *Directory) WriteManifest(manifest Manifest) error {
 // WriteFigure replaces a file in the directory of figures, and returns its path.
 func (d *Directory) WriteFigure(name string, content []byte) (string, error) {
 	path := filepath.Join(d.Figures(), name)
+	return path, replace(path, content)
+}
+
+// WriteClaims replaces claims.csv, and returns its path.
+func (d *Directory) WriteClaims(content []byte) (string, error) {
+	path := d.file(claimsFile)
 	return path, replace(path, content)
 }
 

@@ -5,4 +5,5 @@ var (
 	ReadTrials    = readRows[Trial]
 	RecoverTrials = recoverRows[Trial]
 	TrialColumns  = columns[Trial]
+	Holm          = holm
 )

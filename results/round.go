@@ -15,11 +15,17 @@ type Round struct {
 // Rounds gathers the rounds in which every hand-off was ok, in the order of the trials. A
 // round that lacks rows, because its writer was killed, is not among them, nor are the first
 // hand-offs of fresh functions.
-func Rounds(trials []Trial) []Round { return gather(trials, false) }
+func Rounds(trials []Trial) []Round {
+	all := make([]*Trial, len(trials))
+	for i := range trials {
+		all[i] = &trials[i]
+	}
+	return gather(all, false)
+}
 
 // gather gathers whole rounds, or the first hand-offs of fresh functions as if each start's were
 // a round.
-func gather(trials []Trial, first bool) []Round {
+func gather(trials []*Trial, first bool) []Round {
 	type key struct {
 		cell, block, start, rep int
 		noise                   bool
@@ -27,8 +33,7 @@ func gather(trials []Trial, first bool) []Round {
 	at := make(map[key]int)
 	var rounds []Round
 	broken := make(map[int]bool)
-	for i := range trials {
-		trial := &trials[i]
+	for _, trial := range trials {
 		if trial.First != first {
 			continue
 		}
@@ -75,16 +80,18 @@ func (r *Round) median(of func(*Trial) int64) float64 {
 // starts are whole rounds by the start of the functions that they were measured in.
 type starts [][]Round
 
+// startKey tells the starts of one cell apart.
+type startKey struct{ block, start int }
+
 // startsOf divides rounds of one cell.
 func startsOf(rounds []Round, noise bool) starts {
-	type key struct{ block, start int }
-	at := make(map[key]int)
+	at := make(map[startKey]int)
 	var all starts
 	for _, round := range rounds {
 		if round.Noise != noise {
 			continue
 		}
-		k := key{round.Block, round.Start}
+		k := startKey{round.Block, round.Start}
 		index, known := at[k]
 		if !known {
 			index = len(all)
@@ -111,7 +118,7 @@ func (s starts) medians(of func(*Round) float64) []float64 {
 
 // Latest keeps the last row of each hand-off and target, in the order in which the
 // hand-offs first occurred. A run that was killed amid a round repeats the round when it
-// is resumed; the repetition counts.
+// is resumed; the repetition counts. The trials are moved within their slice.
 func Latest(trials []Trial) []Trial {
 	type key struct {
 		cell, block, start, rep, worker, target int
@@ -133,7 +140,7 @@ func LatestWindows(windows []Window) []Window {
 
 func latest[Row any, Key comparable](rows []Row, key func(*Row) Key) []Row {
 	at := make(map[Key]int, len(rows))
-	kept := make([]Row, 0, len(rows))
+	kept := rows[:0]
 	for i := range rows {
 		k := key(&rows[i])
 		if index, again := at[k]; again {

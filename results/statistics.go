@@ -1,7 +1,9 @@
 package results
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	moremath "github.com/aclements/go-moremath/stats"
 	"github.com/montanaflynn/stats"
@@ -87,21 +89,72 @@ func overStarts(values []float64) (point, lo, hi float64) {
 }
 
 // ratioOfStarts returns the geometric mean of a over that of b, and Welch's interval on the
-// logarithms, with which nothing says that both vary alike. It is NaN where a or b has too few.
+// logarithms, with which nothing says that both vary alike. The interval is NaN where a or b has
+// too few, the ratio where one of them is not positive.
 func ratioOfStarts(a, b []float64) (ratio, lo, hi float64) {
+	w := welchOf(a, b)
+	width := w.error * w.quantile((1+confidence)/2)
+	return math.Exp(w.difference), math.Exp(w.difference - width), math.Exp(w.difference + width)
+}
+
+// A welch is the difference of two samples' mean logarithms, its standard error and the degrees
+// of freedom of Student's distribution (Welch, The generalization of Student's problem, 1947).
+type welch struct{ difference, error, freedom float64 }
+
+func welchOf(a, b []float64) welch {
 	x, okX := logarithms(a)
 	y, okY := logarithms(b)
-	if !okX || !okY || min(len(x), len(y)) < leastForInterval {
-		return math.NaN(), math.NaN(), math.NaN()
+	w := welch{math.NaN(), math.NaN(), math.NaN()}
+	if !okX || !okY {
+		return w
 	}
-	difference := moremath.Mean(x) - moremath.Mean(y)
+	w.difference = moremath.Mean(x) - moremath.Mean(y)
+	if min(len(x), len(y)) < leastForInterval {
+		return w
+	}
 	u, v := moremath.Variance(x)/float64(len(x)), moremath.Variance(y)/float64(len(y))
-	width := 0.0
-	if u+v > 0 {
-		freedom := (u + v) * (u + v) / (u*u/float64(len(x)-1) + v*v/float64(len(y)-1))
-		width = moremath.InvCDF(moremath.TDist{V: freedom})((1+confidence)/2) * math.Sqrt(u+v)
+	w.error = math.Sqrt(u + v)
+	w.freedom = (u + v) * (u + v) / (u*u/float64(len(x)-1) + v*v/float64(len(y)-1))
+	return w
+}
+
+// quantile is Student's, and 0 for samples that do not vary or are too few.
+func (w welch) quantile(p float64) float64 {
+	if !(w.error > 0) {
+		return 0
 	}
-	return math.Exp(difference), math.Exp(difference - width), math.Exp(difference + width)
+	return moremath.InvCDF(moremath.TDist{V: w.freedom})(p)
+}
+
+// beyond is the probability, two-sided, of a difference as large as this one if the true one is no
+// larger than a threshold.
+func (w welch) beyond(threshold float64) float64 {
+	excess := math.Abs(w.difference) - threshold
+	switch {
+	case math.IsNaN(w.error):
+		return 1
+	case excess <= 0:
+		return 1
+	case w.error == 0:
+		return 0
+	}
+	return 2 * moremath.TDist{V: w.freedom}.CDF(-excess/w.error)
+}
+
+// holm adjusts the probabilities of a family of tests (Holm, A simple sequentially rejective
+// multiple test procedure, 1979).
+func holm(probabilities []float64) []float64 {
+	order := make([]int, len(probabilities))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(probabilities[a], probabilities[b]) })
+	adjusted, largest := make([]float64, len(probabilities)), 0.0
+	for rank, i := range order {
+		largest = max(largest, min(float64(len(order)-rank)*probabilities[i], 1))
+		adjusted[i] = largest
+	}
+	return adjusted
 }
 
 func logarithms(values []float64) (logs []float64, positive bool) {

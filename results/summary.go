@@ -86,30 +86,14 @@ const DefaultTick = int64(4e6)
 // is that of the machine's CPU clock in nanoseconds, 0 for DefaultTick. What serves to know the
 // run's noise is left out, but for its failures.
 func Summarize(trials []Trial, windows []Window, tick int64) []Summary {
-	type key struct {
-		index int
-		point Point
-	}
-	cells := make(map[key][]Trial)
-	var order []key
-	for _, trial := range trials {
-		if trial.Noise && trial.Status == OK {
-			continue
-		}
-		k := key{trial.CellIndex, trial.Point}
-		if _, known := cells[k]; !known {
-			order = append(order, k)
-		}
-		cells[k] = append(cells[k], trial)
-	}
-	ran := make(map[key][]Window)
+	order, cells := byCell(trials)
+	ran := make(map[cellKey][]Window)
 	for _, window := range windows {
 		if !window.Noise || window.Failed > 0 {
-			k := key{window.CellIndex, window.Point}
+			k := cellKey{window.CellIndex, window.Point}
 			ran[k] = append(ran[k], window)
 		}
 	}
-	slices.SortStableFunc(order, func(a, b key) int { return a.index - b.index })
 	summaries := make([]Summary, len(order))
 	for i, k := range order {
 		summaries[i] = summarize(k.point, cells[k], ran[k], float64(cmp.Or(max(tick, 0), DefaultTick)))
@@ -117,11 +101,36 @@ func Summarize(trials []Trial, windows []Window, tick int64) []Summary {
 	return summaries
 }
 
-func summarize(point Point, trials []Trial, windows []Window, tick float64) Summary {
+// cellKey tells cells apart where experiments share them.
+type cellKey struct {
+	index int
+	point Point
+}
+
+// byCell divides trials, in the order of the plan. What serves to know the run's noise is left out, but
+// for its failures.
+func byCell(trials []Trial) (order []cellKey, cells map[cellKey][]*Trial) {
+	cells = make(map[cellKey][]*Trial)
+	for i := range trials {
+		trial := &trials[i]
+		if trial.Noise && trial.Status == OK {
+			continue
+		}
+		k := cellKey{trial.CellIndex, trial.Point}
+		if _, known := cells[k]; !known {
+			order = append(order, k)
+		}
+		cells[k] = append(cells[k], trial)
+	}
+	slices.SortStableFunc(order, func(a, b cellKey) int { return a.index - b.index })
+	return order, cells
+}
+
+func summarize(point Point, trials []*Trial, windows []Window, tick float64) Summary {
 	s := Summary{Cell: point.Cell, Load: point.Load, Conditions: point.Conditions}
 	s.Status, s.Reason = outcome(trials, windows)
 	windows = slices.DeleteFunc(windows, func(w Window) bool { return w.Noise })
-	rounds := slices.DeleteFunc(Rounds(trials), func(r Round) bool { return r.Noise })
+	rounds := slices.DeleteFunc(gather(trials, false), func(r Round) bool { return r.Noise })
 	starts := startsOf(rounds, false)
 	s.N, s.Starts = len(rounds), len(starts)
 	estimate := func(of func(*Trial) int64) (point, lo, hi float64) {
@@ -284,11 +293,11 @@ func shareMoved(rows []*Trial) float64 {
 	return float64(moved) / float64(max(len(rows), 1))
 }
 
-func outcome(trials []Trial, windows []Window) (Status, string) {
+func outcome(trials []*Trial, windows []Window) (Status, string) {
 	var skipped, failed *Trial
 	ran := false
-	for i := range trials {
-		switch trial := &trials[i]; {
+	for _, trial := range trials {
+		switch {
 		case trial.Status == Failed && failed == nil:
 			failed = trial
 		case trial.Status == Skipped && skipped == nil:
@@ -323,13 +332,7 @@ func unsharedClocks(rows []*Trial) []string {
 }
 
 // WriteSummaries writes a summary.csv.
-func WriteSummaries(w io.Writer, summaries []Summary) error {
-	rows := newRowWriter[Summary](w)
-	if err := rows.header(); err != nil {
-		return err
-	}
-	return rows.write(summaries)
-}
+func WriteSummaries(w io.Writer, summaries []Summary) error { return WriteRows(w, summaries) }
 
 // ReadSummaries reads a summary.csv. The error names the line and the column.
 func ReadSummaries(r io.Reader) ([]Summary, error) { return readRows[Summary](r) }

@@ -34,7 +34,29 @@ type group struct {
 
 func groupOf(s *Summary) group { return group{s.Experiment, s.Placement, s.SizeBytes} }
 
+// WriteMarkdown prints the cells as a Markdown table, grouped by size.
+func WriteMarkdown(w io.Writer, summaries []Summary, transports Transports) error {
+	writer := groupsOf(summaries, transports)
+	if writer == nil {
+		return nil
+	}
+	_, err := fmt.Fprintln(w, writer.RenderMarkdown())
+	return err
+}
+
 func writeGroups(out *strings.Builder, summaries []Summary, transports Transports) {
+	writer := groupsOf(summaries, transports)
+	if writer == nil {
+		return
+	}
+	for line := range strings.SplitSeq(writer.Render(), "\n") {
+		out.WriteString(strings.TrimRight(line, " "))
+		out.WriteByte('\n')
+	}
+}
+
+// groupsOf has a row a cell with a whole round, or is nil without any.
+func groupsOf(summaries []Summary, transports Transports) table.Writer {
 	shown := make([]*Summary, 0, len(summaries))
 	for i := range summaries {
 		if summaries[i].N > 0 {
@@ -42,7 +64,7 @@ func writeGroups(out *strings.Builder, summaries []Summary, transports Transport
 		}
 	}
 	if len(shown) == 0 {
-		return
+		return nil
 	}
 	// Experiments and placements keep the plan's order.
 	experiments, placements := firsts(shown, func(s *Summary) string { return s.Experiment }), firsts(shown, func(s *Summary) string { return s.Placement })
@@ -80,10 +102,7 @@ func writeGroups(out *strings.Builder, summaries []Summary, transports Transport
 		}
 		writer.AppendRow(row)
 	}
-	for line := range strings.SplitSeq(writer.Render(), "\n") {
-		out.WriteString(strings.TrimRight(line, " "))
-		out.WriteByte('\n')
-	}
+	return writer
 }
 
 // A tableColumn is one of the table.

@@ -20,7 +20,19 @@ type Noise struct {
 func NoiseOf(trials []Trial) (all []Noise) {
 	halves := make(map[Point][]Round)
 	var order []Point
-	for _, round := range Rounds(trials) {
+	twice := make(map[Point]bool)
+	for i := range trials {
+		if trials[i].Noise {
+			twice[trials[i].Point] = true
+		}
+	}
+	var some []*Trial
+	for i := range trials {
+		if twice[trials[i].Point] {
+			some = append(some, &trials[i])
+		}
+	}
+	for _, round := range gather(some, false) {
 		if _, known := halves[round.Point]; !known {
 			order = append(order, round.Point)
 		}
@@ -40,11 +52,11 @@ func NoiseOf(trials []Trial) (all []Noise) {
 
 func (n Noise) String() string {
 	percent := func(ratio float64) string { return fmt.Sprintf("%+.1f", 100*(ratio-1)) }
-	return fmt.Sprintf("noise of this run: %s measured twice differs by %s %% [%s, %s]", name(n.Point), percent(n.Ratio), percent(n.Lo), percent(n.Hi))
+	return fmt.Sprintf("noise of this run: %s measured twice differs by %s %% [%s, %s]", n.Name(), percent(n.Ratio), percent(n.Lo), percent(n.Hi))
 }
 
-// name names a cell, with what is not usual of it.
-func name(p Point) string {
+// Name names a cell, with what is not usual of it.
+func (p Point) Name() string {
 	words := []string{p.Transport, p.Engine}
 	if p.Codec != "none" {
 		words = append(words, p.Codec)
@@ -102,7 +114,7 @@ func beaten(summaries []Summary, transports Transports) (lines []string) {
 			continue
 		}
 		if count++; count <= named {
-			lines = append(lines, fmt.Sprintf("%s takes %s and beats its limit, %s with %s: that is no limit", name(s.point()),
+			lines = append(lines, fmt.Sprintf("%s takes %s and beats its limit, %s with %s: that is no limit", s.point().Name(),
 				formatInterval(s.LatencyMedian, s.LatencyLo, s.LatencyHi), limit.Transport, formatInterval(limit.LatencyMedian, limit.LatencyLo, limit.LatencyHi)))
 		}
 	}

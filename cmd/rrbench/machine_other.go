@@ -17,7 +17,7 @@ func machineCommands() (commands []*cobra.Command) {
 			DisableFlagParsing: true,
 			Args:               cobra.ArbitraryArgs,
 			RunE: func(*cobra.Command, []string) error {
-				return fmt.Errorf("rrbench %s needs Linux; rrbench figures works here: %w", name, errCommandLine)
+				return fmt.Errorf("rrbench %s needs Linux; rrbench figures, claims, compare and export work here: %w", name, errCommandLine)
 			},
 		})
 	}

@@ -73,7 +73,10 @@ var models = map[string]model{
 	"network/stream":   {true, 25e3, 0, 0, 0.51, 0, 0, 0.05, 0.04, 2},
 	"network/zerocopy": {true, 36e3, 0, 0, 0.56, 0, 0, 0.05, 0.05, 2},
 	"http/native":      {false, 110e3, 0, 0, 0.55, 0, 0, 0.05, 0.3, 3},
+	"http/container":   {false, 140e3, 0, 0, 0.6, 0, 0, 0.05, 0.35, 3},
 	"http/wasi":        {true, 300e3, 0, 0.15, 0.6, 0.15, 0, 0.05, 0.4, 4},
+	"auto":             {true, 60e3, 0, 0, 0.0003, 0, 0, 0.11, 0.04, 1},
+	"redis/pubsub":     {false, 140e3, 0, 0.3, 0.5, 0.3, 0, 0.05, 0.2, 3},
 	"redis":            {true, 130e3, 0, 0.3, 0.4, 0.3, 0, 0.05, 0.2, 3},
 }
 
@@ -179,7 +182,7 @@ func points(plan Plan) []results.Point {
 		if models[transport].wasm {
 			engines, origins = plan.Engines, plan.Origins
 		}
-		if strings.HasPrefix(transport, "http/") || transport == "redis" {
+		if strings.HasPrefix(transport, "http/") || strings.HasPrefix(transport, "redis") {
 			codecs = plan.Codecs
 		}
 		for _, engine := range engines {

@@ -1,0 +1,787 @@
+package plots
+
+import (
+	"cmp"
+	"fmt"
+	"image/color"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"rrbench/results"
+	"rrbench/results/published"
+)
+
+// The figures of the Roadrunner paper's evaluation (Marcelino, Pusztai, Nastic, Middleware 2025),
+// one for each panel, and CWASI's (Marcelino, Nastic, SEC 2023), with the published values beside the run's
+// own. What a figure shows is in the tables below.
+
+// A system is one of the paper's and what stands for it in a run: the first of the transports that
+// the run has. One that is best is the mechanism that is best here, which was not published.
+type system struct {
+	published  string
+	transports []string
+	color      color.NRGBA
+	shape      hollow
+	best       bool
+}
+
+// hollow is a shape, and its outline for what was published.
+type hollow struct{ shape, outline draw.GlyphDrawer }
+
+var (
+	round   = hollow{draw.CircleGlyph{}, draw.RingGlyph{}}
+	square  = hollow{draw.BoxGlyph{}, draw.SquareGlyph{}}
+	pointed = hollow{draw.PyramidGlyph{}, draw.TriangleGlyph{}}
+	tilted  = hollow{diamond{true}, diamond{false}}
+)
+
+var (
+	userMode   = system{"roadrunner-user", []string{"user/copy"}, blue, round, false}
+	userBest   = system{"", []string{"user", "user/remap"}, skyBlue, round, true}
+	kernelMode = system{"roadrunner-kernel", []string{"kernel/stream"}, bluishGreen, square, false}
+	kernelBest = system{"", []string{"kernel", "kernel/memfd", "kernel/ring", "kernel/cma"}, color.NRGBA{110, 200, 130, 255}, square, true}
+	networkOwn = system{"roadrunner-network", []string{"network/splice"}, reddishPurple, round, false}
+	networkTop = system{"", []string{"network", "network/zerocopy", "network/stream"}, color.NRGBA{225, 170, 200, 255}, round, true}
+	container  = system{"runc-http", []string{"http/container"}, orange, tilted, false}
+	inWasm     = system{"wasmedge-http", []string{"http/wasi"}, vermillion, pointed, false}
+)
+
+// A group of panels has its systems, its axis and its place in the published tables in common.
+type group struct {
+	id, caption string
+	values      func() []published.Value
+	// experiment is the table's, log that of the log with makespans.
+	experiment, log  string
+	placement, where string
+	systems          []system
+	// x is the axis; the other of size and fan-out is what it is in the paper.
+	x      property
+	size   int64
+	fanout int
+	// limit is what the machine reaches without functions.
+	limit   string
+	metrics []metric
+}
+
+var (
+	withinNode   = []system{userMode, userBest, kernelMode, kernelBest, container, inWasm}
+	betweenNodes = []system{networkOwn, networkTop, container, inWasm}
+	// CWASI chooses by where the target runs. HTTP between containers, or an endpoint, stands for OpenFaaS.
+	ofCWASI = []system{
+		{"cwasi-uds", []string{"auto"}, skyBlue, round, false}, {"", []string{"kernel/stream"}, bluishGreen, square, false},
+		inWasm, {"", []string{"redis/pubsub"}, reddishPurple, square, false}, {"openfaas-http", []string{"http/container", "http/external"}, orange, tilted, false},
+	}
+)
+
+// grouped names a figure of the paper by the panels that it has.
+func grouped(number string) string {
+	return "The Roadrunner paper's figure " + number + " (by grouping)."
+}
+
+var groups = []group{
+	{"intra", grouped("7"), published.Roadrunner, "sequential", "", "intra", "intra-node", withinNode, payload, 0, 1, "limit/memcpy", metrics},
+	{"inter", grouped("8"), published.Roadrunner, "sequential", "", "inter", "inter-node", betweenNodes, payload, 0, 1, "limit/tcp", metrics},
+	{"fanout-intra", grouped("9"), published.Roadrunner, "parallel", "parallel-log", "intra", "intra-node", withinNode, fanout, 10 << 20, 0, "limit/memcpy", metrics},
+	{"fanout-inter", grouped("10"), published.Roadrunner, "parallel", "parallel-log", "inter", "inter-node", betweenNodes, fanout, 10 << 20, 0, "limit/tcp", metrics},
+	{"cwasi-seq", "CWASI, one target.", published.CWASI, "cwasi-sequential", "", "intra", "intra-node", ofCWASI, payload, 0, 1, "limit/unix", cwasiMetrics},
+	{"cwasi-fanout", "CWASI, fan-out 10.", published.CWASI, "cwasi-fanout10", "", "intra", "intra-node", ofCWASI, payload, 0, 10, "limit/unix", cwasiMetrics[:2]},
+	{"cwasi-fanout", "CWASI, fan-out.", published.CWASI, "cwasi-fanout", "", "intra", "intra-node", ofCWASI, fanout, 2 << 20, 0, "limit/unix", cwasiMetrics[2:]},
+}
+
+// A metric is what a panel of each group shows.
+type metric struct {
+	id, published, title string
+	// suffix is behind the experiment's name in the table.
+	suffix string
+	// scale makes a published value one of ours.
+	scale float64
+	label func(float64) string
+	unit  string
+	// column is the measure; inverse shows hand-offs a second by it.
+	column  string
+	inverse bool
+	// normalised divides by the panel's largest value.
+	normalised bool
+	// limited draws the limit; beside is another metric in a panel of its own.
+	limited bool
+	beside  *metric
+	caption string
+}
+
+// rate is a metric that was measured, not computed from a latency: in fan-out, targets over makespan.
+var rate = metric{id: "rate", title: "measured rate, hand-offs a second", scale: 1, label: plainLabel, unit: "1/s", column: "throughput_ops_per_s"}
+
+const cpuCaption = "Published CPU is a fraction of each panel's maximum, over a container's whole life; ours is that of one hand-off over the largest in the panel. The CSV has nanoseconds."
+
+const serializationCaption = "Roadrunner's modes serialize nothing here (0); what the paper's log calls so is not zero."
+
+var metrics = []metric{
+	{id: "latency", published: "total_latency", title: "latency", scale: 1e9, label: durationLabel, unit: "ns", column: "latency_median_ns", limited: true},
+	{id: "serialization-latency", published: "serialization_latency", title: "serialization and deserialization", scale: 1e9, label: durationLabel, unit: "ns", column: "serialization_median_ns", caption: serializationCaption},
+	{id: "throughput", published: "total_throughput", title: "1 / latency, in 1/s", scale: 1, label: plainLabel, unit: "1/s", column: "latency_median_ns", inverse: true, limited: true, beside: &rate,
+		caption: "Published throughput is 1 / latency of tasks that ran one after another; the measured rate is beside it."},
+	{id: "serialization-throughput", published: "serialization_throughput", title: "1 / serialization, in 1/s", scale: 1, label: plainLabel, unit: "1/s", column: "serialization_median_ns", inverse: true, caption: serializationCaption},
+	{id: "cpu-user", published: "cpu_user", title: "user CPU, of the panel's maximum", scale: 1, label: plainLabel, unit: "ns", column: "cpu_user_ns_per_op", normalised: true, caption: cpuCaption},
+	{id: "cpu-kernel", published: "cpu_kernel", title: "kernel CPU, of the panel's maximum", scale: 1, label: plainLabel, unit: "ns", column: "cpu_kernel_ns_per_op", normalised: true, caption: cpuCaption},
+	{id: "cpu-total", published: "cpu_total", title: "CPU, of the panel's maximum", scale: 1, label: plainLabel, unit: "ns", column: "cpu_ns_per_op", normalised: true, caption: cpuCaption},
+	{id: "ram", published: "ram", title: "memory: peak PSS of all processes", scale: 1e6, label: memoryLabel, unit: "bytes", column: "pss_peak_bytes",
+		caption: "Published memory is that of a container's cgroup; ours is the peak of all processes, shared pages counted once."},
+}
+
+var cwasiMetrics = []metric{
+	{id: "latency", published: "total_latency_median", title: "latency", scale: 1e9, label: durationLabel, unit: "ns", column: "latency_median_ns", limited: true},
+	{id: "throughput", published: "throughput_median", suffix: "-throughput", title: "throughput, hand-offs a second", scale: 1, label: plainLabel, unit: "1/s", column: "throughput_ops_per_s"},
+	{id: "resource", published: "host_cpu_median", suffix: "-cpu", title: "CPU, of the panel's maximum", scale: 1, label: plainLabel, unit: "ns", column: "cpu_ns_per_op", normalised: true,
+		beside:  &metric{id: "memory", published: "host_ram_median", suffix: "-ram", title: "memory, of the panel's maximum", scale: 1, label: plainLabel, unit: "bytes", column: "pss_peak_bytes", normalised: true},
+		caption: "Published CPU and memory are the whole host's; both are shown over the largest in the panel. The CSV has ours in nanoseconds and bytes."},
+}
+
+// flags explains what is wrong with published values.
+var flags = map[string]string{
+	"log-differs":        "the authors' own log has another value",
+	"self-contradiction": "another published value excludes it",
+	"outliers-dropped":   "the mean leaves tasks out",
+	"derived":            "computed from other bars, not measured",
+}
+
+// paperFigures are the Roadrunner paper's 35 and CWASI's.
+func paperFigures() []figure {
+	figures := []figure{
+		{"motivation-coldstart", func([]*cell) (*sheet, error) {
+			return nil, errNoData("no cell has a cold start; this version does not measure one yet (--experiment coldstart)")
+		}},
+		{"motivation-io", share{
+			number: "2b", experiment: "motivation-io", systems: []system{named(container, "container"), named(inWasm, "wasmedge")}, sizes: []int64{1 << 20, 60 << 20, 100 << 20},
+			parts: []piece{{"serialization", "serialization", orange, []string{"serialization_median_ns"}}, {"transfer, copies in and out of Wasm included", "transfer", blue, []string{"vm_io_median_ns", "transfer_median_ns"}}},
+		}.compose},
+		{"breakdown", share{
+			number: "6", experiment: "breakdown", systems: []system{networkOwn, networkTop, container, inWasm}, sizes: []int64{100 << 20},
+			parts: []piece{{"serialization", "latency_serialization", orange, []string{"serialization_median_ns"}}, {"Wasm VM I/O", "latency_wasm_vm_io", bluishGreen, []string{"vm_io_median_ns"}},
+				{"transfer", "latency_transfer", blue, []string{"transfer_median_ns"}}},
+			caption: "Wasm VM I/O is measured here, copies out of A's memory and into B's; the paper's was a subtraction.",
+		}.compose},
+	}
+	for _, g := range groups {
+		for _, m := range g.metrics {
+			figures = append(figures, figure{g.id + "-" + m.id, (&paperFigure{g, m}).compose})
+		}
+	}
+	for _, name := range []string{"cwasi-fanin-latency", "cwasi-fanin-throughput"} {
+		figures = append(figures, figure{name, func([]*cell) (*sheet, error) {
+			return nil, errNoData("no cell has several sources; this version does not measure them yet (--fanin)")
+		}})
+	}
+	return figures
+}
+
+func named(s system, published string) system {
+	s.published = published
+	return s
+}
+
+// A paperFigure is one panel of the paper's, or two where the measured rate stands beside.
+type paperFigure struct {
+	group
+	metric
+}
+
+// A mark is a number in a panel.
+type mark struct {
+	x float64
+	results.Estimate
+	cell *cell           // of the run, else
+	from published.Value // what was published
+}
+
+// A curve is a system's marks.
+type curve struct {
+	system
+	label string
+	marks []mark
+}
+
+func (f *paperFigure) compose(cells []*cell) (*sheet, error) {
+	chosen, lacking := f.choose(cells)
+	if len(chosen) < comparedSystems {
+		return nil, f.lacking()
+	}
+	s := &sheet{xTitle: f.x.title, width: columnWidth, panelHeight: 2.1 * vg.Inch, panels: [][]*plot.Plot{nil}, legend: legend{iconWidth: 18}}
+	s.table = [][]string{{"from", "system", "transport", "engine", "codec", "placement", "size_bytes", "fanout", "fanout_order", "origin", "starts",
+		"shown", "unit", "value", "lo", "hi", "drawn_value", "flag", "other_value", "source", "drawn"}}
+	first := f.curves(chosen, f.metric)
+	seen := make(map[string]bool)
+	s.yTitle = f.title
+	s.panels[0] = append(s.panels[0], f.panel(s, f.metric, first, f.published(f.metric), cells, seen))
+	if f.beside != nil {
+		other := f.other()
+		if marks := f.curves(chosen, other); slices.ContainsFunc(marks, func(c curve) bool { return len(c.marks) > 0 }) {
+			p := f.panel(s, other, marks, f.published(other), nil, seen)
+			p.Add(frame{other.title})
+			s.panels[0][0].Add(frame{f.title})
+			s.panels[0], s.width, s.yTitle, s.apart = append(s.panels[0], p), pageWidth, "", true
+		}
+	}
+	s.legend.entries = append(f.entries(first, cells), publishedEntries(seen)...)
+	words := []string{f.group.caption, "Hollow: as published, other hardware.", f.metric.caption}
+	if f.size > 0 {
+		words = append(words, "One payload is "+sizeLabel(float64(f.size))+".")
+	}
+	s.caption = captionOf(words, chosen, seen, lacking)
+	return s, nil
+}
+
+// other is what stands beside.
+func (f *paperFigure) other() metric {
+	m := *f.beside
+	if m.id == rate.id && f.log != "" {
+		m.title, m.published = "targets over makespan, in 1/s", "makespan"
+	}
+	return m
+}
+
+func cellsIn(chosen [][]*cell) []*cell { return slices.Concat(chosen...) }
+
+// captionOf puts a caption together: what it is, on which engine, what is wrong with what was published, and
+// what the run lacks.
+func captionOf(words []string, chosen [][]*cell, seen map[string]bool, lacking []string) string {
+	cells := cellsIn(chosen)
+	if engines := engines(ordered(cells)); len(engines) > 0 {
+		words = append(words, "Engine: "+strings.Join(engines, ", ")+".")
+	}
+	if slices.ContainsFunc(cells, func(c *cell) bool { return strings.Contains(c.Notes, results.ClockAcknowledged) }) {
+		words = append(words, "Where no clock is shared, latencies are until A has B's answer.")
+	}
+	for _, flag := range slices.Sorted(maps.Keys(seen)) {
+		words = append(words, fmt.Sprintf("Crossed, %s: %s.", flag, flags[flag]))
+	}
+	if len(lacking) > 0 {
+		words = append(words, "Not in this run: "+strings.Join(lacking, ", ")+".")
+	}
+	return strings.Join(words, " ")
+}
+
+// comparedSystems is how many of a figure's systems a run must have: one is not compared with any.
+const comparedSystems = 2
+
+func (f *paperFigure) lacking() error {
+	return errNoData("the run lacks its cells; measure them with: " + f.command())
+}
+
+// command measures what the figure shows.
+func (f *paperFigure) command() string {
+	var transports []string
+	for _, s := range f.systems {
+		transports = append(transports, s.transports[0])
+	}
+	line := "rrbench sweep --transports " + strings.Join(append(transports, f.limit), ",") + " --codecs json"
+	if f.size > 0 {
+		line += fmt.Sprintf(" --sizes %dMiB --fanout 1,10,20,40,60,80,100", f.size>>20)
+	} else {
+		line += " --sizes 1MiB,10MiB,60MiB,100MiB"
+	}
+	if f.fanout > 1 {
+		line += fmt.Sprintf(" --fanout %d", f.fanout)
+	}
+	return line + placementFlags(f.placement)
+}
+
+func placementFlags(placement string) string {
+	if placement == "inter" {
+		return " --placement inter --peer JOIN"
+	}
+	return ""
+}
+
+// choose finds each system's cells in the run, and names the systems that have none.
+func (f *paperFigure) choose(cells []*cell) (chosen [][]*cell, lacking []string) {
+	cells = where(cells, func(c *cell) bool { return f.comparable(c) && c.Placement == f.placement })
+	if f.size > 0 && !slices.ContainsFunc(cells, func(c *cell) bool { return c.Fanout > 1 && f.systemOf(c) && c.usable() }) {
+		return nil, nil
+	}
+	engine := f.engine(cells)
+	for _, s := range f.systems {
+		if of := s.in(cells, engine); len(of) > 0 {
+			chosen = append(chosen, of)
+		} else {
+			lacking = append(lacking, s.transports[0])
+		}
+	}
+	return chosen, lacking
+}
+
+// comparable says that a cell differs from the paper's in nothing but the system.
+func (f *paperFigure) comparable(c *cell) bool {
+	alone := c.Concurrency == 1 && c.Rate == 0 && c.SizeMix == "" && c.series.standIn == ""
+	return alone && (f.size == 0 || c.SizeBytes == f.size) && (f.fanout == 0 || c.Fanout == f.fanout)
+}
+
+func (f *paperFigure) systemOf(c *cell) bool {
+	return slices.ContainsFunc(f.systems, func(s system) bool { return slices.Contains(s.transports, c.Transport) })
+}
+
+// engine is the one of which the run has most of the figure's cells.
+func (f *paperFigure) engine(cells []*cell) (most string) {
+	cells = where(cells, func(c *cell) bool { return f.systemOf(c) && c.usable() })
+	count := func(engine string) int {
+		return len(where(cells, func(c *cell) bool { return c.series.engine == engine }))
+	}
+	for _, engine := range engines(ordered(cells)) {
+		if most == "" || count(engine) > count(most) {
+			most = engine
+		}
+	}
+	return most
+}
+
+// usable says that there is something to draw of a cell.
+func (c *cell) usable() bool { return c.lacks() == "" && c.measured != nil }
+
+// in are the system's cells in one engine, of one transport, codec, origin, consumption and order, and
+// with them those that failed or were skipped.
+func (s system) in(cells []*cell, engine string) []*cell {
+	all := where(cells, func(c *cell) bool { return c.series.engine == "" || c.series.engine == engine })
+	cells = where(all, (*cell).usable)
+	cells = preferred(cells, func(c *cell) string { return c.Transport }, s.transports...)
+	cells = where(cells, func(c *cell) bool { return slices.Contains(s.transports, c.Transport) })
+	cells = preferred(cells, func(c *cell) string { return c.Codec }, "none", "json", "json-std", "raw")
+	cells = preferred(cells, func(c *cell) string { return c.Origin }, "", "buffer", "heap", "host")
+	cells = preferred(cells, func(c *cell) string { return c.Consume }, "", "read", "write")
+	several := where(cells, func(c *cell) bool { return c.Fanout > 1 })
+	if len(several) > 0 {
+		order := preferred(several, func(c *cell) string { return c.FanoutOrder }, "", "parallel", "serial")[0].FanoutOrder
+		cells = where(cells, func(c *cell) bool { return c.Fanout == 1 || c.FanoutOrder == order })
+	}
+	if len(cells) > 0 {
+		of := cells[0]
+		cells = append(cells, where(all, func(c *cell) bool { return !c.usable() && c.Transport == of.Transport && c.Codec == of.Codec })...)
+	}
+	slices.SortStableFunc(cells, func(a, b *cell) int {
+		return cmp.Or(cmp.Compare(a.SizeBytes, b.SizeBytes), cmp.Compare(a.Fanout, b.Fanout))
+	})
+	return slices.CompactFunc(cells, func(a, b *cell) bool { return a.SizeBytes == b.SizeBytes && a.Fanout == b.Fanout })
+}
+
+// preferred keeps the cells with the first of the values that occurs, and all where none does.
+func preferred(cells []*cell, of func(*cell) string, values ...string) []*cell {
+	for _, value := range values {
+		if some := where(cells, func(c *cell) bool { return of(c) == value }); len(some) > 0 {
+			return some
+		}
+	}
+	return cells
+}
+
+// curves are what the run has of a metric.
+func (f *paperFigure) curves(chosen [][]*cell, m metric) (curves []curve) {
+	for _, cells := range chosen {
+		i := slices.IndexFunc(f.systems, func(s system) bool { return slices.Contains(s.transports, cells[0].Transport) })
+		c := curve{system: f.systems[i], label: join(cells[0].series.variant(), when(f.systems[i].best, "best here"))}
+		for _, one := range cells {
+			c.marks = append(c.marks, mark{x: float64(f.x.of(one)), Estimate: f.estimate(one, m), cell: one})
+		}
+		curves = append(curves, c)
+	}
+	return curves
+}
+
+func (f *paperFigure) estimate(c *cell, m metric) results.Estimate {
+	if m.id == rate.id && f.log != "" {
+		return inverse(c.estimate("makespan_median_ns"), 1e9*float64(c.Fanout))
+	}
+	e := c.estimate(m.column)
+	if m.inverse {
+		return inverse(e, 1e9)
+	}
+	return e
+}
+
+func inverse(e results.Estimate, of float64) results.Estimate {
+	return results.Estimate{Value: of / e.Value, Lo: of / e.Hi, Hi: of / e.Lo}
+}
+
+// published are what was published of a metric.
+func (f *paperFigure) published(m metric) (curves []curve) {
+	experiment := f.experiment + m.suffix
+	if m.id == rate.id {
+		experiment = f.log
+	}
+	for _, s := range f.systems {
+		c := curve{system: s}
+		for _, v := range published.Of(f.values(), experiment, f.where, m.published) {
+			if s.published != v.System || math.IsNaN(v.At()) {
+				continue
+			}
+			x := v.At()
+			if v.XName == "size_mb" {
+				x *= 1 << 20 // a MB of the paper's artifact is a MiB
+			}
+			value := v.Value * m.scale
+			if m.id == rate.id {
+				value = v.At() / v.Value
+			}
+			c.marks = append(c.marks, mark{x: x, Estimate: results.Estimate{Value: value, Lo: math.NaN(), Hi: math.NaN()}, from: v})
+		}
+		slices.SortFunc(c.marks, func(a, b mark) int { return cmp.Compare(a.x, b.x) })
+		curves = append(curves, c)
+	}
+	if largest := largestOf(curves); m.normalised && largest > 1 { // not normalised by the authors
+		for _, c := range curves {
+			for i := range c.marks {
+				c.marks[i].Value /= largest
+			}
+		}
+	}
+	return curves
+}
+
+func largestOf(curves []curve) (largest float64) {
+	for _, c := range curves {
+		for _, k := range c.marks {
+			if k.Value > largest { // what failed has none
+				largest = k.Value
+			}
+		}
+	}
+	return largest
+}
+
+// panel draws the run's curves, the limit where there is one among the cells, and what was
+// published, and adds rows to the sheet's table.
+func (f *paperFigure) panel(s *sheet, m metric, own, theirs []curve, cells []*cell, seen map[string]bool) *plot.Plot {
+	scale := 1.0
+	if m.normalised {
+		scale = 1 / largestOf(own)
+	}
+	var xs, ys []float64
+	for _, c := range own {
+		for _, k := range c.marks {
+			xs, ys = append(xs, k.x), append(ys, k.Value*scale, k.Lo*scale, k.Hi*scale)
+		}
+	}
+	for _, c := range theirs {
+		for _, k := range c.marks {
+			xs, ys = append(xs, k.x), append(ys, k.Value, k.from.Other*m.scale)
+		}
+	}
+	var limit []*cell
+	if m.limited && cells != nil {
+		limit = system{transports: []string{f.group.limit}}.in(where(cells, func(c *cell) bool { return f.comparable(c) && c.Placement == f.placement }), "")
+		for _, c := range limit {
+			ys = append(ys, f.estimate(c, m).Value)
+		}
+	}
+	p := newPanel(plotter.Grid{Vertical: across, Horizontal: across})
+	var at64 []int64
+	for _, x := range xs {
+		at64 = append(at64, int64(x))
+	}
+	slices.Sort(at64)
+	logarithmic(&p.X, xs, 0.04, at(slices.Compact(at64), f.x.label, f.x.apart))
+	if !slices.ContainsFunc(ys, positive) {
+		ys = []float64{1}
+	}
+	logarithmic(&p.Y, ys, 0.05, decades(m.label, 0.08))
+	if len(limit) > 0 {
+		line := &plotter.Line{LineStyle: limitLine}
+		for _, c := range limit {
+			if value := f.estimate(c, m).Value; positive(value) {
+				line.XYs = append(line.XYs, plotter.XY{X: float64(f.x.of(c)), Y: value})
+				s.table = append(s.table, f.row(m, mark{Estimate: f.estimate(c, m), cell: c}, "limit", "", value))
+			}
+		}
+		p.Add(line)
+	}
+	for _, c := range slices.Backward(own) {
+		f.draw(p, c, scale)
+	}
+	for _, c := range theirs {
+		drawPublished(p, c, m, seen)
+	}
+	p.Add(frame{})
+	for _, c := range own {
+		for _, k := range c.marks {
+			s.table = append(s.table, f.row(m, k, "run", c.published, k.Value*scale))
+		}
+	}
+	for _, c := range theirs {
+		for _, k := range c.marks {
+			s.table = append(s.table, f.row(m, k, "published", c.published, k.Value))
+		}
+	}
+	return p
+}
+
+var limitLine = draw.LineStyle{Color: grey, Width: 1, Dashes: []vg.Length{1, 1.6}}
+
+// draw draws a curve of the run, its intervals and its markers. What cannot be drawn interrupts it.
+func (f *paperFigure) draw(p *plot.Plot, c curve, scale float64) {
+	look := c.look()
+	markers := &plotter.Scatter{GlyphStyle: look.glyph}
+	intervals := &plotter.YErrorBars{LineStyle: draw.LineStyle{Color: look.line.Color, Width: 0.7}, CapWidth: 3.2}
+	var line *plotter.Line
+	for _, k := range c.marks {
+		e := estimate{k.Value * scale, k.Lo * scale, k.Hi * scale}
+		if !positive(e.value) {
+			line = nil
+			continue
+		}
+		if line == nil {
+			line = &plotter.Line{LineStyle: look.line}
+			p.Add(line)
+		}
+		point := plotter.XY{X: k.x, Y: e.value}
+		line.XYs, markers.XYs = append(line.XYs, point), append(markers.XYs, point)
+		if e.lo < e.hi {
+			intervals.XYs = append(intervals.XYs, point)
+			intervals.YErrors = append(intervals.YErrors, e.interval(p.Y))
+		}
+	}
+	p.Add(intervals, markers)
+}
+
+// look is a system's: what is best here has a dashed line and a lighter colour.
+func (s system) look() style {
+	look := style{draw.LineStyle{Color: s.color, Width: 1.2}, draw.GlyphStyle{Color: s.color, Radius: 2, Shape: s.shape.shape}}
+	if s.best {
+		look.line.Dashes = []vg.Length{4, 2}
+	}
+	return look
+}
+
+func (s system) hollowMark() draw.GlyphStyle {
+	return draw.GlyphStyle{Color: shade(s.color, 1), Radius: 2.4, Shape: s.shape.outline}
+}
+
+// crossMark lies on a published value that has a flag, otherMark is what the log has instead.
+var (
+	crossMark = draw.GlyphStyle{Color: black, Radius: 2.6, Shape: draw.CrossGlyph{}}
+	otherMark = draw.GlyphStyle{Color: black, Radius: 1.7, Shape: draw.PlusGlyph{}}
+)
+
+// drawPublished draws hollow markers. What the log has instead stands at the same place, with a line
+// to what was published.
+func drawPublished(p *plot.Plot, c curve, m metric, seen map[string]bool) {
+	markers, crosses := &plotter.Scatter{GlyphStyle: c.hollowMark()}, &plotter.Scatter{GlyphStyle: crossMark}
+	other := otherMark
+	other.Color = shade(c.color, 1)
+	others := &plotter.Scatter{GlyphStyle: other}
+	for _, k := range c.marks {
+		if !positive(k.Value) {
+			continue
+		}
+		point := plotter.XY{X: k.x, Y: k.Value}
+		markers.XYs = append(markers.XYs, point)
+		if k.from.Flag == "" {
+			continue
+		}
+		seen[k.from.Flag] = true
+		crosses.XYs = append(crosses.XYs, point)
+		if instead := k.from.Other * m.scale; positive(instead) {
+			aside := plotter.XY{X: k.x, Y: instead}
+			others.XYs = append(others.XYs, aside)
+			p.Add(&plotter.Line{XYs: plotter.XYs{point, aside}, LineStyle: draw.LineStyle{Color: other.Color, Width: 0.4, Dashes: []vg.Length{1, 1}}})
+		}
+	}
+	p.Add(markers, others, crosses)
+}
+
+// entries are the legend's of the run.
+func (f *paperFigure) entries(curves []curve, cells []*cell) (entries []entry) {
+	for _, c := range curves {
+		if !slices.ContainsFunc(c.marks, func(k mark) bool { return positive(k.Value) }) {
+			continue
+		}
+		look := c.look()
+		entries = append(entries, entry{c.label, []plot.Thumbnailer{&plotter.Line{LineStyle: look.line}, &plotter.Scatter{GlyphStyle: look.glyph}}})
+	}
+	if f.limited && slices.ContainsFunc(cells, func(c *cell) bool {
+		return c.Transport == f.group.limit && f.comparable(c) && c.Placement == f.placement
+	}) {
+		entries = append(entries, entry{f.group.limit, []plot.Thumbnailer{&plotter.Line{LineStyle: limitLine}}})
+	}
+	return entries
+}
+
+func publishedEntries(seen map[string]bool) []entry {
+	outline := draw.GlyphStyle{Color: black, Radius: 2.4, Shape: draw.RingGlyph{}}
+	entries := []entry{{"as published; other hardware", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: outline}}}}
+	if len(seen) > 0 {
+		entries = append(entries, entry{"doubtful: see below", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: outline}, &plotter.Scatter{GlyphStyle: crossMark}}},
+			entry{"the study's other value", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: otherMark}}})
+	}
+	return entries
+}
+
+// row is one of the CSV behind a figure.
+func (f *paperFigure) row(m metric, k mark, from, system string, drawn float64) []string {
+	why := "yes"
+	if !positive(drawn) {
+		why = "no: zero, or no number"
+	}
+	shown := strings.TrimPrefix(m.title, "measured ")
+	if c := k.cell; c != nil {
+		starts := 0
+		if c.usable() {
+			starts = c.measured.Starts()
+		} else {
+			why = "no: " + string(c.Status) + when(c.Reason != "", ", "+c.Reason)
+		}
+		return []string{from, system, c.Transport, c.Engine, c.Codec, c.Placement, strconv.FormatInt(c.SizeBytes, 10), strconv.Itoa(c.Fanout), c.FanoutOrder, c.Origin, strconv.Itoa(starts),
+			shown, m.unit, decimal(k.Value), decimal(k.Lo), decimal(k.Hi), decimal(drawn), "", "", "", why}
+	}
+	size, targets, unit := k.x, float64(f.fanout), m.unit
+	if f.size > 0 {
+		size, targets = float64(f.size), k.x
+	}
+	if m.normalised {
+		unit = "of the panel's maximum"
+	}
+	return []string{from, system, "", "", "", f.placement, decimal(size), decimal(targets), "", "", "",
+		shown, unit, decimal(k.Value), "", "", decimal(drawn), k.from.Flag, decimal(k.from.Other * m.scale), k.from.Source, why}
+}
+
+// memoryLabel writes bytes in decimal units, as an axis with decades does.
+func memoryLabel(bytes float64) string { return compact(humanize.Bytes(uint64(bytes))) }
+
+// plainLabel writes a number without a unit.
+func plainLabel(value float64) string {
+	scaled, prefix := humanize.ComputeSI(value)
+	if value < 1 {
+		scaled, prefix = value, ""
+	}
+	return strconv.FormatFloat(scaled, 'g', 3, 64) + prefix
+}
+
+// diamond is a marker that gonum does not have.
+type diamond struct{ filled bool }
+
+func (d diamond) DrawGlyph(c *draw.Canvas, look draw.GlyphStyle, at vg.Point) {
+	r := look.Radius * 1.25
+	var path vg.Path
+	path.Move(vg.Point{X: at.X, Y: at.Y + r})
+	path.Line(vg.Point{X: at.X + r, Y: at.Y})
+	path.Line(vg.Point{X: at.X, Y: at.Y - r})
+	path.Line(vg.Point{X: at.X - r, Y: at.Y})
+	path.Close()
+	if d.filled {
+		c.SetColor(look.Color)
+		c.Fill(path)
+		return
+	}
+	c.SetLineStyle(draw.LineStyle{Color: look.Color, Width: 0.5})
+	c.Stroke(path)
+}
+
+// A share is a figure of bars: what part of a latency is what, in the run and as published.
+type share struct {
+	number, experiment string
+	systems            []system
+	sizes              []int64
+	parts              []piece
+	caption            string
+}
+
+// A piece is a part of a latency: a published metric, and the measures that add up to it.
+type piece struct {
+	name, published string
+	fill            color.Color
+	columns         []string
+}
+
+func (b share) compose(cells []*cell) (*sheet, error) {
+	f := &paperFigure{group: group{placement: "inter", systems: b.systems, x: payload, fanout: 1}}
+	chosen, lacking := f.choose(where(cells, func(c *cell) bool { return slices.Contains(b.sizes, c.SizeBytes) }))
+	if len(chosen) < comparedSystems {
+		f.limit = "limit/tcp"
+		return nil, f.lacking()
+	}
+	s := &sheet{xTitle: "share of the latency; the number is all of it", width: columnWidth, legend: legend{iconWidth: 6}}
+	s.table = [][]string{{"from", "system", "transport", "engine", "codec", "size_bytes", "part", "unit", "value", "flag", "source"}}
+	p := newPanel(plotter.Grid{Vertical: across})
+	var names []string
+	seen := make(map[string]bool)
+	// Rows from the top; the axis counts from the bottom, so bars are drawn when all are known.
+	var draws []func(row float64)
+	for _, size := range b.sizes {
+		for _, system := range b.systems {
+			for _, c := range cellsIn(chosen) {
+				if c.SizeBytes != size || !c.usable() || !slices.Contains(system.transports, c.Transport) {
+					continue
+				}
+				var lengths []float64
+				for _, part := range b.parts {
+					length := 0.0
+					for _, column := range part.columns {
+						length += max(c.estimate(column).Value, 0)
+					}
+					lengths = append(lengths, length)
+					s.table = append(s.table, []string{"run", system.published, c.Transport, c.Engine, c.Codec, strconv.FormatInt(size, 10), part.name, "ns", decimal(length), "", ""})
+				}
+				names = append(names, join(c.series.variant(), when(len(b.sizes) > 1, sizeLabel(float64(size)))))
+				draws = append(draws, func(row float64) { b.bar(p, lengths, row, false, "") })
+			}
+			var lengths []float64
+			flag := ""
+			for _, part := range b.parts {
+				for _, v := range published.Of(published.Roadrunner(), b.experiment, "inter-node", part.published) {
+					if v.System == system.published && v.At()*(1<<20) == float64(size) {
+						lengths = append(lengths, v.Value*1e9)
+						if flag = cmp.Or(flag, v.Flag); v.Flag != "" {
+							seen[v.Flag] = true
+						}
+						s.table = append(s.table, []string{"published", system.published, "", "", "", strconv.FormatInt(size, 10), part.name, "ns", decimal(v.Value * 1e9), v.Flag, v.Source})
+					}
+				}
+			}
+			if len(lengths) == len(b.parts) {
+				names = append(names, join("published: "+system.published, when(len(b.sizes) > 1, sizeLabel(float64(size)))))
+				draws = append(draws, func(row float64) { b.bar(p, lengths, row, true, when(flag != "", " × "+flag)) })
+			}
+		}
+	}
+	var ticks plot.ConstantTicks
+	for i, name := range names {
+		row := float64(len(names) - 1 - i)
+		ticks = append(ticks, plot.Tick{Value: row, Label: name})
+		draws[i](row)
+	}
+	for _, part := range b.parts {
+		s.legend.entries = append(s.legend.entries, entry{part.name, []plot.Thumbnailer{&plotter.BarChart{Color: part.fill}}})
+	}
+	linear(p, 1, 1, func(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) })
+	p.X.Max = 1.6
+	p.Y.Min, p.Y.Max, p.Y.Tick.Marker, p.Y.Tick.Width = -0.5, float64(len(names))-0.5, ticks, 0
+	p.Add(frame{})
+	s.panels, s.panelHeight = [][]*plot.Plot{{p}}, rowHeight*vg.Length(len(names))
+	words := []string{fmt.Sprintf("The Roadrunner paper's figure %s, between two nodes. Outlined: as published, other hardware.", b.number), b.caption}
+	s.caption = captionOf(words, chosen, seen, lacking)
+	return s, nil
+}
+
+// bar draws the parts of a latency as shares, outlined where they were published.
+func (b share) bar(p *plot.Plot, lengths []float64, row float64, outlined bool, more string) {
+	total := 0.0
+	for _, length := range lengths {
+		total += length
+	}
+	last := &plotter.BarChart{XMin: row}
+	for i, part := range b.parts {
+		bar := &plotter.BarChart{Values: plotter.Values{lengths[i] / max(total, 1)}, Width: rowHeight * 0.7, Color: part.fill, Horizontal: true}
+		if outlined {
+			bar.Color, bar.LineStyle = white, draw.LineStyle{Color: part.fill, Width: 1}
+		}
+		bar.StackOn(last)
+		p.Add(bar)
+		last = bar
+	}
+	p.Add(wordsAt(last.BarHeight(0), row, results.FormatDuration(total)+more))
+}

@@ -1,0 +1,184 @@
+package plots
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rrbench/results"
+	"rrbench/results/resultstest"
+)
+
+// evaluation is a made-up run of the paper's evaluation.
+func evaluation() []*cell {
+	plan := resultstest.Single()
+	plan.Transports = []string{"limit/memcpy", "limit/tcp", "user/copy", "user/remap", "kernel/stream", "kernel/memfd", "network/splice", "network/zerocopy", "http/container", "http/wasi", "auto", "redis/pubsub"}
+	plan.Placements, plan.Rounds, plan.Starts = []string{"intra", "inter"}, 3, 3
+	plan.Engines = []string{"wazero", "wasmtime"}
+	plan.Sizes = []int64{1 << 20, 10 << 20, 60 << 20, 100 << 20, 500 << 20}
+	trials := resultstest.Trials(plan)
+	plan.Sizes, plan.Fanouts = []int64{2 << 20, 10 << 20}, []int{10, 40, 100}
+	for _, trial := range resultstest.Trials(plan) {
+		trial.CellIndex += 1000
+		trial.FanoutOrder = "parallel"
+		trials = append(trials, trial)
+	}
+	windows := resultstest.Windows(trials)
+	return cellsOf(results.Summarize(trials, windows, 0), results.MeasuredCells(trials, windows), nil)
+}
+
+func TestPaperFigures(t *testing.T) {
+	cells := evaluation()
+	figures := paperFigures()
+	count := 0
+	for _, figure := range figures {
+		if !strings.HasPrefix(figure.name, "cwasi-") {
+			count++
+		}
+	}
+	if count != 35 || len(figures) != 35+8 {
+		t.Errorf("%d figures, %d of them of the Roadrunner paper", len(figures), count)
+	}
+	for _, figure := range figures {
+		t.Run(figure.name, func(t *testing.T) {
+			s, err := figure.compose(cells)
+			if figure.name == "motivation-coldstart" || strings.HasPrefix(figure.name, "cwasi-fanin") {
+				if reason, ok := errors.AsType[errNoData](err); !ok || !strings.Contains(string(reason), "does not measure") {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.note = strings.Repeat("note ", 15)
+			checkPicture(t, figure.name, s)
+			checkPlaces(t, figure.name, s)
+			if _, err := s.encode(".pdf"); err != nil {
+				t.Error(err)
+			}
+			from := make(map[string]int)
+			transports := make(map[string]bool)
+			for _, row := range s.table[1:] {
+				if len(row) != len(s.table[0]) {
+					t.Errorf("row %v", row)
+				}
+				from[row[0]]++
+				if row[0] == "run" {
+					transports[row[2]] = true
+				}
+			}
+			if from["run"] == 0 || from["published"] == 0 && figure.name != "cwasi-fanout-resource" {
+				t.Errorf("rows %v", from)
+			}
+			if len(transports) > 6 || len(transports) < 2 {
+				t.Errorf("it shows %v", transports)
+			}
+			if *keep != "" {
+				contents, err := figure.encode(cells, "")
+				for i, content := range contents {
+					err = errors.Join(err, os.WriteFile(filepath.Join(*keep, figure.name+extensions[i]), content, 0o644))
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// What is doubtful is crossed, with the log's value beside it and the reason in the caption.
+func TestDoubtfulValues(t *testing.T) {
+	cells := evaluation()
+	of := func(name string) *sheet {
+		for _, figure := range paperFigures() {
+			if figure.name == name {
+				s, err := figure.compose(cells)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return s
+			}
+		}
+		t.Fatal("no figure " + name)
+		return nil
+	}
+	for name, words := range map[string]string{
+		"intra-latency":                  "log-differs: the authors' own log has another value",
+		"inter-throughput":               "self-contradiction: another published value excludes it",
+		"fanout-inter-latency":           "outliers-dropped: the mean leaves tasks out",
+		"breakdown":                      "derived: computed from other bars, not measured",
+		"intra-cpu-user":                 "fraction of each panel's maximum",
+		"fanout-intra-throughput":        "1 / latency of tasks that ran one after another",
+		"inter-serialization-latency":    "serialize nothing",
+		"fanout-intra-ram":               "Hollow: as published, other hardware.",
+		"inter-serialization-throughput": "figure 8 (by grouping)",
+	} {
+		if s := of(name); !strings.Contains(s.caption, words) {
+			t.Errorf("%s: no %q in %q", name, words, s.caption)
+		}
+	}
+	found := false
+	for _, row := range of("intra-latency").table {
+		line := strings.Join(row, ",")
+		found = found || strings.HasPrefix(line, "published,roadrunner-kernel,,,,intra,1048576,1,") && strings.Contains(line, "latency,ns,172800000,,,172800000,log-differs,4231000,polaris-slo-cloud/roadrunner,yes")
+	}
+	if !found {
+		t.Errorf("no published value of kernel mode at 1 MB in %v", of("intra-latency").table)
+	}
+}
+
+// A run without the cells is told how to get them.
+func TestPaperFiguresWithoutData(t *testing.T) {
+	trials := resultstest.Trials(resultstest.Single())
+	summaries := resultstest.Summarize(trials)
+	for name, cells := range map[string][]*cell{
+		"none":         nil,
+		"summary only": cellsOf(summaries, nil, nil),
+	} {
+		for _, figure := range paperFigures() {
+			_, err := figure.compose(cells)
+			reason, ok := errors.AsType[errNoData](err)
+			if !ok || strings.Contains(string(reason), "\n") || !strings.Contains(string(reason), "rrbench sweep --transports ") && !strings.Contains(string(reason), "does not measure") {
+				t.Errorf("%s: %s: %v", name, figure.name, err)
+			}
+		}
+	}
+}
+
+// A cell that failed interrupts its line, and stands in the CSV with the reason.
+func TestFailedCellOfPaperFigure(t *testing.T) {
+	cells := evaluation()
+	for _, c := range cells {
+		if c.Transport == "http/wasi" && c.SizeBytes == 60<<20 {
+			c.Status, c.Reason = results.Failed, "digest differs"
+		}
+	}
+	for _, figure := range paperFigures() {
+		if figure.name != "intra-latency" && figure.name != "intra-cpu-total" {
+			continue
+		}
+		s, err := figure.compose(cells)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkPlaces(t, figure.name, s)
+		failed, drawn := 0, 0
+		for _, row := range s.table {
+			switch why := row[len(row)-1]; {
+			case row[0] == "run" && row[2] == "http/wasi" && row[6] == "62914560":
+				failed++
+				if why != "no: failed, digest differs" || row[13] != "" {
+					t.Errorf("row %q", row)
+				}
+			case row[0] == "run" && why == "yes":
+				drawn++
+			}
+		}
+		if failed != 1 || drawn != 6*5-1 {
+			t.Errorf("%s: %d rows of it, %d others", figure.name, failed, drawn)
+		}
+	}
+}
