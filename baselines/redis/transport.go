@@ -108,26 +108,11 @@ func (through) Check() error { return nil }
 func (t through) choose(parameter string) (place, error) {
 	at, err := choose(parameter)
 	if err == nil && at.Network == overTCP {
-		host, _, _ := net.SplitHostPort(cmp.Or(at.Address, at.listenAt()))
+		host, _, _ := net.SplitHostPort(cmp.Or(at.Address, loopback))
 		err = transport.CheckHost(t.name, host)
-	}
-	if err != nil || !at.Private || at.Network != overTCP || !hasServer() {
-		return at, err
-	}
-	var version [3]int
-	text := installedVersion()
-	if n, _ := fmt.Sscanf(text, "%d.%d.%d", &version[0], &version[1], &version[2]); n == 3 && slices.Compare(version[:], portVersion) < 0 {
-		err = &transport.Unavailable{
-			Transport: t.name,
-			Reason:    "redis-server " + text + " takes a TCP port only when it starts, when another process could have it first",
-			Remedy:    "install redis-server 6.2.1 or newer, or use --redis unix",
-		}
 	}
 	return at, err
 }
-
-// portVersion is the first version that accepts CONFIG SET port.
-var portVersion = []int{6, 2, 1}
 
 // checkSetup refuses what cannot be before anything is started, and reads the parameter.
 func (t through) checkSetup(setup transport.Setup) (place, error) {
