@@ -20,20 +20,6 @@ type streamSocket struct {
 	sending, receiving int64
 }
 
-var _ socket = (*streamSocket)(nil)
-
-func openSocket(ipv6 bool) (socket, error) {
-	domain := unix.AF_INET
-	if ipv6 {
-		domain = unix.AF_INET6
-	}
-	descriptor, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, errnoOf(err)
-	}
-	return newStreamSocket(descriptor, ipv6, 0), nil
-}
-
 func newStreamSocket(descriptor int, ipv6 bool, flags uint16) *streamSocket {
 	// As Go's net package does for every connection; preview 1 has no such option.
 	_ = unix.SetsockoptInt(descriptor, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
@@ -158,6 +144,7 @@ func after(buffers [][]byte, n int) [][]byte {
 	return buffers
 }
 
+// endAfter ends a connection with a last message; see System.CloseAfter.
 func (k *streamSocket) endAfter(message []byte, wait time.Duration) {
 	if n, err := unix.Write(k.descriptor, message); err != nil || n < len(message) {
 		return // not connected, or its peer does not read
@@ -174,16 +161,6 @@ func (k *streamSocket) endAfter(message []byte, wait time.Duration) {
 		}
 	}
 }
-
-func (k *streamSocket) bind(address netip.AddrPort) error {
-	target, err := k.systemAddress(address)
-	if err != nil {
-		return err
-	}
-	return answer(unix.Bind(k.descriptor, target))
-}
-
-func (k *streamSocket) listen(backlog int) error { return answer(unix.Listen(k.descriptor, backlog)) }
 
 func (k *streamSocket) connect(s *System, address netip.AddrPort) error {
 	target, err := k.systemAddress(address)
@@ -212,7 +189,7 @@ func (k *streamSocket) connect(s *System, address netip.AddrPort) error {
 	return nil
 }
 
-func (k *streamSocket) accept(s *System, flags uint16) (socket, error) {
+func (k *streamSocket) accept(s *System, flags uint16) (*streamSocket, error) {
 	var from unix.Sockaddr
 	descriptor, err := k.retry(s, false, func() (accepted int, err error) {
 		accepted, from, err = unix.Accept4(k.descriptor, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
@@ -259,25 +236,6 @@ func (s *System) tune(descriptor int, peer netip.Addr) {
 	if s.config.Tune != nil {
 		_ = s.config.Tune(descriptor, peer)
 	}
-}
-
-func (k *streamSocket) shutdown(read, write bool) error {
-	how := unix.SHUT_RDWR
-	switch {
-	case !write:
-		how = unix.SHUT_RD
-	case !read:
-		how = unix.SHUT_WR
-	}
-	return answer(unix.Shutdown(k.descriptor, how))
-}
-
-func (k *streamSocket) local() (netip.AddrPort, error) {
-	return addressOf(unix.Getsockname(k.descriptor))
-}
-
-func (k *streamSocket) peer() (netip.AddrPort, error) {
-	return addressOf(unix.Getpeername(k.descriptor))
 }
 
 func (k *streamSocket) stat() stat {
