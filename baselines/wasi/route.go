@@ -52,7 +52,7 @@ func (r *route) open() error {
 		r.addresses = append(r.addresses, netip.MustParseAddrPort(endpoint.Address))
 		where, err := r.guest.call(abi.Target, address, port)
 		if err != nil {
-			return fmt.Errorf("guest %s: %w", r.guest.name, err)
+			return err
 		}
 		if where == 0 {
 			return r.guest.failure()
