@@ -51,7 +51,7 @@ type Agent struct {
 	config   *tls.Config
 	join     Join
 
-	pending  transport.Pending[*stranger]
+	pending  transport.Pending
 	admitted chan struct{}
 	work     sync.WaitGroup
 
@@ -65,12 +65,6 @@ type Agent struct {
 	// refused are the hosts of which a refusal has been logged.
 	refused map[string]bool
 }
-
-// stranger is a connection that has not proven anything yet.
-type stranger struct{ net.Conn }
-
-// Interrupt has its reads fail.
-func (s *stranger) Interrupt() { _ = s.Close() }
 
 // Listen opens an agent. Serve has it answer.
 func Listen(options Options) (*Agent, error) {
@@ -189,9 +183,8 @@ func (a *Agent) remove(connection net.Conn) {
 
 // serve takes one connection from its first byte to its end.
 func (a *Agent) serve(ctx context.Context, raw net.Conn) {
-	who := &stranger{raw}
-	a.pending.Add(who)
-	defer a.pending.Remove(who)
+	a.pending.Add(raw)
+	defer a.pending.Remove(raw)
 	_ = raw.SetDeadline(time.Now().Add(helloDeadline))
 	connection := tls.Server(raw, a.config)
 	asked, err := a.admit(ctx, raw, connection)
@@ -199,7 +192,7 @@ func (a *Agent) serve(ctx context.Context, raw net.Conn) {
 		a.refuse(raw, err)
 		return
 	}
-	a.pending.Remove(who)
+	a.pending.Remove(raw)
 	select {
 	case a.admitted <- struct{}{}:
 		defer func() { <-a.admitted }()

@@ -17,6 +17,7 @@ import (
 	"rrbench/results"
 	"rrbench/shim"
 	"rrbench/transport"
+	"rrbench/transport/stream"
 )
 
 // protocol changes with the messages.
@@ -137,16 +138,7 @@ func tune(connection net.Conn) error {
 	if err := tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}); err != nil {
 		return err
 	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(vanishes/time.Millisecond))
+	return stream.Control(tcp, func(fd int) error {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(vanishes/time.Millisecond))
 	})
-	if err == nil {
-		err = failed
-	}
-	return err
 }

@@ -45,7 +45,7 @@ func (c wholeWriter) ReadFrom(r io.Reader) (int64, error) {
 // tunedListener tunes what it accepts.
 type tunedListener struct {
 	net.Listener
-	pending *transport.Pending[*accepted]
+	pending *transport.Pending
 }
 
 func (l tunedListener) Accept() (net.Conn, error) {
@@ -59,9 +59,6 @@ func (l tunedListener) Accept() (net.Conn, error) {
 	l.pending.Add(a)
 	return a, nil
 }
-
-// Interrupt ends a connection that has waited too long; see transport.Pending.
-func (a *accepted) Interrupt() { _ = a.Close() }
 
 // accepted is a target's connection.
 type accepted struct {
