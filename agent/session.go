@@ -174,14 +174,14 @@ func (a *Agent) startShim(ctx context.Context, connection *tls.Conn, asked reque
 	if err := launcher.Check(of.Parameter); err != nil {
 		return err
 	}
-	site, err := launcher.Prepare(of.Parameter)
+	pod, err := launcher.Prepare(of.Parameter)
 	if err != nil {
 		return err
 	}
-	defer site.Close()
+	defer pod.Close()
 	ctx, cancel := context.WithTimeout(ctx, startDeadline)
 	defer cancel()
-	instance, err := site.Start(ctx, of.Name, of.Runs)
+	instance, err := pod.Start(ctx, of.Name, of.Runs)
 	if err != nil {
 		return err
 	}
