@@ -27,7 +27,6 @@ func (launcher) Check(string) error { return nil }
 // Programs implements shim.Launcher: none of this host.
 func (launcher) Programs() []string { return nil }
 
-// Prepare implements shim.Launcher.
 func (l launcher) Prepare(parameter string) (shim.Pod, error) {
 	return pod{l, l.peer.present(), parameter}, nil
 }
@@ -39,13 +38,11 @@ type pod struct {
 	parameter string
 }
 
-// Close implements shim.Pod.
 func (pod) Close() error { return nil }
 
 // dies is how long a shim is waited for that was killed: the agent may be out of reach.
 const dies = 5 * time.Second
 
-// Start implements shim.Pod.
 func (s pod) Start(ctx context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
 	h := s.hold
 	s.peer.mutex.Lock()
