@@ -62,7 +62,7 @@ func (d *DirectCall) Fits() bool {
 		d.source.broken == nil && d.target.broken == nil
 }
 
-// Send is Function.Send of the source, with the target's Allocate and Handle in it. It must
+// Send is Function.Send of the source, with the target's Allocate, Enter and Release in it. It must
 // be preceded by Fits. If the source's guest calls its host for anything else before it asks
 // for this transfer, the target is given back untouched, yield is called, and what follows
 // goes through the source's Sender: false is returned then, with the error of the source's
