@@ -37,19 +37,15 @@ type Child struct {
 
 var _ Launcher = Child{}
 
-// Check implements Launcher.
 func (Child) Check(string) error { return nil }
 
-// Programs implements Launcher.
 func (Child) Programs() []string { return nil }
 
 // Prepare implements Launcher: child processes share the host.
 func (c Child) Prepare(string) (Pod, error) { return c, nil }
 
-// Close implements Pod.
 func (Child) Close() error { return nil }
 
-// Start implements Pod.
 func (c Child) Start(_ context.Context, name string, runs transport.Runs) (*Instance, error) {
 	connection, theirs, err := ControlPair()
 	if err != nil {

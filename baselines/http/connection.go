@@ -27,7 +27,6 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 // but offers it to a connection that can read for itself first.
 type wholeWriter struct{ *net.TCPConn }
 
-// ReadFrom implements io.ReaderFrom.
 func (c wholeWriter) ReadFrom(r io.Reader) (int64, error) {
 	if limited, ok := r.(*io.LimitedReader); ok {
 		if b, ok := limited.R.(*body); ok && int64(len(b.rest)) <= limited.N {

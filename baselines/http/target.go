@@ -18,7 +18,6 @@ const (
 	headerLimit = 16 << 10
 )
 
-// Serve implements transport.Transport.
 func (n native) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
 	f, err := function.NewTarget(setup)
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 	"rrbench/transport"
 )
 
-// Serve implements transport.Transport.
 func (g Guests) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
 	listen := setup.Listen()
 	address, port, err := addressOf(listen)

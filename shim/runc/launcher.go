@@ -41,7 +41,6 @@ func (l Launcher) Check(parameter string) error {
 	return err
 }
 
-// Programs implements shim.Launcher.
 func (Launcher) Programs() []string {
 	path, err := findRunc()
 	if err != nil {
@@ -80,7 +79,6 @@ type pod struct {
 	namespaces []*namespace
 }
 
-// Start implements shim.Pod.
 func (s *pod) Start(_ context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
 	spec := bundleSpec{program: s.program, rootless: s.rootless, environment: shim.Environment(runs)}
 	address := "127.0.0.1"
