@@ -117,8 +117,7 @@ func (c *Cell) Memory(ctx context.Context) (measure.Memory, error) {
 		if err != nil {
 			return total, err
 		}
-		total.RSSPeak += memory.RSSPeak
-		total.PSSPeak += memory.PSSPeak
+		total = total.Add(memory)
 	}
 	return total, nil
 }
