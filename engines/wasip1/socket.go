@@ -75,50 +75,33 @@ func (k *streamSocket) read(s *System, buffers [][]byte) (int, error) {
 }
 
 func (k *streamSocket) receive(s *System, buffers [][]byte, flags uint64) (int, error) {
-	switch {
-	case len(buffers) == 0:
-		return 0, nil
-	case flags&receivePeek != 0:
+	if flags&receivePeek != 0 && len(buffers) > 0 {
 		return k.retry(s, false, func() (int, error) {
 			n, _, err := unix.Recvfrom(k.descriptor, buffers[0], unix.MSG_PEEK)
 			return n, err
 		})
 	}
-	total := 0
-	for {
-		n, err := k.readOnce(s, buffers)
-		if err != nil {
-			if _, answered := err.(Errno); answered && total > 0 {
-				return total, nil
-			}
-			return 0, err
-		}
-		total += n
-		buffers = after(buffers, n)
-		if flags&receiveAll == 0 || n == 0 || len(buffers) == 0 {
-			return total, nil
-		}
-	}
-}
-
-func (k *streamSocket) readOnce(s *System, buffers [][]byte) (int, error) {
-	return k.retry(s, false, func() (int, error) {
-		if len(buffers) == 1 {
-			return unix.Read(k.descriptor, buffers[0])
-		}
-		return unix.Readv(k.descriptor, buffers)
-	})
+	return k.transfer(s, buffers, false, flags&receiveAll != 0)
 }
 
 // write sends all that a guest which waits has given, else what the system takes at once.
 func (k *streamSocket) write(s *System, buffers [][]byte) (int, error) {
-	total := 0
+	return k.transfer(s, buffers, true, true)
+}
+
+// transfer reads or writes once, or until nothing is left of the whole.
+func (k *streamSocket) transfer(s *System, buffers [][]byte, write, whole bool) (total int, err error) {
 	for len(buffers) > 0 {
-		n, err := k.retry(s, true, func() (int, error) {
-			if len(buffers) == 1 {
+		n, err := k.retry(s, write, func() (int, error) {
+			switch {
+			case write && len(buffers) == 1:
 				return unix.Write(k.descriptor, buffers[0])
+			case write:
+				return unix.Writev(k.descriptor, buffers)
+			case len(buffers) == 1:
+				return unix.Read(k.descriptor, buffers[0])
 			}
-			return unix.Writev(k.descriptor, buffers)
+			return unix.Readv(k.descriptor, buffers)
 		})
 		if err != nil {
 			if _, answered := err.(Errno); answered && total > 0 {
@@ -128,6 +111,9 @@ func (k *streamSocket) write(s *System, buffers [][]byte) (int, error) {
 		}
 		total += n
 		buffers = after(buffers, n)
+		if !whole || n == 0 {
+			break
+		}
 	}
 	return total, nil
 }
