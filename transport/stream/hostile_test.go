@@ -431,7 +431,7 @@ func TestEndOfStream(t *testing.T) {
 	if err := b.readFull(make([]byte, 5), 0); !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), "after 3 of 5 bytes") {
 		t.Error(err)
 	}
-	if err := b.awaitFull(make([]byte, 5), 0); err != io.EOF {
+	if _, err := b.await(make([]byte, 5), nil, 0); err != io.EOF {
 		t.Error(err)
 	}
 }

@@ -21,6 +21,7 @@ func serve(ctx context.Context, s *socket, service Service) {
 	c.withdrawn = c.hungUp
 	c.preparer, _ = service.Receiver.(Preparer)
 	if c.resolver, _ = service.Receiver.(Resolver); c.resolver != nil {
+		c.inbox = new(inbox)
 		defer c.resolver.Disconnected()
 	}
 	for c.answerOne() == nil {
@@ -41,7 +42,7 @@ type connection struct {
 	// them. The rest is for these.
 	resolver  Resolver
 	preparer  Preparer
-	inbox     inbox
+	inbox     *inbox
 	preface   [prefaceSize]byte
 	locator   []byte
 	withdrawn func() bool
@@ -50,7 +51,7 @@ type connection struct {
 
 // answerOne takes one payload. An error means that the connection cannot go on.
 func (c *connection) answerOne() error {
-	descriptor, err := c.awaitHeader()
+	descriptor, err := c.socket.await(c.header[:], c.inbox, c.service.Deadline)
 	if err != nil {
 		return err
 	}
@@ -92,14 +93,6 @@ func (c *connection) answerOne() error {
 	line.Received = measure.Now()
 	line.CopiedIn = line.Received
 	return c.finish(head.length, false)
-}
-
-// awaitHeader waits for the next frame, and for the descriptor that comes with it, or -1.
-func (c *connection) awaitHeader() (descriptor int, err error) {
-	if c.resolver == nil {
-		return -1, c.socket.awaitFull(c.header[:], c.service.Deadline)
-	}
-	return c.socket.awaitWithDescriptor(c.header[:], &c.inbox, c.service.Deadline)
 }
 
 // finish has the handler read the payload that is in place, and answers.
