@@ -43,7 +43,6 @@ type connection struct {
 	resolver  Resolver
 	preparer  Preparer
 	inbox     *inbox
-	preface   [prefaceSize]byte
 	locator   []byte
 	withdrawn func() bool
 	poll      [1]unix.PollFd
@@ -118,16 +117,8 @@ func (c *connection) finish(length uint64, referred bool) error {
 
 // answerReference takes one payload that a reference leads to.
 func (c *connection) answerReference(head header, descriptor int, until int64) error {
-	err := c.socket.readFull(c.preface[:], until)
+	err := c.readLocator(head.locator, until)
 	if err != nil {
-		return err
-	}
-	preface, err := parsePreface(&c.preface)
-	if err != nil {
-		_ = c.answer(statusMalformed, err)
-		return err
-	}
-	if err := c.readLocator(preface.size, until); err != nil {
 		return err
 	}
 	c.delivery.Timeline.Received = measure.Now()
@@ -139,7 +130,7 @@ func (c *connection) answerReference(head header, descriptor int, until int64) e
 		err = fmt.Errorf("the payload's descriptor did not arrive: raise ulimit -n: %w", ErrSendBytes)
 	default:
 		err = c.resolver.Resolve(head.length, Reference{
-			ID: preface.id, Descriptor: descriptor, Locator: c.locator, Process: c.socket.process, Withdrawn: c.withdrawn,
+			ID: head.id, Descriptor: descriptor, Locator: c.locator, Process: c.socket.process, Withdrawn: c.withdrawn,
 		})
 	}
 	switch {
