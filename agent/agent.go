@@ -41,7 +41,7 @@ type Options struct {
 	Log func(line string)
 }
 
-// mostConnections are those that have proven themselves: of a session, its shims and its clocks.
+// mostConnections are those that have proven themselves: of a session and its shims.
 const mostConnections = 1100
 
 // Agent is the second node's end.
@@ -51,26 +51,16 @@ type Agent struct {
 	config   *tls.Config
 	join     Join
 
-	pending  transport.Pending[*stranger]
+	pending  transport.Pending
 	admitted chan struct{}
 	work     sync.WaitGroup
 
 	mutex sync.Mutex
-	// open are all connections; they are closed when the agent ends.
-	open map[net.Conn]struct{}
-	// closed says that no more are taken.
-	closed bool
 	// session is the one that holds the agent, nil for none.
 	session *session
 	// refused are the hosts of which a refusal has been logged.
 	refused map[string]bool
 }
-
-// stranger is a connection that has not proven anything yet.
-type stranger struct{ net.Conn }
-
-// Interrupt has its reads fail.
-func (s *stranger) Interrupt() { _ = s.Close() }
 
 // Listen opens an agent. Serve has it answer.
 func Listen(options Options) (*Agent, error) {
@@ -88,7 +78,6 @@ func Listen(options Options) (*Agent, error) {
 		config:   &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13, SessionTicketsDisabled: true},
 		join:     Join{Address: reachable(listener.Addr()), Fingerprint: fingerprint, Token: make([]byte, tokenSize), Expires: time.Now().Add(options.Lifetime)},
 		admitted: make(chan struct{}, mostConnections),
-		open:     make(map[net.Conn]struct{}),
 		refused:  make(map[string]bool),
 	}
 	_, _ = rand.Read(a.join.Token) // never fails, see crypto/rand
@@ -128,78 +117,43 @@ func (a *Agent) Join() Join { return a.join }
 
 // Serve answers drivers until the context ends, and leaves nothing running.
 func (a *Agent) Serve(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, a.close)
-	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer a.work.Wait()
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = a.listener.Close() })()
 	for {
 		connection, err := a.listener.Accept()
-		if ctx.Err() != nil {
-			if err == nil {
-				_ = connection.Close()
-			}
-			a.work.Wait()
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
 			return nil
-		}
-		if errors.Is(err, net.ErrClosed) {
-			a.close()
-			a.work.Wait()
+		case errors.Is(err, net.ErrClosed):
 			return err
-		}
-		if err != nil {
+		default:
 			// A connection that ended before it was accepted, or no descriptor left (accept(2)).
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
-		if !a.add(connection) {
-			continue
-		}
 		a.work.Go(func() {
-			defer a.remove(connection)
+			defer connection.Close()
+			defer context.AfterFunc(ctx, func() { _ = connection.Close() })()
 			a.serve(ctx, connection)
 		})
 	}
 }
 
-func (a *Agent) close() {
-	_ = a.listener.Close()
-	a.mutex.Lock()
-	defer a.mutex.Unlock()
-	a.closed = true
-	for connection := range a.open {
-		_ = connection.Close()
-	}
-}
-
-func (a *Agent) add(connection net.Conn) bool {
-	a.mutex.Lock()
-	defer a.mutex.Unlock()
-	if a.closed {
-		_ = connection.Close()
-		return false
-	}
-	a.open[connection] = struct{}{}
-	return true
-}
-
-func (a *Agent) remove(connection net.Conn) {
-	_ = connection.Close()
-	a.mutex.Lock()
-	defer a.mutex.Unlock()
-	delete(a.open, connection)
-}
-
 // serve takes one connection from its first byte to its end.
 func (a *Agent) serve(ctx context.Context, raw net.Conn) {
-	who := &stranger{raw}
-	a.pending.Add(who)
-	defer a.pending.Remove(who)
+	a.pending.Add(raw)
+	defer a.pending.Remove(raw)
 	_ = raw.SetDeadline(time.Now().Add(helloDeadline))
 	connection := tls.Server(raw, a.config)
 	asked, err := a.admit(ctx, raw, connection)
 	if err != nil {
-		a.refuse(raw, err)
+		a.refuse(ctx, raw, err)
 		return
 	}
-	a.pending.Remove(who)
+	a.pending.Remove(raw)
 	select {
 	case a.admitted <- struct{}{}:
 		defer func() { <-a.admitted }()
@@ -208,17 +162,14 @@ func (a *Agent) serve(ctx context.Context, raw net.Conn) {
 	}
 	if err == nil && ctx.Err() == nil {
 		_ = raw.SetDeadline(time.Time{})
-		switch {
-		case asked.Shim != nil:
+		if asked.Shim != nil {
 			err = a.startShim(ctx, connection, asked)
-		case asked.Clock:
-			err = a.openClock(connection, asked)
-		default:
+		} else {
 			err = a.openSession(raw, connection, asked)
 		}
 	}
 	if err != nil {
-		a.refuse(raw, err)
+		a.refuse(ctx, raw, err)
 		_ = raw.SetDeadline(time.Now().Add(helloDeadline))
 		_ = send(connection, reply{Error: foreign.Error(err), ForGood: errors.Is(err, errForGood)})
 		_ = connection.Close()
@@ -271,11 +222,11 @@ func same(a, b results.Program) bool {
 }
 
 // refuse logs why a connection has ended, once a host.
-func (a *Agent) refuse(connection net.Conn, err error) {
+func (a *Agent) refuse(ctx context.Context, connection net.Conn, err error) {
 	host, _, _ := net.SplitHostPort(connection.RemoteAddr().String())
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
-	if a.closed || a.refused[host] || len(a.refused) == mostRefused {
+	if ctx.Err() != nil || a.refused[host] || len(a.refused) == mostRefused {
 		return
 	}
 	a.refused[host] = true

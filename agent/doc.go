@@ -11,12 +11,10 @@
 // built in nor allowed.
 //
 // Each connection begins with one request, a length of four bytes and JSON, and one reply of the
-// same form. There are three kinds:
+// same form. There are two kinds:
 //
 //   - A session is one driver's hold on the agent, which serves one at a time. The agent says what
-//     its node is and has; later it tells on the same connection how shims have ended, and the
+//     its node is and has, and where it answers questions for its clock (package measure/offset); later it tells on the same connection how shims have ended, and the
 //     driver which to kill. When the connection ends, so does every shim of the session.
 //   - A shim is started, and the connection leads to it.
-//   - A clock has the agent answer questions for its clock (package measure/offset) for as long as
-//     the connection lasts.
 package agent

@@ -7,7 +7,6 @@ import (
 	"rrbench/measure"
 	"rrbench/results"
 	"rrbench/shim/launch"
-	"rrbench/transport"
 )
 
 // Facts are what an agent says of its node.
@@ -57,13 +56,4 @@ func ReadFacts() (Facts, error) {
 		}
 	}
 	return f, nil
-}
-
-// Lacks says why cells of a transport and an engine cannot have their targets there; empty where
-// they can.
-func (f *Facts) Lacks(info transport.Info, engine string) string {
-	if reason := f.Transports[info.Name]; reason != "" {
-		return reason
-	}
-	return f.Engines[engine]
 }

@@ -27,26 +27,23 @@ func (launcher) Check(string) error { return nil }
 // Programs implements shim.Launcher: none of this host.
 func (launcher) Programs() []string { return nil }
 
-// Prepare implements shim.Launcher.
-func (l launcher) Prepare(parameter string) (shim.Site, error) {
-	return site{l, l.peer.present(), parameter}, nil
+func (l launcher) Prepare(parameter string) (shim.Pod, error) {
+	return pod{l, l.peer.present(), parameter}, nil
 }
 
-// site is where the shims of one session run.
-type site struct {
+// pod is where the shims of one session run.
+type pod struct {
 	launcher
 	hold      *hold
 	parameter string
 }
 
-// Close implements shim.Site.
-func (site) Close() error { return nil }
+func (pod) Close() error { return nil }
 
 // dies is how long a shim is waited for that was killed: the agent may be out of reach.
 const dies = 5 * time.Second
 
-// Start implements shim.Site.
-func (s site) Start(ctx context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
+func (s pod) Start(ctx context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
 	h := s.hold
 	s.peer.mutex.Lock()
 	s.peer.last++

@@ -17,10 +17,11 @@ import (
 	"rrbench/results"
 	"rrbench/shim"
 	"rrbench/transport"
+	"rrbench/transport/stream"
 )
 
 // protocol changes with the messages.
-const protocol = 1
+const protocol = 2
 
 // Lengths of messages, in bytes: of what comes from a driver, and from an agent.
 const (
@@ -42,11 +43,10 @@ type request struct {
 	Protocol int             `json:"protocol"`
 	Program  results.Program `json:"program"`
 	Proof    []byte          `json:"proof"`
-	// Session is that of an earlier reply: the one to which a shim or a clock belongs, or the one
+	// Session is that of an earlier reply: the one to which a shim belongs, or the one
 	// that this session replaces.
 	Session string       `json:"session,omitempty"`
 	Shim    *shimRequest `json:"shim,omitempty"`
-	Clock   bool         `json:"clock,omitempty"`
 }
 
 // shimRequest asks for a shim. The number is the driver's, for notices and orders.
@@ -62,12 +62,13 @@ type shimRequest struct {
 type reply struct {
 	Error string `json:"error,omitempty"`
 	// For good says that to ask again is of no use.
-	ForGood bool          `json:"for_good,omitempty"`
-	Session string        `json:"session,omitempty"`
-	Facts   *Facts        `json:"facts,omitempty"`
-	Shim    *shimReply    `json:"shim,omitempty"`
-	Clock   string        `json:"clock,omitempty"`
-	Cookie  offset.Cookie `json:"cookie,omitzero"`
+	ForGood bool       `json:"for_good,omitempty"`
+	Session string     `json:"session,omitempty"`
+	Facts   *Facts     `json:"facts,omitempty"`
+	Shim    *shimReply `json:"shim,omitempty"`
+	// Clock is the UDP address at which a session's agent answers for its clock, to the cookie.
+	Clock  string        `json:"clock,omitempty"`
+	Cookie offset.Cookie `json:"cookie,omitzero"`
 }
 
 type shimReply struct {
@@ -137,16 +138,7 @@ func tune(connection net.Conn) error {
 	if err := tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}); err != nil {
 		return err
 	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(vanishes/time.Millisecond))
+	return stream.Control(tcp, func(fd int) error {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(vanishes/time.Millisecond))
 	})
-	if err == nil {
-		err = failed
-	}
-	return err
 }

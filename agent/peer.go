@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"syscall"
 	"time"
@@ -122,15 +124,15 @@ func (p *Peer) verify(state tls.ConnectionState) error {
 
 // hold is a session as its driver has it.
 type hold struct {
-	peer       *Peer
 	id         string
 	facts      Facts
 	connection *tls.Conn
 	sending    sync.Mutex
 	pongs      chan struct{}
-	// clock is opened when it is asked for the first time; asking guards it.
+	// clock is where the agent answers for its clock, to the cookie; asking guards it.
 	asking sync.Mutex
-	clock  *clock
+	clock  *net.UDPConn
+	cookie offset.Cookie
 	// over is closed when the session has ended, with why set.
 	over chan struct{}
 
@@ -145,10 +147,19 @@ func (p *Peer) open(ctx context.Context, former string) (*hold, error) {
 	if err == nil && (answer.Facts == nil || net.ParseIP(answer.Facts.Address) == nil) {
 		err = errors.Join(errors.New("it did not say what it is"), connection.Close())
 	}
+	var clock *net.UDPConn
+	if err == nil {
+		if clock, err = dialClock(answer.Clock); err != nil {
+			err = errors.Join(err, connection.Close())
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("agent %s: %w", p.join.Address, err)
 	}
-	h := &hold{peer: p, id: answer.Session, facts: *answer.Facts, connection: connection, pongs: make(chan struct{}, 1), over: make(chan struct{}), ends: make(map[int]chan shim.ExitReason)}
+	h := &hold{
+		id: answer.Session, facts: *answer.Facts, connection: connection, clock: clock, cookie: answer.Cookie,
+		pongs: make(chan struct{}, 1), over: make(chan struct{}), ends: make(map[int]chan shim.ExitReason),
+	}
 	h.facts.Peer.Address = p.join.Address
 	link := &h.facts.Peer.Link
 	link.Here, link.There = measure.InterfaceOf(connection.NetConn()), link.Here
@@ -157,12 +168,21 @@ func (p *Peer) open(ctx context.Context, former string) (*hold, error) {
 	return h, nil
 }
 
+func dialClock(address string) (*net.UDPConn, error) {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("address of its clock: %w", err)
+	}
+	return net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(at))
+}
+
 // listen takes notices until the session ends.
 func (h *hold) listen() {
 	for {
 		var n notice
 		if err := receive(h.connection, longestReply, &n); err != nil {
 			h.end(fmt.Errorf("the connection to it has ended: %w", err))
+			_ = h.clock.Close()
 			close(h.over)
 			return
 		}
@@ -270,7 +290,8 @@ func (p *Peer) Memory() int64 { return p.present().facts.Memory }
 // Lacks says why cells of a transport and an engine cannot have their targets there; empty where
 // they can.
 func (p *Peer) Lacks(info transport.Info, engine string) string {
-	if reason := p.present().facts.Lacks(info, engine); reason != "" {
+	facts := p.present().facts
+	if reason := cmp.Or(facts.Transports[info.Name], facts.Engines[engine]); reason != "" {
 		return "at agent " + p.join.Address + ": " + reason
 	}
 	return ""
@@ -284,49 +305,10 @@ func (p *Peer) Close() error {
 	return nil
 }
 
-// clock is where the agent answers for its clock.
-type clock struct {
-	connection *tls.Conn
-	socket     *net.UDPConn
-	cookie     offset.Cookie
-}
-
-func (c *clock) close() {
-	_ = c.socket.Close()
-	_ = c.connection.NetConn().Close()
-}
-
 // Clock estimates the difference of the agent's clock from this host's, in some milliseconds.
 func (p *Peer) Clock(ctx context.Context) (offset.Estimate, error) {
 	h := p.present()
 	h.asking.Lock()
 	defer h.asking.Unlock()
-	if h.clock == nil {
-		c, err := p.openClock(ctx, h.id)
-		if err != nil {
-			return offset.Estimate{}, p.unreachable(err)
-		}
-		h.clock = c
-		go func() {
-			<-h.over
-			c.close()
-		}()
-	}
-	return offset.Measure(ctx, h.clock.socket, h.clock.cookie)
-}
-
-func (p *Peer) openClock(ctx context.Context, session string) (*clock, error) {
-	connection, answer, err := p.connect(ctx, request{Session: session, Clock: true})
-	if err != nil {
-		return nil, err
-	}
-	address, err := net.ResolveUDPAddr("udp", answer.Clock)
-	var socket *net.UDPConn
-	if err == nil {
-		socket, err = net.DialUDP("udp", nil, address)
-	}
-	if err != nil {
-		return nil, errors.Join(err, connection.Close())
-	}
-	return &clock{connection, socket, answer.Cookie}, nil
+	return offset.Measure(ctx, h.clock, h.cookie)
 }

@@ -30,7 +30,7 @@ type session struct {
 	mutex sync.Mutex
 	ended bool
 	shims map[int]*started
-	// work are the connections of shims and clocks.
+	// work are the connections of shims, and what answers for the clock.
 	work sync.WaitGroup
 }
 
@@ -75,7 +75,15 @@ func (a *Agent) openSession(raw net.Conn, connection *tls.Conn, asked request) e
 	if err != nil {
 		return err
 	}
-	if err := send(connection, reply{Session: s.id, Facts: &facts}); err != nil {
+	at := raw.LocalAddr().(*net.TCPAddr)
+	clock, err := net.ListenUDP("udp", &net.UDPAddr{IP: at.IP, Zone: at.Zone})
+	if err != nil {
+		return fmt.Errorf("open the clock: %w", err)
+	}
+	defer clock.Close()
+	cookie := offset.NewCookie()
+	s.work.Go(func() { _ = offset.Respond(clock, cookie) })
+	if err := send(connection, reply{Session: s.id, Facts: &facts, Clock: clock.LocalAddr().String(), Cookie: cookie}); err != nil {
 		return err
 	}
 	a.options.Log(fmt.Sprintf("driver %v has joined", raw.RemoteAddr()))
@@ -174,14 +182,14 @@ func (a *Agent) startShim(ctx context.Context, connection *tls.Conn, asked reque
 	if err := launcher.Check(of.Parameter); err != nil {
 		return err
 	}
-	site, err := launcher.Prepare(of.Parameter)
+	pod, err := launcher.Prepare(of.Parameter)
 	if err != nil {
 		return err
 	}
-	defer site.Close()
+	defer pod.Close()
 	ctx, cancel := context.WithTimeout(ctx, startDeadline)
 	defer cancel()
-	instance, err := site.Start(ctx, of.Name, of.Runs)
+	instance, err := pod.Start(ctx, of.Name, of.Runs)
 	if err != nil {
 		return err
 	}
@@ -244,29 +252,6 @@ func (s *session) join(one *started, exit <-chan shim.ExitReason) (reason shim.E
 	_ = instance.Connection.Close()
 	copies.Wait()
 	return reason
-}
-
-// openClock answers questions for the clock until the connection ends.
-func (a *Agent) openClock(connection *tls.Conn, asked request) error {
-	s := a.sessionOf(asked.Session)
-	if !s.begin() {
-		return errNoSession
-	}
-	defer s.work.Done()
-	at := connection.LocalAddr().(*net.TCPAddr)
-	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: at.IP, Zone: at.Zone})
-	if err != nil {
-		return fmt.Errorf("open the clock: %w", err)
-	}
-	cookie := offset.NewCookie()
-	var answering sync.WaitGroup
-	answering.Go(func() { _ = offset.Respond(socket, cookie) })
-	if err = send(connection, reply{Clock: socket.LocalAddr().String(), Cookie: cookie}); err == nil {
-		_, _ = io.Copy(io.Discard, connection)
-	}
-	_ = socket.Close()
-	answering.Wait()
-	return nil
 }
 
 // memoryEvery is how often the shims' memory is looked at where it has a limit.

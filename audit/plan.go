@@ -14,26 +14,21 @@ import (
 // plan settles flags into one cell, as a sweep would, so that the same is refused in the
 // same words. The first engine that runs here serves where none is given, and the codec raw
 // where there is one.
-func plan(ctx context.Context, flags sweep.Config) (sweep.PlannedCell, transport.Setup, transport.Info, error) {
-	fail := func(err error) (sweep.PlannedCell, transport.Setup, transport.Info, error) {
-		return sweep.PlannedCell{}, transport.Setup{}, transport.Info{}, err
-	}
+func plan(ctx context.Context, flags sweep.Config) (cell sweep.PlannedCell, setup transport.Setup, info transport.Info, err error) {
 	flags.Concurrency, flags.Placement = []int{1}, []string{"intra"}
 	config, err := sweep.Resolve(flags, sweep.Config{})
 	if err != nil {
-		return fail(err)
+		return cell, setup, info, err
 	}
 	if _, err := config.ReadGuests(ctx); err != nil {
-		return fail(err)
+		return cell, setup, info, err
 	}
 	config.Seed = new(uint64)
 	machine, err := sweep.ThisMachine(ctx)
 	if err != nil {
-		return fail(err)
+		return cell, setup, info, err
 	}
 	axes := &config.Experiments[0].Axes
-	engine := transport.NativeEngine
-	var info transport.Info
 	if t, err := catalogue.Find(axes.Transports[0]); err == nil {
 		info = t.Info()
 		if axes.Codecs == nil && slices.Contains(info.Codecs, transport.Raw) {
@@ -42,25 +37,19 @@ func plan(ctx context.Context, flags sweep.Config) (sweep.PlannedCell, transport
 		if flags.Payload == "" && !serializes(axes.Codecs) {
 			axes.Payload = payloads.Bytes
 		}
-		if info.Runs == transport.Wasm {
-			if flags.Engines == nil {
-				axes.Engines = []string{firstEngine(machine)}
-			}
-			engine = axes.Engines[0]
+		if info.Runs == transport.Wasm && flags.Engines == nil {
+			axes.Engines = []string{firstEngine(machine)}
 		}
 	}
 	settled, err := sweep.NewPlan(config, machine)
 	if err != nil {
-		return fail(err)
+		return cell, setup, info, err
 	}
-	cell := settled.Cells[0]
+	cell = settled.Cells[0]
 	if cell.Skip != "" {
-		return fail(fmt.Errorf("%s cannot be audited here: %s", cell.Transport, cell.Skip))
+		return cell, setup, info, fmt.Errorf("%s cannot be audited here: %s", cell.Transport, cell.Skip)
 	}
-	return cell, transport.Setup{
-		Engine: engine, Guest: cell.Guest, Codec: transport.Codec(cell.Codec), Payload: cell.Payload,
-		Size: cell.SizeBytes, Fanout: cell.Fanout, Origin: transport.Origin(cell.Origin), Consume: transport.Consume(cell.Consume), Deadline: settled.Deadline, Parameter: cell.Parameter,
-	}, info, nil
+	return cell, settled.Setup(&cell), info, nil
 }
 
 // serializes says whether the codec looks at what the payload consists of. Where it does

@@ -9,11 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
-
-	"rrbench/payloads"
 )
-
-func formatSize(bytes int64) string { return payloads.FormatSize(bytes) }
 
 // Summary is the report in one sentence.
 func (r *Report) Summary() string {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"rrbench/payloads"
 	"rrbench/sweep"
 	"rrbench/transport"
 )
@@ -212,7 +213,7 @@ func (r *Report) Title() string {
 	if r.Cell.Codec != string(transport.None) {
 		words = append(words, r.Cell.Codec)
 	}
-	words = append(words, formatSize(r.Cell.SizeBytes))
+	words = append(words, payloads.FormatSize(r.Cell.SizeBytes))
 	if r.Cell.Fanout > 1 {
 		words = append(words, fmt.Sprintf("fan-out %d", r.Cell.Fanout))
 	}

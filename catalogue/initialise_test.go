@@ -19,11 +19,11 @@ import (
 // startShim starts a shim that is closed when the test ends.
 func startShim(t *testing.T, name string, env ...string) *shim.Process {
 	t.Helper()
-	site, err := shim.Child{Env: env}.Prepare("")
+	pod, err := shim.Child{Env: env}.Prepare("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := shim.Start(t.Context(), site, name, transport.Wasm)
+	p, err := shim.Start(t.Context(), pod, name, transport.Wasm)
 	if err != nil {
 		t.Fatal(err)
 	}

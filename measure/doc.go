@@ -14,6 +14,5 @@
 //     target when a connection opens. A connection that opens within a hand-off belongs to
 //     that: its piece is added.
 //
-// Reading counters needs Linux; on other systems the package builds, clocks work within a
-// process, and what cannot be read is zero or an error that says so.
+// Reading counters needs Linux; elsewhere clocks work within a process.
 package measure

@@ -59,7 +59,8 @@ func readKernel(e *Environment) {
 		e.KernelRelease = unix.ByteSliceToString(name.Release[:])
 		e.KernelVersion = unix.ByteSliceToString(name.Version[:])
 	}
-	e.OSRelease = osRelease()
+	// The distribution's own name; see os-release(5).
+	e.OSRelease = strings.Trim(valueIn("/etc/os-release", "PRETTY_NAME="), `"'`)
 	if config := kernelConfig(e.KernelRelease); config != nil {
 		e.CPUAccounting, e.IRQAccounting = accounting(config, readLine("/sys/devices/system/cpu/nohz_full"))
 	}
@@ -93,7 +94,7 @@ func readProcessors(e *Environment) {
 	const cpu = "/sys/devices/system/cpu/"
 	e.CPUsOnline = readLine(cpu + "online")
 	e.CPUsIsolated = readLine(cpu + "isolated")
-	e.CPUsAllowed = statusLine("Cpus_allowed_list")
+	e.CPUsAllowed = valueIn("/proc/self/status", "Cpus_allowed_list:")
 	e.Governor = readLine(cpu + "cpu0/cpufreq/scaling_governor")
 	if kilohertz, err := strconv.ParseFloat(readLine(cpu+"cpu0/cpufreq/scaling_max_freq"), 64); err == nil {
 		e.CPUMHzMost = kilohertz / 1000
@@ -132,15 +133,26 @@ func readMemory(e *Environment) {
 	}
 }
 
-// statusLine is a value of proc_pid_status(5) of this process.
-func statusLine(name string) string {
-	content, _ := os.ReadFile("/proc/self/status")
+// valueIn is what stands behind a prefix in a file of lines.
+func valueIn(path, prefix string) string {
+	content, _ := os.ReadFile(path)
 	for line := range strings.Lines(string(content)) {
-		if value, found := strings.CutPrefix(line, name+":"); found {
+		if value, found := strings.CutPrefix(line, prefix); found {
 			return strings.TrimSpace(value)
 		}
 	}
 	return ""
+}
+
+// Capable says whether this process has a capability effectively, capabilities(7); it is false where
+// that cannot be known.
+func Capable(capability uint) bool {
+	process, err := procfs.Self()
+	if err != nil {
+		return false
+	}
+	status, err := process.NewStatus()
+	return err == nil && status.CapEff&(1<<capability) != 0
 }
 
 // physicalCores counts distinct (package, core) pairs; machines that do not tell them
@@ -284,22 +296,6 @@ func parseKernelConfig(r io.Reader) map[string]bool {
 	return options
 }
 
-// osRelease is the distribution's own name; see os-release(5).
-func osRelease() string {
-	file, err := os.Open("/etc/os-release")
-	if err != nil {
-		return ""
-	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if name, found := strings.CutPrefix(lines.Text(), "PRETTY_NAME="); found {
-			return strings.Trim(name, `"'`)
-		}
-	}
-	return ""
-}
-
 // chosen picks the value in brackets out of "always [madvise] never".
 func chosen(list string) string {
 	_, rest, _ := strings.Cut(list, "[")
@@ -322,10 +318,7 @@ func onOff(digit string) string {
 
 // readLine returns the first line of a small file, or nothing.
 func readLine(path string) string {
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
+	content, _ := os.ReadFile(path)
 	line, _, _ := strings.Cut(string(content), "\n")
 	return strings.TrimSpace(line)
 }

@@ -147,38 +147,26 @@ type processStat struct{ minorFaults, userTicks, threads int64 }
 
 // parseProcessStat finds fields 10, 14 and 20. The second field, the program's name in
 // parentheses, may contain anything.
-func parseProcessStat(text []byte) (processStat, error) {
-	rest := text[bytes.LastIndexByte(text, ')')+1:]
-	var stat processStat
+func parseProcessStat(text []byte) (stat processStat, err error) {
+	rest, _, _ := bytes.Cut(text[bytes.LastIndexByte(text, ')')+1:], []byte("\n"))
 	field := 2
-	for rest = bytes.TrimLeft(rest, " "); len(rest) > 0; rest = bytes.TrimLeft(rest, " ") {
-		end := bytes.IndexAny(rest, " \n")
-		if end < 0 {
-			end = len(rest)
-		}
-		field++
+	for value := range bytes.FieldsSeq(rest) {
 		var to *int64
-		switch field {
+		switch field++; field {
 		case 10:
 			to = &stat.minorFaults
 		case 14:
 			to = &stat.userTicks
 		case 20:
 			to = &stat.threads
+		default:
+			continue
 		}
-		if to != nil {
-			value, err := strconv.ParseInt(string(rest[:end]), 10, 64)
-			if err != nil || value < 0 {
-				return processStat{}, fmt.Errorf("field %d of its stat is %.20q", field, rest[:end])
-			}
-			*to = value
+		if *to, err = strconv.ParseInt(string(value), 10, 64); err != nil || *to < 0 {
+			return processStat{}, fmt.Errorf("field %d of its stat is %.20q", field, value)
 		}
 		if field == 20 {
 			return stat, nil
-		}
-		rest = rest[end:]
-		if len(rest) > 0 && rest[0] == '\n' {
-			break
 		}
 	}
 	return processStat{}, fmt.Errorf("its stat has %d fields, not 20", field)

@@ -1,6 +1,8 @@
 package measure
 
 import (
+	"sync"
+
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
@@ -9,6 +11,24 @@ import (
 // getrusage(2) RUSAGE_SELF counts it. The sum of user and kernel time comes from the
 // scheduler's own nanosecond clock, running threads included.
 func SelfUsage() Usage { return usageOf(unix.RUSAGE_SELF) }
+
+// process is this process's one meter.
+var process = struct {
+	mutex sync.Mutex
+	last  Usage
+}{last: SelfUsage()}
+
+// TakeUsage returns what this process used since the last call of TakeUsage by any package, or
+// since the process started. It is safe for concurrent use. The package's documentation says
+// when it is called, and to what each piece belongs.
+func TakeUsage() Usage {
+	process.mutex.Lock()
+	defer process.mutex.Unlock()
+	now := SelfUsage()
+	taken := now.Sub(process.last)
+	process.last = now
+	return taken
+}
 
 // childrenUsage is what children of this process have used, and theirs, that have been waited for.
 func childrenUsage() Usage { return usageOf(unix.RUSAGE_CHILDREN) }

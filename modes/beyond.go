@@ -19,9 +19,7 @@ func (f *Function) Call(name string, params ...uint64) (uint64, error) {
 	var stack [beyondParams]uint64
 	copy(stack[:], params)
 	if err := function.Call(stack[:]); err != nil {
-		err = f.explain(err)
-		f.broken = fmt.Errorf("guest %s cannot be called after its failure: %w", f.name, err)
-		return 0, fmt.Errorf("guest %s: %w", f.name, err)
+		return 0, f.fail(err)
 	}
 	return stack[0], nil
 }

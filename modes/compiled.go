@@ -15,6 +15,12 @@ var compiled = cache{newEngine: func(name string) (engines.Engine, error) {
 	return catalogue.New(name, catalogue.Options{})
 }}
 
+// Compile returns the code of a guest on an engine, which this process makes once. It is not to be
+// closed.
+func Compile(ctx context.Context, engineName string, wasm []byte) (engines.Module, error) {
+	return compiled.module(ctx, engineName, wasm)
+}
+
 type cache struct {
 	newEngine func(name string) (engines.Engine, error)
 

@@ -12,7 +12,7 @@ import (
 const DirectCallLimit = 16 << 10
 
 // DirectCall hands small payloads over from a source to one target on the same engine, where
-// that can take them through both guests by itself (engines.Relayer): the source's
+// that can take them through both guests by itself (engines.DirectCaller): the source's
 // guest asks for the transfer, the payload is copied, the target's handler reads it, and
 // no Go code runs in between. What the guests see of it is what they see of any hand-off.
 //
@@ -20,8 +20,8 @@ const DirectCallLimit = 16 << 10
 // an idle region of its length. All else goes through the source's Sender.
 type DirectCall struct {
 	source, target *Function
-	relay          engines.Relay
-	// skew is what measure.Now is ahead of the relay's clock.
+	call           engines.DirectCall
+	// skew is what measure.Now is ahead of the engine's clock.
 	skew   int64
 	answer engines.Answer
 	// region is the target's while a payload is under way, and yield what is to be done when
@@ -43,15 +43,15 @@ type DirectResult struct {
 
 // NewDirectCall returns nil where the engine has no direct calls. yield is called by Send.
 func NewDirectCall(source, target *Function, yield func()) *DirectCall {
-	from, ok := source.sendExport.function.(engines.Relayer)
+	from, ok := source.sendExport.function.(engines.DirectCaller)
 	if !ok || source.sender == nil {
 		return nil
 	}
-	relay := from.Relay(hostModule, sendName, target.handleExport.function)
-	if relay == nil {
+	call := from.DirectCall(hostModule, sendName, target.handleExport.function)
+	if call == nil {
 		return nil
 	}
-	return &DirectCall{source: source, target: target, relay: relay, skew: relaySkew(relay), yield: yield}
+	return &DirectCall{source: source, target: target, call: call, skew: clockSkew(call), yield: yield}
 }
 
 // Fits says whether the next Send finds what it needs. The caller keeps both functions to
@@ -62,7 +62,7 @@ func (d *DirectCall) Fits() bool {
 		d.source.broken == nil && d.target.broken == nil
 }
 
-// Send is Function.Send of the source, with the target's Allocate and Handle in it. It must
+// Send is Function.Send of the source, with the target's Allocate, Enter and Release in it. It must
 // be preceded by Fits. If the source's guest calls its host for anything else before it asks
 // for this transfer, the target is given back untouched, yield is called, and what follows
 // goes through the source's Sender: false is returned then, with the error of the source's
@@ -77,12 +77,12 @@ func (d *DirectCall) Send(result *DirectResult) (called bool, err error) {
 	d.region = into
 	f.direct = d
 	f.begin()
-	status, err := d.relay.Call(prepared.pointer, prepared.length, into.pointer, uint32(failedStatus), &d.answer)
+	status, err := d.call.Call(prepared.pointer, prepared.length, into.pointer, uint32(failedStatus), &d.answer)
 	f.direct, f.sending = nil, false
 	if err != nil {
 		err = f.fail(err)
 	}
-	if !d.relay.Answered() {
+	if !d.call.Answered() {
 		d.giveBack()
 		return false, f.sendResult(prepared, status, err)
 	}
@@ -107,7 +107,7 @@ const failedStatus = 1<<32 + int64(TransferFailed)
 // interrupted is called for every call of the host while the source's guest runs: true when the
 // transfer has taken place. Until it has, the first call of the host ends the direct call.
 func (d *DirectCall) interrupted() (sent bool) {
-	if d.relay.Answered() {
+	if d.call.Answered() {
 		return true
 	}
 	d.giveBack()
@@ -121,7 +121,7 @@ func (d *DirectCall) giveBack() {
 		return
 	}
 	d.region = nil
-	d.relay.Cancel()
+	d.call.Cancel()
 	region.handled, region.handling = false, false
 	// It was idle before, and is again.
 	_ = d.target.Release(region)
@@ -133,14 +133,14 @@ var skew struct {
 	ns   int64
 }
 
-// relaySkew compares two readings of one clock, which differ by what package measure does
+// clockSkew compares two readings of one clock, which differ by what package measure does
 // not know exactly about its epoch. Each try bounds the difference on both sides.
-func relaySkew(relay engines.Relay) int64 {
+func clockSkew(call engines.DirectCall) int64 {
 	skew.once.Do(func() {
 		lower, upper := int64(-1<<62), int64(1<<62)
 		for range 1000 {
 			before := measure.Now()
-			there := relay.Clock()
+			there := call.Clock()
 			after := measure.Now()
 			lower, upper = max(lower, before-there), min(upper, after-there)
 		}

@@ -26,25 +26,19 @@ const (
 )
 
 func (s Status) String() string {
-	switch s {
-	case OK:
-		return "ok"
-	case Invalid:
-		return "-1, invalid pointer or length"
-	case UnknownRegion:
-		return "-2, unknown region"
-	case LengthDiffers:
-		return "-3, length differs from the region's"
-	case Leased:
-		return "-4, region is leased"
-	case Released:
-		return "-5, region was released already"
-	case NoMemory:
-		return "-6, no memory"
-	case TransferFailed:
-		return "-7, transfer failed"
-	case NotPossible:
-		return "-8, not possible here"
+	texts := [...]string{
+		"ok",
+		"-1, invalid pointer or length",
+		"-2, unknown region",
+		"-3, length differs from the region's",
+		"-4, region is leased",
+		"-5, region was released already",
+		"-6, no memory",
+		"-7, transfer failed",
+		"-8, not possible here",
+	}
+	if i := -int(s); i >= 0 && i < len(texts) {
+		return texts[i]
 	}
 	return fmt.Sprintf("%d, no status of the ABI", int32(s))
 }

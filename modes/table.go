@@ -1,5 +1,10 @@
 package modes
 
+import (
+	"cmp"
+	"slices"
+)
+
 // maxRegions bounds what a guest can make its host remember.
 const maxRegions = 1 << 16
 
@@ -20,16 +25,8 @@ type table struct {
 
 // search returns the place of the first live region whose block is at or after pointer.
 func (t *table) search(pointer uint32) int {
-	low, high := 0, len(t.live)
-	for low < high {
-		middle := int(uint(low+high) >> 1)
-		if t.live[middle].block < pointer {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low
+	place, _ := slices.BinarySearchFunc(t.live, pointer, func(r *Region, at uint32) int { return cmp.Compare(r.block, at) })
+	return place
 }
 
 // find returns the live region in use that begins at pointer, or nil and why there is none.
@@ -93,22 +90,14 @@ func (t *table) add(function *Function, pointer, length uint32) (added, overlapp
 	region.function, region.pointer, region.length = function, pointer, length
 	region.block, region.blockLength = pointer, length
 	region.flags = flags{live: true}
-	t.live = append(t.live, region)
-	if place < len(t.live)-1 {
-		copy(t.live[place+1:], t.live[place:])
-		t.live[place] = region
-	}
+	t.live = slices.Insert(t.live, place, region)
 	return region, nil
 }
 
 // remove forgets a live region.
 func (t *table) remove(region *Region) {
-	last := len(t.live) - 1
-	if t.live[last] != region {
-		place := t.search(region.block)
-		copy(t.live[place:], t.live[place+1:])
-	}
-	t.live = t.live[:last]
+	place := t.search(region.block)
+	t.live = slices.Delete(t.live, place, place+1)
 	region.live = false
 	t.gone[t.goneAll%uint(len(t.gone))] = region.pointer
 	t.goneAll++

@@ -57,7 +57,7 @@ func fillText(dst []byte, seed, block uint64) {
 	for ; len(dst) > 0; block++ {
 		n := copy(dst, textTemplate[:])
 		var mark [textMark]byte
-		value := mix(seed, block)
+		value := Mix(seed, block)
 		for i := range mark {
 			mark[i] = digits[value>>60]
 			value <<= 4
@@ -70,15 +70,15 @@ func fillText(dst []byte, seed, block uint64) {
 func fillBytes(dst []byte, seed, word uint64) {
 	for ; len(dst) >= 32; dst = dst[32:] {
 		words := (*[32]byte)(dst)
-		binary.LittleEndian.PutUint64(words[0:8], mix(seed, word))
-		binary.LittleEndian.PutUint64(words[8:16], mix(seed, word+1))
-		binary.LittleEndian.PutUint64(words[16:24], mix(seed, word+2))
-		binary.LittleEndian.PutUint64(words[24:32], mix(seed, word+3))
+		binary.LittleEndian.PutUint64(words[0:8], Mix(seed, word))
+		binary.LittleEndian.PutUint64(words[8:16], Mix(seed, word+1))
+		binary.LittleEndian.PutUint64(words[16:24], Mix(seed, word+2))
+		binary.LittleEndian.PutUint64(words[24:32], Mix(seed, word+3))
 		word += 4
 	}
 	for ; len(dst) > 0; word++ {
 		var last [8]byte
-		binary.LittleEndian.PutUint64(last[:], mix(seed, word))
+		binary.LittleEndian.PutUint64(last[:], Mix(seed, word))
 		dst = dst[copy(dst, last[:]):]
 	}
 }
@@ -97,10 +97,10 @@ func fillRecords(dst []byte, seed, index uint64) {
 	}
 }
 
-// mix returns the index-th value of the splitmix64 sequence that starts at seed. Values do
+// Mix returns the index-th value of the splitmix64 sequence that starts at seed. Values do
 // not depend on one another, so the processor computes several at a time.
 // See Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014.
-func mix(seed, index uint64) uint64 {
+func Mix(seed, index uint64) uint64 {
 	z := seed + (index+1)*0x9E3779B97F4A7C15
 	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
 	z = (z ^ z>>27) * 0x94D049BB133111EB

@@ -28,8 +28,8 @@ type Record struct {
 // recordAt returns the index-th record of a seed. Measurements have the few decimals that
 // instruments give, so JSON writes them in few digits; the id differs in every record.
 func recordAt(seed, index uint64) Record {
-	id := mix(seed, index)
-	values := mix(id, 0)
+	id := Mix(seed, index)
+	values := Mix(id, 0)
 	return Record{
 		ID:          id,
 		Time:        1_700_000_000_000_000_000 + int64(index)*1_000_000 + int64(id&0xFFFFF),

@@ -12,14 +12,11 @@ import (
 const MaxSize = 3 << 30
 
 // units are powers of two whatever the spelling, as in the paper's artifact: 1MB is 1 MiB.
-var units = []struct {
-	bytes int64
-	names []string
-}{
-	{1, []string{"", "b"}},
-	{1 << 10, []string{"k", "kb", "kib"}},
-	{1 << 20, []string{"m", "mb", "mib"}},
-	{1 << 30, []string{"g", "gb", "gib"}},
+var units = map[string]int64{
+	"": 1, "b": 1,
+	"k": 1 << 10, "kb": 1 << 10, "kib": 1 << 10,
+	"m": 1 << 20, "mb": 1 << 20, "mib": 1 << 20,
+	"g": 1 << 30, "gb": 1 << 30, "gib": 1 << 30,
 }
 
 // ParseSize reads a payload's size such as 64KiB, 1MiB, 1MB (the same), 0.5MiB, 1GiB or a
@@ -51,7 +48,7 @@ func ParseBytes(text string) (int64, error) {
 	if err != nil && !math.IsInf(value, 1) {
 		return 0, fmt.Errorf("size %q is not a number with a unit: write for example 4096, 64KiB, 1.5MiB or 1GiB", text)
 	}
-	scale, ok := unitNamed(unit)
+	scale, ok := units[unit]
 	if !ok {
 		return 0, fmt.Errorf("size %q has the unknown unit %q: use B, KiB, MiB or GiB", text, unit)
 	}
@@ -66,17 +63,6 @@ func ParseBytes(text string) (int64, error) {
 		return 0, fmt.Errorf("size %q is not a whole number of bytes: use a plain number such as %.0f", text, math.Ceil(value))
 	}
 	return int64(value), nil
-}
-
-func unitNamed(name string) (bytes int64, ok bool) {
-	for _, unit := range units {
-		for _, candidate := range unit.names {
-			if candidate == name {
-				return unit.bytes, true
-			}
-		}
-	}
-	return 0, false
 }
 
 // FormatSize writes a size in the largest unit in which it needs at most two decimals and

@@ -58,26 +58,17 @@ const (
 // rounds are negative, the last one is -1. No two hand-offs of a batch share a seed but by a
 // chance of 2^-64; a window goes through a few hundred of them again and again.
 func (b *Batch) SeedOf(round, worker int) uint64 {
-	return splitmix(splitmix(splitmix(b.Seed)+uint64(round)) + uint64(worker))
+	mix := func(seed uint64) uint64 { return payloads.Mix(seed, 0) }
+	return mix(mix(mix(b.Seed)+uint64(round)) + uint64(worker))
 }
 
 // Spec is the payload of a seed.
 func (b *Batch) Spec(seed uint64) payloads.Spec {
 	size := b.Sizes[0]
 	if n := uint64(len(b.Sizes)); n > 1 {
-		size = b.Sizes[splitmix(seed)%n]
+		size = b.Sizes[payloads.Mix(seed, 0)%n]
 	}
 	return payloads.Spec{Kind: b.Payload, Seed: seed, Size: size}
-}
-
-// splitmix is SplitMix64's output function over its golden-ratio increment: a bijection
-// in which neighbours come out unrelated.
-// See Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014.
-func splitmix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }
 
 // largest is the size of the largest payload.

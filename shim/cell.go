@@ -15,8 +15,8 @@ import (
 
 // Cell is a cell's functions in their shims.
 type Cell struct {
-	// sites are the source's, and then the targets' where those have others.
-	sites []Site
+	// pods are the source's, and then the targets' where those have others.
+	pods  []Pod
 	info  transport.Info
 	setup transport.Setup
 	// shims are the source's and then the targets', if these have their own.
@@ -40,25 +40,25 @@ func ShimsOf(info transport.Info, fanout int) int {
 func StartCell(ctx context.Context, launcher Launcher, info transport.Info, setup transport.Setup, targets ...Launcher) (_ *Cell, err error) {
 	c := &Cell{info: info, setup: setup, shims: make([]*Process, ShimsOf(info, setup.Fanout))}
 	for _, launcher := range append([]Launcher{launcher}, targets...) {
-		site, err := launcher.Prepare(setup.Parameter)
+		pod, err := launcher.Prepare(setup.Parameter)
 		if err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
-		c.sites = append(c.sites, site)
+		c.pods = append(c.pods, pod)
 	}
 	module, isAdded := workloads.Added(setup.Guest)
 	starts, bounded := errgroup.WithContext(ctx)
 	starts.SetLimit(startsAtOnce)
 	for i := range c.shims {
-		name, site := "source", c.sites[0]
+		name, pod := "source", c.pods[0]
 		if i > 0 {
 			name = fmt.Sprintf("target %d", i-1)
 		}
 		if n := len(targets); n > 0 && i > 0 {
-			site = c.sites[1+(i-1)%n]
+			pod = c.pods[1+(i-1)%n]
 		}
 		starts.Go(func() (err error) {
-			if c.shims[i], err = Start(bounded, site, name, info.Runs); err == nil && isAdded {
+			if c.shims[i], err = Start(bounded, pod, name, info.Runs); err == nil && isAdded {
 				err = c.shims[i].Add(bounded, setup.Guest, module)
 			}
 			return err
@@ -117,8 +117,7 @@ func (c *Cell) Memory(ctx context.Context) (measure.Memory, error) {
 		if err != nil {
 			return total, err
 		}
-		total.RSSPeak += memory.RSSPeak
-		total.PSSPeak += memory.PSSPeak
+		total = total.Add(memory)
 	}
 	return total, nil
 }
@@ -145,8 +144,8 @@ func (c *Cell) Close() error {
 		}
 	}
 	errs := []error{group.Wait()}
-	for _, site := range c.sites {
-		errs = append(errs, site.Close())
+	for _, pod := range c.pods {
+		errs = append(errs, pod.Close())
 	}
 	return errors.Join(errs...)
 }

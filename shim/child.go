@@ -37,22 +37,16 @@ type Child struct {
 
 var _ Launcher = Child{}
 
-// Check implements Launcher.
 func (Child) Check(string) error { return nil }
 
-// Programs implements Launcher.
 func (Child) Programs() []string { return nil }
 
 // Prepare implements Launcher: child processes share the host.
-func (c Child) Prepare(string) (Site, error) { return childSite{c}, nil }
+func (c Child) Prepare(string) (Pod, error) { return c, nil }
 
-type childSite struct{ Child }
+func (Child) Close() error { return nil }
 
-// Close implements Site.
-func (childSite) Close() error { return nil }
-
-// Start implements Site.
-func (c childSite) Start(_ context.Context, name string, runs transport.Runs) (*Instance, error) {
+func (c Child) Start(_ context.Context, name string, runs transport.Runs) (*Instance, error) {
 	connection, theirs, err := ControlPair()
 	if err != nil {
 		return nil, err

@@ -18,11 +18,11 @@ type Launcher interface {
 	// Programs are the paths of other programs than this one that it starts shims by.
 	Programs() []string
 	// Prepare makes what the shims of one cell share, a network for example.
-	Prepare(parameter string) (Site, error)
+	Prepare(parameter string) (Pod, error)
 }
 
-// Site is where the shims of one cell run.
-type Site interface {
+// Pod is what the shims of one cell share where they run.
+type Pod interface {
 	// Start starts one shim; the context bounds the start alone. It may be called by
 	// several goroutines.
 	Start(ctx context.Context, name string, runs transport.Runs) (*Instance, error)

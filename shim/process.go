@@ -66,8 +66,8 @@ type Process struct {
 
 // Start starts a shim and waits until it answers. The context bounds the start alone: the
 // shim lives until Close, or until the driver ends.
-func Start(ctx context.Context, site Site, name string, runs transport.Runs) (*Process, error) {
-	instance, err := site.Start(ctx, name, runs)
+func Start(ctx context.Context, pod Pod, name string, runs transport.Runs) (*Process, error) {
+	instance, err := pod.Start(ctx, name, runs)
 	if err != nil {
 		return nil, fmt.Errorf("start shim %s: %w", name, err)
 	}
@@ -76,7 +76,7 @@ func Start(ctx context.Context, site Site, name string, runs transport.Runs) (*P
 	// No idle timeout, no flow-control estimation: nothing moves on the connection but calls.
 	p.dialed, err = grpc.NewClient("passthrough:///shim",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(onlyConnection(instance.Connection)),
+		grpc.WithContextDialer(dialing(instance.Connection)),
 		grpc.WithNoProxy(),
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
@@ -111,8 +111,8 @@ func (p *Process) hello(ctx context.Context) (*control.HelloReply, error) {
 	return p.control.Hello(ctx, &control.HelloRequest{Protocol: protocol, DriverPid: int64(p.instance.Parent), Address: p.instance.Address})
 }
 
-// onlyConnection dials by handing out a connection that exists already, once.
-func onlyConnection(connection net.Conn) func(context.Context, string) (net.Conn, error) {
+// dialing dials by handing out a connection that exists already, once.
+func dialing(connection net.Conn) func(context.Context, string) (net.Conn, error) {
 	var taken atomic.Bool
 	return func(context.Context, string) (net.Conn, error) {
 		if taken.Swap(true) {

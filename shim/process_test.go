@@ -19,11 +19,11 @@ import (
 	"rrbench/transport"
 )
 
-// fakeSite starts shims that, under the race detector, end without a pause.
-var fakeSite = childSite{Child{}}
+// fakePod starts shims that, under the race detector, end without a pause.
+var fakePod = Child{}
 
 func startChild(ctx context.Context, name string) (*Process, error) {
-	return Start(ctx, fakeSite, name, transport.Native)
+	return Start(ctx, fakePod, name, transport.Native)
 }
 
 func pidOf(t *testing.T, p *Process) int {
@@ -649,7 +649,7 @@ func TestStartOfWhatIsNoShim(t *testing.T) {
 		{Child{Program: "/bin/true", Arguments: []string{}}, "exited with status 0"},
 		{Child{Program: "/bin/sh", Arguments: []string{"-c", "echo no such command >&2; exit 2"}}, "exited with status 2: no such command"},
 	} {
-		_, err := Start(t.Context(), childSite{c.child}, "source", transport.Native)
+		_, err := Start(t.Context(), c.child, "source", transport.Native)
 		if err == nil || !strings.HasSuffix(err.Error(), c.want) {
 			t.Errorf("%v instead of %s", err, c.want)
 		}

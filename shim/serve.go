@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"google.golang.org/grpc"
@@ -37,7 +38,7 @@ func Serve(find Find) error {
 
 // ServeConnection is Serve for a control connection that is there already.
 func ServeConnection(connection net.Conn, find Find) error {
-	listener := &onlyAccept{connection: connection, ended: make(chan struct{})}
+	listener := &onlyConnection{Conn: connection, ended: make(chan struct{})}
 	s := newServer(find)
 	g := grpc.NewServer(
 		grpc.MaxRecvMsgSize(largestMessage), grpc.MaxSendMsgSize(largestMessage),
@@ -56,38 +57,25 @@ func ServeConnection(connection net.Conn, find Find) error {
 	return errors.Join(append([]error{errors.New("the driver has ended")}, s.closeAll(ctx)...)...)
 }
 
-// onlyAccept is a listener that accepts one connection, which exists already, and ends
-// when that is closed.
-type onlyAccept struct {
-	connection net.Conn
-	accept     sync.Once
-	end        sync.Once
-	ended      chan struct{}
+// onlyConnection is a connection, and a listener that accepts it and ends when it is closed.
+type onlyConnection struct {
+	net.Conn
+	accepted atomic.Bool
+	once     sync.Once
+	ended    chan struct{}
 }
 
-func (l *onlyAccept) Accept() (net.Conn, error) {
-	var connection net.Conn
-	l.accept.Do(func() { connection = &endingConnection{Conn: l.connection, listener: l} })
-	if connection != nil {
-		return connection, nil
+func (c *onlyConnection) Accept() (net.Conn, error) {
+	if !c.accepted.Swap(true) {
+		return c, nil
 	}
-	<-l.ended
+	<-c.ended
 	return nil, io.EOF
 }
 
-func (l *onlyAccept) Close() error {
-	l.end.Do(func() { close(l.ended) })
-	return nil
-}
-
-func (l *onlyAccept) Addr() net.Addr { return l.connection.LocalAddr() }
-
-type endingConnection struct {
-	net.Conn
-	listener *onlyAccept
-}
-
-func (c *endingConnection) Close() error {
-	_ = c.listener.Close()
+func (c *onlyConnection) Close() error {
+	c.once.Do(func() { close(c.ended) })
 	return c.Conn.Close()
 }
+
+func (c *onlyConnection) Addr() net.Addr { return c.LocalAddr() }

@@ -163,23 +163,18 @@ func (s *server) memory(ctx context.Context) (measure.Memory, error) {
 	if err != nil {
 		return measure.Memory{}, err
 	}
-	add := func(part any) {
-		reporter, ok := part.(transport.MemoryReporter)
-		if !ok || err != nil {
-			return
-		}
-		var memory measure.Memory
-		memory, err = reporter.Memory()
-		total.RSSPeak += memory.RSSPeak
-		total.PSSPeak += memory.PSSPeak
-	}
-	for _, target := range s.targets {
-		add(target)
-	}
 	for _, worker := range s.workers {
-		add(worker.route)
+		reporter, ok := worker.route.(transport.MemoryReporter)
+		if !ok {
+			continue
+		}
+		memory, err := reporter.Memory()
+		if err != nil {
+			return measure.Memory{}, err
+		}
+		total = total.Add(memory)
 	}
-	return total, err
+	return total, nil
 }
 
 func (s *server) Shutdown(ctx context.Context, _ *control.ShutdownRequest) (*control.ShutdownReply, error) {

@@ -132,9 +132,6 @@ func (p *Parameter) List() bool {
 	return reflect.TypeOf(p.at(new(Config))).Elem().Kind() == reflect.Slice
 }
 
-// Expects says which values there may be, behind "give".
-func (p *Parameter) Expects() string { return p.expects() }
-
 func (p *Parameter) field(c *Config) reflect.Value { return reflect.ValueOf(p.at(c)).Elem() }
 
 func (p *Parameter) given(c *Config) bool { return !p.field(c).IsZero() }

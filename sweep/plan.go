@@ -231,44 +231,55 @@ func (c *PlannedCell) sizes() []int64 {
 	return sizes
 }
 
+// product is of lists of values: points that have each of one list with each of the others. Beyond
+// what a run may have they are only counted.
+type product struct {
+	points []results.Point
+	count  float64
+}
+
+// times goes on with another list.
+func times[T any](p *product, values []T, set func(*results.Point, T)) {
+	var all []results.Point
+	for _, point := range p.points {
+		for _, value := range values {
+			if set(&point, value); len(all) <= maxCells {
+				all = append(all, point)
+			}
+		}
+	}
+	p.points, p.count = all, p.count*float64(len(values))
+}
+
 // conditions are those of an experiment's cells, but for what depends on the function.
-func (a Axes) conditions(info transport.Info) (all []results.Point) {
-	sizes := make([]results.Point, 0, len(a.Sizes))
+func (a Axes) conditions(all *product, info transport.Info) {
 	if a.SizeMix != nil {
-		sizes = append(sizes, results.Point{Cell: results.Cell{SizeBytes: int64(slices.Max(a.SizeMix))}, Conditions: results.Conditions{SizeMix: mix(a.SizeMix)}})
+		times(all, [][]Size{a.SizeMix}, func(p *results.Point, mixed []Size) {
+			p.SizeBytes, p.SizeMix = int64(slices.Max(mixed)), mix(mixed)
+		})
 	} else {
-		for _, size := range a.Sizes {
-			sizes = append(sizes, results.Point{Cell: results.Cell{SizeBytes: int64(size)}})
-		}
+		times(all, a.Sizes, func(p *results.Point, size Size) { p.SizeBytes = int64(size) })
 	}
-	rates := a.Rate
-	if rates == nil {
-		rates = []int{0}
+	type fan struct {
+		out   int
+		order string
 	}
-	consumptions := a.Consume
-	if info.Runs == transport.NoFunction {
-		consumptions = []transport.Consume{""}
-	}
-	for _, point := range sizes {
-		for _, fanout := range a.Fanout {
-			orders := a.FanoutOrder
-			if fanout == 1 {
-				orders = orders[:1]
-			}
-			for _, order := range orders {
-				for _, concurrency := range a.Concurrency {
-					for _, rate := range rates {
-						for _, consume := range consumptions {
-							point.Fanout, point.FanoutOrder, point.Concurrency = fanout, order, concurrency
-							point.Rate, point.Consume = results.Rate(rate), string(consume)
-							all = append(all, point)
-						}
-					}
-				}
+	var fans []fan
+	for _, out := range a.Fanout {
+		for _, order := range a.FanoutOrder {
+			if out > 1 || order == a.FanoutOrder[0] {
+				fans = append(fans, fan{out, order})
 			}
 		}
 	}
-	return all
+	times(all, fans, func(p *results.Point, f fan) { p.Fanout, p.FanoutOrder = f.out, f.order })
+	times(all, a.Concurrency, func(p *results.Point, n int) { p.Concurrency = n })
+	if a.Rate != nil {
+		times(all, a.Rate, func(p *results.Point, rate int) { p.Rate = results.Rate(rate) })
+	}
+	if info.Runs != transport.NoFunction {
+		times(all, a.Consume, func(p *results.Point, consume transport.Consume) { p.Consume = string(consume) })
+	}
 }
 
 // expand makes the product of an experiment's axes.
@@ -299,62 +310,49 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 		if replacement != nil {
 			standIn, behind = replacement.Name, "+"+replacement.Name
 		}
-		its, codecs, conditions := enginesOf(info, engines), codecsOf(info, e.Codecs), e.conditions(info)
-		for _, n := range []int{len(its), len(codecs), len(one.placements), len(conditions)} {
-			if n > maxCells {
-				return nil, tooManyCells(float64(n))
-			}
-		}
-		if n := float64(len(cells)) + float64(len(its)*len(codecs)*len(one.placements)*len(conditions)); n > maxCells {
+		first := results.Point{Cell: results.Cell{Experiment: e.Name, Transport: one.name}, Conditions: results.Conditions{Route: one.route}}
+		all := product{[]results.Point{first}, 1}
+		times(&all, enginesOf(info, engines), func(p *results.Point, engine string) { p.Engine = engine + behind })
+		times(&all, codecsOf(info, e.Codecs), func(p *results.Point, codec transport.Codec) { p.Codec = string(codec) })
+		times(&all, one.placements, func(p *results.Point, placement string) { p.Placement = placement })
+		e.conditions(&all, info)
+		if n := float64(len(cells)) + all.count; n > maxCells {
 			return nil, tooManyCells(n)
 		}
-		for _, engine := range its {
-			for _, codec := range codecs {
-				_, own := info.Guests[codec]
-				foreignGuest := info.Runs == transport.Wasm && !own
-				for _, placement := range one.placements {
-					for _, point := range conditions {
-						point.Experiment, point.Transport, point.Engine, point.Codec, point.Placement = e.Name, one.name, engine+behind, string(codec), placement
-						point.Route = one.route
-						cell := PlannedCell{
-							Point:     point,
-							Reps:      reps,
-							Starts:    starts,
-							Payload:   e.Payload,
-							Parameter: m.parameterFor(info, value, engine),
-							StandIn:   standIn,
-						}
-						if info.Acknowledged || placement == inter {
-							cell.Clock = results.ClockAcknowledged
-						}
-						var across error
-						if placement == inter {
-							cell.Parameter, across = launch.Across(info, cell.Parameter)
-						}
-						if info.Runs == transport.Wasm {
-							cell.Guest = e.Guest
-						}
-						if cell.Skip = m.reasonToSkip(t, cell); cell.Skip == "" && across != nil {
-							cell.Skip = across.Error()
-						}
-						if cell.Skip == "" && cannot != nil {
-							cell.Skip = cannot.Error()
-						}
-						var can ability
-						if foreignGuest && cell.Skip == "" {
-							var known bool
-							if can, known = guests[engine]; !known {
-								can.Abilities, can.fault = m.FunctionCheck(engine, e.Guest)
-								guests[engine] = can
-							}
-							if fits = fits || can.fault == nil; can.fault != nil {
-								cell.Skip = foreign.Error(can.fault)
-							}
-						}
-						cells = append(cells, e.origins(cell, info, can, foreignGuest)...)
-					}
+		for _, point := range all.points {
+			cell := PlannedCell{Point: point, Reps: reps, Starts: starts, Payload: e.Payload, StandIn: standIn}
+			engine := cell.runtime()
+			cell.Parameter = m.parameterFor(info, value, engine)
+			_, own := info.Guests[transport.Codec(cell.Codec)]
+			foreignGuest := info.Runs == transport.Wasm && !own
+			if info.Acknowledged || cell.Placement == inter {
+				cell.Clock = results.ClockAcknowledged
+			}
+			var across error
+			if cell.Placement == inter {
+				cell.Parameter, across = launch.Across(info, cell.Parameter)
+			}
+			if info.Runs == transport.Wasm {
+				cell.Guest = e.Guest
+			}
+			if cell.Skip = m.reasonToSkip(t, cell); cell.Skip == "" && across != nil {
+				cell.Skip = across.Error()
+			}
+			if cell.Skip == "" && cannot != nil {
+				cell.Skip = cannot.Error()
+			}
+			var can ability
+			if foreignGuest && cell.Skip == "" {
+				var known bool
+				if can, known = guests[engine]; !known {
+					can.Abilities, can.fault = m.FunctionCheck(engine, e.Guest)
+					guests[engine] = can
+				}
+				if fits = fits || can.fault == nil; can.fault != nil {
+					cell.Skip = foreign.Error(can.fault)
 				}
 			}
+			cells = append(cells, e.origins(cell, info, can, foreignGuest)...)
 		}
 	}
 	if !fits {

@@ -259,7 +259,7 @@ func TestStandInIsInTheEngineColumn(t *testing.T) {
 	if cells[0].Engine != "wazero+toy" || cells[0].runtime() != "wazero" || cells[1].Engine != "native+toy" || cells[1].runtime() != transport.NativeEngine {
 		t.Errorf("%+v", cells)
 	}
-	if setup := (&Runner{Plan: &Plan{}}).setup(cells[0]); setup.Engine != "wazero" {
+	if setup := new(Plan).Setup(&cells[0]); setup.Engine != "wazero" {
 		t.Errorf("the functions run in %s", setup.Engine)
 	}
 	mine := cellsOf(map[string]string{"which": "mine"})

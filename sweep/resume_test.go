@@ -17,7 +17,7 @@ import (
 // missing is a launcher that lacks something.
 type missing struct{ inProcess }
 
-func (missing) Prepare(string) (shim.Site, error) {
+func (missing) Prepare(string) (shim.Pod, error) {
 	return nil, &transport.Unavailable{Transport: "here", Reason: "nothing is here", Remedy: "wait"}
 }
 

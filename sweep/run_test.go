@@ -21,10 +21,10 @@ type inProcess struct {
 	open *atomic.Int32
 }
 
-func (inProcess) Check(string) error                  { return nil }
-func (inProcess) Programs() []string                  { return nil }
-func (l inProcess) Prepare(string) (shim.Site, error) { return l, nil }
-func (inProcess) Close() error                        { return nil }
+func (inProcess) Check(string) error                 { return nil }
+func (inProcess) Programs() []string                 { return nil }
+func (l inProcess) Prepare(string) (shim.Pod, error) { return l, nil }
+func (inProcess) Close() error                       { return nil }
 func (l inProcess) Start(context.Context, string, transport.Runs) (*shim.Instance, error) {
 	l.open.Add(1)
 	driver, theirs := net.Pipe()

@@ -34,7 +34,7 @@ func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *vi
 	if err := checkStandIn(info, cell); err != nil {
 		return err
 	}
-	shims, err := shim.StartCell(ctx, r.Machine.Launcher(info), info, r.setup(cell), r.Machine.launchers(info, cell)...)
+	shims, err := shim.StartCell(ctx, r.Machine.Launcher(info), info, r.Plan.Setup(&cell), r.Machine.launchers(info, cell)...)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,8 @@ func checkStandIn(info transport.Info, cell PlannedCell) error {
 	}
 }
 
-func (r *Runner) setup(cell PlannedCell) transport.Setup {
+// Setup is what both ends of a cell's hand-offs are told.
+func (p *Plan) Setup(cell *PlannedCell) transport.Setup {
 	return transport.Setup{
 		Engine:    cell.runtime(),
 		Guest:     cell.Guest,
@@ -93,7 +94,7 @@ func (r *Runner) setup(cell PlannedCell) transport.Setup {
 		Serial:    cell.FanoutOrder == serial,
 		Origin:    transport.Origin(cell.Origin),
 		Consume:   transport.Consume(cell.Consume),
-		Deadline:  r.Plan.Deadline,
+		Deadline:  p.Deadline,
 		Parameter: cell.Parameter,
 	}
 }

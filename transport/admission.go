@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"net"
 	"slices"
 	"sync"
 )
@@ -101,30 +102,27 @@ func (a *Admission) Admit(proof []byte) (answer Answer, err error) {
 const pendingLimit = 64
 
 // Pending holds the connections of a listener that have not proven anything yet. One more
-// than the limit interrupts the oldest. That cannot be a source's: a source sends its proof as it
+// than the limit closes the oldest. That cannot be a source's: a source sends its proof as it
 // connects, and listeners on TCP accept no connection without a byte (TCP_DEFER_ACCEPT,
 // tcp(7)). Its methods may be called by several goroutines.
-type Pending[C interface {
-	comparable
-	Interrupt()
-}] struct {
+type Pending struct {
 	mutex   sync.Mutex
-	waiting []C
+	waiting []net.Conn
 }
 
 // Add takes a new connection in.
-func (p *Pending[C]) Add(connection C) {
+func (p *Pending) Add(connection net.Conn) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.waiting = append(p.waiting, connection)
 	if len(p.waiting) > pendingLimit {
-		p.waiting[0].Interrupt()
+		_ = p.waiting[0].Close()
 		p.waiting = slices.Delete(p.waiting, 0, 1)
 	}
 }
 
 // Remove is for a connection that has proven itself, or has ended. Again it does nothing.
-func (p *Pending[C]) Remove(connection C) {
+func (p *Pending) Remove(connection net.Conn) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if i := slices.Index(p.waiting, connection); i >= 0 {

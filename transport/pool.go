@@ -30,13 +30,11 @@ func NewPool(n int) *Pool {
 	return p
 }
 
-// NewSerialPool makes one that calls its steps one after the other.
-func NewSerialPool(n int) *Pool { return &Pool{serial: n} }
-
-// Pool makes what serves the targets of a route.
+// Pool makes what serves the targets of a route: a pool, or where they are served in turn what calls
+// its steps one after the other.
 func (s *Setup) Pool(targets int) *Pool {
 	if s.Serial {
-		return NewSerialPool(targets)
+		return &Pool{serial: targets}
 	}
 	return NewPool(targets)
 }

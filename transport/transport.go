@@ -70,8 +70,8 @@ type Recycler interface {
 	Recycle(size int64) error
 }
 
-// MemoryReporter is a Target or Route for which processes other than its shim work: a
-// container, a server. Its memory peaks are added to the shim's.
+// MemoryReporter is a Route for which a process other than its shim works, a server for example. Its
+// memory peaks are added to the shim's.
 type MemoryReporter interface {
 	Memory() (measure.Memory, error)
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/montanaflynn/stats"
+
 	"rrbench/transport"
 )
 
@@ -108,12 +110,8 @@ func between(lower, upper int64, atLower, atUpper float64) int64 {
 	return min(wholePages(int64(size)), upper)
 }
 
-// median reorders nothing.
+// median reorders nothing; that of nothing is not a number.
 func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	if n == 0 {
-		return math.NaN()
-	}
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+	middle, _ := stats.Median(values)
+	return middle
 }

@@ -22,7 +22,6 @@ var _ transport.Transport = URL{}
 // New is http/external.
 func New() transport.Transport { return URL{} }
 
-// Info implements transport.Transport.
 func (URL) Info() transport.Info {
 	return transport.Info{
 		Name:    Name,

@@ -27,7 +27,6 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 // but offers it to a connection that can read for itself first.
 type wholeWriter struct{ *net.TCPConn }
 
-// ReadFrom implements io.ReaderFrom.
 func (c wholeWriter) ReadFrom(r io.Reader) (int64, error) {
 	if limited, ok := r.(*io.LimitedReader); ok {
 		if b, ok := limited.R.(*body); ok && int64(len(b.rest)) <= limited.N {
@@ -45,7 +44,7 @@ func (c wholeWriter) ReadFrom(r io.Reader) (int64, error) {
 // tunedListener tunes what it accepts.
 type tunedListener struct {
 	net.Listener
-	pending *transport.Pending[*accepted]
+	pending *transport.Pending
 }
 
 func (l tunedListener) Accept() (net.Conn, error) {
@@ -59,9 +58,6 @@ func (l tunedListener) Accept() (net.Conn, error) {
 	l.pending.Add(a)
 	return a, nil
 }
-
-// Interrupt ends a connection that has waited too long; see transport.Pending.
-func (a *accepted) Interrupt() { _ = a.Close() }
 
 // accepted is a target's connection.
 type accepted struct {

@@ -24,7 +24,6 @@ func NewContainer() transport.Transport {
 	return native{"http/container", "the functions of http/native in two OCI containers, over a bridge or the host's network", transport.LauncherRunc}
 }
 
-// Info implements transport.Transport.
 func (n native) Info() transport.Info {
 	info := transport.Info{
 		Name:     n.name,

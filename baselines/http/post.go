@@ -62,16 +62,11 @@ func (p *post) greet(ctx context.Context, timeout time.Duration) (measure.Usage,
 	request.Method = nethttp.MethodGet
 	request.Header = p.request.Header.Clone()
 	expected := prove(request.Header, p.nonce)
-	answer := p.answer
-	p.answer = func(response *nethttp.Response, body []byte, d *transport.Delivery) error {
-		if err := answer(response, body, d); err != nil {
-			return err
-		}
-		return checkAnswer(response.Header, expected)
-	}
-	defer func() { p.answer = answer }()
 	var d transport.Delivery
-	err := p.exchange(request, &d)
+	response, err := p.exchange(request, &d)
+	if err == nil {
+		err = checkAnswer(response.Header, expected)
+	}
 	return d.Usage, err
 }
 
@@ -113,7 +108,7 @@ func (p *post) post(ctx context.Context, wire []byte, d *transport.Delivery) err
 	request.ContentLength = int64(len(wire))
 	p.body.open(wire)
 	request.Body = p.body
-	err := p.exchange(request, d)
+	_, err := p.exchange(request, d)
 	if p.body.wait(); err == nil && p.body.cut != nil {
 		err = fmt.Errorf("target %s answered before it had the whole payload: %w", p.request.Host, p.body.cut)
 	}
@@ -121,11 +116,11 @@ func (p *post) post(ctx context.Context, wire []byte, d *transport.Delivery) err
 }
 
 // exchange sends a request and reads the whole reply.
-func (p *post) exchange(request *nethttp.Request, d *transport.Delivery) error {
+func (p *post) exchange(request *nethttp.Request, d *transport.Delivery) (*nethttp.Response, error) {
 	response, err := p.client.RoundTrip(request)
 	if err != nil {
 		d.Timeline.Acknowledged = measure.Now()
-		return p.explain("send", err)
+		return nil, p.explain("send", err)
 	}
 	n, err := readReply(response.Body, p.reply)
 	d.Timeline.Acknowledged = measure.Now()
@@ -136,10 +131,10 @@ func (p *post) exchange(request *nethttp.Request, d *transport.Delivery) error {
 		if response.ContentLength >= 0 {
 			announced = fmt.Sprintf(" of %d", response.ContentLength)
 		}
-		return p.explain(fmt.Sprintf("read the reply (%s, incomplete after %d%s bytes)", response.Status, n, announced), err)
+		return nil, p.explain(fmt.Sprintf("read the reply (%s, incomplete after %d%s bytes)", response.Status, n, announced), err)
 	}
 	// What is missing of a refusal says no more than its status.
-	return p.answer(response, p.reply[:n], d)
+	return response, p.answer(response, p.reply[:n], d)
 }
 
 // readReply reads to the end of a reply or of into. A reply that ends before its announced

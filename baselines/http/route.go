@@ -106,7 +106,6 @@ func NewRoute(setup transport.Setup, peers []Peer) (*Route, error) {
 	return r, nil
 }
 
-// Prepare implements transport.Route.
 func (r *Route) Prepare(spec payloads.Spec) error {
 	for _, p := range r.posts {
 		p.reconnect(r.deadline)
@@ -114,10 +113,8 @@ func (r *Route) Prepare(spec payloads.Spec) error {
 	return r.function.Prepare(spec)
 }
 
-// Rehearse implements transport.Route.
 func (r *Route) Rehearse(spec payloads.Spec) error { return r.function.Rehearse(spec) }
 
-// Send implements transport.Route.
 func (r *Route) Send(handoff *transport.Handoff) error {
 	return r.SendWithin(context.Background(), handoff)
 }

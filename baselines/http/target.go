@@ -18,7 +18,6 @@ const (
 	headerLimit = 16 << 10
 )
 
-// Serve implements transport.Transport.
 func (n native) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
 	f, err := function.NewTarget(setup)
 	if err != nil {
@@ -56,7 +55,7 @@ func (n native) Serve(ctx context.Context, setup transport.Setup) (transport.Tar
 			case nethttp.StateNew:
 				t.connections.Add(1)
 			case nethttp.StateClosed:
-				t.pending.Remove(connection.(*accepted))
+				t.pending.Remove(connection)
 				t.connections.Done()
 			}
 		},
@@ -74,7 +73,7 @@ type target struct {
 	server      nethttp.Server
 	endpoint    transport.Endpoint
 	admission   *transport.Admission
-	pending     transport.Pending[*accepted]
+	pending     transport.Pending
 	served      chan struct{}
 	connections sync.WaitGroup
 

@@ -19,9 +19,8 @@
 //
 // The server is one of A's shim's own, unless a user names another (see choose): a
 // redis-server without persistence, behind a password, which ends when the shim does. It
-// begins with a Unix socket in a directory of this user's alone; for TCP it gets the command there to
-// listen on a port of loopback, too, so that no other process has the port when something is
-// sent to it. Where none is installed, miniredis takes its place in a process of its own,
+// has a Unix socket in a directory of this user's alone, by which it is asked first: over TCP, it
+// ends where another process has its port, and nothing is sent to that process. Where none is installed, miniredis takes its place in a process of its own,
 // and the engine column says so. A user's server is neither started, stopped nor configured;
 // only a key of our own is written there, which expires should its source be killed.
 //

@@ -17,8 +17,6 @@ import (
 
 // exchange is what becomes of payloads in a server.
 type exchange interface {
-	// together: targets get a payload at once, whatever their order is to be.
-	together() bool
 	// check refuses what the server would not take, would cut off, or would drop a user's own
 	// values for.
 	check(holds capacity, n int64) error
@@ -38,8 +36,6 @@ type fetcher interface {
 // values are SET by the source, with a lifetime, and GET by its targets. The one of a route is
 // there during a hand-off alone.
 type values struct{}
-
-func (values) together() bool { return false }
 
 func (values) check(holds capacity, n int64) error {
 	if holds.memory > 0 && holds.evicts != "" && holds.used+n > holds.memory {
@@ -91,8 +87,6 @@ func (g *getter) Close() error { return g.client.Close() }
 // messages are PUBLISHed to targets that have SUBSCRIBEd. References go first: a target has made
 // room when the message comes, which then waits for nothing.
 type messages struct{}
-
-func (messages) together() bool { return true }
 
 func (messages) check(holds capacity, n int64) error {
 	if holds.output > 0 && n > holds.output {

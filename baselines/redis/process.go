@@ -10,12 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"rrbench/child"
-	"rrbench/foreign"
 	"rrbench/private"
 	"rrbench/transport"
 )
@@ -29,10 +27,9 @@ const program = "redis-server"
 // would be told to keep them.
 const mallocConf = "oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1"
 
-// settings of the server: it begins without a TCP port, nothing is written to disk, nothing is evicted, no client is cut
-// off for the length of what it is sent, and deleting does not hold the next command up.
+// settings of the server: nothing is written to disk, nothing is evicted, no client is cut off for
+// the length of what it is sent, and deleting does not hold the next command up.
 const settings = `
-port 0
 unixsocketperm 700
 daemonize no
 supervised no
@@ -73,7 +70,8 @@ type process struct {
 	// name is the program's.
 	name    string
 	command *exec.Cmd
-	// directory holds the Unix socket and what the server says, and is its working directory.
+	said    child.Tail
+	// directory holds the Unix socket, and is the server's working directory.
 	directory *private.Directory
 	// ended is closed when the process has been waited for.
 	ended chan struct{}
@@ -92,158 +90,117 @@ func (p *process) hasEnded() bool {
 	}
 }
 
+var errPortTaken = errors.New("another process has the port")
+
+// portAttempts is how often a port is chosen that another process takes meanwhile.
+const portAttempts = 5
+
 // start starts a server and waits until it answers: a redis-server, or where there is none
 // what stands in for it.
-func start(ctx context.Context, of place) (_ *process, err error) {
+func start(ctx context.Context, chosen place) (*process, error) {
+	if chosen.Network != overTCP {
+		return startAt(ctx, "")
+	}
+	for attempt := 1; ; attempt++ {
+		listener, err := net.Listen("tcp", chosen.listenAt())
+		if err != nil {
+			return nil, fmt.Errorf("find a port: %w", err)
+		}
+		_ = listener.Close()
+		p, err := startAt(ctx, listener.Addr().String())
+		if attempt == portAttempts || !errors.Is(err, errPortTaken) {
+			return p, err
+		}
+	}
+}
+
+// startAt starts a server with a Unix socket, by which it is asked first, and a TCP address where
+// one is given: once it answers it has both, and until then nothing is sent to that address.
+func startAt(ctx context.Context, tcp string) (*process, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	p := &process{name: program, ended: make(chan struct{})}
-	compose := p.compose
-	if !hasServer() {
-		p.name, compose = standInName, p.composeStandIn
-	}
-	if p.directory, err = private.NewDirectoryIn(parents(), directoryPrefix); err != nil {
-		return nil, fmt.Errorf("make a directory for %s: %w", p.name, err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("start %s: %w", p.name, err), p.stop())
-		}
-	}()
-	p.place = place{Private: true, Network: overUnix, Address: filepath.Join(p.directory.Path, "socket"), Password: rand.Text()}
-	if p.command, err = compose(of); err != nil {
-		return nil, err
-	}
-	if err := p.run(); err != nil {
-		return nil, err
-	}
-	c, err := p.await(ctx)
+	directory, err := private.NewDirectoryIn(parents(), directoryPrefix)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("make a directory for %s: %w", program, err)
 	}
-	defer c.Close()
-	if p.Network != of.Network {
-		return p, p.openPort(ctx, c, func() (net.Addr, error) { return freeAddress(of.listenAt()) })
+	p := &process{
+		place:     place{Private: true, Network: overUnix, Address: filepath.Join(directory.Path, "socket"), Password: rand.Text()},
+		directory: directory,
+		ended:     make(chan struct{}),
+	}
+	if hasServer() {
+		p.name, p.command = program, p.redisServer(tcp)
+	} else {
+		p.name, p.command = standInName, p.standIn(tcp)
+	}
+	p.command.Dir, p.command.Stdout, p.command.Stderr = directory.Path, &p.said, &p.said
+	if err = child.Start(p.command); err == nil {
+		go func() {
+			defer close(p.ended)
+			_ = p.command.Wait()
+		}()
+		err = p.await(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", p.name, err), p.stop())
+	}
+	if tcp != "" {
+		p.Network, p.Address = overTCP, tcp
 	}
 	return p, nil
 }
 
-// run starts the command.
-func (p *process) run() error {
-	output, err := os.Create(p.output())
-	if err != nil {
-		return err
-	}
-	p.command.Stdout, p.command.Stderr, p.command.Dir = output, output, p.directory.Path
-	err = child.Start(p.command)
-	for _, file := range append(p.command.ExtraFiles, output) {
-		_ = file.Close()
-	}
-	if err != nil {
-		p.command = nil
-		return err
-	}
-	go func() {
-		defer close(p.ended)
-		_ = p.command.Wait()
-	}()
-	return nil
-}
-
-// output is the file of what the server says.
-func (p *process) output() string { return filepath.Join(p.directory.Path, "output") }
-
-// ending is how the server has ended, with the last line that it said, less process and time.
-func (p *process) ending() error {
-	said, _ := os.ReadFile(p.output())
-	why := child.LastLine(string(said))
-	if _, message, stamped := strings.Cut(why, " # "); stamped {
-		why = message
-	}
-	return fmt.Errorf("%s ended with %v: %s", p.name, p.command.ProcessState, foreign.Line(why, foreign.Usual))
-}
-
-// keepOutput leaves what the server said in a file beside its directory, and returns the path.
-func (p *process) keepOutput() (path string, err error) {
-	path = p.directory.Path + ".log"
-	return path, os.Rename(p.output(), path)
-}
-
-// compose makes the command. Its configuration goes through standard input, where no other
+// redisServer is the command. Its configuration goes through standard input, where no other
 // user sees the password.
-func (p *process) compose(of place) (*exec.Cmd, error) {
+func (p *process) redisServer(tcp string) *exec.Cmd {
+	host, port := transport.Loopback, "0"
+	if tcp != "" {
+		host, port, _ = net.SplitHostPort(tcp)
+	}
 	command := exec.Command(program, "-")
-	command.Stdin = strings.NewReader(fmt.Sprintf("%sbind %s\nunixsocket %q\nrequirepass %s\ndir %q\n", settings, cmp.Or(of.Address, transport.Loopback), p.Address, p.Password, p.directory.Path))
+	command.Stdin = strings.NewReader(fmt.Sprintf("%sbind %s\nport %s\nunixsocket %q\nrequirepass %s\ndir %q\n", settings, host, port, p.Address, p.Password, p.directory.Path))
 	// The second name is that of servers that have jemalloc built in.
 	command.Env = append(os.Environ(), "MALLOC_CONF="+mallocConf, "JE_MALLOC_CONF="+mallocConf)
-	return command, nil
+	return command
 }
 
-// composeStandIn makes the command of the stand-in, which inherits its listener.
-func (p *process) composeStandIn(of place) (*exec.Cmd, error) {
-	if of.Network == overTCP {
-		p.Network, p.Address = overTCP, of.listenAt()
-	}
-	listener, err := net.Listen(p.Network, p.Address)
-	if err != nil {
-		return nil, err
-	}
-	defer listener.Close()
-	if socket, ok := listener.(*net.UnixListener); ok {
-		socket.SetUnlinkOnClose(false)
-	}
-	p.Address = listener.Addr().String()
-	file, err := listener.(interface{ File() (*os.File, error) }).File()
-	if err != nil {
-		return nil, err
-	}
-	command := exec.Command("/proc/self/exe", StandInCommand)
-	command.Args[0] = os.Args[0]
-	command.Stdin = strings.NewReader(p.Password)
-	command.ExtraFiles = []*os.File{file}
-	return command, nil
-}
-
-// await returns a client when the server answers.
-func (p *process) await(ctx context.Context) (*client, error) {
+// await waits until the server answers.
+func (p *process) await(ctx context.Context) error {
 	for {
 		c, err := connect(ctx, p.place, startTimeout)
 		if err == nil {
-			return c, nil
+			return c.Close()
 		}
 		select {
 		case <-p.ended:
-			err := p.ending()
-			log, keepErr := p.keepOutput()
-			if keepErr != nil {
-				return nil, errors.Join(err, keepErr)
-			}
-			return nil, fmt.Errorf("%w (all that it said: %s)", err, log)
+			return p.notStarted()
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: %w", ctx.Err(), err)
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
 
-// portAttempts is how often a port is chosen that another process takes meanwhile.
-const portAttempts = 5
-
-// openPort has the server listen over TCP, too. It refuses a port that another process has;
-// until it has one, nothing is sent to any.
-func (p *process) openPort(ctx context.Context, c *client, choose func() (net.Addr, error)) error {
-	var err error
-	for range portAttempts {
-		address, chooseErr := choose()
-		if chooseErr != nil {
-			return fmt.Errorf("find a port: %w", chooseErr)
-		}
-		if err = c.ConfigSet(ctx, "port", strconv.Itoa(address.(*net.TCPAddr).Port)).Err(); err == nil {
-			p.Network, p.Address = overTCP, address.String()
-			return nil
-		}
+// notStarted is why a server has ended that never answered. What it said is kept in a file.
+func (p *process) notStarted() error {
+	_, all := p.said.Said()
+	if strings.Contains(strings.ToLower(all), "address already in use") {
+		return fmt.Errorf("%w: %w", errPortTaken, p.ending())
 	}
-	return explain("open a port", err)
+	log := p.directory.Path + ".log"
+	if err := os.WriteFile(log, []byte(all), 0o600); err != nil {
+		return errors.Join(p.ending(), err)
+	}
+	return fmt.Errorf("%w (all that it said: %s)", p.ending(), log)
+}
+
+// ending is how the server has ended, with the last line that it said, less process and time.
+func (p *process) ending() error {
+	line, _ := p.said.Said()
+	if _, message, stamped := strings.Cut(line, " # "); stamped {
+		line = message
+	}
+	return fmt.Errorf("%s ended with %v: %s", p.name, p.command.ProcessState, line)
 }
 
 // loopback has the kernel choose the port.
@@ -252,18 +209,9 @@ const loopback = "127.0.0.1:0"
 // listenAt has the kernel choose the port of a private server.
 func (p place) listenAt() string { return net.JoinHostPort(cmp.Or(p.Address, transport.Loopback), "0") }
 
-// freeAddress is one that no process listens on at this moment.
-func freeAddress(at string) (net.Addr, error) {
-	listener, err := net.Listen("tcp", at)
-	if err != nil {
-		return nil, err
-	}
-	return listener.Addr(), listener.Close()
-}
-
 // stop ends the server, which has nothing to lose.
 func (p *process) stop() error {
-	if p.command != nil {
+	if p.command.Process != nil {
 		_ = p.command.Process.Kill()
 		<-p.ended
 	}

@@ -17,7 +17,6 @@ import (
 	"rrbench/payloads"
 	"rrbench/private"
 	"rrbench/transport"
-	"rrbench/transport/transporttest"
 )
 
 // What a server says that does not start is in the error.
@@ -109,36 +108,17 @@ func unheard(t *testing.T, address string) net.Listener {
 // A port that another process takes just before the server does is left to it.
 func TestPortIsTaken(t *testing.T) {
 	needServer(t)
-	p, err := start(t.Context(), place{Network: overUnix})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.stop()
-	client, err := connect(t.Context(), p.place, time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	taken := unheard(t, loopback).Addr()
-	err = p.openPort(t.Context(), client, func() (net.Addr, error) { return taken, nil })
-	if err == nil || !strings.Contains(err.Error(), "Unable to listen") || p.Network != overUnix {
-		t.Errorf("the server is at %s: %v", p.Address, err)
-	}
-	offered := 0
-	err = p.openPort(t.Context(), client, func() (net.Addr, error) {
-		if offered++; offered == 1 {
-			return taken, nil
+	taken := unheard(t, loopback).Addr().String()
+	for _, path := range []string{os.Getenv("PATH"), t.TempDir()} {
+		t.Setenv("PATH", path) // with a redis-server, and without one
+		t.Setenv("TMPDIR", t.TempDir())
+		if _, err := startAt(t.Context(), taken); !errors.Is(err, errPortTaken) {
+			t.Errorf("the port of another process: %v", err)
 		}
-		return freeAddress(loopback)
-	})
-	if err != nil || p.Network != overTCP || p.Address == taken.String() {
-		t.Fatalf("the server is at %s: %v", p.Address, err)
+		if left, _ := os.ReadDir(os.TempDir()); len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
 	}
-	over, err := connect(t.Context(), p.place, time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
-	transporttest.MustClose(t, over)
 }
 
 // What listens on the port of a server that has died is not spoken to.
@@ -166,40 +146,6 @@ func TestPortIsTakenOver(t *testing.T) {
 		}
 		if _, err := subscription.fetch(1, make([]byte, 1)); err == nil {
 			t.Error("there is a message")
-		}
-	}
-}
-
-// A server that cannot be given a port while it runs is not used over TCP.
-func TestOldServer(t *testing.T) {
-	directory := t.TempDir()
-	t.Setenv("PATH", directory+":"+os.Getenv("PATH"))
-	for version, old := range map[string]bool{
-		"6.0.16": true, "6.2.0": true, "5.0.14": true, "6.2.1": false, "7.0.15": false, "10.0.0": false, "unknown": false,
-	} {
-		script := "#!/bin/sh\necho Redis server v=" + version + " sha=0\n"
-		if err := os.WriteFile(filepath.Join(directory, program), []byte(script), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		for _, of := range []transport.Transport{New(), NewPubSub(), NewLimit()} {
-			info := of.Info()
-			_, _, err := info.Parameter.Resolve("tcp")
-			var missing *transport.Unavailable
-			if errors.As(err, &missing) != old || (err != nil) != old {
-				t.Errorf("version %s over TCP: %v", version, err)
-			}
-			if old && (missing.Transport != info.Name || !strings.Contains(missing.Reason, version) || !strings.Contains(missing.Remedy, "6.2.1")) {
-				t.Error(missing)
-			}
-			if _, _, err := info.Parameter.Resolve("unix"); err != nil {
-				t.Error(err)
-			}
-			if !old {
-				continue
-			}
-			if err := handOver(t, of, variant{of, "tcp"}.setup("wazero", 1000, 1)); !errors.As(err, &missing) {
-				t.Error(err)
-			}
 		}
 	}
 }

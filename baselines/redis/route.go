@@ -46,7 +46,7 @@ func (t through) Open(ctx context.Context, setup transport.Setup, targets []tran
 	}
 	s, err := t.newSender(ctx, setup, chosen)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", t.name, err)
+		return nil, fmt.Errorf("%s: %w", t.info.Name, err)
 	}
 	told, err := json.Marshal(directions{s.server.place, s.key})
 	if err != nil {
@@ -54,7 +54,7 @@ func (t through) Open(ctx context.Context, setup transport.Setup, targets []tran
 	}
 	r := &route{sender: s}
 	r.Route, err = sockets.Open(ctx, targets, sockets.Options{
-		FanOptions: stream.FanOptions{Transport: t.name, Deadline: setup.Deadline, Serial: setup.Serial, Preparation: told},
+		FanOptions: stream.FanOptions{Transport: t.info.Name, Deadline: setup.Deadline, Serial: setup.Serial, Preparation: told},
 		NewSource: func(carry sockets.Carrier) (sockets.Source, error) {
 			return t.ends.source(ctx, setup, carry)
 		},

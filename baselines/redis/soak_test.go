@@ -13,7 +13,7 @@ import (
 // A guest without memory for the object and its JSON says so.
 func TestSerializingNeedsMemory(t *testing.T) {
 	o := startOwn(t, overUnix)
-	o.do(t, "CONFIG", "SET", "proto-max-bulk-len", "4gb")
+	o.ask(t, "CONFIG", "SET", "proto-max-bulk-len", "4gb")
 	for _, engine := range catalogue.Names() {
 		if err := catalogue.Check(engine); err != nil {
 			t.Logf("left out: %v", err)

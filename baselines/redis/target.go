@@ -13,7 +13,6 @@ import (
 	"rrbench/transport/stream"
 )
 
-// Serve implements transport.Transport.
 func (t through) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
 	chosen, err := t.checkSetup(setup)
 	if err != nil {
@@ -21,7 +20,7 @@ func (t through) Serve(ctx context.Context, setup transport.Setup) (transport.Ta
 	}
 	into, err := t.ends.receiver(ctx, setup)
 	if err != nil {
-		return nil, fmt.Errorf("%s: target: %w", t.name, err)
+		return nil, fmt.Errorf("%s: target: %w", t.info.Name, err)
 	}
 	service := stream.Service{
 		Receiver: &resolver{receiver: into, exchange: t.exchange, deadline: setup.Deadline},
@@ -32,7 +31,7 @@ func (t through) Serve(ctx context.Context, setup transport.Setup) (transport.Ta
 	if chosen.Private && isApart(setup) {
 		own, err := use(ctx, place{Private: true, Network: overTCP, Address: setup.Address})
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: target: %w", t.name, err), into.Close())
+			return nil, errors.Join(fmt.Errorf("%s: target: %w", t.info.Name, err), into.Close())
 		}
 		end = func() error { return errors.Join(into.Close(), own.release()) }
 		told, err := json.Marshal(own.place)
@@ -41,7 +40,7 @@ func (t through) Serve(ctx context.Context, setup transport.Setup) (transport.Ta
 		}
 		service.Facts = map[string]string{serverFact: string(told)}
 	}
-	target, err := stream.Serve(t.name, func() (*stream.Listener, error) { return chosen.listen(setup) }, service, end)
+	target, err := stream.Serve(t.info.Name, func() (*stream.Listener, error) { return chosen.listen(setup) }, service, end)
 	if err != nil {
 		return nil, errors.Join(err, end())
 	}

@@ -19,12 +19,7 @@ const limitName = "limit/redis"
 
 // through is a transport through a server.
 type through struct {
-	name, summary string
-	// These are as in transport.Info.
-	family                          transport.Family
-	place                           int
-	copiesAtSource, copiesPerTarget int
-
+	info     transport.Info
 	exchange exchange
 	ends     ends
 }
@@ -39,52 +34,56 @@ const (
 
 // New is the transport redis: SET and GET.
 func New() transport.Transport {
-	return through{"redis", "A's shim SETs into a redis-server, B's shim GETs, straight from and into linear memory",
-		transport.Redis, 1, jsonAtSource, jsonPerTarget, values{}, functions{}}
+	return through{transport.Info{
+		Name:            "redis",
+		Summary:         "A's shim SETs into a redis-server, B's shim GETs, straight from and into linear memory",
+		Place:           1,
+		CopiesAtSource:  jsonAtSource,
+		CopiesPerTarget: jsonPerTarget,
+	}, values{}, functions{}}
 }
 
 // NewPubSub is the transport redis/pubsub: PUBLISH to subscribers.
 func NewPubSub() transport.Transport {
-	return through{"redis/pubsub", "A's shim PUBLISHes to a redis-server, B's shim has SUBSCRIBEd, as CWASI does",
-		transport.Redis, 2, jsonAtSource, jsonPerTarget + 1 /* the message in the shim */, messages{}, functions{}}
+	return through{transport.Info{
+		Name:            "redis/pubsub",
+		Summary:         "A's shim PUBLISHes to a redis-server, B's shim has SUBSCRIBEd, as CWASI does",
+		Place:           2,
+		CopiesAtSource:  jsonAtSource,
+		CopiesPerTarget: jsonPerTarget + 1, // the message in the shim
+		Together:        true,
+	}, messages{}, functions{}}
 }
 
 // NewLimit is limit/redis: SET and GET of warm buffers without any function.
 func NewLimit() transport.Transport {
-	return through{limitName, "no function: SET and GET of a warm buffer on a redis-server",
-		transport.Limit, 8, 2, 2, values{}, buffers{}}
+	return through{transport.Info{
+		Name:            limitName,
+		Summary:         "no function: SET and GET of a warm buffer on a redis-server",
+		Place:           8,
+		CopiesAtSource:  2,
+		CopiesPerTarget: 2,
+	}, values{}, buffers{}}
 }
 
-// Info implements transport.Transport.
 func (t through) Info() transport.Info {
-	info := transport.Info{
-		Name:            t.name,
-		Summary:         t.summary,
-		Family:          t.family,
-		Place:           t.place,
-		Limits:          []string{limitName},
-		Hosting:         transport.SeparateProcesses,
-		Across:          true,
-		Runs:            transport.Wasm,
-		Codecs:          []transport.Codec{transport.JSON, transport.Raw, transport.JSONStd},
-		Guests:          map[transport.Codec][]string{transport.JSON: {guestName}, transport.JSONStd: {guestName}},
-		CopiesPerTarget: t.copiesPerTarget,
-		CopiesAtSource:  t.copiesAtSource,
-		// The guest that serializes makes its objects itself where it can, as OriginHeap has it.
-		Origins:  transport.Origins(),
-		Together: t.exchange.together(),
-		Parameter: &transport.Parameter{
-			Flag:    parameterName,
-			Help:    "`SERVER` of redis and limit/redis: a private one over unix or tcp, or your own: HOST:PORT, redis://…, unix:///path, its password in the URL or in " + passwordVariable,
-			Default: overUnix,
-			Read:    t.read,
-		},
+	info := t.info
+	info.Hosting, info.Across = transport.SeparateProcesses, true
+	info.Parameter = &transport.Parameter{
+		Flag:    parameterName,
+		Help:    "`SERVER` of redis and limit/redis: a private one over unix or tcp, or your own: HOST:PORT, redis://…, unix:///path, its password in the URL or in " + passwordVariable,
+		Default: overUnix,
+		Read:    t.read,
 	}
-	if t.family == transport.Limit {
-		info.Limits, info.Guests, info.Origins = nil, nil, nil
-		info.Runs = transport.NoFunction
-		info.Codecs = []transport.Codec{transport.None}
+	if info.Name == limitName {
+		info.Family, info.Runs, info.Codecs = transport.Limit, transport.NoFunction, []transport.Codec{transport.None}
+		return info
 	}
+	info.Family, info.Runs, info.Codecs = transport.Redis, transport.Wasm, function.Codecs()
+	info.Limits = []string{limitName}
+	info.Guests = map[transport.Codec][]string{transport.JSON: {guestName}, transport.JSONStd: {guestName}}
+	// The guest that serializes makes its objects itself where it can, as OriginHeap has it.
+	info.Origins = transport.Origins()
 	return info
 }
 
@@ -101,45 +100,29 @@ func hasServer() bool {
 	return err == nil
 }
 
-// Check implements transport.Transport.
 func (through) Check() error { return nil }
 
 // choose reads the parameter, and refuses a server that could not be had here.
 func (t through) choose(parameter string) (place, error) {
 	at, err := choose(parameter)
 	if err == nil && at.Network == overTCP {
-		host, _, _ := net.SplitHostPort(cmp.Or(at.Address, at.listenAt()))
-		err = transport.CheckHost(t.name, host)
-	}
-	if err != nil || !at.Private || at.Network != overTCP || !hasServer() {
-		return at, err
-	}
-	var version [3]int
-	text := installedVersion()
-	if n, _ := fmt.Sscanf(text, "%d.%d.%d", &version[0], &version[1], &version[2]); n == 3 && slices.Compare(version[:], portVersion) < 0 {
-		err = &transport.Unavailable{
-			Transport: t.name,
-			Reason:    "redis-server " + text + " takes a TCP port only when it starts, when another process could have it first",
-			Remedy:    "install redis-server 6.2.1 or newer, or use --redis unix",
-		}
+		host, _, _ := net.SplitHostPort(cmp.Or(at.Address, loopback))
+		err = transport.CheckHost(t.info.Name, host)
 	}
 	return at, err
 }
-
-// portVersion is the first version that accepts CONFIG SET port.
-var portVersion = []int{6, 2, 1}
 
 // checkSetup refuses what cannot be before anything is started, and reads the parameter.
 func (t through) checkSetup(setup transport.Setup) (place, error) {
 	codecs := t.Info().Codecs
 	if !slices.Contains(codecs, setup.Codec) {
-		return place{}, fmt.Errorf("%s: codec %q is not possible, use one of %q", t.name, setup.Codec, codecs)
+		return place{}, fmt.Errorf("%s: codec %q is not possible, use one of %q", t.info.Name, setup.Codec, codecs)
 	}
-	if setup.Serial && setup.Fanout > 1 && t.exchange.together() {
-		return place{}, &transport.Unavailable{Transport: t.name, Reason: "one PUBLISH serves all subscribers at once, not in turn", Remedy: "use --fanout-order parallel"}
+	if setup.Serial && setup.Fanout > 1 && t.info.Together {
+		return place{}, &transport.Unavailable{Transport: t.info.Name, Reason: "one PUBLISH serves all subscribers at once, not in turn", Remedy: "use --fanout-order parallel"}
 	}
 	if setup.Size < 1 {
-		return place{}, fmt.Errorf("%s: a payload of %d bytes: it must have at least one", t.name, setup.Size)
+		return place{}, fmt.Errorf("%s: a payload of %d bytes: it must have at least one", t.info.Name, setup.Size)
 	}
 	at, err := t.choose(setup.Parameter)
 	if err == nil && at.Private {
@@ -147,7 +130,7 @@ func (t through) checkSetup(setup transport.Setup) (place, error) {
 		err = capacity{value: valueLimit}.check(setup.Size)
 	}
 	if err != nil {
-		return place{}, fmt.Errorf("%s: %w", t.name, err)
+		return place{}, fmt.Errorf("%s: %w", t.info.Name, err)
 	}
 	return at, nil
 }

@@ -13,7 +13,6 @@ import (
 
 var _ transport.Dependent = through{}
 
-// Versions implements transport.Dependent.
 func (t through) Versions(parameter string) map[string]string {
 	at, err := choose(parameter)
 	name, version := program, ""
@@ -32,7 +31,6 @@ func (t through) Versions(parameter string) map[string]string {
 	return map[string]string{name: version}
 }
 
-// Programs implements transport.Dependent.
 func (through) Programs(parameter string) []string {
 	path, err := exec.LookPath(program)
 	if at, mistake := choose(parameter); err != nil || mistake != nil || !at.Private {

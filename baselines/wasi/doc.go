@@ -13,6 +13,5 @@
 // the host and puts that into its reply, as a native function would.
 //
 // Compiling, or reading compiled code from disk, starting the guest and connecting lie
-// outside a hand-off; how long a target took for all of it is the endpoint's fact
-// FactColdStart.
+// outside a hand-off.
 package wasi

@@ -1,11 +1,13 @@
 package wasi
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
 	"rrbench/baselines/wasi/abi"
 	"rrbench/engines"
+	"rrbench/modes"
 )
 
 // exports are the functions that abi asks of a guest: parameters, then results.
@@ -33,4 +35,17 @@ func checkExports(guest string, offered []engines.FunctionType) error {
 		}
 	}
 	return nil
+}
+
+// compiled returns a guest's code for an engine.
+func compiled(ctx context.Context, engineName, guest string) (engines.Module, error) {
+	wasm, err := Guests{}.GuestModule(guest)
+	if err != nil {
+		return nil, err
+	}
+	module, err := modes.Compile(ctx, engineName, wasm)
+	if err != nil {
+		return nil, fmt.Errorf("guest %s: %w", guest, err)
+	}
+	return module, checkExports(guest, module.Exports())
 }

@@ -1,6 +1,7 @@
 package wasi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -109,13 +110,10 @@ func (g *guest) call(export string, params ...uint64) (uint64, error) {
 	if g.ended != nil {
 		return 0, g.ended
 	}
-	function, ok := g.instance.Function(export)
-	if !ok {
-		return 0, fmt.Errorf("guest %s does not export %s", g.name, export)
-	}
+	function, _ := g.instance.Function(export) // checkExports has found it
 	copy(g.stack[:], params)
 	if err := function.Call(g.stack[:]); err != nil {
-		g.ended = g.system.Explain(err)
+		g.ended = fmt.Errorf("guest %s: %w", g.name, g.system.Explain(err))
 		_ = g.system.Close()
 		return 0, g.ended
 	}
@@ -125,13 +123,10 @@ func (g *guest) call(export string, params ...uint64) (uint64, error) {
 // do calls an export that returns a status.
 func (g *guest) do(export string, params ...uint64) error {
 	status, err := g.call(export, params...)
-	if err != nil {
-		return fmt.Errorf("guest %s: %w", g.name, err)
+	if err == nil && status != 0 {
+		err = g.failure()
 	}
-	if status != 0 {
-		return g.failure()
-	}
-	return nil
+	return err
 }
 
 // failure is what the guest says went wrong.
@@ -140,19 +135,11 @@ func (g *guest) failure() error {
 	if err != nil {
 		return err
 	}
-	text, err := g.text(abi.Text{Pointer: uint32(where >> 32), Length: uint32(where)})
+	text, err := g.memory(where>>32, uint64(uint32(where)))
 	if err != nil {
 		return err
 	}
-	if text == "" {
-		text = "it failed and does not say why"
-	}
-	return fmt.Errorf("guest %s: %s", g.name, text)
-}
-
-func (g *guest) text(at abi.Text) (string, error) {
-	bytes, err := g.memory(uint64(at.Pointer), uint64(at.Length))
-	return foreign.Line(string(bytes), foreign.Usual), err
+	return fmt.Errorf("guest %s: %s", g.name, cmp.Or(foreign.Line(string(text), foreign.Usual), "it failed and does not say why"))
 }
 
 // memory is a part of the guest's memory, until the guest is called again.

@@ -17,10 +17,8 @@ const (
 
 var _ transport.GuestOwner = Guests{}
 
-// GuestNames implements transport.GuestOwner.
 func (Guests) GuestNames() []string { return []string{goGuest, cGuest} }
 
-// GuestModule implements transport.GuestOwner.
 func (g Guests) GuestModule(name string) ([]byte, error) {
 	return workloads.Built(built, "guests/built", name, g.GuestNames())
 }

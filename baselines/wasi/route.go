@@ -52,7 +52,7 @@ func (r *route) open() error {
 		r.addresses = append(r.addresses, netip.MustParseAddrPort(endpoint.Address))
 		where, err := r.guest.call(abi.Target, address, port)
 		if err != nil {
-			return fmt.Errorf("guest %s: %w", r.guest.name, err)
+			return err
 		}
 		if where == 0 {
 			return r.guest.failure()
@@ -77,7 +77,6 @@ func (r *route) timeout() time.Duration {
 // Prepare implements transport.Route: the guest makes the object.
 func (r *route) Prepare(spec payloads.Spec) error { return r.make(abi.Prepare, spec) }
 
-// Rehearse implements transport.Route.
 func (r *route) Rehearse(spec payloads.Spec) error { return r.make(abi.Rehearse, spec) }
 
 func (r *route) make(export string, spec payloads.Spec) error {
@@ -89,7 +88,6 @@ func (r *route) make(export string, spec payloads.Spec) error {
 	return r.guest.do(export, kind, spec.Seed, uint64(spec.Size))
 }
 
-// Send implements transport.Route.
 func (r *route) Send(handoff *transport.Handoff) error {
 	handoff.Resize(len(r.targets))
 	r.guest.within(r.timeout())
@@ -134,5 +132,4 @@ func noteCopies(line *transport.Timeline, out int64) {
 	line.CopiedOut, line.Received = line.Serialized+out, line.CopiedIn-in
 }
 
-// Close implements transport.Route.
 func (r *route) Close() error { return r.guest.close() }

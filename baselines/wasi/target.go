@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"rrbench/baselines/wasi/abi"
@@ -14,16 +13,7 @@ import (
 	"rrbench/transport"
 )
 
-// Facts of an endpoint.
-const (
-	// FactColdStart is how long the target took from being asked for until it listened,
-	// in nanoseconds.
-	FactColdStart = "cold_start_ns"
-)
-
-// Serve implements transport.Transport.
 func (g Guests) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
-	began := time.Now()
 	listen := setup.Listen()
 	address, port, err := addressOf(listen)
 	if err != nil {
@@ -36,9 +26,6 @@ func (g Guests) Serve(ctx context.Context, setup transport.Setup) (transport.Tar
 	t := &target{guest: made, served: make(chan struct{})}
 	if err := errors.Join(t.listen(listen, address, port), bounded()); err != nil {
 		return nil, errors.Join(err, made.close())
-	}
-	t.endpoint.Facts = map[string]string{
-		FactColdStart: strconv.FormatInt(int64(time.Since(began)), 10),
 	}
 	// A source may think for as long as it likes; the guest itself bounds an exchange.
 	made.within(0)
@@ -56,14 +43,14 @@ type target struct {
 func (t *target) listen(text string, address, port uint64) error {
 	chosen, err := t.guest.call(abi.Listen, address, port)
 	if err != nil {
-		return fmt.Errorf("guest %s: %w", t.guest.name, err)
+		return err
 	}
 	if chosen == 0 || chosen > 0xffff {
 		return t.guest.failure()
 	}
 	where, err := t.guest.call(abi.Token)
 	if err != nil {
-		return fmt.Errorf("guest %s: %w", t.guest.name, err)
+		return err
 	}
 	nonce, err := t.guest.memory(where, transport.NonceSize)
 	if err != nil {
@@ -82,11 +69,7 @@ func (t *target) listen(text string, address, port uint64) error {
 // serve runs until the target is closed, or the guest has ended by itself.
 func (t *target) serve() {
 	defer close(t.served)
-	serve, ok := t.guest.instance.Function(abi.Serve)
-	if !ok {
-		t.fail(fmt.Errorf("it does not export %s", abi.Serve))
-		return
-	}
+	serve, _ := t.guest.instance.Function(abi.Serve)
 	err := serve.Call(t.guest.stack[:])
 	if errors.Is(err, wasip1.ErrClosed) {
 		_ = t.guest.system.Close()

@@ -24,7 +24,6 @@ var _ transport.Transport = Guests{}
 // New is http/wasi on this host's loopback.
 func New() transport.Transport { return Guests{} }
 
-// Info implements transport.Transport.
 func (Guests) Info() transport.Info {
 	return transport.Info{
 		Name:    Name,
@@ -47,7 +46,6 @@ func (Guests) Info() transport.Info {
 	}
 }
 
-// Check implements transport.Transport.
 func (Guests) Check() error { return transport.CheckLoopback(Name) }
 
 // numbers are what the guest calls a setup's codec and kind of payload by.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -207,13 +206,4 @@ func TestNoteCopies(t *testing.T) {
 			t.Errorf("%+v: %+v", test, p)
 		}
 	}
-}
-
-func TestColdStartIsTold(t *testing.T) {
-	eachGuest(t, func(t *testing.T, setup transport.Setup) {
-		facts := mustServe(t, Guests{}, setup).Endpoint().Facts
-		if took, err := strconv.ParseInt(facts[FactColdStart], 10, 64); err != nil || took <= 0 {
-			t.Errorf("the cold start took %q ns", facts[FactColdStart])
-		}
-	})
 }

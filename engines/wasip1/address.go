@@ -67,12 +67,6 @@ func (m memory) writeAddress(pointer uint64, address netip.Addr) error {
 	if len(buffer) < address.BitLen()/8 {
 		return EINVAL
 	}
-	if address.Is4() {
-		bytes := address.As4()
-		copy(buffer, bytes[:])
-		return nil
-	}
-	bytes := address.As16()
-	copy(buffer, bytes[:])
+	copy(buffer, address.AsSlice())
 	return nil
 }

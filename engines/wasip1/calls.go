@@ -16,12 +16,12 @@ type call struct {
 // calls are those of preview 1, but for sockets. A signature has a letter a parameter, i for 32 bits and I
 // for 64; the result is the Errno, but for proc_exit, which does not return.
 var calls = []call{
-	define("args_get", "ii", (*System).argsGet),
-	define("args_sizes_get", "ii", (*System).argsSizesGet),
+	define("args_get", "ii", putStrings((*System).arguments)),
+	define("args_sizes_get", "ii", putSizes((*System).arguments)),
 	define("clock_res_get", "ii", (*System).clockResGet),
 	define("clock_time_get", "iIi", (*System).clockTimeGet),
-	define("environ_get", "ii", (*System).environGet),
-	define("environ_sizes_get", "ii", (*System).environSizesGet),
+	define("environ_get", "ii", putStrings((*System).environment)),
+	define("environ_sizes_get", "ii", putSizes((*System).environment)),
 	define("fd_advise", "iIIi", notImplemented),
 	define("fd_allocate", "iII", notImplemented),
 	define("fd_close", "i", (*System).fdClose),

@@ -25,11 +25,7 @@
 //	sock_accept, sock_recv           as the system does, with PEEK and WAITALL
 //	sock_send, sock_shutdown         as the system does
 //
-// The remaining ones answer ENOSYS (docs/wasi-preview1.md is the table of all, with their
-// signatures): fd_advise, fd_allocate, fd_datasync,
-// fd_fdstat_set_rights, fd_filestat_get, fd_filestat_set_size, fd_filestat_set_times,
-// fd_pread, fd_prestat_dir_name, fd_pwrite, fd_readdir, fd_renumber, fd_seek, fd_sync,
-// fd_tell, path_*, proc_raise.
+// The remaining ones answer ENOSYS; docs/wasi-preview1.md is the table of all.
 //
 // Preview 1 cannot open a socket. The calls that WasmEdge added to it can, and are here in
 // both of its versions, in the same module; where one name has several signatures, a guest

@@ -6,49 +6,40 @@ import (
 	"rrbench/engines"
 )
 
-func (s *System) argsSizesGet(m memory, stack []uint64) error {
-	return putSizes(m, s.config.Arguments, stack)
-}
-
-func (s *System) argsGet(m memory, stack []uint64) error {
-	return putStrings(m, s.config.Arguments, stack)
-}
-
-func (s *System) environSizesGet(m memory, stack []uint64) error {
-	return putSizes(m, s.config.Environment, stack)
-}
-
-func (s *System) environGet(m memory, stack []uint64) error {
-	return putStrings(m, s.config.Environment, stack)
-}
+func (s *System) arguments() []string   { return s.config.Arguments }
+func (s *System) environment() []string { return s.config.Environment }
 
 // putSizes tells how many strings there are and how many bytes they take.
-func putSizes(m memory, texts []string, stack []uint64) error {
-	length := 0
-	for _, text := range texts {
-		length += len(text) + 1
+func putSizes(texts func(*System) []string) handler {
+	return func(s *System, m memory, stack []uint64) error {
+		length := 0
+		for _, text := range texts(s) {
+			length += len(text) + 1
+		}
+		if err := m.putUint32(stack[0], uint32(len(texts(s)))); err != nil {
+			return err
+		}
+		return m.putUint32(stack[1], uint32(length))
 	}
-	if err := m.putUint32(stack[0], uint32(len(texts))); err != nil {
-		return err
-	}
-	return m.putUint32(stack[1], uint32(length))
 }
 
 // putStrings writes the strings, each with a zero behind it, and pointers to them.
-func putStrings(m memory, texts []string, stack []uint64) error {
-	pointers, buffer := stack[0], stack[1]
-	for i, text := range texts {
-		if err := m.putUint32(pointers+uint64(4*i), uint32(buffer)); err != nil {
-			return err
+func putStrings(texts func(*System) []string) handler {
+	return func(s *System, m memory, stack []uint64) error {
+		pointers, buffer := stack[0], stack[1]
+		for i, text := range texts(s) {
+			if err := m.putUint32(pointers+uint64(4*i), uint32(buffer)); err != nil {
+				return err
+			}
+			target, err := m.slice(buffer, uint64(len(text)+1))
+			if err != nil {
+				return err
+			}
+			target[copy(target, text)] = 0
+			buffer += uint64(len(target))
 		}
-		target, err := m.slice(buffer, uint64(len(text)+1))
-		if err != nil {
-			return err
-		}
-		target[copy(target, text)] = 0
-		buffer += uint64(len(target))
+		return nil
 	}
-	return nil
 }
 
 func (s *System) procExit(_ memory, stack []uint64) error {

@@ -20,20 +20,6 @@ type streamSocket struct {
 	sending, receiving int64
 }
 
-var _ socket = (*streamSocket)(nil)
-
-func openSocket(ipv6 bool) (socket, error) {
-	domain := unix.AF_INET
-	if ipv6 {
-		domain = unix.AF_INET6
-	}
-	descriptor, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, errnoOf(err)
-	}
-	return newStreamSocket(descriptor, ipv6, 0), nil
-}
-
 func newStreamSocket(descriptor int, ipv6 bool, flags uint16) *streamSocket {
 	// As Go's net package does for every connection; preview 1 has no such option.
 	_ = unix.SetsockoptInt(descriptor, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
@@ -89,50 +75,33 @@ func (k *streamSocket) read(s *System, buffers [][]byte) (int, error) {
 }
 
 func (k *streamSocket) receive(s *System, buffers [][]byte, flags uint64) (int, error) {
-	switch {
-	case len(buffers) == 0:
-		return 0, nil
-	case flags&receivePeek != 0:
+	if flags&receivePeek != 0 && len(buffers) > 0 {
 		return k.retry(s, false, func() (int, error) {
 			n, _, err := unix.Recvfrom(k.descriptor, buffers[0], unix.MSG_PEEK)
 			return n, err
 		})
 	}
-	total := 0
-	for {
-		n, err := k.readOnce(s, buffers)
-		if err != nil {
-			if _, answered := err.(Errno); answered && total > 0 {
-				return total, nil
-			}
-			return 0, err
-		}
-		total += n
-		buffers = after(buffers, n)
-		if flags&receiveAll == 0 || n == 0 || len(buffers) == 0 {
-			return total, nil
-		}
-	}
-}
-
-func (k *streamSocket) readOnce(s *System, buffers [][]byte) (int, error) {
-	return k.retry(s, false, func() (int, error) {
-		if len(buffers) == 1 {
-			return unix.Read(k.descriptor, buffers[0])
-		}
-		return unix.Readv(k.descriptor, buffers)
-	})
+	return k.transfer(s, buffers, false, flags&receiveAll != 0)
 }
 
 // write sends all that a guest which waits has given, else what the system takes at once.
 func (k *streamSocket) write(s *System, buffers [][]byte) (int, error) {
-	total := 0
+	return k.transfer(s, buffers, true, true)
+}
+
+// transfer reads or writes once, or until nothing is left of the whole.
+func (k *streamSocket) transfer(s *System, buffers [][]byte, write, whole bool) (total int, err error) {
 	for len(buffers) > 0 {
-		n, err := k.retry(s, true, func() (int, error) {
-			if len(buffers) == 1 {
+		n, err := k.retry(s, write, func() (int, error) {
+			switch {
+			case write && len(buffers) == 1:
 				return unix.Write(k.descriptor, buffers[0])
+			case write:
+				return unix.Writev(k.descriptor, buffers)
+			case len(buffers) == 1:
+				return unix.Read(k.descriptor, buffers[0])
 			}
-			return unix.Writev(k.descriptor, buffers)
+			return unix.Readv(k.descriptor, buffers)
 		})
 		if err != nil {
 			if _, answered := err.(Errno); answered && total > 0 {
@@ -142,6 +111,9 @@ func (k *streamSocket) write(s *System, buffers [][]byte) (int, error) {
 		}
 		total += n
 		buffers = after(buffers, n)
+		if !whole || n == 0 {
+			break
+		}
 	}
 	return total, nil
 }
@@ -158,6 +130,7 @@ func after(buffers [][]byte, n int) [][]byte {
 	return buffers
 }
 
+// endAfter ends a connection with a last message; see System.CloseAfter.
 func (k *streamSocket) endAfter(message []byte, wait time.Duration) {
 	if n, err := unix.Write(k.descriptor, message); err != nil || n < len(message) {
 		return // not connected, or its peer does not read
@@ -174,16 +147,6 @@ func (k *streamSocket) endAfter(message []byte, wait time.Duration) {
 		}
 	}
 }
-
-func (k *streamSocket) bind(address netip.AddrPort) error {
-	target, err := k.systemAddress(address)
-	if err != nil {
-		return err
-	}
-	return answer(unix.Bind(k.descriptor, target))
-}
-
-func (k *streamSocket) listen(backlog int) error { return answer(unix.Listen(k.descriptor, backlog)) }
 
 func (k *streamSocket) connect(s *System, address netip.AddrPort) error {
 	target, err := k.systemAddress(address)
@@ -212,7 +175,7 @@ func (k *streamSocket) connect(s *System, address netip.AddrPort) error {
 	return nil
 }
 
-func (k *streamSocket) accept(s *System, flags uint16) (socket, error) {
+func (k *streamSocket) accept(s *System, flags uint16) (*streamSocket, error) {
 	var from unix.Sockaddr
 	descriptor, err := k.retry(s, false, func() (accepted int, err error) {
 		accepted, from, err = unix.Accept4(k.descriptor, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
@@ -259,25 +222,6 @@ func (s *System) tune(descriptor int, peer netip.Addr) {
 	if s.config.Tune != nil {
 		_ = s.config.Tune(descriptor, peer)
 	}
-}
-
-func (k *streamSocket) shutdown(read, write bool) error {
-	how := unix.SHUT_RDWR
-	switch {
-	case !write:
-		how = unix.SHUT_RD
-	case !read:
-		how = unix.SHUT_WR
-	}
-	return answer(unix.Shutdown(k.descriptor, how))
-}
-
-func (k *streamSocket) local() (netip.AddrPort, error) {
-	return addressOf(unix.Getsockname(k.descriptor))
-}
-
-func (k *streamSocket) peer() (netip.AddrPort, error) {
-	return addressOf(unix.Getpeername(k.descriptor))
 }
 
 func (k *streamSocket) stat() stat {

@@ -14,28 +14,57 @@ var (
 	}
 )
 
-func (k *streamSocket) option(name uint64) (int, error) {
-	option, ok := readable[name]
-	if !ok {
-		return 0, ENOPROTOOPT
-	}
-	value, err := unix.GetsockoptInt(k.descriptor, unix.SOL_SOCKET, option)
-	if err != nil {
-		return 0, errnoOf(err)
-	}
-	switch {
-	case option == unix.SO_ERROR && value != 0:
-		value = int(errnoOf(unix.Errno(value)))
-	case option == unix.SO_TYPE:
-		value = kindStream
-	}
-	return value, nil
-}
+// optionSize is the size of all options that are served.
+const optionSize = 4
 
-func (k *streamSocket) setOption(name uint64, value int) error {
-	option, ok := writable[name]
-	if !ok {
+func (s *System) sockGetOption(k *streamSocket, m memory, stack []uint64) error {
+	level, name, value, length := stack[1], stack[2], stack[3], stack[4]
+	option, known := readable[name]
+	if level != 0 || !known {
 		return ENOPROTOOPT
 	}
-	return answer(unix.SetsockoptInt(k.descriptor, unix.SOL_SOCKET, option, value))
+	// The length is a pointer to it, except in a known client library, which passes 4:
+	// where no compiler puts a variable.
+	if length != optionSize {
+		room, err := m.readUint32(length)
+		if err != nil {
+			return err
+		}
+		if room < optionSize {
+			return EINVAL
+		}
+		if err := m.putUint32(length, optionSize); err != nil {
+			return err
+		}
+	}
+	if _, err := m.slice(value, optionSize); err != nil {
+		return err
+	}
+	got, err := unix.GetsockoptInt(k.descriptor, unix.SOL_SOCKET, option)
+	if err != nil {
+		return errnoOf(err)
+	}
+	switch {
+	case option == unix.SO_ERROR && got != 0:
+		got = int(errnoOf(unix.Errno(got)))
+	case option == unix.SO_TYPE:
+		got = kindStream
+	}
+	return m.putUint32(value, uint32(got))
+}
+
+func (s *System) sockSetOption(k *streamSocket, m memory, stack []uint64) error {
+	level, name, value, length := stack[1], stack[2], stack[3], stack[4]
+	option, known := writable[name]
+	switch {
+	case level != 0 || !known:
+		return ENOPROTOOPT
+	case length != optionSize:
+		return EINVAL
+	}
+	set, err := m.readUint32(value)
+	if err != nil {
+		return err
+	}
+	return answer(unix.SetsockoptInt(k.descriptor, unix.SOL_SOCKET, option, int(int32(set))))
 }

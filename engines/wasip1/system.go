@@ -101,7 +101,7 @@ func (s *System) CloseAfter(message []byte, wait time.Duration) error {
 	s.lock.Lock()
 	var connected sync.WaitGroup
 	for _, entry := range s.descriptors.entries {
-		if k, ok := entry.(socket); ok && !s.closed {
+		if k, ok := entry.(*streamSocket); ok && !s.closed {
 			connected.Go(func() { k.endAfter(message, wait) })
 		}
 	}

@@ -95,9 +95,9 @@ outcome guest_call(uintptr_t handle, uint64_t store_id, uintptr_t function, uint
   return o;
 }
 
-relay *relay_new(uintptr_t from, uint32_t index, uint64_t store_id, uintptr_t function,
+direct_call *direct_call_new(uintptr_t from, uint32_t index, uint64_t store_id, uintptr_t function,
                  uintptr_t to, uint64_t handler_store_id, uintptr_t handler) {
-  relay *r = calloc(1, sizeof *r);
+  direct_call *r = calloc(1, sizeof *r);
   if (r) {
     r->from = (guest *)from;
     r->to = (guest *)to;
@@ -108,7 +108,7 @@ relay *relay_new(uintptr_t from, uint32_t index, uint64_t store_id, uintptr_t fu
   return r;
 }
 
-int64_t relay_clock(void) {
+int64_t direct_call_clock(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
@@ -120,7 +120,7 @@ static bool inside(const guest *g, uint32_t pointer, uint32_t length) {
 
 // answer has the other guest's handler take what the first one sends; false when that is
 // for Go to do.
-static bool answer(relay *r, guest *from, wasmtime_val_raw_t *values) {
+static bool answer(direct_call *r, guest *from, wasmtime_val_raw_t *values) {
   guest *to = r->to;
   if ((uint32_t)values[0].i32 != r->pointer || (uint32_t)values[1].i32 != r->length)
     return false;
@@ -133,17 +133,17 @@ static bool answer(relay *r, guest *from, wasmtime_val_raw_t *values) {
   wasmtime_val_raw_t call[2];
   call[0].i64 = r->place;
   call[1].i64 = r->length;
-  r->copied = relay_clock();
+  r->copied = direct_call_clock();
   r->of_handler.error = wasmtime_func_call_unchecked(to->context, &r->handler, call, 2, &r->of_handler.trap);
-  r->returned = relay_clock();
+  r->returned = direct_call_clock();
   refresh(to);
   r->result = (uint64_t)call[0].i64;
   values[0].i64 = (uint32_t)(r->of_handler.error || r->of_handler.trap ? r->failed : 0);
   return true;
 }
 
-outcome relay_call(uintptr_t handle, uint32_t pointer, uint32_t length, uint32_t place, int32_t failed) {
-  relay *r = (relay *)handle;
+outcome direct_call_run(uintptr_t handle, uint32_t pointer, uint32_t length, uint32_t place, int32_t failed) {
+  direct_call *r = (direct_call *)handle;
   guest *g = r->from;
   wasmtime_val_raw_t values[2];
   outcome o = {NULL, NULL};

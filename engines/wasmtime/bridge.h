@@ -49,7 +49,7 @@ typedef struct {
   char *data;
 } wasm_byte_vec_t;
 
-typedef struct relay relay;
+typedef struct direct_call direct_call;
 
 enum { guest_memory_unknown, guest_memory_absent, guest_memory_present };
 
@@ -63,7 +63,7 @@ typedef struct {
   uint64_t size;
   wasmtime_memory_t memory;
   int memory_state;
-  relay *answering; // who answers a call of the host, or NULL
+  direct_call *answering; // who answers a call of the host, or NULL
 } guest;
 
 // outcome of a call: at most one is not NULL, and belongs to the caller.
@@ -72,14 +72,14 @@ typedef struct {
   void *error;
 } outcome;
 
-// relay takes a payload from one guest to another: within a call of function, the call of
+// direct_call takes a payload from one guest to another: within a call of function, the call of
 // the host function index with (pointer, length) is answered here.
 //
-// Invariant: while relay_call runs, both guests are alive and no thread but its own uses
+// Invariant: while direct_call_run runs, both guests are alive and no thread but its own uses
 // them. Between a look at a memory's base and the end of the copy no guest runs, so neither
 // base nor size changes; both ranges are checked against the sizes of that moment. answering
 // of the first guest is not NULL only then, and only until the handler has been called.
-struct relay {
+struct direct_call {
   guest *from, *to;
   wasmtime_func_t function, handler;
   uint32_t index;
@@ -95,10 +95,10 @@ struct relay {
 guest *guest_new(void *context, uintptr_t instance);
 void guest_set_memory(guest *g, wasmtime_memory_t memory);
 outcome guest_call(uintptr_t g, uint64_t store_id, uintptr_t function, uint64_t *stack, size_t slots);
-relay *relay_new(uintptr_t from, uint32_t index, uint64_t store_id, uintptr_t function,
+direct_call *direct_call_new(uintptr_t from, uint32_t index, uint64_t store_id, uintptr_t function,
                  uintptr_t to, uint64_t handler_store_id, uintptr_t handler);
-int64_t relay_clock(void);
-outcome relay_call(uintptr_t relay, uint32_t pointer, uint32_t length, uint32_t place, int32_t failed);
+int64_t direct_call_clock(void);
+outcome direct_call_run(uintptr_t direct_call, uint32_t pointer, uint32_t length, uint32_t place, int32_t failed);
 void guest_import(guest *g, uint32_t index, void *type, wasmtime_func_t *function);
 
 // place_memories has linear memories of a wasm_config_t begin where offset is what is left of a

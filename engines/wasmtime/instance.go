@@ -24,15 +24,15 @@ import (
 // guest refers to the store and is used on no other goroutine than the one that calls the
 // instance. Code that passes either to C keeps the instance alive until C returns.
 type instance struct {
-	name      string
-	number    int
-	store     *wasmtime.Store
-	guest     *C.guest
-	exports   *wasmtime.Instance
-	hosts     []host
-	memory    *memory
-	functions map[string]*function
-	relays    []*C.relay
+	name        string
+	number      int
+	store       *wasmtime.Store
+	guest       *C.guest
+	exports     *wasmtime.Instance
+	hosts       []host
+	memory      *memory
+	functions   map[string]*function
+	directCalls []*C.direct_call
 	// failure is what ended the call that is being unwound.
 	failure error
 	depth   int
@@ -153,11 +153,11 @@ func (in *instance) Close() error {
 	in.closed = true
 	in.store.Close()
 	instances.remove(in.number)
-	for _, relay := range in.relays {
-		C.free(unsafe.Pointer(relay))
+	for _, call := range in.directCalls {
+		C.free(unsafe.Pointer(call))
 	}
 	C.free(unsafe.Pointer(in.guest))
-	in.guest, in.relays = nil, nil
+	in.guest, in.directCalls = nil, nil
 	return nil
 }
 

@@ -171,6 +171,6 @@ func exchange(socket *net.UDPConn, raw interface {
 		}
 		// Halved one by one: their sum may be too large.
 		offset := (t2-t1)/2 + (t3-t4)/2
-		return Estimate{At: t1 + (t4-t1)/2, Offset: offset, Bound: way/2 + bound + measure.Bound() + 1, RTT: way}, nil
+		return Estimate{At: t1 + (t4-t1)/2, Offset: offset, Bound: way/2 + bound + measure.Bound() + 1}, nil
 	}
 }

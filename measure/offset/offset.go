@@ -16,8 +16,6 @@ type Estimate struct {
 	At int64
 	// Offset is the other clock less the client's, and Bound how far it can be from the truth.
 	Offset, Bound int64
-	// RTT is how long the shortest way there and back took.
-	RTT int64
 }
 
 // Line says how an offset changes.

@@ -79,7 +79,7 @@ func TestTheTruthLiesWithinTheBound(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if off := e.Offset - int64(shift)*int64(time.Second); off < -e.Bound || off > e.Bound || e.RTT <= 0 {
+				if off := e.Offset - int64(shift)*int64(time.Second); off < -e.Bound || off > e.Bound {
 					t.Errorf("the clocks differ by %d s; the estimate is wrong by %d ns, and its bound %d", shift, off, e.Bound)
 				}
 			}

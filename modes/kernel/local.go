@@ -24,9 +24,8 @@ func NewMemfd() transport.Transport {
 		Family:      transport.Kernel,
 		Place:       2,
 		Limits:      []string{"limit/descriptor"},
-		Listen:      listen,
 		Probe:       probeMapping,
-		NewReferrer: newMemfdReferrer,
+		NewReferrer: lending(func() mechanism { return &memfd{} }),
 		NewResolver: newTarget,
 	}
 }
@@ -35,15 +34,15 @@ func NewMemfd() transport.Transport {
 // process_vm_readv(2), cross memory attach. That is one copy.
 func NewCMA() transport.Transport {
 	return &sockets.Transport{
-		Name:        cmaName,
-		Summary:     "two shims, B's reads A's memory with process_vm_readv",
-		Family:      transport.Kernel,
-		Place:       3,
-		Limits:      []string{"limit/cma"},
-		Listen:      listen,
-		Probe:       probeReading,
-		NewLender:   sockets.NewLargePages,
-		NewReferrer: newRemoteReadReferrer,
+		Name:    cmaName,
+		Summary: "two shims, B's reads A's memory with process_vm_readv",
+		Family:  transport.Kernel,
+		Place:   3,
+		Limits:  []string{"limit/cma"},
+		Probe:   probeReading,
+		NewReferrer: func(_ *modes.Function, processes []int) (sockets.Referrer, error) {
+			return NewRemoteRead(processes)
+		},
 		NewResolver: newTarget,
 	}
 }
@@ -63,10 +62,21 @@ func NewAdaptive(crossover int64) transport.Transport {
 		Family:      transport.Kernel,
 		Place:       4,
 		Limits:      []string{"limit/unix", "limit/descriptor"},
-		Listen:      listen,
-		NewReferrer: newChoosing(crossover),
+		NewReferrer: lending(func() mechanism { return choose(crossover) }),
 		NewResolver: newTarget,
 	}
 }
 
 func newTarget(target *modes.Function) sockets.Resolver { return newResolver(target) }
+
+// lending makes a mechanism for a source, which has the payloads lie where that has them.
+func lending(make func() mechanism) func(*modes.Function, []int) (sockets.Referrer, error) {
+	return func(source *modes.Function, _ []int) (sockets.Referrer, error) { return lend(source, make()), nil }
+}
+
+// lend has the payloads that a function prepares lie where a mechanism has them.
+func lend(source *modes.Function, m mechanism) mechanism {
+	source.SetLender(m)
+	source.PrepareInBlocks()
+	return m
+}

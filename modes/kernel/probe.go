@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rrbench/measure"
 	"rrbench/memory"
 	"rrbench/transport"
 )
@@ -50,19 +51,9 @@ func probeReading() error {
 		return unavailable(err)
 	}
 	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
-	if scope := yamaScope(); scope == yamaNobody || scope == yamaPrivileged && !hasPtraceCapability() ||
-		err == nil && dumpable != 1 && !hasPtraceCapability() {
+	privileged := measure.Capable(unix.CAP_SYS_PTRACE)
+	if scope := yamaScope(); scope == yamaNobody || scope == yamaPrivileged && !privileged || err == nil && dumpable != 1 && !privileged {
 		return unavailable(explain(unix.EPERM, own))
 	}
 	return nil
-}
-
-// hasPtraceCapability says whether this process has CAP_SYS_PTRACE, capabilities(7).
-func hasPtraceCapability() bool {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&header, &data[0]); err != nil {
-		return false
-	}
-	return data[0].Effective&(1<<unix.CAP_SYS_PTRACE) != 0
 }

@@ -6,7 +6,6 @@ package kernel
 import (
 	"rrbench/modes/sockets"
 	"rrbench/transport"
-	"rrbench/transport/stream"
 )
 
 // NewStream is kernel/stream, the paper's kernel space mode: A's shim writes the region
@@ -14,14 +13,10 @@ import (
 // B's. That is two copies, one into the kernel and one out of it.
 func NewStream() transport.Transport {
 	return &sockets.Transport{
-		Name:      "kernel/stream",
-		Summary:   "two shims, linear memory to linear memory over a Unix stream socket",
-		Family:    transport.Kernel,
-		Place:     1,
-		Limits:    []string{"limit/unix"},
-		Listen:    listen,
-		NewLender: sockets.NewLargePages,
+		Name:    "kernel/stream",
+		Summary: "two shims, linear memory to linear memory over a Unix stream socket",
+		Family:  transport.Kernel,
+		Place:   1,
+		Limits:  []string{"limit/unix"},
 	}
 }
-
-func listen(transport.Setup) (*stream.Listener, error) { return stream.ListenUnix() }

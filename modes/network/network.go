@@ -6,21 +6,17 @@ package network
 import (
 	"rrbench/modes/sockets"
 	"rrbench/transport"
-	"rrbench/transport/stream"
 )
 
 // NewStream is network/stream, the control for the others: A's shim writes the region from
 // A's linear memory to TCP, B's shim reads it straight into B's.
 func NewStream() transport.Transport {
 	return &sockets.Transport{
-		Name:      "network/stream",
-		Summary:   "two shims, linear memory to linear memory, write to TCP",
-		Family:    transport.Network,
-		Place:     3,
-		Limits:    []string{"limit/tcp"},
-		Listen:    listen,
-		NewLender: sockets.NewLargePages,
-		Probe:     func() error { return transport.CheckLoopback("network/stream") },
+		Name:    "network/stream",
+		Summary: "two shims, linear memory to linear memory, write to TCP",
+		Family:  transport.Network,
+		Place:   3,
+		Limits:  []string{"limit/tcp"},
 	}
 }
 
@@ -35,12 +31,9 @@ func NewSplice() transport.Transport {
 		Family:    transport.Network,
 		Place:     1,
 		Limits:    []string{"limit/splice"},
-		Listen:    listen,
 		NewWriter: NewSplicing,
-		NewLender: sockets.NewLargePages,
 		Detach:    Detach,
 		Facts:     PipeFacts,
-		Probe:     func() error { return transport.CheckLoopback("network/splice") },
 	}
 }
 
@@ -56,9 +49,7 @@ func NewZerocopy() transport.Transport {
 		Family:    transport.Network,
 		Place:     2,
 		Limits:    []string{"limit/tcp"},
-		Listen:    listen,
 		NewWriter: choose(zerocopyFrom, newReferring),
-		NewLender: sockets.NewLargePages,
 		Detach:    Detach,
 		Facts:     zerocopyFacts,
 		Probe:     probeZerocopy,
@@ -82,15 +73,8 @@ func NewAdaptive(crossover int64) transport.Transport {
 		Family:    transport.Network,
 		Place:     4,
 		Limits:    []string{"limit/tcp", "limit/splice"},
-		Listen:    listen,
 		NewWriter: choose(crossover, NewSplicing),
-		NewLender: sockets.NewLargePages,
 		Detach:    Detach,
 		Facts:     PipeFacts,
-		Probe:     func() error { return transport.CheckLoopback("network") },
 	}
-}
-
-func listen(setup transport.Setup) (*stream.Listener, error) {
-	return stream.ListenTCP(setup.Listen())
 }

@@ -3,6 +3,8 @@ package network
 import (
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -14,9 +16,6 @@ import (
 
 // probeZerocopy finds out whether the kernel lets a TCP socket send by reference.
 func probeZerocopy() error {
-	if err := transport.CheckLoopback(zerocopyName); err != nil {
-		return err
-	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err == nil {
 		err = (&referring{}).enable(fd)
@@ -40,65 +39,60 @@ func zerocopyFacts() map[string]string {
 // whether the kernel reported that it copied the bytes.
 var copiesOnLoopback = sync.OnceValues(func() (copied bool, err error) {
 	pair, err := connectedPair()
+	for _, file := range pair {
+		defer file.Close() // none does no harm
+	}
 	if err != nil {
 		return false, err
 	}
-	defer func() {
-		for _, fd := range pair {
-			_ = unix.Close(fd)
-		}
-	}()
+	from, to := int(pair[0].Fd()), int(pair[1].Fd())
+	second := unix.NsecToTimeval(int64(time.Second))
+	if err := unix.SetsockoptTimeval(from, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &second); err != nil {
+		return false, err
+	}
 	// The socket's buffers have room for all of it, so no reader is needed meanwhile.
 	var header [1]byte
 	payload := make([]byte, zerocopyFrom)
 	until := measure.Now() + int64(time.Second)
 	r := &referring{}
-	if err := r.Write(pair[0], header[:], payload, until); err != nil {
+	if err := r.Write(from, header[:], payload, until); err != nil {
 		return false, err
 	}
 	for left := len(header) + len(payload); left > 0; {
-		n, err := unix.Read(pair[1], payload)
+		n, err := unix.Read(to, payload)
 		if n <= 0 && !errors.Is(err, unix.EINTR) {
 			return false, fmt.Errorf("read what was sent: %w", err)
 		}
 		left -= max(n, 0)
 	}
-	if err := r.AwaitCompletion(pair[0], until); err != nil {
+	if err := r.AwaitCompletion(from, until); err != nil {
 		return false, err
 	}
 	return r.copied > 0, nil
 })
 
-// connectedPair is two TCP sockets that are connected over loopback.
-func connectedPair() (pair [2]int, err error) {
-	listener, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return pair, fmt.Errorf("make a socket: %w", err)
-	}
-	defer unix.Close(listener)
-	if err := unix.Bind(listener, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		return pair, fmt.Errorf("bind to loopback: %w", err)
-	}
-	if err := unix.Listen(listener, 1); err != nil {
-		return pair, fmt.Errorf("listen on loopback: %w", err)
-	}
-	address, err := unix.Getsockname(listener)
+// connectedPair is two blocking TCP sockets that are connected over loopback.
+func connectedPair() (pair [2]*os.File, err error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(transport.Loopback, "0"))
 	if err != nil {
 		return pair, err
 	}
-	if pair[0], err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
-		return pair, fmt.Errorf("make a socket: %w", err)
-	}
-	second := unix.NsecToTimeval(int64(time.Second))
-	if err = unix.SetsockoptTimeval(pair[0], unix.SOL_SOCKET, unix.SO_SNDTIMEO, &second); err == nil {
-		err = unix.Connect(pair[0], address)
-	}
-	if err == nil {
-		pair[1], _, err = unix.Accept4(listener, unix.SOCK_CLOEXEC)
-	}
+	defer listener.Close()
+	dialed, err := net.DialTimeout("tcp", listener.Addr().String(), time.Second)
 	if err != nil {
-		_ = unix.Close(pair[0])
-		return pair, fmt.Errorf("connect over loopback: %w", err)
+		return pair, err
 	}
-	return pair, nil
+	defer dialed.Close()
+	if pair[0], err = dialed.(*net.TCPConn).File(); err != nil {
+		return pair, err
+	}
+	accepted, err := listener.Accept()
+	if err != nil {
+		return pair, err
+	}
+	defer accepted.Close()
+	if pair[1], err = accepted.(*net.TCPConn).File(); err != nil {
+		return pair, err
+	}
+	return pair, errors.Join(unix.SetNonblock(int(pair[0].Fd()), false), unix.SetNonblock(int(pair[1].Fd()), false))
 }

@@ -20,20 +20,21 @@ import (
 // up after a while.
 func pair(t *testing.T, timeout time.Duration) (sender, receiver int) {
 	t.Helper()
-	fds, err := connectedPair()
+	files, err := connectedPair()
+	t.Cleanup(func() {
+		for _, file := range files {
+			_ = file.Close()
+		}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		for _, fd := range fds {
-			_ = unix.Close(fd)
-		}
-	})
+	sender, receiver = int(files[0].Fd()), int(files[1].Fd())
 	value := unix.NsecToTimeval(int64(timeout))
-	if err := unix.SetsockoptTimeval(fds[0], unix.SOL_SOCKET, unix.SO_SNDTIMEO, &value); err != nil {
+	if err := unix.SetsockoptTimeval(sender, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &value); err != nil {
 		t.Fatal(err)
 	}
-	return fds[0], fds[1]
+	return sender, receiver
 }
 
 // mustRead reads n bytes.

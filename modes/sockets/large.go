@@ -13,8 +13,7 @@ type largePages struct {
 	pointer, length uint32
 }
 
-// NewLargePages makes a lender for functions whose memory is private pages.
-func NewLargePages() modes.Lender { return &largePages{} }
+var _ modes.Lender = (*largePages)(nil)
 
 // BeforeFill gives its advice before the region's pages are first touched, as a rule.
 func (l *largePages) BeforeFill(region *modes.Region) {

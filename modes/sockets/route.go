@@ -96,7 +96,6 @@ func Open(ctx context.Context, endpoints []transport.Endpoint, options Options) 
 	return r, nil
 }
 
-// Prepare implements transport.Route.
 func (r *Route) Prepare(spec payloads.Spec) error {
 	if r.broken != nil {
 		return r.broken
@@ -115,7 +114,6 @@ func (r *Route) Recycle(size int64) error {
 	return nil
 }
 
-// Rehearse implements transport.Route.
 func (r *Route) Rehearse(spec payloads.Spec) error {
 	if r.broken != nil {
 		return r.broken
@@ -123,7 +121,6 @@ func (r *Route) Rehearse(spec payloads.Spec) error {
 	return r.source.Rehearse(spec)
 }
 
-// Send implements transport.Route.
 func (r *Route) Send(handoff *transport.Handoff) error {
 	if r.broken != nil {
 		return r.broken
@@ -184,7 +181,6 @@ func (r *Route) deliver(region *modes.Region, payload []byte) error {
 	return r.referrer.Finish(region, payload, held)
 }
 
-// Close implements transport.Route.
 func (r *Route) Close() error {
 	err := errors.Join(r.fan.Close(), r.source.Close())
 	if r.referrer != nil {

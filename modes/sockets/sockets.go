@@ -23,16 +23,12 @@ type Transport struct {
 	Family        transport.Family
 	Place         int
 	Limits        []string
-	// Listen makes a target's address.
-	Listen func(transport.Setup) (*stream.Listener, error)
 	// NewWriter makes the part that puts regions into a connection; nil copies them.
 	NewWriter func() (stream.Writer, error)
 	// Detach is set when the writer lets the kernel refer to a region's pages. It gives
 	// the region other pages with the same content, so that the guest cannot change what
 	// is still on its way to a target that was given up.
 	Detach func(region []byte) error
-	// NewLender, when set, makes the lender of a source's regions.
-	NewLender func() modes.Lender
 	// Facts, when set, are part of every endpoint.
 	Facts func() map[string]string
 
@@ -72,8 +68,13 @@ func (t *Transport) Info() transport.Info {
 	}
 }
 
-// Check asks the probe; where an engine runs, sockets exist.
+// Check looks for loopback, and asks the probe.
 func (t *Transport) Check() error {
+	if t.Family == transport.Network {
+		if err := transport.CheckLoopback(t.Name); err != nil {
+			return err
+		}
+	}
 	if t.Probe != nil {
 		return t.Probe()
 	}
@@ -113,11 +114,19 @@ func (t *Transport) Serve(ctx context.Context, setup transport.Setup) (transport
 		service.Receiver = resolver
 		close = func() error { return errors.Join(function.Close(), resolver.Close()) }
 	}
-	target, err := stream.Serve(t.Name, func() (*stream.Listener, error) { return t.Listen(setup) }, service, close)
+	target, err := stream.Serve(t.Name, func() (*stream.Listener, error) { return t.listen(setup) }, service, close)
 	if err != nil {
 		return nil, errors.Join(err, close())
 	}
 	return target, nil
+}
+
+// listen makes a target's address.
+func (t *Transport) listen(setup transport.Setup) (*stream.Listener, error) {
+	if t.Family == transport.Network {
+		return stream.ListenTCP(setup.Listen())
+	}
+	return stream.ListenUnix()
 }
 
 // Open makes a fresh source and connects to every endpoint.
@@ -130,8 +139,8 @@ func (t *Transport) Open(ctx context.Context, setup transport.Setup, endpoints [
 		FanOptions: stream.FanOptions{Transport: t.Name, Deadline: setup.Deadline, Serial: setup.Serial, NewWriter: t.NewWriter},
 		NewSource: func(carry Carrier) (_ Source, err error) {
 			function, err = modes.Load(ctx, setup, carry.Send)
-			if err == nil && t.NewLender != nil {
-				function.SetLender(t.NewLender())
+			if err == nil {
+				function.SetLender(&largePages{}) // a referrer may be another one
 			}
 			return function, err
 		},

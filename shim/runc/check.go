@@ -10,9 +10,9 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
+	"rrbench/measure"
 	"rrbench/transport"
 )
 
@@ -65,7 +65,7 @@ func checkRoot() error {
 		bit  uint
 		name string
 	}{{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}, {unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"}} {
-		if has, err := capable(needed.bit); err == nil && !has {
+		if !measure.Capable(needed.bit) {
 			return unavailable(fmt.Errorf("root has no %s here", needed.name), "run outside of a container, or in a privileged one")
 		}
 	}
@@ -94,17 +94,4 @@ func checkRootless(network Network) error {
 		return unavailable(fmt.Errorf("no user namespace can be made: %w", err), "run as root, or sysctl -w user.max_user_namespaces=10000")
 	}
 	return nil
-}
-
-// capable says whether this process has the capability effectively.
-func capable(bit uint) (bool, error) {
-	process, err := procfs.Self()
-	if err != nil {
-		return false, err
-	}
-	status, err := process.NewStatus()
-	if err != nil {
-		return false, err
-	}
-	return status.CapEff&(1<<bit) != 0, nil
 }

@@ -41,7 +41,6 @@ func (l Launcher) Check(parameter string) error {
 	return err
 }
 
-// Programs implements shim.Launcher.
 func (Launcher) Programs() []string {
 	path, err := findRunc()
 	if err != nil {
@@ -51,14 +50,14 @@ func (Launcher) Programs() []string {
 }
 
 // Prepare makes the network of a cell.
-func (l Launcher) Prepare(parameter string) (shim.Site, error) {
+func (l Launcher) Prepare(parameter string) (shim.Pod, error) {
 	here, err := l.capabilities(parameter)
 	if err != nil {
 		return nil, err
 	}
 	// What cannot be removed is no reason not to measure: rrbench doctor names it.
 	cleanOnce()
-	s := &site{capabilities: here}
+	s := &pod{capabilities: here}
 	if here.network == Bridge {
 		if s.bridge, err = newBridge(); err != nil {
 			return nil, err
@@ -70,8 +69,8 @@ func (l Launcher) Prepare(parameter string) (shim.Site, error) {
 // cleanOnce removes what killed runs have left behind, once a process.
 var cleanOnce = sync.OnceFunc(func() { _ = Clean() })
 
-// site is the network of a cell's containers.
-type site struct {
+// pod is the network of a cell's containers.
+type pod struct {
 	capabilities
 
 	lock sync.Mutex
@@ -80,8 +79,7 @@ type site struct {
 	namespaces []*namespace
 }
 
-// Start implements shim.Site.
-func (s *site) Start(_ context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
+func (s *pod) Start(_ context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
 	spec := bundleSpec{program: s.program, rootless: s.rootless, environment: shim.Environment(runs)}
 	address := "127.0.0.1"
 	if s.bridge != nil {
@@ -105,7 +103,7 @@ func (s *site) Start(_ context.Context, name string, runs transport.Runs) (*shim
 }
 
 // connect makes a namespace that is plugged into the bridge.
-func (s *site) connect() (path, address string, err error) {
+func (s *pod) connect() (path, address string, err error) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	inside, err := newNamespace()
@@ -118,7 +116,7 @@ func (s *site) connect() (path, address string, err error) {
 }
 
 // Close gives the network up.
-func (s *site) Close() error {
+func (s *pod) Close() error {
 	for _, n := range s.namespaces {
 		n.close()
 	}

@@ -102,18 +102,18 @@ type launcher struct {
 	ids  []string
 }
 
-func (l *launcher) Prepare(parameter string) (shim.Site, error) {
+func (l *launcher) Prepare(parameter string) (shim.Pod, error) {
 	s, err := l.Launcher.Prepare(parameter)
-	return notingSite{s, l}, err
+	return notingPod{s, l}, err
 }
 
-type notingSite struct {
-	shim.Site
+type notingPod struct {
+	shim.Pod
 	l *launcher
 }
 
-func (s notingSite) Start(ctx context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
-	instance, err := s.Site.Start(ctx, name, runs)
+func (s notingPod) Start(ctx context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
+	instance, err := s.Pod.Start(ctx, name, runs)
 	if err == nil {
 		s.l.lock.Lock()
 		defer s.l.lock.Unlock()

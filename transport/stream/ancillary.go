@@ -59,8 +59,12 @@ type inbox struct {
 }
 
 // receive reads up to len(p) bytes, len(p) > 0, and takes the descriptor that came along or
-// -1. The pointers it leaves behind in the inbox keep p alive, no more.
+// -1. Without an inbox none is taken. The pointers left behind in it keep p alive, no more.
 func (b *inbox) receive(fd int, p []byte) (n, descriptor int, err error) {
+	if b == nil {
+		n, err = unix.Read(fd, p)
+		return n, -1, err
+	}
 	if b.control == nil {
 		b.control = make([]byte, ancillarySize)
 	}
@@ -76,10 +80,11 @@ func (b *inbox) receive(fd int, p []byte) (n, descriptor int, err error) {
 	return int(got), takeDescriptor(b.control[:b.message.Controllen]), nil
 }
 
-// awaitWithDescriptor is awaitFull for a message that may bring a descriptor, which is -1
-// when it did not. The descriptor belongs to the caller unless there is an error. One that
-// comes in the middle of the message is closed by the kernel: no source sends it there.
-func (s *socket) awaitWithDescriptor(p []byte, box *inbox, deadline time.Duration) (descriptor int, err error) {
+// await is readFull for a message after a pause of any length: the deadline begins with the
+// first byte. An end before it is io.EOF. The descriptor that comes with the message, or -1,
+// belongs to the caller unless there is an error. One that comes in the middle is closed by the
+// kernel: no source sends it there.
+func (s *socket) await(p []byte, box *inbox, deadline time.Duration) (descriptor int, err error) {
 	for {
 		n, descriptor, err := box.receive(s.fd, p)
 		switch {

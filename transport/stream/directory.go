@@ -1,10 +1,7 @@
 package stream
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -29,7 +26,7 @@ var directory struct {
 	count int
 }
 
-// newPath returns the path for a listening socket. removePath must follow.
+// newPath returns the path for a listening socket. leavePath must follow when that is gone.
 func newPath() (string, error) {
 	d := &directory
 	d.mutex.Lock()
@@ -46,21 +43,16 @@ func newPath() (string, error) {
 	return filepath.Join(d.made.Path, strconv.Itoa(d.count)), nil
 }
 
-// removePath removes a socket, and with the last one the directory.
-func removePath(path string) error {
+// leavePath removes the directory with the last socket.
+func leavePath() error {
 	d := &directory
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	d.listeners--
-	err := os.Remove(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
+	if d.listeners--; d.listeners > 0 {
+		return nil
 	}
-	if d.listeners == 0 {
-		err = errors.Join(err, d.made.Remove())
-	}
-	if err != nil {
-		return fmt.Errorf("remove a Unix socket: %w", err)
+	if err := d.made.Remove(); err != nil {
+		return fmt.Errorf("remove the directory for Unix sockets: %w", err)
 	}
 	return nil
 }

@@ -50,16 +50,16 @@ func TestUnixSocketsLieInADirectoryOfTheirOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made := filepath.Dir(first.address)
-	if names := entries(t, parent); len(names) != 1 || made != filepath.Join(parent, names[0]) || made != filepath.Dir(second.address) || made == left.Path {
-		t.Errorf("%s and %s lie beside %v", first.address, second.address, names)
+	made := filepath.Dir(first.Endpoint("").Address)
+	if names := entries(t, parent); len(names) != 1 || made != filepath.Join(parent, names[0]) || made != filepath.Dir(second.Endpoint("").Address) || made == left.Path {
+		t.Errorf("%s and %s lie beside %v", first.Endpoint("").Address, second.Endpoint("").Address, names)
 	}
 	if info, err := os.Stat(made); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the directory's mode is %v, %v", info.Mode(), err)
 	}
 	mustClose(t, first)
-	if names := entries(t, made); len(names) != 1 || filepath.Join(made, names[0]) != second.address {
-		t.Errorf("beside %s there is %v", second.address, names)
+	if names := entries(t, made); len(names) != 1 || filepath.Join(made, names[0]) != second.Endpoint("").Address {
+		t.Errorf("beside %s there is %v", second.Endpoint("").Address, names)
 	}
 	mustClose(t, second)
 	if names := entries(t, parent); len(names) != 0 {

@@ -20,15 +20,13 @@
 //
 // # Frames
 //
-// All numbers are little-endian. A payload travels as a header of 24 bytes and its bytes:
+// All numbers are little-endian. A payload travels as a header of 40 bytes and its bytes:
 //
-//	magic u32, flags u32, sequence u64, length u64
+//	magic u32, flags u32, sequence u64, length u64, id u64, size u64
 //
-// Flag 1 says that a reference follows in place of the bytes, which are elsewhere: in a memory
-// file, in the source's memory, in a server. Flag 2 says that an open file comes with it
-// (SCM_RIGHTS, unix(7)).
-//
-//	id u64, size u32, zero u32, locator of that size
+// Flag 1 says that the bytes are elsewhere: in a memory file, in the source's memory, in a
+// server. In their place comes a locator of that size, of the reference with that id; both are
+// zero otherwise. Flag 2 says that an open file comes with it (SCM_RIGHTS, unix(7)).
 //
 // Flag 4 says that what follows, of that length, is common to all references to come:
 // where a server is, say, and what lets the target in there. It is sent once, when the route

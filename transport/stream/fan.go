@@ -40,11 +40,8 @@ func OpenFan(ctx context.Context, endpoints []transport.Endpoint, options FanOpt
 	if options.NewWriter == nil {
 		options.NewWriter = NewCopying
 	}
-	newPool := transport.NewPool
-	if options.Serial {
-		newPool = transport.NewSerialPool
-	}
-	fan := &Fan{pool: newPool(len(endpoints)), serial: options.Serial}
+	setup := transport.Setup{Serial: options.Serial}
+	fan := &Fan{pool: setup.Pool(len(endpoints)), serial: options.Serial}
 	fan.send = fan.deliverTo
 	for i, endpoint := range endpoints {
 		l, err := openLink(ctx, endpoint, options)

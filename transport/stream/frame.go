@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	headerMagic = 0x31465252 // "RRF1"
-	headerSize  = 24
+	headerMagic = 0x32465252 // "RRF2"
+	headerSize  = 40
 	// frameLimit is the longest payload that a frame can announce: what a 32-bit memory
 	// can hold. A header that says more is malformed.
 	frameLimit = 1 << 32
@@ -27,9 +27,11 @@ const (
 
 // header announces a payload.
 type header struct {
-	flags    flags
-	sequence uint64
-	length   uint64
+	flags            flags
+	sequence, length uint64
+	// id is the reference's and locator the size of what follows of it, both 0 for other frames.
+	id      uint64
+	locator int
 }
 
 func (h header) encode(p *[headerSize]byte) {
@@ -37,6 +39,8 @@ func (h header) encode(p *[headerSize]byte) {
 	binary.LittleEndian.PutUint32(p[4:], uint32(h.flags))
 	binary.LittleEndian.PutUint64(p[8:], h.sequence)
 	binary.LittleEndian.PutUint64(p[16:], h.length)
+	binary.LittleEndian.PutUint64(p[24:], h.id)
+	binary.LittleEndian.PutUint64(p[32:], uint64(h.locator))
 }
 
 // setSequence changes the sequence number of an encoded frame.
@@ -57,9 +61,17 @@ func parseHeader(p *[headerSize]byte) (header, error) {
 	default:
 		return header{}, fmt.Errorf("frame header has unknown flags %#x", uint32(flags))
 	}
-	h := header{flags: flags, sequence: binary.LittleEndian.Uint64(p[8:]), length: binary.LittleEndian.Uint64(p[16:])}
+	h := header{
+		flags: flags, sequence: binary.LittleEndian.Uint64(p[8:]), length: binary.LittleEndian.Uint64(p[16:]),
+		id: binary.LittleEndian.Uint64(p[24:]),
+	}
 	if h.length == 0 || h.length > limit {
 		return header{}, fmt.Errorf("frame header announces %d bytes, possible are 1 to %d", h.length, limit)
 	}
+	size, referred := binary.LittleEndian.Uint64(p[32:]), flags&byReference != 0
+	if size > LocatorLimit || referred != (h.id != 0) || !referred && size != 0 {
+		return header{}, fmt.Errorf("reference %d with a locator of %d bytes is malformed, possible are up to %d", h.id, size, LocatorLimit)
+	}
+	h.locator = int(size)
 	return h, nil
 }

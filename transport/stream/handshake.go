@@ -11,7 +11,7 @@ import (
 const (
 	handshakeMagic = 0x33485252 // "RRH3"
 	// version changes whenever a message or a frame changes.
-	version = 4
+	version = 5
 
 	helloSize   = 8 + transport.ProofSize
 	verdictSize = 8 + transport.AnswerSize

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -19,18 +20,14 @@ import (
 // rawConnect is a peer that has not said anything yet.
 func rawConnect(t *testing.T, endpoint transport.Endpoint) *socket {
 	t.Helper()
-	domain, address, err := sockaddr(endpoint.Network, endpoint.Address)
+	connection, err := net.Dial(endpoint.Network, endpoint.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	s, err := detach(connection, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := connect(fd, address); err != nil {
-		t.Fatal(err)
-	}
-	s := &socket{fd: fd}
 	if err := s.setTimeout(10 * time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +125,7 @@ func TestSilentConnections(t *testing.T) {
 			_, _, err := unix.Recvfrom(silent[len(silent)-1].fd, make([]byte, 1), unix.MSG_DONTWAIT)
 			waited := err != unix.EAGAIN
 			for _, s := range silent {
-				if l.domain != unix.AF_UNIX {
+				if endpoint.Network == "tcp" {
 					s.close() // the kernel has not told the listener of it
 					continue
 				}
@@ -236,7 +233,7 @@ func TestDripping(t *testing.T) {
 
 // fakeTarget is a listener in the test's hands: it does the handshake with the endpoint's
 // nonce, unless the test wants another, and then what the test wants.
-func fakeTarget(t *testing.T, listen func() (*Listener, error), after func(s *socket)) transport.Endpoint {
+func fakeTarget(t *testing.T, listen func() (*Listener, error), after func(net.Conn)) transport.Endpoint {
 	t.Helper()
 	l, err := listen()
 	if err != nil {
@@ -245,14 +242,13 @@ func fakeTarget(t *testing.T, listen func() (*Listener, error), after func(s *so
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		fd, _, err := unix.Accept4(l.fd, unix.SOCK_CLOEXEC)
+		connection, err := l.listener.Accept()
 		if err != nil {
 			return
 		}
-		s := &socket{fd: fd}
-		defer s.close()
-		_ = s.setTimeout(10 * time.Second)
-		after(s)
+		defer connection.Close()
+		_ = connection.SetDeadline(time.Now().Add(10 * time.Second))
+		after(connection)
 	}()
 	t.Cleanup(func() {
 		mustClose(t, l)
@@ -285,10 +281,9 @@ func TestMadListener(t *testing.T) {
 		{"unknown verdict", altered(bytes.Clone(outsider), 7), "verdict 256 is unknown"},
 		{"an impostor", outsider, "does not know the endpoint's nonce"},
 	} {
-		endpoint := fakeTarget(t, ListenUnix, func(s *socket) {
-			var in [helloSize]byte
-			_ = s.readFull(in[:], 0)
-			_ = s.writeFull(test.words)
+		endpoint := fakeTarget(t, ListenUnix, func(c net.Conn) {
+			_, _ = io.CopyN(io.Discard, c, int64(helloSize))
+			_, _ = c.Write(test.words)
 		})
 		if fan, err := OpenFan(context.Background(), []transport.Endpoint{endpoint}, FanOptions{Transport: "test"}); err == nil {
 			mustClose(t, fan)
@@ -302,7 +297,7 @@ func TestMadListener(t *testing.T) {
 // A listener that keeps silent ends Open when its context ends.
 func TestMuteListener(t *testing.T) {
 	released := make(chan struct{})
-	endpoint := fakeTarget(t, ListenUnix, func(*socket) { <-released })
+	endpoint := fakeTarget(t, ListenUnix, func(net.Conn) { <-released })
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	_, err := OpenFan(ctx, []transport.Endpoint{endpoint}, FanOptions{Transport: "test"})
@@ -343,12 +338,12 @@ func TestMadTarget(t *testing.T) {
 	} {
 		overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
 			var l *Listener
-			endpoint := fakeTarget(t, welcomed(&l, listen), func(s *socket) {
-				if answer, err := l.handshake(s, 0); err != nil || s.sendVerdict(verdictWelcome, answer) != nil {
+			endpoint := fakeTarget(t, welcomed(&l, listen), func(c net.Conn) {
+				if _, answer, err := l.handshake(c); err != nil || sendVerdict(c, verdictWelcome, answer) != nil {
 					return
 				}
-				_ = s.discard(uint64(test.read), make([]byte, 1000), 0)
-				_ = s.writeFull(test.say)
+				_, _ = io.CopyN(io.Discard, c, int64(test.read))
+				_, _ = c.Write(test.say)
 			})
 			fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 10 * time.Second}, endpoint)
 			var handoff transport.Handoff
@@ -369,8 +364,8 @@ func TestStalledTarget(t *testing.T) {
 	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
 		var l *Listener
 		released := make(chan struct{})
-		endpoint := fakeTarget(t, welcomed(&l, listen), func(s *socket) {
-			if answer, err := l.handshake(s, 0); err == nil && s.sendVerdict(verdictWelcome, answer) == nil {
+		endpoint := fakeTarget(t, welcomed(&l, listen), func(c net.Conn) {
+			if _, answer, err := l.handshake(c); err == nil && sendVerdict(c, verdictWelcome, answer) == nil {
 				<-released
 			}
 		})
@@ -436,7 +431,7 @@ func TestEndOfStream(t *testing.T) {
 	if err := b.readFull(make([]byte, 5), 0); !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), "after 3 of 5 bytes") {
 		t.Error(err)
 	}
-	if err := b.awaitFull(make([]byte, 5), 0); err != io.EOF {
+	if _, err := b.await(make([]byte, 5), nil, 0); err != io.EOF {
 		t.Error(err)
 	}
 }

@@ -12,7 +12,7 @@ func FuzzHeader(f *testing.F) {
 	var seed [headerSize]byte
 	header{sequence: 1, length: 100}.encode(&seed)
 	f.Add(seed[:])
-	header{flags: byReference | withDescriptor, sequence: 2, length: 1}.encode(&seed)
+	header{byReference | withDescriptor, 2, 1, 1, 100}.encode(&seed)
 	f.Add(seed[:])
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var p, again [headerSize]byte
@@ -23,6 +23,9 @@ func FuzzHeader(f *testing.F) {
 		}
 		if h.length == 0 || h.length > frameLimit {
 			t.Errorf("length %d was accepted", h.length)
+		}
+		if referred := h.flags&byReference != 0; referred != (h.id != 0) || h.locator < 0 || h.locator > LocatorLimit {
+			t.Errorf("%+v was accepted", h)
 		}
 		if h.encode(&again); again != p {
 			t.Errorf("%x parses to %x", p, again)
@@ -68,26 +71,6 @@ func FuzzHandshake(f *testing.F) {
 		}
 		if (verdict(code) == verdictWelcome) != (verdict(code).err() == nil) {
 			t.Errorf("verdict %d", code)
-		}
-	})
-}
-
-func FuzzPreface(f *testing.F) {
-	var seed [prefaceSize]byte
-	preface{1, 100}.encode(&seed)
-	f.Add(seed[:])
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var p, again [prefaceSize]byte
-		copy(p[:], data)
-		r, err := parsePreface(&p)
-		if err != nil {
-			return
-		}
-		if r.id == 0 || r.size < 0 || r.size > LocatorLimit {
-			t.Errorf("%+v was accepted", r)
-		}
-		if r.encode(&again); again != p {
-			t.Errorf("%x parses to %x", p, again)
 		}
 	})
 }

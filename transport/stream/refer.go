@@ -94,16 +94,14 @@ func (f *Fan) Processes() (processes []int) {
 // encode makes the frame of a reference.
 func (f *Fan) encode(reference Reference, length int) {
 	var head [headerSize]byte
-	h := header{flags: byReference, length: uint64(length)}
+	h := header{flags: byReference, length: uint64(length), id: reference.ID, locator: len(reference.Locator)}
 	f.control = f.control[:0]
 	if reference.Descriptor >= 0 {
 		h.flags |= withDescriptor
 		f.control = encodeDescriptor(f.control, reference.Descriptor)
 	}
 	h.encode(&head)
-	var before [prefaceSize]byte
-	preface{reference.ID, len(reference.Locator)}.encode(&before)
-	f.frame = append(append(append(f.frame[:0], head[:]...), before[:]...), reference.Locator...)
+	f.frame = append(append(f.frame[:0], head[:]...), reference.Locator...)
 }
 
 // refer sends the frame of a reference, and says whether an acknowledgement will follow.

@@ -2,9 +2,7 @@ package stream
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
 )
 
 // Reference leads a target to a payload whose bytes do not travel through the socket.
@@ -62,29 +60,3 @@ type Preparer interface {
 // ErrSendBytes is what a Resolver's error wraps when it cannot follow a reference now, but
 // could take the payload's bytes through the socket.
 var ErrSendBytes = errors.New("send the payload's bytes instead")
-
-// A reference follows the header of its frame: id u64, size of the locator u32, zero
-// u32, locator.
-const prefaceSize = 16
-
-// preface is what precedes the locator.
-type preface struct {
-	id   uint64
-	size int
-}
-
-func (r preface) encode(p *[prefaceSize]byte) {
-	binary.LittleEndian.PutUint64(p[0:], r.id)
-	binary.LittleEndian.PutUint32(p[8:], uint32(r.size))
-	binary.LittleEndian.PutUint32(p[12:], 0)
-}
-
-func parsePreface(p *[prefaceSize]byte) (preface, error) {
-	r := preface{id: binary.LittleEndian.Uint64(p[0:])}
-	size := binary.LittleEndian.Uint32(p[8:])
-	if r.id == 0 || size > LocatorLimit || binary.LittleEndian.Uint32(p[12:]) != 0 {
-		return preface{}, fmt.Errorf("reference %d with a locator of %d bytes is malformed, possible are up to %d", r.id, size, LocatorLimit)
-	}
-	r.size = int(size)
-	return r, nil
-}

@@ -306,10 +306,8 @@ func TestMadReferences(t *testing.T) {
 	fd := memoryFile(t, p)
 	frame := func(flags flags, id uint64, size int, locator string) []byte {
 		var head [headerSize]byte
-		header{flags: flags, sequence: 1, length: 5000}.encode(&head)
-		var before [prefaceSize]byte
-		preface{id, size}.encode(&before)
-		return append(append(head[:], before[:]...), locator...)
+		header{flags, 1, 5000, id, size}.encode(&head)
+		return append(head[:], locator...)
 	}
 	for name, test := range map[string]struct {
 		frame   []byte
@@ -318,14 +316,15 @@ func TestMadReferences(t *testing.T) {
 		want    status
 	}{
 		"malformed id":           {frame(byReference, 0, 0, ""), nil, false, statusMalformed},
+		"locator of a stream":    {frame(0, 0, 1, "x"), nil, false, statusMalformed},
 		"endless locator":        {frame(byReference, 1, LocatorLimit+1, ""), nil, false, statusMalformed},
-		"descriptor of a stream": {append(frame(0, 1, 0, "")[:headerSize], p...), unix.UnixRights(fd), false, statusMalformed},
+		"descriptor of a stream": {append(frame(0, 0, 0, ""), p...), unix.UnixRights(fd), false, statusMalformed},
 		"descriptor unannounced": {frame(byReference, 1, 0, ""), unix.UnixRights(fd), false, statusMalformed},
 		"descriptor announced":   {frame(byReference|withDescriptor, 1, 0, ""), nil, false, statusSendBytes},
 		"two descriptors":        {frame(byReference|withDescriptor, 1, 0, ""), unix.UnixRights(fd, fd), false, statusConsumed},
 		"many descriptors":       {frame(byReference|withDescriptor, 1, 0, ""), unix.UnixRights(fd, fd, fd, fd, fd, fd), false, statusConsumed},
 		"no resolver":            {frame(byReference, 1, 0, ""), nil, true, statusMalformed},
-		"no preparer":            {frame(preparation, 1, 0, ""), nil, false, statusMalformed},
+		"no preparer":            {frame(preparation, 0, 0, ""), nil, false, statusMalformed},
 		"two kinds of frame":     {frame(preparation|byReference, 1, 0, ""), nil, false, statusMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {

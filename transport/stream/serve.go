@@ -21,6 +21,7 @@ func serve(ctx context.Context, s *socket, service Service) {
 	c.withdrawn = c.hungUp
 	c.preparer, _ = service.Receiver.(Preparer)
 	if c.resolver, _ = service.Receiver.(Resolver); c.resolver != nil {
+		c.inbox = new(inbox)
 		defer c.resolver.Disconnected()
 	}
 	for c.answerOne() == nil {
@@ -41,8 +42,7 @@ type connection struct {
 	// them. The rest is for these.
 	resolver  Resolver
 	preparer  Preparer
-	inbox     inbox
-	preface   [prefaceSize]byte
+	inbox     *inbox
 	locator   []byte
 	withdrawn func() bool
 	poll      [1]unix.PollFd
@@ -50,7 +50,7 @@ type connection struct {
 
 // answerOne takes one payload. An error means that the connection cannot go on.
 func (c *connection) answerOne() error {
-	descriptor, err := c.awaitHeader()
+	descriptor, err := c.socket.await(c.header[:], c.inbox, c.service.Deadline)
 	if err != nil {
 		return err
 	}
@@ -94,14 +94,6 @@ func (c *connection) answerOne() error {
 	return c.finish(head.length, false)
 }
 
-// awaitHeader waits for the next frame, and for the descriptor that comes with it, or -1.
-func (c *connection) awaitHeader() (descriptor int, err error) {
-	if c.resolver == nil {
-		return -1, c.socket.awaitFull(c.header[:], c.service.Deadline)
-	}
-	return c.socket.awaitWithDescriptor(c.header[:], &c.inbox, c.service.Deadline)
-}
-
 // finish has the handler read the payload that is in place, and answers.
 func (c *connection) finish(length uint64, referred bool) error {
 	line := &c.delivery.Timeline
@@ -125,16 +117,8 @@ func (c *connection) finish(length uint64, referred bool) error {
 
 // answerReference takes one payload that a reference leads to.
 func (c *connection) answerReference(head header, descriptor int, until int64) error {
-	err := c.socket.readFull(c.preface[:], until)
+	err := c.readLocator(head.locator, until)
 	if err != nil {
-		return err
-	}
-	preface, err := parsePreface(&c.preface)
-	if err != nil {
-		_ = c.answer(statusMalformed, err)
-		return err
-	}
-	if err := c.readLocator(preface.size, until); err != nil {
 		return err
 	}
 	c.delivery.Timeline.Received = measure.Now()
@@ -146,7 +130,7 @@ func (c *connection) answerReference(head header, descriptor int, until int64) e
 		err = fmt.Errorf("the payload's descriptor did not arrive: raise ulimit -n: %w", ErrSendBytes)
 	default:
 		err = c.resolver.Resolve(head.length, Reference{
-			ID: preface.id, Descriptor: descriptor, Locator: c.locator, Process: c.socket.process, Withdrawn: c.withdrawn,
+			ID: head.id, Descriptor: descriptor, Locator: c.locator, Process: c.socket.process, Withdrawn: c.withdrawn,
 		})
 	}
 	switch {

@@ -105,25 +105,6 @@ func (s *socket) receive(p []byte, flags int) (n int, err error) {
 	return int(got), nil
 }
 
-// awaitFull is readFull for a message after a pause of any length: the deadline begins
-// with the first byte. An end before it is io.EOF.
-func (s *socket) awaitFull(p []byte, deadline time.Duration) error {
-	for {
-		n, err := unix.Read(s.fd, p)
-		switch {
-		case n == len(p):
-			return nil
-		case n > 0:
-			return s.readFull(p[n:], momentAfter(deadline))
-		case err == unix.EINTR, err == unix.EAGAIN:
-		case err != nil:
-			return fmt.Errorf("wait for a message: %w", err)
-		default:
-			return io.EOF
-		}
-	}
-}
-
 // lowWatermark is how many bytes must have arrived before a reader of a large payload is
 // woken (SO_RCVLOWAT, socket(7)). Woken by every segment of 64 KiB, it would spend a fifth
 // of the time of a transfer over loopback on falling asleep and waking up.

@@ -1,11 +1,9 @@
 package stream
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,18 +28,12 @@ func tuneUnix(fd int) error {
 // Tune gives a connection of package net, TCP or a Unix socket, the options that this package's
 // sockets have.
 func Tune(connection net.Conn) error {
-	raw, err := connection.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return err
-	}
-	controlErr := raw.Control(func(fd uintptr) {
+	return Control(connection, func(fd int) error {
 		if peer, ok := connection.RemoteAddr().(*net.TCPAddr); ok {
-			err = TuneTCP(int(fd), peer.AddrPort().Addr())
-		} else {
-			err = tuneUnix(int(fd))
+			return TuneTCP(fd, peer.AddrPort().Addr())
 		}
+		return tuneUnix(fd)
 	})
-	return errors.Join(controlErr, err)
 }
 
 // TuneTCP prepares a TCP socket for measuring, the same for every transport and baseline:

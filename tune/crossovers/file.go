@@ -171,13 +171,13 @@ func CheckWritable(path string) error {
 // a reader sees the old content or the new, and an interruption leaves one of them.
 func (f *File) Write(path string) error {
 	text, err := json.MarshalIndent(f, "", "  ")
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o755)
+	}
+	if err == nil {
+		err = renameio.WriteFile(path, append(text, '\n'), 0o644)
+	}
 	if err != nil {
-		return fmt.Errorf("write crossovers: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("write crossovers: %w", err)
-	}
-	if err := renameio.WriteFile(path, append(text, '\n'), 0o644); err != nil {
 		return fmt.Errorf("write crossovers: %w", err)
 	}
 	return nil

@@ -95,9 +95,6 @@ func Kind(of payloads.Kind) (uint64, error) {
 	return uint64(number), nil
 }
 
-// Text is where a text lies in a guest's memory.
-type Text struct{ Pointer, Length uint32 }
-
 // Bool is a condition as guests know it.
 func Bool(condition bool) uint64 {
 	if condition {

@@ -20,7 +20,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/dustin/go-humanize"
 	"golang.org/x/sys/unix"
@@ -36,8 +35,6 @@ const Worthwhile = 256 << 10
 const (
 	digestFile  = "digest"
 	stagePrefix = "stage-"
-	// abandoned is the age of a stage whose process must have died.
-	abandoned = time.Hour
 	// comfortable is room for the code of a guest with a language's runtime, in bytes.
 	comfortable = 128 << 20
 )
@@ -61,7 +58,11 @@ func Open(base, engine, version string) (*Cache, error) {
 		// Code of another version is not to be taken for this one's.
 		c.dir = ""
 	}
-	c.removeAbandoned()
+	if c.dir != "" {
+		for stage := range private.Abandoned(c.dir, stagePrefix) {
+			_ = stage.Remove()
+		}
+	}
 	return c, c.fault
 }
 
@@ -105,7 +106,7 @@ func (c *Cache) Find(key string) (dir string, ok bool) {
 			return dir, true
 		}
 	}
-	if !errors.Is(err, fs.ErrNotExist) || exists(dir) {
+	if !errors.Is(err, fs.ErrNotExist) {
 		_ = os.RemoveAll(dir)
 	}
 	return "", false
@@ -117,16 +118,16 @@ func (c *Cache) Keep(key string, write func(dir string) error) error {
 	if c.dir == "" {
 		return errors.New("there is no directory for it")
 	}
-	stage, err := os.MkdirTemp(c.dir, stagePrefix)
+	stage, err := private.NewDirectory(c.dir, stagePrefix)
 	if err != nil {
 		return fmt.Errorf("make a cache entry: %w", err)
 	}
 	// Of a stage that has become an entry there is nothing to remove.
-	defer os.RemoveAll(stage)
-	if err := write(stage); err != nil {
+	defer stage.Remove()
+	if err := write(stage.Path); err != nil {
 		return fmt.Errorf("write a cache entry: %w", err)
 	}
-	return c.commit(stage, key)
+	return c.commit(stage.Path, key)
 }
 
 func (c *Cache) commit(stage, key string) error {
@@ -182,34 +183,17 @@ func (c *Cache) Fault() error {
 	return nil
 }
 
-func (c *Cache) removeAbandoned() {
-	entries, err := os.ReadDir(c.dir)
-	if err != nil {
-		return
-	}
-	for _, entry := range entries {
-		info, err := entry.Info()
-		if err == nil && strings.HasPrefix(entry.Name(), stagePrefix) && time.Since(info.ModTime()) > abandoned {
-			_ = os.RemoveAll(filepath.Join(c.dir, entry.Name()))
-		}
-	}
-}
-
 // digest covers the paths, lengths and contents of all files of an entry but the digest.
 func digest(dir string) (string, error) {
-	hash := sha256.New()
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+	hash, files := sha256.New(), os.DirFS(dir)
+	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || path == digestFile {
 			return err
 		}
 		if !entry.Type().IsRegular() {
 			return fmt.Errorf("%s is not a regular file", path)
 		}
-		relative, err := filepath.Rel(dir, path)
-		if err != nil || relative == digestFile {
-			return err
-		}
-		file, err := os.Open(path)
+		file, err := files.Open(path)
 		if err != nil {
 			return err
 		}
@@ -218,14 +202,9 @@ func digest(dir string) (string, error) {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(hash, "%q %d\n", filepath.ToSlash(relative), info.Size())
+		fmt.Fprintf(hash, "%q %d\n", path, info.Size())
 		_, err = io.Copy(hash, file)
 		return err
 	})
 	return hex.EncodeToString(hash.Sum(nil)), err
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
 }

@@ -4,12 +4,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"rrbench/engines"
+	"rrbench/private"
 )
 
 func open(t *testing.T) *Cache {
@@ -135,19 +136,20 @@ func TestAbandonedStagesAreRemoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, fresh := filepath.Join(cache.dir, stagePrefix+"old"), filepath.Join(cache.dir, stagePrefix+"fresh")
-	if err := errors.Join(os.Mkdir(old, 0o700), os.Mkdir(fresh, 0o700)); err != nil {
+	abandoned := filepath.Join(cache.dir, stagePrefix+"abandoned")
+	if err := os.Mkdir(abandoned, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	then := time.Now().Add(-2 * abandoned)
-	if err := os.Chtimes(old, then, then); err != nil {
+	inUse, err := private.NewDirectory(cache.dir, stagePrefix)
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer inUse.Release()
 	if _, err := Open(base, "engine", "v1"); err != nil {
 		t.Fatal(err)
 	}
-	if exists(old) || !exists(fresh) {
-		t.Fatalf("old stage exists: %t, fresh stage exists: %t", exists(old), exists(fresh))
+	if left, _ := filepath.Glob(filepath.Join(cache.dir, "*")); !slices.Equal(left, []string{inUse.Path}) {
+		t.Errorf("the stages are %v", left)
 	}
 }
 

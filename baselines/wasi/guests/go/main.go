@@ -55,15 +55,9 @@ func status(err error) uint32 {
 
 func pointer[T any](to *T) uint32 { return uint32(uintptr(unsafe.Pointer(to))) }
 
-// textOf is where a text lies. Somebody has to keep it alive.
-func textOf(text string) abi.Text {
-	return abi.Text{Pointer: pointer(unsafe.StringData(text)), Length: uint32(len(text))}
-}
-
 //go:wasmexport failure
 func failure() uint64 {
-	text := textOf(failed)
-	return uint64(text.Pointer)<<32 | uint64(text.Length)
+	return uint64(pointer(unsafe.StringData(failed)))<<32 | uint64(len(failed))
 }
 
 //go:wasmexport begin
@@ -84,16 +78,14 @@ func begin(codec, kind uint32, size, deadline int64, serial, writes uint32) uint
 	return 0
 }
 
-func addressOf(address, port uint32) string {
-	var bytes [4]byte
-	binary.BigEndian.PutUint32(bytes[:], address)
-	return netip.AddrPortFrom(netip.AddrFrom4(bytes), uint16(port)).String()
+func addressOf(address uint32) netip.Addr {
+	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, address)))
 }
 
 //go:wasmexport listen
 func listen(address, port uint32) uint32 {
 	var err error
-	setup.Address = netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, address))).String()
+	setup.Address = addressOf(address).String()
 	served, err = http.New().Serve(context.Background(), setup)
 	if err != nil {
 		status(err)
@@ -120,7 +112,7 @@ func target(address, port uint32) uint32 {
 	endpoint := transport.Endpoint{
 		Transport: http.New().Info().Name,
 		Network:   "tcp",
-		Address:   addressOf(address, port),
+		Address:   netip.AddrPortFrom(addressOf(address), uint16(port)).String(),
 		Nonce:     make([]byte, transport.NonceSize),
 	}
 	endpoints = append(endpoints, endpoint)

@@ -11,99 +11,28 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"strconv"
-	"structs"
-	"syscall"
 	"time"
-	"unsafe"
+
+	"rrbench/engines/wasip1/guest"
 )
-
-//go:wasmimport wasi_snapshot_preview1 sock_open
-//go:noescape
-func sockOpen(family, kind int32, descriptor *int32) syscall.Errno
-
-//go:wasmimport wasi_snapshot_preview1 sock_bind
-//go:noescape
-func sockBind(descriptor int32, address *address, port uint32) syscall.Errno
-
-//go:wasmimport wasi_snapshot_preview1 sock_listen
-func sockListen(descriptor, backlog int32) syscall.Errno
-
-//go:wasmimport wasi_snapshot_preview1 sock_connect
-//go:noescape
-func sockConnect(descriptor int32, address *address, port uint32) syscall.Errno
-
-//go:wasmimport wasi_snapshot_preview1 sock_getlocaladdr
-//go:noescape
-func sockGetLocalAddr(descriptor int32, address *address, port *uint32) syscall.Errno
-
-type address struct {
-	_      structs.HostLayout
-	buffer uint32 // a pointer
-	length uint32
-}
-
-var loopback = [4]byte{127, 0, 0, 1}
-
-func loopbackAddress() *address {
-	return &address{buffer: uint32(uintptr(unsafe.Pointer(&loopback))), length: 4}
-}
-
-func open() *os.File {
-	var descriptor int32
-	check(sockOpen(1, 2, &descriptor))
-	return os.NewFile(uintptr(descriptor), "socket")
-}
-
-func check(errno syscall.Errno) {
-	if errno != 0 {
-		panic(errno)
-	}
-}
-
-func dial(_ context.Context, _, target string) (net.Conn, error) {
-	endpoint, err := netip.ParseAddrPort(target)
-	if err != nil {
-		return nil, err
-	}
-	file := open()
-	defer file.Close()
-	descriptor := int32(file.Fd())
-	if errno := sockConnect(descriptor, loopbackAddress(), uint32(endpoint.Port())); errno != 0 {
-		return nil, errno
-	}
-	if err := syscall.SetNonblock(int(descriptor), true); err != nil {
-		return nil, err
-	}
-	return net.FileConn(file)
-}
 
 var (
-	listener net.Listener
-	handled  = make(chan struct{}, 1000)
-	client   = &http.Client{Transport: &http.Transport{DialContext: dial}}
+	handled = make(chan struct{}, 1000)
+	client  = &http.Client{Transport: &http.Transport{DialContext: dial}}
 )
+
+func dial(_ context.Context, _, target string) (net.Conn, error) { return guest.Dial(target) }
 
 //go:wasmexport listen
 func listen() uint32 {
-	file := open()
-	defer file.Close()
-	descriptor := int32(file.Fd())
-	check(sockBind(descriptor, loopbackAddress(), 0))
-	check(sockListen(descriptor, 16))
-	var port uint32
-	check(sockGetLocalAddr(descriptor, loopbackAddress(), &port))
-	if err := syscall.SetNonblock(int(descriptor), true); err != nil {
-		panic(err)
-	}
-	var err error
-	if listener, err = net.FileListener(file); err != nil {
+	listener, err := guest.Listen("127.0.0.1:0")
+	if err != nil {
 		panic(err)
 	}
 	go http.Serve(listener, http.HandlerFunc(answer))
-	return port
+	return uint32(listener.Addr().(*net.TCPAddr).Port)
 }
 
 func answer(w http.ResponseWriter, r *http.Request) {

@@ -1,20 +1,20 @@
 package engines
 
-// Relayer is what a Function implements on an engine that can take a small payload from
+// DirectCaller is what a Function implements on an engine that can take a small payload from
 // one guest to another without Go code in between: crossing the border between the
 // languages costs more than all the rest of such a hand-off.
-type Relayer interface {
-	// Relay prepares calls of this function, which takes a pointer and a length and returns a
+type DirectCaller interface {
+	// DirectCall prepares calls of this function, which takes a pointer and a length and returns a
 	// status, during which the guest's call of a host function of the same signature is
 	// answered by handler, which takes a pointer and a length too and returns 64 bits. It
 	// belongs to another instance of the same engine. The result is nil where any of that is
 	// not so. It must not be used after either instance was closed.
-	Relay(module, name string, handler Function) Relay
+	DirectCall(module, name string, handler Function) DirectCall
 }
 
-// Relay calls a function and has its guest's host call answered by another guest. One
+// DirectCall calls a function and has its guest's host call answered by another guest. One
 // goroutine at a time may use it, with both instances.
-type Relay interface {
+type DirectCall interface {
 	// Call is Function.Call with pointer and length. When the guest calls the host function
 	// with the same two numbers for the first time, these bytes of its memory are copied to
 	// place in the handler's memory, the handler is called with place and length, and the host

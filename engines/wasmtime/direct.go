@@ -14,17 +14,17 @@ import (
 	"rrbench/engines"
 )
 
-// relays are C memory, freed with the instance of the function that they call.
-type relay struct {
+// directCall is C memory, freed with the instance of the function that it calls.
+type directCall struct {
 	function, handler *function
 	// shared is for the bridge; handle is the same as an integer, which passes cgo unexamined.
-	shared *C.relay
+	shared *C.direct_call
 	handle C.uintptr_t
 }
 
 var (
-	_ engines.Relayer = (*function)(nil)
-	_ engines.Relay   = (*relay)(nil)
+	_ engines.DirectCaller = (*function)(nil)
+	_ engines.DirectCall   = (*directCall)(nil)
 )
 
 var (
@@ -32,7 +32,7 @@ var (
 	digestOfRange = engines.FunctionType{Params: statusOfRange.Params, Results: []engines.ValueType{engines.I64}}
 )
 
-func (f *function) Relay(module, name string, handler engines.Function) engines.Relay {
+func (f *function) DirectCall(module, name string, handler engines.Function) engines.DirectCall {
 	in := f.instance
 	to, ok := handler.(*function)
 	if !ok || in.closed || to.instance.closed || in == to.instance || in.memory == nil || to.instance.memory == nil ||
@@ -43,15 +43,15 @@ func (f *function) Relay(module, name string, handler engines.Function) engines.
 	if index < 0 || !in.hosts[index].signature.SameSignature(statusOfRange) {
 		return nil
 	}
-	shared := C.relay_new(f.guest, C.uint32_t(index), f.store, f.callee, to.guest, to.store, to.callee)
+	shared := C.direct_call_new(f.guest, C.uint32_t(index), f.store, f.callee, to.guest, to.store, to.callee)
 	if shared == nil {
 		return nil
 	}
-	in.relays = append(in.relays, shared)
-	return &relay{function: f, handler: to, shared: shared, handle: C.uintptr_t(uintptr(unsafe.Pointer(shared)))}
+	in.directCalls = append(in.directCalls, shared)
+	return &directCall{function: f, handler: to, shared: shared, handle: C.uintptr_t(uintptr(unsafe.Pointer(shared)))}
 }
 
-func (r *relay) Call(pointer, length, place, failed uint32, answer *engines.Answer) (status uint64, err error) {
+func (r *directCall) Call(pointer, length, place, failed uint32, answer *engines.Answer) (status uint64, err error) {
 	in, to := r.function.instance, r.handler.instance
 	*answer = engines.Answer{}
 	if in.closed || to.closed {
@@ -62,7 +62,7 @@ func (r *relay) Call(pointer, length, place, failed uint32, answer *engines.Answ
 	}
 	in.depth++
 	to.depth++
-	outcome := C.relay_call(r.handle, C.uint32_t(pointer), C.uint32_t(length), C.uint32_t(place), C.int32_t(failed))
+	outcome := C.direct_call_run(r.handle, C.uint32_t(pointer), C.uint32_t(length), C.uint32_t(place), C.int32_t(failed))
 	to.depth--
 	in.depth--
 	runtime.KeepAlive(in)
@@ -80,8 +80,8 @@ func (r *relay) Call(pointer, length, place, failed uint32, answer *engines.Answ
 	return uint64(shared.status), nil
 }
 
-func (r *relay) Answered() bool { return bool(r.shared.answered) }
+func (r *directCall) Answered() bool { return bool(r.shared.answered) }
 
-func (r *relay) Cancel() { r.shared.from.answering = nil }
+func (r *directCall) Cancel() { r.shared.from.answering = nil }
 
-func (r *relay) Clock() int64 { return int64(C.relay_clock()) }
+func (r *directCall) Clock() int64 { return int64(C.direct_call_clock()) }

@@ -13,14 +13,14 @@ import (
 
 const failed = 77
 
-// relayed is two instances of the C guest; calls counts those of its host function that
+// pair is two instances of the C guest; calls counts those of its host function that
 // arrived in Go.
-type relayed struct {
+type pair struct {
 	from, to engines.Instance
 	calls    int
 }
 
-func newRelayed(t *testing.T) *relayed {
+func newPair(t *testing.T) *pair {
 	t.Helper()
 	engine, err := New(t.TempDir())
 	if err != nil {
@@ -34,7 +34,7 @@ func newRelayed(t *testing.T) *relayed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relayed{}
+	r := &pair{}
 	i32 := engines.I32
 	host := engines.HostFunction{
 		Module:       "roadrunner",
@@ -68,7 +68,7 @@ func newRelayed(t *testing.T) *relayed {
 	return r
 }
 
-func (r *relayed) function(t *testing.T, in engines.Instance, name string) engines.Function {
+func (r *pair) function(t *testing.T, in engines.Instance, name string) engines.Function {
 	t.Helper()
 	f, ok := in.Function(name)
 	if !ok {
@@ -77,23 +77,23 @@ func (r *relayed) function(t *testing.T, in engines.Instance, name string) engin
 	return f
 }
 
-func TestRelay(t *testing.T) {
-	r := newRelayed(t)
-	send := r.function(t, r.from, "send").(engines.Relayer)
+func TestDirectCall(t *testing.T) {
+	r := newPair(t)
+	send := r.function(t, r.from, "send").(engines.DirectCaller)
 	handle := r.function(t, r.to, "handle")
-	for name, relay := range map[string]engines.Relay{
-		"of a function of its own instance": send.Relay("roadrunner", "send_to_host", r.function(t, r.from, "handle")),
-		"of an unknown host function":       send.Relay("roadrunner", "receive", handle),
-		"by a handler of another signature": send.Relay("roadrunner", "send_to_host", r.function(t, r.to, "allocate_memory")),
-		"from another function":             r.function(t, r.from, "handle").(engines.Relayer).Relay("roadrunner", "send_to_host", handle),
+	for name, call := range map[string]engines.DirectCall{
+		"of a function of its own instance": send.DirectCall("roadrunner", "send_to_host", r.function(t, r.from, "handle")),
+		"of an unknown host function":       send.DirectCall("roadrunner", "receive", handle),
+		"by a handler of another signature": send.DirectCall("roadrunner", "send_to_host", r.function(t, r.to, "allocate_memory")),
+		"from another function":             r.function(t, r.from, "handle").(engines.DirectCaller).DirectCall("roadrunner", "send_to_host", handle),
 	} {
-		if relay != nil {
-			t.Errorf("there is a relay %s", name)
+		if call != nil {
+			t.Errorf("there is a direct call %s", name)
 		}
 	}
-	relay := send.Relay("roadrunner", "send_to_host", handle)
-	if relay == nil {
-		t.Fatal("no relay")
+	call := send.DirectCall("roadrunner", "send_to_host", handle)
+	if call == nil {
+		t.Fatal("no direct call")
 	}
 	size := uint32(r.from.Memory().Size())
 	const pointer, place, length = 30_000, 20_000, 100
@@ -119,11 +119,11 @@ func TestRelay(t *testing.T) {
 		"everything at once, too much": {1<<32 - 1, 1<<32 - 1, 1<<32 - 1, false},
 	} {
 		r.calls = 0
-		before := relay.Clock()
-		status, err := relay.Call(test.pointer, test.length, test.place, failed, &answer)
-		after := relay.Clock()
-		if err != nil || relay.Answered() != test.passes || (r.calls == 0) != test.passes {
-			t.Errorf("%s: %v, answered: %v, by Go: %d times", name, err, relay.Answered(), r.calls)
+		before := call.Clock()
+		status, err := call.Call(test.pointer, test.length, test.place, failed, &answer)
+		after := call.Clock()
+		if err != nil || call.Answered() != test.passes || (r.calls == 0) != test.passes {
+			t.Errorf("%s: %v, answered: %v, by Go: %d times", name, err, call.Answered(), r.calls)
 			continue
 		}
 		if !test.passes {
@@ -139,10 +139,10 @@ func TestRelay(t *testing.T) {
 			t.Errorf("%s: moments %d, %d, %d, %d", name, before, answer.Copied, answer.Returned, after)
 		}
 	}
-	if n := testing.AllocsPerRun(100, func() { _, _ = relay.Call(pointer, length, place, failed, &answer) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { _, _ = call.Call(pointer, length, place, failed, &answer) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	// A call that is not the relay's goes to Go as ever.
+	// A call that is not the direct call's goes to Go as ever.
 	r.calls = 0
 	stack[0], stack[1] = pointer, length
 	if err := r.function(t, r.from, "send").Call(stack); err != nil || r.calls != 1 || stack[0] != 5 {
@@ -151,7 +151,7 @@ func TestRelay(t *testing.T) {
 	if err := r.to.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := relay.Call(pointer, length, place, failed, &answer); err == nil {
+	if _, err := call.Call(pointer, length, place, failed, &answer); err == nil {
 		t.Error("a closed instance takes payloads")
 	}
 }
