@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"rrbench/results"
@@ -22,17 +23,29 @@ import (
 type Report struct {
 	// Files are the paths of the files written, in the order of the figures.
 	Files []string
-	// Omitted are the figures for which the run has no data.
+	// Omitted are the figures for which the run has no data, in the order of the figures.
 	Omitted []Omission
 }
 
-// Omission is a figure that was not drawn.
+// Omission is the figures that were not drawn for one reason.
 type Omission struct {
-	Figure string
-	Reason string
+	Figures []string
+	Reason  string
 }
 
-func (o Omission) String() string { return fmt.Sprintf("figure %s not drawn: %s", o.Figure, o.Reason) }
+func (o Omission) String() string {
+	return fmt.Sprintf("%s not drawn: %s", strings.Join(o.Figures, ", "), o.Reason)
+}
+
+// omit notes a figure that is not drawn.
+func (r *Report) omit(name, reason string) {
+	i := slices.IndexFunc(r.Omitted, func(o Omission) bool { return o.Reason == reason })
+	if i < 0 {
+		i = len(r.Omitted)
+		r.Omitted = append(r.Omitted, Omission{Reason: reason})
+	}
+	r.Omitted[i].Figures = append(r.Omitted[i].Figures, name)
+}
 
 // A figure is one entry of the catalogue. Its compose function returns an error that
 // wraps errNoData when the run lacks what the figure shows.
@@ -92,7 +105,7 @@ func drawAll(figures []figure, directory *results.Directory) (Report, error) {
 		files, err := figure.draw(cells, note, directory)
 		report.Files = append(report.Files, files...)
 		if reason, ok := errors.AsType[errNoData](err); ok {
-			report.Omitted = append(report.Omitted, Omission{figure.name, string(reason)})
+			report.omit(figure.name, string(reason))
 		} else if err != nil {
 			failures = append(failures, fmt.Errorf("figure %s: %w", figure.name, err))
 		}

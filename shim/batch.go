@@ -62,6 +62,9 @@ func (b *Batch) SeedOf(round, worker int) uint64 {
 	return mix(mix(mix(b.Seed)+uint64(round)) + uint64(worker))
 }
 
+// WindowSeed is the seed of a window's payload: they count from 0.
+func (b *Batch) WindowSeed(i int) uint64 { return b.SeedOf(windowRound+i, 0) }
+
 // Spec is the payload of a seed.
 func (b *Batch) Spec(seed uint64) payloads.Spec {
 	size := b.Sizes[0]

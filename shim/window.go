@@ -86,7 +86,7 @@ func newWindowRun(batch *Batch, workers []*worker) *windowRun {
 	n := min(max(specBytes/batch.largest(), leastSpecs), mostSpecs)
 	w := &windowRun{batch: batch, payloads: make([]expectation, int(n)+len(workers)-1)}
 	for i := range w.payloads {
-		spec := batch.Spec(batch.SeedOf(windowRound+i, 0))
+		spec := batch.Spec(batch.WindowSeed(i))
 		w.payloads[i] = expectation{spec, spec.Digest()}
 	}
 	for _, one := range workers {

@@ -30,8 +30,8 @@ func faultyMachine() *Machine {
 // runFaults runs a sweep with one cell for each fault.
 func runFaults(t *testing.T, reps int, faults []string) (_ *Outcome, trials, windows []map[string]string) {
 	t.Helper()
-	warmup, out := faultyWarmup, filepath.Join(t.TempDir(), "run")
-	flags := Config{Preset: "smoke", Axes: Axes{Reps: reps}, Warmup: &warmup, Deadline: time.Second, Out: out, File: filepath.Join(t.TempDir(), "faults.yaml")}
+	warmup, seed, out := faultyWarmup, uint64(faultySeed), filepath.Join(t.TempDir(), "run")
+	flags := Config{Preset: "smoke", Seed: &seed, Axes: Axes{Reps: reps}, Warmup: &warmup, Deadline: time.Second, Out: out, File: filepath.Join(t.TempDir(), "faults.yaml")}
 	var text strings.Builder
 	text.WriteString("experiments:\n")
 	for _, fault := range faults {

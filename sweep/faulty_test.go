@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"rrbench/measure"
 	"rrbench/payloads"
+	"rrbench/shim"
 	"rrbench/transport"
 )
 
@@ -85,27 +87,40 @@ func (*faultyTarget) Endpoint() transport.Endpoint { return transport.Endpoint{T
 
 func (t *faultyTarget) Close() error { return t.fault.strike("close-target") }
 
+// faultySeed is the seed of plans with faults.
+const faultySeed = 7
+
+// ofWindows are the seeds that windows of such plans begin with, of whichever visit.
+var ofWindows = sync.OnceValue(func() map[uint64]bool {
+	const cells, blocks = 100, 3
+	plan, seeds := Plan{Seed: faultySeed}, make(map[uint64]bool)
+	for visit := range cells * blocks * 2 {
+		batch := shim.Batch{Seed: plan.payloadSeed(Visit{visit / 2 % blocks, visit / 2 / blocks, visit%2 > 0}, 0)}
+		for i := range 100 {
+			seeds[batch.WindowSeed(i)] = true
+		}
+	}
+	return seeds
+})
+
 type faultyRoute struct {
 	fault
 	spec payloads.Spec
-	// prepared counts the first round and the warm-up. rehearsed: they are over. A window's payloads
-	// come again and again, repeated; those that are fresh after that are of rounds.
-	prepared, fresh     int
-	rehearsed, repeated bool
-	seen                map[uint64]bool
+	// prepared counts hand-offs of the first round and the warm-up, windowed those of the window, and
+	// fresh those of the rounds after it.
+	prepared, windowed, fresh int
 }
 
 func (r *faultyRoute) Prepare(spec payloads.Spec) error {
 	r.spec = spec
 	switch {
-	case !r.rehearsed:
-		r.prepared++
-	case r.seen[spec.Seed]:
-		r.repeated = true
-	case r.repeated:
+	case r.moment == "":
+	case ofWindows()[spec.Seed]:
+		r.windowed++
+	case r.windowed > 0:
 		r.fresh++
 	default:
-		r.seen[spec.Seed] = true
+		r.prepared++
 	}
 	if r.now() {
 		return r.strike("prepare")
@@ -113,10 +128,7 @@ func (r *faultyRoute) Prepare(spec payloads.Spec) error {
 	return nil
 }
 
-func (r *faultyRoute) Rehearse(payloads.Spec) error {
-	r.rehearsed, r.seen = true, make(map[uint64]bool)
-	return nil
-}
+func (*faultyRoute) Rehearse(payloads.Spec) error { return nil }
 
 // now says that the fault's moment has come. A round that is not recorded comes before those that
 // are.
@@ -127,7 +139,7 @@ func (r *faultyRoute) now() bool {
 	case "warm-up":
 		return r.prepared == 1+faultyWarmup
 	case "window":
-		return r.repeated && r.fresh == 0
+		return r.windowed > 0 && r.fresh == 0
 	case "round":
 		return r.fresh == 1+2
 	}
