@@ -9,8 +9,8 @@ import "sync"
 var Window = 1 << 30
 
 // WindowStart is where in a linear memory its window begins, in bytes: behind what the guest has
-// there for itself. More of it would be memory that a guest with garbage collection takes for
-// its own, and lets as much garbage pile up.
+// there for itself, and no further. A guest with garbage collection takes all memory up to the
+// window's end for its own, and lets as much garbage pile up.
 var WindowStart = 64 << 20
 
 // WindowEnd is where in a linear memory its window ends, in bytes.

@@ -158,7 +158,7 @@ func (m *mover) retrieve(l lent) (released bool) {
 	switch {
 	case l.region.Kept():
 		if l.source.Window() != nil {
-			m.window = window{}
+			m.window.stays(l.source)
 		} else if !l.source.Prepared() {
 			// It reads as zeros already; this has the mapping be one with its neighbours again.
 			_ = memory.Blank(source)
@@ -207,17 +207,17 @@ func (m *mover) restore(size int64) (back int64) {
 	m.lent = lent{}
 	l.target.lock.Lock()
 	defer l.target.lock.Unlock()
-	if l.target.function == nil {
-		// They are gone with its memory.
-		m.window = window{}
-		return 0
-	}
 	windowed := l.source.Window() != nil
+	if windowed {
+		m.window.stays(l.source)
+	}
 	switch {
+	case l.target.function == nil:
+		// They are gone with its memory.
+		return 0
 	case size < 1, windowed && size > int64(memory.Window), !windowed && size != int64(l.source.Len()),
 		memory.Move(l.at(l.source), l.at(l.region)) != nil:
 		empty(l.at(l.region))
-		m.window = window{}
 	default:
 		back = measure.Now()
 		if windowed {
@@ -241,16 +241,22 @@ type window struct {
 	unused int
 }
 
+// stays is for a window whose pages are away and may never come back: its guest may have written to
+// where the payload was.
+func (w *window) stays(source *modes.Region) {
+	w.warm, w.stale = max(w.warm, memory.Enough(int(source.Len()))), int(source.Len())
+}
+
 // clean is for a window that has come back. Nothing that the target has written is left of it
 // but what the host overwrites, for a payload of size bytes, before the guest runs.
 func (w *window) clean(area []byte, size int, zeroes bool) {
 	empty(area[w.warm:])
-	left := min(size, w.warm)
+	kept := min(size, w.warm)
 	if zeroes {
-		left = 0
+		kept = 0
 	}
-	clear(area[left:w.warm])
-	w.stale, w.foreign = left, left > 0
+	clear(area[kept:w.warm])
+	w.stale, w.foreign = kept, kept > 0
 }
 
 // keepUnused is for how many payloads that need much less of a window its pages are kept: a page

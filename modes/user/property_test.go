@@ -57,8 +57,8 @@ type world struct {
 	// contain zeros where it has written; where only the host sees it, or pages are shared, anything.
 	origin   transport.Origin
 	recycled bool
-	// windowed: the source was to have a window.
-	windowed bool
+	// windowed: the source was to have a window. leaks: there its guest takes more with each hand-off.
+	windowed, leaks bool
 	// lent is what the model has in a target's memory until the route recycles.
 	lent modelLent
 	// model's digests, one a target.
@@ -94,6 +94,7 @@ func newWorld(t *testing.T, random *rand.Rand, m *mode, engines []string, guests
 		endpoints = append(endpoints, target.real.Endpoint())
 	}
 	source := setup([]string{"c", "c", "send-from-own-memory", "send-twice", "send-writes", "send-frees"}[random.IntN(6)])
+	w.leaks = source.Guest == guests["send-frees"]
 	opened, err := m.Open(context.Background(), source, endpoints)
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"rrbench/measure"
+	"rrbench/memory"
 	"rrbench/modes"
 	"rrbench/modes/kernel"
 	"rrbench/payloads"
@@ -61,6 +62,10 @@ func (r *route) Recycle(size int64) error {
 	}
 	if back := r.mover.restore(size); began != 0 && back != 0 {
 		r.learner.returned(back-began, measure.Now()-back)
+	}
+	if region := r.source.Prepared(); region != nil && r.mover.window.foreign && size > int64(memory.Window) {
+		empty(region.Window())
+		r.mover.window = window{}
 	}
 	if err := r.source.Recycle(size); err != nil {
 		return err

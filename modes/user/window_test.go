@@ -78,6 +78,22 @@ func TestWindowsAreApart(t *testing.T) {
 	}
 }
 
+// A payload that no window is long enough for comes after one that was to be in the window: what the
+// host has not overwritten there is gone.
+func TestLongerThanAWindow(t *testing.T) {
+	transporttest.SmallBlocks(t)
+	setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None, Size: int64(memory.Window)}
+	route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup))
+	handOver(t, route, payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: 100_000})
+	if err := route.Recycle(50_000); err != nil {
+		t.Fatal(err)
+	}
+	handOver(t, route, payloads.Spec{Kind: payloads.Bytes, Seed: 2, Size: int64(memory.Window) + 1})
+	if window := route.source.Memory()[memory.WindowStart:memory.WindowEnd()]; !zero(window) {
+		t.Error("the source sees what a target may have written")
+	}
+}
+
 // TestWindowTaken has a target that keeps what it gets: there is one payload a window, and what comes
 // after it is copied.
 func TestWindowTaken(t *testing.T) {
