@@ -72,7 +72,7 @@ type reply struct {
 }
 
 type shimReply struct {
-	// Parent, Program and PID are as shim.Instance has them, on the agent's host.
+	// Parent and Program are as shim.Instance has them, on the agent's host.
 	Parent  int    `json:"parent"`
 	Program string `json:"program"`
 }

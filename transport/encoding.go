@@ -135,7 +135,7 @@ func reason(text string) string {
 	return cmp.Or(foreign.Line(text, TextLimit), "failed without a reason")
 }
 
-// AppendUsage and ParseUsage are the part of a delivery that a guest asks its host for: 4 i64.
+// AppendUsage is the part of a delivery that a guest asks its host for: 4 i64.
 func AppendUsage(to []byte, u measure.Usage) []byte {
 	for _, field := range [...]int64{u.UserNs, u.KernelNs, u.MinorFaults, u.ContextSwitches} {
 		to = binary.LittleEndian.AppendUint64(to, uint64(field))

@@ -2,7 +2,7 @@
 // two ordinary services would do, written as well as package net/http allows.
 //
 // A request is POST / with the serialized object as its body, of known length, on a
-// connection that is kept open; the reply is a function.Reply. What is tuned:
+// connection that is kept open; the reply is a transport.Delivery. What is tuned:
 //
 //   - the source writes the body with one write(2) out of the object's own memory or the
 //     encoder's, where net/http would copy it in pieces of 32 KiB;

@@ -12,6 +12,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -56,7 +57,7 @@ func Respond(socket *net.UDPConn, cookie Cookie) error {
 		return err
 	}
 	for {
-		packet, from, at, err := receive(raw, packetSize)
+		packet, from, at, err := receive(raw)
 		if errors.Is(err, net.ErrClosed) {
 			return nil
 		}
@@ -78,11 +79,9 @@ func Respond(socket *net.UDPConn, cookie Cookie) error {
 	}
 }
 
-// receive waits for a packet of at most size bytes and says when it came.
-func receive(raw interface {
-	Read(func(uintptr) bool) error
-}, size int) (packet []byte, from unix.Sockaddr, at int64, err error) {
-	packet = make([]byte, size+1)
+// receive waits for a packet and says when it came. Of one that is too long a byte too many is read.
+func receive(raw syscall.RawConn) (packet []byte, from unix.Sockaddr, at int64, err error) {
+	packet = make([]byte, packetSize+1)
 	var n int
 	var failed error
 	err = raw.Read(func(fd uintptr) bool {
@@ -142,9 +141,7 @@ func Measure(ctx context.Context, socket *net.UDPConn, cookie Cookie) (Estimate,
 	return best, nil
 }
 
-func exchange(socket *net.UDPConn, raw interface {
-	Read(func(uintptr) bool) error
-}, cookie Cookie, number uint64) (Estimate, error) {
+func exchange(socket *net.UDPConn, raw syscall.RawConn, cookie Cookie, number uint64) (Estimate, error) {
 	packet := make([]byte, packetSize)
 	copy(packet, cookie[:])
 	binary.LittleEndian.PutUint64(packet[len(cookie):], number)
@@ -156,7 +153,7 @@ func exchange(socket *net.UDPConn, raw interface {
 		return Estimate{}, err
 	}
 	for {
-		answer, _, t4, err := receive(raw, packetSize)
+		answer, _, t4, err := receive(raw)
 		if err != nil {
 			return Estimate{}, err
 		}
