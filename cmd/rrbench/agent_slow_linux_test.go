@@ -16,8 +16,8 @@ func TestLinkFails(t *testing.T) {
 	}{
 		"down for 5 s":     {"30s", "ip link set cable down; sleep 5; ip link set cable up", true},
 		"cut":              {"3s", "ip link set cable down", false},
-		"agent dies":       {"3s", "pkill -KILL -f 'rrbench agent'", false},
-		"agent is stopped": {"3s", "pkill -STOP -f 'rrbench agent'", false},
+		"agent dies":       {"3s", "pkill -KILL -f '^rrbench agent'", false},
+		"agent is stopped": {"3s", "pkill -STOP -f '^rrbench agent'", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			directory, output, status := twoNodes(t, "1gbit", fmt.Sprintf(`
