@@ -22,8 +22,12 @@ const (
 	trialsFile   = "trials.csv"
 	windowsFile  = "windows.csv"
 	summaryFile  = "summary.csv"
-	claimsFile   = "claims.csv"
 	figuresName  = "figures"
+
+	// What is made of a run: what it was judged by, the verdicts, the page.
+	ClaimsSourceFile = "claims.yaml"
+	ClaimsFile       = "claims.csv"
+	ReportFile       = "report.html"
 )
 
 // Directory is where a run's results are. Who creates one, or resumes its journal, is its
@@ -321,9 +325,9 @@ func (d *Directory) WriteFigure(name string, content []byte) (string, error) {
 	return path, replace(path, content)
 }
 
-// WriteClaims replaces claims.csv, and returns its path.
-func (d *Directory) WriteClaims(content []byte) (string, error) {
-	path := d.file(claimsFile)
+// Write replaces a file of what was made of the run, and returns its path.
+func (d *Directory) Write(name string, content []byte) (string, error) {
+	path := d.file(name)
 	return path, replace(path, content)
 }
 
