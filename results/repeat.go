@@ -45,7 +45,7 @@ type plannedCell struct {
 }
 
 // Settings returns what measures a cell again as the run has, and the parameter that its transport alone
-// has, if any. A manifest without a readable plan says nothing of repetitions, seed and guest.
+// has, where the manifest does not say by which flag. A manifest without a readable plan says nothing of repetitions, seed and guest.
 func (m *Manifest) Settings() func(*Summary) (settings []Setting, parameter string) {
 	var plan planned
 	if json.Unmarshal(m.Plan, &plan) != nil {
@@ -94,13 +94,17 @@ func (m *Manifest) Settings() func(*Summary) (settings []Setting, parameter stri
 		if plan.Deadline > 0 {
 			settings = append(settings, Setting{"deadline", plan.Deadline.String(), false, true})
 		}
+		parameter := cell.Parameter
+		if flag := m.Transports.Of(p.Transport).Flag; flag != "" && parameter != "" {
+			settings, parameter = append(settings, Setting{flag, parameter, false, false}), ""
+		}
 		kept := settings[:0]
 		for _, setting := range settings {
 			if setting.Value != "" {
 				kept = append(kept, setting)
 			}
 		}
-		return kept, cell.Parameter
+		return kept, parameter
 	}
 }
 
