@@ -325,6 +325,16 @@ func (d *Directory) WriteFigure(name string, content []byte) (string, error) {
 	return path, replace(path, content)
 }
 
+// Files are the paths of those files that the run itself has left.
+func (d *Directory) Files() (paths []string) {
+	for _, name := range []string{manifestFile, summaryFile, trialsFile, windowsFile} {
+		if info, err := os.Stat(d.file(name)); err == nil && info.Mode().IsRegular() {
+			paths = append(paths, d.file(name))
+		}
+	}
+	return paths
+}
+
 // Write replaces a file of what was made of the run, and returns its path.
 func (d *Directory) Write(name string, content []byte) (string, error) {
 	path := d.file(name)

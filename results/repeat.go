@@ -82,11 +82,16 @@ func (m *Manifest) Settings() func(*Summary) (settings []Setting, parameter stri
 			}
 			return strconv.Itoa(n)
 		}
+		// Rounds that are the same for all starts were asked for so, or make no difference.
+		reps, starts, rounds := cell.Reps, 0, 0
+		if cell.Starts > 0 && reps%cell.Starts == 0 {
+			reps, starts, rounds = 0, cell.Starts, reps/cell.Starts
+		}
 		settings := []Setting{
 			{"transports", p.Transport, true, false}, {"engines", engine, true, false}, {"codecs", codec, true, false}, {"placement", p.Placement, true, false},
 			{"sizes", size, true, false}, {"size-mix", p.SizeMix, true, false}, {"fanout", number(p.Fanout), true, false}, {"fanout-order", p.FanoutOrder, true, false},
 			{"concurrency", number(p.Concurrency), true, false}, {"rate", number(int(p.Rate)), true, false}, {"origin", p.Origin, true, false}, {"consume", p.Consume, true, false},
-			{"reps", number(cell.Reps), false, false}, {"starts", number(cell.Starts), false, false}, {"payload", cell.Payload, false, false}, {"guest", cell.Guest, false, false},
+			{"reps", number(reps), false, false}, {"starts", number(starts), false, false}, {"rounds", number(rounds), false, false}, {"payload", cell.Payload, false, false}, {"guest", cell.Guest, false, false},
 		}
 		if plan.Seed != nil && plan.Warmup != nil {
 			settings = append(settings, Setting{"warmup", strconv.Itoa(*plan.Warmup), false, true}, Setting{"seed", strconv.FormatUint(*plan.Seed, 10), false, true})

@@ -26,7 +26,7 @@ the page says then; 2 when there is no such run, or the claims file has a fault.
 		Args:    oneDirectory,
 		RunE: func(_ *cobra.Command, arguments []string) error {
 			written, err := writeReport(arguments[0])
-			if len(written.Files) > 0 {
+			if written.Complete() {
 				fmt.Fprintln(stdout, written.Files[len(written.Files)-1])
 			}
 			return err

@@ -48,6 +48,11 @@ type Report struct {
 	figures  plots.Report
 }
 
+// Complete says that the page was written.
+func (r *Report) Complete() bool {
+	return len(r.Files) > 0 && filepath.Base(r.Files[len(r.Files)-1]) == results.ReportFile
+}
+
 // Write draws the run's figures, judges the claims by it, and writes claims.yaml, claims.csv and report.html
 // into its directory. Of a run whose files are damaged it makes what the rest allows, and the page says
 // so; the error names the files and lines.
