@@ -16,24 +16,24 @@ type csvColumn struct {
 // tableOf is the CSV behind a figure: a row a cell, those that are not drawn included,
 // with what keeps them out.
 func tableOf(cells []*cell, columns []csvColumn, why func(*cell) string) [][]string {
-	header := []string{"cell_id", "experiment", "transport", "engine", "codec", "placement", "size_bytes", "fanout", "concurrency",
+	header := []string{"experiment", "transport", "engine", "codec", "placement", "size_bytes", "fanout", "concurrency",
 		"offered_ops_per_s", "origin", "consume", "fanout_order", "size_mix", "status", "reason", "drawn", "n", "starts", "notes"}
 	for _, column := range columns {
 		header = append(header, column.name)
 	}
-	table := [][]string{header}
+	table := [][]string{append(header, "cell_id")}
 	for _, c := range cells {
 		drawn := "yes"
 		if reason := why(c); reason != "" {
 			drawn = "no: " + reason
 		}
-		row := []string{c.ID(), c.Experiment, c.Transport, c.Engine, c.Codec, c.Placement, strconv.FormatInt(c.SizeBytes, 10),
+		row := []string{c.Experiment, c.Transport, c.Engine, c.Codec, c.Placement, strconv.FormatInt(c.SizeBytes, 10),
 			strconv.Itoa(c.Fanout), strconv.Itoa(c.Concurrency), when(c.Rate > 0, strconv.Itoa(int(c.Rate))), c.Origin, c.Consume, c.FanoutOrder, c.SizeMix,
 			string(c.Status), c.Reason, drawn, strconv.Itoa(c.N), strconv.Itoa(c.Starts), c.Notes}
 		for _, column := range columns {
 			row = append(row, decimal(column.of(c)))
 		}
-		table = append(table, row)
+		table = append(table, append(row, c.ID()))
 	}
 	return table
 }

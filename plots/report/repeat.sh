@@ -20,7 +20,7 @@ command=$(awk -F '\t' -v id="$1" '$1 == id { print $2 }' claims.tsv)
 if [ -f "cells/$1.yaml" ]; then
 	cells=$1
 elif [ -f "figures/$1.csv" ]; then
-	cells=$(sed 1d "figures/$1.csv" | cut -d , -f 1 | grep . | sort -u)
+	cells=$(awk -F , 'NR > 1 && $NF != "" { print $NF }' "figures/$1.csv" | tr -d '\r' | sort -u)
 elif [ -n "$command" ]; then
 	mkdir -p repeated
 	id=$1
