@@ -29,7 +29,13 @@ report.html says then; 2 when there is no such run, or the claims file has a fau
   rrbench bundle --out artifact.tar.gz results/runs/20260131T120000Z-quick`,
 		Args: oneDirectory,
 		RunE: func(_ *cobra.Command, arguments []string) error {
-			path := filepath.Clean(arguments[0])
+			path, err := filepath.Abs(arguments[0]) // "." has no name to call the archive by
+			if err != nil {
+				return err
+			}
+			if named := filepath.Clean(arguments[0]); filepath.Base(named) == filepath.Base(path) {
+				path = named
+			}
 			out := cmp.Or(out, path+ending)
 			if !strings.HasSuffix(out, ending) {
 				return fmt.Errorf("--out %s: the archive's name ends in %s: %w", out, ending, errCommandLine)
