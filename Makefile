@@ -94,7 +94,7 @@ fuzz: guests ## run each fuzz target for FUZZTIME (10s)
 	scripts/fuzz $(FUZZTIME)
 
 .PHONY: lint
-lint: format vet staticcheck cross scripts-check licences ebpf-check ## check format, vet, staticcheck, other platforms, scripts, licences, eBPF objects
+lint: format vet staticcheck cross scripts-check licences list-js-check ebpf-check ## check format, vet, staticcheck, other platforms, scripts, licences, the page's library, eBPF objects
 
 .PHONY: format
 format:
@@ -117,12 +117,16 @@ cross:
 
 .PHONY: scripts-check
 scripts-check:
-	@if command -v shellcheck >/dev/null; then shellcheck --severity=warning scripts/* .ci/run workloads/*.sh; \
+	@if command -v shellcheck >/dev/null; then shellcheck --severity=warning scripts/* .ci/run workloads/*.sh plots/report/*.sh; \
 	else echo "Scripts not checked: shellcheck is not installed. To mend it: scripts/setup --develop"; fi
 
 .PHONY: licences
 licences:
 	scripts/third-party --check
+
+.PHONY: list-js-check
+list-js-check:
+	scripts/list-js-check
 
 .PHONY: ebpf-check
 ebpf-check:

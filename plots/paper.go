@@ -216,7 +216,7 @@ func (f *paperFigure) compose(cells []*cell) (*sheet, error) {
 	}
 	s := &sheet{xTitle: f.x.title, width: columnWidth, panelHeight: 2.1 * vg.Inch, panels: [][]*plot.Plot{nil}, legend: legend{iconWidth: 18}}
 	s.table = [][]string{{"from", "system", "transport", "engine", "codec", "placement", "size_bytes", "fanout", "fanout_order", "origin", "starts",
-		"shown", "unit", "value", "lo", "hi", "drawn_value", "flag", "other_value", "source", "drawn"}}
+		"shown", "unit", "value", "lo", "hi", "drawn_value", "flag", "other_value", "source", "drawn", "cell_id"}}
 	first := f.curves(chosen, f.metric)
 	seen := make(map[string]bool)
 	s.yTitle = f.title
@@ -636,7 +636,7 @@ func (f *paperFigure) row(m metric, k mark, from, system string, drawn float64) 
 			why = "no: " + string(c.Status) + when(c.Reason != "", ", "+c.Reason)
 		}
 		return []string{from, system, c.Transport, c.Engine, c.Codec, c.Placement, strconv.FormatInt(c.SizeBytes, 10), strconv.Itoa(c.Fanout), c.FanoutOrder, c.Origin, strconv.Itoa(starts),
-			shown, m.unit, decimal(k.Value), decimal(k.Lo), decimal(k.Hi), decimal(drawn), "", "", "", why}
+			shown, m.unit, decimal(k.Value), decimal(k.Lo), decimal(k.Hi), decimal(drawn), "", "", "", why, c.ID()}
 	}
 	size, targets, unit := k.x, float64(f.fanout), m.unit
 	if f.size > 0 {
@@ -646,7 +646,7 @@ func (f *paperFigure) row(m metric, k mark, from, system string, drawn float64) 
 		unit = "of the panel's maximum"
 	}
 	return []string{from, system, "", "", "", f.placement, decimal(size), decimal(targets), "", "", "",
-		shown, unit, decimal(k.Value), "", "", decimal(drawn), k.from.Flag, decimal(k.from.Other * m.scale), k.from.Source, why}
+		shown, unit, decimal(k.Value), "", "", decimal(drawn), k.from.Flag, decimal(k.from.Other * m.scale), k.from.Source, why, ""}
 }
 
 // memoryLabel writes bytes in decimal units, as an axis with decades does.
@@ -705,7 +705,7 @@ func (b share) compose(cells []*cell) (*sheet, error) {
 		return nil, f.lacking()
 	}
 	s := &sheet{xTitle: "share of the latency; the number is all of it", width: columnWidth, legend: legend{iconWidth: 6}}
-	s.table = [][]string{{"from", "system", "transport", "engine", "codec", "size_bytes", "part", "unit", "value", "flag", "source"}}
+	s.table = [][]string{{"from", "system", "transport", "engine", "codec", "size_bytes", "part", "unit", "value", "flag", "source", "cell_id"}}
 	p := newPanel(plotter.Grid{Vertical: across})
 	var names []string
 	seen := make(map[string]bool)
@@ -724,7 +724,7 @@ func (b share) compose(cells []*cell) (*sheet, error) {
 						length += max(c.estimate(column).Value, 0)
 					}
 					lengths = append(lengths, length)
-					s.table = append(s.table, []string{"run", system.published, c.Transport, c.Engine, c.Codec, strconv.FormatInt(size, 10), part.name, "ns", decimal(length), "", ""})
+					s.table = append(s.table, []string{"run", system.published, c.Transport, c.Engine, c.Codec, strconv.FormatInt(size, 10), part.name, "ns", decimal(length), "", "", c.ID()})
 				}
 				names = append(names, join(c.series.variant(), when(len(b.sizes) > 1, sizeLabel(float64(size)))))
 				draws = append(draws, func(row float64) { b.bar(p, lengths, row, false, "") })
@@ -738,7 +738,7 @@ func (b share) compose(cells []*cell) (*sheet, error) {
 						if flag = cmp.Or(flag, v.Flag); v.Flag != "" {
 							seen[v.Flag] = true
 						}
-						s.table = append(s.table, []string{"published", system.published, "", "", "", strconv.FormatInt(size, 10), part.name, "ns", decimal(v.Value * 1e9), v.Flag, v.Source})
+						s.table = append(s.table, []string{"published", system.published, "", "", "", strconv.FormatInt(size, 10), part.name, "ns", decimal(v.Value * 1e9), v.Flag, v.Source, ""})
 					}
 				}
 			}

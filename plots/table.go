@@ -21,7 +21,7 @@ func tableOf(cells []*cell, columns []csvColumn, why func(*cell) string) [][]str
 	for _, column := range columns {
 		header = append(header, column.name)
 	}
-	table := [][]string{header}
+	table := [][]string{append(header, "cell_id")}
 	for _, c := range cells {
 		drawn := "yes"
 		if reason := why(c); reason != "" {
@@ -33,7 +33,7 @@ func tableOf(cells []*cell, columns []csvColumn, why func(*cell) string) [][]str
 		for _, column := range columns {
 			row = append(row, decimal(column.of(c)))
 		}
-		table = append(table, row)
+		table = append(table, append(row, c.ID()))
 	}
 	return table
 }

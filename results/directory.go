@@ -22,8 +22,12 @@ const (
 	trialsFile   = "trials.csv"
 	windowsFile  = "windows.csv"
 	summaryFile  = "summary.csv"
-	claimsFile   = "claims.csv"
 	figuresName  = "figures"
+
+	// What is made of a run: what it was judged by, the verdicts, the page.
+	ClaimsSourceFile = "claims.yaml"
+	ClaimsFile       = "claims.csv"
+	ReportFile       = "report.html"
 )
 
 // Directory is where a run's results are. Who creates one, or resumes its journal, is its
@@ -321,9 +325,19 @@ func (d *Directory) WriteFigure(name string, content []byte) (string, error) {
 	return path, replace(path, content)
 }
 
-// WriteClaims replaces claims.csv, and returns its path.
-func (d *Directory) WriteClaims(content []byte) (string, error) {
-	path := d.file(claimsFile)
+// Files are the paths of those files that the run itself has left.
+func (d *Directory) Files() (paths []string) {
+	for _, name := range []string{manifestFile, summaryFile, trialsFile, windowsFile} {
+		if info, err := os.Stat(d.file(name)); err == nil && info.Mode().IsRegular() {
+			paths = append(paths, d.file(name))
+		}
+	}
+	return paths
+}
+
+// Write replaces a file of what was made of the run, and returns its path.
+func (d *Directory) Write(name string, content []byte) (string, error) {
+	path := d.file(name)
 	return path, replace(path, content)
 }
 

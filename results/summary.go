@@ -75,6 +75,9 @@ type Summary struct {
 // SummaryColumns returns the header of summary.csv.
 func SummaryColumns() []string { return columns[Summary]() }
 
+// Name is the cell's.
+func (s *Summary) Name() string { return s.point().Name() }
+
 func (s *Summary) point() Point { return Point{s.Cell, s.Load, s.Conditions} }
 
 // DefaultTick is the length of a tick, in nanoseconds, where a manifest has none: the kernel

@@ -142,11 +142,11 @@ func columnsOf(shown []*Summary, limits Limits, transports Transports) []tableCo
 		{"engine", false, func(s *Summary) string { return s.Engine }},
 	}, told, []tableColumn{
 		{"n", true, func(s *Summary) string { return count(s.N) }},
-		{"latency [95 % interval]", true, func(s *Summary) string { return formatInterval(s.LatencyMedian, s.LatencyLo, s.LatencyHi) }},
+		{"latency [95 % interval]", true, func(s *Summary) string { return FormatInterval(s.LatencyMedian, s.LatencyLo, s.LatencyHi) }},
 		{"consumed", true, func(s *Summary) string { return FormatDuration(s.ConsumedMedian) }},
 		{"cycle", true, func(s *Summary) string { return FormatDuration(s.CycleMedian) }},
 		{"throughput", true, func(s *Summary) string { return FormatRate(s.BytesPerSecond) }},
-		{"CPU user + kernel", true, func(s *Summary) string { return formatSum(s.CPUUser, s.CPUKernel) }},
+		{"CPU user + kernel", true, func(s *Summary) string { return FormatSum(s.CPUUser, s.CPUKernel) }},
 		{"PSS", true, func(s *Summary) string { return format(s.PSSPeak, sizeScale) }},
 	})
 	if len(limits) > 0 {

@@ -16,6 +16,8 @@ type TransportInfo struct {
 	Place  int    `json:"place"`
 	// Limits name what does the same physical work without functions. The fastest counts.
 	Limits []string `json:"limits,omitempty"`
+	// Flag is that of the parameter that the transport has beside all others', if any.
+	Flag string `json:"flag,omitempty"`
 }
 
 // LimitFamily is the family of what the machine reaches without functions.

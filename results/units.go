@@ -78,9 +78,9 @@ func trimZeros(number string) string {
 
 func finite(value float64) bool { return !math.IsNaN(value) && !math.IsInf(value, 0) }
 
-// formatInterval writes a number and its interval, if it has one, in one unit:
+// FormatInterval writes a number and its interval, if it has one, in one unit:
 // "12.8 [12.6, 13.1] ms".
-func formatInterval(center, lo, hi float64) string {
+func FormatInterval(center, lo, hi float64) string {
 	if !finite(center) || !finite(lo) || !finite(hi) {
 		return FormatDuration(center)
 	}
@@ -88,8 +88,8 @@ func formatInterval(center, lo, hi float64) string {
 	return fmt.Sprintf("%s [%s, %s] %s", u.digits(center), u.digits(lo), u.digits(hi), u.name)
 }
 
-// formatSum writes two durations in the unit of the larger: "3.10 + 12.4 ms".
-func formatSum(a, b float64) string {
+// FormatSum writes two durations in the unit of the larger: "3.10 + 12.4 ms".
+func FormatSum(a, b float64) string {
 	if !finite(a) || !finite(b) {
 		return ""
 	}

@@ -13,8 +13,8 @@ func TestFormats(t *testing.T) {
 		{FormatDuration(1300), "1.30 µs"}, {FormatDuration(12.84e6), "12.8 ms"}, {FormatDuration(4.021e9), "4.02 s"}, {FormatDuration(99.96e3), "100 µs"},
 		{FormatDuration(math.NaN()), ""}, {FormatDuration(math.Inf(1)), ""},
 		{FormatRate(6.812e9), "6.81 GB/s"}, {FormatRate(120e6), "120 MB/s"},
-		{formatInterval(12.84e6, 12.61e6, 130.9e6), "12.8 [12.6, 131] ms"},
-		{formatSum(3100, 12400), "3.10 + 12.4 µs"}, {formatSum(math.NaN(), 1), ""},
+		{FormatInterval(12.84e6, 12.61e6, 130.9e6), "12.8 [12.6, 131] ms"},
+		{FormatSum(3100, 12400), "3.10 + 12.4 µs"}, {FormatSum(math.NaN(), 1), ""},
 	} {
 		if test.got != test.want {
 			t.Errorf("got %q, want %q", test.got, test.want)

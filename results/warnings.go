@@ -115,7 +115,7 @@ func beaten(summaries []Summary, transports Transports) (lines []string) {
 		}
 		if count++; count <= named {
 			lines = append(lines, fmt.Sprintf("%s takes %s and beats its limit, %s with %s: that is no limit", s.point().Name(),
-				formatInterval(s.LatencyMedian, s.LatencyLo, s.LatencyHi), limit.Transport, formatInterval(limit.LatencyMedian, limit.LatencyLo, limit.LatencyHi)))
+				FormatInterval(s.LatencyMedian, s.LatencyLo, s.LatencyHi), limit.Transport, FormatInterval(limit.LatencyMedian, limit.LatencyLo, limit.LatencyHi)))
 		}
 	}
 	if count > named {

@@ -286,9 +286,13 @@ func (p *Plan) transports(machine Machine) (infos results.Transports) {
 	for _, t := range all {
 		info := t.Info()
 		if slices.ContainsFunc(p.Cells, func(c PlannedCell) bool { return c.Transport == info.Name }) {
-			infos = append(infos, results.TransportInfo{
+			one := results.TransportInfo{
 				Name: info.Name, Summary: info.Summary, Family: string(info.Family), Place: info.Place, Limits: info.Limits,
-			})
+			}
+			if info.Parameter != nil {
+				one.Flag = info.Parameter.Flag
+			}
+			infos = append(infos, one)
 		}
 	}
 	return infos

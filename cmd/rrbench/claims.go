@@ -19,7 +19,8 @@ func claimsCommand() *cobra.Command {
 		Use:   "claims DIR",
 		Short: "Judge the papers' claims by a run: published value, its own with interval, verdict",
 		Long: `Claims judges the claims of the Roadrunner, CWASI and lightweight-FaaS papers, or those of a
-file, by the cells of a run, and writes claims.csv into its directory. The verdict is that of
+file, by the cells of a run, and writes claims.csv into its directory, with claims.yaml, the claims as
+they were judged, which report and bundle read. The verdict is that of
 the whole 95 % interval:
 
   reproduced    within the tolerance of what was published, in the direction claimed
@@ -35,7 +36,7 @@ of the run is damaged; 2 when there is no such run, or the claims file has a fau
   rrbench claims --file mine.yaml results/runs/20260131T120000Z-quick`,
 		Args: oneDirectory,
 		RunE: func(_ *cobra.Command, arguments []string) error {
-			chosen, err := readClaims(file)
+			source, chosen, err := readClaims(file)
 			if err != nil {
 				return err
 			}
@@ -52,8 +53,9 @@ of the run is damaged; 2 when there is no such run, or the claims file has a fau
 			err = results.WriteRows(&content, rows)
 			if err == nil {
 				var path string
-				if path, err = directory.WriteClaims(content.Bytes()); err == nil {
+				if path, err = directory.Write(results.ClaimsFile, content.Bytes()); err == nil {
 					fmt.Fprintln(stdout, path)
+					_, err = directory.Write(results.ClaimsSourceFile, source)
 				}
 			}
 			if err != nil {
@@ -66,20 +68,20 @@ of the run is damaged; 2 when there is no such run, or the claims file has a fau
 	return c
 }
 
-func readClaims(path string) ([]claims.Claim, error) {
+// readClaims reads a claims file, the built-in one without a path.
+func readClaims(path string) ([]byte, []claims.Claim, error) {
 	if path == "" {
-		return claims.BuiltIn(), nil
+		return claims.BuiltInFile(), claims.BuiltIn(), nil
 	}
-	file, err := os.Open(path)
+	content, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("--file: %w: %w", err, errCommandLine)
+		return nil, nil, fmt.Errorf("--file: %w: %w", err, errCommandLine)
 	}
-	defer file.Close()
-	chosen, err := claims.Read(file)
+	chosen, err := claims.Read(bytes.NewReader(content))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return chosen, nil
+	return content, chosen, nil
 }
 
 // readRun reads a run that has at least one cell to read.

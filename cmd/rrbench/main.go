@@ -108,7 +108,7 @@ beside the baselines that it is compared with, on several WebAssembly runtimes.`
 	root.SetOut(stdout)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(commandLineFault)
-	for _, sub := range append(machineCommands(), figuresCommand(), claimsCommand(), compareCommand(), exportCommand(), versionCommand()) {
+	for _, sub := range append(machineCommands(), figuresCommand(), claimsCommand(), compareCommand(), exportCommand(), reportCommand(), bundleCommand(), versionCommand()) {
 		if sub.Args == nil {
 			sub.Args = noArguments
 		}

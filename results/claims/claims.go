@@ -112,6 +112,9 @@ func BuiltIn() []Claim {
 	return claims
 }
 
+// BuiltInFile is the claims file that these are read from. It is not to be changed.
+func BuiltInFile() []byte { return builtIn }
+
 // Read reads a claims file. Faults are an *Error.
 func Read(r io.Reader) ([]Claim, error) {
 	var file struct {
