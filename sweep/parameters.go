@@ -31,9 +31,8 @@ const (
 	shortestDeadline = time.Millisecond
 	longestDeadline  = 24 * time.Hour
 	// usualBudget is of --until-width, mostMore how many starts it adds to a cell at most.
-	usualBudget   = 30 * time.Minute
-	longestBudget = 30 * 24 * time.Hour
-	mostMore      = 1000
+	usualBudget = 30 * time.Minute
+	mostMore    = 1000
 )
 
 // Orders in which the targets of a fan-out are served.
@@ -58,7 +57,7 @@ var (
 	warmups       = integer(0, maxReps)
 	deadlines     = duration(shortestDeadline, longestDeadline)
 	widths        = percentage(0.001, 1)
-	budgets       = duration(time.Second, longestBudget)
+	budgets       = duration(time.Second, longestDeadline)
 )
 
 // Parameters is the table of all that a user may ask of a sweep, in the order of the help. Each

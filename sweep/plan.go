@@ -120,7 +120,7 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 	case width > 0:
 		plan.UntilWidth, plan.Budget = width, cmp.Or(config.Budget, usualBudget)
 	case config.Budget > 0:
-		return nil, usage("a budget is for blocks until intervals are narrow: give --until-width as well (--budget)")
+		return nil, config.fault("budget", errors.New("budget is for starts until intervals are narrow: give until-width as well"))
 	}
 	if plan.Preset == "smoke" {
 		plan.Window = shortWindow
