@@ -39,6 +39,7 @@ type plannedCell struct {
 	Point
 	Reps      int    `json:"reps"`
 	Starts    int    `json:"starts"`
+	More      int    `json:"more_starts"`
 	Payload   string `json:"payload"`
 	Guest     string `json:"guest"`
 	Parameter string `json:"parameter"`
@@ -85,7 +86,7 @@ func (m *Manifest) Settings() func(*Summary) (settings []Setting, parameter stri
 		// Rounds that are the same for all starts were asked for so, or make no difference.
 		reps, starts, rounds := cell.Reps, 0, 0
 		if cell.Starts > 0 && reps%cell.Starts == 0 {
-			reps, starts, rounds = 0, cell.Starts, reps/cell.Starts
+			reps, starts, rounds = 0, cell.Starts+cell.More, reps/cell.Starts
 		}
 		settings := []Setting{
 			{"transports", p.Transport, true, false}, {"engines", engine, true, false}, {"codecs", codec, true, false}, {"placement", p.Placement, true, false},

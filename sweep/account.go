@@ -23,7 +23,8 @@ func (p *Plan) account(trials []results.Trial, windows []results.Window) (missin
 		lacking[visit.Cell]++
 	}
 	for i, cell := range p.Cells {
-		planned := (cell.Reps + cell.Starts) * cell.halves() * cell.Concurrency * cell.Fanout
+		more := cell.More * (1 + cell.Reps/cell.Starts)
+		planned := ((cell.Reps+cell.Starts)*cell.halves() + more) * cell.Concurrency * cell.Fanout
 		if cell.Skip != "" {
 			planned = 1 // the row that says why
 		}
@@ -33,7 +34,7 @@ func (p *Plan) account(trials []results.Trial, windows []results.Window) (missin
 		}
 		if n := lacking[i]; n > 0 {
 			missing = append(missing, fmt.Sprintf("cell %d, %s %s %s %d bytes: %d of %d starts have no row in windows.csv", i,
-				cell.Transport, cell.Engine, cell.Codec, cell.SizeBytes, n, cell.Starts*cell.halves()))
+				cell.Transport, cell.Engine, cell.Codec, cell.SizeBytes, n, cell.Starts*cell.halves()+cell.More))
 		}
 	}
 	return missing
@@ -88,7 +89,10 @@ func (p *Plan) check(infos map[string]transport.Info) error {
 		if err := cell.check(infos); err != nil {
 			return fmt.Errorf("cell %d, %s: %w", i, cell.Transport, err)
 		}
-		starts = max(starts, cell.Starts)
+		if cell.More < 0 || cell.More > mostMore {
+			return fmt.Errorf("cell %d, %s: %d more starts", i, cell.Transport, cell.More)
+		}
+		starts = max(starts, cell.Starts+cell.More)
 	}
 	if p.Blocks != starts {
 		return fmt.Errorf("%d blocks, where a cell has at most %d starts", p.Blocks, starts)

@@ -3,6 +3,7 @@ package sweep
 import (
 	"cmp"
 	"maps"
+	"strconv"
 	"time"
 
 	"rrbench/payloads"
@@ -25,6 +26,9 @@ type Config struct {
 	Seed *uint64
 	// Deadline bounds one round of hand-offs.
 	Deadline time.Duration
+	// UntilWidth is how narrow each interval is to become, Budget how long that may take.
+	UntilWidth Share
+	Budget     time.Duration
 	// Out is the run directory.
 	Out string
 	// File is the configuration file that the flags narrow, Resume the directory of the run to go on
@@ -76,6 +80,11 @@ type Axes struct {
 	// from says of parameters where in which file they stand, for errors.
 	from map[string]string
 }
+
+// Share is a part of 1.
+type Share float64
+
+func (s Share) String() string { return strconv.FormatFloat(100*float64(s), 'g', -1, 64) + "%" }
 
 // Size is a payload size in bytes.
 type Size int64

@@ -65,10 +65,20 @@ func Execute(ctx context.Context, request Request) (_ *Outcome, err error) {
 		SetUps:   &run.manifest.SetUps,
 		Done:     run.done,
 	}
+	before := run.manifest.TookNs
 	began := time.Now()
+	runner.Began = began.Add(-time.Duration(before))
+	runner.Found = run.found
+	runner.Save = func() (err error) {
+		run.manifest.TookNs = before + int64(time.Since(began))
+		if run.manifest.Plan, err = json.Marshal(run.plan); err == nil {
+			err = run.directory.WriteManifest(run.manifest)
+		}
+		return err
+	}
 	err = runner.Run(ctx)
 	run.manifest.MeasuredNs += int64(runner.Measured)
-	run.manifest.TookNs += int64(time.Since(began))
+	run.manifest.TookNs = before + int64(time.Since(began))
 	if ctx.Err() != nil {
 		err = fmt.Errorf("%w; every finished trial is kept, go on with: rrbench sweep --resume %s", err, run.directory.Path())
 	}
@@ -129,6 +139,19 @@ func begin(ctx context.Context, request Request, machine *Machine) (*run, error)
 	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan}, nil
 }
 
+// found summarizes what the journal holds.
+func (r *run) found() ([]results.Summary, error) {
+	trials, _, err := r.directory.Trials()
+	if err != nil {
+		return nil, fmt.Errorf("read the trials back: %w", err)
+	}
+	windows, _, err := r.directory.Windows()
+	if err != nil {
+		return nil, fmt.Errorf("read the windows back: %w", err)
+	}
+	return results.Summarize(trials, windows, r.manifest.TickNs), nil
+}
+
 // finish closes the journal, summarizes, and completes the manifest.
 func (r *run) finish() (*Outcome, error) {
 	if err := r.journal.Close(); err != nil {
@@ -153,6 +176,9 @@ func (r *run) finish() (*Outcome, error) {
 	}
 	r.manifest.Finish(trials, summaries)
 	r.manifest.Warnings = slices.Concat(r.manifest.Warnings, r.plan.Warnings, missing)
+	if r.plan.Stopped != "" {
+		r.manifest.Warnings = append(r.manifest.Warnings, "more starts were measured until: "+r.plan.Stopped)
+	}
 	for _, line := range damage.Lines() {
 		if !slices.Contains(r.manifest.Warnings, line) {
 			r.manifest.Warnings = append(r.manifest.Warnings, line)

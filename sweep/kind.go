@@ -109,6 +109,16 @@ func duration(least, most time.Duration) kind {
 	}}
 }
 
+// percentage is a share of 1, written in per cent.
+func percentage(least, most float64) kind {
+	bounds := fmt.Sprintf("%g%% to %g%%", 100*least, 100*most)
+	return kind{"percentage", "a percentage such as 5%, from", bounds, "", func(text string) (any, error) {
+		number, sign := strings.CutSuffix(text, "%")
+		percent, err := strconv.ParseFloat(number, 64)
+		return asMeant(percent/100, err == nil && sign && !octal.MatchString(text) && least <= percent/100 && percent/100 <= most)
+	}}
+}
+
 func oneOf[T ~string](names ...T) kind {
 	k := kind{"name", "", strings.Trim(strings.ReplaceAll(fmt.Sprint(names), " ", ", "), "[]"), "", func(text string) (any, error) {
 		return asMeant(text, slices.Contains(names, T(text)))

@@ -30,6 +30,9 @@ const (
 	// shortestDeadline is what a round takes at least to be worth a deadline.
 	shortestDeadline = time.Millisecond
 	longestDeadline  = 24 * time.Hour
+	// usualBudget is of --until-width, mostMore how many starts it adds to a cell at most.
+	usualBudget = 30 * time.Minute
+	mostMore    = 1000
 )
 
 // Orders in which the targets of a fan-out are served.
@@ -53,6 +56,8 @@ var (
 	orders        = oneOf(parallel, serial)
 	warmups       = integer(0, maxReps)
 	deadlines     = duration(shortestDeadline, longestDeadline)
+	widths        = percentage(0.001, 1)
+	budgets       = duration(time.Second, longestDeadline)
 )
 
 // Parameters is the table of all that a user may ask of a sweep, in the order of the help. Each
@@ -89,6 +94,8 @@ func Parameters(transports []transport.Transport) []*Parameter {
 	return append(table, []*Parameter{
 		{"warmup", warmups, OfRun, func(c *Config) any { return &c.Warmup }, "", "discarded rounds at each start of a cell"},
 		{"seed", integer(0, math.MaxUint64), OfRun, func(c *Config) any { return &c.Seed }, "random, recorded", "seed of order and payloads"},
+		{"until-width", widths, OfRun, func(c *Config) any { return &c.UntilWidth }, "as planned", "more starts until the 95 % interval of each cell's latency is this share of it, from end to end"},
+		{"budget", budgets, OfRun, func(c *Config) any { return &c.Budget }, usualBudget.String(), "time after which --until-width begins no more starts; those planned are measured in any case"},
 		{"deadline", deadlines, OfRun, func(c *Config) any { return &c.Deadline }, "", "longest time of one hand-off, and of a guest's initialisation"},
 		{"memory-limit", amount(), OfRun, func(c *Config) any { return &c.MemoryLimit }, "what is free", "memory that a cell may take"},
 		{"out", file, OfRun, func(c *Config) any { return &c.Out }, "results/runs/…", "run `DIR`ectory, new or empty"},

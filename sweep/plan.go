@@ -33,6 +33,11 @@ type Plan struct {
 	// Window is how long the windows of a cell are, all of its starts together.
 	Window   time.Duration `json:"window_ns"`
 	Deadline time.Duration `json:"deadline_ns"`
+	// UntilWidth is the share of its latency to which each cell's interval is to be narrowed by more starts, 0 for
+	// those planned alone; Budget ends that, and Stopped says what has.
+	UntilWidth float64       `json:"until_width,omitempty"`
+	Budget     time.Duration `json:"budget_ns,omitempty"`
+	Stopped    string        `json:"stopped,omitempty"`
 	// Crossovers says where the cells' crossovers come from; empty where no cell has one.
 	Crossovers string        `json:"crossovers,omitempty"`
 	Cells      []PlannedCell `json:"cells"`
@@ -46,6 +51,8 @@ type PlannedCell struct {
 	// Reps is the number of measured rounds, spread over so many starts of fresh functions.
 	Reps   int `json:"reps"`
 	Starts int `json:"starts"`
+	// More is how many starts of as many rounds there were beside these, for UntilWidth.
+	More int `json:"more_starts,omitempty"`
 	// Twice: the cell has as many starts again, for the noise of the run.
 	Twice   bool          `json:"twice,omitempty"`
 	Payload payloads.Kind `json:"payload"`
@@ -108,6 +115,12 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 		Warmup:   *config.Warmup,
 		Window:   usualWindow,
 		Deadline: config.Deadline,
+	}
+	switch width := float64(config.UntilWidth); {
+	case width > 0:
+		plan.UntilWidth, plan.Budget = width, cmp.Or(config.Budget, usualBudget)
+	case config.Budget > 0:
+		return nil, config.fault("budget", errors.New("budget is for starts until intervals are narrow: give until-width as well"))
 	}
 	if plan.Preset == "smoke" {
 		plan.Window = shortWindow

@@ -123,8 +123,8 @@ func (p *Plan) checkRow(trial *results.Trial) error {
 	if trial.Cell != cell.Cell {
 		return fmt.Errorf("cell %d is %+v, in the plan %+v", trial.CellIndex, trial.Cell, cell.Cell)
 	}
-	if trial.Trial < 0 || trial.Block < 0 || trial.Block >= cell.Starts || trial.Noise && !cell.Twice {
-		return fmt.Errorf("block %d, where the plan has %d", trial.Block, cell.Starts)
+	if trial.Trial < 0 || trial.Block < 0 || trial.Block >= cell.Starts+cell.More || trial.Noise && (!cell.Twice || trial.Block >= cell.Starts) {
+		return fmt.Errorf("block %d, where the plan has %d", trial.Block, cell.Starts+cell.More)
 	}
 	if visit, step := cell.placeOf(trial); step < 0 || step >= cell.steps(visit) || step == 0 && !trial.First || trial.Start != cell.start(visit) ||
 		trial.Worker < 0 || trial.Worker >= cell.Concurrency || trial.Target < 0 || trial.Target >= cell.Fanout {

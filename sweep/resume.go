@@ -102,6 +102,11 @@ func (p *Plan) left(done results.Resumed) ([]PlannedCell, error) {
 		return nil, err
 	}
 	indices := make(map[int]bool)
+	if p.UntilWidth > 0 && p.Stopped == "" {
+		for i := range p.Cells {
+			indices[i] = p.Cells[i].Skip == ""
+		}
+	}
 	for _, visit := range p.Schedule() {
 		if cell := &p.Cells[visit.Cell]; past.of(visit).whole(*cell) < cell.steps(visit) {
 			indices[visit.Cell] = true

@@ -48,6 +48,12 @@ type Runner struct {
 	// Done is what the journal of the run that is resumed holds, nothing for a fresh one.
 	Done results.Resumed
 
+	// Found summarizes the rows that are journaled, and Save records the plan, for Plan.UntilWidth. Began is
+	// when the run would have begun in one piece.
+	Found func() ([]results.Summary, error)
+	Save  func() error
+	Began time.Time
+
 	infos map[string]transport.Info
 }
 
@@ -77,6 +83,9 @@ func (r *Runner) Run(ctx context.Context) error {
 			return err
 		}
 		r.Progress.Advance(r.Plan.estimate(visit, r.infos))
+	}
+	if r.Plan.UntilWidth > 0 && r.Plan.Stopped == "" {
+		return r.narrow(ctx, past)
 	}
 	return nil
 }

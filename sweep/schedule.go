@@ -23,11 +23,11 @@ func (p *Plan) Schedule() []Visit {
 	for block := range p.Blocks {
 		begin := len(visits)
 		for i, cell := range p.Cells {
-			if cell.Skip != "" || block >= cell.Starts {
+			if cell.Skip != "" || block >= cell.Starts+cell.More {
 				continue
 			}
 			visits = append(visits, Visit{Block: block, Cell: i})
-			if cell.Twice {
+			if cell.Twice && block < cell.Starts {
 				visits = append(visits, Visit{Block: block, Cell: i, Noise: true})
 			}
 		}
@@ -41,7 +41,7 @@ func (p *Plan) Schedule() []Visit {
 // rounds is the number of measured rounds of a visit.
 func (c *PlannedCell) rounds(v Visit) int {
 	rounds := c.Reps / c.Starts
-	if v.Block < c.Reps%c.Starts {
+	if v.Block < c.Starts && v.Block < c.Reps%c.Starts {
 		rounds++
 	}
 	return rounds
@@ -52,6 +52,9 @@ func (c *PlannedCell) steps(v Visit) int { return 1 + c.rounds(v) }
 
 // firstRep numbers a visit's first round among all rounds of a cell, those of its second half last.
 func (c *PlannedCell) firstRep(v Visit) int {
+	if more := v.Block - c.Starts; more >= 0 {
+		return c.halves()*c.Reps + more*c.rounds(v)
+	}
 	first := v.Block*(c.Reps/c.Starts) + min(v.Block, c.Reps%c.Starts)
 	if v.Noise {
 		first += c.Reps
@@ -63,6 +66,9 @@ func (c *PlannedCell) firstRep(v Visit) int {
 func (c *PlannedCell) start(v Visit) int {
 	if v.Noise {
 		return c.Starts + v.Block
+	}
+	if v.Block >= c.Starts {
+		return (c.halves()-1)*c.Starts + v.Block
 	}
 	return v.Block
 }

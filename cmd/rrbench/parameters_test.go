@@ -15,11 +15,12 @@ import (
 // bad are values that those of a kind cannot mean, by the kind's name; of the rest, text stands
 // for all that name something.
 var bad = map[string][]string{
-	"integer":  {"-1", "0", "1.9", "010", "99999999999999999999", "1e3", "0x10", "1_000", "many", ""},
-	"size":     {"-1", "0", "0.3", "010", "4GiB", "99999999999999999999", "many", ""},
-	"duration": {"-5s", "0", "0s", "0.1ns", "010s", "25h", "1000000h", "99999999999999999999h", "10", "soon", ""},
-	"bool":     {"-1", "0", "yes", ""},
-	"text":     {"-1", "moon", "a\x1b[31m", ""},
+	"integer":    {"-1", "0", "1.9", "010", "99999999999999999999", "1e3", "0x10", "1_000", "many", ""},
+	"size":       {"-1", "0", "0.3", "010", "4GiB", "99999999999999999999", "many", ""},
+	"duration":   {"-5s", "0", "0s", "0.1ns", "010s", "25h", "1000000h", "99999999999999999999h", "10", "soon", ""},
+	"percentage": {"-5%", "0", "0%", "5", "05%", "101%", "NaN%", "wide", ""},
+	"bool":       {"-1", "0", "yes", ""},
+	"text":       {"-1", "moon", "a\x1b[31m", ""},
 }
 
 // Each parameter of the table refuses what it cannot mean, by flag and in a file.

@@ -1,0 +1,69 @@
+package sweep
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"rrbench/results"
+)
+
+// narrow measures more blocks, each a start of the cells whose interval is wider than asked for, until there is none
+// or the budget has ended. A start is in the recorded plan before its first row is journaled.
+func (r *Runner) narrow(ctx context.Context, past *runProgress) error {
+	p := r.Plan
+	for {
+		wide, err := r.wide()
+		if err != nil {
+			return err
+		}
+		if len(wide) == 0 {
+			p.Stopped = fmt.Sprintf("every interval is within %v of its latency, or can become no narrower", Share(p.UntilWidth))
+			return r.Save()
+		}
+		random := rand.New(rand.NewPCG(p.Seed, uint64(p.Blocks)))
+		random.Shuffle(len(wide), func(i, j int) { wide[i], wide[j] = wide[j], wide[i] })
+		for _, i := range wide {
+			cell := &p.Cells[i]
+			if time.Since(r.Began) > p.Budget {
+				p.Stopped = fmt.Sprintf("the budget of %v has ended: the intervals of %d cells are wider than %v of the latency", p.Budget, len(wide), Share(p.UntilWidth))
+				return r.Save()
+			}
+			visit := Visit{Block: cell.Starts + cell.More, Cell: i}
+			cell.More++
+			p.Blocks = max(p.Blocks, cell.Starts+cell.More)
+			if err := r.Save(); err != nil {
+				return err
+			}
+			r.Progress.Visiting(visit.Block, p.Blocks, *cell)
+			if err := r.visit(ctx, visit, past); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// wide are the cells that more starts can still narrow: none of them has failed.
+func (r *Runner) wide() (indices []int, err error) {
+	summaries, err := r.Found()
+	if err != nil {
+		return nil, err
+	}
+	widths := make(map[results.Point]float64)
+	for i := range summaries {
+		s := &summaries[i]
+		point := results.Point{Cell: s.Cell, Load: s.Load, Conditions: s.Conditions}
+		if s.Status == results.OK {
+			widths[point] = (s.LatencyHi - s.LatencyLo) / s.LatencyMedian
+		}
+	}
+	for i := range r.Plan.Cells {
+		cell := &r.Plan.Cells[i]
+		// NaN, of fewer starts than make an interval, is not narrow.
+		if width, ok := widths[cell.Point]; ok && cell.Skip == "" && cell.More < mostMore && !(width <= r.Plan.UntilWidth) {
+			indices = append(indices, i)
+		}
+	}
+	return indices, nil
+}
