@@ -131,7 +131,7 @@ func TestDoubtfulValues(t *testing.T) {
 	}
 }
 
-// A run without the cells is told how to get them.
+// A figure whose cells the run lacks names the command that measures them.
 func TestPaperFiguresWithoutData(t *testing.T) {
 	trials := resultstest.Trials(resultstest.Single())
 	summaries := resultstest.Summarize(trials)

@@ -136,7 +136,7 @@ func (r *Report) parts(directory *results.Directory, program string) ([]part, er
 	for _, path := range directory.Files() {
 		parts = append(parts, part{name: "run/" + filepath.Base(path), path: path})
 	}
-	parts = append(parts, r.cells()...)
+	parts = append(parts, r.experimentParts()...)
 	var commands strings.Builder
 	seen := make(map[string]bool)
 	for i := range r.claims {
@@ -166,20 +166,14 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// cells are experiments of a configuration file, one a cell, and what they have in common.
-func (r *Report) cells() (parts []part) {
+// experimentParts are experiments of a configuration file, one a cell, and what they have in common.
+func (r *Report) experimentParts() (parts []part) {
 	settings := r.manifest.Settings()
 	var common string
-	seen := make(map[string]bool)
-	for i := range r.contents.Summaries {
-		s := &r.contents.Summaries[i]
-		if seen[s.ID()] {
-			continue
-		}
-		seen[s.ID()] = true
+	for _, c := range r.cells() {
 		var whole, own strings.Builder
-		fmt.Fprintf(&own, "  - name: %s\n", scalar(s.Experiment))
-		all, _ := settings(s)
+		fmt.Fprintf(&own, "  - name: %s\n", scalar(c.Experiment))
+		all, _ := settings(c.Summary)
 		for _, one := range all {
 			value := scalar(one.Value)
 			switch {
@@ -196,7 +190,7 @@ func (r *Report) cells() (parts []part) {
 			fmt.Fprintf(&own, "    %s: %s\n", one.Name, value)
 		}
 		common = whole.String()
-		parts = append(parts, part{name: "cells/" + s.ID() + ".yaml", content: []byte(own.String())})
+		parts = append(parts, part{name: "cells/" + c.id + ".yaml", content: []byte(own.String())})
 	}
 	return append(parts, part{name: "cells/run.yaml", content: []byte(common)})
 }

@@ -314,19 +314,31 @@ func cellsOf(path string) ([]string, error) {
 	return ids, nil
 }
 
+// cells are those of the run, each id once.
+func (r *Report) cells() (cells []identified) {
+	seen := make(map[string]bool)
+	for i := range r.contents.Summaries {
+		s := &r.contents.Summaries[i]
+		if id := s.ID(); !seen[id] {
+			seen[id] = true
+			cells = append(cells, identified{s, id})
+		}
+	}
+	return cells
+}
+
+type identified struct {
+	*results.Summary
+	id string
+}
+
 func (r *Report) rows() []row {
 	settings := r.manifest.Settings()
 	of := trialsOf(r.contents.Trials)
 	var rows []row
-	seen := make(map[string]bool)
-	for i := range r.contents.Summaries {
-		s := &r.contents.Summaries[i]
-		if seen[s.ID()] {
-			continue
-		}
-		seen[s.ID()] = true
-		flags, parameter := settings(s)
-		rows = append(rows, row{s.ID(), results.CommandOf(flags), parameter, valuesOf(s), of[s.ID()]})
+	for _, c := range r.cells() {
+		flags, parameter := settings(c.Summary)
+		rows = append(rows, row{c.id, results.CommandOf(flags), parameter, valuesOf(c.Summary), of[c.id]})
 	}
 	return rows
 }

@@ -312,31 +312,25 @@ func (c *Claim) variants() []map[string]map[string]string {
 	for _, name := range slices.Sorted(maps.Keys(c.Cells)) {
 		cells := []map[string]string{{}}
 		for _, column := range cellColumns {
-			values := c.Cells[name][column]
-			if values == nil {
-				continue
-			}
-			var more []map[string]string
-			for _, cell := range cells {
-				for _, value := range values {
-					one := maps.Clone(cell)
-					one[column] = value
-					more = append(more, one)
-				}
-			}
-			cells = more
-		}
-		var more []map[string]map[string]string
-		for _, variant := range variants {
-			for _, cell := range cells {
-				one := maps.Clone(variant)
-				one[name] = cell
-				more = append(more, one)
+			if values := c.Cells[name][column]; values != nil {
+				cells = withEach(cells, column, values)
 			}
 		}
-		variants = more
+		variants = withEach(variants, name, cells)
 	}
 	return variants
+}
+
+// withEach has each of the maps once with each of the values at a key.
+func withEach[Value any](all []map[string]Value, key string, values []Value) (product []map[string]Value) {
+	for _, one := range all {
+		for _, value := range values {
+			with := maps.Clone(one)
+			with[key] = value
+			product = append(product, with)
+		}
+	}
+	return product
 }
 
 // native is the engine of what needs none.
