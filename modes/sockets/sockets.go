@@ -23,6 +23,7 @@ type Transport struct {
 	Family        transport.Family
 	Place         int
 	Limits        []string
+	FansIn        bool
 	// NewWriter makes the part that puts regions into a connection; nil copies them.
 	NewWriter func() (stream.Writer, error)
 	// Detach is set when the writer lets the kernel refer to a region's pages. It gives
@@ -59,6 +60,7 @@ func (t *Transport) Info() transport.Info {
 		Place:           t.Place,
 		Limits:          t.Limits,
 		Hosting:         transport.SeparateProcesses,
+		FansIn:          t.FansIn,
 		Across:          t.Family == transport.Network,
 		Runs:            transport.Wasm,
 		Codecs:          []transport.Codec{transport.None},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -14,15 +15,25 @@ import (
 // discardSize is the size of the buffer through which an unwanted payload is thrown away.
 const discardSize = 256 << 10
 
-// serve answers the frames of one connection until it ends, or the context does.
-func serve(ctx context.Context, s *socket, service Service) {
+// serve answers the frames of one connection until it ends, or the context does. The turn is that to use
+// the receiver.
+func serve(ctx context.Context, s *socket, service Service, turn *sync.Mutex) {
 	_ = measure.TakeUsage() // what happened before the first payload belongs to no hand-off
-	c := &connection{closing: ctx, socket: s, service: service}
+	turn.Lock()
+	if shared, ok := service.Receiver.(Sharing); ok {
+		service.Receiver = shared.ForSource()
+	}
+	turn.Unlock()
+	c := &connection{closing: ctx, socket: s, service: service, turn: turn}
 	c.withdrawn = c.hungUp
 	c.preparer, _ = service.Receiver.(Preparer)
 	if c.resolver, _ = service.Receiver.(Resolver); c.resolver != nil {
 		c.inbox = new(inbox)
-		defer c.resolver.Disconnected()
+		defer func() {
+			turn.Lock()
+			defer turn.Unlock()
+			c.resolver.Disconnected()
+		}()
 	}
 	for c.answerOne() == nil {
 	}
@@ -33,6 +44,7 @@ type connection struct {
 	closing  context.Context
 	socket   *socket
 	service  Service
+	turn     *sync.Mutex
 	header   [headerSize]byte
 	envelope envelope
 	delivery transport.Delivery
@@ -56,6 +68,11 @@ func (c *connection) answerOne() error {
 	}
 	if descriptor >= 0 {
 		defer unix.Close(descriptor)
+	}
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if err := c.closing.Err(); err != nil {
+		return err
 	}
 	c.envelope, c.delivery = envelope{}, transport.Delivery{}
 	head, err := parseHeader(&c.header)
