@@ -121,6 +121,7 @@ func columnsOf(shown []*Summary, limits Limits, transports Transports) []tableCo
 		{"size mix", false, func(s *Summary) string { return cmp.Or(s.SizeMix, "–") }},
 		{"order", false, func(s *Summary) string { return s.FanoutOrder }},
 		{"fan", true, func(s *Summary) string { return count(s.Fanout) }},
+		{"fan-in", true, func(s *Summary) string { return count(s.Fanin) }},
 		{"conc", true, func(s *Summary) string { return count(s.Concurrency) }},
 		{"rate/s", true, func(s *Summary) string {
 			if s.Rate == 0 {

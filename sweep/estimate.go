@@ -28,7 +28,7 @@ func (p *Plan) estimate(v Visit, infos map[string]transport.Info) float64 {
 			speed /= wasmSlowdown
 		}
 	}
-	moved := float64(cell.SizeBytes) * float64(cell.Concurrency) * float64(1+cell.Fanout)
+	moved := float64(cell.SizeBytes) * float64(cell.Sources()) * float64(1+cell.Fanout)
 	rounds := float64(cell.steps(v) + p.Warmup)
 	window := max((p.Window / time.Duration(cell.Starts)).Seconds(), moved/speed)
 	return visitSeconds + window + processSeconds*float64(shim.ShimsOf(infos[cell.mechanism()], cell.Fanout)) + rounds*moved/speed

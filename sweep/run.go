@@ -194,7 +194,7 @@ func (r *Runner) journalRest(past *runProgress, visit Visit, reason string) erro
 	}
 	var rows []results.Trial
 	for step := blamed; step < steps; step++ {
-		for worker := range cell.Concurrency {
+		for worker := range cell.Sources() {
 			for target := range cell.Fanout {
 				if progress.rows[handoff{step, worker, target}] {
 					continue

@@ -144,6 +144,9 @@ func describe(cell sweep.PlannedCell) string {
 	if cell.Fanout > 1 {
 		text += fmt.Sprintf(" to %d", cell.Fanout)
 	}
+	if cell.Fanin > 1 {
+		text += fmt.Sprintf(" from %d", cell.Fanin)
+	}
 	if cell.Concurrency > 1 {
 		text += fmt.Sprintf(" × %d", cell.Concurrency)
 	}
