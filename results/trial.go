@@ -100,9 +100,9 @@ type Load struct {
 
 // Conditions are what a cell has beside its Cell.
 type Conditions struct {
-	Origin      string `csv:"origin" note:"buffer: the source's function filled a buffer that its host gave it; heap: memory of its own; host: the host put the payload there" json:"origin,omitempty"`
-	Consume     string `csv:"consume" note:"read: the handler reads every byte; write: it also changes every page" json:"consume,omitempty"`
-	Route       string `csv:"route" note:"family that auto has taken; empty for other transports" json:"route,omitempty"`
+	Origin  string `csv:"origin" note:"buffer: the source's function filled a buffer that its host gave it; heap: memory of its own; host: the host put the payload there" json:"origin,omitempty"`
+	Consume string `csv:"consume" note:"read: the handler reads every byte; write: it also changes every page" json:"consume,omitempty"`
+	Route   string `csv:"route" note:"family that auto has taken; empty for other transports" json:"route,omitempty"`
 	// Fanin is at least 1.
 	Fanin       int    `csv:"fanin" note:"sources that hand over to one target at the same time" json:"fanin"`
 	FanoutOrder string `csv:"fanout_order" note:"parallel: targets are served at the same time; serial: one after the other" json:"fanout_order,omitempty"`
