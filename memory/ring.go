@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rrbench/choice"
 	"rrbench/measure"
 )
 
@@ -18,7 +19,8 @@ import (
 type Waiting int
 
 const (
-	// Learning spins while what it waits for has lately come soon, and else sleeps.
+	// Learning spins for some microseconds where that has lately ended the waiting sooner than to sleep,
+	// and else sleeps.
 	Learning Waiting = 1 + iota
 	// Sleeping sleeps at once.
 	Sleeping
@@ -48,9 +50,12 @@ type Ring struct {
 	alive func() error
 	// interrupted is set by Interrupt.
 	interrupted atomic.Bool
-	// expected is how long messages have been waited for lately, in nanoseconds.
-	expected int64
-	until    int64
+	until       int64
+	// Of Learning: how long messages have been waited for asleep and spinning, in nanoseconds, and
+	// what was chosen last.
+	waited [2]choice.Estimate
+	trials choice.Trials
+	chosen int
 }
 
 // queue is a direction. Positions count bytes, modulo 2^32; the words are in the file.
@@ -70,9 +75,9 @@ type (
 )
 
 const (
-	// ringCapacity is what each direction holds, in bytes: a power of two, so that positions may
-	// wrap, and small enough to stay in a core's cache.
-	ringCapacity = 512 << 10
+	// Each direction holds so many bytes, a power of two, so that positions may wrap. Of one that holds
+	// less than a payload of 1 MiB its two ends wait for one another, at twice the time.
+	ringCapacity = 2 << 20
 	// ringHead is for the words, each in a line of its own (and the one that processors fetch with it).
 	ringHead     = 4 << 10
 	ringDistance = 128
@@ -81,9 +86,11 @@ const (
 	// ringPart is how many bytes become visible to the peer at once.
 	ringPart = 32 << 10
 
-	// spinLimit is how long a reader spins before it sleeps, and how far away a message may be
-	// expected for it to spin at all, in nanoseconds: about what falling asleep and waking up cost.
+	// spinLimit is how long a reader spins before it sleeps, in nanoseconds: about what falling asleep
+	// and waking up cost. Longer waiting counts as much.
 	spinLimit = 50_000
+	// usualSleep is how long a message is waited for asleep until that was seen, in nanoseconds.
+	usualSleep = 10_000
 	// spinTurns is how often a word is looked at between looks at the clock: about a microsecond.
 	spinTurns = 64
 	// sleepLimit is how long a reader goes without asking whether its peer is alive, in nanoseconds.
@@ -161,7 +168,6 @@ func checkRing(fd int) error {
 }
 
 func (r *Ring) open(fd int) (err error) {
-	r.expected = spinLimit
 	r.area, err = unix.Mmap(fd, 0, ringSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err == nil {
 		// Populated now, no page needs a fault later. Linux before 5.14 cannot.
@@ -217,9 +223,6 @@ func (r *Ring) Write(header, payload []byte, until int64) error {
 	if err := r.put(header); err != nil {
 		return err
 	}
-	if len(payload) > ringPart {
-		r.out.show() // the peer wakes up meanwhile
-	}
 	if err := r.put(payload); err != nil {
 		return err
 	}
@@ -233,7 +236,7 @@ func (r *Ring) put(p []byte) error {
 		room := ringCapacity - (q.own - q.peer)
 		if room == 0 {
 			q.show()
-			read, _, err := r.await(q.read, q.producerSleeps, q.peer, spinLimit)
+			read, _, err := r.await(q.read, q.producerSleeps, q.peer, r.patience())
 			if err != nil {
 				return err
 			}
@@ -248,7 +251,7 @@ func (r *Ring) put(p []byte) error {
 		q.own += uint32(n)
 		p = p[n:]
 		if q.own-q.shown >= ringPart {
-			q.show()
+			q.showPart()
 		}
 	}
 	return nil
@@ -256,12 +259,17 @@ func (r *Ring) put(p []byte) error {
 
 // show tells the peer what was written, and wakes it if it sleeps.
 func (q *producer) show() {
-	if q.shown == q.own {
-		return
+	q.showPart()
+	if atomic.LoadUint32(q.consumerSleeps) != 0 {
+		wake(q.written)
 	}
+}
+
+// showPart does so for a part of a message. A peer that sleeps goes on sleeping until it has much to read.
+func (q *producer) showPart() {
 	q.shown = q.own
 	atomic.StoreUint32(q.written, q.own)
-	if atomic.LoadUint32(q.consumerSleeps) != 0 {
+	if q.own-q.peer >= ringCapacity/4 && atomic.LoadUint32(q.consumerSleeps) != 0 {
 		wake(q.written)
 	}
 }
@@ -273,23 +281,35 @@ func (r *Ring) Await(until int64) error {
 	if q.own != q.peer || q.look() {
 		return q.check()
 	}
-	spin := int64(spinLimit)
-	switch {
-	case r.waiting == Spinning:
-		spin = math.MaxInt64
-	case r.waiting == Sleeping:
-		spin = -1
-	case r.expected > spinLimit:
-		spin = 0
+	if r.waiting == Learning {
+		cost := [...]float64{r.waited[asleep].Or(usualSleep), r.waited[spinning].Or(0)}
+		r.chosen = r.trials.Take(cost[:], cost[:])
 	}
-	written, took, err := r.await(q.written, q.consumerSleeps, q.own, spin)
+	written, took, err := r.await(q.written, q.consumerSleeps, q.own, r.patience())
 	if err != nil {
 		return err
 	}
-	// Outliers count little; it takes several messages to change a mind.
-	r.expected += (min(took, 4*spinLimit) - r.expected) / 4
+	r.waited[r.chosen].Observe(float64(min(took, spinLimit)))
 	q.peer = written
 	return q.check()
+}
+
+// Ways of waiting.
+const (
+	asleep = iota
+	spinning
+)
+
+// patience is how long to spin, in nanoseconds, negative for not at all. The rest of a message is waited for
+// as its beginning was.
+func (r *Ring) patience() int64 {
+	switch {
+	case r.waiting == Spinning:
+		return math.MaxInt64
+	case r.waiting == Learning && r.chosen == spinning:
+		return spinLimit
+	}
+	return -1
 }
 
 // Pending is how many bytes have arrived that were not read.
@@ -304,10 +324,10 @@ func (r *Ring) Pending() int {
 // Read fills p, waiting for what has not arrived, up to the moment until.
 func (r *Ring) Read(p []byte, until int64) error {
 	r.until = until
-	q, past := &r.in, len(p) >= streamFrom
+	q, past := &r.in, len(p) >= streamFrom && len(p) > ringPart
 	for len(p) > 0 {
 		if q.own == q.peer && !q.look() {
-			written, _, err := r.await(q.written, q.consumerSleeps, q.own, spinLimit)
+			written, _, err := r.await(q.written, q.consumerSleeps, q.own, r.patience())
 			if err != nil {
 				return err
 			}
@@ -318,7 +338,11 @@ func (r *Ring) Read(p []byte, until int64) error {
 		}
 		at := q.own % ringCapacity
 		from := q.data[at:min(at+(q.peer-q.own), ringCapacity)]
-		n := copyPart(p, from[:min(len(from), ringPart)], past)
+		n := min(len(from), len(p), ringPart)
+		if past && n == ringPart {
+			n -= int(-misalignment(p[n:]) % cacheLine) // so that the next part begins with a line
+		}
+		copyPart(p[:n], from, past)
 		q.own += uint32(n)
 		p = p[n:]
 		if q.own-q.shown >= ringPart {
@@ -342,15 +366,12 @@ func (q *consumer) check() error {
 	return nil
 }
 
-// show tells the peer what was read, and wakes it if it sleeps. That is done once for ringPart bytes: what
+// show tells the peer what was read, and wakes it if it sleeps and has much room. That is done once for ringPart bytes: what
 // has not been shown of an empty ring leaves the peer room enough.
 func (q *consumer) show() {
-	if q.shown == q.own {
-		return
-	}
 	q.shown = q.own
 	atomic.StoreUint32(q.read, q.own)
-	if atomic.LoadUint32(q.producerSleeps) != 0 {
+	if q.peer-q.own <= ringCapacity/2 && atomic.LoadUint32(q.producerSleeps) != 0 {
 		wake(q.read)
 	}
 }
