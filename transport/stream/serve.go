@@ -55,12 +55,19 @@ func (c *connection) answerOne() error {
 	if err != nil {
 		return err
 	}
-	if descriptor >= 0 {
-		defer unix.Close(descriptor)
-	}
+	defer func() {
+		if descriptor >= 0 {
+			_ = unix.Close(descriptor)
+		}
+	}()
 	c.envelope, c.delivery = envelope{}, transport.Delivery{}
 	head, err := parseHeader(&c.header)
-	if err == nil && (head.flags&byReference != 0 && c.resolver == nil || head.flags&preparation != 0 && c.preparer == nil || head.flags&ring != 0 && (c.service.Ring == 0 || c.socket.ring != nil) || head.flags&withDescriptor == 0 && descriptor >= 0) {
+	if err == nil && c.socket.ring != nil && head.flags&withDescriptor != 0 && head.flags&ring == 0 {
+		if descriptor, err = c.socket.takeBeside(c.inbox); err != nil {
+			return err
+		}
+	}
+	if err == nil && (head.flags&byReference != 0 && c.resolver == nil || head.flags&preparation != 0 && c.preparer == nil || head.flags&ring != 0 && (c.service.Ring == 0 || c.socket.ring != nil) || head.flags&beside != 0 && c.socket.ring == nil || head.flags&withDescriptor == 0 && descriptor >= 0) {
 		err = fmt.Errorf("frame with flags %#x: this target takes no references, no preparation or no ring, or the frame should not have a descriptor", uint32(head.flags))
 	}
 	if err != nil {
@@ -69,6 +76,9 @@ func (c *connection) answerOne() error {
 	}
 	c.envelope.sequence = head.sequence
 	until := momentAfter(c.service.Deadline)
+	if c.socket.beside = head.flags&beside != 0; c.socket.beside {
+		defer func() { c.socket.beside = false }()
+	}
 	switch {
 	case head.flags&ring != 0:
 		return c.openRing(descriptor)
