@@ -51,7 +51,6 @@ ENGINES ?=
 COMMA := ,
 EMPTY :=
 ENGINE_TAGS = $(subst $(EMPTY) $(EMPTY),$(COMMA),$(strip $(ENGINES)))
-ENGINE_FLAGS = CGO_ENABLED=1 CGO_CXXFLAGS="-g -O2 $$(scripts/v8-include $(ENGINES))"
 
 # The program is linked statically, so that it also runs in a container in which there is nothing else.
 STATIC = -tags netgo,osusergo -ldflags '-linkmode external -extldflags -static'
@@ -63,7 +62,7 @@ build: guests ## build the guests and bin/rrbench; ENGINES="wasmer v8" also bin/
 	if [[ $$cgo == 1 ]]; then static=($(STATIC)); fi; \
 	CGO_ENABLED=$$cgo $(GO) build -trimpath "$${static[@]}" -o bin/rrbench ./cmd/rrbench
 	if [[ -n "$(ENGINES)" ]]; then \
-		$(ENGINE_FLAGS) $(GO) build -trimpath -tags $(ENGINE_TAGS) -o bin/rrbench-engines ./cmd/rrbench; fi
+		env $$(scripts/engines-environment $(ENGINES)) $(GO) build -trimpath -tags $(ENGINE_TAGS) -o bin/rrbench-engines ./cmd/rrbench; fi
 	ENGINES="$(ENGINES)" scripts/third-party --texts >bin/THIRD-PARTY.txt
 
 .PHONY: sweep

@@ -30,6 +30,7 @@ func New(cacheDir string) (engines.Engine, error) {
 		Capabilities: engines.Capabilities{
 			StableBase:             true,
 			PrivateAnonymousMemory: true,
+			KeepsCode:              true,
 		},
 		Backend:  unsafe.Pointer(C.wasmer_backend()),
 		CacheDir: cacheDir,

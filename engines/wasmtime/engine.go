@@ -106,6 +106,7 @@ func (e *engine) Capabilities() engines.Capabilities {
 		StableBase:             true,
 		PrivateAnonymousMemory: true,
 		UninterruptibleCalls:   false,
+		KeepsCode:              true,
 		Features:               features,
 	}
 }

@@ -28,6 +28,8 @@ type Config struct {
 	Capabilities  engines.Capabilities
 	// Backend is a *backend in C, for ever valid.
 	Backend unsafe.Pointer
+	// Lenient: the engine takes features, and cannot be told not to, that it is not said to have.
+	Lenient bool
 	// CacheDir is where code is kept, if the backend can serialize; empty means the user's.
 	CacheDir string
 	// Cause puts the engine's text for why a call ended into the words that all engines have.
@@ -103,6 +105,11 @@ func (e *engine) Compile(ctx context.Context, wasm []byte) (engines.Module, erro
 	wasm, err := engines.Admit(e.Config.Name, wasm)
 	if err != nil {
 		return nil, err
+	}
+	if e.Lenient {
+		if err := engines.CheckFeatures(e.Config.Name, e.Config.Capabilities.Features, wasm); err != nil {
+			return nil, err
+		}
 	}
 	types, err := engines.TypesOf(wasm)
 	if err != nil {
