@@ -67,26 +67,36 @@ pthread_once_t once = PTHREAD_ONCE_INIT;
 // V8 puts memories one behind the other, with 10 GiB of guards each; they begin 2 GiB behind that.
 constexpr size_t memory_length = size_t{10} << 30, memory_lead = size_t{2} << 30;
 
-// place_memories has them begin where windows can be, by keeping what is before. Where that does not work,
-// windows cannot be.
-void place_memories(const guest *g) {
-  static pthread_mutex_t placing = PTHREAD_MUTEX_INITIALIZER;
-  static bool placed = false;
-  pthread_mutex_lock(&placing);
-  if (!placed) {
-    v8::VirtualAddressSpace *space = v8::V8::GetSandboxAddressSpace();
+// placed has the next memory begin where windows can be, by keeping what lies before that place. If that does not
+// work, windows cannot be there.
+class placed {
+ public:
+  explicit placed(const guest *g) : space(v8::V8::GetSandboxAddressSpace()) {
+    pthread_mutex_lock(&placing);
     const size_t granularity = space->allocation_granularity();
     auto probe = space->AllocatePages(v8::VirtualAddressSpace::kNoHint, memory_length, granularity, v8::PagePermissions::kNoAccess);
-    if (probe) {
-      space->FreePages(probe, memory_length);
-      size_t skip = (g->offset - (probe + memory_lead)) & (g->modulus - 1);
-      if (skip)
-        (void)!space->AllocatePages(probe, skip, granularity, v8::PagePermissions::kNoAccess);
-    }
-    placed = true;
+    if (!probe)
+      return;
+    space->FreePages(probe, memory_length);
+    length = (g->offset - (probe + memory_lead)) & (g->modulus - 1);
+    if (length)
+      kept = space->AllocatePages(probe, length, granularity, v8::PagePermissions::kNoAccess);
   }
-  pthread_mutex_unlock(&placing);
-}
+  ~placed() {
+    if (kept)
+      space->FreePages(kept, length);
+    pthread_mutex_unlock(&placing);
+  }
+  placed(const placed &) = delete;
+
+ private:
+  static pthread_mutex_t placing;
+  v8::VirtualAddressSpace *space;
+  v8::VirtualAddressSpace::Address kept = 0;
+  size_t length = 0;
+};
+
+pthread_mutex_t placed::placing = PTHREAD_MUTEX_INITIALIZER;
 
 v8::Isolate *new_isolate() {
   pthread_once(&once, initialize);
@@ -352,7 +362,11 @@ bool create(guest *g, v8::Local<v8::Context> context, const v8::TryCatch &attemp
     v8::Local<v8::Object> memory, limits = v8::Object::New(isolate);
     limits->Set(context, string(isolate, "initial"), v8::Integer::NewFromUnsigned(isolate, minimum)).Check();
     limits->Set(context, string(isolate, "maximum"), v8::Integer::NewFromUnsigned(isolate, maximum)).Check();
-    if (!construct(context, "Memory", {limits}).ToLocal(&memory) ||
+    bool made = [&] {
+      placed here(g);
+      return construct(context, "Memory", {limits}).ToLocal(&memory);
+    }();
+    if (!made || attempt.HasCaught() ||
         !import(g, context, all, text{"rrbench", 7}, text{"memory", 6}, memory))
       return false;
     in->memory.Reset(isolate, memory.As<v8::WasmMemoryObject>());
@@ -376,7 +390,6 @@ char *instantiate(guest *g, void *module, const import_t *imports, size_t count,
   g->refresh = refresh;
   g->call = call;
   in->isolate = new_isolate();
-  place_memories(g);
   entered scope(in->isolate);
   v8::Local<v8::Context> context = v8::Context::New(in->isolate);
   in->context.Reset(in->isolate, context);
