@@ -36,7 +36,7 @@ func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("an audit needs root: %w (%s)", err, Remedy)
 	}
-	shims, err := shim.StartCell(ctx, launch.For(info), info, setup)
+	shims, err := shim.StartCell(ctx, launch.For(launch.With(info, setup.Engine)), info, setup)
 	if err != nil {
 		counting.close()
 		return nil, err

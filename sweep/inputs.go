@@ -7,6 +7,7 @@ import (
 
 	"rrbench/inputs"
 	"rrbench/results"
+	"rrbench/shim/launch"
 	"rrbench/transport"
 	"rrbench/workloads"
 )
@@ -101,7 +102,7 @@ func programs(cells []PlannedCell, machine Machine) (found []results.Input) {
 		if err != nil || cell.Skip != "" {
 			continue
 		}
-		paths = append(paths, machine.Launcher(t.Info()).Programs()...)
+		paths = append(paths, machine.Launcher(launch.With(t.Info(), cell.runtime())).Programs()...)
 		if dependent, ok := t.(transport.Dependent); ok {
 			paths = append(paths, dependent.Programs(cell.Parameter)...)
 		}

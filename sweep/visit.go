@@ -11,6 +11,7 @@ import (
 	"rrbench/measure"
 	"rrbench/results"
 	"rrbench/shim"
+	"rrbench/shim/launch"
 	"rrbench/transport"
 )
 
@@ -30,7 +31,7 @@ type visitRequest struct {
 // then says why, if no row does.
 func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *visitJournal) (err error) {
 	cell := r.Plan.Cells[request.Cell]
-	info := r.infos[cell.mechanism()]
+	info := launch.With(r.infos[cell.mechanism()], cell.runtime())
 	if err := checkStandIn(info, cell); err != nil {
 		return err
 	}

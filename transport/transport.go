@@ -191,6 +191,8 @@ const (
 const (
 	LauncherProcess = "process"
 	LauncherRunc    = "runc"
+	// LauncherEngines starts child processes of the second program, for engines that the first lacks.
+	LauncherEngines = "engines"
 )
 
 // NativeEngine is the engine column of what runs without WebAssembly.

@@ -4,6 +4,7 @@ package launch
 import (
 	"errors"
 
+	"rrbench/engines/catalogue"
 	"rrbench/shim"
 	"rrbench/shim/runc"
 	"rrbench/transport"
@@ -11,10 +12,32 @@ import (
 
 // For finds what starts the shims of a transport.
 func For(info transport.Info) shim.Launcher {
-	if info.Launcher == transport.LauncherRunc {
+	switch info.Launcher {
+	case transport.LauncherRunc:
 		return runc.Launcher{}
+	case transport.LauncherEngines:
+		return second{}
 	}
 	return shim.Child{}
+}
+
+// With is the transport's info with the launcher that it takes for functions on an engine.
+func With(info transport.Info, engine string) transport.Info {
+	if info.Runs == transport.Wasm && info.Launcher != transport.LauncherRunc && catalogue.Program(engine) != "" {
+		info.Launcher = transport.LauncherEngines
+	}
+	return info
+}
+
+// second starts shims by the second program.
+type second struct{ shim.Child }
+
+func (second) Check(string) error { return catalogue.CheckSecond() }
+
+func (second) Programs() []string { return []string{catalogue.SecondPath()} }
+
+func (second) Prepare(string) (shim.Pod, error) {
+	return shim.Child{Program: catalogue.SecondPath()}, nil
 }
 
 // Across is the parameter of a transport whose targets are on other hosts, given the user's, or why
