@@ -57,7 +57,7 @@ type Summary struct {
 	SoftIRQ     float64 `csv:"softirq_ns_per_op" note:"the machine's interrupt work, mean a hand-off"`
 	Starts      int     `csv:"starts" note:"starts of fresh functions; only these are independent"`
 	Conditions
-	Notes string `csv:"notes" note:"marks, separated by semicolons: few starts; saturated; window mean; acknowledged; moved: the share of hand-offs whose pages moved where others were copied"`
+	Notes string `csv:"notes" note:"marks, separated by semicolons: few starts; saturated; window mean; acknowledged; moved: the share of hand-offs whose pages moved, or were found by reference, where others were copied"`
 
 	// What only trials.csv and windows.csv tell; 0 where the row was read from summary.csv:
 	// intervals of two columns above, and the median over the hand-offs that LatencyP99 is of.
