@@ -60,6 +60,21 @@ build: guests ## build the guests and bin/rrbench
 sweep: setup build ## set up, build, run the quick sweep, draw the figures
 	bin/rrbench sweep --preset quick
 
+# Both placements are one run; a target that was interrupted goes on with it. Remove the directory to begin anew.
+PAPER ?= results/runs/paper
+EVIDENCE = bin/rrbench claims $(PAPER); bin/rrbench report $(PAPER); bin/rrbench bundle $(PAPER)
+.PHONY: paper
+paper: setup build ## measure the paper's evaluation on this node (2 to 3 hours): claims, report and bundle
+	unset RRBENCH_PEER; if [[ -e $(PAPER)/manifest.json ]]; then bin/rrbench sweep --resume $(PAPER); \
+	else bin/rrbench sweep --preset paper --out $(PAPER); fi
+	$(EVIDENCE)
+
+.PHONY: paper-inter
+paper-inter: setup build ## measure it between two nodes as well, into the same run (2 to 3 hours)
+	@[[ -e $(PAPER)/manifest.json ]] || { echo "There is no run to take up in $(PAPER). To mend it: make paper" >&2; exit 1; }
+	scripts/two-nodes --rate 1gbit -- bin/rrbench sweep --resume $(PAPER)
+	$(EVIDENCE)
+
 # The second node is a network namespace of this machine; see scripts/two-nodes.
 .PHONY: sweep-two-nodes
 sweep-two-nodes: setup build ## set up, build, sweep between two nodes with 1 Gbit/s between them, draw the figures
