@@ -69,6 +69,22 @@ build: guests ## build the guests and bin/rrbench; ENGINES="wasmer v8" also bin/
 sweep: setup build ## set up, build, run the quick sweep, draw the figures
 	bin/rrbench sweep --preset quick
 
+# Both placements are one run; a target that was interrupted goes on with it. Remove the directory to begin anew.
+# A run with failed cells (status 1) has its claims and its report, too.
+PAPER ?= results/runs/paper
+EVIDENCE = || failed=$$?; [[ $$failed -le 1 ]] || exit $$failed; \
+	bin/rrbench claims $(PAPER); bin/rrbench report $(PAPER); bin/rrbench bundle $(PAPER); exit $$failed
+.PHONY: paper
+paper: setup build ## measure the paper's evaluation on this node: claims, report and bundle (2 to 3 hours)
+	unset RRBENCH_PEER; failed=0; how=(--preset paper --out $(PAPER)); \
+	if [[ -e $(PAPER)/manifest.json ]]; then how=(--resume $(PAPER)); fi; \
+	bin/rrbench sweep "$${how[@]}" $(EVIDENCE)
+
+.PHONY: paper-inter
+paper-inter: setup build ## measure it between two nodes as well, into the same run (2 to 3 hours)
+	@[[ -e $(PAPER)/manifest.json ]] || { echo "There is no run to take up in $(PAPER). To mend it: make paper" >&2; exit 1; }
+	failed=0; scripts/two-nodes --rate 1gbit -- bin/rrbench sweep --resume $(PAPER) $(EVIDENCE)
+
 # The second node is a network namespace of this machine; see scripts/two-nodes.
 .PHONY: sweep-two-nodes
 sweep-two-nodes: setup build ## set up, build, sweep between two nodes with 1 Gbit/s between them, draw the figures

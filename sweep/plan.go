@@ -142,6 +142,7 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 	for _, cell := range plan.Cells {
 		plan.Blocks = max(plan.Blocks, cell.Starts)
 	}
+	plan.awaitPeers(machine)
 	plan.chooseTwice(byName(machine.Transports))
 	plan.noteCrossovers(config.Experiments, machine)
 	if len(plan.Cells) == 0 {
@@ -179,12 +180,17 @@ const (
 	shortWindow = 100 * time.Millisecond
 )
 
-// chooseTwice has one cell of each experiment measured twice: that of middling length.
+// chooseTwice has one cell of each experiment measured twice, unless one is: that of middling length.
 func (p *Plan) chooseTwice(infos map[string]transport.Info) {
 	byExperiment := make(map[string][]int)
 	for i, cell := range p.Cells {
 		if cell.Skip == "" {
 			byExperiment[cell.Experiment] = append(byExperiment[cell.Experiment], i)
+		}
+	}
+	for _, cell := range p.Cells {
+		if cell.Twice {
+			delete(byExperiment, cell.Experiment)
 		}
 	}
 	for _, cells := range byExperiment {

@@ -117,7 +117,7 @@ func (r *Runner) batch(request visitRequest, done int) shim.Batch {
 	if done == request.doneSteps && r.Plan.Window > 0 {
 		batch.Warmup = r.Plan.Warmup
 		batch.Window = r.Plan.Window / time.Duration(cell.Starts)
-		batch.Least = (leastInWindows + cell.Starts - 1) / cell.Starts
+		batch.Least = leastInWindow(cell.Starts)
 		batch.Rate = int(cell.Rate)
 	}
 	return batch
@@ -125,6 +125,9 @@ func (r *Runner) batch(request visitRequest, done int) shim.Batch {
 
 // leastInWindows is how many hand-offs the windows of a cell have all together, of each worker.
 const leastInWindows = 3
+
+// leastInWindow is that of each of so many starts.
+func leastInWindow(starts int) int { return (leastInWindows + starts - 1) / starts }
 
 // stepsOf is how many steps of a visit a batch has.
 func stepsOf(b shim.Batch) int {
