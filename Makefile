@@ -54,6 +54,7 @@ build: guests ## build the guests and bin/rrbench
 	cgo=$$(scripts/cgo 2>/dev/null || true); static=(); \
 	if [[ $$cgo == 1 ]]; then static=($(STATIC)); fi; \
 	CGO_ENABLED=$$cgo $(GO) build -trimpath "$${static[@]}" -o bin/rrbench ./cmd/rrbench
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/containerd-shim-roadrunner-v1 ./cmd/containerd-shim-roadrunner-v1
 	scripts/third-party --texts >bin/THIRD-PARTY.txt
 
 .PHONY: sweep
