@@ -415,7 +415,7 @@ func (a Axes) origins(cell PlannedCell, info transport.Info, can ability, foreig
 	switch {
 	case info.Runs == transport.NoFunction:
 		return []PlannedCell{cell}
-	case info.Together && cell.FanoutOrder == serial && cell.Fanout > 1:
+	case info.ParallelOnly && cell.FanoutOrder == serial && cell.Fanout > 1:
 		cell.Skip = cmp.Or(cell.Skip, info.Name+" serves all targets of a fan-out at once: use --fanout-order parallel")
 	case info.ReadsOnly && cell.Consume == string(transport.ConsumeWrite):
 		cell.Skip = cmp.Or(cell.Skip, info.Name+" has targets that change nothing: use --consume read")

@@ -159,7 +159,7 @@ func (r *Runner) measureBatch(ctx context.Context, cell PlannedCell, request vis
 	})
 	r.Measured += time.Since(began)
 	clocks.read(ctx)
-	clocks.settle(m.trials, acknowledged)
+	clocks.translate(m.trials, acknowledged)
 	if err == nil {
 		err = expected.end()
 	}

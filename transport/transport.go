@@ -122,8 +122,8 @@ type Info struct {
 	// Origins are where payloads can lie, the default one first; nil for functions that have
 	// memory of their own alone, as OriginHeap has it.
 	Origins []Origin
-	// Together says that the targets of a fan-out are served at once, never in turn.
-	Together bool
+	// ParallelOnly says that the targets of a fan-out are served at once, never in turn.
+	ParallelOnly bool
 	// ReadsOnly says that targets never change what they got (ConsumeWrite).
 	ReadsOnly bool
 	// Routes has, by placement, the transport that stands for this one; nil for most. Such a one

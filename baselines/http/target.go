@@ -44,7 +44,7 @@ func (n native) Serve(ctx context.Context, setup transport.Setup) (transport.Tar
 		ReadHeaderTimeout: setup.Deadline,
 		ReadTimeout:       setup.Deadline,
 		// It runs from the header on as ReadTimeout does; a source whose body is late is
-		// still told so.
+		// still answered with the reason.
 		WriteTimeout: 2 * setup.Deadline,
 		// A source may think between two payloads for as long as it likes.
 		IdleTimeout:    -1,

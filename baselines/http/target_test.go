@@ -77,7 +77,7 @@ func TestTargetRefuses(t *testing.T) {
 		{"absurd length", "POST /" + host + authorization() + "Content-Length: 99999999999999999999\r\n\r\n{}", 400, "Bad Request"},
 		{"negative length", "POST /" + host + authorization() + "Content-Length: -1\r\n\r\n{}", 400, "Bad Request"},
 		{"late body", "POST /" + host + authorization() + "Content-Length: 3\r\n\r\n{}", 400, "received 2 of 3 bytes"},
-		{"rubbish", "POST /" + host + authorization() + "Content-Length: 2\r\n\r\n{]", 422, "deserialize 2 bytes"},
+		{"malformed", "POST /" + host + authorization() + "Content-Length: 2\r\n\r\n{]", 422, "deserialize 2 bytes"},
 		{"long header", "POST /" + host + authorization() + "X: " + strings.Repeat("x", 3*headerLimit) + "\r\n\r\n", 431, ""},
 		{"no HTTP", "\x16\x03\x01\r\n\r\n", 400, ""},
 	} {

@@ -40,9 +40,9 @@ const (
 	narrow         = int64(15 * time.Microsecond)
 	leastExchanges = 3
 	seriesTime     = 250 * time.Millisecond
-	// patience is how long an answer is waited for, lastMoment when a series without enough of them
+	// timeout is how long an answer is waited for, lastMoment when a series without enough of them
 	// is given up.
-	patience   = 100 * time.Millisecond
+	timeout    = 100 * time.Millisecond
 	lastMoment = 3 * time.Second
 	// spin is how long a side looks for a packet before it sleeps: waking up would take part in
 	// the time.
@@ -145,7 +145,7 @@ func exchange(socket *net.UDPConn, raw syscall.RawConn, cookie Cookie, number ui
 	packet := make([]byte, packetSize)
 	copy(packet, cookie[:])
 	binary.LittleEndian.PutUint64(packet[len(cookie):], number)
-	if err := socket.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := socket.SetReadDeadline(time.Now().Add(timeout)); err != nil {
 		return Estimate{}, err
 	}
 	t1 := measure.Now()

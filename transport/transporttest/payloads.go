@@ -48,7 +48,7 @@ func testOrigins(t *testing.T, s *suite) {
 				serial bool
 			}{{1, false}, {3, false}, {3, true}} {
 				// What is written to is each target's own, at the same time or not.
-				if order.serial && s.info.Together || !order.serial && order.fanout > 1 && consume == transport.ConsumeWrite {
+				if order.serial && s.info.ParallelOnly || !order.serial && order.fanout > 1 && consume == transport.ConsumeWrite {
 					continue
 				}
 				setup := s.setup(largest, order.fanout)
@@ -157,7 +157,7 @@ func (c *connection) handOverAll(t *testing.T, setup transport.Setup) {
 // testTargetsThatWrite has targets change what they got, all at once and in turn, while the source
 // rehearses between two hand-offs.
 func testTargetsThatWrite(t *testing.T, s *suite) {
-	for _, serial := range []bool{false, !s.info.Together} {
+	for _, serial := range []bool{false, !s.info.ParallelOnly} {
 		setup := s.setup(300_001, 3)
 		setup.Consume, setup.Serial = transport.ConsumeWrite, serial
 		c := s.connect(t, setup)
