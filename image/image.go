@@ -58,35 +58,36 @@ func Reference(name string) string { return "localhost/" + name + ":latest" }
 var names = regexp.MustCompile(`^[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
 
 // Write writes an OCI image layout, as a tar archive, with an image of a module: its Reference has
-// the name. The function's first argument is /NAME.wasm.
-func Write(ctx context.Context, to io.Writer, layout Layout, name string, module []byte) error {
+// the name. The function's first argument is /NAME.wasm. The snapshot is what containerd calls the
+// image's file system when it is unpacked.
+func Write(ctx context.Context, to io.Writer, layout Layout, name string, module []byte) (snapshot string, err error) {
 	if err := engines.CheckPreamble(module); err != nil {
-		return err
+		return "", err
 	}
 	if len(module) > engines.MaxModule {
-		return fmt.Errorf("the module is larger than the %s that one may have", humanize.IBytes(engines.MaxModule))
+		return "", fmt.Errorf("the module is larger than the %s that one may have", humanize.IBytes(engines.MaxModule))
 	}
 	if !names.MatchString(name) {
-		return fmt.Errorf("%q cannot be the name of an image: letters, digits and single - . _ between them", name)
+		return "", fmt.Errorf("%q cannot be the name of an image: letters, digits and single - . _ between them", name)
 	}
 	directory, err := os.MkdirTemp("", "rrbench-image-")
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer os.RemoveAll(directory)
 	store, err := oci.New(directory)
 	if err != nil {
-		return err
+		return "", err
 	}
 	p := packer{ctx: ctx, store: store}
 	if err := p.pack(layout, name, module); err != nil {
-		return fmt.Errorf("make an image: %w", err)
+		return "", fmt.Errorf("make an image: %w", err)
 	}
 	archive := tar.NewWriter(to)
 	if err := archive.AddFS(os.DirFS(directory)); err != nil {
-		return fmt.Errorf("write an image: %w", err)
+		return "", fmt.Errorf("write an image: %w", err)
 	}
-	return archive.Close()
+	return p.snapshot, archive.Close()
 }
 
 // layerOf is a file system with one file.
@@ -105,6 +106,8 @@ type packer struct {
 	ctx   context.Context
 	store *oci.Store
 	err   error
+	// snapshot is the digest of the only layer's content, by which a chain of one is known.
+	snapshot string
 }
 
 func (p *packer) pack(layout Layout, name string, module []byte) error {
@@ -121,6 +124,7 @@ func (p *packer) pack(layout Layout, name string, module []byte) error {
 		if err != nil {
 			return err
 		}
+		p.snapshot = digest.FromBytes(layer).String()
 		manifest.Config = p.pushJSON(v1.MediaTypeImageConfig, v1.Image{
 			Platform: v1.Platform{Architecture: architecture, OS: system},
 			Config:   v1.ImageConfig{Entrypoint: []string{"/" + file}},

@@ -11,6 +11,7 @@ import (
 	"rrbench/measure"
 	"rrbench/results"
 	"rrbench/shim"
+	"rrbench/shim/launch"
 	"rrbench/transport"
 )
 
@@ -30,7 +31,10 @@ type visitRequest struct {
 // then says why, if no row does.
 func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *visitJournal) (err error) {
 	cell := r.Plan.Cells[request.Cell]
-	info := r.infos[cell.mechanism()]
+	info, err := launch.By(r.infos[cell.mechanism()], cell.Launcher)
+	if err != nil {
+		return err
+	}
 	if err := checkStandIn(info, cell); err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ type Info struct {
 	Limits  []string
 	Hosting Hosting
 	Runs    Runs
-	// Launcher names what starts the transport's shims: LauncherProcess or LauncherRunc.
+	// Launcher names what starts the transport's shims by itself: LauncherProcess or LauncherRunc.
 	Launcher string
 	// Codecs that the transport can use, the default ones first.
 	Codecs []Codec
@@ -186,8 +186,9 @@ const (
 
 // Launchers of shims.
 const (
-	LauncherProcess = "process"
-	LauncherRunc    = "runc"
+	LauncherProcess    = "process"
+	LauncherRunc       = "runc"
+	LauncherContainerd = "containerd"
 )
 
 // NativeEngine is the engine column of what runs without WebAssembly.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -39,7 +40,8 @@ type service struct {
 	lock      sync.Mutex
 	functions map[string]*function
 	hosts     map[string]*host // of pods
-	// reserved have been announced by a start of this program, and not yet created.
+	// reserved have been announced by a start of this program and not yet created, or have been deleted
+	// and not yet been shut down.
 	reserved map[string]*time.Timer
 }
 
@@ -410,6 +412,10 @@ func (s *service) Delete(_ context.Context, r *taskapi.DeleteRequest) (*taskapi.
 		s.lock.Unlock()
 		return nil, errors.Join(err, noExec(r.GetExecID()))
 	}
+	s.lock.Unlock()
+	// So that the shim stays until this has been answered: Shutdown comes next.
+	s.reserve(f.id)
+	s.lock.Lock()
 	delete(s.functions, f.id)
 	s.lock.Unlock()
 	s.end(f, killed)
@@ -560,11 +566,14 @@ func (f *function) openStreams() (files []*os.File, err error) {
 		if err != nil {
 			return
 		}
-		if path == "" {
+		switch file, isFile := strings.CutPrefix(path, "file://"); {
+		case path == "":
 			path = os.DevNull
+		case isFile:
+			path, flags = file, flags|os.O_CREATE|os.O_APPEND
 		}
 		var file *os.File
-		if file, err = os.OpenFile(path, flags, 0); err == nil {
+		if file, err = os.OpenFile(path, flags, 0o600); err == nil {
 			files = append(files, file)
 		}
 	}
