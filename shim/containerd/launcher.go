@@ -54,7 +54,7 @@ func (l Launcher) Check(parameter string) error {
 		}
 		_ = connection.Close()
 	}
-	_, err := shimProgram()
+	_, err := l.Server.shimProgram()
 	return err
 }
 
@@ -63,7 +63,7 @@ func (l Launcher) Programs() []string {
 	var paths []string
 	if l.Native {
 		paths = runc.Launcher{}.Programs()
-	} else if path, err := shimProgram(); err == nil {
+	} else if path, err := l.Server.shimProgram(); err == nil {
 		paths = append(paths, path)
 	}
 	if path, err := exec.LookPath("containerd"); err == nil && l.Server.socket == "" {

@@ -48,6 +48,8 @@ const (
 type Server struct {
 	// socket is of one that is there.
 	socket string
+	// shim is the path of the runtime shim; empty for that which is beside this program.
+	shim string
 
 	lock    sync.Mutex
 	current *instance
@@ -81,7 +83,7 @@ func (s *Server) instance() (*instance, error) {
 		s.current = nil
 	}
 	cleanOnce()
-	started, err := start(s.socket)
+	started, err := s.start()
 	if err != nil {
 		return nil, err
 	}
@@ -110,23 +112,23 @@ type instance struct {
 // socketFile says in the directory which containerd it belongs to that was there.
 const socketFile = "socket"
 
-func start(socket string) (_ *instance, err error) {
+func (s *Server) start() (_ *instance, err error) {
 	directory, err := private.NewDirectory(os.TempDir(), prefix)
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for containerd: %w", err)
 	}
-	i := &instance{directory: directory, ended: make(chan struct{}), address: socket}
+	i := &instance{directory: directory, ended: make(chan struct{}), address: s.socket}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, i.close())
 		}
 	}()
-	if socket == "" {
+	if s.socket == "" {
 		i.address = i.path("containerd.sock")
-		if err := i.run(); err != nil {
+		if err := i.run(s); err != nil {
 			return nil, err
 		}
-	} else if err := os.WriteFile(i.path(socketFile), []byte(socket), 0o600); err != nil {
+	} else if err := os.WriteFile(i.path(socketFile), []byte(s.socket), 0o600); err != nil {
 		return nil, err
 	}
 	i.connection, err = dial(i.address)
@@ -153,7 +155,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
 `
 
 // run starts a containerd that dies with this process.
-func (i *instance) run() error {
+func (i *instance) run(s *Server) error {
 	text := fmt.Sprintf(configuration, i.path("root"), i.path(stateDirectory), i.address, i.address+".ttrpc")
 	if err := os.WriteFile(i.path("config.toml"), []byte(text), 0o600); err != nil {
 		return err
@@ -162,7 +164,7 @@ func (i *instance) run() error {
 	if err != nil {
 		return err
 	}
-	shims, err := shimProgram()
+	shims, err := s.shimProgram()
 	if err != nil {
 		return err
 	}
@@ -299,7 +301,10 @@ func (i *instance) close() error {
 }
 
 // shimProgram is the runtime shim that was built with this program.
-func shimProgram() (string, error) {
+func (s *Server) shimProgram() (string, error) {
+	if s.shim != "" {
+		return s.shim, nil
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return "", err

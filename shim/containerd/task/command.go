@@ -256,7 +256,7 @@ func (i invocation) serve() error {
 	taskapi.RegisterTTRPCTaskService(server, s)
 	go func() { _ = server.Serve(ctx, listener) }()
 	<-ctx.Done()
-	s.events.flush(2 * time.Second)
+	s.events.flush(time.Second)
 	ending, stop := context.WithTimeout(context.Background(), 2*time.Second)
 	defer stop()
 	_ = server.Shutdown(ending)

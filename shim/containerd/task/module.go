@@ -17,11 +17,11 @@ import (
 	"rrbench/engines"
 )
 
-// layers are the directories of a snapshot, the top one first. Nothing is mounted: a function has
-// no files, only its module is read.
-func layers(mounts []*types.Mount, rootfs string) ([]string, error) {
+// layers are the directories of a container's file system, the top one first: of a snapshot, or root
+// where there is none. Nothing is mounted: a function has no files, only its module is read.
+func layers(mounts []*types.Mount, root string) ([]string, error) {
 	if len(mounts) == 0 {
-		return []string{rootfs}, nil
+		return []string{root}, nil
 	}
 	if len(mounts) == 1 {
 		switch m := mounts[0]; m.GetType() {

@@ -133,7 +133,14 @@ func (s *service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (*fu
 	if err != nil {
 		return nil, err
 	}
-	directories, err := layers(r.GetRootfs(), filepath.Join(r.GetBundle(), "rootfs"))
+	root := "rootfs"
+	if spec.Root != nil {
+		root = spec.Root.Path
+	}
+	if !filepath.IsAbs(root) {
+		root = filepath.Join(r.GetBundle(), root)
+	}
+	directories, err := layers(r.GetRootfs(), root)
 	if err != nil {
 		return nil, err
 	}
