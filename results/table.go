@@ -122,6 +122,7 @@ func columnsOf(shown []*Summary, limits Limits, transports Transports) []tableCo
 		{"order", false, func(s *Summary) string { return s.FanoutOrder }},
 		{"launcher", false, func(s *Summary) string { return s.Launcher }},
 		{"fan", true, func(s *Summary) string { return count(s.Fanout) }},
+		{"fan-in", true, func(s *Summary) string { return count(s.Fanin) }},
 		{"conc", true, func(s *Summary) string { return count(s.Concurrency) }},
 		{"rate/s", true, func(s *Summary) string {
 			if s.Rate == 0 {

@@ -74,6 +74,9 @@ func (p Point) Name() string {
 	if p.Fanout > 1 {
 		words = append(words, p.FanoutOrder, fmt.Sprintf("fan-out %d", p.Fanout))
 	}
+	if p.Fanin > 1 {
+		words = append(words, fmt.Sprintf("fan-in %d", p.Fanin))
+	}
 	if p.Concurrency > 1 {
 		words = append(words, fmt.Sprintf("concurrency %d", p.Concurrency))
 	}

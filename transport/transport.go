@@ -129,6 +129,9 @@ type Info struct {
 	// Routes has, by placement, the transport that stands for this one; nil for most. Such a one
 	// starts no functions.
 	Routes map[string]string
+	// FansIn says that a target takes payloads of several sources, in turns; OneSource names guests that do not.
+	FansIn    bool
+	OneSource []string
 	// Across says that targets may be on another host than their source.
 	Across bool
 	// Acknowledged says that the targets' clock is unknown: Delivered and Consumed are the

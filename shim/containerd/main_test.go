@@ -196,7 +196,7 @@ func open(ctx context.Context, s *Server, name string) (*shim.Cell, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := cell.Connect(ctx, 1); err != nil {
+	if _, err := cell.Connect(ctx, 1, 1); err != nil {
 		return nil, errors.Join(err, cell.Close())
 	}
 	return cell, nil
