@@ -63,6 +63,7 @@ build: guests ## build the guests and bin/rrbench; ENGINES="wasmer v8" also bin/
 	CGO_ENABLED=$$cgo $(GO) build -trimpath "$${static[@]}" -o bin/rrbench ./cmd/rrbench
 	if [[ -n "$(ENGINES)" ]]; then \
 		env $$(scripts/engines-environment $(ENGINES)) $(GO) build -trimpath -tags $(ENGINE_TAGS) -o bin/rrbench-engines ./cmd/rrbench; fi
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/containerd-shim-roadrunner-v1 ./cmd/containerd-shim-roadrunner-v1
 	ENGINES="$(ENGINES)" scripts/third-party --texts >bin/THIRD-PARTY.txt
 
 .PHONY: sweep

@@ -120,6 +120,7 @@ func columnsOf(shown []*Summary, limits Limits, transports Transports) []tableCo
 		{"consume", false, func(s *Summary) string { return s.Consume }},
 		{"size mix", false, func(s *Summary) string { return cmp.Or(s.SizeMix, "–") }},
 		{"order", false, func(s *Summary) string { return s.FanoutOrder }},
+		{"launcher", false, func(s *Summary) string { return s.Launcher }},
 		{"fan", true, func(s *Summary) string { return count(s.Fanout) }},
 		{"fan-in", true, func(s *Summary) string { return count(s.Fanin) }},
 		{"conc", true, func(s *Summary) string { return count(s.Concurrency) }},

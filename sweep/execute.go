@@ -41,7 +41,10 @@ func (r *Request) machine(ctx context.Context) (Machine, error) {
 	if r.Machine != nil {
 		return *r.Machine, nil
 	}
-	return ThisMachine(ctx)
+	machine, err := ThisMachine(ctx)
+	launchers := launch.New(r.Flags.Containerd)
+	machine.Launcher, machine.CloseLaunchers = launchers.For, launchers.Close
+	return machine, err
 }
 
 // Execute plans, measures and summarizes. The outcome is nil only when nothing was
@@ -51,7 +54,7 @@ func Execute(ctx context.Context, request Request) (_ *Outcome, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, machine.leavePeers()) }()
+	defer func() { err = errors.Join(err, machine.close()) }()
 	run, err := begin(ctx, request, &machine)
 	if err != nil {
 		return nil, err

@@ -93,8 +93,10 @@ type Machine struct {
 	Peers []Peer
 	// Crossovers are those to use where the user gives none.
 	Crossovers crossovers.Choice
-	// Launcher finds what starts the shims of a transport.
-	Launcher func(transport.Info) shim.Launcher
+	// Launcher finds what starts the shims of a transport. CloseLaunchers, when not nil, ends what
+	// launchers have in common.
+	Launcher       func(transport.Info) shim.Launcher
+	CloseLaunchers func() error
 	// AvailableMemory is in bytes.
 	AvailableMemory int64
 	Resources       shim.Resources
@@ -294,6 +296,11 @@ func (a Axes) conditions(all *product, info transport.Info) {
 	times(all, fans, func(p *results.Point, f fan) { p.Fanout, p.FanoutOrder = f.out, f.order })
 	times(all, a.Fanin, func(p *results.Point, n int) { p.Fanin = n })
 	times(all, a.Concurrency, func(p *results.Point, n int) { p.Concurrency = n })
+	launchers := a.Launcher
+	if launchers == nil {
+		launchers = []string{launch.Own(info)}
+	}
+	times(all, launchers, func(p *results.Point, launcher string) { p.Launcher = launcher })
 	if a.Rate != nil {
 		times(all, a.Rate, func(p *results.Point, rate int) { p.Rate = results.Rate(rate) })
 	}
@@ -349,8 +356,8 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 				cell.Clock = results.ClockAcknowledged
 			}
 			var across error
-			if cell.Placement == inter {
-				cell.Parameter, across = launch.Across(info, cell.Parameter)
+			if launched, err := launch.By(info, cell.Launcher, engine); cell.Placement == inter && err == nil {
+				cell.Parameter, across = launch.Across(launched, cell.Parameter)
 			}
 			if info.Runs == transport.Wasm {
 				cell.Guest = e.Guest
@@ -533,7 +540,10 @@ func codecsOf(info transport.Info, asked []string) []transport.Codec {
 
 // reasonToSkip is empty for a cell that can run.
 func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
-	info := t.Info()
+	info, err := launch.By(t.Info(), cell.Launcher, cell.runtime())
+	if err != nil {
+		return err.Error()
+	}
 	if err := errors.Join(t.Check(), m.Launcher(info).Check(cell.Parameter), m.Resources.Check(info, cell.Fanout, cell.Sources())); err != nil {
 		return foreign.Error(err)
 	}

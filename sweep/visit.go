@@ -31,7 +31,10 @@ type visitRequest struct {
 // then says why, if no row does.
 func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *visitJournal) (err error) {
 	cell := r.Plan.Cells[request.Cell]
-	info := launch.With(r.infos[cell.mechanism()], cell.runtime())
+	info, err := launch.By(r.infos[cell.mechanism()], cell.Launcher, cell.runtime())
+	if err != nil {
+		return err
+	}
 	if err := checkStandIn(info, cell); err != nil {
 		return err
 	}
