@@ -88,13 +88,13 @@ func (f *SealedFile) Populate(area []byte) error {
 	if first, end := Blocks(more); end > first {
 		for at := first; at < end; at += Block {
 			// A block is collapsed where one page of it is there, for much less than where all are.
-			if err := f.allocate(f.populated+at, Size); err != nil {
+			if err := allocate(f.fd, f.populated+at, Size); err != nil {
 				return err
 			}
 		}
 		_ = unix.Madvise(more[first:end], unix.MADV_COLLAPSE)
 	}
-	if err := f.allocate(f.populated, len(more)); err != nil {
+	if err := allocate(f.fd, f.populated, len(more)); err != nil {
 		return err
 	}
 	// Linux before 5.14 cannot.
@@ -145,9 +145,9 @@ func createFile() (int, error) {
 // allocationStep is how much is allocated at once: a signal undoes a step, fallocate(2).
 const allocationStep = 16 << 20
 
-func (f *SealedFile) allocate(offset, length int) error {
+func allocate(fd, offset, length int) error {
 	for end := offset + length; offset < end; {
-		switch err := unix.Fallocate(f.fd, 0, int64(offset), int64(min(allocationStep, end-offset))); err {
+		switch err := unix.Fallocate(fd, 0, int64(offset), int64(min(allocationStep, end-offset))); err {
 		case nil:
 			offset += allocationStep
 		case unix.EINTR:

@@ -52,7 +52,7 @@ func gather(trials []*Trial, first bool) []Round {
 	}
 	whole := rounds[:0]
 	for i, round := range rounds {
-		if expected := max(round.Fanout, 1) * max(round.Concurrency, 1); len(round.Rows) >= expected && !broken[i] {
+		if len(round.Rows) >= round.Handoffs() && !broken[i] {
 			whole = append(whole, round)
 		}
 	}

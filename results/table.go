@@ -115,12 +115,14 @@ type tableColumn struct {
 // columnsOf leaves out what is the same for all rows, unless it is a number that was measured.
 func columnsOf(shown []*Summary, limits Limits, transports Transports) []tableColumn {
 	count := func(number int) string { return strconv.Itoa(number) }
-	told := []tableColumn{
+	varying := []tableColumn{
 		{"origin", false, func(s *Summary) string { return s.Origin }},
 		{"consume", false, func(s *Summary) string { return s.Consume }},
 		{"size mix", false, func(s *Summary) string { return cmp.Or(s.SizeMix, "–") }},
 		{"order", false, func(s *Summary) string { return s.FanoutOrder }},
+		{"launcher", false, func(s *Summary) string { return s.Launcher }},
 		{"fan", true, func(s *Summary) string { return count(s.Fanout) }},
+		{"fan-in", true, func(s *Summary) string { return count(s.Fanin) }},
 		{"conc", true, func(s *Summary) string { return count(s.Concurrency) }},
 		{"rate/s", true, func(s *Summary) string {
 			if s.Rate == 0 {
@@ -129,18 +131,18 @@ func columnsOf(shown []*Summary, limits Limits, transports Transports) []tableCo
 			return humanize.Comma(int64(s.Rate))
 		}},
 	}
-	told = slices.DeleteFunc(told, func(c tableColumn) bool {
+	varying = slices.DeleteFunc(varying, func(c tableColumn) bool {
 		values := firsts(shown, c.of)
 		delete(values, "") // a transport that does not know the condition
 		return len(values) < 2
 	})
 	if slices.ContainsFunc(shown, func(s *Summary) bool { return s.Codec != "none" }) {
-		told = slices.Insert(told, 0, tableColumn{"codec", false, func(s *Summary) string { return s.Codec }})
+		varying = slices.Insert(varying, 0, tableColumn{"codec", false, func(s *Summary) string { return s.Codec }})
 	}
 	columns := slices.Concat([]tableColumn{
 		{"transport", false, func(s *Summary) string { return "  " + s.Transport + marks(s) }},
 		{"engine", false, func(s *Summary) string { return s.Engine }},
-	}, told, []tableColumn{
+	}, varying, []tableColumn{
 		{"n", true, func(s *Summary) string { return count(s.N) }},
 		{"latency [95 % interval]", true, func(s *Summary) string { return FormatInterval(s.LatencyMedian, s.LatencyLo, s.LatencyHi) }},
 		{"consumed", true, func(s *Summary) string { return FormatDuration(s.ConsumedMedian) }},

@@ -55,6 +55,9 @@ func (n Noise) String() string {
 	return fmt.Sprintf("noise of this run: %s measured twice differs by %s %% [%s, %s]", n.Name(), percent(n.Ratio), percent(n.Lo), percent(n.Hi))
 }
 
+// containerd is the launcher that no transport has by itself, and is therefore named.
+const containerd = "containerd"
+
 // Name names a cell, with what is not usual of it.
 func (p Point) Name() string {
 	words := []string{p.Transport, p.Engine}
@@ -65,8 +68,14 @@ func (p Point) Name() string {
 	if p.SizeMix != "" {
 		words = append(words, "mix of", p.SizeMix)
 	}
+	if p.Launcher == containerd {
+		words = append(words, "by", p.Launcher)
+	}
 	if p.Fanout > 1 {
 		words = append(words, p.FanoutOrder, fmt.Sprintf("fan-out %d", p.Fanout))
+	}
+	if p.Fanin > 1 {
+		words = append(words, fmt.Sprintf("fan-in %d", p.Fanin))
 	}
 	if p.Concurrency > 1 {
 		words = append(words, fmt.Sprintf("concurrency %d", p.Concurrency))
@@ -130,7 +139,7 @@ type Limits map[string]map[Point]*Summary
 
 // besideLimit is everything of a cell but what a limit does not have, or does not vary with.
 func besideLimit(p Point) Point {
-	p.Transport, p.Engine, p.Codec, p.Origin, p.Consume, p.Load = "", "", "", "", "", Load{}
+	p.Transport, p.Engine, p.Codec, p.Origin, p.Consume, p.Launcher, p.Load = "", "", "", "", "", "", Load{}
 	return p
 }
 

@@ -41,7 +41,10 @@ func (r *Request) machine(ctx context.Context) (Machine, error) {
 	if r.Machine != nil {
 		return *r.Machine, nil
 	}
-	return ThisMachine(ctx)
+	machine, err := ThisMachine(ctx)
+	launchers := launch.New(r.Flags.Containerd)
+	machine.Launcher, machine.CloseLaunchers = launchers.For, launchers.Close
+	return machine, err
 }
 
 // Execute plans, measures and summarizes. The outcome is nil only when nothing was
@@ -51,7 +54,7 @@ func Execute(ctx context.Context, request Request) (_ *Outcome, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, machine.leavePeers()) }()
+	defer func() { err = errors.Join(err, machine.close()) }()
 	run, err := begin(ctx, request, &machine)
 	if err != nil {
 		return nil, err
@@ -227,7 +230,11 @@ func planOf(ctx context.Context, request Request, machine *Machine) (*settled, e
 		return nil, err
 	}
 	s.inputs = append(s.inputs, guests...)
-	if slices.ContainsFunc(config.Experiments, func(e Experiment) bool { return slices.Contains(e.Placement, inter) }) {
+	// Where it is one placement of several, and not by flag, its cells can wait for a node.
+	between := func(e Experiment) bool { return slices.Contains(e.Placement, inter) }
+	apart := func(e Experiment) bool { return !between(e) || len(e.Placement) > 1 }
+	needed := slices.Contains(request.Flags.Placement, inter) || !slices.ContainsFunc(config.Experiments, apart)
+	if slices.ContainsFunc(config.Experiments, between) && (needed || len(request.peerLines()) > 0) {
 		if err := request.joinPeers(ctx, machine); err != nil {
 			return nil, err
 		}

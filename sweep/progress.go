@@ -104,7 +104,7 @@ func (p *visitProgress) forget(step int) {
 // whole counts the steps from the first on that have all their rows.
 func (p *visitProgress) whole(cell PlannedCell) int {
 	for step := 0; ; step++ {
-		for worker := range cell.Concurrency {
+		for worker := range cell.Sources() {
 			for target := range cell.Fanout {
 				if !p.rows[handoff{step, worker, target}] {
 					return step
@@ -127,7 +127,7 @@ func (p *Plan) checkRow(trial *results.Trial) error {
 		return fmt.Errorf("block %d, where the plan has %d", trial.Block, cell.Starts+cell.More)
 	}
 	if visit, step := cell.placeOf(trial); step < 0 || step >= cell.steps(visit) || step == 0 && !trial.First || trial.Start != cell.start(visit) ||
-		trial.Worker < 0 || trial.Worker >= cell.Concurrency || trial.Target < 0 || trial.Target >= cell.Fanout {
+		trial.Worker < 0 || trial.Worker >= cell.Sources() || trial.Target < 0 || trial.Target >= cell.Fanout {
 		return fmt.Errorf("rep %d, worker %d, target %d of block %d are not in the plan", trial.Rep, trial.Worker, trial.Target, trial.Block)
 	}
 	return nil

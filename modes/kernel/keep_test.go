@@ -9,6 +9,7 @@ import (
 	"rrbench/modes/sockets"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/stream"
 	"rrbench/transport/transporttest"
 	"rrbench/workloads/hostile"
 )
@@ -146,4 +147,66 @@ func difference(a, b []byte) string {
 		}
 	}
 	return "none"
+}
+
+// turns is a resolver of one of several sources. Before the handler runs it has a test look at the
+// function's window.
+type turns struct {
+	*resolver
+	look func(window []byte)
+}
+
+func (s *turns) ForSource() stream.Receiver {
+	return &turns{s.resolver.ForSource().(*resolver), s.look}
+}
+
+func (s *turns) Consume(d *transport.Delivery) error {
+	if s.views.window != nil {
+		s.look(s.views.window.Window())
+	}
+	return s.resolver.Consume(d)
+}
+
+// While a target handles what one source has sent, others prepare their next payloads: it sees nothing
+// of them.
+func TestTargetSeesNothingOfOtherSources(t *testing.T) {
+	forEachEngine(t, func(t *testing.T, engine string) {
+		const size = 100_000
+		var prepared []byte
+		looked := 0
+		tr := *NewMemfd().(*sockets.Transport)
+		tr.NewResolver = func(function *modes.Function) sockets.Resolver {
+			return &turns{newResolver(function), func(window []byte) {
+				if looked++; prepared != nil && bytes.Contains(window[:min(len(window), 2*size)], prepared) {
+					t.Error("the target sees what another source has prepared")
+				}
+			}}
+		}
+		with := setup(engine, size, 1)
+		target := transporttest.Serve(t, &tr, with)
+		var routes []transport.Route
+		for range 2 {
+			routes = append(routes, transporttest.Open(t, &tr, with, target.Endpoint()))
+		}
+		var handoff transport.Handoff
+		for seed := range uint64(10) {
+			route, other := routes[seed%2], routes[(seed+1)%2]
+			transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &handoff)
+			spec := payloads.Spec{Kind: payloads.Bytes, Seed: 100 + seed, Size: size}
+			if err := route.Prepare(spec); err != nil {
+				t.Fatal(err)
+			}
+			whole := make([]byte, size)
+			payloads.Fill(whole, spec.Kind, spec.Seed)
+			prepared = whole[size/2 : size/2+64]
+			transporttest.HandOver(t, other, payloads.Spec{Kind: payloads.Bytes, Seed: 200 + seed, Size: size}, &handoff)
+		}
+		if looked == 0 {
+			t.Error("the function's window was never in use")
+		}
+		for _, route := range routes {
+			transporttest.MustClose(t, route)
+		}
+		transporttest.MustClose(t, target)
+	})
 }

@@ -92,6 +92,14 @@ type arrival struct {
 	head, whole, first, end int
 }
 
+// ForSource guards the resolver of the one source that a target has here.
+func (g *guarded) ForSource() stream.Receiver {
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	g.resolver = g.resolver.ForSource().(*resolver)
+	return g
+}
+
 func (g *guarded) Place(n uint64) ([]byte, error) {
 	g.lock.Lock()
 	defer g.lock.Unlock()

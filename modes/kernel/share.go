@@ -38,7 +38,7 @@ func NewBorrower(target *modes.Function) *Borrower {
 		return nil
 	}
 	// Other targets of the process have page faults, too.
-	b := &Borrower{resolver{function: target, views: views{function: target}, faultsElsewhere: true}}
+	b := &Borrower{resolver{function: target, keeping: new(keeping), views: newViews(target), faultsElsewhere: true}}
 	target.SetLender(b)
 	return b
 }

@@ -42,14 +42,27 @@ type views struct {
 	function *modes.Function
 	// all are in the order of use, the latest last.
 	all []*view
-	// shown is what the function's window shows, window its region, both nil for neither. kept: the
-	// guest has kept the payload in there, and it stays whatever comes.
-	shown  *view
-	window *modes.Region
-	kept   bool
+	*shownView
 	// scratch is for memory.Revert.
 	scratch []byte
 }
+
+// shownView is what a function's window shows, for all of its sources: while the guest runs with what
+// one of them has sent, the others are not suspended.
+type shownView struct {
+	// shown is the view, window its region, both nil for neither. kept: the guest has kept the payload
+	// in there, and it stays whatever comes.
+	shown  *view
+	window *modes.Region
+	kept   bool
+}
+
+func newViews(function *modes.Function) views {
+	return views{function: function, shownView: new(shownView)}
+}
+
+// ofAnother are the views of another source of the function.
+func (w *views) ofAnother() views { return views{function: w.function, shownView: w.shownView} }
 
 // viewLimit bounds the views of a source, which takes as many buffers as targets keep payloads.
 const viewLimit = 8

@@ -110,6 +110,7 @@ func (m *mode) Info() transport.Info {
 		Place:           m.place,
 		Limits:          m.limits,
 		Hosting:         transport.SharedProcess,
+		FansIn:          true,
 		Runs:            transport.Wasm,
 		Codecs:          []transport.Codec{transport.None},
 		Origins:         transport.Origins(),
@@ -146,7 +147,7 @@ func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []tran
 	}
 	r := &route{mode: m, targets: found}
 	if m.learns && len(found) == 1 {
-		r.learner = newLearner(m.mechanisms.Crossover)
+		r.learner = modes.NewLearner(modes.LearnerOptions{Crossover: m.mechanisms.Crossover, Copies: 1, Least: leastMoved, Windows: true})
 	}
 	windowless := cmp.Or(m.windowless(setup), found[0].windowless)
 	if len(found) > 1 {
