@@ -154,11 +154,12 @@ func (i *instance) must(t *testing.T, arguments ...string) string {
 	return stdout
 }
 
-// add has containerd import an image of a module, and returns its name.
-func (i *instance) add(t *testing.T, name string, module []byte) string {
+// add has containerd import an image of a module, and returns its name and that of its snapshot.
+func (i *instance) add(t *testing.T, name string, module []byte) (reference, snapshot string) {
 	t.Helper()
 	var archive bytes.Buffer
-	if _, err := image.Write(t.Context(), &archive, image.Plain, name, module); err != nil {
+	snapshot, err := image.Write(t.Context(), &archive, image.Plain, name, module)
+	if err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "image.tar")
@@ -166,7 +167,7 @@ func (i *instance) add(t *testing.T, name string, module []byte) string {
 		t.Fatal(err)
 	}
 	i.must(t, "images", "import", "--snapshotter", i.snapshotter, path)
-	return image.Reference(name)
+	return image.Reference(name), snapshot
 }
 
 // run are the arguments of ctr for a function in an engine that runs here.
