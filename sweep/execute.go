@@ -230,7 +230,11 @@ func planOf(ctx context.Context, request Request, machine *Machine) (*settled, e
 		return nil, err
 	}
 	s.inputs = append(s.inputs, guests...)
-	if slices.ContainsFunc(config.Experiments, func(e Experiment) bool { return slices.Contains(e.Placement, inter) }) {
+	// Where it is one placement of several, and not by flag, its cells can wait for a node.
+	between := func(e Experiment) bool { return slices.Contains(e.Placement, inter) }
+	apart := func(e Experiment) bool { return !between(e) || len(e.Placement) > 1 }
+	needed := slices.Contains(request.Flags.Placement, inter) || !slices.ContainsFunc(config.Experiments, apart)
+	if slices.ContainsFunc(config.Experiments, between) && (needed || len(request.peerLines()) > 0) {
 		if err := request.joinPeers(ctx, machine); err != nil {
 			return nil, err
 		}

@@ -102,7 +102,7 @@ func programs(cells []PlannedCell, machine Machine) (found []results.Input) {
 		if err != nil || cell.Skip != "" {
 			continue
 		}
-		info, err := launch.By(t.Info(), cell.Launcher)
+		info, err := launch.By(t.Info(), cell.Launcher, cell.runtime())
 		if err != nil {
 			continue
 		}

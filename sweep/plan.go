@@ -144,6 +144,7 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 	for _, cell := range plan.Cells {
 		plan.Blocks = max(plan.Blocks, cell.Starts)
 	}
+	plan.awaitPeers(machine)
 	plan.chooseTwice(byName(machine.Transports))
 	plan.noteCrossovers(config.Experiments, machine)
 	if len(plan.Cells) == 0 {
@@ -181,12 +182,17 @@ const (
 	shortWindow = 100 * time.Millisecond
 )
 
-// chooseTwice has one cell of each experiment measured twice: that of middling length.
+// chooseTwice has one cell of each experiment measured twice, unless one is: that of middling length.
 func (p *Plan) chooseTwice(infos map[string]transport.Info) {
 	byExperiment := make(map[string][]int)
 	for i, cell := range p.Cells {
 		if cell.Skip == "" {
 			byExperiment[cell.Experiment] = append(byExperiment[cell.Experiment], i)
+		}
+	}
+	for _, cell := range p.Cells {
+		if cell.Twice {
+			delete(byExperiment, cell.Experiment)
 		}
 	}
 	for _, cells := range byExperiment {
@@ -350,7 +356,7 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 				cell.Clock = results.ClockAcknowledged
 			}
 			var across error
-			if launched, err := launch.By(info, cell.Launcher); cell.Placement == inter && err == nil {
+			if launched, err := launch.By(info, cell.Launcher, engine); cell.Placement == inter && err == nil {
 				cell.Parameter, across = launch.Across(launched, cell.Parameter)
 			}
 			if info.Runs == transport.Wasm {
@@ -534,7 +540,7 @@ func codecsOf(info transport.Info, asked []string) []transport.Codec {
 
 // reasonToSkip is empty for a cell that can run.
 func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
-	info, err := launch.By(t.Info(), cell.Launcher)
+	info, err := launch.By(t.Info(), cell.Launcher, cell.runtime())
 	if err != nil {
 		return err.Error()
 	}

@@ -31,7 +31,7 @@ type visitRequest struct {
 // then says why, if no row does.
 func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *visitJournal) (err error) {
 	cell := r.Plan.Cells[request.Cell]
-	info, err := launch.By(r.infos[cell.mechanism()], cell.Launcher)
+	info, err := launch.By(r.infos[cell.mechanism()], cell.Launcher, cell.runtime())
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (r *Runner) batch(request visitRequest, done int) shim.Batch {
 	if done == request.doneSteps && r.Plan.Window > 0 {
 		batch.Warmup = r.Plan.Warmup
 		batch.Window = r.Plan.Window / time.Duration(cell.Starts)
-		batch.Least = (leastInWindows + cell.Starts - 1) / cell.Starts
+		batch.Least = leastInWindow(cell.Starts)
 		batch.Rate = int(cell.Rate)
 	}
 	return batch
@@ -128,6 +128,9 @@ func (r *Runner) batch(request visitRequest, done int) shim.Batch {
 
 // leastInWindows is how many hand-offs the windows of a cell have all together, of each worker.
 const leastInWindows = 3
+
+// leastInWindow is that of each of so many starts.
+func leastInWindow(starts int) int { return (leastInWindows + starts - 1) / starts }
 
 // stepsOf is how many steps of a visit a batch has.
 func stepsOf(b shim.Batch) int {

@@ -192,6 +192,8 @@ const (
 	LauncherProcess    = "process"
 	LauncherRunc       = "runc"
 	LauncherContainerd = "containerd"
+	// LauncherEngines starts child processes of the second program, for engines that the first lacks.
+	LauncherEngines = "engines"
 )
 
 // NativeEngine is the engine column of what runs without WebAssembly.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"rrbench/engines/catalogue"
 	"rrbench/shim"
 	"rrbench/shim/containerd"
 	"rrbench/shim/runc"
@@ -31,6 +32,8 @@ func (l *Launchers) For(info transport.Info) shim.Launcher {
 		return runc.Launcher{}
 	case transport.LauncherContainerd:
 		return containerd.Launcher{Server: l.containerd, Native: info.Runs == transport.Native}
+	case transport.LauncherEngines:
+		return second{}
 	}
 	return shim.Child{}
 }
@@ -44,11 +47,19 @@ func For(info transport.Info) shim.Launcher { return new(Launchers).For(info) }
 // Own is the launcher that a transport has by itself.
 func Own(info transport.Info) string { return cmp.Or(info.Launcher, transport.LauncherProcess) }
 
-// By is a transport whose shims that launcher starts, or why it cannot; an empty name stands for the
-// transport's own.
-func By(info transport.Info, launcher string) (transport.Info, error) {
+// By is a transport whose shims, of functions on an engine, that launcher starts, or why it cannot; an
+// empty name stands for the transport's own.
+func By(info transport.Info, launcher, engine string) (transport.Info, error) {
 	own := Own(info)
-	if launcher == "" || launcher == own {
+	second := info.Runs == transport.Wasm && catalogue.Program(engine) != ""
+	switch {
+	case second && launcher == transport.LauncherContainerd:
+		return info, fmt.Errorf("engine %s is in a program that no container runs: give --launcher %s", engine, own)
+	case launcher != "" && launcher != own:
+	case second:
+		info.Launcher = transport.LauncherEngines
+		return info, nil
+	default:
 		return info, nil
 	}
 	info.Launcher = launcher
@@ -62,6 +73,17 @@ func By(info transport.Info, launcher string) (transport.Info, error) {
 		return info, fmt.Errorf("containerd starts user/*, kernel/*, network/*, http/wasi and http/container, not %s: give --launcher %s", info.Name, own)
 	}
 	return info, fmt.Errorf("%s starts http/container alone, not %s: give --launcher %s", launcher, info.Name, own)
+}
+
+// second starts shims by the second program.
+type second struct{ shim.Child }
+
+func (second) Check(string) error { return catalogue.CheckSecond() }
+
+func (second) Programs() []string { return []string{catalogue.SecondPath()} }
+
+func (second) Prepare(string) (shim.Pod, error) {
+	return shim.Child{Program: catalogue.SecondPath()}, nil
 }
 
 // Across is the parameter of a transport whose targets are on other hosts, given the user's, or why
