@@ -2,6 +2,7 @@ package wasip1
 
 import (
 	"fmt"
+	"io"
 	"regexp"
 
 	"rrbench/foreign"
@@ -15,10 +16,26 @@ const (
 	explained = 1 << 10
 )
 
-// standardInput is at its end.
+// standardInput comes from the host; without anything there it is at its end.
 type standardInput struct{}
 
-func (standardInput) read(*System, [][]byte) (int, error)  { return 0, nil }
+func (standardInput) read(s *System, buffers [][]byte) (int, error) {
+	if s.config.Input == nil {
+		return 0, nil
+	}
+	for _, buffer := range buffers {
+		if len(buffer) == 0 {
+			continue
+		}
+		n, err := s.config.Input.Read(buffer)
+		if n == 0 && err != nil && err != io.EOF {
+			return 0, EIO
+		}
+		return n, nil
+	}
+	return 0, nil
+}
+
 func (standardInput) write(*System, [][]byte) (int, error) { return 0, EBADF }
 func (standardInput) stat() stat                           { return stat{characterDevice, 0, rightRead | rightPoll} }
 func (standardInput) setFlags(uint16)                      {}

@@ -24,6 +24,8 @@ type Config struct {
 	// Output receives what the guest writes to standard output and standard error. Nil
 	// discards it. The last 64 KiB are kept either way, see System.Explain.
 	Output io.Writer
+	// Input is what the guest reads from standard input, which is at its end without. A read that fails is EIO.
+	Input io.Reader
 	// Sockets lets the guest connect to and listen on any address that this process can,
 	// over TCP.
 	Sockets bool
