@@ -105,6 +105,8 @@ type Conditions struct {
 	Route       string `csv:"route" note:"family that auto has taken; empty for other transports" json:"route,omitempty"`
 	FanoutOrder string `csv:"fanout_order" note:"parallel: targets are served at the same time; serial: one after the other" json:"fanout_order,omitempty"`
 	SizeMix     string `csv:"size_mix" note:"sizes of which each payload's was drawn; size_bytes is the largest; empty for one size" json:"size_mix,omitempty"`
+	Launcher    string `csv:"launcher" note:"what started the program: process, or a kind of container; empty for functions in shims" json:"launcher,omitempty"`
+	Phase       string `csv:"phase" note:"part of a program's run that latency is the time of; empty for hand-offs" json:"phase,omitempty"`
 }
 
 // Point is everything that tells one cell of a sweep from another.

@@ -55,18 +55,30 @@ func (n Noise) String() string {
 	return fmt.Sprintf("noise of this run: %s measured twice differs by %s %% [%s, %s]", n.Name(), percent(n.Ratio), percent(n.Lo), percent(n.Hi))
 }
 
+// processLauncher is the launcher of what is in no container.
+const processLauncher = "process"
+
 // Name names a cell, with what is not usual of it.
 func (p Point) Name() string {
 	words := []string{p.Transport, p.Engine}
 	if p.Codec != "none" {
 		words = append(words, p.Codec)
 	}
-	words = append(words, FormatSize(float64(p.SizeBytes)), p.Origin, p.Consume)
+	if p.Phase == "" {
+		words = append(words, FormatSize(float64(p.SizeBytes)))
+	}
+	words = append(words, p.Origin, p.Consume)
 	if p.SizeMix != "" {
 		words = append(words, "mix of", p.SizeMix)
 	}
 	if p.Fanout > 1 {
 		words = append(words, p.FanoutOrder, fmt.Sprintf("fan-out %d", p.Fanout))
+	}
+	if p.Launcher != "" && p.Launcher != processLauncher {
+		words = append(words, "in a container by "+p.Launcher)
+	}
+	if p.Phase != "" {
+		words = append(words, "phase "+p.Phase)
 	}
 	if p.Concurrency > 1 {
 		words = append(words, fmt.Sprintf("concurrency %d", p.Concurrency))
