@@ -34,8 +34,8 @@ func (Container) Phases(kind Kind) []string {
 }
 
 func (Container) Check(_ context.Context, p Program) error {
-	if p.Native == "" {
-		return errNoCompiler
+	if err := p.native(); err != nil {
+		return err
 	}
 	return runc.CheckAlone(p.Native)
 }
@@ -129,9 +129,9 @@ func (c Container) Run(ctx context.Context, r Request) (outcome Outcome, err err
 	}
 	used := alone.Used()
 	create, start := usageOf(used[0]), usageOf(used[1])
-	// A short program has ended before runc says that it has started it.
+	// A short program has ended before runc says that it has started it, so a run begins when runc is asked to.
 	phases = append(phases, within(Create, began, created, create), within(Start, before, started, start),
-		within(Run, started, max(finished, started+1), usage), within(Total, began, finished, usage.Add(create).Add(start)))
+		within(Run, before, finished, usage), within(Total, began, finished, usage.Add(create).Add(start)))
 	if done.First > 0 {
 		phases = append(phases, within(FirstByte, before, max(done.First, before), measure.Usage{}))
 	}

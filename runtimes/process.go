@@ -40,10 +40,7 @@ func (Native) Phases(kind Kind) []string {
 }
 
 func (Native) Check(_ context.Context, p Program) error {
-	if p.Native == "" {
-		return errNoCompiler
-	}
-	return nil
+	return p.native()
 }
 
 func (n Native) Run(ctx context.Context, r Request) (Outcome, error) {

@@ -3,6 +3,7 @@
 package runtimes
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -18,7 +19,7 @@ const (
 	Unpack = "unpack"
 	// Create is until there is a process, a container that is ready to be started, or a shim with its engine.
 	Create = "create"
-	// Start is what starting a container takes that has been created.
+	// Start is what starting a container takes that has been created; it is a part of Run.
 	Start        = "start"
 	Compile      = shim.PhaseCompile
 	CachedCode   = shim.PhaseCompileCached
@@ -58,6 +59,15 @@ type Program struct {
 	// Module is for WebAssembly, Native the path of a native program.
 	Module []byte
 	Native string
+	// Fault is why there is no native program.
+	Fault error
+}
+
+func (p *Program) native() error {
+	if p.Native == "" {
+		return cmp.Or[error](p.Fault, errNoCompiler)
+	}
+	return nil
 }
 
 // Output is a program's, by length and digest.

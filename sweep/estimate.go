@@ -20,6 +20,9 @@ const (
 // estimate is about how many seconds a visit takes.
 func (p *Plan) estimate(v Visit, infos map[string]transport.Info) float64 {
 	cell := p.Cells[v.Cell]
+	if cell.Kind != "" {
+		return cell.programSeconds()
+	}
 	speed := bytesPerSecond
 	switch transport.Codec(cell.Codec) {
 	case transport.JSON, transport.JSONStd:

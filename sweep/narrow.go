@@ -61,7 +61,11 @@ func (r *Runner) wide() (indices []int, err error) {
 	for i := range r.Plan.Cells {
 		cell := &r.Plan.Cells[i]
 		// NaN, of fewer starts than make an interval, is not narrow.
-		if width, ok := widths[cell.Point]; ok && cell.Skip == "" && cell.More < mostMore && !(width <= r.Plan.UntilWidth) {
+		point := cell.Point
+		if phases := cell.phases(); cell.Kind != "" {
+			point.Phase = phases[len(phases)-1]
+		}
+		if width, ok := widths[point]; ok && cell.Skip == "" && cell.More < mostMore && !(width <= r.Plan.UntilWidth) {
 			indices = append(indices, i)
 		}
 	}

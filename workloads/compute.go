@@ -25,10 +25,10 @@ func ComputePrograms() []ComputeProgram {
 		{Name: "cat-sync", Source: "cat-sync.c", Input: true},
 		{Name: "nbody", Source: "nbody.c", Argument: "2000000", Full: "50000000"},
 		{Name: "fannkuch-redux", Source: "fannkuch-redux.c", Argument: "10", Full: "12"},
-		{Name: "mandelbrot", Source: "mandelbrot.c", Argument: "1000", Full: "15000"},
-		{Name: "mandelbrot-simd", Source: "mandelbrot.c", Define: "SIMD", Argument: "1000", Full: "15000"},
-		{Name: "binary-trees", Source: "binary-trees.c", Argument: "15", Full: "21"},
-		{Name: "fasta", Source: "fasta.c", Argument: "500000", Full: "25000000"},
+		{Name: "mandelbrot", Source: "mandelbrot.c", Argument: "2000", Full: "15000"},
+		{Name: "mandelbrot-simd", Source: "mandelbrot.c", Define: "SIMD", Argument: "2000", Full: "15000"},
+		{Name: "binary-trees", Source: "binary-trees.c", Argument: "17", Full: "21"},
+		{Name: "fasta", Source: "fasta.c", Argument: "1000000", Full: "25000000"},
 	}
 }
 
