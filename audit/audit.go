@@ -59,7 +59,7 @@ func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
 			return nil, err
 		}
 	}
-	if _, err := shims.Connect(ctx, 1); err != nil {
+	if _, err := shims.Connect(ctx, 1, 1); err != nil {
 		return nil, err
 	}
 

@@ -20,11 +20,16 @@ func Copy(dst, src []byte) int {
 	if n < small {
 		return copy(dst, src)
 	}
-	dst, src = dst[:n], src[:n]
-	head := copy(dst, src[:misalignment(dst)])
-	if n >= streamFrom {
-		head += stream(dst[head:], src[head:])
+	return copyPart(dst[:n], src[:n], n >= streamFrom)
+}
+
+// copyPart copies a part of a payload, past the cache if the payload is large.
+func copyPart(dst, src []byte, past bool) int {
+	n := min(len(dst), len(src))
+	head := copy(dst[:n], src[:min(n, int(misalignment(dst)))])
+	if past {
+		head += stream(dst[head:n], src[head:n])
 	}
-	copy(dst[head:], src[head:])
+	copy(dst[head:n], src[head:n])
 	return n
 }

@@ -76,6 +76,8 @@ func runFigures() []figure {
 		{"goodput-limit", againstSize(goodput)},
 		{"makespan-fanout", againstCount(fanout, makespan)},
 		{"throughput-fanout", againstCount(fanout, throughput)},
+		{"makespan-fanin", againstCount(fanin, makespan)},
+		{"throughput-fanin", againstCount(fanin, throughput)},
 		{"makespan-concurrency", againstCount(concurrency, makespan)},
 		{"throughput-concurrency", againstCount(concurrency, throughput)},
 		{"latency-concurrency", underLoad(concurrency)},

@@ -53,11 +53,7 @@ func gather(trials []*Trial, first bool) []Round {
 	}
 	whole := rounds[:0]
 	for i, round := range rounds {
-		expected := max(round.Fanout, 1) * max(round.Concurrency, 1)
-		if round.Phase != "" {
-			expected = 1 // of all that run at once
-		}
-		if len(round.Rows) >= expected && !broken[i] {
+		if len(round.Rows) >= round.Handoffs() && !broken[i] {
 			whole = append(whole, round)
 		}
 	}

@@ -80,6 +80,9 @@ func (p Point) Name() string {
 	if p.Phase != "" {
 		words = append(words, "phase "+p.Phase)
 	}
+	if p.Fanin > 1 {
+		words = append(words, fmt.Sprintf("fan-in %d", p.Fanin))
+	}
 	if p.Concurrency > 1 {
 		words = append(words, fmt.Sprintf("concurrency %d", p.Concurrency))
 	}

@@ -55,7 +55,7 @@ func (p *Plan) withoutWindow(trials []results.Trial, windows []results.Window) (
 		delete(ok, Visit{w.Block, w.CellIndex, w.Noise})
 	}
 	for visit, n := range ok {
-		if cell := &p.Cells[visit.Cell]; n == cell.steps(visit)*cell.Concurrency*cell.Fanout {
+		if cell := &p.Cells[visit.Cell]; n == cell.steps(visit)*cell.Handoffs() {
 			visits = append(visits, visit)
 		}
 	}
@@ -111,7 +111,7 @@ func (c *PlannedCell) check(infos map[string]transport.Info) error {
 	if !known {
 		return errors.New("this program has no such transport")
 	}
-	if err := cmp.Or(sizes.check("size_bytes", Size(c.SizeBytes)), fanouts.check("fanout", c.Fanout),
+	if err := cmp.Or(sizes.check("size_bytes", Size(c.SizeBytes)), fanouts.check("fanout", c.Fanout), fanins.check("fanin", c.Fanin),
 		concurrencies.check("concurrency", c.Concurrency), placements.check("placement", c.Placement), kinds.check("payload", c.Payload),
 		repetitions.check("reps", c.Reps), repetitions.check("starts", c.Starts)); err != nil {
 		return err

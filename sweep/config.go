@@ -59,6 +59,7 @@ type Axes struct {
 	Codecs      []string
 	Sizes       []Size
 	Fanout      []int
+	Fanin       []int
 	Concurrency []int
 	Placement   []string
 	// SizeMix stands for Sizes: each payload has one of these.

@@ -31,7 +31,7 @@ func (p *Plan) estimate(v Visit, infos map[string]transport.Info) float64 {
 			speed /= wasmSlowdown
 		}
 	}
-	moved := float64(cell.SizeBytes) * float64(cell.Concurrency) * float64(1+cell.Fanout)
+	moved := float64(cell.SizeBytes) * float64(cell.Sources()) * float64(1+cell.Fanout)
 	rounds := float64(cell.steps(v) + p.Warmup)
 	window := max((p.Window / time.Duration(cell.Starts)).Seconds(), moved/speed)
 	return visitSeconds + window + processSeconds*float64(shim.ShimsOf(infos[cell.mechanism()], cell.Fanout)) + rounds*moved/speed
@@ -52,4 +52,60 @@ func byName(transports []transport.Transport) map[string]transport.Info {
 		infos[t.Info().Name] = t.Info()
 	}
 	return infos
+}
+
+// forecast is what a run knows of how long it takes: each cell's visits so far are the measure of those to
+// come, and what none has been visited of takes longer than its estimate by what others have taken longer.
+type forecast struct {
+	cells []visited
+	// done is how long all visits have taken, estimated how long these were to take.
+	done      time.Duration
+	estimated float64
+}
+
+// visited is what is known of a cell: how many visits are to come, and how long those were that are over.
+type visited struct {
+	left, over int
+	took       time.Duration
+	// estimated is that of one visit, in seconds.
+	estimated float64
+}
+
+// trusted is for how many seconds of estimated work the estimates are believed, whatever the first visits
+// take: they compile, and read what is cached afterwards.
+const trusted = 10
+
+func newForecast(plan *Plan, infos map[string]transport.Info, visits []Visit) *forecast {
+	f := &forecast{cells: make([]visited, len(plan.Cells))}
+	for i := range f.cells {
+		f.cells[i].estimated = plan.estimate(Visit{Cell: i}, infos)
+	}
+	for _, visit := range visits {
+		f.cells[visit.Cell].left++
+	}
+	return f
+}
+
+// expect says how many visits of a cell are to come.
+func (f *forecast) expect(cell, visits int) { f.cells[cell].left = visits }
+
+func (f *forecast) took(visit Visit, took time.Duration) {
+	c := &f.cells[visit.Cell]
+	c.left, c.over, c.took = c.left-1, c.over+1, c.took+took
+	f.done, f.estimated = f.done+took, f.estimated+c.estimated
+}
+
+// left is how long the visits to come take.
+func (f *forecast) left() time.Duration {
+	pace := (f.done.Seconds() + trusted) / (f.estimated + trusted)
+	seconds := 0.0
+	for i := range f.cells {
+		switch c := &f.cells[i]; {
+		case c.over > 0:
+			seconds += float64(c.left) * c.took.Seconds() / float64(c.over)
+		default:
+			seconds += float64(c.left) * c.estimated * pace
+		}
+	}
+	return time.Duration(seconds * float64(time.Second))
 }

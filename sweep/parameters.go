@@ -18,6 +18,7 @@ import (
 // three deadlines, the longest that is waited for, are far from it.
 const (
 	maxFanout      = 1000
+	maxFanin       = 1000
 	maxConcurrency = 256
 	maxReps        = 100_000
 	maxRate        = 10_000_000
@@ -46,6 +47,7 @@ var (
 	presetNames   = oneOf(Presets()...)
 	sizes         = size()
 	fanouts       = integer(1, maxFanout)
+	fanins        = integer(1, maxFanin)
 	concurrencies = integer(1, maxConcurrency)
 	placements    = oneOf(transport.PlacementShim, transport.PlacementIntra, inter)
 	kinds         = oneOf(payloads.Kinds()...)
@@ -76,6 +78,7 @@ func Parameters(transports []transport.Transport) []*Parameter {
 		{"fanout", fanouts, OfCells, func(c *Config) any { return &c.Fanout }, "", "targets of one hand-off"},
 		{"concurrency", concurrencies, OfCells, func(c *Config) any { return &c.Concurrency }, "", "hand-offs under way at once"},
 		{"size-mix", sizes, OfCells, func(c *Config) any { return &c.SizeMix }, "none", "sizes of which each payload has one, in place of --sizes"},
+		{"fanin", fanins, OfCells, func(c *Config) any { return &c.Fanin }, "", "sources that send to one target at once"},
 		{"fanout-order", orders, OfCells, func(c *Config) any { return &c.FanoutOrder }, "", "order in which targets are served"},
 		{"rate", rates, OfCells, func(c *Config) any { return &c.Rate }, "as fast as they go", "hand-offs a second, in an open loop"},
 		{"origin", origins, OfCells, func(c *Config) any { return &c.Origin }, "buffer, or what the function can", "where in the source's memory a payload lies"},

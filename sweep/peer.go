@@ -150,11 +150,11 @@ func (c *clocks) read(ctx context.Context) {
 // boundShare is what part of a latency the clocks' bound may be.
 const boundShare = 20
 
-// settle has the rows of a batch, whose moments are of two clocks, say what can be known of their
+// translate has the rows of a batch, whose moments are of two clocks, say what can be known of their
 // latencies: by the clocks' offset if its bound is small beside each of them and their moments are in
 // order then, else until the source knew, after the nanoseconds in acknowledged. Rows of one batch
 // are of one kind.
-func (c *clocks) settle(trials []results.Trial, acknowledged []int64) {
+func (c *clocks) translate(trials []results.Trial, acknowledged []int64) {
 	if c == nil {
 		return
 	}

@@ -159,7 +159,7 @@ func TestSettle(t *testing.T) {
 		row := results.Trial{Status: results.OK, T0: 500, Latency: test.latency + shift, Consumed: test.latency + 500 + shift,
 			Serialize: 100, CopyOut: 100, Transfer: test.latency - 400 + shift, CopyIn: 100, Deserialize: 100}
 		trials := []results.Trial{row, {Status: results.Failed, Clock: results.ClockAcknowledged}}
-		c.settle(trials, []int64{1800, 0})
+		c.translate(trials, []int64{1800, 0})
 		got := trials[0]
 		if got.Clock != test.clock || got.Latency != test.want || got.Consumed < got.Latency || got.Serialize+got.CopyOut+got.Transfer+got.CopyIn+got.Deserialize != got.Latency {
 			t.Errorf("%s: %+v", name, got)

@@ -159,7 +159,7 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 		return nil, usage("no cell to measure: the transports and engines asked for have none in common (--transports, --engines)")
 	}
 	if err := plan.checkVolume(); err != nil {
-		return nil, usage("%v: give less (--reps, --starts, --rounds, --warmup, --fanout, --concurrency, --sizes)", err)
+		return nil, usage("%v: give less (--reps, --starts, --rounds, --warmup, --fanout, --fanin, --concurrency, --sizes)", err)
 	}
 	return plan, nil
 }
@@ -173,7 +173,7 @@ func tooManyCells(n float64) error {
 func (p *Plan) checkVolume() error {
 	var handoffs, bytes float64
 	for _, cell := range p.Cells {
-		n := float64(cell.Reps+cell.Starts*(1+p.Warmup)) * float64(cell.halves()*cell.Concurrency*cell.Fanout)
+		n := float64(cell.Reps+cell.Starts*(1+p.Warmup)) * float64(cell.halves()*cell.Handoffs())
 		handoffs += n
 		bytes += n * float64(cell.SizeBytes)
 	}
@@ -297,6 +297,7 @@ func (a Axes) conditions(all *product, info transport.Info) {
 		}
 	}
 	times(all, fans, func(p *results.Point, f fan) { p.Fanout, p.FanoutOrder = f.out, f.order })
+	times(all, a.Fanin, func(p *results.Point, n int) { p.Fanin = n })
 	times(all, a.Concurrency, func(p *results.Point, n int) { p.Concurrency = n })
 	if a.Rate != nil {
 		times(all, a.Rate, func(p *results.Point, rate int) { p.Rate = results.Rate(rate) })
@@ -426,7 +427,7 @@ func (a Axes) origins(cell PlannedCell, info transport.Info, can ability, foreig
 	switch {
 	case info.Runs == transport.NoFunction:
 		return []PlannedCell{cell}
-	case info.Together && cell.FanoutOrder == serial && cell.Fanout > 1:
+	case info.ParallelOnly && cell.FanoutOrder == serial && cell.Fanout > 1:
 		cell.Skip = cmp.Or(cell.Skip, info.Name+" serves all targets of a fan-out at once: use --fanout-order parallel")
 	case info.ReadsOnly && cell.Consume == string(transport.ConsumeWrite):
 		cell.Skip = cmp.Or(cell.Skip, info.Name+" has targets that change nothing: use --consume read")
@@ -538,7 +539,7 @@ func codecsOf(info transport.Info, asked []string) []transport.Codec {
 // reasonToSkip is empty for a cell that can run.
 func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	info := t.Info()
-	if err := errors.Join(t.Check(), m.Launcher(info).Check(cell.Parameter), m.Resources.Check(info, cell.Fanout, cell.Concurrency)); err != nil {
+	if err := errors.Join(t.Check(), m.Launcher(info).Check(cell.Parameter), m.Resources.Check(info, cell.Fanout, cell.Sources())); err != nil {
 		return foreign.Error(err)
 	}
 	if info.Parameter != nil && info.Parameter.Needed != "" && cell.Parameter == "" {
@@ -546,6 +547,16 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	}
 	if cell.Placement == transport.PlacementShim && cell.Route == "" {
 		return info.Name + " has a place of its own for its target: placement shim is for auto alone"
+	}
+	if cell.Fanin > 1 {
+		switch {
+		case cell.Fanout > 1:
+			return "several sources send to one target each: a fan-in has no fan-out"
+		case !info.FansIn:
+			return info.Name + " takes payloads of one source alone"
+		case slices.Contains(info.OneSource, cell.Guest):
+			return "the guest " + cell.Guest + " serves one source alone"
+		}
 	}
 	if cell.Placement == inter {
 		if reason := m.lacking(info, cell); reason != "" {
@@ -579,14 +590,14 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 // instancesOf is the most that one shim of the cell has.
 func instancesOf(info transport.Info, cell PlannedCell) int {
 	if info.Hosting == transport.SharedProcess {
-		return cell.Concurrency * (1 + cell.Fanout)
+		return cell.Sources() + cell.Concurrency*cell.Fanout
 	}
-	return cell.Concurrency
+	return cell.Sources()
 }
 
 // buffersOf is how many payloads the functions of a cell hold at their peak.
 func buffersOf(info transport.Info, cell PlannedCell) int64 {
-	return int64(cell.Concurrency) * int64(info.CopiesAtSource+cell.Fanout*info.CopiesPerTarget)
+	return int64(cell.Sources()*info.CopiesAtSource + cell.Concurrency*cell.Fanout*info.CopiesPerTarget)
 }
 
 // memoryOf estimates a cell's peak memory in bytes.

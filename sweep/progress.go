@@ -133,7 +133,7 @@ func (p *Plan) checkRow(trial *results.Trial) error {
 		return fmt.Errorf("phase %q, where the plan has %v", trial.Phase, cell.phases())
 	}
 	if visit, step := cell.placeOf(trial); step < 0 || step >= cell.steps(visit) || step < cell.firsts() && !trial.First || trial.Start != cell.start(visit) ||
-		trial.Worker < 0 || trial.Worker >= cell.Concurrency || trial.Target < 0 || trial.Target >= cell.Fanout {
+		trial.Worker < 0 || trial.Worker >= cell.Sources() || trial.Target < 0 || trial.Target >= cell.Fanout {
 		return fmt.Errorf("rep %d, worker %d, target %d of block %d are not in the plan", trial.Rep, trial.Worker, trial.Target, trial.Block)
 	}
 	return nil

@@ -75,7 +75,7 @@ func (c *PlannedCell) handoffs(step int) iter.Seq[handoff] {
 			}
 			return
 		}
-		for worker := range c.Concurrency {
+		for worker := range c.Sources() {
 			for target := range c.Fanout {
 				if !yield(handoff{step: step, worker: worker, target: target}) {
 					return
@@ -90,7 +90,7 @@ func (c *PlannedCell) rowsOfStep() int {
 	if c.Kind != "" {
 		return len(c.phases())
 	}
-	return c.Concurrency * c.Fanout
+	return c.Handoffs()
 }
 
 // firstRep numbers a visit's first round among all rounds of a cell, those of its second half last.

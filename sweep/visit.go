@@ -42,7 +42,7 @@ func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *vi
 		return err
 	}
 	defer func() { err = errors.Join(err, shims.Close()) }()
-	took, err := shims.Connect(ctx, cell.Concurrency)
+	took, err := shims.Connect(ctx, cell.Concurrency, cell.Fanin)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (p *Plan) Setup(cell *PlannedCell) transport.Setup {
 // a window; what that has shown of CPU time holds for the batches after it.
 func (r *Runner) batch(request visitRequest, done int) shim.Batch {
 	cell := &r.Plan.Cells[request.Cell]
-	perRound := cell.SizeBytes * int64(cell.Fanout*cell.Concurrency)
+	perRound := cell.SizeBytes * int64(cell.Handoffs())
 	batch := shim.Batch{
 		Payload:  cell.Payload,
 		Sizes:    cell.sizes(),
@@ -162,7 +162,7 @@ func (r *Runner) measureBatch(ctx context.Context, cell PlannedCell, request vis
 	})
 	r.Measured += time.Since(began)
 	clocks.read(ctx)
-	clocks.settle(m.trials, acknowledged)
+	clocks.translate(m.trials, acknowledged)
 	if err == nil {
 		err = expected.end()
 	}
@@ -204,7 +204,7 @@ type expectation struct {
 
 // place is where the next record belongs.
 func (e *expectation) place() handoff {
-	workers, targets := e.cell.Concurrency, e.cell.Fanout
+	workers, targets := e.cell.Sources(), e.cell.Fanout
 	return handoff{step: e.records / (workers * targets), worker: e.records / targets % workers, target: e.records % targets}
 }
 
@@ -235,7 +235,7 @@ func (e *expectation) end() error {
 }
 
 func (e *expectation) String() string {
-	return fmt.Sprintf("%d rounds of %d hand-offs to %d targets each", stepsOf(e.batch), e.cell.Concurrency, e.cell.Fanout)
+	return fmt.Sprintf("%d rounds of %d hand-offs to %d targets each", stepsOf(e.batch), e.cell.Sources(), e.cell.Fanout)
 }
 
 func anyFailed(trials []results.Trial) bool {

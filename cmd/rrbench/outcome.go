@@ -91,6 +91,9 @@ func conditions(p results.Point) string {
 	if p.Rate > 0 {
 		words = append(words, fmt.Sprintf("%d/s", p.Rate))
 	}
+	if p.Fanin > 1 {
+		words = append(words, fmt.Sprintf("fan-in %d", p.Fanin))
+	}
 	if p.Fanout > 1 {
 		words = append(words, p.FanoutOrder)
 	}

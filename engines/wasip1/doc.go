@@ -2,7 +2,7 @@
 // enough for reactors built from C and from Go (GOOS=wasip1, -buildmode=c-shared), the same
 // for each engine, so that engines are compared and not their WASIs.
 //
-// Every guest has a System of its own. Whoever calls the guest closes it when a call ends
+// Every guest has a System of its own. The caller of the guest closes it when a call ends
 // with an error, for a guest that trapped does not close its sockets itself, and its peers
 // would wait. A guest has no files. Every pointer and length that it passes is checked
 // against its memory; a wrong one is answered with EFAULT.

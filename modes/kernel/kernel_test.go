@@ -12,7 +12,7 @@ import (
 )
 
 func all() []transport.Transport {
-	return []transport.Transport{NewStream(), NewMemfd(), NewCMA(), NewAdaptive(DefaultCrossover)}
+	return []transport.Transport{NewStream(), NewRing(), NewMemfd(), NewCMA(), NewAdaptive(DefaultCrossover)}
 }
 
 func TestMain(m *testing.M) { transporttest.Main(m, all()...) }
@@ -28,7 +28,7 @@ func setup(engine string, size int64, fanout int) transport.Setup {
 // program, and checks that no descriptor is left over.
 func forEach(t *testing.T, test func(t *testing.T, tr transport.Transport, engine string)) {
 	transporttest.SmallBlocks(t)
-	for _, tr := range all()[1:] {
+	for _, tr := range all()[2:] {
 		for _, engine := range catalogue.Names() {
 			t.Run(tr.Info().Name+"/"+engine, func(t *testing.T) {
 				if err := catalogue.Check(engine); err != nil {

@@ -24,6 +24,7 @@ func NewMemfd() transport.Transport {
 		Family:      transport.Kernel,
 		Place:       2,
 		Limits:      []string{"limit/descriptor"},
+		FansIn:      true,
 		Probe:       probeMapping,
 		NewReferrer: lending(func() mechanism { return &memfd{} }),
 		NewResolver: newTarget,
@@ -39,6 +40,7 @@ func NewCMA() transport.Transport {
 		Family:  transport.Kernel,
 		Place:   3,
 		Limits:  []string{"limit/cma"},
+		FansIn:  true,
 		Probe:   probeReading,
 		NewReferrer: func(_ *modes.Function, processes []int) (sockets.Referrer, error) {
 			return NewRemoteRead(processes)
@@ -62,6 +64,7 @@ func NewAdaptive(crossover int64) transport.Transport {
 		Family:      transport.Kernel,
 		Place:       4,
 		Limits:      []string{"limit/unix", "limit/descriptor"},
+		FansIn:      true,
 		NewReferrer: lending(func() mechanism { return choose(crossover) }),
 		NewResolver: newTarget,
 	}

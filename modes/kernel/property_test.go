@@ -79,6 +79,14 @@ type guarded struct {
 	keptNow *modes.Region
 }
 
+// ForSource guards the resolver of the one source that a target has here.
+func (g *guarded) ForSource() stream.Receiver {
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	g.resolver = g.resolver.ForSource().(*resolver)
+	return g
+}
+
 func (g *guarded) Place(n uint64) ([]byte, error) {
 	g.lock.Lock()
 	defer g.lock.Unlock()

@@ -37,7 +37,7 @@ func NewBorrower(target *modes.Function) *Borrower {
 		return nil
 	}
 	// Other targets of the process have page faults, too.
-	b := &Borrower{resolver{function: target, faultsElsewhere: true}}
+	b := &Borrower{resolver{function: target, keeping: new(keeping), faultsElsewhere: true}}
 	target.SetLender(b)
 	return b
 }

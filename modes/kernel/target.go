@@ -31,8 +31,7 @@ type resolver struct {
 	// faultsElsewhere: the number says nothing, since others than the handler have some.
 	faults          int64
 	faultsElsewhere bool
-	// kept are the payloads that the guest keeps.
-	kept []mappedPayload
+	*keeping
 	// holds says that the payload released last is one of them, released are IDs of those
 	// given back since and not reported.
 	holds    bool
@@ -48,17 +47,28 @@ type mappedPayload struct {
 	slot *memory.Slot
 	// id is that of the reference, 0 when its source is gone.
 	id uint64
+	// by has the mapping.
+	by *resolver
 }
+
+// keeping has the payloads that a function's guest keeps, of all its sources.
+type keeping struct{ kept []mappedPayload }
 
 var (
 	_ stream.Resolver = (*resolver)(nil)
-	_ modes.Lender    = (*resolver)(nil)
+	_ stream.Sharing  = (*resolver)(nil)
+	_ modes.Lender    = (*keeping)(nil)
 )
 
 func newResolver(function *modes.Function) *resolver {
-	r := &resolver{function: function}
+	r := &resolver{function: function, keeping: new(keeping)}
 	function.SetLender(r)
 	return r
+}
+
+// ForSource returns a resolver with mappings of its own.
+func (r *resolver) ForSource() stream.Receiver {
+	return &resolver{function: r.function, keeping: r.keeping, faultsElsewhere: r.faultsElsewhere}
 }
 
 // Place has a payload's bytes read straight into the function's memory.
@@ -180,6 +190,7 @@ func (r *resolver) Consume(d *transport.Delivery) (err error) {
 // Release gives the region back, or notes that the guest keeps it.
 func (r *resolver) Release() error {
 	now := r.now
+	now.by = r
 	r.now, r.holds = mappedPayload{}, false
 	switch {
 	case now.first == now.end:
@@ -206,17 +217,17 @@ func (r *resolver) moveOut(from mappedPayload, written bool) bool {
 }
 
 // BeforeFill does nothing: a target prepares no payloads.
-func (r *resolver) BeforeFill(*modes.Region) {}
+func (*keeping) BeforeFill(*modes.Region) {}
 
 // BeforeFree ends the use of a payload that the guest has kept.
-func (r *resolver) BeforeFree(region *modes.Region) {
-	for i, kept := range r.kept {
+func (k *keeping) BeforeFree(region *modes.Region) {
+	for i, kept := range k.kept {
 		if kept.region != region {
 			continue
 		}
-		r.kept = append(r.kept[:i], r.kept[i+1:]...)
-		if r.moveOut(kept, true) && kept.id != 0 {
-			r.released = append(r.released, kept.id)
+		k.kept = append(k.kept[:i], k.kept[i+1:]...)
+		if kept.by.moveOut(kept, true) && kept.id != 0 {
+			kept.by.released = append(kept.by.released, kept.id)
 		}
 		return
 	}
@@ -237,7 +248,9 @@ func (r *resolver) Disconnected() {
 	_ = r.mappings.Clear()
 	r.released = r.released[:0]
 	for i := range r.kept {
-		r.kept[i].slot, r.kept[i].id = nil, 0
+		if r.kept[i].by == r {
+			r.kept[i].slot, r.kept[i].id = nil, 0
+		}
 	}
 }
 

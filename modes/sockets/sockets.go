@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"maps"
 
+	"rrbench/memory"
 	"rrbench/modes"
 	"rrbench/transport"
 	"rrbench/transport/stream"
@@ -23,12 +24,15 @@ type Transport struct {
 	Family        transport.Family
 	Place         int
 	Limits        []string
+	FansIn        bool
 	// NewWriter makes the part that puts regions into a connection; nil copies them.
 	NewWriter func() (stream.Writer, error)
 	// Detach is set when the writer lets the kernel refer to a region's pages. It gives
 	// the region other pages with the same content, so that the guest cannot change what
 	// is still on its way to a target that was given up.
 	Detach func(region []byte) error
+	// Ring, when set, has payloads go through a ring beside the socket; it is as for stream.Service.
+	Ring memory.Waiting
 	// Facts, when set, are part of every endpoint.
 	Facts func() map[string]string
 
@@ -59,6 +63,7 @@ func (t *Transport) Info() transport.Info {
 		Place:           t.Place,
 		Limits:          t.Limits,
 		Hosting:         transport.SeparateProcesses,
+		FansIn:          t.FansIn,
 		Across:          t.Family == transport.Network,
 		Runs:            transport.Wasm,
 		Codecs:          []transport.Codec{transport.None},
@@ -104,6 +109,7 @@ func (t *Transport) Serve(ctx context.Context, setup transport.Setup) (transport
 		Receiver: &modes.Receiver{Function: function},
 		Limit:    uint64(max(setup.Size, 0)),
 		Deadline: setup.Deadline,
+		Ring:     t.Ring,
 	}
 	if t.Facts != nil {
 		service.Facts = maps.Clone(t.Facts())
@@ -136,7 +142,7 @@ func (t *Transport) Open(ctx context.Context, setup transport.Setup, endpoints [
 	}
 	var function *modes.Function
 	options := Options{
-		FanOptions: stream.FanOptions{Transport: t.Name, Deadline: setup.Deadline, Serial: setup.Serial, NewWriter: t.NewWriter},
+		FanOptions: stream.FanOptions{Transport: t.Name, Deadline: setup.Deadline, Serial: setup.Serial, NewWriter: t.NewWriter, Ring: t.Ring},
 		NewSource: func(carry Carrier) (_ Source, err error) {
 			function, err = modes.Load(ctx, setup, carry.Send)
 			if err == nil {

@@ -207,8 +207,8 @@ type modelLent struct {
 	first, end int
 }
 
-// settle is what the route does when it recycles.
-func (w *world) settle() {
+// recycle is what the route does behind a hand-off.
+func (w *world) recycle() {
 	l := w.lent
 	if l.region == nil {
 		return
@@ -313,7 +313,7 @@ func (w *world) step() {
 	case 2:
 		// It may turn out to be for another size than the payload has.
 		recycled := w.route.Recycle(size)
-		w.settle()
+		w.recycle()
 		w.both("recycle", recycled, w.source.Recycle(size))
 		w.recycled = true
 		if region := w.source.Prepared(); region != nil {
@@ -333,7 +333,7 @@ func (w *world) step() {
 		w.spec.Kind = payloads.Bytes
 	}
 	prepared := w.route.Prepare(w.spec)
-	w.settle()
+	w.recycle()
 	w.both("prepare", prepared, w.source.Prepare(w.spec))
 	w.recycled = false
 	w.settlePlace(w.source.Prepared())
@@ -479,7 +479,7 @@ func (w *world) same(who string, real, model []byte) {
 func (w *world) close() {
 	closers := []func() error{func() error {
 		closed := w.route.Close()
-		w.settle()
+		w.recycle()
 		return errors.Join(closed, w.source.Close())
 	}}
 	for _, tw := range w.all {

@@ -118,6 +118,7 @@ func (m *mode) Info() transport.Info {
 		Place:           m.place,
 		Limits:          m.limits,
 		Hosting:         transport.SharedProcess,
+		FansIn:          true,
 		Runs:            transport.Wasm,
 		Codecs:          []transport.Codec{transport.None},
 		Origins:         transport.Origins(),

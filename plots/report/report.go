@@ -360,6 +360,9 @@ func valuesOf(s *results.Summary) []value {
 	if s.Fanout > 1 {
 		conditions = append(conditions, s.FanoutOrder)
 	}
+	if s.Fanin > 1 {
+		conditions = append(conditions, fmt.Sprintf("fan-in %d", s.Fanin))
+	}
 	conditions = slices.DeleteFunc(conditions, func(word string) bool { return word == "" })
 	status := string(s.Status)
 	for _, more := range []string{s.Reason, s.Notes} {

@@ -129,7 +129,12 @@ func openLink(ctx context.Context, endpoint transport.Endpoint, options FanOptio
 	}
 	awaiter, _ := writer.(Awaiter)
 	l := &link{socket: s, writer: writer, awaiter: awaiter, deadline: max(options.Deadline, dialDeadline)}
-	err = l.prepare(ctx, options.Preparation)
+	if options.Ring != 0 {
+		err = l.openRing(options.Ring)
+	}
+	if err == nil {
+		err = l.prepare(ctx, options.Preparation)
+	}
 	if l.deadline = options.Deadline; err == nil {
 		err = s.setTimeout(l.deadline)
 	}
@@ -179,7 +184,7 @@ func (l *link) deliver(flags flags, payload []byte, start int64, d *transport.De
 		return
 	}
 	// The target reads, allocates and runs its handler in the meantime.
-	if err := l.socket.readFull(l.in[:answerSize], momentAfter(l.deadline)); err != nil {
+	if err := l.socket.readAnswer(l.in[:answerSize], momentAfter(l.deadline)); err != nil {
 		l.abort(d, fmt.Errorf("wait for the target's acknowledgement: %w", err))
 		return
 	}

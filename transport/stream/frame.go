@@ -23,6 +23,8 @@ const (
 	withDescriptor
 	// preparation: neither, but what all references to come have in common.
 	preparation
+	// ring: neither, but the descriptor of the ring that is to carry all that follows.
+	ring
 )
 
 // header announces a payload.
@@ -58,6 +60,8 @@ func parseHeader(p *[headerSize]byte) (header, error) {
 	case 0, byReference, byReference | withDescriptor:
 	case preparation:
 		limit = LocatorLimit
+	case ring | withDescriptor:
+		limit = 1
 	default:
 		return header{}, fmt.Errorf("frame header has unknown flags %#x", uint32(flags))
 	}

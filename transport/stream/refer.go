@@ -147,5 +147,5 @@ func (l *link) collect() error {
 		}
 		return nil
 	}
-	return l.socket.readFull(l.in[:answerSize], l.until)
+	return l.socket.readAnswer(l.in[:answerSize], l.until)
 }
