@@ -143,8 +143,8 @@ type Trial struct {
 	Cycle     int64  `csv:"cycle_ns" note:"t0 until the source's function may write its next payload, with all that the hand-off has left to do"`
 	Seed      uint64 `csv:"seed" note:"seed of the payload"`
 	Point
-	PayloadBytes    int64   `csv:"payload_bytes" note:"length of the payload"`
-	Payload         string  `csv:"payload" note:"kind of the payload"`
+	PayloadBytes    int64   `csv:"payload_bytes" note:"length of the payload; of a program's phases its output's, of pull the image's, of unpack the program's, of create that of what runs it, on disk"`
+	Payload         string  `csv:"payload" note:"kind of the payload, or a program with its arguments"`
 	Target          int     `csv:"target" note:"receiver among fanout"`
 	Status          Status  `csv:"status" note:"ok, skipped or failed"`
 	Reason          string  `csv:"reason" note:"why the trial was skipped or failed"`

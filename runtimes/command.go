@@ -189,6 +189,7 @@ func (c Command) Run(ctx context.Context, r Request) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	outcome.Disk = files.onDisk(c.Programs())
 	if c.Compile != nil && r.Kind == ColdStart {
 		// Nothing is kept of a module that was never seen.
 		for i := range outcome.Phases {

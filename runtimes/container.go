@@ -45,17 +45,17 @@ func (c Container) Run(ctx context.Context, r Request) (outcome Outcome, err err
 		return c.idle(ctx, r)
 	}
 	program, phases := r.Native, []shim.Phase(nil)
+	var files unpacked
 	if r.Kind == ColdStart {
 		content, err := os.ReadFile(program)
 		if err != nil {
 			return Outcome{}, err
 		}
-		files, steps, err := r.Store.fetch(r.Name, content)
-		if err != nil {
+		if files, phases, err = r.Store.fetch(r.Name, content); err != nil {
 			return Outcome{}, err
 		}
 		defer files.remove()
-		program, phases = files.path, steps
+		program = files.path
 	}
 	stdin, err := inputFile(r.Input)
 	if err != nil {
@@ -119,7 +119,7 @@ func (c Container) Run(ctx context.Context, r Request) (outcome Outcome, err err
 		return Outcome{}, fmt.Errorf("read its output: %w", readErr)
 	}
 	done.End()
-	outcome.Output = outputOf(&done)
+	outcome.Output, outcome.Disk = outputOf(&done), files.onDisk(c.Programs())
 	if err := r.check(outcome.Output); err != nil {
 		return Outcome{}, err
 	}

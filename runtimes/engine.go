@@ -41,14 +41,13 @@ func (e Engine) Programs() []string             { return e.Shims.Programs() }
 
 func (e Engine) Run(ctx context.Context, r Request) (outcome Outcome, err error) {
 	var phases []shim.Phase
+	var files unpacked
 	module := r.Module
 	if r.Kind == ColdStart && r.Idle == 0 {
-		files, steps, err := r.Store.fetch(r.Name+".wasm", r.Module)
-		if err != nil {
+		if files, phases, err = r.Store.fetch(r.Name+".wasm", r.Module); err != nil {
 			return Outcome{}, err
 		}
 		defer files.remove()
-		phases = steps
 		if module, err = files.read(); err != nil {
 			return Outcome{}, err
 		}
@@ -73,7 +72,7 @@ func (e Engine) Run(ctx context.Context, r Request) (outcome Outcome, err error)
 	if err != nil {
 		return Outcome{}, err
 	}
-	outcome = Outcome{Output: outputOf(&done.Output), Memory: done.Memory}
+	outcome = Outcome{Output: outputOf(&done.Output), Memory: done.Memory, Disk: files.onDisk(append(e.Programs(), "/proc/self/exe"))}
 	create := within(Create, began, created, measure.Usage{})
 	for _, phase := range done.Phases {
 		if phase.Name == shim.PhaseOpen {

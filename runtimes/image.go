@@ -29,6 +29,7 @@ type Store struct {
 
 type image struct {
 	path   string
+	length int64
 	digest [sha256.Size]byte
 }
 
@@ -69,7 +70,7 @@ func (s *Store) image(name string, content []byte) (image, string, error) {
 	if err != nil {
 		return image{}, "", err
 	}
-	i := image{filepath.Join(s.directory.Path, fmt.Sprintf("%x.tar.gz", key[:8])), sha256.Sum256(layer)}
+	i := image{filepath.Join(s.directory.Path, fmt.Sprintf("%x.tar.gz", key[:8])), int64(len(layer)), sha256.Sum256(layer)}
 	if err := os.WriteFile(i.path, layer, 0o644); err != nil {
 		return image{}, "", err
 	}
@@ -89,17 +90,22 @@ func layerOf(name string, content []byte) ([]byte, error) {
 	return layer.Bytes(), err
 }
 
-// ImageSize is how long the image of a program is, in bytes.
-func ImageSize(name string, content []byte) int64 {
-	layer, err := layerOf(name, content)
-	if err != nil {
-		return 0
+// onDisk adds the length of what runs a program, of the first of its files that there is.
+func (u unpacked) onDisk(programs []string) map[string]int64 {
+	for _, path := range programs {
+		if info, err := os.Stat(path); err == nil && u.disk != nil {
+			u.disk[Create] = info.Size()
+			break
+		}
 	}
-	return int64(len(layer))
+	return u.disk
 }
 
-// unpacked is a program that was fetched.
-type unpacked struct{ path, directory string }
+// unpacked is a program that was fetched; disk is for Outcome.Disk.
+type unpacked struct {
+	path, directory string
+	disk            map[string]int64
+}
 
 func (u unpacked) read() ([]byte, error) { return os.ReadFile(u.path) }
 func (u unpacked) remove()               { _ = os.RemoveAll(u.directory) }
@@ -110,7 +116,7 @@ func (s *Store) fetch(name string, content []byte) (unpacked, []shim.Phase, erro
 	if err != nil {
 		return unpacked{}, nil, err
 	}
-	u := unpacked{filepath.Join(place, name), place}
+	u := unpacked{filepath.Join(place, name), place, map[string]int64{Pull: i.length, Unpack: int64(len(content))}}
 	pulled := filepath.Join(place, "layer")
 	var phases []shim.Phase
 	for _, step := range []struct {

@@ -59,7 +59,9 @@ func (n Native) Run(ctx context.Context, r Request) (Outcome, error) {
 		return Outcome{}, err
 	}
 	defer files.remove()
-	return runProcess(ctx, r, phases, n.Phases(r.Kind), append([]string{files.path}, r.Arguments...))
+	outcome, err := runProcess(ctx, r, phases, n.Phases(r.Kind), append([]string{files.path}, r.Arguments...))
+	outcome.Disk = files.onDisk(nil)
+	return outcome, err
 }
 
 // runProcess runs a command line once; the phases are what went before.

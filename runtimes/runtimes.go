@@ -92,6 +92,8 @@ type Outcome struct {
 	// Phases are in the order of Runtime.Phases.
 	Phases []shim.Phase
 	Output Output
+	// Disk is how long what phases handle is on disk, in bytes: the image (Pull), the program (Unpack), what runs it (Create).
+	Disk map[string]int64
 	// Memory is the peak of all that took part; what is not known is 0.
 	Memory measure.Memory
 }

@@ -66,7 +66,7 @@ func (m Machine) expandPrograms(ctx context.Context, e Experiment) ([]PlannedCel
 		for _, r := range chosen {
 			cell := PlannedCell{Point: results.Point{
 				Cell:       results.Cell{Experiment: name, Transport: string(kind) + "/" + p.Name, Engine: r.Name(), Codec: string(transport.None), Placement: transport.PlacementIntra, SizeBytes: p.Output.Length, Fanout: 1, Concurrency: 1},
-				Conditions: results.Conditions{Launcher: r.Launcher()},
+				Conditions: results.Conditions{Fanin: 1, Launcher: r.Launcher()},
 			}, Reps: reps, Starts: reps, Payload: payloads.Kind(p.Line()), Kind: kind, Full: e.Full}
 			if c, ok := r.(runtimes.Command); ok {
 				cell.Command = c.String()
@@ -267,6 +267,9 @@ func (r *Runner) measureProgram(ctx context.Context, request visitRequest, out *
 				MinorFaults: float64(phase.Usage.MinorFaults), ContextSwitches: float64(phase.Usage.ContextSwitches), Digest: results.Digest(outcome.Output.Digest),
 			}
 			row.Phase = phase.Name
+			if length, of := outcome.Disk[phase.Name]; of {
+				row.PayloadBytes = length
+			}
 			switch phase.Name {
 			case runtimes.Run, runtimes.Total, runtimes.Idle:
 				row.RSSPeak, row.PSSPeak = outcome.Memory.RSSPeak, outcome.Memory.PSSPeak
