@@ -293,6 +293,9 @@ func writeOutcomes(out *strings.Builder, summaries []Summary, status Status) {
 	}
 	fmt.Fprintf(out, "\n%d %s %s\n", count, noun, status)
 	for _, l := range order {
+		if len(sizes[l]) > 3 && l.launcher != "" {
+			sizes[l] = []string{fmt.Sprintf("%d programs", len(sizes[l]))}
+		}
 		name := strings.TrimSpace(l.transport + " " + l.engine + " " + l.codec)
 		if l.launcher != "" && l.launcher != processLauncher {
 			name += " in a container by " + l.launcher

@@ -90,7 +90,6 @@ func (c Container) Run(ctx context.Context, r Request) (outcome Outcome, err err
 		close(told)
 	}()
 	ended := guard(ctx, r.Deadline, output, alone.Kill)
-	rss := sample(alone.PID())
 	var done shim.Output
 	read := make(chan error, 1)
 	go func() {
@@ -100,6 +99,7 @@ func (c Container) Run(ctx context.Context, r Request) (outcome Outcome, err err
 	before := measure.Now()
 	err = alone.Start(ctx)
 	started := measure.Now()
+	rss := sample(alone.PID()) // before, the process is runc's
 	if err != nil {
 		_ = alone.Kill()
 	}
