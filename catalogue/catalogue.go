@@ -28,7 +28,7 @@ func All() []transport.Transport {
 		kernel.NewRing(),
 		kernel.NewMemfd(),
 		kernel.NewCMA(),
-		adaptive{kernel.NewAdaptive, nil, transport.Crossover{Below: "kernel/stream", From: "kernel/memfd", Default: kernel.DefaultCrossover}},
+		adaptive{kernel.NewFixed, kernel.NewLearning, transport.Crossover{Below: "kernel/ring", From: "kernel/memfd", Default: kernel.DefaultCrossover, Learns: true}},
 		network.NewSplice(),
 		network.NewZerocopy(),
 		network.NewStream(),

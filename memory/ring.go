@@ -64,6 +64,7 @@ type queue struct {
 	// ask the other to wake the one that sleeps until they change (futex(2)).
 	written, read, producerSleeps, consumerSleeps *uint32
 	data                                          []byte
+	capacity                                      uint32
 	// own is this end's position, shown what the peer knows of it, and peer what is known of the
 	// peer's.
 	own, shown, peer uint32
@@ -75,13 +76,15 @@ type (
 )
 
 const (
-	// Each direction holds so many bytes, a power of two, so that positions may wrap. Of one that holds
-	// less than a payload of 1 MiB its two ends wait for one another, at twice the time.
-	ringCapacity = 2 << 20
+	// The maker's direction holds so many bytes, a power of two, so that positions may wrap, and the other
+	// one, for answers, fewer. Of one that holds less than a payload of 1 MiB the two ends wait for one
+	// another, at twice the time.
+	ringCapacity   = 2 << 20
+	answerCapacity = 128 << 10
 	// ringHead is for the words, each in a line of its own (and the one that processors fetch with it).
 	ringHead     = 4 << 10
 	ringDistance = 128
-	ringSize     = ringHead + 2*ringCapacity
+	ringSize     = ringHead + ringCapacity + answerCapacity
 
 	// ringPart is how many bytes become visible to the peer at once.
 	ringPart = 32 << 10
@@ -117,7 +120,7 @@ func NewRing(waiting Waiting, alive func() error) (_ *Ring, err error) {
 	if err := unix.Ftruncate(r.fd, ringSize); err != nil {
 		return nil, err
 	}
-	if err := allocate(r.fd, ringSize); err != nil {
+	if err := allocate(r.fd, 0, ringSize); err != nil {
 		return nil, err
 	}
 	if _, err := unix.FcntlInt(uintptr(r.fd), unix.F_ADD_SEALS, ringSeals); err != nil {
@@ -178,12 +181,14 @@ func (r *Ring) open(fd int) (err error) {
 
 // queues are that of the maker's messages and that of the other's.
 func (r *Ring) queues() (first, second queue) {
-	at := func(i int) queue {
+	at := func(i, from, capacity int) queue {
 		word := func(j int) *uint32 { return (*uint32)(unsafe.Pointer(&r.area[(4*i+j)*ringDistance])) }
-		data := r.area[ringHead+i*ringCapacity:][:ringCapacity:ringCapacity]
-		return queue{written: word(0), read: word(1), producerSleeps: word(2), consumerSleeps: word(3), data: data}
+		return queue{
+			written: word(0), read: word(1), producerSleeps: word(2), consumerSleeps: word(3),
+			data: r.area[from:][:capacity:capacity], capacity: uint32(capacity),
+		}
 	}
-	return at(0), at(1)
+	return at(0, ringHead, ringCapacity), at(1, ringHead+ringCapacity, answerCapacity)
 }
 
 // Descriptor is the file, until Forget or Close; negative after that, and at the end that OpenRing made.
@@ -233,20 +238,20 @@ func (r *Ring) Write(header, payload []byte, until int64) error {
 func (r *Ring) put(p []byte) error {
 	q := &r.out
 	for len(p) > 0 {
-		room := ringCapacity - (q.own - q.peer)
+		room := q.capacity - (q.own - q.peer)
 		if room == 0 {
 			q.show()
 			read, _, err := r.await(q.read, q.producerSleeps, q.peer, r.patience())
 			if err != nil {
 				return err
 			}
-			if q.own-read > ringCapacity {
+			if q.own-read > q.capacity {
 				return ErrScribbled
 			}
 			q.peer = read
 			continue
 		}
-		at := q.own % ringCapacity
+		at := q.own % q.capacity
 		n := copy(q.data[at:], p[:min(len(p), int(room), ringPart)])
 		q.own += uint32(n)
 		p = p[n:]
@@ -269,7 +274,7 @@ func (q *producer) show() {
 func (q *producer) showPart() {
 	q.shown = q.own
 	atomic.StoreUint32(q.written, q.own)
-	if q.own-q.peer >= ringCapacity/4 && atomic.LoadUint32(q.consumerSleeps) != 0 {
+	if q.own-q.peer >= q.capacity/4 && atomic.LoadUint32(q.consumerSleeps) != 0 {
 		wake(q.written)
 	}
 }
@@ -336,8 +341,8 @@ func (r *Ring) Read(p []byte, until int64) error {
 		if err := q.check(); err != nil {
 			return err
 		}
-		at := q.own % ringCapacity
-		from := q.data[at:min(at+(q.peer-q.own), ringCapacity)]
+		at := q.own % q.capacity
+		from := q.data[at:min(at+(q.peer-q.own), q.capacity)]
 		n := min(len(from), len(p), ringPart)
 		if past && n == ringPart {
 			n -= int(-misalignment(p[n:]) % cacheLine) // so that the next part begins with a line
@@ -360,7 +365,7 @@ func (q *consumer) look() bool {
 
 // check refuses a position that cannot be.
 func (q *consumer) check() error {
-	if q.peer-q.own > ringCapacity {
+	if q.peer-q.own > q.capacity {
 		return ErrScribbled
 	}
 	return nil
@@ -371,7 +376,7 @@ func (q *consumer) check() error {
 func (q *consumer) show() {
 	q.shown = q.own
 	atomic.StoreUint32(q.read, q.own)
-	if q.peer-q.own <= ringCapacity/2 && atomic.LoadUint32(q.producerSleeps) != 0 {
+	if q.peer-q.own <= q.capacity/2 && atomic.LoadUint32(q.producerSleeps) != 0 {
 		wake(q.read)
 	}
 }

@@ -73,7 +73,7 @@ func catalogue() []figure {
 // of is a figure of hand-offs alone, or of programs alone.
 func (f figure) of(programs bool, lacking string) figure {
 	return figure{f.name, func(cells []*cell) (*sheet, error) {
-		cells = where(cells, func(c *cell) bool { return c.isProgram() == programs })
+		cells = where(cells, func(c *cell) bool { return c.IsProgram() == programs })
 		if len(cells) == 0 {
 			return nil, errNoData(lacking)
 		}

@@ -341,7 +341,7 @@ func (f *paperFigure) engine(cells []*cell) (most string) {
 // usable says that there is something to draw of a cell.
 func (c *cell) usable() bool { return c.lacks() == "" && c.measured != nil }
 
-// in are the system's cells in one engine, of one transport, codec, origin, consumption and order, and
+// in are the system's cells in one engine, of one transport, codec, origin, consumption, launcher and order, and
 // with them those that failed or were skipped.
 func (s system) in(cells []*cell, engine string) []*cell {
 	all := where(cells, func(c *cell) bool { return c.series.engine == "" || c.series.engine == engine })
@@ -351,6 +351,7 @@ func (s system) in(cells []*cell, engine string) []*cell {
 	cells = preferred(cells, func(c *cell) string { return c.Codec }, "none", "json", "json-std", "raw")
 	cells = preferred(cells, func(c *cell) string { return c.Origin }, "", "buffer", "heap", "host")
 	cells = preferred(cells, func(c *cell) string { return c.Consume }, "", "read", "write")
+	cells = preferred(cells, func(c *cell) string { return c.Launcher }, "", "process", "runc", "containerd")
 	several := where(cells, func(c *cell) bool { return c.Fanout > 1 })
 	if len(several) > 0 {
 		order := preferred(several, func(c *cell) string { return c.FanoutOrder }, "", "parallel", "serial")[0].FanoutOrder

@@ -33,11 +33,6 @@ func programFigures() []figure {
 	}
 }
 
-// isProgram says that a cell is of a program's run, also where it was skipped and so has no phase.
-func (c *cell) isProgram() bool {
-	return strings.HasPrefix(c.Transport, "compute/") || strings.HasPrefix(c.Transport, "coldstart/")
-}
-
 // program is the name behind the kind.
 func (c *cell) program() string { return c.Transport[strings.IndexByte(c.Transport, '/')+1:] }
 

@@ -72,6 +72,11 @@ func programTables(summaries []Summary) (tables []table.Writer) {
 	return tables
 }
 
+// IsProgram says that a cell is of a program's run, also where it was skipped and has no phase.
+func (c Cell) IsProgram() bool {
+	return strings.HasPrefix(c.Transport, "compute/") || strings.HasPrefix(c.Transport, "coldstart/")
+}
+
 // Runtime names what ran a program: an engine, a command or "native", and what made its container.
 func (s *Summary) Runtime() string {
 	if s.Launcher != "" && s.Launcher != processLauncher {

@@ -444,6 +444,7 @@ func TestShareMovedIsNoted(t *testing.T) {
 		{{1, 0, 0}, {1, 0, 0}}: "few starts", // all have a transfer
 		{{0, 0, 1}, {0, 0, 1}}: "few starts", // none has
 		{{1, 0, 0}, {0, 0, 1}}: "few starts; moved 50 %",
+		{{1, 0, 1}, {1, 0, 0}}: "few starts; moved 50 %",
 		{{1, 1, 0}, {0, 1, 1}}: "few starts", // the source copies in any case
 	} {
 		var trials []results.Trial

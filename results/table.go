@@ -124,6 +124,7 @@ func columnsOf(shown []*Summary, limits Limits, transports Transports) []tableCo
 		{"consume", false, func(s *Summary) string { return s.Consume }},
 		{"size mix", false, func(s *Summary) string { return cmp.Or(s.SizeMix, "–") }},
 		{"order", false, func(s *Summary) string { return s.FanoutOrder }},
+		{"launcher", false, func(s *Summary) string { return s.Launcher }},
 		{"fan", true, func(s *Summary) string { return count(s.Fanout) }},
 		{"fan-in", true, func(s *Summary) string { return count(s.Fanin) }},
 		{"conc", true, func(s *Summary) string { return count(s.Concurrency) }},
@@ -270,14 +271,14 @@ func writeOutcomes(out *strings.Builder, summaries []Summary, status Status) {
 		}
 		count++
 		l := line{s.Transport, s.Engine, s.Codec, "", s.Reason}
-		if s.Launcher != "" { // the programs of a runtime fail and lack alike
+		if s.IsProgram() { // the programs of a runtime fail and lack alike
 			l.transport, l.codec, l.launcher = s.Experiment, "", s.Launcher
 		}
 		if _, known := sizes[l]; !known {
 			order = append(order, l)
 		}
 		size := FormatSize(float64(s.SizeBytes))
-		if s.Launcher != "" {
+		if s.IsProgram() {
 			_, size, _ = strings.Cut(s.Transport, "/")
 		}
 		if !slices.Contains(sizes[l], size) {

@@ -107,7 +107,7 @@ type Conditions struct {
 	Fanin       int    `csv:"fanin" note:"sources that hand over to one target at the same time" json:"fanin"`
 	FanoutOrder string `csv:"fanout_order" note:"parallel: targets are served at the same time; serial: one after the other" json:"fanout_order,omitempty"`
 	SizeMix     string `csv:"size_mix" note:"sizes of which each payload's was drawn; size_bytes is the largest; empty for one size" json:"size_mix,omitempty"`
-	Launcher    string `csv:"launcher" note:"what started the program: process, or a kind of container; empty for functions in shims" json:"launcher,omitempty"`
+	Launcher    string `csv:"launcher" note:"what started the functions' shims, or the program: process, runc or containerd" json:"launcher,omitempty"`
 	Phase       string `csv:"phase" note:"part of a program's run that latency is the time of; empty for hand-offs" json:"phase,omitempty"`
 }
 

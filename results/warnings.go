@@ -58,6 +58,9 @@ func (n Noise) String() string {
 // processLauncher is the launcher of what is in no container.
 const processLauncher = "process"
 
+// containerd is the launcher that no transport has by itself, and is therefore named.
+const containerd = "containerd"
+
 // Name names a cell, with what is not usual of it.
 func (p Point) Name() string {
 	words := []string{p.Transport, p.Engine}
@@ -71,11 +74,11 @@ func (p Point) Name() string {
 	if p.SizeMix != "" {
 		words = append(words, "mix of", p.SizeMix)
 	}
+	if p.Launcher == containerd || p.Phase != "" && p.Launcher != processLauncher {
+		words = append(words, "by", p.Launcher)
+	}
 	if p.Fanout > 1 {
 		words = append(words, p.FanoutOrder, fmt.Sprintf("fan-out %d", p.Fanout))
-	}
-	if p.Launcher != "" && p.Launcher != processLauncher {
-		words = append(words, "in a container by "+p.Launcher)
 	}
 	if p.Phase != "" {
 		words = append(words, "phase "+p.Phase)
@@ -145,7 +148,7 @@ type Limits map[string]map[Point]*Summary
 
 // besideLimit is everything of a cell but what a limit does not have, or does not vary with.
 func besideLimit(p Point) Point {
-	p.Transport, p.Engine, p.Codec, p.Origin, p.Consume, p.Load = "", "", "", "", "", Load{}
+	p.Transport, p.Engine, p.Codec, p.Origin, p.Consume, p.Launcher, p.Load = "", "", "", "", "", "", Load{}
 	return p
 }
 

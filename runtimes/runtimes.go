@@ -10,6 +10,7 @@ import (
 
 	"rrbench/measure"
 	"rrbench/shim"
+	"rrbench/transport"
 )
 
 // Phases of a program's run. Those of an execution in a shim are shim's.
@@ -44,8 +45,8 @@ const (
 
 // Launchers of programs, for the column of that name.
 const (
-	Process = "process"
-	Runc    = "runc"
+	Process = transport.LauncherProcess
+	Runc    = transport.LauncherRunc
 )
 
 // Program is what is to be run.

@@ -107,11 +107,11 @@ func picture() []byte {
 }
 
 // All are the runtimes of this program and of this machine: engines, commands with those that a user has added, native
-// programs as processes and in containers. The engines run in shims of that launcher.
-func All(engines []string, available func(string) error, shims shim.Launcher, added []Command) []Runtime {
+// programs as processes and in containers. An engine runs in shims of its launcher.
+func All(engines []string, available func(string) error, shims func(engine string) shim.Launcher, added []Command) []Runtime {
 	var all []Runtime
 	for _, name := range engines {
-		all = append(all, Engine{name, available, shims})
+		all = append(all, Engine{name, available, shims(name)})
 	}
 	commands := Commands()
 	for _, c := range added {

@@ -93,6 +93,7 @@ func (c *Cell) Connect(ctx context.Context, concurrency, fanin int) (took time.D
 func (c *Cell) serve(ctx context.Context) ([]transport.Endpoint, error) {
 	endpoints := make([]transport.Endpoint, c.setup.Fanout)
 	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(startsAtOnce) // the deadline is one function's
 	for i := range endpoints {
 		target := c.shims[min(i+1, len(c.shims)-1)]
 		group.Go(func() (err error) {

@@ -36,6 +36,8 @@ type Config struct {
 	File, Resume string
 	// Peer are the join lines of other nodes.
 	Peer []string
+	// Containerd is the socket of one that is to be used in place of a private one.
+	Containerd string
 	// name is that of the experiment of which this was read.
 	name string
 	// ForceResume goes on with another program, or on another machine, than the run was begun with.
@@ -75,6 +77,8 @@ type Axes struct {
 	Kind    string
 	Runtime []string
 	Full    bool
+	// Launcher names what starts the shims; none is as each transport has it.
+	Launcher []string
 	// Reps is the number of measured rounds of a cell. Starts and Rounds say the same: so many
 	// starts of its functions of so many rounds each. All are fixed before the run.
 	Reps, Starts, Rounds int

@@ -42,7 +42,10 @@ func (r *Request) machine(ctx context.Context) (Machine, error) {
 	if r.Machine != nil {
 		return *r.Machine, nil
 	}
-	return ThisMachine(ctx)
+	machine, err := ThisMachine(ctx)
+	launchers := launch.New(r.Flags.Containerd)
+	machine.Launcher, machine.CloseLaunchers = launchers.For, launchers.Close
+	return machine, err
 }
 
 // Execute plans, measures and summarizes. The outcome is nil only when nothing was
@@ -52,7 +55,7 @@ func Execute(ctx context.Context, request Request) (_ *Outcome, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, machine.leavePeers()) }()
+	defer func() { err = errors.Join(err, machine.close()) }()
 	run, err := begin(ctx, request, &machine)
 	if err != nil {
 		return nil, err
@@ -229,7 +232,11 @@ func planOf(ctx context.Context, request Request, machine *Machine) (*settled, e
 		return nil, err
 	}
 	s.inputs = append(s.inputs, guests...)
-	if slices.ContainsFunc(config.Experiments, func(e Experiment) bool { return slices.Contains(e.Placement, inter) }) {
+	// Where it is one placement of several, and not by flag, its cells can wait for a node.
+	between := func(e Experiment) bool { return slices.Contains(e.Placement, inter) }
+	apart := func(e Experiment) bool { return !between(e) || len(e.Placement) > 1 }
+	needed := slices.Contains(request.Flags.Placement, inter) || !slices.ContainsFunc(config.Experiments, apart)
+	if slices.ContainsFunc(config.Experiments, between) && (needed || len(request.peerLines()) > 0) {
 		if err := request.joinPeers(ctx, machine); err != nil {
 			return nil, err
 		}
@@ -275,7 +282,7 @@ func MachineWith(chosen crossovers.Choice) (Machine, error) {
 		GuestCheck:    checkGuest,
 		Programs:      runtimes.Programs,
 		Runtimes: func(added []runtimes.Command) []runtimes.Runtime {
-			return runtimes.All(engines.Names(), engines.Check, launch.For(transport.Info{Runs: transport.Wasm}), added)
+			return runtimes.All(engines.Names(), engines.Check, shimsOf, added)
 		},
 		FunctionCheck: func(engine, guest string) (modes.Abilities, error) {
 			return modes.Check(context.Background(), engine, guest)
@@ -285,6 +292,12 @@ func MachineWith(chosen crossovers.Choice) (Machine, error) {
 		Resources:       shim.ReadResources(),
 		Crossovers:      chosen,
 	}, nil
+}
+
+// shimsOf starts shims that have an engine.
+func shimsOf(engine string) shim.Launcher {
+	info, _ := launch.By(transport.Info{Runs: transport.Wasm}, "", engine) // its own launcher is always its own
+	return launch.For(info)
 }
 
 // checkGuest says why a guest cannot be had.

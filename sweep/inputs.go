@@ -7,6 +7,7 @@ import (
 
 	"rrbench/inputs"
 	"rrbench/results"
+	"rrbench/shim/launch"
 	"rrbench/transport"
 	"rrbench/workloads"
 )
@@ -107,7 +108,11 @@ func programs(cells []PlannedCell, machine Machine) (found []results.Input) {
 		if err != nil || cell.Skip != "" {
 			continue
 		}
-		paths = append(paths, machine.Launcher(t.Info()).Programs()...)
+		info, err := launch.By(t.Info(), cell.Launcher, cell.runtime())
+		if err != nil {
+			continue
+		}
+		paths = append(paths, machine.Launcher(info).Programs()...)
 		if dependent, ok := t.(transport.Dependent); ok {
 			paths = append(paths, dependent.Programs(cell.Parameter)...)
 		}

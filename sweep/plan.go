@@ -101,11 +101,13 @@ type Machine struct {
 	Peers []Peer
 	// Crossovers are those to use where the user gives none.
 	Crossovers crossovers.Choice
-	// Launcher finds what starts the shims of a transport.
-	Launcher func(transport.Info) shim.Launcher
 	// Programs are those of an experiment, Runtimes what runs them, with the commands that a user adds.
 	Programs func(context.Context, runtimes.Kind, bool) ([]runtimes.Program, error)
 	Runtimes func([]runtimes.Command) []runtimes.Runtime
+	// Launcher finds what starts the shims of a transport. CloseLaunchers, when not nil, ends what
+	// launchers have in common.
+	Launcher       func(transport.Info) shim.Launcher
+	CloseLaunchers func() error
 	// AvailableMemory is in bytes.
 	AvailableMemory int64
 	Resources       shim.Resources
@@ -153,6 +155,7 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 	for _, cell := range plan.Cells {
 		plan.Blocks = max(plan.Blocks, cell.Starts)
 	}
+	plan.awaitPeers(machine)
 	plan.chooseTwice(byName(machine.Transports))
 	plan.noteCrossovers(config.Experiments, machine)
 	if len(plan.Cells) == 0 {
@@ -190,12 +193,17 @@ const (
 	shortWindow = 100 * time.Millisecond
 )
 
-// chooseTwice has one cell of each experiment measured twice: that of middling length.
+// chooseTwice has one cell of each experiment measured twice, unless one is: that of middling length.
 func (p *Plan) chooseTwice(infos map[string]transport.Info) {
 	byExperiment := make(map[string][]int)
 	for i, cell := range p.Cells {
 		if cell.Skip == "" {
 			byExperiment[cell.Experiment] = append(byExperiment[cell.Experiment], i)
+		}
+	}
+	for _, cell := range p.Cells {
+		if cell.Twice {
+			delete(byExperiment, cell.Experiment)
 		}
 	}
 	for _, cells := range byExperiment {
@@ -299,6 +307,11 @@ func (a Axes) conditions(all *product, info transport.Info) {
 	times(all, fans, func(p *results.Point, f fan) { p.Fanout, p.FanoutOrder = f.out, f.order })
 	times(all, a.Fanin, func(p *results.Point, n int) { p.Fanin = n })
 	times(all, a.Concurrency, func(p *results.Point, n int) { p.Concurrency = n })
+	launchers := a.Launcher
+	if launchers == nil {
+		launchers = []string{launch.Own(info)}
+	}
+	times(all, launchers, func(p *results.Point, launcher string) { p.Launcher = launcher })
 	if a.Rate != nil {
 		times(all, a.Rate, func(p *results.Point, rate int) { p.Rate = results.Rate(rate) })
 	}
@@ -354,8 +367,8 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 				cell.Clock = results.ClockAcknowledged
 			}
 			var across error
-			if cell.Placement == inter {
-				cell.Parameter, across = launch.Across(info, cell.Parameter)
+			if launched, err := launch.By(info, cell.Launcher, engine); cell.Placement == inter && err == nil {
+				cell.Parameter, across = launch.Across(launched, cell.Parameter)
 			}
 			if info.Runs == transport.Wasm {
 				cell.Guest = e.Guest
@@ -538,7 +551,10 @@ func codecsOf(info transport.Info, asked []string) []transport.Codec {
 
 // reasonToSkip is empty for a cell that can run.
 func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
-	info := t.Info()
+	info, err := launch.By(t.Info(), cell.Launcher, cell.runtime())
+	if err != nil {
+		return err.Error()
+	}
 	if err := errors.Join(t.Check(), m.Launcher(info).Check(cell.Parameter), m.Resources.Check(info, cell.Fanout, cell.Sources())); err != nil {
 		return foreign.Error(err)
 	}

@@ -58,6 +58,17 @@ func resume(ctx context.Context, request Request, machine *Machine) (_ *run, err
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	if len(request.peerLines()) > 0 && slices.ContainsFunc(plan.Cells, func(c PlannedCell) bool { return c.awaitsPeer() }) {
+		if err := request.joinPeers(ctx, machine); err != nil {
+			return nil, err
+		}
+		if err := plan.takeUp(*machine); err != nil {
+			return nil, err
+		}
+		if manifest.Plan, err = json.Marshal(plan); err != nil {
+			return nil, err
+		}
+	}
 	left, err := plan.left(results.Resumed{Trials: trials, Windows: windows})
 	if err != nil {
 		return nil, usage("%v", err)

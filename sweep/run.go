@@ -242,12 +242,13 @@ func (r *Runner) journalRest(past *runProgress, visit Visit, reason string) erro
 
 // journalSkipped writes the row of each cell that cannot run here.
 func (r *Runner) journalSkipped(past *runProgress) error {
-	if len(r.Done.Trials) > 0 {
-		return nil
+	told := make(map[int]string)
+	for i := range r.Done.Trials {
+		told[r.Done.Trials[i].CellIndex] = r.Done.Trials[i].Reason
 	}
 	var rows []results.Trial
 	for i, cell := range r.Plan.Cells {
-		if cell.Skip != "" {
+		if cell.Skip != "" && (told[i] == "" || told[i] == awaitingPeer && !cell.awaitsPeer()) {
 			row := outcome(cell, results.Skipped, cell.Skip)
 			row.CellIndex = i
 			rows = append(rows, row)

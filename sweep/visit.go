@@ -11,6 +11,7 @@ import (
 	"rrbench/measure"
 	"rrbench/results"
 	"rrbench/shim"
+	"rrbench/shim/launch"
 	"rrbench/transport"
 )
 
@@ -33,7 +34,10 @@ func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *vi
 	if cell.Kind != "" {
 		return r.measureProgram(ctx, request, out)
 	}
-	info := r.infos[cell.mechanism()]
+	info, err := launch.By(r.infos[cell.mechanism()], cell.Launcher, cell.runtime())
+	if err != nil {
+		return err
+	}
 	if err := checkStandIn(info, cell); err != nil {
 		return err
 	}
@@ -119,7 +123,7 @@ func (r *Runner) batch(request visitRequest, done int) shim.Batch {
 	if done == request.doneSteps && r.Plan.Window > 0 {
 		batch.Warmup = r.Plan.Warmup
 		batch.Window = r.Plan.Window / time.Duration(cell.Starts)
-		batch.Least = (leastInWindows + cell.Starts - 1) / cell.Starts
+		batch.Least = leastInWindow(cell.Starts)
 		batch.Rate = int(cell.Rate)
 	}
 	return batch
@@ -127,6 +131,9 @@ func (r *Runner) batch(request visitRequest, done int) shim.Batch {
 
 // leastInWindows is how many hand-offs the windows of a cell have all together, of each worker.
 const leastInWindows = 3
+
+// leastInWindow is that of each of so many starts.
+func leastInWindow(starts int) int { return (leastInWindows + starts - 1) / starts }
 
 // stepsOf is how many steps of a visit a batch has.
 func stepsOf(b shim.Batch) int {

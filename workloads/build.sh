@@ -41,6 +41,7 @@ variants() {
 build_c() {
 	directory=$1
 	mkdir -p "$directory/built" "$directory/hostile/built" "$directory/$wasi/built"
+	mkdir -p "$directory/hello/built"
 	compile "$directory/built/c.wasm" c/function.c $parts
 	mkdir -p "$directory/compute/built"
 	for source in compute/*.c; do
@@ -48,6 +49,7 @@ build_c() {
 		[ "$name" = system ] || program "$directory/compute/built/$name.wasm" "$source"
 	done
 	program "$directory/compute/built/mandelbrot-simd.wasm" compute/mandelbrot.c -msimd128 -DSIMD
+	compile "$directory/hello/built/hello.wasm" hello/hello.c
 	compile "$directory/$wasi/built/http-c.wasm" -Ic $wasi/c/*.c c/digest.c c/fill.c c/heap.c
 	for name in $(variants); do
 		compile "$directory/hostile/built/$(echo "$name" | tr _ -).wasm" "-DGUEST_$name" hostile/c/hostile.c $parts
@@ -136,7 +138,7 @@ check_c() {
 	fi
 	build_c "$fresh"
 	same=true
-	for file in built/c.wasm $wasi/built/http-c.wasm compute/built/*.wasm hostile/built/*.wasm; do
+	for file in built/c.wasm hello/built/hello.wasm $wasi/built/http-c.wasm compute/built/*.wasm hostile/built/*.wasm; do
 		cmp "$file" "$fresh/$file" || same=false
 	done
 	count=$(ls hostile/built/*.wasm | wc -l)

@@ -14,6 +14,7 @@ import (
 
 	"rrbench/results"
 	"rrbench/sweep"
+	"rrbench/transport"
 )
 
 // printOutcome writes the table and the paths of the results.
@@ -87,6 +88,9 @@ func conditions(p results.Point) string {
 	words := []string{p.Origin, p.Consume}
 	if p.SizeMix != "" {
 		words = append(words, "mix of "+p.SizeMix)
+	}
+	if p.Launcher == transport.LauncherContainerd {
+		words = append(words, "by "+p.Launcher)
 	}
 	if p.Rate > 0 {
 		words = append(words, fmt.Sprintf("%d/s", p.Rate))

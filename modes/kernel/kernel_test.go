@@ -15,7 +15,10 @@ func all() []transport.Transport {
 	return []transport.Transport{NewStream(), NewRing(), NewMemfd(), NewCMA(), NewAdaptive(DefaultCrossover)}
 }
 
-func TestMain(m *testing.M) { transporttest.Main(m, all()...) }
+// Of several transports of one name a target is as good for the others.
+func TestMain(m *testing.M) {
+	transporttest.Main(m, NewStream(), NewRing(), NewMemfd(), NewCMA(), NewLearning(DefaultCrossover))
+}
 
 func setup(engine string, size int64, fanout int) transport.Setup {
 	return transport.Setup{
@@ -58,7 +61,7 @@ func forEachEngine(t *testing.T, test func(t *testing.T, engine string)) {
 }
 
 func TestConformance(t *testing.T) {
-	for _, tr := range all() {
+	for _, tr := range append(all(), NewFixed(DefaultCrossover), NewLearning(DefaultCrossover)) {
 		transporttest.Run(t, func() transport.Transport { return tr }, transporttest.Options{})
 	}
 }

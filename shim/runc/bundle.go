@@ -48,6 +48,14 @@ func writeBundle(directory string, b bundleSpec) error {
 	return nil
 }
 
+// Spec is the configuration of a container that joins a network namespace, or the host's without a
+// path, in which the program runs with these arguments and the environment.
+func Spec(program, network string, environment []string, arguments ...string) *specs.Spec {
+	spec := bundleSpec{program: program, network: network, environment: environment}.spec()
+	spec.Process.Args = append(spec.Process.Args, arguments...)
+	return spec
+}
+
 // spec is the container's configuration. It has what isolates a function from its host and
 // nothing that would slow it down for no reason: no capability and a read-only root, but
 // no limit of CPU or memory and no filter of system calls.

@@ -56,6 +56,8 @@ type inbox struct {
 	message unix.Msghdr
 	vector  unix.Iovec
 	control []byte
+	// one is the byte that a descriptor comes with beside a ring.
+	one [1]byte
 }
 
 // receive reads up to len(p) bytes, len(p) > 0, and takes the descriptor that came along or

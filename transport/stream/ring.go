@@ -104,3 +104,20 @@ func (w ringWriter) Write(_ int, header, payload []byte, until int64) error {
 
 // Close does nothing: the ring goes with the socket.
 func (ringWriter) Close() error { return nil }
+
+// takeBeside returns the descriptor that comes through the socket, with one byte, beside a frame in the ring; -1
+// where the kernel has dropped it.
+func (s *socket) takeBeside(box *inbox) (descriptor int, err error) {
+	for {
+		n, descriptor, err := box.receive(s.fd, box.one[:])
+		switch {
+		case n > 0:
+			return descriptor, nil
+		case err == unix.EINTR:
+		case err == nil:
+			return -1, io.ErrUnexpectedEOF
+		default:
+			return -1, fmt.Errorf("wait for a descriptor: %w", err)
+		}
+	}
+}

@@ -61,23 +61,41 @@ type connection struct {
 	withdrawn func() bool
 }
 
+// takes says that a frame is one that this target can do something with.
+func (c *connection) takes(head header, descriptor int) bool {
+	switch {
+	case head.flags&byReference != 0 && c.resolver == nil, head.flags&preparation != 0 && c.preparer == nil:
+		return false
+	case head.flags&ring != 0 && (c.service.Ring == 0 || c.socket.ring != nil), head.flags&beside != 0 && c.socket.ring == nil:
+		return false
+	}
+	return descriptor < 0 || head.flags&withDescriptor != 0
+}
+
 // answerOne takes one payload. An error means that the connection cannot go on.
 func (c *connection) answerOne() error {
 	descriptor, err := c.socket.await(c.header[:], c.inbox, c.service.Deadline)
 	if err != nil {
 		return err
 	}
-	if descriptor >= 0 {
-		defer unix.Close(descriptor)
+	defer func() {
+		if descriptor >= 0 {
+			_ = unix.Close(descriptor)
+		}
+	}()
+	c.envelope, c.delivery = envelope{}, transport.Delivery{}
+	head, err := parseHeader(&c.header)
+	if err == nil && c.socket.ring != nil && head.flags&withDescriptor != 0 && head.flags&ring == 0 {
+		if descriptor, err = c.socket.takeBeside(c.inbox); err != nil {
+			return err
+		}
 	}
 	c.turn.Lock()
 	defer c.turn.Unlock()
 	if err := c.closing.Err(); err != nil {
 		return err
 	}
-	c.envelope, c.delivery = envelope{}, transport.Delivery{}
-	head, err := parseHeader(&c.header)
-	if err == nil && (head.flags&byReference != 0 && c.resolver == nil || head.flags&preparation != 0 && c.preparer == nil || head.flags&ring != 0 && (c.service.Ring == 0 || c.socket.ring != nil) || head.flags&withDescriptor == 0 && descriptor >= 0) {
+	if err == nil && !c.takes(head, descriptor) {
 		err = fmt.Errorf("frame with flags %#x: this target takes no references, no preparation or no ring, or the frame should not have a descriptor", uint32(head.flags))
 	}
 	if err != nil {
@@ -86,6 +104,9 @@ func (c *connection) answerOne() error {
 	}
 	c.envelope.sequence = head.sequence
 	until := momentAfter(c.service.Deadline)
+	if c.socket.beside = head.flags&beside != 0; c.socket.beside {
+		defer func() { c.socket.beside = false }()
+	}
 	switch {
 	case head.flags&ring != 0:
 		return c.openRing(descriptor)

@@ -25,7 +25,9 @@ type socket struct {
 	// ring carries what is read and written from when it was made on, beside the socket; nil for
 	// none.
 	ring *memory.Ring
-	poll [1]unix.PollFd
+	// beside: what is to be read next comes through the socket nevertheless.
+	beside bool
+	poll   [1]unix.PollFd
 
 	// mutex keeps the descriptor's number from being used after it was closed, when it
 	// may already be another file's.
@@ -83,7 +85,7 @@ var errTimeout = fmt.Errorf("the peer did not go on in time: %w", os.ErrDeadline
 func (s *socket) readFull(p []byte, until int64) error { return s.receiveFull(p, 0, until) }
 
 func (s *socket) receiveFull(p []byte, flags int, until int64) error {
-	if s.ring != nil {
+	if s.ring != nil && !s.beside {
 		return ringError(s.ring.Read(p, until))
 	}
 	for done := 0; done < len(p); {
