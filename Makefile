@@ -45,20 +45,46 @@ ifeq ($(shell git rev-parse HEAD 2>/dev/null),)
 export GOFLAGS := $(shell PATH="$(PATH)" $(GO) env GOFLAGS) -buildvcs=false
 endif
 
+# Engines for a second program beside the first, bin/rrbench-engines: of "wasmer v8 wasmedge", for example
+# ENGINES="wasmer v8". It has wasmedge in any case, which needs nothing to be built. V8's headers are in its module.
+ENGINES ?=
+COMMA := ,
+EMPTY :=
+ENGINE_TAGS = $(subst $(EMPTY) $(EMPTY),$(COMMA),$(strip $(ENGINES)))
+
 # The program is linked statically, so that it also runs in a container in which there is nothing else.
 STATIC = -tags netgo,osusergo -ldflags '-linkmode external -extldflags -static'
 .PHONY: build
-build: guests ## build the guests and bin/rrbench
+build: guests ## build the guests and bin/rrbench; ENGINES="wasmer v8" also bin/rrbench-engines
 	@reason=$$(scripts/cgo 2>&1 >/dev/null) || \
 		echo "Building with wazero alone, wasmtime is left out: $$reason. To mend it: scripts/setup"
 	cgo=$$(scripts/cgo 2>/dev/null || true); static=(); \
 	if [[ $$cgo == 1 ]]; then static=($(STATIC)); fi; \
 	CGO_ENABLED=$$cgo $(GO) build -trimpath "$${static[@]}" -o bin/rrbench ./cmd/rrbench
-	scripts/third-party --texts >bin/THIRD-PARTY.txt
+	if [[ -n "$(ENGINES)" ]]; then \
+		env $$(scripts/engines-environment $(ENGINES)) $(GO) build -trimpath -tags $(ENGINE_TAGS) -o bin/rrbench-engines ./cmd/rrbench; fi
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/containerd-shim-roadrunner-v1 ./cmd/containerd-shim-roadrunner-v1
+	ENGINES="$(ENGINES)" scripts/third-party --texts >bin/THIRD-PARTY.txt
 
 .PHONY: sweep
 sweep: setup build ## set up, build, run the quick sweep, draw the figures
 	bin/rrbench sweep --preset quick
+
+# Both placements are one run; a target that was interrupted goes on with it. Remove the directory to begin anew.
+# A run with failed cells (status 1) has its claims and its report, too.
+PAPER ?= results/runs/paper
+EVIDENCE = || failed=$$?; [[ $$failed -le 1 ]] || exit $$failed; \
+	bin/rrbench claims $(PAPER); bin/rrbench report $(PAPER); bin/rrbench bundle $(PAPER); exit $$failed
+.PHONY: paper
+paper: setup build ## measure the paper's evaluation on this node: claims, report and bundle (2 to 3 hours)
+	unset RRBENCH_PEER; failed=0; how=(--preset paper --out $(PAPER)); \
+	if [[ -e $(PAPER)/manifest.json ]]; then how=(--resume $(PAPER)); fi; \
+	bin/rrbench sweep "$${how[@]}" $(EVIDENCE)
+
+.PHONY: paper-inter
+paper-inter: setup build ## measure it between two nodes as well, into the same run (2 to 3 hours)
+	@[[ -e $(PAPER)/manifest.json ]] || { echo "There is no run to take up in $(PAPER). To mend it: make paper" >&2; exit 1; }
+	failed=0; scripts/two-nodes --rate 1gbit -- bin/rrbench sweep --resume $(PAPER) $(EVIDENCE)
 
 # The second node is a network namespace of this machine; see scripts/two-nodes.
 .PHONY: sweep-two-nodes

@@ -140,7 +140,7 @@ func startCell(t *testing.T, name string, fanout int, peers ...*Peer) (*shim.Cel
 		return nil, err
 	}
 	t.Cleanup(func() { _ = cell.Close() })
-	_, err = cell.Connect(t.Context(), 1)
+	_, err = cell.Connect(t.Context(), 1, 1)
 	return cell, err
 }
 

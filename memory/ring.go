@@ -120,7 +120,7 @@ func NewRing(waiting Waiting, alive func() error) (_ *Ring, err error) {
 	if err := unix.Ftruncate(r.fd, ringSize); err != nil {
 		return nil, err
 	}
-	if err := allocate(r.fd, ringSize); err != nil {
+	if err := allocate(r.fd, 0, ringSize); err != nil {
 		return nil, err
 	}
 	if _, err := unix.FcntlInt(uintptr(r.fd), unix.F_ADD_SEALS, ringSeals); err != nil {

@@ -26,7 +26,7 @@ type Summary struct {
 	LatencyMedian     float64 `csv:"latency_median_ns" note:"t0 until the handler is entered with a usable object, each target for itself; geometric mean of the starts' medians, as all columns named median"`
 	LatencyLo         float64 `csv:"latency_lo_ns" note:"lower end of its 95 % interval, Student's on the starts' logarithms; empty below 3 starts"`
 	LatencyHi         float64 `csv:"latency_hi_ns" note:"upper end"`
-	LatencyP90        float64 `csv:"latency_p90_ns" note:"90th percentile over hand-offs, to within 1 %, at concurrency 1 without a rate of rounds and windows, else of windows; empty below 20"`
+	LatencyP90        float64 `csv:"latency_p90_ns" note:"90th percentile over hand-offs, to within 1 %, of a single source without a rate of rounds and windows, else of windows; empty below 20"`
 	LatencyP99        float64 `csv:"latency_p99_ns" note:"99th percentile likewise; empty below 200"`
 	ConsumedMedian    float64 `csv:"consumed_median_ns" note:"t0 until the handler has read every byte"`
 	SerializeMedian   float64 `csv:"serialize_median_ns" note:"phase: object to wire representation; 0 where a start has none of it; medians of phases need not add up to the latency"`
@@ -175,14 +175,34 @@ func summarize(point Point, trials []*Trial, windows []Window, tick float64) Sum
 	}
 	s.RSSPeak, s.PSSPeak = maximum(rss), maximum(pss)
 
-	if point.Concurrency > 1 || point.Rate > 0 {
+	if point.Sources() > 1 || point.Rate > 0 {
 		latencies = nil // those of rounds, not of the load
 	}
 	s.tail(latencies, windows)
 	s.rates(windows)
 	s.cpu(windows, tick)
 	s.note(len(windows) > 0, shareMoved(rows))
+	if point.Phase != "" {
+		s.forgetHandoff()
+	}
 	return s
+}
+
+// forgetHandoff takes away what a phase of a program's run does not have.
+func (s *Summary) forgetHandoff() {
+	for _, number := range []*float64{
+		&s.ConsumedMedian, &s.ConsumedLo, &s.ConsumedHi, &s.CycleMedian, &s.CycleLo, &s.CycleHi, &s.MakespanMedian, &s.MakespanLo, &s.MakespanHi,
+		&s.SerializeMedian, &s.CopyOutMedian, &s.TransferMedian, &s.CopyInMedian, &s.DeserializeMedian, &s.FirstMedian,
+		&s.OpsPerSecond, &s.BytesPerSecond, &s.CPUFunction, &s.SoftIRQ,
+	} {
+		*number = math.NaN()
+	}
+	// What is not known of a process, and what was not metered.
+	for _, number := range []*float64{&s.RSSPeak, &s.PSSPeak} {
+		if *number == 0 {
+			*number = math.NaN()
+		}
+	}
 }
 
 func latencyOf(t *Trial) int64 { return t.Latency }

@@ -71,9 +71,7 @@ func (j *memoryJournal) AppendWindow(w results.Window) error {
 
 type quiet struct{ failures []string }
 
-func (*quiet) Begin(float64)                  {}
-func (*quiet) Visiting(int, int, PlannedCell) {}
-func (*quiet) Advance(float64)                {}
+func (*quiet) Visiting(Advance) {}
 func (q *quiet) Failed(cell PlannedCell, reason string) {
 	q.failures = append(q.failures, cell.Transport+": "+reason)
 }

@@ -139,6 +139,7 @@ func (t *socket) Info() transport.Info {
 		Family:          transport.Limit,
 		Place:           t.place,
 		Hosting:         transport.SeparateProcesses,
+		FansIn:          t.newResolver == nil,
 		Across:          t.across,
 		Runs:            transport.NoFunction,
 		Codecs:          []transport.Codec{transport.None},

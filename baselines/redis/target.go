@@ -60,7 +60,15 @@ type resolver struct {
 	garbage int
 }
 
-var _ stream.Preparer = (*resolver)(nil)
+var (
+	_ stream.Preparer = (*resolver)(nil)
+	_ stream.Sharing  = (*resolver)(nil)
+)
+
+// ForSource returns a resolver that fetches by a connection of its own.
+func (r *resolver) ForSource() stream.Receiver {
+	return &resolver{receiver: r.receiver, exchange: r.exchange, deadline: r.deadline}
+}
 
 func (r *resolver) Prepare(ctx context.Context, encoded []byte) error {
 	var from directions

@@ -68,7 +68,7 @@ func NewLimit() transport.Transport {
 
 func (t through) Info() transport.Info {
 	info := t.info
-	info.Hosting, info.Across = transport.SeparateProcesses, true
+	info.Hosting, info.Across, info.FansIn = transport.SeparateProcesses, true, true
 	info.Parameter = &transport.Parameter{
 		Flag:    parameterName,
 		Help:    "`SERVER` of redis and limit/redis: a private one over unix or tcp, or your own: HOST:PORT, redis://…, unix:///path, its password in the URL or in " + passwordVariable,

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -41,7 +42,11 @@ func listCommand() *cobra.Command {
 
 			out = newTable("engine", "here")
 			for _, name := range catalogue.Names() {
-				out.AppendRow(table.Row{name, here(catalogue.Check(name))})
+				state := here(catalogue.Check(name))
+				if program := catalogue.Program(name); program != "" {
+					state += ", in " + filepath.Base(program)
+				}
+				out.AppendRow(table.Row{name, state})
 			}
 			out.Render()
 			fmt.Fprintln(stdout)

@@ -187,6 +187,12 @@ func testDiskCache(t *testing.T, open New) {
 	}
 	run(t)
 	before := files(t, dir)
+	if !keepsCode(t, open) {
+		if len(before) != 0 {
+			t.Errorf("%d files are kept", len(before))
+		}
+		return
+	}
 	if len(before) == 0 {
 		t.Fatal("a large module is not kept")
 	}
@@ -232,9 +238,14 @@ func testDiskCache(t *testing.T, open New) {
 	})
 }
 
+func keepsCode(t *testing.T, open New) bool { return openEngine(t, open).Capabilities().KeepsCode }
+
 // testFullCache has files of a limited length, as those on a full file system are. That holds for
 // all files of a process, and this one's log of tests may be one.
 func testFullCache(t *testing.T, open New) {
+	if !keepsCode(t, open) {
+		t.Skip("the engine keeps no code")
+	}
 	if os.Getenv(apartVariable) == "" {
 		runApart(t, "true", "full_cache")
 		return

@@ -120,6 +120,8 @@ type link struct {
 	// Of a reference under way: whether its acknowledgement is awaited, and until when.
 	awaited bool
 	until   int64
+	// resent: the bytes were sent in the reference's place.
+	resent bool
 	// What the last acknowledgement said about references.
 	held     bool
 	released uint64
@@ -224,7 +226,7 @@ func (l *link) write(flags flags, payload []byte, until int64) error {
 // begin starts a hand-off: false when it has failed already.
 func (l *link) begin(payload []byte, start int64, d *transport.Delivery) bool {
 	*d = transport.Delivery{Timeline: transport.Timeline{Start: start, Serialized: start, CopiedOut: start}}
-	l.held = false
+	l.held, l.resent = false, false
 	if l.broken != nil {
 		d.Err = fmt.Errorf("the connection to this target was closed after an earlier failure: %w", l.broken)
 		return false

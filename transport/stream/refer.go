@@ -41,10 +41,15 @@ func (f *Fan) Refer(reference Reference, payload []byte, handoff *transport.Hand
 		}
 	}
 	held = f.closedLinks() - before
+	unknown := false
 	for _, l := range f.links {
 		if l.held {
 			held++
 		}
+		unknown = unknown || l.resent
+	}
+	if unknown && reference.Unknown != nil {
+		reference.Unknown()
 	}
 	return held
 }
@@ -65,6 +70,7 @@ func (l *link) await(payload []byte, d *transport.Delivery, failure error) {
 	}
 	if start := d.Timeline.Start; l.conclude(d) == statusSendBytes {
 		l.deliver(0, payload, start, d)
+		l.resent = true
 	}
 }
 
@@ -121,6 +127,7 @@ func (l *link) refer(frame, control, payload []byte, d *transport.Delivery) bool
 		// No byte was sent. The frame that is sent instead has this one's sequence number.
 		l.sequence--
 		l.deliver(0, payload, d.Timeline.Start, d)
+		l.resent = true
 		return false
 	}
 	if l.socket.ring != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -14,14 +15,24 @@ import (
 // discardSize is the size of the buffer through which an unwanted payload is thrown away.
 const discardSize = 256 << 10
 
-// serve answers the frames of one connection until it ends, or the context does.
-func serve(ctx context.Context, s *socket, service Service) {
+// serve answers the frames of one connection until it ends, or the context does. The turn is that to use
+// the receiver.
+func serve(ctx context.Context, s *socket, service Service, turn *sync.Mutex) {
 	_ = measure.TakeUsage() // what happened before the first payload belongs to no hand-off
-	c := &connection{closing: ctx, socket: s, service: service}
+	turn.Lock()
+	if shared, ok := service.Receiver.(Sharing); ok {
+		service.Receiver = shared.ForSource()
+	}
+	turn.Unlock()
+	c := &connection{closing: ctx, socket: s, service: service, turn: turn}
 	c.withdrawn = func() bool { return s.alive() != nil }
 	c.preparer, _ = service.Receiver.(Preparer)
 	if c.resolver, _ = service.Receiver.(Resolver); c.resolver != nil {
-		defer c.resolver.Disconnected()
+		defer func() {
+			turn.Lock()
+			defer turn.Unlock()
+			c.resolver.Disconnected()
+		}()
 	}
 	if c.resolver != nil || service.Ring != 0 {
 		c.inbox = new(inbox)
@@ -35,6 +46,7 @@ type connection struct {
 	closing  context.Context
 	socket   *socket
 	service  Service
+	turn     *sync.Mutex
 	header   [headerSize]byte
 	envelope envelope
 	delivery transport.Delivery
@@ -47,6 +59,17 @@ type connection struct {
 	inbox     *inbox
 	locator   []byte
 	withdrawn func() bool
+}
+
+// takes says that a frame is one that this target can do something with.
+func (c *connection) takes(head header, descriptor int) bool {
+	switch {
+	case head.flags&byReference != 0 && c.resolver == nil, head.flags&preparation != 0 && c.preparer == nil:
+		return false
+	case head.flags&ring != 0 && (c.service.Ring == 0 || c.socket.ring != nil), head.flags&beside != 0 && c.socket.ring == nil:
+		return false
+	}
+	return descriptor < 0 || head.flags&withDescriptor != 0
 }
 
 // answerOne takes one payload. An error means that the connection cannot go on.
@@ -67,7 +90,12 @@ func (c *connection) answerOne() error {
 			return err
 		}
 	}
-	if err == nil && (head.flags&byReference != 0 && c.resolver == nil || head.flags&preparation != 0 && c.preparer == nil || head.flags&ring != 0 && (c.service.Ring == 0 || c.socket.ring != nil) || head.flags&beside != 0 && c.socket.ring == nil || head.flags&withDescriptor == 0 && descriptor >= 0) {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if err := c.closing.Err(); err != nil {
+		return err
+	}
+	if err == nil && !c.takes(head, descriptor) {
 		err = fmt.Errorf("frame with flags %#x: this target takes no references, no preparation or no ring, or the frame should not have a descriptor", uint32(head.flags))
 	}
 	if err != nil {

@@ -23,8 +23,8 @@ type Service struct {
 	Facts map[string]string
 }
 
-// Receiver is the function behind a target. Calls come one at a time, for each payload
-// Place, Consume and Release; Consume is left out when the payload did not become complete.
+// Receiver is the function behind a target. Calls come one at a time, those for several sources in
+// turns, for each payload Place, Consume and Release; Consume is left out when the payload did not become complete.
 type Receiver interface {
 	// Place returns memory for a payload of n bytes, n > 0. The bytes are read from the
 	// socket straight into it. It stays the receiver's, and is not touched once Consume or
@@ -38,6 +38,13 @@ type Receiver interface {
 	Consume(d *transport.Delivery) error
 	// Release takes the memory back.
 	Release() error
+}
+
+// Sharing is a Receiver that remembers something of its source.
+type Sharing interface {
+	Receiver
+	// ForSource returns the receiver of one source more, of the same function.
+	ForSource() Receiver
 }
 
 // FanOptions configure the connections of a Fan.

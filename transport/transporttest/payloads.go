@@ -188,6 +188,29 @@ func testSeveralRoutes(t *testing.T, s *suite) {
 	running.Wait()
 }
 
+// Sources of one process share a target, which takes their payloads in turns.
+func testSeveralSources(t *testing.T, s *suite) {
+	const size = 300_000
+	setup := s.setup(size, 1)
+	c := s.connect(t, setup)
+	var running sync.WaitGroup
+	for source := range uint64(4) {
+		route := c.Route
+		if source > 0 {
+			route = Open(t, s.open(), setup, c.targets[0].Endpoint())
+			defer MustClose(t, route)
+		}
+		running.Go(func() {
+			var handoff transport.Handoff
+			for round := range uint64(10) {
+				HandOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: source<<32 + round, Size: size}, &handoff)
+			}
+		})
+	}
+	running.Wait()
+	c.end(t)
+}
+
 // A target serves one source after the other.
 func testSourcesComeAndGo(t *testing.T, s *suite) {
 	setup := s.setup(1000, 1)
