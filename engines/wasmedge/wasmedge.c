@@ -168,8 +168,14 @@ static void *compile(const uint8_t *wasm, size_t length, char **error) {
   // It writes to a path alone.
   char path[] = "/tmp/rrbench-wasmedge-XXXXXX";
   int fd = mkstemp(path);
-  if (fd < 0) {
-    *error = strdup("it needs a temporary file in /tmp");
+  // Its linker ends the process where there is no room for its files.
+  bool room = fd >= 0 && posix_fallocate(fd, 0, (off_t)(16 * length + (4 << 20))) == 0;
+  if (!room) {
+    *error = strdup("it needs temporary files in /tmp, and there is no room for them");
+    if (fd >= 0) {
+      unlink(path);
+      close(fd);
+    }
     return NULL;
   }
   void *compiler = edge.CompilerCreate(configuration);
