@@ -63,11 +63,28 @@ build: guests ## build the guests and bin/rrbench; ENGINES="wasmer v8" also bin/
 	CGO_ENABLED=$$cgo $(GO) build -trimpath "$${static[@]}" -o bin/rrbench ./cmd/rrbench
 	if [[ -n "$(ENGINES)" ]]; then \
 		env $$(scripts/engines-environment $(ENGINES)) $(GO) build -trimpath -tags $(ENGINE_TAGS) -o bin/rrbench-engines ./cmd/rrbench; fi
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/containerd-shim-roadrunner-v1 ./cmd/containerd-shim-roadrunner-v1
 	ENGINES="$(ENGINES)" scripts/third-party --texts >bin/THIRD-PARTY.txt
 
 .PHONY: sweep
 sweep: setup build ## set up, build, run the quick sweep, draw the figures
 	bin/rrbench sweep --preset quick
+
+# Both placements are one run; a target that was interrupted goes on with it. Remove the directory to begin anew.
+# A run with failed cells (status 1) has its claims and its report, too.
+PAPER ?= results/runs/paper
+EVIDENCE = || failed=$$?; [[ $$failed -le 1 ]] || exit $$failed; \
+	bin/rrbench claims $(PAPER); bin/rrbench report $(PAPER); bin/rrbench bundle $(PAPER); exit $$failed
+.PHONY: paper
+paper: setup build ## measure the paper's evaluation on this node: claims, report and bundle (2 to 3 hours)
+	unset RRBENCH_PEER; failed=0; how=(--preset paper --out $(PAPER)); \
+	if [[ -e $(PAPER)/manifest.json ]]; then how=(--resume $(PAPER)); fi; \
+	bin/rrbench sweep "$${how[@]}" $(EVIDENCE)
+
+.PHONY: paper-inter
+paper-inter: setup build ## measure it between two nodes as well, into the same run (2 to 3 hours)
+	@[[ -e $(PAPER)/manifest.json ]] || { echo "There is no run to take up in $(PAPER). To mend it: make paper" >&2; exit 1; }
+	failed=0; scripts/two-nodes --rate 1gbit -- bin/rrbench sweep --resume $(PAPER) $(EVIDENCE)
 
 # The second node is a network namespace of this machine; see scripts/two-nodes.
 .PHONY: sweep-two-nodes

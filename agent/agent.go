@@ -179,7 +179,7 @@ func (a *Agent) serve(ctx context.Context, raw net.Conn) {
 // errForGood marks refusals that do not pass.
 var errForGood = errors.New("refused")
 
-// admit reads the request of a connection, and tells the peer why it is refused once it has proven
+// admit reads the request of a connection, and names the reason of a refusal once it has proven
 // that it knows the token.
 func (a *Agent) admit(ctx context.Context, raw net.Conn, connection *tls.Conn) (asked request, err error) {
 	if err := tune(raw); err != nil {

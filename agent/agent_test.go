@@ -140,7 +140,7 @@ func startCell(t *testing.T, name string, fanout int, peers ...*Peer) (*shim.Cel
 		return nil, err
 	}
 	t.Cleanup(func() { _ = cell.Close() })
-	_, err = cell.Connect(t.Context(), 1)
+	_, err = cell.Connect(t.Context(), 1, 1)
 	return cell, err
 }
 
@@ -271,7 +271,7 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// What strangers do is refused, logged once a host, and disturbs no run.
+// What unauthenticated peers do is refused, logged once a host, and disturbs no run.
 func TestStrangers(t *testing.T) {
 	n := startAgent(t, nil)
 	p := join(t, n)
@@ -389,7 +389,7 @@ func TestAgentEndsAmidABatch(t *testing.T) {
 	}
 }
 
-// How a shim has ended there is told here.
+// How a shim has ended there is known here.
 func TestShimIsKilled(t *testing.T) {
 	n := startAgent(t, nil)
 	p := join(t, n)

@@ -14,7 +14,7 @@
 // same form. There are two kinds:
 //
 //   - A session is one driver's hold on the agent, which serves one at a time. The agent says what
-//     its node is and has, and where it answers questions for its clock (package measure/offset); later it tells on the same connection how shims have ended, and the
+//     its node is and has, and where it answers questions for its clock (package measure/offset); later it reports on the same connection how shims have ended, and the
 //     driver which to kill. When the connection ends, so does every shim of the session.
 //   - A shim is started, and the connection leads to it.
 package agent

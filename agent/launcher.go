@@ -81,7 +81,7 @@ func (s pod) Start(ctx context.Context, name string, runs transport.Runs) (*shim
 		},
 		Kill: func() {
 			_ = connection.NetConn().Close()
-			h.tell(order{Kill: &number})
+			h.send(order{Kill: &number})
 			time.AfterFunc(dies, func() {
 				h.mutex.Lock()
 				_, runs := h.ends[number]

@@ -220,7 +220,7 @@ func (h *hold) reason() error {
 	return h.why
 }
 
-func (h *hold) tell(o order) {
+func (h *hold) send(o order) {
 	h.sending.Lock()
 	defer h.sending.Unlock()
 	_ = h.connection.SetWriteDeadline(time.Now().Add(pingDeadline))
@@ -229,7 +229,7 @@ func (h *hold) tell(o order) {
 
 // ping says whether the agent still answers.
 func (h *hold) ping(ctx context.Context) error {
-	h.tell(order{Ping: true})
+	h.send(order{Ping: true})
 	select {
 	case <-h.pongs:
 		return nil

@@ -23,7 +23,7 @@ import (
 type session struct {
 	agent *Agent
 	id    string
-	// connection is told how shims have ended; sending is held meanwhile.
+	// connection is where the driver learns how shims have ended; sending is held meanwhile.
 	connection *tls.Conn
 	sending    sync.Mutex
 
@@ -102,7 +102,7 @@ func (a *Agent) openSession(raw net.Conn, connection *tls.Conn, asked request) e
 			s.kill(*o.Kill)
 		}
 		if o.Ping {
-			s.tell(notice{Pong: true})
+			s.notify(notice{Pong: true})
 		}
 	}
 }
@@ -147,8 +147,8 @@ func (s *session) kill(number int) {
 	}
 }
 
-// tell sends a notice. A driver that does not take it is about to be given up.
-func (s *session) tell(n notice) {
+// notify sends a notice. A driver that does not take it is about to be given up.
+func (s *session) notify(n notice) {
 	s.sending.Lock()
 	defer s.sending.Unlock()
 	_ = s.connection.SetWriteDeadline(time.Now().Add(helloDeadline))
@@ -173,44 +173,44 @@ var errNoSession = errors.New("the session has ended: the driver must join again
 
 // startShim starts a shim and is its connection to the driver until both have ended.
 func (a *Agent) startShim(ctx context.Context, connection *tls.Conn, asked request) error {
-	s, of := a.sessionOf(asked.Session), asked.Shim
+	s, wanted := a.sessionOf(asked.Session), asked.Shim
 	if !s.begin() {
 		return errNoSession
 	}
 	defer s.work.Done()
-	launcher := a.options.Launcher(of.Launcher)
-	if err := launcher.Check(of.Parameter); err != nil {
+	launcher := a.options.Launcher(wanted.Launcher)
+	if err := launcher.Check(wanted.Parameter); err != nil {
 		return err
 	}
-	pod, err := launcher.Prepare(of.Parameter)
+	pod, err := launcher.Prepare(wanted.Parameter)
 	if err != nil {
 		return err
 	}
 	defer pod.Close()
 	ctx, cancel := context.WithTimeout(ctx, startDeadline)
 	defer cancel()
-	instance, err := pod.Start(ctx, of.Name, of.Runs)
+	instance, err := pod.Start(ctx, wanted.Name, wanted.Runs)
 	if err != nil {
 		return err
 	}
 	one := &started{instance: instance, connection: connection}
 	s.mutex.Lock()
-	if s.shims[of.Number] != nil || s.ended {
+	if s.shims[wanted.Number] != nil || s.ended {
 		instance.Kill() // the driver is confused, or gone
 	} else {
-		s.shims[of.Number] = one
+		s.shims[wanted.Number] = one
 	}
 	s.mutex.Unlock()
 	exit := make(chan shim.ExitReason, 1)
 	go func() { exit <- instance.Wait() }()
 	reason := s.join(one, exit)
 	s.mutex.Lock()
-	delete(s.shims, of.Number)
+	delete(s.shims, wanted.Number)
 	if one.why != "" {
 		reason.How = one.why
 	}
 	s.mutex.Unlock()
-	s.tell(notice{Ended: &of.Number, Exit: &reason})
+	s.notify(notice{Ended: &wanted.Number, Exit: &reason})
 	return nil
 }
 

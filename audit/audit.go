@@ -32,11 +32,14 @@ func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if info, err = launch.By(info, "", setup.Engine); err != nil {
+		return nil, err
+	}
 	counting, err := newCounter()
 	if err != nil {
 		return nil, fmt.Errorf("an audit needs root: %w (%s)", err, Remedy)
 	}
-	shims, err := shim.StartCell(ctx, launch.For(launch.With(info, setup.Engine)), info, setup)
+	shims, err := shim.StartCell(ctx, launch.For(info), info, setup)
 	if err != nil {
 		counting.close()
 		return nil, err
@@ -59,7 +62,7 @@ func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
 			return nil, err
 		}
 	}
-	if _, err := shims.Connect(ctx, 1); err != nil {
+	if _, err := shims.Connect(ctx, 1, 1); err != nil {
 		return nil, err
 	}
 

@@ -12,8 +12,8 @@ import (
 )
 
 func TestAdaptiveTransportsTakeTheirCrossover(t *testing.T) {
-	for _, of := range All() {
-		info := of.Info()
+	for _, tr := range All() {
+		info := tr.Info()
 		choice := info.Crossover()
 		if choice == nil {
 			continue
@@ -33,30 +33,30 @@ func TestAdaptiveTransportsTakeTheirCrossover(t *testing.T) {
 				Engine: "wazero", Guest: "c", Codec: transport.None, Payload: payloads.Text,
 				Size: 64 << 10, Fanout: 1, Deadline: 10 * time.Second, Parameter: "much",
 			}
-			if _, err := of.Serve(context.Background(), setup); err == nil || !strings.Contains(err.Error(), "much") {
+			if _, err := tr.Serve(context.Background(), setup); err == nil || !strings.Contains(err.Error(), "much") {
 				t.Errorf("serves: %v", err)
 			}
-			if _, err := of.Open(context.Background(), setup, nil); err == nil || !strings.Contains(err.Error(), "much") {
+			if _, err := tr.Open(context.Background(), setup, nil); err == nil || !strings.Contains(err.Error(), "much") {
 				t.Errorf("opens: %v", err)
 			}
-			if err := of.Check(); err != nil {
+			if err := tr.Check(); err != nil {
 				t.Skip(err)
 			}
 			setup.Parameter = "4KiB"
-			transporttest.Exercise(t, of, setup, false)
+			transporttest.Exercise(t, tr, setup, false)
 		})
 	}
 }
 
 // What a user of user/remap would see of the endpoint tells which mechanism was chosen.
 func TestNeverMovesNothing(t *testing.T) {
-	of, err := Find("user")
+	tr, err := Find("user")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for value, moves := range map[string]bool{"never": false, "1MiB": true} {
 		setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None, Payload: payloads.Text, Size: 1000, Fanout: 1, Deadline: time.Second, Parameter: value}
-		target, err := of.Serve(t.Context(), setup)
+		target, err := tr.Serve(t.Context(), setup)
 		if err != nil {
 			t.Fatal(err)
 		}

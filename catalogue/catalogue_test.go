@@ -49,8 +49,8 @@ func TestInfosAreComplete(t *testing.T) {
 		place  int
 	}
 	names, places := map[string]bool{}, map[place]string{}
-	for _, of := range All() {
-		info := of.Info()
+	for _, tr := range All() {
+		info := tr.Info()
 		switch {
 		case info.Name == "" || info.Summary == "" || strings.Contains(info.Summary, "\n"):
 			t.Errorf("a name and a summary of one line are missing: %+v", info)

@@ -66,7 +66,7 @@ func open(t *testing.T, c cell) *shim.Cell {
 			t.Log(err)
 		}
 	})
-	if _, err := s.Connect(t.Context(), c.workers); err != nil {
+	if _, err := s.Connect(t.Context(), c.workers, 1); err != nil {
 		t.Fatal(err)
 	}
 	return s

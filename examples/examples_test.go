@@ -28,14 +28,14 @@ func TestGuests(t *testing.T) {
 				t.Fatal(err)
 			}
 			workloads.Add(guest, file.Content)
-			for _, of := range []transport.Transport{user.NewCopy(), kernel.NewStream()} {
+			for _, tr := range []transport.Transport{user.NewCopy(), kernel.NewStream()} {
 				for _, engine := range catalogue.Names() {
-					t.Run(of.Info().Name+"/"+engine, func(t *testing.T) {
+					t.Run(tr.Info().Name+"/"+engine, func(t *testing.T) {
 						if err := catalogue.Check(engine); err != nil {
 							t.Skip(err)
 						}
 						for _, origin := range transport.Origins() {
-							transporttest.Exercise(t, of, transport.Setup{
+							transporttest.Exercise(t, tr, transport.Setup{
 								Engine: engine, Guest: guest, Codec: transport.None, Payload: payloads.Text,
 								Size: 100_001, Fanout: 2, Deadline: time.Minute,
 								Origin: origin, Consume: transport.ConsumeWrite,

@@ -18,6 +18,7 @@ type property struct {
 var (
 	payload     = property{"size", "payload", func(c *cell) int64 { return c.SizeBytes }, sizeLabel, 0.15}
 	fanout      = property{"fan-out", "targets of one hand-off", func(c *cell) int64 { return int64(c.Fanout) }, countLabel, 0.07}
+	fanin       = property{"fan-in", "sources that send to one target", func(c *cell) int64 { return int64(max(c.Fanin, 1)) }, countLabel, 0.07}
 	concurrency = property{"concurrency", "concurrent hand-offs", func(c *cell) int64 { return int64(c.Concurrency) }, countLabel, 0.07}
 	offered     = property{"rate", "offered hand-offs a second", func(c *cell) int64 { return int64(c.Rate) }, countLabel, 0.13}
 )
@@ -37,7 +38,7 @@ func (x property) smallest(cells []*cell) []*cell {
 
 // sized selects the cells by which payload sizes are compared.
 func sized(cells []*cell) []*cell {
-	return offered.smallest(fanout.smallest(concurrency.smallest(cells)))
+	return offered.smallest(fanout.smallest(fanin.smallest(concurrency.smallest(cells))))
 }
 
 var (
@@ -74,7 +75,7 @@ func againstSize(m measure) func([]*cell) (*sheet, error) {
 // the sizes that have one value of it, and those without a rate where rates are compared.
 func varying(x property, cells []*cell) ([]*cell, error) {
 	cells = where(cells, func(c *cell) bool { return x.of(c) > 0 })
-	for _, other := range []property{fanout, concurrency, offered} {
+	for _, other := range []property{fanout, fanin, concurrency, offered} {
 		if other.name != x.name {
 			cells = other.smallest(cells)
 		}

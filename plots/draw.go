@@ -59,7 +59,27 @@ type errNoData string
 
 func (e errNoData) Error() string { return string(e) }
 
-func catalogue() []figure { return append(runFigures(), paperFigures()...) }
+func catalogue() []figure {
+	var all []figure
+	for _, f := range append(runFigures(), paperFigures()...) {
+		all = append(all, f.of(false, "the run has no hand-offs"))
+	}
+	for _, f := range programFigures() {
+		all = append(all, f.of(true, "the run has no programs; measure some with: rrbench sweep --experiment compute, and --experiment coldstart"))
+	}
+	return all
+}
+
+// of is a figure of hand-offs alone, or of programs alone.
+func (f figure) of(programs bool, lacking string) figure {
+	return figure{f.name, func(cells []*cell) (*sheet, error) {
+		cells = where(cells, func(c *cell) bool { return c.IsProgram() == programs })
+		if len(cells) == 0 {
+			return nil, errNoData(lacking)
+		}
+		return f.compose(cells)
+	}}
+}
 
 // runFigures are those of a run for itself.
 func runFigures() []figure {
@@ -76,6 +96,8 @@ func runFigures() []figure {
 		{"goodput-limit", againstSize(goodput)},
 		{"makespan-fanout", againstCount(fanout, makespan)},
 		{"throughput-fanout", againstCount(fanout, throughput)},
+		{"makespan-fanin", againstCount(fanin, makespan)},
+		{"throughput-fanin", againstCount(fanin, throughput)},
 		{"makespan-concurrency", againstCount(concurrency, makespan)},
 		{"throughput-concurrency", againstCount(concurrency, throughput)},
 		{"latency-concurrency", underLoad(concurrency)},

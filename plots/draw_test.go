@@ -90,7 +90,7 @@ func TestMixedMachinesAreMarked(t *testing.T) {
 
 var bySize = []string{"latency-size", "throughput-size", "latency-breakdown", "consumed-delivered", "cpu", "memory", "cycle-size", "cpu-size", "source-cpu-size", "goodput-limit"}
 
-var byCount = []string{"makespan-fanout", "throughput-fanout", "makespan-concurrency", "throughput-concurrency", "latency-concurrency", "latency-rate"}
+var byCount = []string{"makespan-fanout", "throughput-fanout", "makespan-fanin", "throughput-fanin", "makespan-concurrency", "throughput-concurrency", "latency-concurrency", "latency-rate"}
 
 // papers are figures that a run of few transports has nothing for.
 const papers = 35 + 8
@@ -98,7 +98,7 @@ const papers = 35 + 8
 func TestDrawWritesEveryFormat(t *testing.T) {
 	plan := resultstest.Single()
 	plan.Transports = []string{"limit/memcpy", "user/copy"}
-	plan.Sizes, plan.Fanouts, plan.Concurrencies, plan.Rates = []int64{64 << 10, 1 << 20}, []int{1, 4}, []int{1, 2}, []results.Rate{0, 100, 1000}
+	plan.Sizes, plan.Fanouts, plan.Fanins, plan.Concurrencies, plan.Rates = []int64{64 << 10, 1 << 20}, []int{1, 4}, []int{1, 3}, []int{1, 2}, []results.Rate{0, 100, 1000}
 	directory := record(t, resultstest.Trials(plan))
 	report := drawn(t, directory)
 	var want []string

@@ -63,7 +63,7 @@ type group struct {
 	experiment, log  string
 	placement, where string
 	systems          []system
-	// x is the axis; the other of size and fan-out is what it is in the paper.
+	// x is the axis; of size and fan-out those that it does not show are what they are in the paper.
 	x      property
 	size   int64
 	fanout int
@@ -95,6 +95,7 @@ var groups = []group{
 	{"cwasi-seq", "CWASI, one target.", published.CWASI, "cwasi-sequential", "", "intra", "intra-node", ofCWASI, payload, 0, 1, "limit/unix", cwasiMetrics},
 	{"cwasi-fanout", "CWASI, fan-out 10.", published.CWASI, "cwasi-fanout10", "", "intra", "intra-node", ofCWASI, payload, 0, 10, "limit/unix", cwasiMetrics[:2]},
 	{"cwasi-fanout", "CWASI, fan-out.", published.CWASI, "cwasi-fanout", "", "intra", "intra-node", ofCWASI, fanout, 2 << 20, 0, "limit/unix", cwasiMetrics[2:]},
+	{"cwasi-fanin", "CWASI, fan-in. Published is one value for a mix of fan-ins.", published.CWASI, "cwasi-fanin", "", "intra", "intra-node", ofCWASI, fanin, 2 << 20, 1, "limit/unix", cwasiMetrics[:2]},
 }
 
 // A metric is what a panel of each group shows.
@@ -156,9 +157,6 @@ var flags = map[string]string{
 // paperFigures are the Roadrunner paper's 35 and CWASI's.
 func paperFigures() []figure {
 	figures := []figure{
-		{"motivation-coldstart", func([]*cell) (*sheet, error) {
-			return nil, errNoData("no cell has a cold start; this version does not measure one yet (--experiment coldstart)")
-		}},
 		{"motivation-io", share{
 			number: "2b", experiment: "motivation-io", systems: []system{named(container, "container"), named(inWasm, "wasmedge")}, sizes: []int64{1 << 20, 60 << 20, 100 << 20},
 			parts: []piece{{"serialization", "serialization", orange, []string{"serialization_median_ns"}}, {"transfer, copies in and out of Wasm included", "transfer", blue, []string{"vm_io_median_ns", "transfer_median_ns"}}},
@@ -174,11 +172,6 @@ func paperFigures() []figure {
 		for _, m := range g.metrics {
 			figures = append(figures, figure{g.id + "-" + m.id, (&paperFigure{g, m}).compose})
 		}
-	}
-	for _, name := range []string{"cwasi-fanin-latency", "cwasi-fanin-throughput"} {
-		figures = append(figures, figure{name, func([]*cell) (*sheet, error) {
-			return nil, errNoData("no cell has several sources; this version does not measure them yet (--fanin)")
-		}})
 	}
 	return figures
 }
@@ -215,7 +208,7 @@ func (f *paperFigure) compose(cells []*cell) (*sheet, error) {
 		return nil, f.lacking()
 	}
 	s := &sheet{xTitle: f.x.title, width: columnWidth, panelHeight: 2.1 * vg.Inch, panels: [][]*plot.Plot{nil}, legend: legend{iconWidth: 18}}
-	s.table = [][]string{{"from", "system", "transport", "engine", "codec", "placement", "size_bytes", "fanout", "fanout_order", "origin", "starts",
+	s.table = [][]string{{"from", "system", "transport", "engine", "codec", "placement", "size_bytes", "fanout", "fanin", "fanout_order", "origin", "starts",
 		"shown", "unit", "value", "lo", "hi", "drawn_value", "flag", "other_value", "source", "drawn", "cell_id"}}
 	first := f.curves(chosen, f.metric)
 	seen := make(map[string]bool)
@@ -284,7 +277,7 @@ func (f *paperFigure) command() string {
 	}
 	line := "rrbench sweep --transports " + strings.Join(append(transports, f.limit), ",") + " --codecs json"
 	if f.size > 0 {
-		line += fmt.Sprintf(" --sizes %dMiB --fanout 1,10,20,40,60,80,100", f.size>>20)
+		line += fmt.Sprintf(" --sizes %dMiB --%s %s", f.size>>20, strings.ReplaceAll(f.x.name, "-", ""), counts[f.x.name])
 	} else {
 		line += " --sizes 1MiB,10MiB,60MiB,100MiB"
 	}
@@ -293,6 +286,9 @@ func (f *paperFigure) command() string {
 	}
 	return line + placementFlags(f.placement)
 }
+
+// counts are what the papers have measured of an axis.
+var counts = map[string]string{fanout.name: "1,10,20,40,60,80,100", fanin.name: "1,2,5,10"}
 
 func placementFlags(placement string) string {
 	if placement == "inter" {
@@ -304,7 +300,7 @@ func placementFlags(placement string) string {
 // choose finds each system's cells in the run, and names the systems that have none.
 func (f *paperFigure) choose(cells []*cell) (chosen [][]*cell, lacking []string) {
 	cells = where(cells, func(c *cell) bool { return f.comparable(c) && c.Placement == f.placement })
-	if f.size > 0 && !slices.ContainsFunc(cells, func(c *cell) bool { return c.Fanout > 1 && f.systemOf(c) && c.usable() }) {
+	if f.size > 0 && !slices.ContainsFunc(cells, func(c *cell) bool { return f.x.of(c) > 1 && f.systemOf(c) && c.usable() }) {
 		return nil, nil
 	}
 	engine := f.engine(cells)
@@ -321,7 +317,7 @@ func (f *paperFigure) choose(cells []*cell) (chosen [][]*cell, lacking []string)
 // comparable says that a cell differs from the paper's in nothing but the system.
 func (f *paperFigure) comparable(c *cell) bool {
 	alone := c.Concurrency == 1 && c.Rate == 0 && c.SizeMix == "" && c.series.standIn == ""
-	return alone && (f.size == 0 || c.SizeBytes == f.size) && (f.fanout == 0 || c.Fanout == f.fanout)
+	return alone && (f.x.name == fanin.name || c.Fanin <= 1) && (f.size == 0 || c.SizeBytes == f.size) && (f.fanout == 0 || c.Fanout == f.fanout)
 }
 
 func (f *paperFigure) systemOf(c *cell) bool {
@@ -345,7 +341,7 @@ func (f *paperFigure) engine(cells []*cell) (most string) {
 // usable says that there is something to draw of a cell.
 func (c *cell) usable() bool { return c.lacks() == "" && c.measured != nil }
 
-// in are the system's cells in one engine, of one transport, codec, origin, consumption and order, and
+// in are the system's cells in one engine, of one transport, codec, origin, consumption, launcher and order, and
 // with them those that failed or were skipped.
 func (s system) in(cells []*cell, engine string) []*cell {
 	all := where(cells, func(c *cell) bool { return c.series.engine == "" || c.series.engine == engine })
@@ -355,6 +351,7 @@ func (s system) in(cells []*cell, engine string) []*cell {
 	cells = preferred(cells, func(c *cell) string { return c.Codec }, "none", "json", "json-std", "raw")
 	cells = preferred(cells, func(c *cell) string { return c.Origin }, "", "buffer", "heap", "host")
 	cells = preferred(cells, func(c *cell) string { return c.Consume }, "", "read", "write")
+	cells = preferred(cells, func(c *cell) string { return c.Launcher }, "", "process", "runc", "containerd")
 	several := where(cells, func(c *cell) bool { return c.Fanout > 1 })
 	if len(several) > 0 {
 		order := preferred(several, func(c *cell) string { return c.FanoutOrder }, "", "parallel", "serial")[0].FanoutOrder
@@ -365,9 +362,11 @@ func (s system) in(cells []*cell, engine string) []*cell {
 		cells = append(cells, where(all, func(c *cell) bool { return !c.usable() && c.Transport == of.Transport && c.Codec == of.Codec })...)
 	}
 	slices.SortStableFunc(cells, func(a, b *cell) int {
-		return cmp.Or(cmp.Compare(a.SizeBytes, b.SizeBytes), cmp.Compare(a.Fanout, b.Fanout))
+		return cmp.Or(cmp.Compare(a.SizeBytes, b.SizeBytes), cmp.Compare(a.Fanout, b.Fanout), cmp.Compare(a.Fanin, b.Fanin))
 	})
-	return slices.CompactFunc(cells, func(a, b *cell) bool { return a.SizeBytes == b.SizeBytes && a.Fanout == b.Fanout })
+	return slices.CompactFunc(cells, func(a, b *cell) bool {
+		return a.SizeBytes == b.SizeBytes && a.Fanout == b.Fanout && a.Fanin == b.Fanin
+	})
 }
 
 // preferred keeps the cells with the first of the values that occurs, and all where none does.
@@ -417,10 +416,13 @@ func (f *paperFigure) published(m metric) (curves []curve) {
 	for _, s := range f.systems {
 		c := curve{system: s}
 		for _, v := range published.Of(f.values(), experiment, f.where, m.published) {
-			if s.published != v.System || math.IsNaN(v.At()) {
+			x := v.At()
+			if math.IsNaN(x) && f.x.name == fanin.name {
+				x = mixed
+			}
+			if s.published != v.System || math.IsNaN(x) {
 				continue
 			}
-			x := v.At()
 			if v.XName == "size_mb" {
 				x *= 1 << 20 // a MB of the paper's artifact is a MiB
 			}
@@ -442,6 +444,9 @@ func (f *paperFigure) published(m metric) (curves []curve) {
 	}
 	return curves
 }
+
+// mixed is where a value stands that was published of a mix of fan-ins, on the axis of these.
+const mixed = 0.5
 
 func largestOf(curves []curve) (largest float64) {
 	for _, c := range curves {
@@ -480,12 +485,13 @@ func (f *paperFigure) panel(s *sheet, m metric, own, theirs []curve, cells []*ce
 		}
 	}
 	p := newPanel(plotter.Grid{Vertical: across, Horizontal: across})
-	var at64 []int64
-	for _, x := range xs {
-		at64 = append(at64, int64(x))
+	label := func(x float64) string {
+		if x == mixed && f.x.name == fanin.name {
+			return "mix"
+		}
+		return f.x.label(x)
 	}
-	slices.Sort(at64)
-	logarithmic(&p.X, xs, 0.04, at(slices.Compact(at64), f.x.label, f.x.apart))
+	logarithmic(&p.X, xs, 0.04, at(slices.Compact(slices.Sorted(slices.Values(xs))), label, f.x.apart))
 	if !slices.ContainsFunc(ys, positive) {
 		ys = []float64{1}
 	}
@@ -635,17 +641,17 @@ func (f *paperFigure) row(m metric, k mark, from, system string, drawn float64) 
 		} else {
 			why = "no: " + string(c.Status) + when(c.Reason != "", ", "+c.Reason)
 		}
-		return []string{from, system, c.Transport, c.Engine, c.Codec, c.Placement, strconv.FormatInt(c.SizeBytes, 10), strconv.Itoa(c.Fanout), c.FanoutOrder, c.Origin, strconv.Itoa(starts),
+		return []string{from, system, c.Transport, c.Engine, c.Codec, c.Placement, strconv.FormatInt(c.SizeBytes, 10), strconv.Itoa(c.Fanout), strconv.Itoa(c.Fanin), c.FanoutOrder, c.Origin, strconv.Itoa(starts),
 			shown, m.unit, decimal(k.Value), decimal(k.Lo), decimal(k.Hi), decimal(drawn), "", "", "", why, c.ID()}
 	}
-	size, targets, unit := k.x, float64(f.fanout), m.unit
-	if f.size > 0 {
-		size, targets = float64(f.size), k.x
+	of, unit := map[string]float64{payload.name: float64(f.size), fanout.name: float64(f.fanout), fanin.name: 1}, m.unit
+	if of[f.x.name] = k.x; k.x == mixed && f.x.name == fanin.name {
+		of[fanin.name] = math.NaN()
 	}
 	if m.normalised {
 		unit = "of the panel's maximum"
 	}
-	return []string{from, system, "", "", "", f.placement, decimal(size), decimal(targets), "", "", "",
+	return []string{from, system, "", "", "", f.placement, decimal(of[payload.name]), decimal(of[fanout.name]), decimal(of[fanin.name]), "", "", "",
 		shown, unit, decimal(k.Value), "", "", decimal(drawn), k.from.Flag, decimal(k.from.Other * m.scale), k.from.Source, why, ""}
 }
 

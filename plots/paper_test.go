@@ -26,6 +26,11 @@ func evaluation() []*cell {
 		trial.FanoutOrder = "parallel"
 		trials = append(trials, trial)
 	}
+	plan.Sizes, plan.Fanouts, plan.Fanins, plan.Placements = []int64{2 << 20}, []int{1}, []int{1, 2, 5, 10}, []string{"intra"}
+	for _, trial := range resultstest.Trials(plan) {
+		trial.CellIndex += 2000
+		trials = append(trials, trial)
+	}
 	windows := resultstest.Windows(trials)
 	return cellsOf(results.Summarize(trials, windows, 0), results.MeasuredCells(trials, windows), nil)
 }
@@ -45,7 +50,7 @@ func TestPaperFigures(t *testing.T) {
 	for _, figure := range figures {
 		t.Run(figure.name, func(t *testing.T) {
 			s, err := figure.compose(cells)
-			if figure.name == "motivation-coldstart" || strings.HasPrefix(figure.name, "cwasi-fanin") {
+			if figure.name == "motivation-coldstart" {
 				if reason, ok := errors.AsType[errNoData](err); !ok || !strings.Contains(string(reason), "does not measure") {
 					t.Errorf("got %v", err)
 				}
@@ -171,14 +176,14 @@ func TestFailedCellOfPaperFigure(t *testing.T) {
 			switch why := row[slices.Index(s.table[0], "drawn")]; {
 			case row[0] == "run" && row[2] == "http/wasi" && row[6] == "62914560":
 				failed++
-				if why != "no: failed, digest differs" || row[13] != "" {
+				if why != "no: failed, digest differs" || row[14] != "" {
 					t.Errorf("row %q", row)
 				}
 			case row[0] == "run" && why == "yes":
 				drawn++
 			}
 		}
-		if failed != 1 || drawn != 6*5-1 {
+		if failed != 1 || drawn != 6*6-1 {
 			t.Errorf("%s: %d rows of it, %d others", figure.name, failed, drawn)
 		}
 	}

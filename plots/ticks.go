@@ -47,7 +47,7 @@ func decades(label func(float64) string, apart float64) plot.TickerFunc {
 }
 
 // at marks a logarithmic axis at the values that occur.
-func at(values []int64, label func(float64) string, apart float64) plot.TickerFunc {
+func at[Number int64 | float64](values []Number, label func(float64) string, apart float64) plot.TickerFunc {
 	return func(low, high float64) []plot.Tick {
 		var ticks []plot.Tick
 		for _, value := range values {

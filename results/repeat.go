@@ -90,7 +90,7 @@ func (m *Manifest) Settings() func(*Summary) (settings []Setting, parameter stri
 		}
 		settings := []Setting{
 			{"transports", p.Transport, true, false}, {"engines", engine, true, false}, {"codecs", codec, true, false}, {"placement", p.Placement, true, false},
-			{"sizes", size, true, false}, {"size-mix", p.SizeMix, true, false}, {"fanout", number(p.Fanout), true, false}, {"fanout-order", p.FanoutOrder, true, false},
+			{"sizes", size, true, false}, {"size-mix", p.SizeMix, true, false}, {"fanout", number(p.Fanout), true, false}, {"fanout-order", p.FanoutOrder, true, false}, {"fanin", number(p.Fanin), true, false}, {"launcher", p.Launcher, true, false},
 			{"concurrency", number(p.Concurrency), true, false}, {"rate", number(int(p.Rate)), true, false}, {"origin", p.Origin, true, false}, {"consume", p.Consume, true, false},
 			{"reps", number(reps), false, false}, {"starts", number(starts), false, false}, {"rounds", number(rounds), false, false}, {"payload", cell.Payload, false, false}, {"guest", cell.Guest, false, false},
 		}

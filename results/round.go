@@ -29,6 +29,7 @@ func gather(trials []*Trial, first bool) []Round {
 	type key struct {
 		cell, block, start, rep int
 		noise                   bool
+		phase                   string
 	}
 	at := make(map[key]int)
 	var rounds []Round
@@ -37,7 +38,7 @@ func gather(trials []*Trial, first bool) []Round {
 		if trial.First != first {
 			continue
 		}
-		k := key{trial.CellIndex, trial.Block, trial.Start, trial.Rep, trial.Noise}
+		k := key{trial.CellIndex, trial.Block, trial.Start, trial.Rep, trial.Noise, trial.Phase}
 		index, known := at[k]
 		if !known {
 			index = len(rounds)
@@ -52,7 +53,7 @@ func gather(trials []*Trial, first bool) []Round {
 	}
 	whole := rounds[:0]
 	for i, round := range rounds {
-		if expected := max(round.Fanout, 1) * max(round.Concurrency, 1); len(round.Rows) >= expected && !broken[i] {
+		if len(round.Rows) >= round.Handoffs() && !broken[i] {
 			whole = append(whole, round)
 		}
 	}
@@ -123,9 +124,10 @@ func Latest(trials []Trial) []Trial {
 	type key struct {
 		cell, block, start, rep, worker, target int
 		first, noise                            bool
+		phase                                   string
 	}
 	return latest(trials, func(t *Trial) key {
-		return key{t.CellIndex, t.Block, t.Start, t.Rep, t.Worker, t.Target, t.First, t.Noise}
+		return key{t.CellIndex, t.Block, t.Start, t.Rep, t.Worker, t.Target, t.First, t.Noise, t.Phase}
 	})
 }
 

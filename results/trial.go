@@ -64,7 +64,7 @@ type Cell struct {
 	Placement   string `csv:"placement" note:"shim: one shim; intra: one host; inter: two hosts" json:"placement"`
 	SizeBytes   int64  `csv:"size_bytes" note:"payload in memory, before any serialization" json:"size_bytes"`
 	Fanout      int    `csv:"fanout" note:"targets of one hand-off" json:"fanout"`
-	Concurrency int    `csv:"concurrency" note:"sources that hand over at the same time" json:"concurrency"`
+	Concurrency int    `csv:"concurrency" note:"pairs that hand over at the same time; with several sources to a target, groups" json:"concurrency"`
 }
 
 // Rate is in hand-offs to all targets a second, empty in a file for 0.
@@ -100,11 +100,15 @@ type Load struct {
 
 // Conditions are what a cell has beside its Cell.
 type Conditions struct {
-	Origin      string `csv:"origin" note:"buffer: the source's function filled a buffer that its host gave it; heap: memory of its own; host: the host put the payload there" json:"origin,omitempty"`
-	Consume     string `csv:"consume" note:"read: the handler reads every byte; write: it also changes every page" json:"consume,omitempty"`
-	Route       string `csv:"route" note:"family that auto has taken; empty for other transports" json:"route,omitempty"`
+	Origin  string `csv:"origin" note:"buffer: the source's function filled a buffer that its host gave it; heap: memory of its own; host: the host put the payload there" json:"origin,omitempty"`
+	Consume string `csv:"consume" note:"read: the handler reads every byte; write: it also changes every page" json:"consume,omitempty"`
+	Route   string `csv:"route" note:"family that auto has taken; empty for other transports" json:"route,omitempty"`
+	// Fanin is at least 1.
+	Fanin       int    `csv:"fanin" note:"sources that hand over to one target at the same time" json:"fanin"`
 	FanoutOrder string `csv:"fanout_order" note:"parallel: targets are served at the same time; serial: one after the other" json:"fanout_order,omitempty"`
 	SizeMix     string `csv:"size_mix" note:"sizes of which each payload's was drawn; size_bytes is the largest; empty for one size" json:"size_mix,omitempty"`
+	Launcher    string `csv:"launcher" note:"what started the functions' shims, or the program: process, runc or containerd" json:"launcher,omitempty"`
+	Phase       string `csv:"phase" note:"part of a program's run that latency is the time of; empty for hand-offs" json:"phase,omitempty"`
 }
 
 // Point is everything that tells one cell of a sweep from another.
@@ -112,6 +116,17 @@ type Point struct {
 	Cell
 	Load
 	Conditions
+}
+
+// Sources is how many functions send, each to every target of its own.
+func (p Point) Sources() int { return max(p.Concurrency, 1) * max(p.Fanin, 1) }
+
+// Handoffs is how many there are to single targets in a round, and rows of each phase where programs run.
+func (p Point) Handoffs() int {
+	if p.Phase != "" {
+		return 1 // of all that run at once
+	}
+	return p.Sources() * max(p.Fanout, 1)
 }
 
 // Trial is one row of trials.csv: one hand-off to one target. Every planned one has a row,
@@ -123,13 +138,13 @@ type Trial struct {
 	Start     int    `csv:"start" note:"start of the cell's functions: fresh processes; starts are what is independent"`
 	Noise     bool   `csv:"noise" note:"true: the start serves to know the run's own noise alone, and no row of summary.csv"`
 	Rep       int    `csv:"rep" note:"round of the cell; concurrent hand-offs of one round share it"`
-	Worker    int    `csv:"worker" note:"source among concurrency"`
+	Worker    int    `csv:"worker" note:"source among those of concurrency and fan-in"`
 	First     bool   `csv:"first" note:"true: the first hand-off of fresh functions, beside the rounds; its rep is that of the first round after it"`
 	Cycle     int64  `csv:"cycle_ns" note:"t0 until the source's function may write its next payload, with all that the hand-off has left to do"`
 	Seed      uint64 `csv:"seed" note:"seed of the payload"`
 	Point
-	PayloadBytes    int64   `csv:"payload_bytes" note:"length of the payload"`
-	Payload         string  `csv:"payload" note:"kind of the payload"`
+	PayloadBytes    int64   `csv:"payload_bytes" note:"length of the payload; of a program's phases its output's, of pull the image's, of unpack the program's, of create that of what runs it, on disk"`
+	Payload         string  `csv:"payload" note:"kind of the payload, or a program with its arguments"`
 	Target          int     `csv:"target" note:"receiver among fanout"`
 	Status          Status  `csv:"status" note:"ok, skipped or failed"`
 	Reason          string  `csv:"reason" note:"why the trial was skipped or failed"`

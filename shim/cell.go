@@ -70,17 +70,19 @@ func StartCell(ctx context.Context, launcher Launcher, info transport.Info, setu
 	return c, nil
 }
 
-// Connect makes every target reachable and opens one route for each concurrent hand-off. It
-// returns how long that took.
-func (c *Cell) Connect(ctx context.Context, concurrency int) (took time.Duration, err error) {
+// Connect makes targets reachable for each of the concurrent groups, and opens a route to them from each
+// of its sources, fanin of them: a fan-out has one. It returns how long that took.
+func (c *Cell) Connect(ctx context.Context, concurrency, fanin int) (took time.Duration, err error) {
 	began := time.Now()
 	for range concurrency {
 		endpoints, err := c.serve(ctx)
 		if err != nil {
 			return 0, err
 		}
-		if err := c.shims[0].Open(ctx, c.info.Name, c.setup, endpoints); err != nil {
-			return 0, err
+		for range fanin {
+			if err := c.shims[0].Open(ctx, c.info.Name, c.setup, endpoints); err != nil {
+				return 0, err
+			}
 		}
 	}
 	return time.Since(began), nil
@@ -91,6 +93,7 @@ func (c *Cell) Connect(ctx context.Context, concurrency int) (took time.Duration
 func (c *Cell) serve(ctx context.Context) ([]transport.Endpoint, error) {
 	endpoints := make([]transport.Endpoint, c.setup.Fanout)
 	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(startsAtOnce) // the deadline is one function's
 	for i := range endpoints {
 		target := c.shims[min(i+1, len(c.shims)-1)]
 		group.Go(func() (err error) {

@@ -8,7 +8,7 @@
 // is measured.
 //
 //	cell, err := shim.StartCell(ctx, launcher, info, setup)
-//	took, err := cell.Connect(ctx, concurrency)
+//	took, err := cell.Connect(ctx, concurrency, fanin)
 //	window, err := cell.Run(ctx, shim.Batch{...}, func(r shim.Record) error { ... })
 //	memory, err := cell.Memory(ctx)
 //	err = cell.Close()

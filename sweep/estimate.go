@@ -1,37 +1,59 @@
 package sweep
 
 import (
+	"cmp"
+	"runtime"
 	"time"
 
 	"rrbench/shim"
 	"rrbench/transport"
 )
 
-// Rough costs on a present-day machine, for the progress bar and --dry-run only.
+// Rough costs on a present-day machine of two processors, for --dry-run and until cells have been visited.
 const (
-	visitSeconds        = 0.12
-	processSeconds      = 0.08
-	bytesPerSecond      = 1.5e9
-	serializedPerSecond = 0.2e9
+	visitSeconds   = 0.07
+	processSeconds = 0.05
+	// guestSeconds is what it takes to start a guest with a language's runtime, of which code is cached.
+	guestSeconds = 0.35
+	// Bytes a second of a function that makes a payload, or takes it in.
+	bytesPerSecond     = 1.5e9
+	rawPerSecond       = 0.8e9
+	jsonPerSecond      = 0.22e9
+	oldJSONPerSecond   = 0.11e9
+	linkBytesPerSecond = 0.117e9 // 1 Gbit/s
 	// wasmSlowdown is what serializing costs a WebAssembly function more than a native one.
-	wasmSlowdown = 4
+	wasmSlowdown = 2
 )
+
+var bytesBy = map[transport.Codec]float64{transport.Raw: rawPerSecond, transport.JSON: jsonPerSecond, transport.JSONStd: oldJSONPerSecond}
 
 // estimate is about how many seconds a visit takes.
 func (p *Plan) estimate(v Visit, infos map[string]transport.Info) float64 {
-	cell := p.Cells[v.Cell]
-	speed := bytesPerSecond
-	switch transport.Codec(cell.Codec) {
-	case transport.JSON, transport.JSONStd:
-		speed = serializedPerSecond
-		if cell.runtime() != transport.NativeEngine {
-			speed /= wasmSlowdown
-		}
+	cell := &p.Cells[v.Cell]
+	if cell.Kind != "" {
+		return cell.programSeconds()
 	}
-	moved := float64(cell.SizeBytes) * float64(cell.Concurrency) * float64(1+cell.Fanout)
-	rounds := float64(cell.steps(v) + p.Warmup)
-	window := max((p.Window / time.Duration(cell.Starts)).Seconds(), moved/speed)
-	return visitSeconds + window + processSeconds*float64(shim.ShimsOf(infos[cell.mechanism()], cell.Fanout)) + rounds*moved/speed
+	info, codec := infos[cell.mechanism()], transport.Codec(cell.Codec)
+	speed := cmp.Or(bytesBy[codec], bytesPerSecond)
+	if cell.runtime() != transport.NativeEngine && speed < rawPerSecond {
+		speed /= wasmSlowdown
+	}
+	size, sources, targets := float64(cell.SizeBytes), float64(cell.Sources()), float64(cell.Concurrency*cell.Fanout)
+	functions := sources + targets
+	handoff := size * functions / speed
+	if cell.FanoutOrder != serial {
+		handoff /= float64(min(runtime.NumCPU(), cell.Handoffs()))
+	}
+	if cell.Placement == inter {
+		handoff += size * float64(cell.Handoffs()) / linkBytesPerSecond
+	}
+	seconds := visitSeconds + processSeconds*float64(shim.ShimsOf(info, cell.Fanout))
+	if info.Guests[codec] != nil {
+		seconds += guestSeconds * functions / float64(runtime.NumCPU())
+	}
+	least := float64(leastInWindow(cell.Starts))
+	window := max((p.Window / time.Duration(cell.Starts)).Seconds(), least*handoff)
+	return seconds + window + float64(cell.steps(v)+p.Warmup)*handoff
 }
 
 // Estimate is about how long the whole plan takes.
@@ -49,4 +71,60 @@ func byName(transports []transport.Transport) map[string]transport.Info {
 		infos[t.Info().Name] = t.Info()
 	}
 	return infos
+}
+
+// forecast is what a run knows of how long it takes: each cell's visits so far are the measure of those to
+// come, and what none has been visited of takes longer than its estimate by what others have taken longer.
+type forecast struct {
+	cells []visited
+	// done is how long all visits have taken, estimated how long these were to take.
+	done      time.Duration
+	estimated float64
+}
+
+// visited is what is known of a cell: how many visits are to come, and how long those were that are over.
+type visited struct {
+	left, over int
+	took       time.Duration
+	// estimated is that of one visit, in seconds.
+	estimated float64
+}
+
+// trusted is for how many seconds of estimated work the estimates are believed, whatever the first visits
+// take: they compile, and read what is cached afterwards.
+const trusted = 10
+
+func newForecast(plan *Plan, infos map[string]transport.Info, visits []Visit) *forecast {
+	f := &forecast{cells: make([]visited, len(plan.Cells))}
+	for i := range f.cells {
+		f.cells[i].estimated = plan.estimate(Visit{Cell: i}, infos)
+	}
+	for _, visit := range visits {
+		f.cells[visit.Cell].left++
+	}
+	return f
+}
+
+// expect says how many visits of a cell are to come.
+func (f *forecast) expect(cell, visits int) { f.cells[cell].left = visits }
+
+func (f *forecast) took(visit Visit, took time.Duration) {
+	c := &f.cells[visit.Cell]
+	c.left, c.over, c.took = c.left-1, c.over+1, c.took+took
+	f.done, f.estimated = f.done+took, f.estimated+c.estimated
+}
+
+// left is how long the visits to come take.
+func (f *forecast) left() time.Duration {
+	pace := (f.done.Seconds() + trusted) / (f.estimated + trusted)
+	seconds := 0.0
+	for i := range f.cells {
+		switch c := &f.cells[i]; {
+		case c.over > 0:
+			seconds += float64(c.left) * c.took.Seconds() / float64(c.over)
+		default:
+			seconds += float64(c.left) * c.estimated * pace
+		}
+	}
+	return time.Duration(seconds * float64(time.Second))
 }

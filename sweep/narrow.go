@@ -3,6 +3,7 @@ package sweep
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -36,8 +37,7 @@ func (r *Runner) narrow(ctx context.Context, past *runProgress) error {
 			if err := r.Save(); err != nil {
 				return err
 			}
-			r.Progress.Visiting(visit.Block, p.Blocks, *cell)
-			if err := r.visit(ctx, visit, past); err != nil {
+			if err := r.next(ctx, visit, past); err != nil {
 				return err
 			}
 		}
@@ -50,20 +50,39 @@ func (r *Runner) wide() (indices []int, err error) {
 	if err != nil {
 		return nil, err
 	}
-	widths := make(map[results.Point]float64)
+	type interval struct {
+		width  float64
+		starts int
+	}
+	known := make(map[results.Point]interval)
 	for i := range summaries {
 		s := &summaries[i]
 		point := results.Point{Cell: s.Cell, Load: s.Load, Conditions: s.Conditions}
 		if s.Status == results.OK {
-			widths[point] = (s.LatencyHi - s.LatencyLo) / s.LatencyMedian
+			known[point] = interval{(s.LatencyHi - s.LatencyLo) / s.LatencyMedian, s.Starts}
 		}
 	}
 	for i := range r.Plan.Cells {
 		cell := &r.Plan.Cells[i]
+		point := cell.Point
+		if phases := cell.phases(); cell.Kind != "" {
+			point.Phase = phases[len(phases)-1]
+		}
+		now, ok := known[point]
 		// NaN, of fewer starts than make an interval, is not narrow.
-		if width, ok := widths[cell.Point]; ok && cell.Skip == "" && cell.More < mostMore && !(width <= r.Plan.UntilWidth) {
+		if ok && cell.Skip == "" && cell.More < mostMore && !(now.width <= r.Plan.UntilWidth) {
 			indices = append(indices, i)
+			r.forecast.expect(i, min(startsMissing(now.width/r.Plan.UntilWidth, now.starts), mostMore-cell.More))
 		}
 	}
 	return indices, nil
+}
+
+// startsMissing is about how many starts more make an interval narrower by a factor: it shrinks with the root of
+// their number.
+func startsMissing(factor float64, starts int) int {
+	if math.IsNaN(factor) {
+		return max(leastStarts-starts, 1)
+	}
+	return int(min(max(math.Ceil(float64(starts)*(factor*factor-1)), 1), mostMore))
 }

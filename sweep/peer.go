@@ -38,13 +38,52 @@ type Peer interface {
 // flag is not given.
 const PeerVariable = "RRBENCH_PEER"
 
-// joinPeers joins the nodes on which targets are to run.
-func (r *Request) joinPeers(ctx context.Context, machine *Machine) error {
-	lines := r.Flags.Peer
-	if lines == nil {
-		lines = strings.Fields(os.Getenv(PeerVariable))
+// awaitingPeer is why a cell is skipped for want of another node. The run that is resumed with one takes it up.
+const awaitingPeer = lacking + "no second node was given: run rrbench agent there, and rrbench sweep --resume DIR --peer JOIN here"
+
+// awaitPeers skips the cells that need another node where there is none.
+func (p *Plan) awaitPeers(machine Machine) {
+	for i := range p.Cells {
+		if cell := &p.Cells[i]; len(machine.Peers) == 0 && cell.Placement == inter && cell.Skip == "" {
+			cell.Skip = awaitingPeer
+		}
 	}
-	if len(lines) == 0 || r.Join == nil {
+}
+
+func (c *PlannedCell) awaitsPeer() bool { return c.Skip == awaitingPeer }
+
+// takeUp plans the cells that have waited for the nodes that there are now.
+func (p *Plan) takeUp(machine Machine) error {
+	for i := range p.Cells {
+		cell := &p.Cells[i]
+		if !cell.awaitsPeer() {
+			continue
+		}
+		t, err := machine.FindTransport(cell.mechanism())
+		if err != nil {
+			return usage("%v", err)
+		}
+		cell.Skip, p.Stopped = machine.reasonToSkip(t, *cell), ""
+	}
+	p.chooseTwice(byName(machine.Transports))
+	return nil
+}
+
+// peerLines are those of the nodes that the user names.
+func (r *Request) peerLines() []string {
+	if r.Flags.Peer != nil {
+		return r.Flags.Peer
+	}
+	return strings.Fields(os.Getenv(PeerVariable))
+}
+
+// joinPeers joins the nodes on which targets are to run, unless it has.
+func (r *Request) joinPeers(ctx context.Context, machine *Machine) error {
+	lines := r.peerLines()
+	switch {
+	case len(machine.Peers) > 0:
+		return nil
+	case len(lines) == 0 || r.Join == nil:
 		return usage("placement inter needs a second node: run rrbench agent there, and give the line that it prints with --peer or in %s", PeerVariable)
 	}
 	for _, line := range lines {
@@ -57,9 +96,12 @@ func (r *Request) joinPeers(ctx context.Context, machine *Machine) error {
 	return nil
 }
 
-// leavePeers leaves them.
-func (m *Machine) leavePeers() error {
+// close leaves the peers, and ends what launchers have started.
+func (m *Machine) close() error {
 	var errs []error
+	if m.CloseLaunchers != nil {
+		errs = append(errs, m.CloseLaunchers())
+	}
 	for _, peer := range m.Peers {
 		errs = append(errs, peer.Close())
 	}
@@ -150,11 +192,11 @@ func (c *clocks) read(ctx context.Context) {
 // boundShare is what part of a latency the clocks' bound may be.
 const boundShare = 20
 
-// settle has the rows of a batch, whose moments are of two clocks, say what can be known of their
+// translate has the rows of a batch, whose moments are of two clocks, say what can be known of their
 // latencies: by the clocks' offset if its bound is small beside each of them and their moments are in
 // order then, else until the source knew, after the nanoseconds in acknowledged. Rows of one batch
 // are of one kind.
-func (c *clocks) settle(trials []results.Trial, acknowledged []int64) {
+func (c *clocks) translate(trials []results.Trial, acknowledged []int64) {
 	if c == nil {
 		return
 	}

@@ -3,6 +3,8 @@ package sweep
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -58,6 +60,9 @@ func newInter(t *testing.T, n neighbour) *harness {
 	n.asked, n.left = new(atomic.Int32), new(atomic.Int32)
 	n.shims = h.runner.Machine.Launcher(transport.Info{})
 	h.runner.Machine.Peers = []Peer{peer{n}, peer{n}}
+	if err := h.runner.Plan.takeUp(h.runner.Machine); err != nil {
+		t.Fatal(err)
+	}
 	return h
 }
 
@@ -116,6 +121,10 @@ func TestInterNeedsAPeer(t *testing.T) {
 	t.Setenv(PeerVariable, "")
 	machine := testMachine()
 	request := Request{Flags: Config{Axes: Axes{Placement: []string{transport.PlacementIntra, inter}}}, Machine: &machine}
+	alone := Request{Flags: Config{File: configFile(t, "placement: [inter]\n")}, Machine: &machine}
+	if _, err := Preview(t.Context(), alone); err == nil || !strings.Contains(err.Error(), "--peer") {
+		t.Error(err)
+	}
 	if _, err := Preview(t.Context(), request); err == nil || !strings.Contains(err.Error(), "rrbench agent") || !strings.Contains(err.Error(), "--peer") {
 		t.Error(err)
 	}
@@ -159,7 +168,7 @@ func TestSettle(t *testing.T) {
 		row := results.Trial{Status: results.OK, T0: 500, Latency: test.latency + shift, Consumed: test.latency + 500 + shift,
 			Serialize: 100, CopyOut: 100, Transfer: test.latency - 400 + shift, CopyIn: 100, Deserialize: 100}
 		trials := []results.Trial{row, {Status: results.Failed, Clock: results.ClockAcknowledged}}
-		c.settle(trials, []int64{1800, 0})
+		c.translate(trials, []int64{1800, 0})
 		got := trials[0]
 		if got.Clock != test.clock || got.Latency != test.want || got.Consumed < got.Latency || got.Serialize+got.CopyOut+got.Transfer+got.CopyIn+got.Deserialize != got.Latency {
 			t.Errorf("%s: %+v", name, got)
@@ -173,6 +182,7 @@ func TestSettle(t *testing.T) {
 // Auto is the transport that its placement asks for, and the plan says which.
 func TestAutoIsSettledByPlacement(t *testing.T) {
 	machine := testMachine()
+	machine.Peers = []Peer{peer{}}
 	known := machine.FindTransport
 	machine.FindTransport = func(name string) (transport.Transport, error) {
 		if name == "auto" {
@@ -208,5 +218,72 @@ func TestAutoIsSettledByPlacement(t *testing.T) {
 	}
 	if err := plan.check(byName(machine.Transports)); err != nil {
 		t.Error(err)
+	}
+}
+
+func configFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A run of both placements waits for its second node: its cells are skipped, and taken up when the run is resumed
+// with one.
+func TestCellsAwaitAPeer(t *testing.T) {
+	t.Setenv(PeerVariable, "")
+	path := configFile(t, "reps: 4\nexperiments:\n  - {name: near, transports: [user/copy], engines: [wazero]}\n  - {name: far, transports: [limit/tcp, user/copy], engines: [wazero], placement: [inter]}\nsizes: [1KiB]\n")
+	machine := testMachine()
+	settled, err := planOf(t.Context(), Request{Flags: Config{File: path}, Machine: &machine}, &machine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := settled.plan
+	waiting := func() (n int) {
+		for i := range plan.Cells {
+			if cell := &plan.Cells[i]; cell.awaitsPeer() != (cell.Placement == inter && cell.Transport == "limit/tcp") {
+				t.Errorf("%s %s: skipped %q", cell.Transport, cell.Placement, cell.Skip)
+			} else if cell.awaitsPeer() {
+				n++
+			}
+		}
+		return n
+	}
+	if waiting() == 0 {
+		t.Fatalf("%+v", plan.Cells)
+	}
+	first := newInter(t, neighbour{})
+	first.runner.Machine.Peers = nil
+	first.runner.Plan = plan
+	if err := first.runner.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	second := newInter(t, neighbour{bound: 1, after: 1 << 30})
+	second.runner.Plan, second.runner.Done = plan, first.journal.done()
+	if err := plan.takeUp(second.runner.Machine); err != nil {
+		t.Fatal(err)
+	}
+	twice := make(map[string]int)
+	for _, cell := range plan.Cells {
+		if cell.Twice {
+			twice[cell.Experiment]++
+		}
+	}
+	if twice["near"] != 1 || twice["far"] != 1 {
+		t.Errorf("measured twice: %v", twice)
+	}
+	if err := second.runner.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rows := results.Latest(append(first.journal.rows, second.journal.rows...))
+	for _, row := range rows {
+		if stays := row.Transport == "user/copy" && row.Placement == inter; stays != (row.Status == results.Skipped) || strings.Contains(row.Reason, "second node") {
+			t.Errorf("%s %s: %s, %s", row.Transport, row.Engine, row.Status, row.Reason)
+		}
+	}
+	if missing := plan.account(rows, append(first.journal.windows, second.journal.windows...)); missing != nil {
+		t.Error(missing)
 	}
 }

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -16,6 +17,7 @@ import (
 	"rrbench/modes"
 	"rrbench/payloads"
 	"rrbench/results"
+	"rrbench/runtimes"
 	"rrbench/shim"
 	"rrbench/shim/launch"
 	"rrbench/transport"
@@ -57,6 +59,12 @@ type PlannedCell struct {
 	Twice   bool          `json:"twice,omitempty"`
 	Payload payloads.Kind `json:"payload"`
 	Guest   string        `json:"guest,omitempty"`
+	// Kind is that of an experiment on programs, empty for hand-offs; Phases are those of a run, separated by commas, and
+	// Command is the command of a runtime that the user has added. Full says that arguments are the published ones.
+	Kind    runtimes.Kind `json:"kind,omitempty"`
+	Phases  string        `json:"phases,omitempty"`
+	Command string        `json:"command,omitempty"`
+	Full    bool          `json:"full,omitempty"`
 	// Parameter is for transport.Setup.Parameter.
 	Parameter string `json:"parameter,omitempty"`
 	// StandIn is the name of what takes part for want of the real thing. The cell's engine
@@ -93,8 +101,13 @@ type Machine struct {
 	Peers []Peer
 	// Crossovers are those to use where the user gives none.
 	Crossovers crossovers.Choice
-	// Launcher finds what starts the shims of a transport.
-	Launcher func(transport.Info) shim.Launcher
+	// Programs are those of an experiment, Runtimes what runs them, with the commands that a user adds.
+	Programs func(context.Context, runtimes.Kind, bool) ([]runtimes.Program, error)
+	Runtimes func([]runtimes.Command) []runtimes.Runtime
+	// Launcher finds what starts the shims of a transport. CloseLaunchers, when not nil, ends what
+	// launchers have in common.
+	Launcher       func(transport.Info) shim.Launcher
+	CloseLaunchers func() error
 	// AvailableMemory is in bytes.
 	AvailableMemory int64
 	Resources       shim.Resources
@@ -129,7 +142,7 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 		machine.AvailableMemory = min(machine.AvailableMemory, limit)
 	}
 	for _, experiment := range config.Experiments {
-		cells, err := machine.expand(experiment)
+		cells, err := machine.expandAny(&config, experiment)
 		if err != nil {
 			return nil, err
 		}
@@ -142,13 +155,14 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 	for _, cell := range plan.Cells {
 		plan.Blocks = max(plan.Blocks, cell.Starts)
 	}
+	plan.awaitPeers(machine)
 	plan.chooseTwice(byName(machine.Transports))
 	plan.noteCrossovers(config.Experiments, machine)
 	if len(plan.Cells) == 0 {
 		return nil, usage("no cell to measure: the transports and engines asked for have none in common (--transports, --engines)")
 	}
 	if err := plan.checkVolume(); err != nil {
-		return nil, usage("%v: give less (--reps, --starts, --rounds, --warmup, --fanout, --concurrency, --sizes)", err)
+		return nil, usage("%v: give less (--reps, --starts, --rounds, --warmup, --fanout, --fanin, --concurrency, --sizes)", err)
 	}
 	return plan, nil
 }
@@ -162,7 +176,7 @@ func tooManyCells(n float64) error {
 func (p *Plan) checkVolume() error {
 	var handoffs, bytes float64
 	for _, cell := range p.Cells {
-		n := float64(cell.Reps+cell.Starts*(1+p.Warmup)) * float64(cell.halves()*cell.Concurrency*cell.Fanout)
+		n := float64(cell.Reps+cell.Starts*(1+p.Warmup)) * float64(cell.halves()*cell.Handoffs())
 		handoffs += n
 		bytes += n * float64(cell.SizeBytes)
 	}
@@ -179,12 +193,17 @@ const (
 	shortWindow = 100 * time.Millisecond
 )
 
-// chooseTwice has one cell of each experiment measured twice: that of middling length.
+// chooseTwice has one cell of each experiment measured twice, unless one is: that of middling length.
 func (p *Plan) chooseTwice(infos map[string]transport.Info) {
 	byExperiment := make(map[string][]int)
 	for i, cell := range p.Cells {
 		if cell.Skip == "" {
 			byExperiment[cell.Experiment] = append(byExperiment[cell.Experiment], i)
+		}
+	}
+	for _, cell := range p.Cells {
+		if cell.Twice {
+			delete(byExperiment, cell.Experiment)
 		}
 	}
 	for _, cells := range byExperiment {
@@ -286,7 +305,13 @@ func (a Axes) conditions(all *product, info transport.Info) {
 		}
 	}
 	times(all, fans, func(p *results.Point, f fan) { p.Fanout, p.FanoutOrder = f.out, f.order })
+	times(all, a.Fanin, func(p *results.Point, n int) { p.Fanin = n })
 	times(all, a.Concurrency, func(p *results.Point, n int) { p.Concurrency = n })
+	launchers := a.Launcher
+	if launchers == nil {
+		launchers = []string{launch.Own(info)}
+	}
+	times(all, launchers, func(p *results.Point, launcher string) { p.Launcher = launcher })
 	if a.Rate != nil {
 		times(all, a.Rate, func(p *results.Point, rate int) { p.Rate = results.Rate(rate) })
 	}
@@ -342,8 +367,8 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 				cell.Clock = results.ClockAcknowledged
 			}
 			var across error
-			if cell.Placement == inter {
-				cell.Parameter, across = launch.Across(info, cell.Parameter)
+			if launched, err := launch.By(info, cell.Launcher, engine); cell.Placement == inter && err == nil {
+				cell.Parameter, across = launch.Across(launched, cell.Parameter)
 			}
 			if info.Runs == transport.Wasm {
 				cell.Guest = e.Guest
@@ -415,7 +440,7 @@ func (a Axes) origins(cell PlannedCell, info transport.Info, can ability, foreig
 	switch {
 	case info.Runs == transport.NoFunction:
 		return []PlannedCell{cell}
-	case info.Together && cell.FanoutOrder == serial && cell.Fanout > 1:
+	case info.ParallelOnly && cell.FanoutOrder == serial && cell.Fanout > 1:
 		cell.Skip = cmp.Or(cell.Skip, info.Name+" serves all targets of a fan-out at once: use --fanout-order parallel")
 	case info.ReadsOnly && cell.Consume == string(transport.ConsumeWrite):
 		cell.Skip = cmp.Or(cell.Skip, info.Name+" has targets that change nothing: use --consume read")
@@ -526,8 +551,11 @@ func codecsOf(info transport.Info, asked []string) []transport.Codec {
 
 // reasonToSkip is empty for a cell that can run.
 func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
-	info := t.Info()
-	if err := errors.Join(t.Check(), m.Launcher(info).Check(cell.Parameter), m.Resources.Check(info, cell.Fanout, cell.Concurrency)); err != nil {
+	info, err := launch.By(t.Info(), cell.Launcher, cell.runtime())
+	if err != nil {
+		return err.Error()
+	}
+	if err := errors.Join(t.Check(), m.Launcher(info).Check(cell.Parameter), m.Resources.Check(info, cell.Fanout, cell.Sources())); err != nil {
 		return foreign.Error(err)
 	}
 	if info.Parameter != nil && info.Parameter.Needed != "" && cell.Parameter == "" {
@@ -535,6 +563,16 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	}
 	if cell.Placement == transport.PlacementShim && cell.Route == "" {
 		return info.Name + " has a place of its own for its target: placement shim is for auto alone"
+	}
+	if cell.Fanin > 1 {
+		switch {
+		case cell.Fanout > 1:
+			return "several sources send to one target each: a fan-in has no fan-out"
+		case !info.FansIn:
+			return info.Name + " takes payloads of one source alone"
+		case slices.Contains(info.OneSource, cell.Guest):
+			return "the guest " + cell.Guest + " serves one source alone"
+		}
 	}
 	if cell.Placement == inter {
 		if reason := m.lacking(info, cell); reason != "" {
@@ -568,14 +606,14 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 // instancesOf is the most that one shim of the cell has.
 func instancesOf(info transport.Info, cell PlannedCell) int {
 	if info.Hosting == transport.SharedProcess {
-		return cell.Concurrency * (1 + cell.Fanout)
+		return cell.Sources() + cell.Concurrency*cell.Fanout
 	}
-	return cell.Concurrency
+	return cell.Sources()
 }
 
 // buffersOf is how many payloads the functions of a cell hold at their peak.
 func buffersOf(info transport.Info, cell PlannedCell) int64 {
-	return int64(cell.Concurrency) * int64(info.CopiesAtSource+cell.Fanout*info.CopiesPerTarget)
+	return int64(cell.Sources()*info.CopiesAtSource + cell.Concurrency*cell.Fanout*info.CopiesPerTarget)
 }
 
 // memoryOf estimates a cell's peak memory in bytes.

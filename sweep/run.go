@@ -5,12 +5,15 @@ package sweep
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"rrbench/foreign"
 	"rrbench/measure"
 	"rrbench/results"
+	"rrbench/runtimes"
 	"rrbench/shim"
 	"rrbench/transport"
 )
@@ -24,12 +27,8 @@ type Journal interface {
 // Progress shows how a run advances. Its methods are called from one goroutine, never
 // while something is measured.
 type Progress interface {
-	// Begin says how much work there is, in the arbitrary unit of Advance.
-	Begin(total float64)
-	// Visiting names the visit that starts now.
-	Visiting(block, blocks int, cell PlannedCell)
-	// Advance reports finished work.
-	Advance(work float64)
+	// Visiting is called before each visit.
+	Visiting(Advance)
 	// Failed reports a failed visit.
 	Failed(cell PlannedCell, reason string)
 	End()
@@ -54,14 +53,30 @@ type Runner struct {
 	Save  func() error
 	Began time.Time
 
-	infos map[string]transport.Info
+	infos    map[string]transport.Info
+	forecast *forecast
+	// images are those of programs.
+	images   runtimes.Store
+	programs map[string]runtimes.Program
+}
+
+// Advance is how far a run is.
+type Advance struct {
+	// Cell is what is visited now, in a block of so many.
+	Block, Blocks int
+	Cell          PlannedCell
+	// Done is how long visits have taken, and Left how long those will take that are to come; where UpTo is set,
+	// which more starts are needed is not known yet, and Left is the most.
+	Done, Left time.Duration
+	UpTo       bool
 }
 
 // Run visits all cells. A cell that fails gets failed rows with their cause, and skipped ones
 // for what is not attempted after that, and the run goes on; the error is one that ends the
 // run: a full disk, or the context's end, after which the journal holds every finished batch.
-func (r *Runner) Run(ctx context.Context) error {
+func (r *Runner) Run(ctx context.Context) (err error) {
 	r.infos = byName(r.Machine.Transports)
+	defer func() { err = errors.Join(err, r.images.Close()) }()
 	past, err := loadProgress(r.Plan, r.Done)
 	if err != nil {
 		return err
@@ -69,25 +84,37 @@ func (r *Runner) Run(ctx context.Context) error {
 	if err := r.journalSkipped(past); err != nil {
 		return err
 	}
-	visits := r.Plan.Schedule()
-	var total float64
-	for _, visit := range visits {
-		total += r.Plan.estimate(visit, r.infos)
-	}
-	r.Progress.Begin(total)
+	visits := slices.DeleteFunc(r.Plan.Schedule(), func(visit Visit) bool {
+		cell := &r.Plan.Cells[visit.Cell]
+		return past.of(visit).whole(*cell) >= cell.steps(visit)
+	})
+	r.forecast = newForecast(r.Plan, r.infos, visits)
 	defer r.Progress.End()
 	for _, visit := range visits {
-		cell := r.Plan.Cells[visit.Cell]
-		r.Progress.Visiting(visit.Block, r.Plan.Blocks, cell)
-		if err := r.visit(ctx, visit, past); err != nil {
+		if err := r.next(ctx, visit, past); err != nil {
 			return err
 		}
-		r.Progress.Advance(r.Plan.estimate(visit, r.infos))
 	}
 	if r.Plan.UntilWidth > 0 && r.Plan.Stopped == "" {
 		return r.narrow(ctx, past)
 	}
 	return nil
+}
+
+// next runs the visit that comes next, with what is known of the time that the run takes.
+func (r *Runner) next(ctx context.Context, visit Visit, past *runProgress) error {
+	done, left := r.forecast.done, r.forecast.left()
+	budget := r.Plan.UntilWidth > 0 && r.Plan.Stopped == ""
+	if rest := r.Plan.Budget - time.Since(r.Began); budget && visit.Block < r.Plan.Cells[visit.Cell].Starts {
+		left = max(left, rest)
+	} else if budget {
+		left, budget = min(left, max(rest, 0)), false
+	}
+	r.Progress.Visiting(Advance{visit.Block, r.Plan.Blocks, r.Plan.Cells[visit.Cell], done, left, budget})
+	began := time.Now()
+	err := r.visit(ctx, visit, past)
+	r.forecast.took(visit, time.Since(began))
+	return err
 }
 
 // visit runs one visit and journals it, whatever comes of it: after it, every hand-off that
@@ -194,19 +221,17 @@ func (r *Runner) journalRest(past *runProgress, visit Visit, reason string) erro
 	}
 	var rows []results.Trial
 	for step := blamed; step < steps; step++ {
-		for worker := range cell.Concurrency {
-			for target := range cell.Fanout {
-				if progress.rows[handoff{step, worker, target}] {
-					continue
-				}
-				row := outcome(cell, results.Skipped, notAttempted+progress.ended)
-				if step == blamed && reason != "" {
-					row.Status, row.Reason = results.Failed, reason
-				}
-				cell.place(&row, visit, step)
-				row.Worker, row.Target = worker, target
-				rows = append(rows, row)
+		for h := range cell.handoffs(step) {
+			if progress.rows[h] {
+				continue
 			}
+			row := outcome(cell, results.Skipped, notAttempted+progress.ended)
+			if step == blamed && reason != "" {
+				row.Status, row.Reason = results.Failed, reason
+			}
+			cell.place(&row, visit, step)
+			row.Worker, row.Target, row.Phase = h.worker, h.target, h.phase
+			rows = append(rows, row)
 		}
 	}
 	if err := r.Journal.Append(past.numbered(rows)); err != nil {
@@ -217,12 +242,13 @@ func (r *Runner) journalRest(past *runProgress, visit Visit, reason string) erro
 
 // journalSkipped writes the row of each cell that cannot run here.
 func (r *Runner) journalSkipped(past *runProgress) error {
-	if len(r.Done.Trials) > 0 {
-		return nil
+	told := make(map[int]string)
+	for i := range r.Done.Trials {
+		told[r.Done.Trials[i].CellIndex] = r.Done.Trials[i].Reason
 	}
 	var rows []results.Trial
 	for i, cell := range r.Plan.Cells {
-		if cell.Skip != "" {
+		if cell.Skip != "" && (told[i] == "" || told[i] == awaitingPeer && !cell.awaitsPeer()) {
 			row := outcome(cell, results.Skipped, cell.Skip)
 			row.CellIndex = i
 			rows = append(rows, row)

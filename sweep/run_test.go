@@ -71,9 +71,7 @@ func (j *memoryJournal) AppendWindow(w results.Window) error {
 
 type quiet struct{ failures []string }
 
-func (*quiet) Begin(float64)                  {}
-func (*quiet) Visiting(int, int, PlannedCell) {}
-func (*quiet) Advance(float64)                {}
+func (*quiet) Visiting(Advance) {}
 func (q *quiet) Failed(cell PlannedCell, reason string) {
 	q.failures = append(q.failures, cell.Transport+": "+reason)
 }
@@ -92,16 +90,16 @@ func newHarness(t *testing.T, flags Config, fault string) *harness {
 	t.Helper()
 	h := &harness{journal: &memoryJournal{}, told: &quiet{}}
 	machine := testMachine()
-	for i, of := range machine.Transports {
-		s := of.(stub)
+	for i, tr := range machine.Transports {
+		s := tr.(stub)
 		s.fault = parseFault(fault)
 		machine.Transports[i] = s
 	}
 	machine.Launcher = func(transport.Info) shim.Launcher {
 		return inProcess{func(name string) (transport.Transport, error) {
-			for _, of := range machine.Transports {
-				if of.Info().Name == name {
-					return of, nil
+			for _, tr := range machine.Transports {
+				if tr.Info().Name == name {
+					return tr, nil
 				}
 			}
 			return nil, errors.New("no transport " + name)

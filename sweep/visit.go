@@ -31,7 +31,13 @@ type visitRequest struct {
 // then says why, if no row does.
 func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *visitJournal) (err error) {
 	cell := r.Plan.Cells[request.Cell]
-	info := launch.With(r.infos[cell.mechanism()], cell.runtime())
+	if cell.Kind != "" {
+		return r.measureProgram(ctx, request, out)
+	}
+	info, err := launch.By(r.infos[cell.mechanism()], cell.Launcher, cell.runtime())
+	if err != nil {
+		return err
+	}
 	if err := checkStandIn(info, cell); err != nil {
 		return err
 	}
@@ -40,7 +46,7 @@ func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *vi
 		return err
 	}
 	defer func() { err = errors.Join(err, shims.Close()) }()
-	took, err := shims.Connect(ctx, cell.Concurrency)
+	took, err := shims.Connect(ctx, cell.Concurrency, cell.Fanin)
 	if err != nil {
 		return err
 	}
@@ -104,7 +110,7 @@ func (p *Plan) Setup(cell *PlannedCell) transport.Setup {
 // a window; what that has shown of CPU time holds for the batches after it.
 func (r *Runner) batch(request visitRequest, done int) shim.Batch {
 	cell := &r.Plan.Cells[request.Cell]
-	perRound := cell.SizeBytes * int64(cell.Fanout*cell.Concurrency)
+	perRound := cell.SizeBytes * int64(cell.Handoffs())
 	batch := shim.Batch{
 		Payload:  cell.Payload,
 		Sizes:    cell.sizes(),
@@ -117,7 +123,7 @@ func (r *Runner) batch(request visitRequest, done int) shim.Batch {
 	if done == request.doneSteps && r.Plan.Window > 0 {
 		batch.Warmup = r.Plan.Warmup
 		batch.Window = r.Plan.Window / time.Duration(cell.Starts)
-		batch.Least = (leastInWindows + cell.Starts - 1) / cell.Starts
+		batch.Least = leastInWindow(cell.Starts)
 		batch.Rate = int(cell.Rate)
 	}
 	return batch
@@ -125,6 +131,9 @@ func (r *Runner) batch(request visitRequest, done int) shim.Batch {
 
 // leastInWindows is how many hand-offs the windows of a cell have all together, of each worker.
 const leastInWindows = 3
+
+// leastInWindow is that of each of so many starts.
+func leastInWindow(starts int) int { return (leastInWindows + starts - 1) / starts }
 
 // stepsOf is how many steps of a visit a batch has.
 func stepsOf(b shim.Batch) int {
@@ -160,7 +169,7 @@ func (r *Runner) measureBatch(ctx context.Context, cell PlannedCell, request vis
 	})
 	r.Measured += time.Since(began)
 	clocks.read(ctx)
-	clocks.settle(m.trials, acknowledged)
+	clocks.translate(m.trials, acknowledged)
 	if err == nil {
 		err = expected.end()
 	}
@@ -202,14 +211,14 @@ type expectation struct {
 
 // place is where the next record belongs.
 func (e *expectation) place() handoff {
-	workers, targets := e.cell.Concurrency, e.cell.Fanout
-	return handoff{e.records / (workers * targets), e.records / targets % workers, e.records % targets}
+	workers, targets := e.cell.Sources(), e.cell.Fanout
+	return handoff{step: e.records / (workers * targets), worker: e.records / targets % workers, target: e.records % targets}
 }
 
 // accept returns the record's step in the batch.
 func (e *expectation) accept(r *shim.Record) (step int, err error) {
 	place := e.place()
-	came := handoff{r.Round, r.Worker, r.Target}
+	came := handoff{step: r.Round, worker: r.Worker, target: r.Target}
 	if e.batch.First && !r.First {
 		came.step++
 	}
@@ -233,7 +242,7 @@ func (e *expectation) end() error {
 }
 
 func (e *expectation) String() string {
-	return fmt.Sprintf("%d rounds of %d hand-offs to %d targets each", stepsOf(e.batch), e.cell.Concurrency, e.cell.Fanout)
+	return fmt.Sprintf("%d rounds of %d hand-offs to %d targets each", stepsOf(e.batch), e.cell.Sources(), e.cell.Fanout)
 }
 
 func anyFailed(trials []results.Trial) bool {

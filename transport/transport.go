@@ -109,7 +109,7 @@ type Info struct {
 	Limits  []string
 	Hosting Hosting
 	Runs    Runs
-	// Launcher names what starts the transport's shims: LauncherProcess or LauncherRunc.
+	// Launcher names what starts the transport's shims by itself: LauncherProcess or LauncherRunc.
 	Launcher string
 	// Codecs that the transport can use, the default ones first.
 	Codecs []Codec
@@ -122,13 +122,16 @@ type Info struct {
 	// Origins are where payloads can lie, the default one first; nil for functions that have
 	// memory of their own alone, as OriginHeap has it.
 	Origins []Origin
-	// Together says that the targets of a fan-out are served at once, never in turn.
-	Together bool
+	// ParallelOnly says that the targets of a fan-out are served at once, never in turn.
+	ParallelOnly bool
 	// ReadsOnly says that targets never change what they got (ConsumeWrite).
 	ReadsOnly bool
 	// Routes has, by placement, the transport that stands for this one; nil for most. Such a one
 	// starts no functions.
 	Routes map[string]string
+	// FansIn says that a target takes payloads of several sources, in turns; OneSource names guests that do not.
+	FansIn    bool
+	OneSource []string
 	// Across says that targets may be on another host than their source.
 	Across bool
 	// Acknowledged says that the targets' clock is unknown: Delivered and Consumed are the
@@ -186,8 +189,9 @@ const (
 
 // Launchers of shims.
 const (
-	LauncherProcess = "process"
-	LauncherRunc    = "runc"
+	LauncherProcess    = "process"
+	LauncherRunc       = "runc"
+	LauncherContainerd = "containerd"
 	// LauncherEngines starts child processes of the second program, for engines that the first lacks.
 	LauncherEngines = "engines"
 )

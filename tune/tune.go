@@ -93,7 +93,7 @@ func (r Request) plan() (*sweep.Plan, []*Curve, error) {
 		}
 		config.Experiments = append(config.Experiments, sweep.Experiment{Name: info.Name, Axes: sweep.Axes{
 			Transports: []string{choice.Below, choice.From}, Engines: r.Engines, Sizes: sizes,
-			Fanout: []int{1}, FanoutOrder: []string{"parallel"}, Concurrency: []int{1}, Placement: []string{"intra"},
+			Fanout: []int{1}, Fanin: []int{1}, FanoutOrder: []string{"parallel"}, Concurrency: []int{1}, Placement: []string{"intra"},
 			Consume: []transport.Consume{transport.ConsumeRead}, Starts: visits, Rounds: rounds, Payload: payloads.Text, Guest: "c",
 		}})
 	}

@@ -32,6 +32,7 @@ func (n native) Info() transport.Info {
 		Place:    2,
 		Limits:   []string{"limit/tcp"},
 		Hosting:  transport.SeparateProcesses,
+		FansIn:   true,
 		Across:   true,
 		Runs:     transport.Native,
 		Launcher: n.launcher,

@@ -44,7 +44,7 @@ func (n native) Serve(ctx context.Context, setup transport.Setup) (transport.Tar
 		ReadHeaderTimeout: setup.Deadline,
 		ReadTimeout:       setup.Deadline,
 		// It runs from the header on as ReadTimeout does; a source whose body is late is
-		// still told so.
+		// still answered with the reason.
 		WriteTimeout: 2 * setup.Deadline,
 		// A source may think between two payloads for as long as it likes.
 		IdleTimeout:    -1,
@@ -77,8 +77,8 @@ type target struct {
 	served      chan struct{}
 	connections sync.WaitGroup
 
-	// busy guards what follows: a function takes one object at a time.
-	busy     sync.Mutex
+	// turn guards what follows: a function takes one object at a time.
+	turn     sync.Mutex
 	function *function.Target
 	reply    [transport.DeliveryLimit]byte
 }
@@ -108,11 +108,8 @@ func (t *target) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 		refuse(w, nethttp.StatusNotFound, fmt.Errorf("there is no function at %.100q", r.URL.Path))
 		return
 	}
-	if !t.busy.TryLock() {
-		refuse(w, nethttp.StatusServiceUnavailable, errors.New("the function is busy with another payload"))
-		return
-	}
-	defer t.busy.Unlock()
+	t.turn.Lock()
+	defer t.turn.Unlock()
 	var d transport.Delivery
 	switch r.Method {
 	case nethttp.MethodGet:

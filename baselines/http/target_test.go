@@ -3,13 +3,12 @@ package http
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	nethttp "net/http"
-	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -77,7 +76,7 @@ func TestTargetRefuses(t *testing.T) {
 		{"absurd length", "POST /" + host + authorization() + "Content-Length: 99999999999999999999\r\n\r\n{}", 400, "Bad Request"},
 		{"negative length", "POST /" + host + authorization() + "Content-Length: -1\r\n\r\n{}", 400, "Bad Request"},
 		{"late body", "POST /" + host + authorization() + "Content-Length: 3\r\n\r\n{}", 400, "received 2 of 3 bytes"},
-		{"rubbish", "POST /" + host + authorization() + "Content-Length: 2\r\n\r\n{]", 422, "deserialize 2 bytes"},
+		{"malformed", "POST /" + host + authorization() + "Content-Length: 2\r\n\r\n{]", 422, "deserialize 2 bytes"},
 		{"long header", "POST /" + host + authorization() + "X: " + strings.Repeat("x", 3*headerLimit) + "\r\n\r\n", 431, ""},
 		{"no HTTP", "\x16\x03\x01\r\n\r\n", 400, ""},
 	} {
@@ -171,48 +170,21 @@ func TestCloseEndsConnections(t *testing.T) {
 	}
 }
 
-// A function takes one object at a time; a request that comes in between is refused with that reason.
-func TestBusyFunction(t *testing.T) {
+// A function takes one object at a time; a request that comes in between waits.
+func TestRequestsTakeTurns(t *testing.T) {
 	setup := setupOf(transport.Raw, payloads.Text, 1000)
 	target := mustServe(t, setup)
-	route := mustOpen(t, setup, target.Endpoint())
-	digest := mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000})
-
-	half := func() net.Conn {
-		connection, err := net.Dial("tcp", target.Endpoint().Address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(connection, "POST / HTTP/1.1\r\nHost: x\r\n%sContent-Length: 1000\r\n\r\nhalf", authorizationOf(target.Endpoint().Nonce))
-		return connection
-	}
-	connection := half()
-	defer func() { _ = connection.Close() }()
-	var handoff transport.Handoff
-	for {
-		mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000})
-		mustSend(t, route, &handoff)
-		if err := handoff.Deliveries[0].Err; err != nil {
-			if !strings.Contains(err.Error(), "busy") {
-				t.Fatal(err)
+	var sending sync.WaitGroup
+	for source := range uint64(4) {
+		route := mustOpen(t, setup, target.Endpoint())
+		sending.Go(func() {
+			var handoff transport.Handoff
+			for round := range uint64(20) {
+				digest := mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: source<<32 + round, Size: 1000})
+				mustSend(t, route, &handoff)
+				checkDelivery(t, &handoff.Deliveries[0], digest, 1000)
 			}
-			break
-		}
-		// The other request has not begun yet, or it came while the function was busy with this one.
-		_ = connection.SetReadDeadline(time.Now().Add(time.Millisecond))
-		if _, err := connection.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
-			_ = connection.Close()
-			connection = half()
-		}
+		})
 	}
-	_ = connection.Close()
-	for {
-		mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000})
-		mustSend(t, route, &handoff)
-		if err := handoff.Deliveries[0].Err; err != nil && strings.Contains(err.Error(), "busy") {
-			continue // It has not noticed yet.
-		}
-		checkDelivery(t, &handoff.Deliveries[0], digest, 1000)
-		break
-	}
+	sending.Wait()
 }

@@ -18,17 +18,17 @@ import (
 // medians are those of the latency.
 func BenchmarkAgainstPlainClient(b *testing.B) {
 	for _, size := range []int64{64 << 10, 1 << 20, 10 << 20, 100 << 20} {
-		for _, of := range []variant{{New(), "unix"}, {NewPubSub(), "unix"}, {New(), "tcp"}, {NewLimit(), "unix"}} {
-			b.Run(fmt.Sprintf("%s-%s/%s", of.Info().Name, of.parameter, payloads.FormatSize(size)), func(b *testing.B) {
+		for _, tr := range []variant{{New(), "unix"}, {NewPubSub(), "unix"}, {New(), "tcp"}, {NewLimit(), "unix"}} {
+			b.Run(fmt.Sprintf("%s-%s/%s", tr.Info().Name, tr.parameter, payloads.FormatSize(size)), func(b *testing.B) {
 				needServer(b)
-				setup := of.setup("wazero", size, 1)
+				setup := tr.setup("wazero", size, 1)
 				setup.Deadline = time.Minute
-				target, err := of.Serve(context.Background(), setup)
+				target, err := tr.Serve(context.Background(), setup)
 				if err != nil {
 					b.Fatal(err)
 				}
 				defer target.Close()
-				opened, err := of.Open(context.Background(), setup, []transport.Endpoint{target.Endpoint()})
+				opened, err := tr.Open(context.Background(), setup, []transport.Endpoint{target.Endpoint()})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -48,9 +48,9 @@ func TestCapacity(t *testing.T) {
 // leaves the memory beside its place as it was.
 func TestLengthsDiffer(t *testing.T) {
 	o := startOwn(t, overUnix)
-	for _, of := range []exchange{values{}, messages{}} {
+	for _, tr := range []exchange{values{}, messages{}} {
 		for _, sent := range []string{"", "ab", "abcd", strings.Repeat("a", 1<<20)} {
-			from, err := of.fetcher(t.Context(), directions{o.place, "key"}, time.Minute)
+			from, err := tr.fetcher(t.Context(), directions{o.place, "key"}, time.Minute)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,10 +58,10 @@ func TestLengthsDiffer(t *testing.T) {
 			o.ask(t, "PUBLISH", "key", sent)
 			memory := []byte("#########")
 			if _, err := from.fetch(1, memory[3:6:6]); err == nil {
-				t.Errorf("%T: %d bytes became %q", of, len(sent), memory[3:6])
+				t.Errorf("%T: %d bytes became %q", tr, len(sent), memory[3:6])
 			}
 			if string(memory[:3]) != "###" || string(memory[6:]) != "###" {
-				t.Errorf("%T: %d bytes wrote beside their place: %q", of, len(sent), memory)
+				t.Errorf("%T: %d bytes wrote beside their place: %q", tr, len(sent), memory)
 			}
 			if err := from.Close(); err != nil {
 				t.Error(err)
@@ -100,9 +100,9 @@ func TestSilentServer(t *testing.T) {
 	}
 	defer listener.Close()
 	at := place{Network: overTCP, Address: listener.Addr().String(), Password: "secret"}
-	for _, of := range []exchange{values{}, messages{}} {
+	for _, tr := range []exchange{values{}, messages{}} {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		_, err := of.fetcher(ctx, directions{at, "key"}, time.Hour)
+		_, err := tr.fetcher(ctx, directions{at, "key"}, time.Hour)
 		cancel()
 		if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), at.Address) || !strings.Contains(err.Error(), "longer deadline") {
 			t.Error(err)

@@ -26,12 +26,12 @@ func TestSerializing(t *testing.T) {
 			t.Logf("left out: %v", err)
 			continue
 		}
-		for _, of := range []transport.Transport{New(), NewPubSub()} {
+		for _, tr := range []transport.Transport{New(), NewPubSub()} {
 			for _, codec := range []transport.Codec{transport.JSON, transport.JSONStd} {
-				t.Run(fmt.Sprintf("%s/%s/%s", of.Info().Name, engine, codec), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%s/%s", tr.Info().Name, engine, codec), func(t *testing.T) {
 					setup := setupOf(engine, 50_001, 2)
 					setup.Codec = codec
-					transporttest.Exercise(t, of, setup, false)
+					transporttest.Exercise(t, tr, setup, false)
 				})
 			}
 		}
@@ -43,11 +43,11 @@ func TestSerializingIsTimed(t *testing.T) {
 	if transporttest.Racing {
 		t.Skip("engines under the race detector compile the Go guest for minutes")
 	}
-	for _, of := range []transport.Transport{New(), NewPubSub()} {
+	for _, tr := range []transport.Transport{New(), NewPubSub()} {
 		setup := setupOf("wazero", 64<<10, 1)
 		setup.Codec, setup.Payload = transport.JSON, payloads.Records
-		target := transporttest.Serve(t, of, setup)
-		opened := transporttest.Open(t, of, setup, target.Endpoint())
+		target := transporttest.Serve(t, tr, setup)
+		opened := transporttest.Open(t, tr, setup, target.Endpoint())
 		var handoff transport.Handoff
 		spec := payloads.Spec{Kind: payloads.Records, Size: 64 << 10}
 		for ; spec.Seed < 3; spec.Seed++ {

@@ -20,7 +20,7 @@ func attach(ctx context.Context, at place) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	usage := &toldUsage{client: c}
+	usage := &reportedUsage{client: c}
 	if _, err := usage.Take(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w (allow this user INFO, or use a private server)", err), c.Close())
 	}
@@ -39,16 +39,16 @@ type capacity struct {
 // capacityOf asks for the limits. Users that may not see the configuration learn them from
 // failures.
 func capacityOf(ctx context.Context, from *client) capacity {
-	told := from.InfoMap(ctx, memorySection)
+	info := from.InfoMap(ctx, memorySection)
 	set := from.ConfigGet(ctx, "proto-max-bulk-len").Val()
 	output := from.ConfigGet(ctx, "client-output-buffer-limit").Val()
 	holds := capacity{
 		value:  number(set["proto-max-bulk-len"]),
 		output: outputLimit(output["client-output-buffer-limit"]),
-		memory: number(told.Item(memorySection, "maxmemory")),
-		used:   number(told.Item(memorySection, "used_memory")),
+		memory: number(info.Item(memorySection, "maxmemory")),
+		used:   number(info.Item(memorySection, "used_memory")),
 	}
-	if policy := told.Item(memorySection, "maxmemory_policy"); policy != "noeviction" {
+	if policy := info.Item(memorySection, "maxmemory_policy"); policy != "noeviction" {
 		holds.evicts = policy
 	}
 	return holds
@@ -75,8 +75,8 @@ func (holds capacity) check(n int64) error {
 	return fmt.Errorf("%s are more than a value of the server holds: use at most %s, or raise its proto-max-bulk-len", payloads.FormatSize(n), payloads.FormatSize(holds.value))
 }
 
-// toldUsage is what a user's server tells of its own usage: CPU time and resident memory.
-type toldUsage struct {
+// reportedUsage is what a user's server reports of its own usage: CPU time and resident memory.
+type reportedUsage struct {
 	client *client
 	mutex  sync.Mutex
 	last   measure.Usage
@@ -90,13 +90,13 @@ const (
 )
 
 // ask asks for a number in each of the fields.
-func (u *toldUsage) ask(section string, fields ...string) ([]float64, error) {
-	told := u.client.InfoMap(context.Background(), section)
-	err := told.Err()
+func (u *reportedUsage) ask(section string, fields ...string) ([]float64, error) {
+	info := u.client.InfoMap(context.Background(), section)
+	err := info.Err()
 	numbers := make([]float64, len(fields))
 	for i, field := range fields {
 		if err == nil {
-			numbers[i], err = strconv.ParseFloat(told.Item(section, field), 64)
+			numbers[i], err = strconv.ParseFloat(info.Item(section, field), 64)
 		}
 	}
 	return numbers, explain("ask redis-server what it uses", err)
@@ -104,7 +104,7 @@ func (u *toldUsage) ask(section string, fields ...string) ([]float64, error) {
 
 // Take reads CPU times that the server tells to the microsecond. It tells neither faults
 // nor context switches.
-func (u *toldUsage) Take() (measure.Usage, error) {
+func (u *reportedUsage) Take() (measure.Usage, error) {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
 	seconds, err := u.ask(cpuSection, "used_cpu_user", "used_cpu_sys")
@@ -117,8 +117,8 @@ func (u *toldUsage) Take() (measure.Usage, error) {
 	return taken, nil
 }
 
-// Memory is the most resident memory that the server has told of.
-func (u *toldUsage) Memory() (measure.Memory, error) {
+// Memory is the most resident memory that the server has reported.
+func (u *reportedUsage) Memory() (measure.Memory, error) {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
 	resident, err := u.ask(memorySection, "used_memory_rss")
@@ -129,4 +129,4 @@ func (u *toldUsage) Memory() (measure.Memory, error) {
 	return measure.Memory{RSSPeak: u.peak, PSSPeak: u.peak}, nil
 }
 
-func (u *toldUsage) Close() error { return u.client.Close() }
+func (u *reportedUsage) Close() error { return u.client.Close() }

@@ -47,22 +47,22 @@ func (o own) as(user, password string) string {
 
 func (o own) ask(t *testing.T, words ...any) (answer string) {
 	t.Helper()
-	told, err := o.client.Do(t.Context(), words...).Result()
+	reply, err := o.client.Do(t.Context(), words...).Result()
 	if err != nil {
 		t.Fatal(words, err)
 	}
-	return fmt.Sprint(told)
+	return fmt.Sprint(reply)
 }
 
 // handOver tries one hand-off and returns how it failed.
-func handOver(t *testing.T, of transport.Transport, setup transport.Setup) error {
+func handOver(t *testing.T, tr transport.Transport, setup transport.Setup) error {
 	t.Helper()
-	target, err := of.Serve(t.Context(), setup)
+	target, err := tr.Serve(t.Context(), setup)
 	if err != nil {
 		return err
 	}
 	defer target.Close()
-	opened, err := of.Open(t.Context(), setup, []transport.Endpoint{target.Endpoint()})
+	opened, err := tr.Open(t.Context(), setup, []transport.Endpoint{target.Endpoint()})
 	if err != nil {
 		return err
 	}
@@ -83,8 +83,8 @@ func TestOwnServer(t *testing.T) {
 		o := startOwn(t, over)
 		o.ask(t, "SET", "mine", "stays")
 		before := o.ask(t, "CONFIG", "GET", "*")
-		for _, of := range []transport.Transport{New(), NewPubSub(), NewLimit()} {
-			v := variant{of, o.as("", o.Password)}
+		for _, tr := range []transport.Transport{New(), NewPubSub(), NewLimit()} {
+			v := variant{tr, o.as("", o.Password)}
 			transporttest.Exercise(t, v, v.setup("wazero", 300_000, 2), false)
 		}
 		if after := o.ask(t, "CONFIG", "GET", "*"); after != before {
@@ -145,7 +145,7 @@ func TestOwnServerRefuses(t *testing.T) {
 		o.ask(t, "ACL", "SETUSER", "mute", "on", ">secret", "~*", "&*", "+@all", "-info")
 		owner, blind := o.as("", o.Password), o.as("blind", "secret")
 		for _, test := range []struct {
-			of               transport.Transport
+			tr               transport.Transport
 			parameter        string
 			name, value, was string
 			want             string
@@ -165,7 +165,7 @@ func TestOwnServerRefuses(t *testing.T) {
 			if test.name != "" {
 				o.ask(t, "CONFIG", "SET", test.name, test.value)
 			}
-			v := variant{test.of, test.parameter}
+			v := variant{test.tr, test.parameter}
 			err := handOver(t, v, v.setup("wazero", size, 1))
 			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "secret") {
 				t.Errorf("%s over %s, %s %s: error %v, want %q", v.Info().Name, over, test.name, test.value, err, test.want)
@@ -227,9 +227,9 @@ func TestValueIsEvicted(t *testing.T) {
 }
 
 func TestOwnServerEnds(t *testing.T) {
-	for _, of := range []transport.Transport{New(), NewPubSub(), NewLimit()} {
+	for _, tr := range []transport.Transport{New(), NewPubSub(), NewLimit()} {
 		o := startOwn(t, overTCP)
-		v := variant{of, o.as("", o.Password)}
+		v := variant{tr, o.as("", o.Password)}
 		setup := v.setup("wazero", 1<<20, 1)
 		target := transporttest.Serve(t, v, setup)
 		opened := transporttest.Open(t, v, setup, target.Endpoint())

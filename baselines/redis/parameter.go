@@ -130,9 +130,9 @@ const serverFact = "server"
 // serverThere is the private server that targets have started, else the one chosen.
 func serverThere(chosen place, targets []transport.Endpoint) (place, error) {
 	for _, target := range targets {
-		if told := target.Facts[serverFact]; told != "" && chosen.Private {
+		if encoded := target.Facts[serverFact]; encoded != "" && chosen.Private {
 			var there place
-			if err := json.Unmarshal([]byte(told), &there); err != nil {
+			if err := json.Unmarshal([]byte(encoded), &there); err != nil {
 				return place{}, fmt.Errorf("read where the server is: %w", err)
 			}
 			return there, nil

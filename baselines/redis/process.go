@@ -24,7 +24,7 @@ const program = "redis-server"
 // mallocConf is the setting of the server's allocator, jemalloc. By default it returns
 // every block over 8 MiB to the kernel as soon as it is freed, so that each payload
 // faults all of its pages in anew, twice. A server that hands large payloads over all day
-// would be told to keep them.
+// is configured to keep them.
 const mallocConf = "oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1"
 
 // settings of the server: nothing is written to disk, nothing is evicted, no client is cut off for

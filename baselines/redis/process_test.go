@@ -61,7 +61,7 @@ func TestServerInOddPlaces(t *testing.T) {
 	}
 }
 
-// A stranger does not get past the password.
+// A process of another user does not get past the password.
 func TestServerHasPassword(t *testing.T) {
 	needServer(t)
 	for _, network := range []string{overUnix, overTCP} {
@@ -98,7 +98,7 @@ func unheard(t *testing.T, address string) net.Listener {
 		if connection, err := listener.Accept(); err == nil {
 			said := make([]byte, 1000)
 			n, _ := connection.Read(said)
-			t.Errorf("another process was connected to and told %q", said[:n])
+			t.Errorf("another process was connected to and sent %q", said[:n])
 		}
 		_ = listener.Close()
 	})
@@ -217,9 +217,9 @@ func TestServerEndsWithParent(t *testing.T) {
 // Where targets are reached from other hosts, the private server is theirs, and listens there.
 func TestServerOfTargets(t *testing.T) {
 	host := addressOfThisHost(t)
-	for _, of := range []transport.Transport{New(), NewPubSub()} {
+	for _, tr := range []transport.Transport{New(), NewPubSub()} {
 		setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.Raw, Payload: payloads.Text, Size: 1 << 20, Fanout: 1, Deadline: 10 * time.Second, Address: host}
-		target, err := of.Serve(t.Context(), setup)
+		target, err := tr.Serve(t.Context(), setup)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +228,7 @@ func TestServerOfTargets(t *testing.T) {
 		if err := json.Unmarshal([]byte(endpoint.Facts[serverFact]), &there); err != nil || !strings.HasPrefix(there.Address, host+":") || !strings.HasPrefix(endpoint.Address, host+":") {
 			t.Errorf("target at %s, its server at %s, %v", endpoint.Address, there.Address, err)
 		}
-		route, err := of.Open(t.Context(), setup, []transport.Endpoint{endpoint})
+		route, err := tr.Open(t.Context(), setup, []transport.Endpoint{endpoint})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -67,14 +67,14 @@ var variants = map[string]variant{
 	"limit/redis over tcp":   {NewLimit(), "tcp"},
 }
 
-func forEach(t *testing.T, test func(t *testing.T, of variant)) {
-	for name, of := range variants {
+func forEach(t *testing.T, test func(t *testing.T, tr variant)) {
+	for name, tr := range variants {
 		t.Run(name, func(t *testing.T) {
 			needServer(t)
 			// A directory of its own: other tests may leave things in the system's meanwhile.
 			t.Setenv("TMPDIR", t.TempDir())
 			before := transporttest.Descriptors(t)
-			test(t, of)
+			test(t, tr)
 			transporttest.CheckDescriptors(t, before)
 			if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "rrbench-*")); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
@@ -94,30 +94,30 @@ func needServer(t testing.TB) {
 }
 
 func TestContract(t *testing.T) {
-	for name, of := range variants {
+	for name, tr := range variants {
 		t.Run(name, func(t *testing.T) {
 			needServer(t)
 			t.Setenv("TMPDIR", t.TempDir())
-			if of.parameter == overTCP {
-				transporttest.Exercise(t, of, of.setup("wazero", 2_500_001, 3), false)
+			if tr.parameter == overTCP {
+				transporttest.Exercise(t, tr, tr.setup("wazero", 2_500_001, 3), false)
 				return
 			}
-			options := transporttest.Options{Parameter: of.parameter, Allocates: true}
-			if of.Info().Runs == transport.Wasm {
+			options := transporttest.Options{Parameter: tr.parameter, Allocates: true}
+			if tr.Info().Runs == transport.Wasm {
 				options.Codecs = []transport.Codec{transport.Raw} // see TestSerializing
 			}
-			transporttest.Run(t, func() transport.Transport { return of.Transport }, options)
+			transporttest.Run(t, func() transport.Transport { return tr.Transport }, options)
 		})
 	}
 }
 
 // The server takes part: its CPU time is in the deliveries, its memory is reported beside.
 func TestServerIsAccounted(t *testing.T) {
-	forEach(t, func(t *testing.T, of variant) {
+	forEach(t, func(t *testing.T, tr variant) {
 		const size = 16 << 20
-		setup := of.setup("wazero", size, 2)
-		first, second := transporttest.Serve(t, of, setup), transporttest.Serve(t, of, setup)
-		opened := transporttest.Open(t, of, setup, first.Endpoint(), second.Endpoint())
+		setup := tr.setup("wazero", size, 2)
+		first, second := transporttest.Serve(t, tr, setup), transporttest.Serve(t, tr, setup)
+		opened := transporttest.Open(t, tr, setup, first.Endpoint(), second.Endpoint())
 		handoff := transport.Handoff{Deliveries: make([]transport.Delivery, 2)}
 		pid := opened.(*route).sender.server.process.command.Process.Pid
 		meter, err := measure.NewProcessMeter(pid)
@@ -125,19 +125,19 @@ func TestServerIsAccounted(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer meter.Close()
-		var told measure.Usage
+		var reported measure.Usage
 		for seed := range uint64(4) {
 			transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &handoff)
 			for _, d := range handoff.Deliveries {
-				told = told.Add(d.Server)
+				reported = reported.Add(d.Server)
 			}
 		}
 		used, err := meter.Take()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if told.CPU() < used.CPU()*9/10 {
-			t.Errorf("deliveries tell %d ns of CPU time, the server alone used %d", told.CPU(), used.CPU())
+		if reported.CPU() < used.CPU()*9/10 {
+			t.Errorf("deliveries report %d ns of CPU time, the server alone used %d", reported.CPU(), used.CPU())
 		}
 		memory, err := opened.(transport.MemoryReporter).Memory()
 		if err != nil || memory.RSSPeak < size || memory.PSSPeak < size {
@@ -160,12 +160,12 @@ func TestShare(t *testing.T) {
 
 // Routes of one process share a server, which ends with the last of them.
 func TestRoutesShareServer(t *testing.T) {
-	forEach(t, func(t *testing.T, of variant) {
-		setup := of.setup("wazero", 1000, 1)
-		targets := []transport.Target{transporttest.Serve(t, of, setup), transporttest.Serve(t, of, setup)}
+	forEach(t, func(t *testing.T, tr variant) {
+		setup := tr.setup("wazero", 1000, 1)
+		targets := []transport.Target{transporttest.Serve(t, tr, setup), transporttest.Serve(t, tr, setup)}
 		var routes []*route
 		for _, target := range targets {
-			routes = append(routes, transporttest.Open(t, of, setup, target.Endpoint()).(*route))
+			routes = append(routes, transporttest.Open(t, tr, setup, target.Endpoint()).(*route))
 		}
 		s := routes[0].sender.server
 		if s != routes[1].sender.server {
@@ -188,9 +188,9 @@ func TestRoutesShareServer(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	needServer(t)
-	for _, of := range []variant{{New(), ""}, {NewPubSub(), "tcp"}, {NewLimit(), ""}} {
-		good := of.setup("wazero", 1000, 1)
-		target := transporttest.Serve(t, of, good)
+	for _, tr := range []variant{{New(), ""}, {NewPubSub(), "tcp"}, {NewLimit(), ""}} {
+		good := tr.setup("wazero", 1000, 1)
+		target := transporttest.Serve(t, tr, good)
 		for want, change := range map[string]func(*transport.Setup){
 			"more than a value of the server holds: use at most 512MiB": func(s *transport.Setup) { s.Size = valueLimit + 1 },
 			"at least one":                           func(s *transport.Setup) { s.Size = 0 },
@@ -198,16 +198,16 @@ func TestRefusals(t *testing.T) {
 			"own.wasm does not serialize":            func(s *transport.Setup) { s.Guest, s.Codec = "own.wasm", transport.JSON },
 		} {
 			setup := good
-			if change(&setup); of.Info().Runs == transport.NoFunction && setup.Codec == transport.JSON {
+			if change(&setup); tr.Info().Runs == transport.NoFunction && setup.Codec == transport.JSON {
 				continue
 			}
-			if served, err := of.Serve(t.Context(), setup); err == nil {
+			if served, err := tr.Serve(t.Context(), setup); err == nil {
 				transporttest.MustClose(t, served)
 				t.Errorf("%+v is served", setup)
 			} else if !strings.Contains(err.Error(), want) {
 				t.Errorf("error is %q, want %q in it", err, want)
 			}
-			if opened, err := of.Open(t.Context(), setup, []transport.Endpoint{target.Endpoint()}); err == nil {
+			if opened, err := tr.Open(t.Context(), setup, []transport.Endpoint{target.Endpoint()}); err == nil {
 				transporttest.MustClose(t, opened)
 				t.Errorf("%+v is opened", setup)
 			} else if !strings.Contains(err.Error(), want) {
@@ -216,7 +216,7 @@ func TestRefusals(t *testing.T) {
 		}
 		cancelled, cancel := context.WithCancel(t.Context())
 		cancel()
-		if opened, err := of.Open(cancelled, good, []transport.Endpoint{target.Endpoint()}); err == nil {
+		if opened, err := tr.Open(cancelled, good, []transport.Endpoint{target.Endpoint()}); err == nil {
 			transporttest.MustClose(t, opened)
 			t.Error("a route was opened with a cancelled context")
 		}
@@ -227,12 +227,12 @@ func TestRefusals(t *testing.T) {
 // A target that cannot take a payload says why, the others get it, and so do all of them
 // the next one.
 func TestOneTargetRefuses(t *testing.T) {
-	forEach(t, func(t *testing.T, of variant) {
-		setup := of.setup("wazero", 1000, 2)
+	forEach(t, func(t *testing.T, tr variant) {
+		setup := tr.setup("wazero", 1000, 2)
 		small := setup
 		small.Size = 500
-		targets := []transport.Target{transporttest.Serve(t, of, setup), transporttest.Serve(t, of, small)}
-		opened := transporttest.Open(t, of, setup, targets[0].Endpoint(), targets[1].Endpoint())
+		targets := []transport.Target{transporttest.Serve(t, tr, setup), transporttest.Serve(t, tr, small)}
+		opened := transporttest.Open(t, tr, setup, targets[0].Endpoint(), targets[1].Endpoint())
 		var handoff transport.Handoff
 		spec := payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000}
 		digest, err := spec.Digest(), opened.Prepare(spec)
@@ -254,10 +254,10 @@ func TestOneTargetRefuses(t *testing.T) {
 }
 
 func TestServerIsKilled(t *testing.T) {
-	forEach(t, func(t *testing.T, of variant) {
-		setup := of.setup("wazero", 8<<20, 1)
-		target := transporttest.Serve(t, of, setup)
-		opened := transporttest.Open(t, of, setup, target.Endpoint())
+	forEach(t, func(t *testing.T, tr variant) {
+		setup := tr.setup("wazero", 8<<20, 1)
+		target := transporttest.Serve(t, tr, setup)
+		opened := transporttest.Open(t, tr, setup, target.Endpoint())
 		var handoff transport.Handoff
 		spec := payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 8 << 20}
 		transporttest.HandOver(t, opened, spec, &handoff)
@@ -279,7 +279,7 @@ func TestServerIsKilled(t *testing.T) {
 		}
 		transporttest.MustClose(t, opened)
 		// The next route has a new server.
-		opened = transporttest.Open(t, of, setup, target.Endpoint())
+		opened = transporttest.Open(t, tr, setup, target.Endpoint())
 		transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 8 << 20}, &handoff)
 		transporttest.MustClose(t, opened, target)
 	})
@@ -288,15 +288,15 @@ func TestServerIsKilled(t *testing.T) {
 // Without a redis-server the stand-in carries payloads, and says that it does.
 func TestStandIn(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	for _, of := range variants {
-		info := of.Info()
-		if _, s, err := info.Parameter.Resolve(of.parameter); err != nil || s == nil || s.Name != standInName || s.Remedy == "" {
+	for _, tr := range variants {
+		info := tr.Info()
+		if _, s, err := info.Parameter.Resolve(tr.parameter); err != nil || s == nil || s.Name != standInName || s.Remedy == "" {
 			t.Errorf("%s: the stand-in is %+v", info.Name, s)
 		}
 		if _, s, err := info.Parameter.Resolve("localhost:6379"); err != nil || s != nil {
 			t.Errorf("%s: %+v stands in for a user's server, %v", info.Name, s, err)
 		}
-		transporttest.Exercise(t, of, of.setup("wazero", 2_500_001, 2), false)
+		transporttest.Exercise(t, tr, tr.setup("wazero", 2_500_001, 2), false)
 	}
 	setup := setupOf("wazero", 1<<20, 1)
 	target := transporttest.Serve(t, New(), setup)

@@ -48,13 +48,13 @@ func (t through) Open(ctx context.Context, setup transport.Setup, targets []tran
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t.info.Name, err)
 	}
-	told, err := json.Marshal(directions{s.server.place, s.key})
+	encoded, err := json.Marshal(directions{s.server.place, s.key})
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	r := &route{sender: s}
 	r.Route, err = sockets.Open(ctx, targets, sockets.Options{
-		FanOptions: stream.FanOptions{Transport: t.info.Name, Deadline: setup.Deadline, Serial: setup.Serial, Preparation: told},
+		FanOptions: stream.FanOptions{Transport: t.info.Name, Deadline: setup.Deadline, Serial: setup.Serial, Preparation: encoded},
 		NewSource: func(carry sockets.Carrier) (sockets.Source, error) {
 			return t.ends.source(ctx, setup, carry)
 		},

@@ -36,27 +36,27 @@ var servers = struct {
 
 // use returns the server of a choice: a private one runs until all routes have released it,
 // and one that has died is replaced.
-func use(ctx context.Context, of place) (*server, error) {
+func use(ctx context.Context, at place) (*server, error) {
 	servers.Lock()
 	defer servers.Unlock()
-	s := servers.inUse[of]
+	s := servers.inUse[at]
 	if s == nil || s.process.hasEnded() {
 		var err error
-		if s, err = newServer(ctx, of); err != nil {
+		if s, err = newServer(ctx, at); err != nil {
 			return nil, err
 		}
-		s.chosenAs = of
-		servers.inUse[of] = s
+		s.chosenAs = at
+		servers.inUse[at] = s
 	}
 	s.users++
 	return s, nil
 }
 
-func newServer(ctx context.Context, of place) (*server, error) {
-	if !of.Private {
-		return attach(ctx, of)
+func newServer(ctx context.Context, at place) (*server, error) {
+	if !at.Private {
+		return attach(ctx, at)
 	}
-	p, err := start(ctx, of)
+	p, err := start(ctx, at)
 	if err != nil {
 		return nil, err
 	}

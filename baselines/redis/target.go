@@ -34,11 +34,11 @@ func (t through) Serve(ctx context.Context, setup transport.Setup) (transport.Ta
 			return nil, errors.Join(fmt.Errorf("%s: target: %w", t.info.Name, err), into.Close())
 		}
 		end = func() error { return errors.Join(into.Close(), own.release()) }
-		told, err := json.Marshal(own.place)
+		encoded, err := json.Marshal(own.place)
 		if err != nil {
 			return nil, errors.Join(err, end())
 		}
-		service.Facts = map[string]string{serverFact: string(told)}
+		service.Facts = map[string]string{serverFact: string(encoded)}
 	}
 	target, err := stream.Serve(t.info.Name, func() (*stream.Listener, error) { return chosen.listen(setup) }, service, end)
 	if err != nil {
@@ -60,11 +60,19 @@ type resolver struct {
 	garbage int
 }
 
-var _ stream.Preparer = (*resolver)(nil)
+var (
+	_ stream.Preparer = (*resolver)(nil)
+	_ stream.Sharing  = (*resolver)(nil)
+)
 
-func (r *resolver) Prepare(ctx context.Context, told []byte) error {
+// ForSource returns a resolver that fetches by a connection of its own.
+func (r *resolver) ForSource() stream.Receiver {
+	return &resolver{receiver: r.receiver, exchange: r.exchange, deadline: r.deadline}
+}
+
+func (r *resolver) Prepare(ctx context.Context, encoded []byte) error {
 	var from directions
-	if err := json.Unmarshal(told, &from); err != nil {
+	if err := json.Unmarshal(encoded, &from); err != nil {
 		return fmt.Errorf("read where the server is: %w", err)
 	}
 	r.Disconnected()

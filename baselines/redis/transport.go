@@ -51,7 +51,7 @@ func NewPubSub() transport.Transport {
 		Place:           2,
 		CopiesAtSource:  jsonAtSource,
 		CopiesPerTarget: jsonPerTarget + 1, // the message in the shim
-		Together:        true,
+		ParallelOnly:    true,
 	}, messages{}, functions{}}
 }
 
@@ -68,7 +68,7 @@ func NewLimit() transport.Transport {
 
 func (t through) Info() transport.Info {
 	info := t.info
-	info.Hosting, info.Across = transport.SeparateProcesses, true
+	info.Hosting, info.Across, info.FansIn = transport.SeparateProcesses, true, true
 	info.Parameter = &transport.Parameter{
 		Flag:    parameterName,
 		Help:    "`SERVER` of redis and limit/redis: a private one over unix or tcp, or your own: HOST:PORT, redis://…, unix:///path, its password in the URL or in " + passwordVariable,
@@ -118,7 +118,7 @@ func (t through) checkSetup(setup transport.Setup) (place, error) {
 	if !slices.Contains(codecs, setup.Codec) {
 		return place{}, fmt.Errorf("%s: codec %q is not possible, use one of %q", t.info.Name, setup.Codec, codecs)
 	}
-	if setup.Serial && setup.Fanout > 1 && t.info.Together {
+	if setup.Serial && setup.Fanout > 1 && t.info.ParallelOnly {
 		return place{}, &transport.Unavailable{Transport: t.info.Name, Reason: "one PUBLISH serves all subscribers at once, not in turn", Remedy: "use --fanout-order parallel"}
 	}
 	if setup.Size < 1 {

@@ -100,13 +100,13 @@ func (r *route) Send(handoff *transport.Handoff) error {
 	if err != nil {
 		return err
 	}
-	told, err := r.guest.memory(where, uint64(len(r.targets))*transport.DeliveryLimit)
+	encoded, err := r.guest.memory(where, uint64(len(r.targets))*transport.DeliveryLimit)
 	if err != nil {
 		return err
 	}
 	for i := range handoff.Deliveries {
 		d := &handoff.Deliveries[i]
-		if _, err := transport.ParseDelivery(told[i*transport.DeliveryLimit:], d); err != nil {
+		if _, err := transport.ParseDelivery(encoded[i*transport.DeliveryLimit:], d); err != nil {
 			d.Err = fmt.Errorf("guest %s: %w", r.guest.name, err)
 		}
 		if out := r.guest.system.TakeSending(r.addresses[i]); d.Err == nil {

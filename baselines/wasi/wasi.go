@@ -26,15 +26,17 @@ func New() transport.Transport { return Guests{} }
 
 func (Guests) Info() transport.Info {
 	return transport.Info{
-		Name:    Name,
-		Summary: "WebAssembly functions exchange HTTP/1.1 requests over WASI sockets, JSON or raw bodies",
-		Family:  transport.HTTP,
-		Place:   1,
-		Limits:  []string{"limit/tcp"},
-		Hosting: transport.SeparateProcesses,
-		Across:  true,
-		Runs:    transport.Wasm,
-		Codecs:  []transport.Codec{transport.JSON, transport.Raw, transport.JSONStd},
+		Name:      Name,
+		Summary:   "WebAssembly functions exchange HTTP/1.1 requests over WASI sockets, JSON or raw bodies",
+		Family:    transport.HTTP,
+		Place:     1,
+		Limits:    []string{"limit/tcp"},
+		Hosting:   transport.SeparateProcesses,
+		FansIn:    true,
+		OneSource: []string{cGuest},
+		Across:    true,
+		Runs:      transport.Wasm,
+		Codecs:    []transport.Codec{transport.JSON, transport.Raw, transport.JSONStd},
 		Guests: map[transport.Codec][]string{
 			transport.JSON: {goGuest}, transport.Raw: {goGuest, cGuest}, transport.JSONStd: {goGuest},
 		},

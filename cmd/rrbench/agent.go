@@ -28,7 +28,7 @@ func agentCommand() *cobra.Command {
 		Use:   "agent",
 		Short: "Be the second node of a sweep",
 		Long: `Agent starts functions on this node for a sweep that runs on another. It prints one line,
-which that sweep takes as --peer or in RRBENCH_PEER; whoever has the line can join, one driver at a
+which that sweep takes as --peer or in RRBENCH_PEER; every host that has the line can join, one driver at a
 time. The driver reaches TCP ports of this node that the kernel chooses, and one UDP port
 for the clock. With the agent ends whatever it has started.`,
 		Example: `  rrbench agent --listen 10.0.0.2:7433`,

@@ -14,6 +14,7 @@ import (
 
 	"rrbench/results"
 	"rrbench/sweep"
+	"rrbench/transport"
 )
 
 // printOutcome writes the table and the paths of the results.
@@ -88,8 +89,14 @@ func conditions(p results.Point) string {
 	if p.SizeMix != "" {
 		words = append(words, "mix of "+p.SizeMix)
 	}
+	if p.Launcher == transport.LauncherContainerd {
+		words = append(words, "by "+p.Launcher)
+	}
 	if p.Rate > 0 {
 		words = append(words, fmt.Sprintf("%d/s", p.Rate))
+	}
+	if p.Fanin > 1 {
+		words = append(words, fmt.Sprintf("fan-in %d", p.Fanin))
 	}
 	if p.Fanout > 1 {
 		words = append(words, p.FanoutOrder)

@@ -57,10 +57,8 @@ func (f fitting) Write(text []byte) (int, error) {
 // errorsOnly tells of failures alone.
 type errorsOnly struct{ out io.Writer }
 
-func (errorsOnly) Begin(float64)                        {}
-func (errorsOnly) Visiting(int, int, sweep.PlannedCell) {}
-func (errorsOnly) Advance(float64)                      {}
-func (errorsOnly) End()                                 {}
+func (errorsOnly) Visiting(sweep.Advance) {}
+func (errorsOnly) End()                   {}
 
 func (e errorsOnly) Failed(cell sweep.PlannedCell, reason string) {
 	fmt.Fprintf(e.out, "failed: %s: %s\n", describe(cell), reason)
@@ -72,66 +70,66 @@ type bar struct {
 	bar *progressbar.ProgressBar
 }
 
-// barUnits is the resolution of a second of estimated work.
-const barUnits = 1000
+// barUnits is its length.
+const barUnits = 10_000
 
-func (b *bar) Begin(total float64) {
-	b.bar = progressbar.NewOptions64(int64(total*barUnits),
-		progressbar.OptionSetWriter(fitting{b.out}),
-		progressbar.OptionSetWidth(min(24, columns(b.out)/4)),
-		progressbar.OptionShowDescriptionAtLineEnd(),
-		progressbar.OptionSetPredictTime(true),
-		progressbar.OptionSetElapsedTime(true),
-		progressbar.OptionClearOnFinish(),
-		// Nothing is drawn while something is measured.
-		progressbar.OptionSpinnerCustom([]string{""}),
-	)
+func (b *bar) Visiting(a sweep.Advance) {
+	if b.bar == nil {
+		b.bar = progressbar.NewOptions64(barUnits,
+			progressbar.OptionSetWriter(fitting{b.out}),
+			progressbar.OptionSetWidth(min(24, columns(b.out)/4)),
+			progressbar.OptionShowDescriptionAtLineEnd(),
+			progressbar.OptionSetPredictTime(false),
+			progressbar.OptionSetElapsedTime(true),
+			progressbar.OptionClearOnFinish(),
+			// Nothing is drawn while something is measured.
+			progressbar.OptionSpinnerCustom([]string{""}),
+		)
+	}
+	_ = b.bar.Set(int(barUnits * share(a)))
+	b.bar.Describe(advance(a))
 }
 
-func (b *bar) Visiting(block, blocks int, cell sweep.PlannedCell) {
-	b.bar.Describe(fmt.Sprintf("block %d/%d  %s", block+1, blocks, describe(cell)))
-}
+// share is how much of a run is done.
+func share(a sweep.Advance) float64 { return a.Done.Seconds() / max((a.Done+a.Left).Seconds(), 1e-9) }
 
-func (b *bar) Advance(work float64) { _ = b.bar.Add64(int64(work * barUnits)) }
+func advance(a sweep.Advance) string {
+	about := "about"
+	if a.UpTo {
+		about = "up to"
+	}
+	return fmt.Sprintf("block %d/%d  %s %v left  %s", a.Block+1, a.Blocks, about, a.Left.Round(time.Second), describe(a.Cell))
+}
 
 func (b *bar) Failed(cell sweep.PlannedCell, reason string) {
 	_ = b.bar.Clear()
 	fmt.Fprintf(b.out, "failed: %s: %s\n", describe(cell), reason)
 }
 
-func (b *bar) End() { _ = b.bar.Finish() }
+func (b *bar) End() {
+	if b.bar != nil {
+		_ = b.bar.Finish()
+	}
+}
 
 // lines prints a line every so often, for logs.
 type lines struct {
-	out            io.Writer
-	total, done    float64
-	started, spoke time.Time
+	out   io.Writer
+	spoke time.Time
 }
 
 const linesEvery = 15 * time.Second
 
-// trusted is how many seconds of estimated work the estimate is believed for, whatever the
-// first visits take: they compile and read what is cached afterwards.
-const trusted = 10
-
-func (l *lines) Begin(total float64) {
-	l.total = total
-	l.started = time.Now()
-	l.spoke = l.started
-}
-
-func (l *lines) Visiting(block, blocks int, cell sweep.PlannedCell) {
+func (l *lines) Visiting(a sweep.Advance) {
 	now := time.Now()
-	if now.Sub(l.spoke) < linesEvery || l.done == 0 {
-		return
+	if l.spoke.IsZero() {
+		l.spoke = now
 	}
-	l.spoke = now
-	pace := (now.Sub(l.started).Seconds() + trusted) / (l.done + trusted)
-	left := time.Duration(pace * (l.total - l.done) * float64(time.Second))
-	fmt.Fprintf(l.out, "%3.0f %%  block %d/%d  about %v left  %s\n", 100*l.done/l.total, block+1, blocks, left.Round(time.Second), describe(cell))
+	if a.Done > 0 && now.Sub(l.spoke) >= linesEvery {
+		l.spoke = now
+		fmt.Fprintf(l.out, "%3.0f %%  %s\n", 100*share(a), advance(a))
+	}
 }
-
-func (l *lines) Advance(work float64) { l.done += work }
 
 func (l *lines) Failed(cell sweep.PlannedCell, reason string) {
 	fmt.Fprintf(l.out, "failed: %s: %s\n", describe(cell), reason)
@@ -143,6 +141,9 @@ func describe(cell sweep.PlannedCell) string {
 	text := fmt.Sprintf("%s %s %s %s", cell.Transport, cell.Engine, cell.Codec, payloads.FormatSize(cell.SizeBytes))
 	if cell.Fanout > 1 {
 		text += fmt.Sprintf(" to %d", cell.Fanout)
+	}
+	if cell.Fanin > 1 {
+		text += fmt.Sprintf(" from %d", cell.Fanin)
 	}
 	if cell.Concurrency > 1 {
 		text += fmt.Sprintf(" × %d", cell.Concurrency)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -25,11 +26,9 @@ func TestProgressFitsItsTerminal(t *testing.T) {
 			t.Setenv("TERM", test.kind)
 			ours, terminal := openTerminal(t, test.columns)
 			progress := newProgress(terminal, false)
-			progress.Begin(10)
 			cell := sweep.PlannedCell{Point: results.Point{Cell: results.Cell{Transport: "network/zerocopy", Engine: "wasmtime", Codec: "none", SizeBytes: 1 << 20, Fanout: 100, Concurrency: 10}}}
 			for block := range 10 {
-				progress.Visiting(block, 10, cell)
-				progress.Advance(1)
+				progress.Visiting(sweep.Advance{Block: block, Blocks: 10, Cell: cell, Done: time.Duration(block) * time.Second, Left: time.Duration(10-block) * time.Second})
 			}
 			progress.End()
 			fmt.Fprintln(terminal, "end")

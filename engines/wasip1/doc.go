@@ -2,7 +2,7 @@
 // enough for reactors built from C and from Go (GOOS=wasip1, -buildmode=c-shared), the same
 // for each engine, so that engines are compared and not their WASIs.
 //
-// Every guest has a System of its own. Whoever calls the guest closes it when a call ends
+// Every guest has a System of its own. The caller of the guest closes it when a call ends
 // with an error, for a guest that trapped does not close its sockets itself, and its peers
 // would wait. A guest has no files. Every pointer and length that it passes is checked
 // against its memory; a wrong one is answered with EFAULT.
@@ -16,8 +16,8 @@
 //	fd_fdstat_get                    every descriptor
 //	fd_fdstat_set_flags              NONBLOCK has an effect, the others are kept
 //	fd_prestat_get                   EBADF: no directory is open
-//	fd_read                          end of file on standard input
-//	fd_write                         standard output and error go to Config.Output
+//	fd_read                          standard input is Config.Input
+//	fd_write                         standard output and error go to Config.Output and Errors
 //	poll_oneoff                      waits for clocks and descriptors; an event a descriptor
 //	proc_exit                        ends the call with *engines.Exit
 //	random_get                       from the operating system

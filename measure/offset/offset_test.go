@@ -95,7 +95,7 @@ func TestPacketsWithoutTheCookieAreDropped(t *testing.T) {
 		}
 	}
 	if _, err := Measure(t.Context(), socket, testCookie); err != nil {
-		t.Errorf("after packets of strangers: %v", err)
+		t.Errorf("after packets of other hosts: %v", err)
 	}
 	if e, err := exchangeOnce(socket, Cookie{9}); err == nil {
 		t.Errorf("answers to another cookie: %+v", e)

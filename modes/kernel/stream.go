@@ -18,5 +18,6 @@ func NewStream() transport.Transport {
 		Family:  transport.Kernel,
 		Place:   1,
 		Limits:  []string{"limit/unix"},
+		FansIn:  true,
 	}
 }

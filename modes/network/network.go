@@ -17,6 +17,7 @@ func NewStream() transport.Transport {
 		Family:  transport.Network,
 		Place:   3,
 		Limits:  []string{"limit/tcp"},
+		FansIn:  true,
 	}
 }
 
@@ -31,6 +32,7 @@ func NewSplice() transport.Transport {
 		Family:    transport.Network,
 		Place:     1,
 		Limits:    []string{"limit/splice"},
+		FansIn:    true,
 		NewWriter: NewSplicing,
 		Detach:    Detach,
 		Facts:     PipeFacts,
@@ -49,6 +51,7 @@ func NewZerocopy() transport.Transport {
 		Family:    transport.Network,
 		Place:     2,
 		Limits:    []string{"limit/tcp"},
+		FansIn:    true,
 		NewWriter: choose(zerocopyFrom, newReferring),
 		Detach:    Detach,
 		Facts:     zerocopyFacts,
@@ -73,6 +76,7 @@ func NewAdaptive(crossover int64) transport.Transport {
 		Family:    transport.Network,
 		Place:     4,
 		Limits:    []string{"limit/tcp", "limit/splice"},
+		FansIn:    true,
 		NewWriter: choose(crossover, NewSplicing),
 		Detach:    Detach,
 		Facts:     PipeFacts,

@@ -187,7 +187,7 @@ func TestKeptForEver(t *testing.T) {
 	}
 }
 
-// TestFallsBack has sources whose pages belong to several mappings and stay where they are: the payload is copied, and nobody notices.
+// TestFallsBack has sources whose pages belong to several mappings and stay where they are: the payload is copied, and no hand-off fails.
 func TestFallsBack(t *testing.T) {
 	transporttest.SmallBlocks(t)
 	for _, engine := range enginesHere(t) {

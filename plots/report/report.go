@@ -356,9 +356,12 @@ func valuesOf(s *results.Summary) []value {
 	if s.Rate > 0 {
 		load += fmt.Sprintf(" at %d/s", s.Rate)
 	}
-	conditions := []string{s.Origin, s.Consume, s.Route, s.SizeMix}
+	conditions := []string{s.Origin, s.Consume, s.Route, s.SizeMix, s.Launcher}
 	if s.Fanout > 1 {
 		conditions = append(conditions, s.FanoutOrder)
+	}
+	if s.Fanin > 1 {
+		conditions = append(conditions, fmt.Sprintf("fan-in %d", s.Fanin))
 	}
 	conditions = slices.DeleteFunc(conditions, func(word string) bool { return word == "" })
 	status := string(s.Status)

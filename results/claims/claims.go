@@ -299,7 +299,7 @@ var cellColumns = func() (names []string) {
 
 // usual are the values of columns that a claim leaves out; a cell that does not know the column has
 // nothing there. Of origins a buffer is preferred, which not every transport has.
-var usual = map[string]string{"fanout": "1", "concurrency": "1", "offered_ops_per_s": "0", "consume": "read", "fanout_order": "parallel", "size_mix": ""}
+var usual = map[string]string{"fanout": "1", "fanin": "1", "concurrency": "1", "offered_ops_per_s": "0", "consume": "read", "fanout_order": "parallel", "size_mix": ""}
 
 const preferredOrigin = "buffer"
 
@@ -437,6 +437,11 @@ func covers(wanted map[string]string, m *results.Measured, engine string) bool {
 			if value != want {
 				return false
 			}
+		case name == "launcher":
+			// A transport has one of the others.
+			if value == "containerd" {
+				return false
+			}
 		default:
 			if standard, known := usual[name]; known && value != standard && value != "" {
 				return false
@@ -470,7 +475,7 @@ func (c *Claim) names() []string {
 
 // measuredBy is the command that measures the cells.
 func (c *Claim) measuredBy() string {
-	flags := []struct{ column, flag string }{{"transport", "--transports"}, {"codec", "--codecs"}, {"size_bytes", "--sizes"}, {"fanout", "--fanout"}, {"fanout_order", "--fanout-order"}, {"placement", "--placement"}}
+	flags := []struct{ column, flag string }{{"transport", "--transports"}, {"codec", "--codecs"}, {"size_bytes", "--sizes"}, {"fanout", "--fanout"}, {"fanout_order", "--fanout-order"}, {"fanin", "--fanin"}, {"placement", "--placement"}}
 	line := "rrbench sweep"
 	for _, f := range flags {
 		var values []string

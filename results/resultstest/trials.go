@@ -22,6 +22,8 @@ type Plan struct {
 	Sizes         []int64
 	Fanouts       []int
 	Concurrencies []int
+	// Fanins are 1 where none are given.
+	Fanins []int
 	// Rates are 0 for a closed loop.
 	Rates []results.Rate
 	// Origins are those of the transports that need WebAssembly; the others say nothing.
@@ -102,7 +104,7 @@ func Trials(plan Plan) []results.Trial {
 			}
 			for _, first := range kinds {
 				began := now
-				for worker := range point.Concurrency {
+				for worker := range point.Sources() {
 					t0 := began + int64(worker)*2000
 					number++
 					for target := range point.Fanout {
@@ -154,15 +156,15 @@ func Windows(trials []results.Trial) []results.Window {
 			seen[key] = true
 		}
 		// Two processors share the work of the workers and the targets.
-		crowd := max(float64(t.Concurrency*t.Fanout)/2, 1)
-		capacity := float64(t.Concurrency) / (float64(t.Cycle+1) * crowd) * 1e9
+		crowd := max(float64(t.Handoffs())/2, 1)
+		capacity := float64(t.Sources()) / (float64(t.Cycle+1) * crowd) * 1e9
 		rate, wait := capacity, crowd
 		if t.Rate > 0 {
 			rate = min(float64(t.Rate), 0.98*capacity)
 			wait = crowd / (1 - rate/capacity)
 		}
 		w := results.Window{CellIndex: t.CellIndex, Block: t.Block, Start: t.Start, Noise: t.Noise, Point: t.Point,
-			OK: handoffs * t.Concurrency * t.Fanout, Ns: int64(handoffs * float64(t.Concurrency) / rate * 1e9), Latencies: results.NewHistogram()}
+			OK: handoffs * t.Handoffs(), Ns: int64(handoffs * float64(t.Sources()) / rate * 1e9), Latencies: results.NewHistogram()}
 		w.Tried, w.Bytes = w.OK, int64(w.OK)*t.SizeBytes
 		w.SourceUser, w.SourceKernel = int64(w.OK)*t.CPUUser/2, int64(w.OK)*t.CPUKernel/2
 		w.TargetUser, w.TargetKernel = w.SourceUser, w.SourceKernel
@@ -177,6 +179,10 @@ func Windows(trials []results.Trial) []results.Window {
 
 func points(plan Plan) []results.Point {
 	var all []results.Point
+	fanins := plan.Fanins
+	if fanins == nil {
+		fanins = []int{1}
+	}
 	for _, transport := range plan.Transports {
 		engines, codecs, origins := []string{"native"}, []string{"none"}, []string{""}
 		if models[transport].wasm {
@@ -190,14 +196,16 @@ func points(plan Plan) []results.Point {
 				for _, placement := range plan.Placements {
 					for _, size := range plan.Sizes {
 						for _, fanout := range plan.Fanouts {
-							for _, concurrency := range plan.Concurrencies {
-								for _, rate := range plan.Rates {
-									for _, origin := range origins {
-										all = append(all, results.Point{
-											Cell: results.Cell{Experiment: "sweep", Transport: transport, Engine: engine, Codec: codec,
-												Placement: placement, SizeBytes: size, Fanout: fanout, Concurrency: concurrency},
-											Load: results.Load{Rate: rate}, Conditions: results.Conditions{Origin: origin},
-										})
+							for _, fanin := range fanins {
+								for _, concurrency := range plan.Concurrencies {
+									for _, rate := range plan.Rates {
+										for _, origin := range origins {
+											all = append(all, results.Point{
+												Cell: results.Cell{Experiment: "sweep", Transport: transport, Engine: engine, Codec: codec,
+													Placement: placement, SizeBytes: size, Fanout: fanout, Concurrency: concurrency},
+												Load: results.Load{Rate: rate}, Conditions: results.Conditions{Origin: origin, Fanin: fanin},
+											})
+										}
 									}
 								}
 							}

@@ -136,7 +136,7 @@ func (l *launcher) open(ctx context.Context, codec transport.Codec, size int64, 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := cell.Connect(ctx, 1); err != nil {
+	if _, err := cell.Connect(ctx, 1, 1); err != nil {
 		return nil, errors.Join(err, cell.Close())
 	}
 	return cell, nil

@@ -53,7 +53,7 @@ func (v verdict) err() error {
 	case verdictWelcome:
 		return nil
 	case verdictBusy:
-		return errors.New("handshake: the target already serves another source; close that route first")
+		return errors.New("handshake: the target already serves as many sources as it may; close one of those routes first")
 	case verdictUnproven:
 		return errors.New("handshake: the target does not accept this endpoint's nonce; the endpoint is of another run")
 	}

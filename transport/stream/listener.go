@@ -22,6 +22,8 @@ const (
 	handshakeDeadline = 2 * time.Second
 	// closeDeadline bounds how long Close waits for a handler that does not return.
 	closeDeadline = 5 * time.Second
+	// mostSources is how many connections a target serves at most.
+	mostSources = 1024
 )
 
 // Listener is a target's address and the connections to it.
@@ -32,9 +34,10 @@ type Listener struct {
 	admission *transport.Admission
 	pending   transport.Pending
 
-	// busy is taken by the one connection that is served: a function runs one hand-off at
-	// a time, and a second source would silently queue behind the first.
-	busy chan struct{}
+	// places are taken by the connections that are served, and turn by the one of which a payload is: a
+	// function runs one hand-off at a time.
+	places chan struct{}
+	turn   sync.Mutex
 
 	closed   atomic.Bool
 	finished sync.WaitGroup
@@ -81,7 +84,7 @@ func ListenTCP(address string) (*Listener, error) {
 }
 
 func newListener(listener net.Listener) *Listener {
-	l := &Listener{listener: listener, nonce: transport.NewNonce(), busy: make(chan struct{}, 1)}
+	l := &Listener{listener: listener, nonce: transport.NewNonce(), places: make(chan struct{}, mostSources)}
 	l.closing, l.close = context.WithCancel(context.Background())
 	l.admission = transport.NewAdmission(l.nonce)
 	return l
@@ -93,8 +96,8 @@ func (l *Listener) Endpoint(transportName string) transport.Endpoint {
 	return transport.Endpoint{Transport: transportName, Network: at.Network(), Address: at.String(), Nonce: l.nonce}
 }
 
-// Serve begins to accept connections, and returns. One source at a time is served;
-// another one gets the verdict that the target is busy.
+// Serve begins to accept connections, and returns. The sources' payloads take turns; a source too
+// many gets the verdict that the target is busy.
 func (l *Listener) Serve(service Service) {
 	if service.Limit == 0 || service.Limit > frameLimit {
 		service.Limit = frameLimit
@@ -148,20 +151,19 @@ func (l *Listener) serve(connection net.Conn, service Service) {
 	defer context.AfterFunc(l.closing, func() { _ = connection.Close() })()
 	l.pending.Add(connection)
 	defer l.pending.Remove(connection)
-	until := time.Now().Add(handshakeDeadline)
-	_ = connection.SetDeadline(until)
+	_ = connection.SetDeadline(time.Now().Add(handshakeDeadline))
 	process, answer, err := l.handshake(connection)
 	if err != nil {
 		return
 	}
 	l.pending.Remove(connection)
-	free := l.takeBusy(time.Until(until))
-	_ = connection.SetDeadline(time.Now().Add(handshakeDeadline))
-	if !free {
+	select {
+	case l.places <- struct{}{}:
+		defer func() { <-l.places }()
+	default:
 		_ = sendVerdict(connection, verdictBusy, answer)
 		return
 	}
-	defer func() { <-l.busy }()
 	if sendVerdict(connection, verdictWelcome, answer) != nil {
 		return
 	}
@@ -172,21 +174,7 @@ func (l *Listener) serve(connection net.Conn, service Service) {
 	defer s.close()
 	defer context.AfterFunc(l.closing, s.Interrupt)()
 	if s.setTimeout(service.Deadline) == nil {
-		serve(l.closing, s, service)
-	}
-}
-
-// takeBusy waits a little: the source before may just be going.
-func (l *Listener) takeBusy(wait time.Duration) bool {
-	timer := time.NewTimer(max(wait, 0))
-	defer timer.Stop()
-	select {
-	case l.busy <- struct{}{}:
-		return true
-	case <-timer.C:
-		return false
-	case <-l.closing.Done():
-		return false
+		serve(l.closing, s, service, &l.turn)
 	}
 }
 

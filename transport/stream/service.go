@@ -3,6 +3,7 @@ package stream
 import (
 	"time"
 
+	"rrbench/memory"
 	"rrbench/transport"
 )
 
@@ -15,12 +16,15 @@ type Service struct {
 	// Deadline bounds the arrival of one payload and the writing of its acknowledgement;
 	// waiting for the next payload is not bounded. Zero means no bound.
 	Deadline time.Duration
+	// Ring, when set, has sources bring rings along: a ring carries payloads and their answers then, and
+	// the socket tells when the peer is gone.
+	Ring memory.Waiting
 	// Facts are part of the endpoint.
 	Facts map[string]string
 }
 
-// Receiver is the function behind a target. Calls come one at a time, for each payload
-// Place, Consume and Release; Consume is left out when the payload did not become complete.
+// Receiver is the function behind a target. Calls come one at a time, those for several sources in
+// turns, for each payload Place, Consume and Release; Consume is left out when the payload did not become complete.
 type Receiver interface {
 	// Place returns memory for a payload of n bytes, n > 0. The bytes are read from the
 	// socket straight into it. It stays the receiver's, and is not touched once Consume or
@@ -36,6 +40,13 @@ type Receiver interface {
 	Release() error
 }
 
+// Sharing is a Receiver that remembers something of its source.
+type Sharing interface {
+	Receiver
+	// ForSource returns the receiver of one source more, of the same function.
+	ForSource() Receiver
+}
+
 // FanOptions configure the connections of a Fan.
 type FanOptions struct {
 	// Transport is the transport whose targets these are; others are refused.
@@ -47,6 +58,8 @@ type FanOptions struct {
 	Serial bool
 	// NewWriter makes the writer of one connection. nil means NewCopying.
 	NewWriter func() (Writer, error)
+	// Ring is as for Service; the targets' is set, too. It takes the place of writers.
+	Ring memory.Waiting
 	// Preparation, when there is any, is what the targets are prepared with (Preparer), at
 	// most LocatorLimit bytes. It goes to admitted targets only.
 	Preparation []byte

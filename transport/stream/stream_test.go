@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -126,7 +127,7 @@ func checkDelivery(t *testing.T, d *transport.Delivery, p []byte) {
 	if d.Length != uint64(len(p)) || d.Digest != payloads.Digest(p) {
 		t.Errorf("target saw %d bytes with digest %x, want %d with %x", d.Length, d.Digest, len(p), payloads.Digest(p))
 	}
-	transporttest.CheckTimeline(t, 1, &d.Timeline)
+	transporttest.CheckTimeline(t, 0, &d.Timeline)
 }
 
 func TestPayloadsArrive(t *testing.T) {
@@ -245,17 +246,45 @@ func TestOneTargetOfMany(t *testing.T) {
 	})
 }
 
-func TestOneSourceAtATime(t *testing.T) {
+// A payload of a second source waits until the handler is done with the first one's.
+func TestSourcesTakeTurns(t *testing.T) {
+	b := &buffer{blocking: make(chan struct{})}
+	l, endpoint := mustServe(t, ListenUnix, Service{Receiver: b, Deadline: 20 * time.Second})
+	defer mustClose(t, l)
+	var sending sync.WaitGroup
+	for source := range uint64(3) {
+		fan := mustOpen(t, FanOptions{Transport: "test"}, endpoint)
+		defer mustClose(t, fan)
+		sending.Go(func() {
+			var handoff transport.Handoff
+			p := payload(1000, source)
+			fan.Send(p, &handoff)
+			checkDelivery(t, &handoff.Deliveries[0], p)
+		})
+	}
+	for handled := range int32(3) {
+		b.blocking <- struct{}{}
+		if n := b.live.Load(); n > 1 || b.handled.Load() > handled+2 {
+			t.Errorf("%d payloads are in the receiver", n)
+		}
+	}
+	sending.Wait()
+}
+
+// A target that has its most sources refuses another, until one goes.
+func TestTooManySources(t *testing.T) {
 	l, endpoint := mustServe(t, ListenUnix, Service{Receiver: &buffer{}, Deadline: time.Second})
 	defer mustClose(t, l)
-	first := mustOpen(t, FanOptions{Transport: "test"}, endpoint)
-	if second, err := OpenFan(context.Background(), []transport.Endpoint{endpoint}, FanOptions{Transport: "test"}); err == nil {
-		mustClose(t, second)
-		t.Error("a second source was welcome")
-	} else if !strings.Contains(err.Error(), "already serves another source") {
+	for range mostSources {
+		l.places <- struct{}{}
+	}
+	if fan, err := OpenFan(context.Background(), []transport.Endpoint{endpoint}, FanOptions{Transport: "test"}); err == nil {
+		mustClose(t, fan)
+		t.Error("a source too many was welcome")
+	} else if !strings.Contains(err.Error(), "already serves") {
 		t.Error(err)
 	}
-	mustClose(t, first)
+	<-l.places
 	mustClose(t, mustOpen(t, FanOptions{Transport: "test"}, endpoint))
 }
 

@@ -54,15 +54,15 @@ func target(transports []transport.Transport) error {
 	if err != nil {
 		return err
 	}
-	var told order
-	if err := json.Unmarshal(line, &told); err != nil {
+	var asked order
+	if err := json.Unmarshal(line, &asked); err != nil {
 		return err
 	}
 	for _, t := range transports {
-		if t.Info().Name != told.Transport {
+		if t.Info().Name != asked.Transport {
 			continue
 		}
-		served, err := t.Serve(context.Background(), told.Setup)
+		served, err := t.Serve(context.Background(), asked.Setup)
 		if err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func target(transports []transport.Transport) error {
 		_, _ = io.Copy(io.Discard, in)
 		return served.Close()
 	}
-	return fmt.Errorf("no transport %q in this test", told.Transport)
+	return fmt.Errorf("no transport %q in this test", asked.Transport)
 }
 
 // Process is a target in a process of its own.
@@ -101,11 +101,11 @@ func Start(t testing.TB, tr transport.Transport, setup transport.Setup) *Process
 	}
 	p := &Process{command: command, in: in}
 	t.Cleanup(func() { p.Kill() })
-	told, err := json.Marshal(order{tr.Info().Name, setup})
+	asked, err := json.Marshal(order{tr.Info().Name, setup})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := in.Write(append(told, '\n')); err != nil {
+	if _, err := in.Write(append(asked, '\n')); err != nil {
 		t.Fatal(err)
 	}
 	if err := json.NewDecoder(out).Decode(&p.Endpoint); err != nil {

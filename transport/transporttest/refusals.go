@@ -122,7 +122,7 @@ func testEndpoints(t *testing.T, s *suite) {
 	s.openRefuses(t, changes)
 }
 
-// Nobody reaches a target without its secret: the nonce, or within a process the address.
+// No source reaches a target without its secret: the nonce, or within a process the address.
 func testNonces(t *testing.T, s *suite) {
 	target := Serve(t, s.open(), s.setup(1000, 1))
 	endpoint := target.Endpoint()

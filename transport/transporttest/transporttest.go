@@ -69,6 +69,7 @@ func (s *suite) run(t *testing.T, first bool) {
 		{"targets that write", testTargetsThatWrite, !s.info.ReadsOnly && s.info.Origins == nil},
 		{"origins", testOrigins, s.info.Origins != nil},
 		{"several routes", testSeveralRoutes, true},
+		{"several sources", testSeveralSources, s.info.FansIn && !slices.Contains(s.info.OneSource, s.options.Guest)},
 		{"sources come and go", testSourcesComeAndGo, true},
 		{"sizes beyond the setup", testSizesBeyondTheSetup, true},
 		{"nothing prepared", testNothingPrepared, ours},

@@ -133,7 +133,7 @@ func handle(_, _ uint32) uint64 {
 	return delivery.Digest
 }
 
-// handle_write is handle: begin has told what handlers do.
+// handle_write is handle: begin has set what handlers do.
 //
 //go:wasmexport handle_write
 func handleWrite(pointer, length uint32) uint64 { return handle(pointer, length) }

@@ -87,10 +87,10 @@ var (
 )
 
 // Kind is what guests call a kind of payload by.
-func Kind(of payloads.Kind) (uint64, error) {
-	number := slices.Index(Kinds, of)
+func Kind(kind payloads.Kind) (uint64, error) {
+	number := slices.Index(Kinds, kind)
 	if number < 0 {
-		return 0, fmt.Errorf("payload %q is unknown to guests: use %v", of, Kinds)
+		return 0, fmt.Errorf("payload %q is unknown to guests: use %v", kind, Kinds)
 	}
 	return uint64(number), nil
 }

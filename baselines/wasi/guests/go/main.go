@@ -34,8 +34,8 @@ var (
 	endpoints []transport.Endpoint
 	route     transport.Route
 	handoff   transport.Handoff
-	// told are the deliveries as the host reads them.
-	told []byte
+	// encoded holds the deliveries as the host reads them.
+	encoded []byte
 
 	failed string
 )
@@ -124,7 +124,7 @@ func open() uint32 {
 	var err error
 	route, err = http.New().Open(context.Background(), setup, endpoints)
 	handoff.Deliveries = make([]transport.Delivery, len(endpoints))
-	told = make([]byte, len(endpoints)*transport.DeliveryLimit)
+	encoded = make([]byte, len(endpoints)*transport.DeliveryLimit)
 	return status(err)
 }
 
@@ -160,10 +160,10 @@ func send() uint32 {
 	}
 	for i := range handoff.Deliveries {
 		// Each has room for the longest.
-		handoff.Deliveries[i].AppendTo(told[i*transport.DeliveryLimit : i*transport.DeliveryLimit])
+		handoff.Deliveries[i].AppendTo(encoded[i*transport.DeliveryLimit : i*transport.DeliveryLimit])
 	}
 	return 0
 }
 
 //go:wasmexport deliveries
-func deliveries() uint32 { return pointer(unsafe.SliceData(told)) }
+func deliveries() uint32 { return pointer(unsafe.SliceData(encoded)) }
