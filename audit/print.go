@@ -149,7 +149,7 @@ func (r *Report) printCalls(w io.Writer) {
 		for _, c := range p.sortedCalls() {
 			var bytes, failed string
 			switch {
-			case c.Class == RemapsWindow:
+			case c.Class == RemapsWindow, c.Class == Maps && c.Bytes > 0:
 				bytes = r.address(c.Bytes)
 			case c.Bytes > 0:
 				bytes = r.amount(c.Bytes)

@@ -26,6 +26,18 @@ type opened struct {
 
 func openInside(t *testing.T, engine string, size int64, guests ...string) *opened {
 	t.Helper()
+	with := setup(engine, size, len(guests))
+	var targets []transport.Setup
+	for _, guest := range guests {
+		target := with
+		target.Guest = guest
+		targets = append(targets, target)
+	}
+	return openWith(t, with, targets...)
+}
+
+func openWith(t *testing.T, source transport.Setup, targets ...transport.Setup) *opened {
+	t.Helper()
 	o := &opened{}
 	tr := *NewMemfd().(*sockets.Transport)
 	tr.NewResolver = func(function *modes.Function) sockets.Resolver {
@@ -40,13 +52,11 @@ func openInside(t *testing.T, engine string, size int64, guests ...string) *open
 		return referrer, err
 	}
 	var endpoints []transport.Endpoint
-	for _, guest := range guests {
-		with := setup(engine, size, len(guests))
-		with.Guest = guest
-		served := transporttest.Serve(t, &tr, with)
+	for _, target := range targets {
+		served := transporttest.Serve(t, &tr, target)
 		o.targets, endpoints = append(o.targets, served), append(endpoints, served.Endpoint())
 	}
-	o.Route = transporttest.Open(t, &tr, setup(engine, size, len(guests)), endpoints...)
+	o.Route = transporttest.Open(t, &tr, source, endpoints...)
 	return o
 }
 

@@ -81,6 +81,8 @@ type guarded struct {
 	keptNow *modes.Region
 	// arrivals are how payloads came that the model has not had yet.
 	arrivals []arrival
+	// looked counts the payloads in the window.
+	looked int
 }
 
 // arrival is how a payload came: in the window, or with whole bytes after the head in a file, of
@@ -131,10 +133,14 @@ func (g *guarded) Resolve(n uint64, reference stream.Reference) error {
 func (g *guarded) Consume(d *transport.Delivery) error {
 	g.lock.Lock()
 	defer g.lock.Unlock()
-	if whole := g.function.Memory(); g.function.Windowless() == nil && !g.views.kept {
+	if whole := g.function.Memory(); memory.Window < 1<<20 && g.function.Windowless() == nil && !g.views.kept {
 		beside := whole[memory.WindowStart:memory.WindowEnd()]
 		if g.now.shown {
 			beside = beside[g.now.region.Len():]
+			if g.looked++; g.looked%8 > 0 {
+				// To look further makes pages of the file, which its source will not use again.
+				beside = beside[:memory.Enough(int(g.now.region.Len()))-int(g.now.region.Len())]
+			}
 		}
 		for i, b := range beside {
 			if b != 0 {
