@@ -413,7 +413,9 @@ func (r *Ring) await(word, sleeps *uint32, old uint32, spin int64) (value uint32
 				return v, now - began, nil
 			}
 			if now-yielded > spinLimit {
-				runtime.Gosched() // this goroutine may be what the peer, or all others, wait for
+				// This goroutine, or thread, may be what the peer, or all others, wait for.
+				runtime.Gosched()
+				_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 				yielded = now
 			}
 		} else {
