@@ -274,7 +274,8 @@ func (q *producer) show() {
 func (q *producer) showPart() {
 	q.shown = q.own
 	atomic.StoreUint32(q.written, q.own)
-	if q.own-q.peer >= q.capacity/4 && atomic.LoadUint32(q.consumerSleeps) != 0 {
+	// What is not read yet is looked up: what was known of it may be long ago.
+	if atomic.LoadUint32(q.consumerSleeps) != 0 && q.own-atomic.LoadUint32(q.read) >= q.capacity/4 {
 		wake(q.written)
 	}
 }
@@ -376,7 +377,7 @@ func (q *consumer) check() error {
 func (q *consumer) show() {
 	q.shown = q.own
 	atomic.StoreUint32(q.read, q.own)
-	if q.peer-q.own <= q.capacity/2 && atomic.LoadUint32(q.producerSleeps) != 0 {
+	if atomic.LoadUint32(q.producerSleeps) != 0 && atomic.LoadUint32(q.written)-q.own <= q.capacity/2 {
 		wake(q.read)
 	}
 }
