@@ -93,7 +93,7 @@ var bySize = []string{"latency-size", "throughput-size", "latency-breakdown", "c
 var byCount = []string{"makespan-fanout", "throughput-fanout", "makespan-fanin", "throughput-fanin", "makespan-concurrency", "throughput-concurrency", "latency-concurrency", "latency-rate"}
 
 // papers are figures that a run of few transports has nothing for.
-const papers = 35 + 8
+const papers = 35 + 8 + 6
 
 func TestDrawWritesEveryFormat(t *testing.T) {
 	plan := resultstest.Single()

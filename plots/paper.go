@@ -157,6 +157,7 @@ var flags = map[string]string{
 // paperFigures are the Roadrunner paper's 35 and CWASI's.
 func paperFigures() []figure {
 	figures := []figure{
+		{coldStartFigure, motivationColdStart},
 		{"motivation-io", share{
 			number: "2b", experiment: "motivation-io", systems: []system{named(container, "container"), named(inWasm, "wasmedge")}, sizes: []int64{1 << 20, 60 << 20, 100 << 20},
 			parts: []piece{{"serialization", "serialization", orange, []string{"serialization_median_ns"}}, {"transfer, copies in and out of Wasm included", "transfer", blue, []string{"vm_io_median_ns", "transfer_median_ns"}}},

@@ -19,11 +19,13 @@ import (
 	"rrbench/results/published"
 )
 
-// The figures of programs: the Roadrunner paper's 2a, and those of the study of lightweight FaaS (Long, Tai, Hsieh, Yuan,
-// IEEE Software 38(1), 2021) and of its repository of benchmarks.
+// coldStartFigure is the one of the Roadrunner paper's that is of programs, 2a.
+const coldStartFigure = "motivation-coldstart"
+
+// programFigures are the others of programs: those after the study of lightweight FaaS (Long, Tai, Hsieh, Yuan, IEEE
+// Software 38(1), 2021) and its repository of benchmarks, and of starts.
 func programFigures() []figure {
 	return []figure{
-		{"motivation-coldstart", motivationColdStart},
 		{"coldstart-phases", coldStartPhases},
 		{"density", density},
 		{"compute-nop", func(cells []*cell) (*sheet, error) { return shortProgram(cells, "nop") }},
@@ -474,7 +476,7 @@ func density(cells []*cell) (*sheet, error) {
 	}
 	p := newPanel(plotter.Grid{Vertical: across, Horizontal: across})
 	s := &sheet{xTitle: "idle instances", yTitle: "memory an instance (PSS of all processes)", width: columnWidth, panelHeight: 2.1 * vg.Inch, legend: legend{iconWidth: 16}}
-	s.table = [][]string{{"from", "program", "runtime", "instances", "pss_bytes", "pss_bytes_per_instance", "instances_in_a_gib", "bytes_of_image", "bytes_of_program", "bytes_of_runtime", "made_after_ns", "starts", "cell_id"}}
+	s.table = [][]string{{"from", "program", "runtime", "instances", "pss_bytes", "pss_bytes_per_instance", "bytes_of_image", "bytes_of_program", "bytes_of_runtime", "made_after_ns", "starts", "cell_id"}}
 	each := func(c *cell) float64 { return c.PSSPeak / float64(max(c.Concurrency, 1)) }
 	var values, counts []float64
 	for _, c := range found {
@@ -505,19 +507,29 @@ func density(cells []*cell) (*sheet, error) {
 		}
 		for _, c := range of {
 			line = append(line, plotter.XY{X: float64(c.Concurrency), Y: each(c)})
-			s.table = append(s.table, []string{"run", c.program(), runtime, strconv.Itoa(c.Concurrency), decimal(c.PSSPeak), decimal(each(c)), decimal(math.Floor((1 << 30) / each(c))),
+			s.table = append(s.table, []string{"run", c.program(), runtime, strconv.Itoa(c.Concurrency), decimal(c.PSSPeak), decimal(each(c)),
 				bytesOf("pull"), bytesOf("unpack"), bytesOf("create"), decimal(c.LatencyMedian), strconv.Itoa(c.Starts), c.ID()})
 		}
 		curve, points := &plotter.Line{XYs: line, LineStyle: look.line}, &plotter.Scatter{XYs: line, GlyphStyle: look.glyph}
 		p.Add(curve, points)
-		last := of[len(of)-1]
-		label := fmt.Sprintf("%s: %s in a GiB", runtime, humanize.Comma(int64((1<<30)/each(last))))
+		label := fmt.Sprintf("%s: %s in a GiB", runtime, humanize.Comma(int64(inGiB(of))))
 		s.legend.entries = append(s.legend.entries, entry{label, []plot.Thumbnailer{curve, points}})
 	}
 	p.Add(frame{})
 	s.panels = [][]*plot.Plot{{p}}
-	s.caption = "Instances of hello that wait: of an engine all in one process, else a process or a container each. How many a GiB holds is from the largest number tried. The CSV has bytes on disk."
+	s.caption = "Instances of hello that wait: of an engine all in one process, else a process or a container each. How many a GiB holds follows from what the last ones added. Page tables and other memory of the kernel's are not counted. The CSV has bytes on disk."
 	return s, nil
+}
+
+// inGiB is how many instances a GiB holds, by what the last ones took: what all share counts once. The cells are by count.
+func inGiB(of []*cell) float64 {
+	last := of[len(of)-1]
+	if len(of) == 1 {
+		return (1 << 30) / last.PSSPeak * float64(last.Concurrency)
+	}
+	before := of[len(of)-2]
+	more := (last.PSSPeak - before.PSSPeak) / float64(last.Concurrency-before.Concurrency)
+	return (1<<30-last.PSSPeak)/max(more, 1) + float64(last.Concurrency)
 }
 
 // powersOfTwo marks a logarithmic axis of memory.

@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
@@ -32,6 +33,8 @@ type Command struct {
 	Install string
 	// Carries names those of published studies that it stands for.
 	Carries string
+	// text is what ParseCommand has read.
+	text string
 }
 
 var _ Runtime = Command{}
@@ -67,7 +70,7 @@ func ParseCommand(text string) (Command, error) {
 	if parts == nil {
 		return Command{}, fmt.Errorf("runtime %q: give NAME='COMMAND {module} {args}'", foreign.Line(text, foreign.Usual))
 	}
-	c := Command{Runtime: parts[1], Words: strings.Fields(parts[2]), Install: "install it, or correct --runtime"}
+	c := Command{Runtime: parts[1], Words: strings.Fields(parts[2]), Install: "install it, or correct --runtime", text: text}
 	switch {
 	case !slices.Contains(c.Words, "{module}"):
 		return Command{}, fmt.Errorf("runtime %s: its command has no word {module}, the path of the module", c.Runtime)
@@ -79,8 +82,10 @@ func ParseCommand(text string) (Command, error) {
 	return c, nil
 }
 
-// String is what ParseCommand reads.
-func (c Command) String() string { return c.Runtime + "=" + strings.Join(c.Words, " ") }
+// String is what ParseCommand has read, or reads.
+func (c Command) String() string {
+	return cmp.Or(c.text, c.Runtime+"="+strings.Join(c.Words, " "))
+}
 
 func (c Command) Name() string     { return c.Runtime }
 func (c Command) Launcher() string { return Process }

@@ -3,7 +3,6 @@ package runtimes
 import (
 	"context"
 	"fmt"
-	"os/exec"
 	"slices"
 	"strings"
 
@@ -134,10 +133,4 @@ func All(engines []string, available func(string) error, shims func(engine strin
 		all = append(all, Containerd{Server: server, Handler: name})
 	}
 	return append(all, Containerd{Server: server})
-}
-
-// Here says that the command is there, whatever it can do.
-func (c Command) Here() bool {
-	_, err := exec.LookPath(c.Words[0])
-	return err == nil
 }

@@ -71,7 +71,7 @@ func (m Machine) expandPrograms(ctx context.Context, e Experiment) ([]PlannedCel
 				Cell:       results.Cell{Experiment: name, Transport: string(kind) + "/" + p.Name, Engine: r.Name(), Codec: string(transport.None), Placement: transport.PlacementIntra, SizeBytes: p.Output.Length, Fanout: 1, Concurrency: 1},
 				Conditions: results.Conditions{Fanin: 1, Launcher: r.Launcher()},
 			}, Reps: reps, Starts: reps, Payload: payloads.Kind(p.Line()), Kind: kind, Full: e.Full}
-			if c, ok := r.(runtimes.Command); ok {
+			if c, ok := r.(runtimes.Command); ok && slices.Contains(e.Runtime, c.String()) {
 				cell.Command = c.String()
 			}
 			fault, known := faults[r.Name()]
@@ -167,24 +167,19 @@ func (m Machine) runtimes(a Axes) ([]runtimes.Runtime, error) {
 
 // runtimeOf finds what runs a cell's program.
 func (m Machine) runtimeOf(cell *PlannedCell) (runtimes.Runtime, error) {
+	if cell.Command != "" {
+		return runtimes.ParseCommand(cell.Command)
+	}
 	var handlers []string
 	if cell.Launcher == transport.LauncherContainerd {
 		handlers = []string{cell.Engine}
 	}
-	all := m.Runtimes(nil, handlers)
-	if own := slices.IndexFunc(all, func(r runtimes.Runtime) bool { return cell.runs(r) }); own >= 0 {
-		if c, ok := all[own].(runtimes.Command); !ok || c.String() == cell.Command {
-			return all[own], nil
+	for _, r := range m.Runtimes(nil, handlers) {
+		if r.Name() == cell.Engine && r.Launcher() == cell.Launcher {
+			return r, nil
 		}
 	}
-	if cell.Command == "" {
-		return nil, fmt.Errorf("this program has no runtime %s by %s", cell.Engine, cell.Launcher)
-	}
-	return runtimes.ParseCommand(cell.Command)
-}
-
-func (c *PlannedCell) runs(r runtimes.Runtime) bool {
-	return r.Name() == c.Engine && r.Launcher() == c.Launcher
+	return nil, fmt.Errorf("this program has no runtime %s by %s", cell.Engine, cell.Launcher)
 }
 
 // programOf finds a cell's program.
