@@ -33,7 +33,7 @@ func TestSecondProgram(t *testing.T) {
 END
 		;;
 		"engines fast") case $(wc -c) in
-			1) echo '{"Error": "it is\nbroken"}' ;;
+			1) printf '%s' '{"Error": "it is\nbroken"}' ;;
 			2) echo '{"Error": "it needs", "Lacking": "threads"}' ;;
 			*) echo '`+module+`' ;;
 			esac ;;
