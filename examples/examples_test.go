@@ -21,7 +21,7 @@ import (
 )
 
 func TestGuests(t *testing.T) {
-	for source, compiler := range map[string]string{"c/function.c": "clang", "go/function.go": "go", "rust/function.rs": rustc()} {
+	for source, compiler := range map[string]string{"c/function.c": "clang", "go/function.go": "go", "rust/function.rs": rustc(), "assemblyscript/function.ts": "asc"} {
 		t.Run(source, func(t *testing.T) {
 			file, guest, err := workloads.ReadFile(t.Context(), build(t, source, compiler))
 			if err != nil {
