@@ -143,7 +143,7 @@ cross:
 
 .PHONY: scripts-check
 scripts-check:
-	@if command -v shellcheck >/dev/null; then shellcheck --severity=warning scripts/* .ci/run workloads/*.sh plots/report/*.sh; \
+	@if command -v shellcheck >/dev/null; then shellcheck --severity=warning $$(find scripts -maxdepth 1 -type f) scripts/peers/run .ci/run workloads/*.sh plots/report/*.sh; \
 	else echo "Scripts not checked: shellcheck is not installed. To mend it: scripts/setup --develop"; fi
 
 .PHONY: licences
