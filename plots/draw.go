@@ -76,7 +76,11 @@ func (f figure) of(programs bool) figure {
 		of := where(cells, func(c *cell) bool { return c.IsProgram() == programs })
 		switch {
 		case programs && len(of) == 0:
-			return nil, errNoData("the run has no programs; measure some with: rrbench sweep --experiment compute, and --experiment coldstart")
+			kind := "coldstart"
+			if strings.HasPrefix(f.name, "compute-") {
+				kind = "compute"
+			}
+			return nil, errNoData("the run has no programs; measure some with: rrbench sweep --experiment " + kind)
 		case len(cells) > 0 && len(of) == 0:
 			return nil, errNoData("the run has no hand-offs")
 		}
