@@ -142,7 +142,7 @@ func (r *rowReader[Row]) oneLine(text []byte) string {
 }
 
 func (r *rowReader[Row]) row(line string) (row Row, err error) {
-	if r.fields, err = split(line); err != nil {
+	if r.fields, err = split(r.fields[:0], line); err != nil {
 		return row, err
 	}
 	if len(r.fields) != r.header {
@@ -245,14 +245,17 @@ func splitHeader(line string) ([]string, error) {
 	case strings.ContainsAny(line, ";\t") && !strings.Contains(line, ","):
 		return nil, errors.New("header: semicolons or tabs between columns, as some spreadsheets write: save it with commas, and points in decimal numbers")
 	}
-	return split(line)
+	return split(nil, line)
 }
 
-// split cuts one line into its fields. Rows are always one line: no field written by this
+// split cuts one line into its fields, which it appends. Rows are always one line: no field written by this
 // package contains a line break.
-func split(line string) ([]string, error) {
+func split(fields []string, line string) ([]string, error) {
 	if !strings.ContainsAny(line, "\"\r") {
-		return strings.Split(line, ","), nil
+		for field := range strings.SplitSeq(line, ",") {
+			fields = append(fields, field)
+		}
+		return fields, nil
 	}
 	reader := csv.NewReader(strings.NewReader(line))
 	reader.FieldsPerRecord = -1

@@ -75,7 +75,7 @@ func Write(directory *results.Directory, contents results.Contents, source []byt
 	}
 	// What cannot be drawn has its line, and does not keep the page from being written.
 	var failed error
-	if report.figures, failed = plots.Draw(directory); len(report.figures.Files)+len(report.figures.Omitted) == 0 {
+	if report.figures, failed = plots.Draw(directory, &contents); len(report.figures.Files)+len(report.figures.Omitted) == 0 {
 		return report, failed
 	}
 	report.Files = report.figures.Files
