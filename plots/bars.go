@@ -60,7 +60,7 @@ func stack(p *plot.Plot, parts []part, c *cell, row, scale float64, words string
 		p.Add(bar)
 		last = bar
 	}
-	p.Add(wordsAt(last.BarHeight(0), row, words))
+	p.Add(wordsAt(last.BarHeight(0), row, words), link{last.BarHeight(0), row, c})
 }
 
 // wordsAt writes words behind a bar.

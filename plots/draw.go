@@ -77,6 +77,7 @@ func runFigures() []figure {
 		{"cpu-size", againstSize(totalCPU)},
 		{"source-cpu-size", againstSize(sourceCPU)},
 		{"goodput-limit", againstSize(goodput)},
+		{"crossover", crossover},
 		{"makespan-fanout", againstCount(fanout, makespan)},
 		{"throughput-fanout", againstCount(fanout, throughput)},
 		{"makespan-fanin", againstCount(fanin, makespan)},

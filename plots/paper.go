@@ -190,14 +190,6 @@ type paperFigure struct {
 	metric
 }
 
-// A mark is a number in a panel.
-type mark struct {
-	x float64
-	results.Estimate
-	cell *cell           // of the run, else
-	from published.Value // what was published
-}
-
 // A curve is a system's marks.
 type curve struct {
 	system
@@ -509,7 +501,12 @@ func (f *paperFigure) panel(s *sheet, m metric, own, theirs []curve, cells []*ce
 		p.Add(line)
 	}
 	for _, c := range slices.Backward(own) {
-		f.draw(p, c, scale)
+		marks := slices.Clone(c.marks)
+		for i := range marks {
+			e := &marks[i].Estimate
+			e.Value, e.Lo, e.Hi = e.Value*scale, e.Lo*scale, e.Hi*scale
+		}
+		drawCurve(p, marks, c.look())
 	}
 	for _, c := range theirs {
 		drawPublished(p, c, m, seen)
@@ -529,32 +526,6 @@ func (f *paperFigure) panel(s *sheet, m metric, own, theirs []curve, cells []*ce
 }
 
 var limitLine = draw.LineStyle{Color: grey, Width: 1, Dashes: []vg.Length{1, 1.6}}
-
-// draw draws a curve of the run, its intervals and its markers. What cannot be drawn interrupts it.
-func (f *paperFigure) draw(p *plot.Plot, c curve, scale float64) {
-	look := c.look()
-	markers := &plotter.Scatter{GlyphStyle: look.glyph}
-	intervals := &plotter.YErrorBars{LineStyle: draw.LineStyle{Color: look.line.Color, Width: 0.7}, CapWidth: 3.2}
-	var line *plotter.Line
-	for _, k := range c.marks {
-		e := estimate{k.Value * scale, k.Lo * scale, k.Hi * scale}
-		if !positive(e.value) {
-			line = nil
-			continue
-		}
-		if line == nil {
-			line = &plotter.Line{LineStyle: look.line}
-			p.Add(line)
-		}
-		point := plotter.XY{X: k.x, Y: e.value}
-		line.XYs, markers.XYs = append(line.XYs, point), append(markers.XYs, point)
-		if e.lo < e.hi {
-			intervals.XYs = append(intervals.XYs, point)
-			intervals.YErrors = append(intervals.YErrors, e.interval(p.Y))
-		}
-	}
-	p.Add(intervals, markers)
-}
 
 // look is a system's: what is best here has a dashed line and a lighter colour.
 func (s system) look() style {
@@ -735,7 +706,10 @@ func (b share) compose(cells []*cell) (*sheet, error) {
 					s.table = append(s.table, []string{"run", system.published, c.Transport, c.Engine, c.Codec, strconv.FormatInt(size, 10), part.name, "ns", decimal(length), "", "", c.ID()})
 				}
 				names = append(names, join(c.series.variant(), when(len(b.sizes) > 1, sizeLabel(float64(size)))))
-				draws = append(draws, func(row float64) { b.bar(p, lengths, row, false, "") })
+				draws = append(draws, func(row float64) {
+					b.bar(p, lengths, row, false, "")
+					p.Add(link{0.5, row, c})
+				})
 			}
 			var lengths []float64
 			flag := ""

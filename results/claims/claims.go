@@ -208,6 +208,8 @@ type Row struct {
 	Command        string  `csv:"command"`
 	HumanMinutes   int     `csv:"human_minutes"`
 	ComputeMinutes int     `csv:"compute_minutes"`
+	// CellIDs are those of the cells that were compared, with spaces between.
+	CellIDs string `csv:"cell_ids"`
 
 	published Published
 }
@@ -238,7 +240,9 @@ func Evaluate(claims []Claim, cells []*results.Measured) ([]Row, error) {
 				if c.Expression == "" {
 					err = errNotTested(c.Needs)
 				} else {
-					outcome, err = expr.Run(program, c.environment(variant, cells, engine))
+					environment := c.environment(variant, cells, engine)
+					row.CellIDs = c.ids(environment)
+					outcome, err = expr.Run(program, environment)
 				}
 				if err == nil {
 					e, err = final(outcome)
@@ -259,6 +263,18 @@ func Evaluate(claims []Claim, cells []*results.Measured) ([]Row, error) {
 		}
 	}
 	return rows, nil
+}
+
+// ids are those of the cells that an environment has, in the order in which the expression names them.
+func (c *Claim) ids(environment map[string]any) string {
+	var ids []string
+	for _, name := range c.names() {
+		of := environment[name].(cellOf)
+		for _, size := range slices.Sorted(maps.Keys(of.cells)) {
+			ids = append(ids, of.cells[size].ID())
+		}
+	}
+	return strings.Join(ids, " ")
 }
 
 // orZero stands in for an expression that there is not.
