@@ -21,7 +21,11 @@ type link struct {
 
 // Plot notes where the link is. Other formats have none.
 func (l link) Plot(c draw.Canvas, p *plot.Plot) {
-	if canvas, ok := c.Canvas.(*recording); ok {
+	whole := c.Canvas
+	for part, ok := whole.(draw.Canvas); ok; part, ok = whole.(draw.Canvas) {
+		whole = part.Canvas
+	}
+	if canvas, ok := whole.(*recording); ok {
 		x, y := p.Transforms(&c)
 		canvas.links = append(canvas.links, placed{l.cell, vg.Point{X: x(l.x), Y: y(l.y)}})
 	}
