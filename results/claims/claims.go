@@ -22,7 +22,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -305,10 +304,8 @@ func (c *Claim) row(variant map[string]map[string]string, engine string) Row {
 
 // cellColumns are those by which a cell is known.
 var cellColumns = func() (names []string) {
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[results.Point]()) {
-		if name := field.Tag.Get("csv"); name != "" {
-			names = append(names, name)
-		}
+	for name := range results.Columns(new(results.Point)) {
+		names = append(names, name)
 	}
 	return names
 }()
@@ -433,13 +430,8 @@ func find(name string, wanted map[string]string, cells []*results.Measured, engi
 }
 
 func covers(wanted map[string]string, m *results.Measured, engine string) bool {
-	point := reflect.ValueOf(m.Point)
-	for _, field := range reflect.VisibleFields(point.Type()) {
-		name := field.Tag.Get("csv")
-		if name == "" {
-			continue
-		}
-		value, want := fmt.Sprint(point.FieldByIndex(field.Index)), wanted[name]
+	for name, has := range results.Columns(&m.Point) {
+		value, want := fmt.Sprint(has), wanted[name]
 		switch {
 		case name == "size_bytes":
 			if size, err := bytesOf(want); want != "" && want != all && (err != nil || size != m.SizeBytes) {
