@@ -111,7 +111,7 @@ func newRowReader[Row any](header []string) (*rowReader[Row], error) {
 		}
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("header: columns missing: %s", strings.Join(missing, ", "))
+		return nil, missingColumns(missing)
 	}
 	r := &rowReader[Row]{header: len(header), texts: make(map[string]string)}
 	decoder, err := csvutil.NewDecoder(r, header...)
@@ -127,6 +127,11 @@ func newRowReader[Row any](header []string) (*rowReader[Row], error) {
 	r.decoder = decoder
 	return r, nil
 }
+
+// missingColumns are those that a header lacks.
+type missingColumns []string
+
+func (m missingColumns) Error() string { return "header: columns missing: " + strings.Join(m, ", ") }
 
 // oneLine is the function of that name. Most rows have the same few texts, which are kept once.
 func (r *rowReader[Row]) oneLine(text []byte) string {
