@@ -69,20 +69,23 @@ func Execute(ctx context.Context, request Request) (_ *Outcome, err error) {
 		SetUps:   &run.manifest.SetUps,
 		Done:     run.done,
 	}
-	before := run.manifest.TookNs
+	before, measured := run.manifest.TookNs, run.manifest.MeasuredNs
 	began := time.Now()
 	runner.Began = began.Add(-time.Duration(before))
 	runner.Found = run.found
-	runner.Save = func() (err error) {
+	account := func() {
+		run.manifest.MeasuredNs = measured + int64(runner.Measured)
 		run.manifest.TookNs = before + int64(time.Since(began))
+	}
+	runner.Save = func() (err error) {
+		account()
 		if run.manifest.Plan, err = json.Marshal(run.plan); err == nil {
 			err = run.directory.WriteManifest(run.manifest)
 		}
 		return err
 	}
 	err = runner.Run(ctx)
-	run.manifest.MeasuredNs += int64(runner.Measured)
-	run.manifest.TookNs = before + int64(time.Since(began))
+	account()
 	if ctx.Err() != nil {
 		err = fmt.Errorf("%w; every finished trial is kept, go on with: rrbench sweep --resume %s", err, run.directory.Path())
 	}
