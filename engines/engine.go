@@ -43,6 +43,8 @@ type Capabilities struct {
 	UninterruptibleCalls bool
 	// KeepsCode says that the native code of large modules is kept for other processes.
 	KeepsCode bool
+	// CompilesToFiles says that compiling takes temporary files, and fails where there is no room for them.
+	CompilesToFiles bool
 	// Features are what the engine takes beyond WebAssembly 2.0.
 	Features []Feature
 }

@@ -274,7 +274,8 @@ func (q *producer) show() {
 func (q *producer) showPart() {
 	q.shown = q.own
 	atomic.StoreUint32(q.written, q.own)
-	if q.own-q.peer >= q.capacity/4 && atomic.LoadUint32(q.consumerSleeps) != 0 {
+	// What is not read yet is looked up: what was known of it may be long ago.
+	if atomic.LoadUint32(q.consumerSleeps) != 0 && q.own-atomic.LoadUint32(q.read) >= q.capacity/4 {
 		wake(q.written)
 	}
 }
@@ -376,7 +377,7 @@ func (q *consumer) check() error {
 func (q *consumer) show() {
 	q.shown = q.own
 	atomic.StoreUint32(q.read, q.own)
-	if q.peer-q.own <= q.capacity/2 && atomic.LoadUint32(q.producerSleeps) != 0 {
+	if atomic.LoadUint32(q.producerSleeps) != 0 && atomic.LoadUint32(q.written)-q.own <= q.capacity/2 {
 		wake(q.read)
 	}
 }
@@ -413,7 +414,9 @@ func (r *Ring) await(word, sleeps *uint32, old uint32, spin int64) (value uint32
 				return v, now - began, nil
 			}
 			if now-yielded > spinLimit {
-				runtime.Gosched() // this goroutine may be what the peer, or all others, wait for
+				// This goroutine, or thread, may be what the peer, or all others, wait for.
+				runtime.Gosched()
+				_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 				yielded = now
 			}
 		} else {

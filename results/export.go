@@ -80,7 +80,7 @@ func WriteBenchfmt(w io.Writer, cells []*Measured, labels ...string) error {
 		for start := range m.starts {
 			fmt.Fprintf(out, "%s %d", name, len(m.starts[start]))
 			for i, sample := range samples {
-				if len(sample) == len(m.starts) { // every start has the number
+				if len(sample) == len(m.starts) && (m.Phase == "" || !sample.Zero()) { // every start has the number
 					fmt.Fprintf(out, " %s %s", formatNumber(sample[start]), units[i].unit)
 				}
 			}
@@ -93,14 +93,10 @@ func WriteBenchfmt(w io.Writer, cells []*Measured, labels ...string) error {
 // benchmarkName has a key for each column that a cell has a value in.
 func benchmarkName(p Point) string {
 	name := "BenchmarkHandOff"
-	value := reflect.ValueOf(p)
-	for _, field := range reflect.VisibleFields(value.Type()) {
-		column := field.Tag.Get("csv")
-		if column == "" || value.FieldByIndex(field.Index).IsZero() {
-			continue
+	for column, value := range Columns(&p) {
+		if !value.IsZero() {
+			name += "/" + column + "=" + strings.NewReplacer("/", ":", " ", "_", "\t", "_").Replace(fmt.Sprint(value))
 		}
-		text := strings.NewReplacer("/", ":", " ", "_", "\t", "_").Replace(fmt.Sprint(value.FieldByIndex(field.Index)))
-		name += "/" + column + "=" + text
 	}
 	return name
 }

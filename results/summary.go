@@ -182,7 +182,27 @@ func summarize(point Point, trials []*Trial, windows []Window, tick float64) Sum
 	s.rates(windows)
 	s.cpu(windows, tick)
 	s.note(len(windows) > 0, shareMoved(rows))
+	if point.Phase != "" {
+		s.forgetHandoff()
+	}
 	return s
+}
+
+// forgetHandoff takes away what a phase of a program's run does not have.
+func (s *Summary) forgetHandoff() {
+	for _, number := range []*float64{
+		&s.ConsumedMedian, &s.ConsumedLo, &s.ConsumedHi, &s.CycleMedian, &s.CycleLo, &s.CycleHi, &s.MakespanMedian, &s.MakespanLo, &s.MakespanHi,
+		&s.SerializeMedian, &s.CopyOutMedian, &s.TransferMedian, &s.CopyInMedian, &s.DeserializeMedian, &s.FirstMedian,
+		&s.OpsPerSecond, &s.BytesPerSecond, &s.CPUFunction, &s.SoftIRQ,
+	} {
+		*number = math.NaN()
+	}
+	// What is not known of a process, and what was not metered.
+	for _, number := range []*float64{&s.RSSPeak, &s.PSSPeak} {
+		if *number == 0 {
+			*number = math.NaN()
+		}
+	}
 }
 
 func latencyOf(t *Trial) int64 { return t.Latency }
@@ -195,7 +215,7 @@ func (s *Summary) tail(latencies []float64, windows []Window) {
 	}
 	for i := range windows {
 		if one := windows[i].Latencies; one != nil {
-			all.Merge(one.Histogram)
+			all.Merge(one.counts())
 		}
 	}
 	s.LatencyP50, s.LatencyP90, s.LatencyP99 = all.Percentile(50), math.NaN(), math.NaN()

@@ -55,6 +55,9 @@ func (n Noise) String() string {
 	return fmt.Sprintf("noise of this run: %s measured twice differs by %s %% [%s, %s]", n.Name(), percent(n.Ratio), percent(n.Lo), percent(n.Hi))
 }
 
+// processLauncher is the launcher of what is in no container.
+const processLauncher = "process"
+
 // containerd is the launcher that no transport has by itself, and is therefore named.
 const containerd = "containerd"
 
@@ -64,15 +67,21 @@ func (p Point) Name() string {
 	if p.Codec != "none" {
 		words = append(words, p.Codec)
 	}
-	words = append(words, FormatSize(float64(p.SizeBytes)), p.Origin, p.Consume)
+	if p.Phase == "" {
+		words = append(words, FormatSize(float64(p.SizeBytes)))
+	}
+	words = append(words, p.Origin, p.Consume)
 	if p.SizeMix != "" {
 		words = append(words, "mix of", p.SizeMix)
 	}
-	if p.Launcher == containerd {
+	if p.Launcher == containerd || p.Phase != "" && p.Launcher != processLauncher {
 		words = append(words, "by", p.Launcher)
 	}
 	if p.Fanout > 1 {
 		words = append(words, p.FanoutOrder, fmt.Sprintf("fan-out %d", p.Fanout))
+	}
+	if p.Phase != "" {
+		words = append(words, "phase "+p.Phase)
 	}
 	if p.Fanin > 1 {
 		words = append(words, fmt.Sprintf("fan-in %d", p.Fanin))

@@ -72,8 +72,15 @@ type Axes struct {
 	Origin      []transport.Origin
 	Consume     []transport.Consume
 	FanoutOrder []string
+	// Kind is what is measured: empty or "size" is hand-offs, else a runtimes.Kind. Runtime are commands that run
+	// programs, beside those that are known; Full asks for published arguments.
+	Kind    string
+	Runtime []string
+	Full    bool
 	// Launcher names what starts the shims; none is as each transport has it.
 	Launcher []string
+	// ContainerdRuntime names other runtimes of containerd that run programs.
+	ContainerdRuntime []string
 	// Reps is the number of measured rounds of a cell. Starts and Rounds say the same: so many
 	// starts of its functions of so many rounds each. All are fixed before the run.
 	Reps, Starts, Rounds int

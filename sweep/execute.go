@@ -16,6 +16,7 @@ import (
 	"rrbench/measure"
 	"rrbench/modes"
 	"rrbench/results"
+	"rrbench/runtimes"
 	"rrbench/shim"
 	"rrbench/shim/launch"
 	"rrbench/transport"
@@ -43,7 +44,7 @@ func (r *Request) machine(ctx context.Context) (Machine, error) {
 	}
 	machine, err := ThisMachine(ctx)
 	launchers := launch.New(r.Flags.Containerd)
-	machine.Launcher, machine.CloseLaunchers = launchers.For, launchers.Close
+	machine.Launcher, machine.CloseLaunchers, machine.Runtimes = launchers.For, launchers.Close, runtimesBy(launchers)
 	return machine, err
 }
 
@@ -68,20 +69,23 @@ func Execute(ctx context.Context, request Request) (_ *Outcome, err error) {
 		SetUps:   &run.manifest.SetUps,
 		Done:     run.done,
 	}
-	before := run.manifest.TookNs
+	before, measured := run.manifest.TookNs, run.manifest.MeasuredNs
 	began := time.Now()
 	runner.Began = began.Add(-time.Duration(before))
 	runner.Found = run.found
-	runner.Save = func() (err error) {
+	account := func() {
+		run.manifest.MeasuredNs = measured + int64(runner.Measured)
 		run.manifest.TookNs = before + int64(time.Since(began))
+	}
+	runner.Save = func() (err error) {
+		account()
 		if run.manifest.Plan, err = json.Marshal(run.plan); err == nil {
 			err = run.directory.WriteManifest(run.manifest)
 		}
 		return err
 	}
 	err = runner.Run(ctx)
-	run.manifest.MeasuredNs += int64(runner.Measured)
-	run.manifest.TookNs = before + int64(time.Since(began))
+	account()
 	if ctx.Err() != nil {
 		err = fmt.Errorf("%w; every finished trial is kept, go on with: rrbench sweep --resume %s", err, run.directory.Path())
 	}
@@ -121,6 +125,7 @@ func begin(ctx context.Context, request Request, machine *Machine) (*run, error)
 	manifest.Versions.Program, manifest.Versions.ProgramDigest = program.Version, program.Digest
 	manifest.Versions.Engines = plan.askEngines()
 	manifest.Versions.Servers = serverVersions(plan, *machine)
+	manifest.Versions.Runtimes = plan.askRuntimes(ctx, *machine)
 	manifest.Shims = map[string][]string{"wasm": shim.Environment(transport.Wasm), "native": shim.Environment(transport.Native)}
 	if manifest.Plan, err = json.Marshal(plan); err != nil {
 		return nil, fmt.Errorf("write the plan: %w", err)
@@ -278,6 +283,8 @@ func MachineWith(chosen crossovers.Choice) (Machine, error) {
 		Engines:       engines.Names(),
 		EngineCheck:   engines.Check,
 		GuestCheck:    checkGuest,
+		Programs:      runtimes.Programs,
+		Runtimes:      runtimesBy(new(launch.Launchers)),
 		FunctionCheck: func(engine, guest string) (modes.Abilities, error) {
 			return modes.Check(context.Background(), engine, guest)
 		},
@@ -286,6 +293,19 @@ func MachineWith(chosen crossovers.Choice) (Machine, error) {
 		Resources:       shim.ReadResources(),
 		Crossovers:      chosen,
 	}, nil
+}
+
+// runtimesBy are the runtimes of programs, those of containerd by one of these launchers.
+func runtimesBy(launchers *launch.Launchers) func([]runtimes.Command, []string) []runtimes.Runtime {
+	return func(added []runtimes.Command, handlers []string) []runtimes.Runtime {
+		return runtimes.All(engines.Names(), engines.Check, shimsOf, launchers.Containerd, added, handlers)
+	}
+}
+
+// shimsOf starts shims that have an engine.
+func shimsOf(engine string) shim.Launcher {
+	info, _ := launch.By(transport.Info{Runs: transport.Wasm}, "", engine) // its own launcher is always its own
+	return launch.For(info)
 }
 
 // checkGuest says why a guest cannot be had.
@@ -328,7 +348,7 @@ func (p *Plan) transports(machine Machine) (infos results.Transports) {
 			infos = append(infos, one)
 		}
 	}
-	return infos
+	return append(infos, p.programInfos()...)
 }
 
 // askEngines asks each engine that the plan uses and that runs here for its version, and

@@ -98,6 +98,12 @@ func inputOf(kind results.InputKind, name string, file *inputs.File) results.Inp
 func programs(cells []PlannedCell, machine Machine) (found []results.Input) {
 	var paths []string
 	for _, cell := range cells {
+		if cell.Kind != "" && cell.Skip == "" {
+			if runtime, err := machine.runtimeOf(&cell); err == nil {
+				paths = append(paths, runtime.Programs()...)
+			}
+			continue
+		}
 		t, err := machine.FindTransport(cell.mechanism())
 		if err != nil || cell.Skip != "" {
 			continue

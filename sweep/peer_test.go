@@ -182,6 +182,7 @@ func TestSettle(t *testing.T) {
 // Auto is the transport that its placement asks for, and the plan says which.
 func TestAutoIsSettledByPlacement(t *testing.T) {
 	machine := testMachine()
+	machine.Peers = []Peer{peer{}}
 	known := machine.FindTransport
 	machine.FindTransport = func(name string) (transport.Transport, error) {
 		if name == "auto" {
@@ -195,7 +196,7 @@ func TestAutoIsSettledByPlacement(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.Seed = new(uint64)
+	config.Seed, machine.Peers = new(uint64), []Peer{peer{}}
 	plan, err := NewPlan(config, machine)
 	if err != nil {
 		t.Fatal(err)

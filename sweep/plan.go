@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -16,6 +17,7 @@ import (
 	"rrbench/modes"
 	"rrbench/payloads"
 	"rrbench/results"
+	"rrbench/runtimes"
 	"rrbench/shim"
 	"rrbench/shim/launch"
 	"rrbench/transport"
@@ -57,6 +59,12 @@ type PlannedCell struct {
 	Twice   bool          `json:"twice,omitempty"`
 	Payload payloads.Kind `json:"payload"`
 	Guest   string        `json:"guest,omitempty"`
+	// Kind is that of an experiment on programs, empty for hand-offs; Phases are those of a run, separated by commas, and
+	// Command is the command of a runtime that the user has added. Full says that arguments are the published ones.
+	Kind    runtimes.Kind `json:"kind,omitempty"`
+	Phases  string        `json:"phases,omitempty"`
+	Command string        `json:"command,omitempty"`
+	Full    bool          `json:"full,omitempty"`
 	// Parameter is for transport.Setup.Parameter.
 	Parameter string `json:"parameter,omitempty"`
 	// StandIn is the name of what takes part for want of the real thing. The cell's engine
@@ -93,6 +101,9 @@ type Machine struct {
 	Peers []Peer
 	// Crossovers are those to use where the user gives none.
 	Crossovers crossovers.Choice
+	// Programs are those of an experiment, Runtimes what runs them, with the commands that a user adds.
+	Programs func(context.Context, runtimes.Kind, bool) ([]runtimes.Program, error)
+	Runtimes func(added []runtimes.Command, handlers []string) []runtimes.Runtime
 	// Launcher finds what starts the shims of a transport. CloseLaunchers, when not nil, ends what
 	// launchers have in common.
 	Launcher       func(transport.Info) shim.Launcher
@@ -131,7 +142,7 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 		machine.AvailableMemory = min(machine.AvailableMemory, limit)
 	}
 	for _, experiment := range config.Experiments {
-		cells, err := machine.expand(experiment)
+		cells, err := machine.expandAny(&config, experiment)
 		if err != nil {
 			return nil, err
 		}

@@ -13,6 +13,7 @@ import (
 
 	transports "rrbench/catalogue"
 	"rrbench/engines/catalogue"
+	"rrbench/runtimes"
 	"rrbench/shim/launch"
 	"rrbench/transport"
 	"rrbench/tune/crossovers"
@@ -47,6 +48,17 @@ func listCommand() *cobra.Command {
 					state += ", in " + filepath.Base(program)
 				}
 				out.AppendRow(table.Row{name, state})
+			}
+			out.Render()
+			fmt.Fprintln(stdout)
+
+			out = newTable("command", "here", "for --experiment compute and coldstart")
+			for _, command := range runtimes.Commands() {
+				stands := command.Words[0] + " as a process"
+				if command.Carries != "" {
+					stands += "; carries " + command.Carries
+				}
+				out.AppendRow(table.Row{command.Runtime, here(command.Check(c.Context(), runtimes.Program{})), stands})
 			}
 			out.Render()
 			fmt.Fprintln(stdout)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"rrbench/engines"
+	"rrbench/engines/internal/codecache"
 	"rrbench/engines/v8"
 	"rrbench/engines/wasmedge"
 	"rrbench/engines/wasmer"
@@ -22,6 +23,10 @@ type Options struct {
 	// of its own. Empty means rrbench in the user's cache directory.
 	CacheDir string
 }
+
+// CacheFrom has engines of this process keep the code of modules from so many bytes on: to measure what compiling and
+// what loading takes. It is called while no engine compiles.
+func CacheFrom(bytes int) { codecache.Worthwhile = bytes }
 
 type entry struct {
 	name  string

@@ -56,9 +56,9 @@ void initialize() {
   allocator = v8::ArrayBuffer::Allocator::NewDefaultAllocator();
   struct sigaction action = {};
   action.sa_sigaction = on_fault;
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
-  // Go's own handler runs with all signals blocked.
-  sigfillset(&action.sa_mask);
+  // Another engine's handler may never return here, and what is blocked would stay blocked.
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART;
+  sigemptyset(&action.sa_mask);
   sigaction(SIGSEGV, &action, &before);
 }
 

@@ -1,4 +1,4 @@
-//go:build !cgo || !linux || !wasmedge
+//go:build !cgo || !linux || !amd64 || !(wasmer || v8 || wasmedge)
 
 package wasmedge
 

@@ -15,7 +15,7 @@ import (
 
 func TestFunction(t *testing.T) {
 	i := shared(t)
-	name := i.add(t, "hello", hello(t))
+	name, _ := i.add(t, "hello", hello(t))
 	for _, test := range []struct {
 		does           string
 		options        []string
@@ -83,7 +83,7 @@ func (i *instance) becomes(t *testing.T, id, status string) {
 
 func TestTask(t *testing.T) {
 	i := shared(t)
-	name := i.add(t, "hello", hello(t))
+	name, _ := i.add(t, "hello", hello(t))
 	defer i.forget(t, "t")
 	i.must(t, append(i.running("--detach"), name, "t", "/hello.wasm", "loop")...)
 	i.becomes(t, "t", "RUNNING")
@@ -108,7 +108,7 @@ func TestTask(t *testing.T) {
 // Functions of a pod share a process; one that waits can be ended alone, one that computes not.
 func TestPod(t *testing.T) {
 	i := shared(t)
-	name := i.add(t, "hello", hello(t))
+	name, _ := i.add(t, "hello", hello(t))
 	ids := []string{"waits", "computes", "waits-too"}
 	defer i.forget(t, ids...)
 	for n, does := range []string{"sleep", "loop", "sleep"} {
@@ -137,13 +137,25 @@ func TestPod(t *testing.T) {
 // One shim serves a namespace; what a killed one leaves, containerd has cleaned up.
 func TestShimKilled(t *testing.T) {
 	i := shared(t)
-	name := i.add(t, "hello", hello(t))
+	name, _ := i.add(t, "hello", hello(t))
 	before := inventory(t)
 	ids := []string{"k1", "k2"}
 	defer i.forget(t, ids...)
 	for _, id := range ids {
 		i.must(t, append(i.running("--detach"), name, id, "/hello.wasm", "loop")...)
 	}
+	process := shimOf(t)
+	_ = unix.Kill(process, unix.SIGKILL)
+	for _, id := range ids {
+		i.becomes(t, id, "")
+	}
+	i.forget(t, ids...)
+	eventually(t, before)
+}
+
+// shimOf is the process of the only shim.
+func shimOf(t *testing.T) (process int) {
+	t.Helper()
 	var shims []string
 	for _, found := range inventory(t) {
 		if strings.HasPrefix(found, "/proc/") && strings.HasSuffix(found, "\x00serve\x00") {
@@ -153,16 +165,10 @@ func TestShimKilled(t *testing.T) {
 	if len(shims) != 1 {
 		t.Fatalf("%d shims serve the functions: %q", len(shims), shims)
 	}
-	var process int
 	if _, err := fmt.Sscanf(shims[0], "/proc/%d/", &process); err != nil {
 		t.Fatal(err)
 	}
-	_ = unix.Kill(process, unix.SIGKILL)
-	for _, id := range ids {
-		i.becomes(t, id, "")
-	}
-	i.forget(t, ids...)
-	eventually(t, before)
+	return process
 }
 
 func TestBadImages(t *testing.T) {

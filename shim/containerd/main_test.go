@@ -83,7 +83,7 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 // newServer skips the test where no containerd can be started.
-func newServer(t *testing.T, socket string) *Server {
+func newServer(t testing.TB, socket string) *Server {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("containerd needs root")
@@ -106,7 +106,7 @@ func newServer(t *testing.T, socket string) *Server {
 var common *Server
 
 // shared is a containerd that several tests use.
-func shared(t *testing.T) *instance {
+func shared(t testing.TB) *instance {
 	t.Helper()
 	if common == nil {
 		common = newServer(t, "")
@@ -127,7 +127,7 @@ func engine() string {
 }
 
 // ctr is a call of containerd's own client, with what it is told on standard input.
-func (i *instance) ctr(t *testing.T, input string, arguments ...string) (stdout, stderr string, status int) {
+func (i *instance) ctr(t testing.TB, input string, arguments ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -145,7 +145,7 @@ func (i *instance) ctr(t *testing.T, input string, arguments ...string) (stdout,
 }
 
 // must is a call that succeeds.
-func (i *instance) must(t *testing.T, arguments ...string) string {
+func (i *instance) must(t testing.TB, arguments ...string) string {
 	t.Helper()
 	stdout, stderr, status := i.ctr(t, "", arguments...)
 	if status != 0 {
@@ -154,11 +154,12 @@ func (i *instance) must(t *testing.T, arguments ...string) string {
 	return stdout
 }
 
-// add has containerd import an image of a module, and returns its name.
-func (i *instance) add(t *testing.T, name string, module []byte) string {
+// add has containerd import an image of a module, and returns its name and that of its snapshot.
+func (i *instance) add(t testing.TB, name string, module []byte) (reference, snapshot string) {
 	t.Helper()
 	var archive bytes.Buffer
-	if _, err := image.Write(t.Context(), &archive, image.Plain, name, module); err != nil {
+	snapshot, err := image.Write(t.Context(), &archive, image.Plain, name, name, module)
+	if err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "image.tar")
@@ -166,7 +167,7 @@ func (i *instance) add(t *testing.T, name string, module []byte) string {
 		t.Fatal(err)
 	}
 	i.must(t, "images", "import", "--snapshotter", i.snapshotter, path)
-	return image.Reference(name)
+	return image.Reference(name), snapshot
 }
 
 // run are the arguments of ctr for a function in an engine that runs here.
@@ -174,7 +175,7 @@ func (i *instance) running(options ...string) []string {
 	return append([]string{"run", "--runtime", task.Runtime, "--snapshotter", i.snapshotter, "--annotation", task.EngineAnnotation + "=" + engine()}, options...)
 }
 
-func hello(t *testing.T) []byte {
+func hello(t testing.TB) []byte {
 	t.Helper()
 	module, err := os.ReadFile("../../workloads/hello/built/hello.wasm")
 	if err != nil {

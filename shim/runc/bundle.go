@@ -32,14 +32,8 @@ const configFile = "config.json"
 // writeBundle makes an OCI bundle (runtime-spec, bundle.md): a root file system from
 // scratch, into which the program is mounted, and the configuration.
 func writeBundle(directory string, b bundleSpec) error {
-	root := filepath.Join(directory, "rootfs")
-	for _, mountPoint := range []string{"proc", "sys", "dev"} {
-		if err := os.MkdirAll(filepath.Join(root, mountPoint), 0o755); err != nil {
-			return fmt.Errorf("make a container's root: %w", err)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(root, programInside), nil, 0o755); err != nil {
-		return fmt.Errorf("make a container's root: %w", err)
+	if err := b.makeRoot(directory); err != nil {
+		return err
 	}
 	spec := b.spec()
 	// Runc calls the program once more when the container has ended, on the host.
@@ -101,4 +95,18 @@ func (b bundleSpec) spec() *specs.Spec {
 		},
 		Linux: linux,
 	}
+}
+
+// makeRoot makes the root file system of a container, in which nothing is but the places of mounts.
+func (b bundleSpec) makeRoot(directory string) error {
+	root := filepath.Join(directory, "rootfs")
+	for _, mountPoint := range []string{"proc", "sys", "dev"} {
+		if err := os.MkdirAll(filepath.Join(root, mountPoint), 0o755); err != nil {
+			return fmt.Errorf("make a container's root: %w", err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, programInside), nil, 0o755); err != nil {
+		return fmt.Errorf("make a container's root: %w", err)
+	}
+	return nil
 }

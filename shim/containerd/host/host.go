@@ -4,6 +4,7 @@ package host
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +35,7 @@ func Serve(find shim.Find) error {
 	if err != nil || !ok {
 		return errors.New("this command runs functions for containerd, which starts it by itself: see docs/containerd.md")
 	}
-	h := &host{socket: socket, find: find, engines: make(map[string]engines.Engine), functions: make(map[string]*function)}
+	h := &host{socket: socket, find: find, engines: make(map[string]engines.Engine), modules: make(map[string]engines.Module), functions: make(map[string]*function)}
 	buffer := task.Buffer()
 	for {
 		var order task.Order
@@ -67,6 +68,9 @@ type host struct {
 
 	lock    sync.Mutex
 	engines map[string]engines.Engine
+	// modules are those that functions of this process have, by engine and content: a pod may have
+	// many functions of one image.
+	modules map[string]engines.Module
 	// dropped says that this process runs as its functions' user.
 	dropped bool
 }
@@ -170,12 +174,12 @@ func (h *host) prepare(f *function, files []*os.File) (run func() uint32, err er
 	}
 	instance, err := module.Instantiate(context.Background(), engines.InstanceConfig{Name: f.Arguments[0], Imports: f.system.Functions()})
 	if err != nil {
-		return nil, errors.Join(err, f.system.Close(), module.Close())
+		return nil, errors.Join(err, f.system.Close())
 	}
 	entry, ok := instance.Function("_start")
 	if !ok {
 		return nil, errors.Join(errors.New("the module is no command: it does not export _start (build it for wasm32-wasip1, not as a library)"),
-			instance.Close(), f.system.Close(), module.Close())
+			instance.Close(), f.system.Close())
 	}
 	return func() uint32 {
 		err := entry.Call(nil)
@@ -190,28 +194,35 @@ func (h *host) prepare(f *function, files []*os.File) (run func() uint32, err er
 			fmt.Fprintln(stderr, "roadrunner:", err)
 			status = trapped
 		}
-		_ = errors.Join(instance.Close(), f.system.Close(), module.Close())
+		_ = errors.Join(instance.Close(), f.system.Close())
 		return status
 	}, nil
 }
 
+// compile makes a module, which stays for as long as this process does.
 func (h *host) compile(name string, file *os.File) (engines.Module, error) {
 	wasm, err := io.ReadAll(io.NewSectionReader(file, 0, engines.MaxModule+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the module: %w", err)
 	}
 	h.lock.Lock()
+	defer h.lock.Unlock()
+	key := fmt.Sprintf("%s %x", name, sha256.Sum256(wasm))
+	if module := h.modules[key]; module != nil {
+		return module, nil
+	}
 	engine, open := h.engines[name]
 	if !open {
-		if engine, err = enginecatalogue.New(name, enginecatalogue.Options{}); err == nil {
-			h.engines[name] = engine
+		if engine, err = enginecatalogue.New(name, enginecatalogue.Options{}); err != nil {
+			return nil, err
 		}
+		h.engines[name] = engine
 	}
-	h.lock.Unlock()
-	if err != nil {
-		return nil, err
+	module, err := engine.Compile(context.Background(), wasm)
+	if err == nil {
+		h.modules[key] = module
 	}
-	return engine.Compile(context.Background(), wasm)
+	return module, err
 }
 
 // become makes this process the functions' user's.

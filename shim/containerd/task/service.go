@@ -56,6 +56,8 @@ type function struct {
 	// prepared is closed when the host is ready to start it, or fault says why it cannot.
 	prepared chan struct{}
 	fault    string
+	// signal is what a function of a pod was last sent to end it.
+	signal uint32
 	// ended is closed when the status is STOPPED.
 	ended   chan struct{}
 	control string
@@ -299,6 +301,9 @@ func (s *service) end(f *function, status uint32) {
 		s.lock.Unlock()
 		return
 	}
+	if status == killed && f.signal != 0 {
+		status = 128 + f.signal
+	}
 	f.status, f.exit, f.at = tasktypes.Status_STOPPED, status, time.Now()
 	last := s.leave(f)
 	s.lock.Unlock()
@@ -366,6 +371,9 @@ func (s *service) Kill(_ context.Context, r *taskapi.KillRequest) (*emptypb.Empt
 	case status == tasktypes.Status_CREATED:
 		s.end(f, 128+r.GetSignal())
 	default:
+		s.lock.Lock()
+		f.signal = r.GetSignal()
+		s.lock.Unlock()
 		// No engine interrupts a function that computes: it is ended with its process then.
 		_ = f.host.send(Order{End: f.id})
 		go func() {
