@@ -323,9 +323,11 @@ func TestUnknownFiles(t *testing.T) {
 				t.Errorf("file %d: %v", id, err)
 			}
 		}
+		o.inside[0].lock.Lock()
 		if n := len(o.inside[0].views.all); n > openLimit {
 			t.Errorf("%d files are kept", n)
 		}
+		o.inside[0].lock.Unlock()
 		if err := refer(50, file().Descriptor(), with(make([]uint64, openLimit+1)...)); err == nil {
 			t.Error("a locator of too many files is not refused")
 		}
