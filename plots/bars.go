@@ -50,17 +50,38 @@ func barFigure(cells []*cell, title string, parts ...part) *rowFigure {
 	return f
 }
 
-// stack draws a cell's parts in its row, one behind the other, at a scale, and behind them
-// the words. These take no part in the panel's layout: linear leaves room for them.
-func stack(p *plot.Plot, parts []part, c *cell, row, scale float64, words string) {
+// A piece of a bar has a colour, and is an outline of it where it was not measured.
+type piece struct {
+	length   float64
+	fill     color.Color
+	outlined bool
+}
+
+// pieces are a cell's parts at a scale.
+func pieces(parts []part, c *cell, scale float64) (all []piece) {
+	for _, p := range parts {
+		all = append(all, piece{p.length(c) * scale, p.fill, false})
+	}
+	return all
+}
+
+// stack draws pieces in a row, one behind the other, and behind them the words. These take no part in the panel's
+// layout: linear leaves room for them. A cell, which may be nil, is what the bar leads to.
+func stack(p *plot.Plot, pieces []piece, row float64, words string, c *cell) {
 	last := &plotter.BarChart{XMin: row}
-	for _, part := range parts {
-		bar := &plotter.BarChart{Values: plotter.Values{part.length(c) * scale}, Width: rowHeight * 0.7, Color: part.fill, Horizontal: true}
+	for _, piece := range pieces {
+		bar := &plotter.BarChart{Values: plotter.Values{piece.length}, Width: rowHeight * 0.7, Color: piece.fill, Horizontal: true}
+		if piece.outlined {
+			bar.Color, bar.LineStyle = white, draw.LineStyle{Color: piece.fill, Width: 1}
+		}
 		bar.StackOn(last)
 		p.Add(bar)
 		last = bar
 	}
-	p.Add(wordsAt(last.BarHeight(0), row, words))
+	end := last.BarHeight(0)
+	if p.Add(wordsAt(end, row, words)); c != nil {
+		p.Add(link{end, row, c})
+	}
 }
 
 // wordsAt writes words behind a bar.
@@ -107,7 +128,7 @@ func breakdown(cells []*cell) (*sheet, error) {
 	f.columns = append(f.columns, csvColumn{"latency_median_ns", func(c *cell) float64 { return c.LatencyMedian }})
 	f.fill = func(p *plot.Plot, cells []*cell, row func(*cell) float64) {
 		for _, c := range cells {
-			stack(p, phases, c, row(c), 1/sum(phases, c), results.FormatDuration(c.LatencyMedian))
+			stack(p, pieces(phases, c, 1/sum(phases, c)), row(c), results.FormatDuration(c.LatencyMedian), c)
 		}
 		linear(p, 1, 1, func(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) })
 	}
@@ -132,7 +153,7 @@ func memory(cells []*cell) (*sheet, error) {
 		for _, c := range cells {
 			size, y := float64(c.SizeBytes), row(c)
 			largest = max(largest, size, rss.length(c), pss.length(c))
-			stack(p, []part{pss, more}, c, y, 1, sizeLabel(c.PSSPeak))
+			stack(p, pieces([]part{pss, more}, c, 1), y, sizeLabel(c.PSSPeak), c)
 			p.Add(&plotter.Line{XYs: plotter.XYs{{X: size, Y: y - 0.5}, {X: size, Y: y + 0.5}}, LineStyle: payloadLine})
 		}
 		linear(p, largest, math.Pow(1024, math.Floor(math.Log2(largest)/10)), sizeLabel)

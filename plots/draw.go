@@ -13,8 +13,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"rrbench/results"
 )
@@ -76,7 +79,11 @@ func (f figure) of(programs bool) figure {
 		of := where(cells, func(c *cell) bool { return c.IsProgram() == programs })
 		switch {
 		case programs && len(of) == 0:
-			return nil, errNoData("the run has no programs; measure some with: rrbench sweep --experiment compute, and --experiment coldstart")
+			kind := "coldstart"
+			if strings.HasPrefix(f.name, "compute-") {
+				kind = "compute"
+			}
+			return nil, errNoData("the run has no programs; measure some with: rrbench sweep --experiment " + kind)
 		case len(cells) > 0 && len(of) == 0:
 			return nil, errNoData("the run has no hand-offs")
 		}
@@ -97,6 +104,7 @@ func runFigures() []figure {
 		{"cpu-size", againstSize(totalCPU)},
 		{"source-cpu-size", againstSize(sourceCPU)},
 		{"goodput-limit", againstSize(goodput)},
+		{"crossover", crossover},
 		{"makespan-fanout", againstCount(fanout, makespan)},
 		{"throughput-fanout", againstCount(fanout, throughput)},
 		{"makespan-fanin", againstCount(fanin, makespan)},
@@ -109,30 +117,41 @@ func runFigures() []figure {
 }
 
 // Draw draws every figure that the run has data for into its directory of figures, and
-// removes those of an earlier call that it does not draw any more. A figure that fails does
+// removes those of an earlier call that it does not draw any more; contents are what the directory has. A figure that fails does
 // not keep the others from being drawn; the error names it. Of a run whose files are damaged
 // it draws the rest, with a note of it; the error names the files and their lines.
-func Draw(directory *results.Directory) (Report, error) { return drawAll(catalogue(), directory) }
+func Draw(directory *results.Directory, contents *results.Contents) (Report, error) {
+	return drawAll(catalogue(), directory, contents)
+}
 
-func drawAll(figures []figure, directory *results.Directory) (Report, error) {
+func drawAll(figures []figure, directory *results.Directory, contents *results.Contents) (Report, error) {
 	var report Report
-	contents, err := directory.Read()
-	if err != nil {
-		return report, fmt.Errorf("figures: %w", err)
-	}
 	cells := cellsOf(contents.Summaries, results.MeasuredCells(contents.Trials, contents.Windows), contents.Transports)
 	if err := writable(directory.Figures()); err != nil {
 		return report, fmt.Errorf("figures: %w", err)
 	}
 	note := strings.TrimSpace(contents.Damage.Note() + " " + contents.Mixed)
 	failures := []error{contents.Damage.Err()}
-	for _, figure := range figures {
-		files, err := figure.draw(cells, note, directory)
-		report.Files = append(report.Files, files...)
-		if reason, ok := errors.AsType[errNoData](err); ok {
-			report.omit(figure.name, string(reason))
-		} else if err != nil {
-			failures = append(failures, fmt.Errorf("figure %s: %w", figure.name, err))
+	type drawn struct {
+		files []string
+		err   error
+	}
+	all := make([]drawn, len(figures))
+	var drawing errgroup.Group
+	drawing.SetLimit(runtime.GOMAXPROCS(0))
+	for i, figure := range figures {
+		drawing.Go(func() error {
+			all[i].files, all[i].err = figure.draw(cells, note, directory)
+			return nil
+		})
+	}
+	_ = drawing.Wait()
+	for i, one := range all {
+		report.Files = append(report.Files, one.files...)
+		if reason, ok := errors.AsType[errNoData](one.err); ok {
+			report.omit(figures[i].name, string(reason))
+		} else if one.err != nil {
+			failures = append(failures, fmt.Errorf("figure %s: %w", figures[i].name, one.err))
 		}
 	}
 	return report, errors.Join(failures...)

@@ -23,9 +23,13 @@ func TestFailingFigure(t *testing.T) {
 	if err := directory.WriteSummaries(resultstest.Summarize(resultstest.Trials(resultstest.Single()))); err != nil {
 		t.Fatal(err)
 	}
+	contents, err := directory.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
 	failing := figure{"failing", cpu}
 	figures := []figure{failing, {"memory", memory}}
-	if report, err := drawAll(figures, directory); err != nil || len(report.Files) != 2*len(extensions) {
+	if report, err := drawAll(figures, directory, &contents); err != nil || len(report.Files) != 2*len(extensions) {
 		t.Fatalf("%+v, %v", report, err)
 	}
 	figures[0].compose = func(cells []*cell) (*sheet, error) {
@@ -33,7 +37,7 @@ func TestFailingFigure(t *testing.T) {
 		s.panels[0][0].X.Tick.Marker = nil // gonum calls it
 		return s, err
 	}
-	report, err := drawAll(figures, directory)
+	report, err := drawAll(figures, directory, &contents)
 	if err == nil || !strings.Contains(err.Error(), "figure failing: ") {
 		t.Errorf("error %v", err)
 	}
@@ -69,7 +73,11 @@ func TestDamageIsInEveryFigure(t *testing.T) {
 	if err := os.WriteFile(path, bytes.Replace(text, []byte(",ok,"), []byte(",oops,"), 2), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	report, err := Draw(directory)
+	contents, err := directory.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := Draw(directory, &contents)
 	if err == nil || !strings.Contains(err.Error(), path+": line 2: ") || !strings.Contains(err.Error(), path+": line 3: ") {
 		t.Errorf("error %v", err)
 	}

@@ -85,7 +85,9 @@ func TestFiguresOfManyPlans(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				count++
+				if figure.name != "crossover" { // which not every plan has
+					count++
+				}
 				s.note = strings.Repeat("note ", 15)
 				checkPicture(t, figure.name, s)
 				checkPlaces(t, figure.name, s)

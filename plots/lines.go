@@ -12,6 +12,9 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"rrbench/results"
+	"rrbench/results/published"
 )
 
 // A measure is what a figure shows of a cell. In a CSV its columns are the name with median,
@@ -112,7 +115,7 @@ func (f *lineFigure) compose() (*sheet, error) {
 		s.legend.entries = append(s.legend.entries, entry{"rate not reached", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: saturatedMark}}})
 	}
 	if split {
-		s.legend.entries = append(s.legend.entries, entry{"best of all transports", []plot.Thumbnailer{&plotter.Line{LineStyle: bestLine}}},
+		s.legend.entries = append(s.legend.entries, entry{"best of what has every place of the axis", []plot.Thumbnailer{&plotter.Line{LineStyle: bestLine}}},
 			entry{"fastest limit of the panel's transports", []plot.Thumbnailer{&plotter.Line{LineStyle: limitLine}}})
 	}
 	// Labels need as much of a narrow axis as they are wide.
@@ -154,13 +157,21 @@ func (f *lineFigure) compose() (*sheet, error) {
 // bestLine is the reference of panels that show one family.
 var bestLine = draw.LineStyle{Color: color.Gray{185}, Width: 2.2}
 
-// best is the best number of cells at each place of the axis.
+// best is the best number of cells at each place of the axis, of the same series throughout: those that have a number
+// at every place.
 func (f *lineFigure) best(cells []*cell) (line plotter.XYs) {
-	for _, x := range f.x.values(cells) {
+	cells = where(cells, func(c *cell) bool { return f.why(c) == "" })
+	places := f.x.values(cells)
+	whole := make(map[series]bool)
+	for _, s := range ordered(cells) {
+		whole[s] = len(f.x.values(where(cells, func(c *cell) bool { return c.series == s }))) == len(places)
+	}
+	cells = where(cells, func(c *cell) bool { return whole[c.series] })
+	for _, x := range places {
 		best := math.NaN()
 		for _, c := range cells {
 			value := f.measure.of(c).value
-			if f.x.of(c) == x && f.why(c) == "" && (math.IsNaN(best) || f.measure.higher && value > best || !f.measure.higher && value < best) {
+			if f.x.of(c) == x && (math.IsNaN(best) || f.measure.higher && value > best || !f.measure.higher && value < best) {
 				best = value
 			}
 		}
@@ -271,15 +282,41 @@ func (f *lineFigure) addCurves(p *plot.Plot, cells []*cell, all []series, looks 
 	}
 }
 
-// addCurve draws one series: a line, which a cell that cannot be drawn interrupts, with
-// markers and intervals.
+// addCurve draws one series, which a cell that cannot be drawn interrupts.
 func (f *lineFigure) addCurve(p *plot.Plot, cells []*cell, aside float64, look style) {
+	saturated := &plotter.Scatter{GlyphStyle: saturatedMark}
+	var marks []mark
+	for _, c := range cells {
+		m := mark{x: float64(f.x.of(c)) * aside, cell: c}
+		if e := f.measure.of(c); f.why(c) == "" {
+			m.Estimate = results.Estimate{Value: e.value, Lo: e.lo, Hi: e.hi}
+			if c.Saturated() {
+				saturated.XYs = append(saturated.XYs, plotter.XY{X: m.x, Y: e.value})
+			}
+		}
+		marks = append(marks, m)
+	}
+	drawCurve(p, marks, look)
+	p.Add(saturated)
+}
+
+// A mark is a number in a panel.
+type mark struct {
+	x float64
+	results.Estimate
+	cell *cell           // of the run, else
+	from published.Value // what was published
+}
+
+// drawCurve draws the run's marks with their intervals and links, and a line between them. What cannot be drawn
+// interrupts it.
+func drawCurve(p *plot.Plot, marks []mark, look style) {
 	markers := &plotter.Scatter{GlyphStyle: look.glyph}
 	intervals := &plotter.YErrorBars{LineStyle: draw.LineStyle{Color: look.line.Color, Width: 0.7}, CapWidth: 3.2}
 	p.Add(intervals)
 	var line *plotter.Line
-	for _, c := range cells {
-		if f.why(c) != "" {
+	for _, m := range marks {
+		if !positive(m.Value) {
 			line = nil
 			continue
 		}
@@ -287,21 +324,15 @@ func (f *lineFigure) addCurve(p *plot.Plot, cells []*cell, aside float64, look s
 			line = &plotter.Line{LineStyle: look.line}
 			p.Add(line)
 		}
-		e := f.measure.of(c)
-		point := plotter.XY{X: float64(f.x.of(c)) * aside, Y: e.value}
+		point := plotter.XY{X: m.x, Y: m.Value}
 		line.XYs, markers.XYs = append(line.XYs, point), append(markers.XYs, point)
-		if e.lo < e.hi {
+		p.Add(link{m.x, m.Value, m.cell})
+		if m.Lo < m.Hi {
 			intervals.XYs = append(intervals.XYs, point)
-			intervals.YErrors = append(intervals.YErrors, e.interval(p.Y))
+			intervals.YErrors = append(intervals.YErrors, estimate{m.Value, m.Lo, m.Hi}.interval(p.Y))
 		}
 	}
-	saturated := &plotter.Scatter{GlyphStyle: saturatedMark}
-	for i, c := range where(cells, func(c *cell) bool { return f.why(c) == "" }) {
-		if c.Saturated() {
-			saturated.XYs = append(saturated.XYs, markers.XYs[i])
-		}
-	}
-	p.Add(markers, saturated)
+	p.Add(markers)
 }
 
 // saturatedMark lies on the marker of a cell of which the rate was not reached: its latency grows

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/dustin/go-humanize"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
@@ -160,11 +159,11 @@ func paperFigures() []figure {
 		{coldStartFigure, motivationColdStart},
 		{"motivation-io", share{
 			number: "2b", experiment: "motivation-io", systems: []system{named(container, "container"), named(inWasm, "wasmedge")}, sizes: []int64{1 << 20, 60 << 20, 100 << 20},
-			parts: []piece{{"serialization", "serialization", orange, []string{"serialization_median_ns"}}, {"transfer, copies in and out of Wasm included", "transfer", blue, []string{"vm_io_median_ns", "transfer_median_ns"}}},
+			parts: []sharedPart{{"serialization", "serialization", orange, []string{"serialization_median_ns"}}, {"transfer, copies in and out of Wasm included", "transfer", blue, []string{"vm_io_median_ns", "transfer_median_ns"}}},
 		}.compose},
 		{"breakdown", share{
 			number: "6", experiment: "breakdown", systems: []system{networkOwn, networkTop, container, inWasm}, sizes: []int64{100 << 20},
-			parts: []piece{{"serialization", "latency_serialization", orange, []string{"serialization_median_ns"}}, {"Wasm VM I/O", "latency_wasm_vm_io", bluishGreen, []string{"vm_io_median_ns"}},
+			parts: []sharedPart{{"serialization", "latency_serialization", orange, []string{"serialization_median_ns"}}, {"Wasm VM I/O", "latency_wasm_vm_io", bluishGreen, []string{"vm_io_median_ns"}},
 				{"transfer", "latency_transfer", blue, []string{"transfer_median_ns"}}},
 			caption: "Wasm VM I/O is measured here, copies out of A's memory and into B's; the paper's was a subtraction.",
 		}.compose},
@@ -186,14 +185,6 @@ func named(s system, published string) system {
 type paperFigure struct {
 	group
 	metric
-}
-
-// A mark is a number in a panel.
-type mark struct {
-	x float64
-	results.Estimate
-	cell *cell           // of the run, else
-	from published.Value // what was published
 }
 
 // A curve is a system's marks.
@@ -508,7 +499,12 @@ func (f *paperFigure) panel(s *sheet, m metric, own, theirs []curve, cells []*ce
 		p.Add(line)
 	}
 	for _, c := range slices.Backward(own) {
-		f.draw(p, c, scale)
+		marks := slices.Clone(c.marks)
+		for i := range marks {
+			e := &marks[i].Estimate
+			e.Value, e.Lo, e.Hi = e.Value*scale, e.Lo*scale, e.Hi*scale
+		}
+		drawCurve(p, marks, c.look())
 	}
 	for _, c := range theirs {
 		drawPublished(p, c, m, seen)
@@ -528,32 +524,6 @@ func (f *paperFigure) panel(s *sheet, m metric, own, theirs []curve, cells []*ce
 }
 
 var limitLine = draw.LineStyle{Color: grey, Width: 1, Dashes: []vg.Length{1, 1.6}}
-
-// draw draws a curve of the run, its intervals and its markers. What cannot be drawn interrupts it.
-func (f *paperFigure) draw(p *plot.Plot, c curve, scale float64) {
-	look := c.look()
-	markers := &plotter.Scatter{GlyphStyle: look.glyph}
-	intervals := &plotter.YErrorBars{LineStyle: draw.LineStyle{Color: look.line.Color, Width: 0.7}, CapWidth: 3.2}
-	var line *plotter.Line
-	for _, k := range c.marks {
-		e := estimate{k.Value * scale, k.Lo * scale, k.Hi * scale}
-		if !positive(e.value) {
-			line = nil
-			continue
-		}
-		if line == nil {
-			line = &plotter.Line{LineStyle: look.line}
-			p.Add(line)
-		}
-		point := plotter.XY{X: k.x, Y: e.value}
-		line.XYs, markers.XYs = append(line.XYs, point), append(markers.XYs, point)
-		if e.lo < e.hi {
-			intervals.XYs = append(intervals.XYs, point)
-			intervals.YErrors = append(intervals.YErrors, e.interval(p.Y))
-		}
-	}
-	p.Add(intervals, markers)
-}
 
 // look is a system's: what is best here has a dashed line and a lighter colour.
 func (s system) look() style {
@@ -656,49 +626,17 @@ func (f *paperFigure) row(m metric, k mark, from, system string, drawn float64) 
 		shown, unit, decimal(k.Value), "", "", decimal(drawn), k.from.Flag, decimal(k.from.Other * m.scale), k.from.Source, why, ""}
 }
 
-// memoryLabel writes bytes in decimal units, as an axis with decades does.
-func memoryLabel(bytes float64) string { return compact(humanize.Bytes(uint64(bytes))) }
-
-// plainLabel writes a number without a unit.
-func plainLabel(value float64) string {
-	scaled, prefix := humanize.ComputeSI(value)
-	if value < 1 {
-		scaled, prefix = value, ""
-	}
-	return strconv.FormatFloat(scaled, 'g', 3, 64) + prefix
-}
-
-// diamond is a marker that gonum does not have.
-type diamond struct{ filled bool }
-
-func (d diamond) DrawGlyph(c *draw.Canvas, look draw.GlyphStyle, at vg.Point) {
-	r := look.Radius * 1.25
-	var path vg.Path
-	path.Move(vg.Point{X: at.X, Y: at.Y + r})
-	path.Line(vg.Point{X: at.X + r, Y: at.Y})
-	path.Line(vg.Point{X: at.X, Y: at.Y - r})
-	path.Line(vg.Point{X: at.X - r, Y: at.Y})
-	path.Close()
-	if d.filled {
-		c.SetColor(look.Color)
-		c.Fill(path)
-		return
-	}
-	c.SetLineStyle(draw.LineStyle{Color: look.Color, Width: 0.5})
-	c.Stroke(path)
-}
-
 // A share is a figure of bars: what part of a latency is what, in the run and as published.
 type share struct {
 	number, experiment string
 	systems            []system
 	sizes              []int64
-	parts              []piece
+	parts              []sharedPart
 	caption            string
 }
 
-// A piece is a part of a latency: a published metric, and the measures that add up to it.
-type piece struct {
+// A shared part of a latency is a published metric, and the measures that add up to it.
+type sharedPart struct {
 	name, published string
 	fill            color.Color
 	columns         []string
@@ -734,7 +672,7 @@ func (b share) compose(cells []*cell) (*sheet, error) {
 					s.table = append(s.table, []string{"run", system.published, c.Transport, c.Engine, c.Codec, strconv.FormatInt(size, 10), part.name, "ns", decimal(length), "", "", c.ID()})
 				}
 				names = append(names, join(c.series.variant(), when(len(b.sizes) > 1, sizeLabel(float64(size)))))
-				draws = append(draws, func(row float64) { b.bar(p, lengths, row, false, "") })
+				draws = append(draws, func(row float64) { b.bar(p, lengths, row, c, "") })
 			}
 			var lengths []float64
 			flag := ""
@@ -751,7 +689,7 @@ func (b share) compose(cells []*cell) (*sheet, error) {
 			}
 			if len(lengths) == len(b.parts) {
 				names = append(names, join("published: "+system.published, when(len(b.sizes) > 1, sizeLabel(float64(size)))))
-				draws = append(draws, func(row float64) { b.bar(p, lengths, row, true, when(flag != "", " × "+flag)) })
+				draws = append(draws, func(row float64) { b.bar(p, lengths, row, nil, when(flag != "", " × "+flag)) })
 			}
 		}
 	}
@@ -775,20 +713,14 @@ func (b share) compose(cells []*cell) (*sheet, error) {
 }
 
 // bar draws the parts of a latency as shares, outlined where they were published.
-func (b share) bar(p *plot.Plot, lengths []float64, row float64, outlined bool, more string) {
+func (b share) bar(p *plot.Plot, lengths []float64, row float64, c *cell, more string) {
 	total := 0.0
 	for _, length := range lengths {
 		total += length
 	}
-	last := &plotter.BarChart{XMin: row}
+	var all []piece
 	for i, part := range b.parts {
-		bar := &plotter.BarChart{Values: plotter.Values{lengths[i] / max(total, 1)}, Width: rowHeight * 0.7, Color: part.fill, Horizontal: true}
-		if outlined {
-			bar.Color, bar.LineStyle = white, draw.LineStyle{Color: part.fill, Width: 1}
-		}
-		bar.StackOn(last)
-		p.Add(bar)
-		last = bar
+		all = append(all, piece{lengths[i] / max(total, 1), part.fill, c == nil})
 	}
-	p.Add(wordsAt(last.BarHeight(0), row, results.FormatDuration(total)+more))
+	stack(p, all, row, results.FormatDuration(total)+more, c)
 }

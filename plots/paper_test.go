@@ -185,3 +185,35 @@ func TestFailedCellOfPaperFigure(t *testing.T) {
 		}
 	}
 }
+
+// A point of an SVG leads to the row of its cell, which the figure's CSV has; the ratio in the CSV of a crossover is
+// that of the two cells that it names.
+func TestLinksAndCrossover(t *testing.T) {
+	cells := evaluation()
+	s, err := crossover(cells)
+	if err != nil {
+		t.Fatal(err)
+	}
+	svg, err := s.encode(".svg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(svg), "<a href=\""+LinkTo); n != len(s.table)-1 {
+		t.Errorf("%d links for %d points", n, len(s.table)-1)
+	}
+	latencies := make(map[string]float64)
+	for _, c := range cells {
+		latencies[c.ID()] = c.LatencyMedian
+	}
+	for _, row := range s.table[1:] {
+		if !strings.Contains(string(svg), LinkTo+row[10]+"\"") {
+			t.Errorf("no link to %s", row[10])
+		}
+		if want := decimal(latencies[row[10]] / latencies[row[9]]); row[0] == "until delivered" && row[6][:6] != want[:6] {
+			t.Errorf("row %v, want %s", row, want)
+		}
+	}
+	if _, err := crossover(where(cells, func(c *cell) bool { return c.SizeBytes == 1<<20 })); err == nil {
+		t.Error("one size has a crossover")
+	}
+}

@@ -84,7 +84,7 @@ func dots(f *lineFigure) (*sheet, error) {
 				line := draw.LineStyle{Color: look.line.Color, Width: 0.9}
 				p.Add(&plotter.XErrorBars{XYs: at, XErrors: plotter.XErrors{e.interval(p.X)}, LineStyle: line, CapWidth: 3.3})
 			}
-			p.Add(&plotter.Scatter{XYs: at, GlyphStyle: look.glyph})
+			p.Add(&plotter.Scatter{XYs: at, GlyphStyle: look.glyph}, link{e.value, row(c), c})
 		}
 	}
 	return rows.compose()
@@ -136,6 +136,7 @@ func dotFigure(cells []*cell, title string, dots ...dot) (*sheet, error) {
 					p.Add(&plotter.XErrorBars{XYs: at, XErrors: plotter.XErrors{e.interval(p.X)}, LineStyle: draw.LineStyle{Color: color, Width: 0.5}, CapWidth: 2.4})
 				}
 				joined.XYs, marks.XYs = append(joined.XYs, at...), append(marks.XYs, at...)
+				p.Add(link{e.value, row(c), c})
 				shapes = append(shapes, draw.GlyphStyle{Color: color, Radius: 2, Shape: d.shape})
 			}
 			marks.GlyphStyleFunc = func(i int) draw.GlyphStyle { return shapes[i] }

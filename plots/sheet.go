@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"image/png"
 	"math"
 	"strings"
 
@@ -70,9 +71,15 @@ func (s *sheet) encode(extension string) ([]byte, error) {
 	var canvas vg.CanvasWriterTo
 	switch extension {
 	case ".pdf":
-		return s.pdf(drawn)
+		return s.pdf(&drawn.Canvas)
 	case ".png":
-		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(s.width, s.height()), vgimg.UseDPI(resolution))}
+		pixels := vgimg.NewWith(vgimg.UseWH(s.width, s.height()), vgimg.UseDPI(resolution))
+		if err := drawn.ReplayOn(pixels); err != nil {
+			return nil, err
+		}
+		// What little a slower compression would save takes as long as all the drawing.
+		err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&content, pixels.Image())
+		return content.Bytes(), err
 	case ".svg":
 		canvas = vgsvg.New(s.width, s.height())
 	}
@@ -82,7 +89,8 @@ func (s *sheet) encode(extension string) ([]byte, error) {
 	_, err = canvas.WriteTo(&content)
 	if extension == ".svg" {
 		// Not every machine has Liberation Sans: name fonts of the same metrics after it.
-		return bytes.ReplaceAll(content.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;")), err
+		named := bytes.ReplaceAll(content.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"))
+		return drawn.addLinks(named, s.height()), err
 	}
 	return content.Bytes(), err
 }
@@ -92,11 +100,11 @@ const tallest = 14400
 
 // record draws the sheet without any format. A rasteriser would go on for ever with a place
 // that is no number or far off, and is never given one.
-func (s *sheet) record() (*recorder.Canvas, error) {
+func (s *sheet) record() (*recording, error) {
 	if s.height() > tallest {
 		return nil, errNoData("taller than a page can be")
 	}
-	drawn := new(recorder.Canvas)
+	drawn := new(recording)
 	s.draw(draw.NewCanvas(drawn, s.width, s.height()))
 	reach := max(s.width, s.height())
 	for _, action := range drawn.Actions {

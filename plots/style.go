@@ -82,3 +82,23 @@ func typeface(size vg.Length) font.Font {
 func letters(size vg.Length, x text.XAlignment, y text.YAlignment) text.Style {
 	return text.Style{Color: black, Font: typeface(size), XAlign: x, YAlign: y, Handler: plot.DefaultTextHandler}
 }
+
+// diamond is a marker that gonum does not have.
+type diamond struct{ filled bool }
+
+func (d diamond) DrawGlyph(c *draw.Canvas, look draw.GlyphStyle, at vg.Point) {
+	r := look.Radius * 1.25
+	var path vg.Path
+	path.Move(vg.Point{X: at.X, Y: at.Y + r})
+	path.Line(vg.Point{X: at.X + r, Y: at.Y})
+	path.Line(vg.Point{X: at.X, Y: at.Y - r})
+	path.Line(vg.Point{X: at.X - r, Y: at.Y})
+	path.Close()
+	if d.filled {
+		c.SetColor(look.Color)
+		c.Fill(path)
+		return
+	}
+	c.SetLineStyle(draw.LineStyle{Color: look.Color, Width: 0.5})
+	c.Stroke(path)
+}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"gonum.org/v1/plot"
 
 	"rrbench/results"
@@ -89,4 +90,16 @@ func rounded(largest, unit float64, label func(float64) string) plot.ConstantTic
 		}
 	}
 	return ticks
+}
+
+// memoryLabel writes bytes in decimal units, as an axis with decades does.
+func memoryLabel(bytes float64) string { return compact(humanize.Bytes(uint64(bytes))) }
+
+// plainLabel writes a number without a unit.
+func plainLabel(value float64) string {
+	scaled, prefix := humanize.ComputeSI(value)
+	if value < 1 {
+		scaled, prefix = value, ""
+	}
+	return strconv.FormatFloat(scaled, 'g', 3, 64) + prefix
 }

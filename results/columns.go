@@ -111,7 +111,7 @@ func newRowReader[Row any](header []string) (*rowReader[Row], error) {
 		}
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("header: columns missing: %s", strings.Join(missing, ", "))
+		return nil, missingColumns(missing)
 	}
 	r := &rowReader[Row]{header: len(header), texts: make(map[string]string)}
 	decoder, err := csvutil.NewDecoder(r, header...)
@@ -128,6 +128,11 @@ func newRowReader[Row any](header []string) (*rowReader[Row], error) {
 	return r, nil
 }
 
+// missingColumns are those that a header lacks.
+type missingColumns []string
+
+func (m missingColumns) Error() string { return "header: columns missing: " + strings.Join(m, ", ") }
+
 // oneLine is the function of that name. Most rows have the same few texts, which are kept once.
 func (r *rowReader[Row]) oneLine(text []byte) string {
 	const longest, most = 64, 1 << 12
@@ -142,7 +147,7 @@ func (r *rowReader[Row]) oneLine(text []byte) string {
 }
 
 func (r *rowReader[Row]) row(line string) (row Row, err error) {
-	if r.fields, err = split(line); err != nil {
+	if r.fields, err = split(r.fields[:0], line); err != nil {
 		return row, err
 	}
 	if len(r.fields) != r.header {
@@ -245,14 +250,17 @@ func splitHeader(line string) ([]string, error) {
 	case strings.ContainsAny(line, ";\t") && !strings.Contains(line, ","):
 		return nil, errors.New("header: semicolons or tabs between columns, as some spreadsheets write: save it with commas, and points in decimal numbers")
 	}
-	return split(line)
+	return split(nil, line)
 }
 
-// split cuts one line into its fields. Rows are always one line: no field written by this
+// split cuts one line into its fields, which it appends. Rows are always one line: no field written by this
 // package contains a line break.
-func split(line string) ([]string, error) {
+func split(fields []string, line string) ([]string, error) {
 	if !strings.ContainsAny(line, "\"\r") {
-		return strings.Split(line, ","), nil
+		for field := range strings.SplitSeq(line, ",") {
+			fields = append(fields, field)
+		}
+		return fields, nil
 	}
 	reader := csv.NewReader(strings.NewReader(line))
 	reader.FieldsPerRecord = -1

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
 	"strings"
 )
@@ -62,26 +61,21 @@ func PairRuns(base, other []*Measured, reference string) (pairs []Pair) {
 
 // columnOf is a column of a cell's row as text; unknown is an error.
 func columnOf(p Point, column string) (string, error) {
-	value := reflect.ValueOf(p)
 	var known []string
-	for _, field := range reflect.VisibleFields(value.Type()) {
-		name := field.Tag.Get("csv")
+	for name, value := range Columns(&p) {
 		if name == column {
-			return fmt.Sprint(value.FieldByIndex(field.Index)), nil
+			return fmt.Sprint(value), nil
 		}
-		if name != "" {
-			known = append(known, name)
-		}
+		known = append(known, name)
 	}
 	return "", fmt.Errorf("unknown column %q; known are %s", column, strings.Join(known, ", "))
 }
 
 // without is a cell without a column, so that those that differ in it alone are equal.
 func without(p Point, column string) Point {
-	value := reflect.ValueOf(&p).Elem()
-	for _, field := range reflect.VisibleFields(value.Type()) {
-		if field.Tag.Get("csv") == column {
-			value.FieldByIndex(field.Index).SetZero()
+	for name, value := range Columns(&p) {
+		if name == column {
+			value.SetZero()
 		}
 	}
 	return p

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -220,6 +221,12 @@ func (d *Directory) Read() (Contents, error) {
 	windows, noWindows := readFile[Window](d.file(windowsFile))
 	damage := Damage{unlessMissing(noManifest), unlessMissing(noTrials), unlessMissing(noWindows), unlessMissing(noSummaries)}
 	damage = slices.DeleteFunc(damage, func(err error) bool { return err == nil })
+	lackOf, lacks := errors.AsType[missingColumns](noTrials)
+	if _, both := errors.AsType[missingColumns](noSummaries); lacks && both && len(lackOf) < len(columns[Trial]())/2 {
+		return Contents{}, &DirectoryError{Path: d.Path(), Cause: damage.Err(),
+			Problem: fmt.Sprintf("is of another version of this program: %s has no column %s", trialsFile, strings.Join(lackOf, ", ")),
+			Remedy:  fmt.Sprintf("read it with that which wrote it (%s)", cmp.Or(manifest.Versions.Program, UnknownVersion))}
+	}
 	if noTrials != nil && noSummaries != nil {
 		return Contents{}, cmp.Or(damage.Err(), noTrials)
 	}

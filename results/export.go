@@ -93,14 +93,10 @@ func WriteBenchfmt(w io.Writer, cells []*Measured, labels ...string) error {
 // benchmarkName has a key for each column that a cell has a value in.
 func benchmarkName(p Point) string {
 	name := "BenchmarkHandOff"
-	value := reflect.ValueOf(p)
-	for _, field := range reflect.VisibleFields(value.Type()) {
-		column := field.Tag.Get("csv")
-		if column == "" || value.FieldByIndex(field.Index).IsZero() {
-			continue
+	for column, value := range Columns(&p) {
+		if !value.IsZero() {
+			name += "/" + column + "=" + strings.NewReplacer("/", ":", " ", "_", "\t", "_").Replace(fmt.Sprint(value))
 		}
-		text := strings.NewReplacer("/", ":", " ", "_", "\t", "_").Replace(fmt.Sprint(value.FieldByIndex(field.Index)))
-		name += "/" + column + "=" + text
 	}
 	return name
 }

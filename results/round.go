@@ -122,12 +122,12 @@ func (s starts) medians(of func(*Round) float64) []float64 {
 // is resumed; the repetition counts. The trials are moved within their slice.
 func Latest(trials []Trial) []Trial {
 	type key struct {
-		cell, block, start, rep, worker, target int
+		cell, block, start, rep, worker, target int32 // none is read that is larger
 		first, noise                            bool
 		phase                                   string
 	}
 	return latest(trials, func(t *Trial) key {
-		return key{t.CellIndex, t.Block, t.Start, t.Rep, t.Worker, t.Target, t.First, t.Noise, t.Phase}
+		return key{int32(t.CellIndex), int32(t.Block), int32(t.Start), int32(t.Rep), int32(t.Worker), int32(t.Target), t.First, t.Noise, t.Phase}
 	})
 }
 

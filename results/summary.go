@@ -215,7 +215,7 @@ func (s *Summary) tail(latencies []float64, windows []Window) {
 	}
 	for i := range windows {
 		if one := windows[i].Latencies; one != nil {
-			all.Merge(one.Histogram)
+			all.Merge(one.counts())
 		}
 	}
 	s.LatencyP50, s.LatencyP90, s.LatencyP99 = all.Percentile(50), math.NaN(), math.NaN()

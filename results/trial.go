@@ -9,6 +9,9 @@ package results
 import (
 	"errors"
 	"fmt"
+	"iter"
+	"reflect"
+	"slices"
 	"strconv"
 )
 
@@ -117,6 +120,21 @@ type Point struct {
 	Load
 	Conditions
 }
+
+// Columns are the names and values of what tells cells apart, in the order of the CSV files. The values can
+// be set.
+func Columns(p *Point) iter.Seq2[string, reflect.Value] {
+	return func(yield func(string, reflect.Value) bool) {
+		value := reflect.ValueOf(p).Elem()
+		for _, field := range pointFields {
+			if !yield(field.Tag.Get("csv"), value.FieldByIndex(field.Index)) {
+				return
+			}
+		}
+	}
+}
+
+var pointFields = slices.DeleteFunc(reflect.VisibleFields(reflect.TypeFor[Point]()), func(f reflect.StructField) bool { return f.Tag.Get("csv") == "" })
 
 // Sources is how many functions send, each to every target of its own.
 func (p Point) Sources() int { return max(p.Concurrency, 1) * max(p.Fanin, 1) }

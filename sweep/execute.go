@@ -44,7 +44,7 @@ func (r *Request) machine(ctx context.Context) (Machine, error) {
 	}
 	machine, err := ThisMachine(ctx)
 	launchers := launch.New(r.Flags.Containerd)
-	machine.Launcher, machine.CloseLaunchers = launchers.For, launchers.Close
+	machine.Launcher, machine.CloseLaunchers, machine.Runtimes = launchers.For, launchers.Close, runtimesBy(launchers)
 	return machine, err
 }
 
@@ -69,20 +69,23 @@ func Execute(ctx context.Context, request Request) (_ *Outcome, err error) {
 		SetUps:   &run.manifest.SetUps,
 		Done:     run.done,
 	}
-	before := run.manifest.TookNs
+	before, measured := run.manifest.TookNs, run.manifest.MeasuredNs
 	began := time.Now()
 	runner.Began = began.Add(-time.Duration(before))
 	runner.Found = run.found
-	runner.Save = func() (err error) {
+	account := func() {
+		run.manifest.MeasuredNs = measured + int64(runner.Measured)
 		run.manifest.TookNs = before + int64(time.Since(began))
+	}
+	runner.Save = func() (err error) {
+		account()
 		if run.manifest.Plan, err = json.Marshal(run.plan); err == nil {
 			err = run.directory.WriteManifest(run.manifest)
 		}
 		return err
 	}
 	err = runner.Run(ctx)
-	run.manifest.MeasuredNs += int64(runner.Measured)
-	run.manifest.TookNs = before + int64(time.Since(began))
+	account()
 	if ctx.Err() != nil {
 		err = fmt.Errorf("%w; every finished trial is kept, go on with: rrbench sweep --resume %s", err, run.directory.Path())
 	}
@@ -281,9 +284,7 @@ func MachineWith(chosen crossovers.Choice) (Machine, error) {
 		EngineCheck:   engines.Check,
 		GuestCheck:    checkGuest,
 		Programs:      runtimes.Programs,
-		Runtimes: func(added []runtimes.Command) []runtimes.Runtime {
-			return runtimes.All(engines.Names(), engines.Check, shimsOf, added)
-		},
+		Runtimes:      runtimesBy(new(launch.Launchers)),
 		FunctionCheck: func(engine, guest string) (modes.Abilities, error) {
 			return modes.Check(context.Background(), engine, guest)
 		},
@@ -292,6 +293,13 @@ func MachineWith(chosen crossovers.Choice) (Machine, error) {
 		Resources:       shim.ReadResources(),
 		Crossovers:      chosen,
 	}, nil
+}
+
+// runtimesBy are the runtimes of programs, those of containerd by one of these launchers.
+func runtimesBy(launchers *launch.Launchers) func([]runtimes.Command, []string) []runtimes.Runtime {
+	return func(added []runtimes.Command, handlers []string) []runtimes.Runtime {
+		return runtimes.All(engines.Names(), engines.Check, shimsOf, launchers.Containerd, added, handlers)
+	}
 }
 
 // shimsOf starts shims that have an engine.

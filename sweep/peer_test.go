@@ -196,7 +196,7 @@ func TestAutoIsSettledByPlacement(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.Seed = new(uint64)
+	config.Seed, machine.Peers = new(uint64), []Peer{peer{}}
 	plan, err := NewPlan(config, machine)
 	if err != nil {
 		t.Fatal(err)

@@ -40,7 +40,11 @@ func draw(path string) (plots.Report, error) {
 	if err != nil {
 		return plots.Report{}, err
 	}
-	return plots.Draw(directory)
+	contents, err := directory.Read()
+	if err != nil {
+		return plots.Report{}, fmt.Errorf("figures: %w", err)
+	}
+	return plots.Draw(directory, &contents)
 }
 
 // openRun opens a run to read all of it. A million rows are half a GiB that stays: the collector must not

@@ -225,7 +225,7 @@ type writing struct {
 const (
 	// muchWritten is the part of a payload's pages from which on it is copied, one in so many.
 	muchWritten          = 16
-	firstRun, longestRun = 16, 1024
+	firstRun, longestRun = 64, 1024
 )
 
 // copies says whether the next payload is to be copied.

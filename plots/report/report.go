@@ -75,7 +75,7 @@ func Write(directory *results.Directory, contents results.Contents, source []byt
 	}
 	// What cannot be drawn has its line, and does not keep the page from being written.
 	var failed error
-	if report.figures, failed = plots.Draw(directory); len(report.figures.Files)+len(report.figures.Omitted) == 0 {
+	if report.figures, failed = plots.Draw(directory, &contents); len(report.figures.Files)+len(report.figures.Omitted) == 0 {
 		return report, failed
 	}
 	report.Files = report.figures.Files
@@ -100,6 +100,7 @@ func Write(directory *results.Directory, contents results.Contents, source []byt
 type claimRow struct {
 	*claims.Row
 	Anchor string
+	IDs    []string
 }
 
 // A figure is one of the page, with the cells that are drawn in it.
@@ -176,7 +177,7 @@ func (r *Report) page() ([]byte, error) {
 		if c.Verdict == claims.NotTested {
 			continue
 		}
-		one := claimRow{Row: c}
+		one := claimRow{Row: c, IDs: strings.Fields(c.CellIDs)}
 		if !seen[c.ID] {
 			one.Anchor = c.ID
 		}
@@ -275,7 +276,7 @@ func (r *Report) drawings() ([]figure, error) {
 		if !found {
 			return nil, fmt.Errorf("%s is no SVG", path)
 		}
-		f := figure{ID: filepath.Base(base), Drawing: template.HTML("<svg " + string(element))}
+		f := figure{ID: filepath.Base(base), Drawing: template.HTML("<svg " + strings.ReplaceAll(string(element), plots.LinkTo, "#cell-"))}
 		ids, err := cellsOf(base + ".csv")
 		if err != nil {
 			return nil, err

@@ -22,7 +22,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -208,6 +207,8 @@ type Row struct {
 	Command        string  `csv:"command"`
 	HumanMinutes   int     `csv:"human_minutes"`
 	ComputeMinutes int     `csv:"compute_minutes"`
+	// CellIDs are those of the cells that were compared, with spaces between.
+	CellIDs string `csv:"cell_ids"`
 
 	published Published
 }
@@ -238,7 +239,9 @@ func Evaluate(claims []Claim, cells []*results.Measured) ([]Row, error) {
 				if c.Expression == "" {
 					err = errNotTested(c.Needs)
 				} else {
-					outcome, err = expr.Run(program, c.environment(variant, cells, engine))
+					environment := c.environment(variant, cells, engine)
+					row.CellIDs = c.ids(environment)
+					outcome, err = expr.Run(program, environment)
 				}
 				if err == nil {
 					e, err = final(outcome)
@@ -259,6 +262,18 @@ func Evaluate(claims []Claim, cells []*results.Measured) ([]Row, error) {
 		}
 	}
 	return rows, nil
+}
+
+// ids are those of the cells that an environment has, in the order in which the expression names them.
+func (c *Claim) ids(environment map[string]any) string {
+	var ids []string
+	for _, name := range c.names() {
+		of := environment[name].(cellOf)
+		for _, size := range slices.Sorted(maps.Keys(of.cells)) {
+			ids = append(ids, of.cells[size].ID())
+		}
+	}
+	return strings.Join(ids, " ")
 }
 
 // orZero stands in for an expression that there is not.
@@ -289,10 +304,8 @@ func (c *Claim) row(variant map[string]map[string]string, engine string) Row {
 
 // cellColumns are those by which a cell is known.
 var cellColumns = func() (names []string) {
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[results.Point]()) {
-		if name := field.Tag.Get("csv"); name != "" {
-			names = append(names, name)
-		}
+	for name := range results.Columns(new(results.Point)) {
+		names = append(names, name)
 	}
 	return names
 }()
@@ -417,13 +430,8 @@ func find(name string, wanted map[string]string, cells []*results.Measured, engi
 }
 
 func covers(wanted map[string]string, m *results.Measured, engine string) bool {
-	point := reflect.ValueOf(m.Point)
-	for _, field := range reflect.VisibleFields(point.Type()) {
-		name := field.Tag.Get("csv")
-		if name == "" {
-			continue
-		}
-		value, want := fmt.Sprint(point.FieldByIndex(field.Index)), wanted[name]
+	for name, has := range results.Columns(&m.Point) {
+		value, want := fmt.Sprint(has), wanted[name]
 		switch {
 		case name == "size_bytes":
 			if size, err := bytesOf(want); want != "" && want != all && (err != nil || size != m.SizeBytes) {

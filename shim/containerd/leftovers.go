@@ -18,7 +18,6 @@ import (
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
-	"rrbench/image"
 	"rrbench/private"
 	"rrbench/shim/runc"
 )
@@ -82,8 +81,16 @@ func removeThere(path string) error {
 			errs = append(errs, removeContainer(i, found.GetID()))
 		}
 	}
-	_, err = images.NewImagesClient(i.connection).Delete(ctx, &images.DeleteImageRequest{Name: image.Reference(strings.ToLower(name)), Sync: true})
-	return errors.Join(append(errs, missing(err))...)
+	client := images.NewImagesClient(i.connection)
+	imported, err := client.List(ctx, &images.ListImagesRequest{})
+	errs = append(errs, err)
+	for _, found := range imported.GetImages() {
+		if strings.Contains(found.GetName(), "/"+strings.ToLower(name)+"-") {
+			_, err := client.Delete(ctx, &images.DeleteImageRequest{Name: found.GetName(), Sync: true})
+			errs = append(errs, missing(err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // removeOwn ends what a containerd that has ended has left: tasks and their shims, mounts, control groups.
