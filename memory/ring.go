@@ -94,6 +94,9 @@ const (
 	spinLimit = 50_000
 	// usualSleep is how long a message is waited for asleep until that was seen, in nanoseconds.
 	usualSleep = 10_000
+	// yieldAfter is how long it spins before it offers its processor to others, in nanoseconds: longer
+	// than a peer that runs takes for a short message.
+	yieldAfter = 5_000
 	// spinTurns is how often a word is looked at between looks at the clock: about a microsecond.
 	spinTurns = 64
 	// sleepLimit is how long a reader goes without asking whether its peer is alive, in nanoseconds.
@@ -413,8 +416,8 @@ func (r *Ring) await(word, sleeps *uint32, old uint32, spin int64) (value uint32
 			if v := spinOn(word, old, spinTurns); v != old {
 				return v, now - began, nil
 			}
-			if now-yielded > spinLimit {
-				// This goroutine, or thread, may be what the peer, or all others, wait for.
+			if now-yielded > yieldAfter {
+				// The peer, or all other goroutines, may wait for this processor.
 				runtime.Gosched()
 				_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 				yielded = now

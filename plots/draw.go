@@ -95,6 +95,7 @@ func (f figure) of(programs bool) figure {
 func runFigures() []figure {
 	return []figure{
 		{"latency-size", againstSize(latency)},
+		{"latency-engines", besideEngines},
 		{"throughput-size", againstSize(throughput)},
 		{"latency-breakdown", breakdown},
 		{"consumed-delivered", consumedAndDelivered},
