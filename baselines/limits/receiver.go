@@ -2,6 +2,7 @@ package limits
 
 import (
 	"errors"
+	"fmt"
 
 	"rrbench/memory"
 	"rrbench/modes"
@@ -80,7 +81,11 @@ var _ sockets.Resolver = (*mapper)(nil)
 
 func (m *mapper) Resolve(n uint64, reference stream.Reference) error {
 	if reference.Descriptor < 0 {
-		return errors.New("a reference to a memory file came without its descriptor")
+		if n > uint64(len(m.area)) {
+			return fmt.Errorf("the payload's file has not come: %w", stream.ErrSendBytes)
+		}
+		m.payload = m.area[:n]
+		return nil
 	}
 	whole := memory.Enough(int(n))
 	file, err := memory.CheckSealed(reference.Descriptor, uint64(whole))
@@ -121,13 +126,31 @@ func (m *mapper) Close() error {
 	return m.Receiver.Close()
 }
 
-// describer refers to the file that payloads lie in.
-type describer struct{ file *file }
-
-func (d describer) Refer(*modes.Region, []byte) (stream.Reference, bool, error) {
-	return stream.Reference{ID: 1, Descriptor: d.file.Descriptor()}, true, nil
+// describer refers to the file that payloads lie in. Its descriptor goes along once.
+type describer struct {
+	file *file
+	// known is the file that all targets have, as far as it is.
+	known *memory.SealedFile
+	// longest is how much of it they have.
+	longest int
+	unknown func()
 }
 
-func (describer) Finish(*modes.Region, []byte, int) error { return nil }
-func (describer) Released([]uint64)                       {}
-func (describer) Close() error                            { return nil }
+func describe(f *file) *describer {
+	d := &describer{file: f}
+	d.unknown = func() { d.known = nil }
+	return d
+}
+
+func (d *describer) Refer(_ *modes.Region, payload []byte) (stream.Reference, bool, error) {
+	reference := stream.Reference{ID: 1, Descriptor: -1, Unknown: d.unknown}
+	if d.known != d.file.SealedFile || len(payload) > d.longest {
+		d.known, d.longest = d.file.SealedFile, len(payload)
+		reference.Descriptor = d.file.Descriptor()
+	}
+	return reference, true, nil
+}
+
+func (*describer) Finish(*modes.Region, []byte, int) error { return nil }
+func (*describer) Released([]uint64)                       {}
+func (*describer) Close() error                            { return nil }

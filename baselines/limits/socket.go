@@ -51,12 +51,12 @@ func NewUnix() transport.Transport {
 func NewDescriptor() transport.Transport {
 	return &socket{
 		name:        "limit/descriptor",
-		summary:     "no function: a memory file's descriptor over a Unix socket, read where it is mapped",
+		summary:     "no function: references to a memory file over a Unix socket, read where it is mapped",
 		place:       4,
 		listen:      overUnix,
 		check:       checkLike(kernel.NewMemfd()),
 		newRoom:     func() room { return &file{} },
-		newReferrer: func(from room, _ []int) (sockets.Referrer, error) { return describer{from.(*file)}, nil },
+		newReferrer: func(from room, _ []int) (sockets.Referrer, error) { return describe(from.(*file)), nil },
 		newResolver: func(r *Receiver) sockets.Resolver { return &mapper{Receiver: r} },
 	}
 }
