@@ -45,16 +45,26 @@ ifeq ($(shell git rev-parse HEAD 2>/dev/null),)
 export GOFLAGS := $(shell PATH="$(PATH)" $(GO) env GOFLAGS) -buildvcs=false
 endif
 
+# Engines for a second program beside the first, bin/rrbench-engines: of "wasmer v8 wasmedge", for example
+# ENGINES="wasmer v8". It has wasmedge in any case, which needs nothing to be built. V8's headers are in its module.
+ENGINES ?=
+COMMA := ,
+EMPTY :=
+ENGINE_TAGS = $(subst $(EMPTY) $(EMPTY),$(COMMA),$(strip $(ENGINES)))
+
 # The program is linked statically, so that it also runs in a container in which there is nothing else.
 STATIC = -tags netgo,osusergo -ldflags '-linkmode external -extldflags -static'
 .PHONY: build
-build: guests ## build the guests and bin/rrbench
+build: guests ## build the guests and bin/rrbench; ENGINES="wasmer v8" also bin/rrbench-engines
 	@reason=$$(scripts/cgo 2>&1 >/dev/null) || \
 		echo "Building with wazero alone, wasmtime is left out: $$reason. To mend it: scripts/setup"
 	cgo=$$(scripts/cgo 2>/dev/null || true); static=(); \
 	if [[ $$cgo == 1 ]]; then static=($(STATIC)); fi; \
 	CGO_ENABLED=$$cgo $(GO) build -trimpath "$${static[@]}" -o bin/rrbench ./cmd/rrbench
-	scripts/third-party --texts >bin/THIRD-PARTY.txt
+	if [[ -n "$(ENGINES)" ]]; then \
+		env $$(scripts/engines-environment $(ENGINES)) $(GO) build -trimpath -tags $(ENGINE_TAGS) -o bin/rrbench-engines ./cmd/rrbench; fi
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/containerd-shim-roadrunner-v1 ./cmd/containerd-shim-roadrunner-v1
+	ENGINES="$(ENGINES)" scripts/third-party --texts >bin/THIRD-PARTY.txt
 
 .PHONY: sweep
 sweep: setup build ## set up, build, run the quick sweep, draw the figures
@@ -133,7 +143,7 @@ cross:
 
 .PHONY: scripts-check
 scripts-check:
-	@if command -v shellcheck >/dev/null; then shellcheck --severity=warning scripts/* .ci/run workloads/*.sh plots/report/*.sh; \
+	@if command -v shellcheck >/dev/null; then shellcheck --severity=warning $$(find scripts -maxdepth 1 -type f) scripts/peers/run .ci/run workloads/*.sh plots/report/*.sh; \
 	else echo "Scripts not checked: shellcheck is not installed. To mend it: scripts/setup --develop"; fi
 
 .PHONY: licences

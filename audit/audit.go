@@ -32,6 +32,9 @@ func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if info, err = launch.By(info, "", setup.Engine); err != nil {
+		return nil, err
+	}
 	counting, err := newCounter()
 	if err != nil {
 		return nil, fmt.Errorf("an audit needs root: %w (%s)", err, Remedy)

@@ -18,6 +18,7 @@ const (
 	CopiesAfterAll Class = "copied within the kernel" // which says so; it was to be passed by reference
 	ByReference    Class = "passed by reference"      // pages or contents of files, without a copy
 	Remaps         Class = "pages moved"              // memory consists of other pages than before
+	RemapsWindow   Class = "windows moved"            // the same of whole GiB of address space, with the payload at their beginning
 	Maps           Class = "mappings"                 // memory made, taken away, or to be treated otherwise
 	Waits          Class = "waiting"                  // for others, or waking them
 	Accounts       Class = "metering"                 // counters and clocks, by which shims meter themselves
@@ -71,7 +72,8 @@ func ofErrorQueue(at kernelPlace) flags {
 //     move references between kernel objects. A payload that passes two of these calls is
 //     counted at both.
 //   - process_vm_readv and process_vm_writev copy from memory to memory.
-//   - mremap returns an address; how much it moved is its second argument, old_size.
+//   - mremap returns an address; how much it moved is its second argument, old_size. A window is
+//     1 GiB of address space (memory.Window), of which a payload is as much as it is long.
 //   - recvmmsg and sendmmsg return a number of messages: their bytes are unknown.
 //   - io_uring_enter may stand for any of these: its bytes are unknown.
 var moving = map[uint32]call{
@@ -103,7 +105,7 @@ var moving = map[uint32]call{
 	unix.SYS_COPY_FILE_RANGE: {name: "copy_file_range", class: ByReference, bytes: returned},
 	unix.SYS_IO_URING_ENTER:  {name: "io_uring_enter", class: Unknown},
 
-	unix.SYS_MREMAP:          {name: "mremap", class: Remaps, bytes: second},
+	unix.SYS_MREMAP:          {name: "mremap", class: Remaps, bytes: second, flags: flags{second, 1 << 30, "of a window", RemapsWindow}},
 	unix.SYS_MMAP:            {name: "mmap", class: Maps, bytes: second},
 	unix.SYS_MUNMAP:          {name: "munmap", class: Maps, bytes: second},
 	unix.SYS_MPROTECT:        {name: "mprotect", class: Maps, bytes: second},

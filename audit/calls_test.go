@@ -25,6 +25,7 @@ func TestDescribe(t *testing.T) {
 		{unix.SYS_VMSPLICE, kernelVariantPlain, "vmsplice", ByReference},
 		{unix.SYS_SPLICE, kernelVariantPlain, "splice", ByReference},
 		{unix.SYS_MREMAP, kernelVariantPlain, "mremap", Remaps},
+		{unix.SYS_MREMAP, kernelVariantFlagged, "mremap of a window", RemapsWindow},
 		{unix.SYS_FUTEX, kernelVariantPlain, "futex", Waits},
 		{unix.SYS_GETRUSAGE, kernelVariantPlain, "getrusage", Accounts},
 		{unix.SYS_IO_URING_ENTER, kernelVariantPlain, "io_uring_enter", Unknown},

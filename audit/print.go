@@ -18,8 +18,12 @@ func (r *Report) Summary() string {
 	if lent := sum.ByClass[ByReference].Bytes; r.visible(lent) {
 		parts = append(parts, r.amount(lent)+" passed by reference")
 	}
-	if moved := sum.ByClass[Remaps].Bytes; r.visible(moved) {
-		parts = append(parts, r.amount(moved)+" moved as pages")
+	if moved := r.Moved(sum); r.visible(moved) {
+		part := r.amount(moved) + " moved as pages"
+		if windows := sum.ByClass[RemapsWindow]; windows.Count > 0 {
+			part += fmt.Sprintf(" (%s windows)", r.mean(windows.Count))
+		}
+		parts = append(parts, part)
 	}
 	if sum.NotLent > 0 {
 		parts = append(parts, fmt.Sprintf("the kernel copied %s of %s sends with MSG_ZEROCOPY after all", r.mean(sum.NotLent), r.mean(sum.NotLent+sum.Lent)))
@@ -49,6 +53,9 @@ func (r *Report) amount(bytes uint64) string {
 	}
 	return humanize.IBytes(uint64(each + 0.5))
 }
+
+// address is address space a hand-off: it says nothing of the payload.
+func (r *Report) address(bytes uint64) string { return humanize.IBytes(bytes / uint64(r.Rounds)) }
 
 // mean is a number a hand-off.
 func (r *Report) mean(n uint64) string {
@@ -87,7 +94,8 @@ func (r *Report) rows(f Figures) []table.Row {
 		{some(ByReference), table.Row{ByReference, of(ByReference), calls}},
 		{r.Sum.Lent+r.Sum.NotLent > 0, table.Row{"  MSG_ZEROCOPY sends: lent", r.mean(f.Lent), completions}},
 		{r.Sum.Lent+r.Sum.NotLent > 0, table.Row{"  MSG_ZEROCOPY sends: copied", r.mean(f.NotLent), completions}},
-		{some(Remaps), table.Row{Remaps, of(Remaps), calls}},
+		{r.Moved(r.Sum) > 0, table.Row{Remaps, r.amount(r.Moved(f)), calls}},
+		{some(RemapsWindow), table.Row{"  address space of windows", r.address(f.ByClass[RemapsWindow].Bytes), calls}},
 		{true, table.Row{"taken by the kernel for buffers", r.amount(f.KernelPages), pages}},
 		{true, table.Row{"taken for processes' memory", r.amount(f.UserPages), pages}},
 		{true, table.Row{"system calls", r.mean(f.calls()), calls}},
@@ -140,7 +148,10 @@ func (r *Report) printCalls(w io.Writer) {
 	for _, p := range r.Participants {
 		for _, c := range p.sortedCalls() {
 			var bytes, failed string
-			if c.Bytes > 0 {
+			switch {
+			case c.Class == RemapsWindow, c.Class == Maps && c.Bytes > 0:
+				bytes = r.address(c.Bytes)
+			case c.Bytes > 0:
 				bytes = r.amount(c.Bytes)
 			}
 			if c.Failed > 0 {
@@ -158,7 +169,7 @@ func (r *Report) printNotes(w io.Writer) {
 	if around := r.Around; around.calls() > 0 {
 		notes = append(notes, fmt.Sprintf(
 			"Between two hand-offs, while the next payload is prepared and the last one reported, and not part of the above: %s copied in user space, %s through the kernel, %s moved as pages, %s system calls, %s page faults.",
-			r.amount(around.Copied), r.amount(around.Through()), r.amount(around.ByClass[Remaps].Bytes), r.mean(around.calls()), r.mean(around.Faults)))
+			r.amount(around.Copied), r.amount(around.Through()), r.amount(r.Moved(around)), r.mean(around.calls()), r.mean(around.Faults)))
 	}
 	notes = append(notes,
 		"Not seen: copies that code makes byte by byte without calling a copying function, such as a guest's own loops or an encoder's; copies within the kernel that no call's result tells, for which the memory that the kernel takes for buffers is the evidence.",

@@ -191,12 +191,19 @@ func (f Figures) calls(classes ...Class) uint64 {
 
 // withData are the classes of the calls that deal with bytes or pages; the others wait,
 // meter and arrange.
-var withData = []Class{CopiesIn, CopiesOut, CopiesAcross, CopiesAfterAll, ByReference, Remaps, Maps, Unknown}
+var withData = []Class{CopiesIn, CopiesOut, CopiesAcross, CopiesAfterAll, ByReference, Remaps, RemapsWindow, Maps, Unknown}
 
 // Through is how many bytes the kernel copied on its callers' behalf: in, out, across, and
 // within where it said so.
 func (f Figures) Through() uint64 {
 	return f.ByClass[CopiesAfterAll].Bytes + f.ByClass[CopiesIn].Bytes + f.ByClass[CopiesOut].Bytes + f.ByClass[CopiesAcross].Bytes
+}
+
+// Moved is how many bytes of payloads changed their place with the pages that they are in. A window has
+// one payload.
+func (r *Report) Moved(f Figures) uint64 {
+	windows := f.ByClass[RemapsWindow]
+	return f.ByClass[Remaps].Bytes + min(windows.Bytes, windows.Count*uint64(r.Cell.SizeBytes))
 }
 
 // Multiples is a sum of bytes as multiples of the payload, a hand-off.

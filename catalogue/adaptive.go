@@ -29,7 +29,7 @@ func (a adaptive) Info() transport.Info {
 	info.Parameter = &transport.Parameter{
 		Flag: "crossover",
 		Help: "`SIZE` from which user, kernel and network hand over by reference, never, or default " +
-			"(default: as rrbench tune has measured; user starts there and learns)",
+			"(default: as rrbench tune has measured; user and kernel start there and learn)",
 		Read:      func(value string) (*transport.StandIn, error) { return nil, check(value) },
 		Crossover: &a.crossover,
 	}

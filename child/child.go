@@ -9,9 +9,11 @@ import (
 )
 
 // Start starts a command that the kernel kills when this process ends, however that ends.
-// It sets command.SysProcAttr.
 func Start(command *exec.Cmd) error {
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if command.SysProcAttr == nil {
+		command.SysProcAttr = new(syscall.SysProcAttr)
+	}
+	command.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	done := make(chan error)
 	lastingThread() <- func() { done <- command.Start() }
 	return <-done

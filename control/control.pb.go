@@ -3,7 +3,8 @@
 //
 // A driver says Hello, gives the guest if it is not built in (Add), has target functions served
 // (Serve), carries their endpoints to the shim of the source and has a route opened to them
-// (Open), runs batches of hand-offs (Run), and shuts the shim down. The shim does one of Serve, Open, Run and Shutdown at a time; calls
+// (Open), runs batches of hand-offs (Run), and shuts the shim down; or it has a whole module run by itself (Execute). The shim does
+// one of Serve, Open, Run, Execute and Shutdown at a time; calls
 // that come meanwhile wait. Errors of its own have the codes ABORTED, or OUT_OF_RANGE when
 // something did not end within its deadline, after which the shim is to be killed; a detail
 // Unavailable says that something cannot run there.
@@ -1070,6 +1071,241 @@ func (x *Usage) GetContextSwitches() int64 {
 	return 0
 }
 
+type ExecuteRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Engine string                 `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`
+	// The name that the module was added by.
+	Guest []byte `protobuf:"bytes,2,opt,name=guest,proto3" json:"guest,omitempty"`
+	// The program's name is the first.
+	Arguments [][]byte `protobuf:"bytes,3,rep,name=arguments,proto3" json:"arguments,omitempty"`
+	// What the program finds in its standard input.
+	Input      []byte `protobuf:"bytes,4,opt,name=input,proto3" json:"input,omitempty"`
+	DeadlineNs int64  `protobuf:"varint,5,opt,name=deadline_ns,json=deadlineNs,proto3" json:"deadline_ns,omitempty"`
+	// So many instances are made and kept, and none is called; 0 is one that is called.
+	Idle          int64 `protobuf:"varint,6,opt,name=idle,proto3" json:"idle,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExecuteRequest) Reset() {
+	*x = ExecuteRequest{}
+	mi := &file_control_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExecuteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExecuteRequest) ProtoMessage() {}
+
+func (x *ExecuteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExecuteRequest.ProtoReflect.Descriptor instead.
+func (*ExecuteRequest) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ExecuteRequest) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *ExecuteRequest) GetGuest() []byte {
+	if x != nil {
+		return x.Guest
+	}
+	return nil
+}
+
+func (x *ExecuteRequest) GetArguments() [][]byte {
+	if x != nil {
+		return x.Arguments
+	}
+	return nil
+}
+
+func (x *ExecuteRequest) GetInput() []byte {
+	if x != nil {
+		return x.Input
+	}
+	return nil
+}
+
+func (x *ExecuteRequest) GetDeadlineNs() int64 {
+	if x != nil {
+		return x.DeadlineNs
+	}
+	return 0
+}
+
+func (x *ExecuteRequest) GetIdle() int64 {
+	if x != nil {
+		return x.Idle
+	}
+	return 0
+}
+
+type Phase struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// CLOCK_MONOTONIC when it began.
+	T0Ns          int64  `protobuf:"varint,2,opt,name=t0_ns,json=t0Ns,proto3" json:"t0_ns,omitempty"`
+	Ns            int64  `protobuf:"varint,3,opt,name=ns,proto3" json:"ns,omitempty"`
+	Usage         *Usage `protobuf:"bytes,4,opt,name=usage,proto3" json:"usage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Phase) Reset() {
+	*x = Phase{}
+	mi := &file_control_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Phase) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Phase) ProtoMessage() {}
+
+func (x *Phase) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Phase.ProtoReflect.Descriptor instead.
+func (*Phase) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Phase) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Phase) GetT0Ns() int64 {
+	if x != nil {
+		return x.T0Ns
+	}
+	return 0
+}
+
+func (x *Phase) GetNs() int64 {
+	if x != nil {
+		return x.Ns
+	}
+	return 0
+}
+
+func (x *Phase) GetUsage() *Usage {
+	if x != nil {
+		return x.Usage
+	}
+	return nil
+}
+
+type ExecuteReply struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// open, compile, compile-cached, instantiate, first-byte and run; or idle in place of the last three.
+	Phases []*Phase `protobuf:"bytes,1,rep,name=phases,proto3" json:"phases,omitempty"`
+	// The program's output: its length, and its digest by xxHash, 64 bits.
+	OutputLength  int64  `protobuf:"varint,2,opt,name=output_length,json=outputLength,proto3" json:"output_length,omitempty"`
+	OutputDigest  uint64 `protobuf:"fixed64,3,opt,name=output_digest,json=outputDigest,proto3" json:"output_digest,omitempty"`
+	RssPeak       int64  `protobuf:"varint,4,opt,name=rss_peak,json=rssPeak,proto3" json:"rss_peak,omitempty"`
+	PssPeak       int64  `protobuf:"varint,5,opt,name=pss_peak,json=pssPeak,proto3" json:"pss_peak,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExecuteReply) Reset() {
+	*x = ExecuteReply{}
+	mi := &file_control_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExecuteReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExecuteReply) ProtoMessage() {}
+
+func (x *ExecuteReply) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExecuteReply.ProtoReflect.Descriptor instead.
+func (*ExecuteReply) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ExecuteReply) GetPhases() []*Phase {
+	if x != nil {
+		return x.Phases
+	}
+	return nil
+}
+
+func (x *ExecuteReply) GetOutputLength() int64 {
+	if x != nil {
+		return x.OutputLength
+	}
+	return 0
+}
+
+func (x *ExecuteReply) GetOutputDigest() uint64 {
+	if x != nil {
+		return x.OutputDigest
+	}
+	return 0
+}
+
+func (x *ExecuteReply) GetRssPeak() int64 {
+	if x != nil {
+		return x.RssPeak
+	}
+	return 0
+}
+
+func (x *ExecuteReply) GetPssPeak() int64 {
+	if x != nil {
+		return x.PssPeak
+	}
+	return 0
+}
+
 type MemoryRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1078,7 +1314,7 @@ type MemoryRequest struct {
 
 func (x *MemoryRequest) Reset() {
 	*x = MemoryRequest{}
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1090,7 +1326,7 @@ func (x *MemoryRequest) String() string {
 func (*MemoryRequest) ProtoMessage() {}
 
 func (x *MemoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1103,7 +1339,7 @@ func (x *MemoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryRequest.ProtoReflect.Descriptor instead.
 func (*MemoryRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{15}
+	return file_control_proto_rawDescGZIP(), []int{18}
 }
 
 type MemoryReply struct {
@@ -1116,7 +1352,7 @@ type MemoryReply struct {
 
 func (x *MemoryReply) Reset() {
 	*x = MemoryReply{}
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1128,7 +1364,7 @@ func (x *MemoryReply) String() string {
 func (*MemoryReply) ProtoMessage() {}
 
 func (x *MemoryReply) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1141,7 +1377,7 @@ func (x *MemoryReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryReply.ProtoReflect.Descriptor instead.
 func (*MemoryReply) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{16}
+	return file_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MemoryReply) GetRssPeak() int64 {
@@ -1166,7 +1402,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1178,7 +1414,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1191,7 +1427,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{17}
+	return file_control_proto_rawDescGZIP(), []int{20}
 }
 
 type ShutdownReply struct {
@@ -1204,7 +1440,7 @@ type ShutdownReply struct {
 
 func (x *ShutdownReply) Reset() {
 	*x = ShutdownReply{}
-	mi := &file_control_proto_msgTypes[18]
+	mi := &file_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1216,7 +1452,7 @@ func (x *ShutdownReply) String() string {
 func (*ShutdownReply) ProtoMessage() {}
 
 func (x *ShutdownReply) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[18]
+	mi := &file_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1229,7 +1465,7 @@ func (x *ShutdownReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownReply.ProtoReflect.Descriptor instead.
 func (*ShutdownReply) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{18}
+	return file_control_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ShutdownReply) GetErrors() []string {
@@ -1252,7 +1488,7 @@ type Unavailable struct {
 
 func (x *Unavailable) Reset() {
 	*x = Unavailable{}
-	mi := &file_control_proto_msgTypes[19]
+	mi := &file_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1264,7 +1500,7 @@ func (x *Unavailable) String() string {
 func (*Unavailable) ProtoMessage() {}
 
 func (x *Unavailable) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[19]
+	mi := &file_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1277,7 +1513,7 @@ func (x *Unavailable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unavailable.ProtoReflect.Descriptor instead.
 func (*Unavailable) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{19}
+	return file_control_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Unavailable) GetTransport() string {
@@ -1403,7 +1639,26 @@ const file_control_proto_rawDesc = "" +
 	"\auser_ns\x18\x01 \x01(\x03R\x06userNs\x12\x1b\n" +
 	"\tkernel_ns\x18\x02 \x01(\x03R\bkernelNs\x12!\n" +
 	"\fminor_faults\x18\x03 \x01(\x03R\vminorFaults\x12)\n" +
-	"\x10context_switches\x18\x04 \x01(\x03R\x0fcontextSwitches\"\x0f\n" +
+	"\x10context_switches\x18\x04 \x01(\x03R\x0fcontextSwitches\"\xa7\x01\n" +
+	"\x0eExecuteRequest\x12\x16\n" +
+	"\x06engine\x18\x01 \x01(\tR\x06engine\x12\x14\n" +
+	"\x05guest\x18\x02 \x01(\fR\x05guest\x12\x1c\n" +
+	"\targuments\x18\x03 \x03(\fR\targuments\x12\x14\n" +
+	"\x05input\x18\x04 \x01(\fR\x05input\x12\x1f\n" +
+	"\vdeadline_ns\x18\x05 \x01(\x03R\n" +
+	"deadlineNs\x12\x12\n" +
+	"\x04idle\x18\x06 \x01(\x03R\x04idle\"n\n" +
+	"\x05Phase\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x13\n" +
+	"\x05t0_ns\x18\x02 \x01(\x03R\x04t0Ns\x12\x0e\n" +
+	"\x02ns\x18\x03 \x01(\x03R\x02ns\x12,\n" +
+	"\x05usage\x18\x04 \x01(\v2\x16.rrbench.control.UsageR\x05usage\"\xbe\x01\n" +
+	"\fExecuteReply\x12.\n" +
+	"\x06phases\x18\x01 \x03(\v2\x16.rrbench.control.PhaseR\x06phases\x12#\n" +
+	"\routput_length\x18\x02 \x01(\x03R\foutputLength\x12#\n" +
+	"\routput_digest\x18\x03 \x01(\x06R\foutputDigest\x12\x19\n" +
+	"\brss_peak\x18\x04 \x01(\x03R\arssPeak\x12\x19\n" +
+	"\bpss_peak\x18\x05 \x01(\x03R\apssPeak\"\x0f\n" +
 	"\rMemoryRequest\"C\n" +
 	"\vMemoryReply\x12\x19\n" +
 	"\brss_peak\x18\x01 \x01(\x03R\arssPeak\x12\x19\n" +
@@ -1415,13 +1670,14 @@ const file_control_proto_rawDesc = "" +
 	"\ttransport\x18\x01 \x01(\tR\ttransport\x12\x16\n" +
 	"\x06engine\x18\x02 \x01(\tR\x06engine\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x16\n" +
-	"\x06remedy\x18\x04 \x01(\tR\x06remedy2\xea\x03\n" +
+	"\x06remedy\x18\x04 \x01(\tR\x06remedy2\xb5\x04\n" +
 	"\x04Shim\x12C\n" +
 	"\x05Hello\x12\x1d.rrbench.control.HelloRequest\x1a\x1b.rrbench.control.HelloReply\x12=\n" +
 	"\x03Add\x12\x1b.rrbench.control.AddRequest\x1a\x19.rrbench.control.AddReply\x12C\n" +
 	"\x05Serve\x12\x1d.rrbench.control.ServeRequest\x1a\x1b.rrbench.control.ServeReply\x12@\n" +
 	"\x04Open\x12\x1c.rrbench.control.OpenRequest\x1a\x1a.rrbench.control.OpenReply\x12A\n" +
-	"\x03Run\x12\x1b.rrbench.control.RunRequest\x1a\x19.rrbench.control.RunReply(\x010\x01\x12F\n" +
+	"\x03Run\x12\x1b.rrbench.control.RunRequest\x1a\x19.rrbench.control.RunReply(\x010\x01\x12I\n" +
+	"\aExecute\x12\x1f.rrbench.control.ExecuteRequest\x1a\x1d.rrbench.control.ExecuteReply\x12F\n" +
 	"\x06Memory\x12\x1e.rrbench.control.MemoryRequest\x1a\x1c.rrbench.control.MemoryReply\x12L\n" +
 	"\bShutdown\x12 .rrbench.control.ShutdownRequest\x1a\x1e.rrbench.control.ShutdownReplyB\x11Z\x0frrbench/controlb\x06proto3"
 
@@ -1437,7 +1693,7 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_control_proto_goTypes = []any{
 	(*HelloRequest)(nil),    // 0: rrbench.control.HelloRequest
 	(*HelloReply)(nil),      // 1: rrbench.control.HelloReply
@@ -1454,15 +1710,18 @@ var file_control_proto_goTypes = []any{
 	(*RunReply)(nil),        // 12: rrbench.control.RunReply
 	(*Window)(nil),          // 13: rrbench.control.Window
 	(*Usage)(nil),           // 14: rrbench.control.Usage
-	(*MemoryRequest)(nil),   // 15: rrbench.control.MemoryRequest
-	(*MemoryReply)(nil),     // 16: rrbench.control.MemoryReply
-	(*ShutdownRequest)(nil), // 17: rrbench.control.ShutdownRequest
-	(*ShutdownReply)(nil),   // 18: rrbench.control.ShutdownReply
-	(*Unavailable)(nil),     // 19: rrbench.control.Unavailable
-	nil,                     // 20: rrbench.control.Endpoint.FactsEntry
+	(*ExecuteRequest)(nil),  // 15: rrbench.control.ExecuteRequest
+	(*Phase)(nil),           // 16: rrbench.control.Phase
+	(*ExecuteReply)(nil),    // 17: rrbench.control.ExecuteReply
+	(*MemoryRequest)(nil),   // 18: rrbench.control.MemoryRequest
+	(*MemoryReply)(nil),     // 19: rrbench.control.MemoryReply
+	(*ShutdownRequest)(nil), // 20: rrbench.control.ShutdownRequest
+	(*ShutdownReply)(nil),   // 21: rrbench.control.ShutdownReply
+	(*Unavailable)(nil),     // 22: rrbench.control.Unavailable
+	nil,                     // 23: rrbench.control.Endpoint.FactsEntry
 }
 var file_control_proto_depIdxs = []int32{
-	20, // 0: rrbench.control.Endpoint.facts:type_name -> rrbench.control.Endpoint.FactsEntry
+	23, // 0: rrbench.control.Endpoint.facts:type_name -> rrbench.control.Endpoint.FactsEntry
 	4,  // 1: rrbench.control.ServeRequest.setup:type_name -> rrbench.control.Setup
 	5,  // 2: rrbench.control.ServeReply.endpoint:type_name -> rrbench.control.Endpoint
 	4,  // 3: rrbench.control.OpenRequest.setup:type_name -> rrbench.control.Setup
@@ -1472,25 +1731,29 @@ var file_control_proto_depIdxs = []int32{
 	14, // 7: rrbench.control.Window.source:type_name -> rrbench.control.Usage
 	14, // 8: rrbench.control.Window.targets:type_name -> rrbench.control.Usage
 	14, // 9: rrbench.control.Window.server:type_name -> rrbench.control.Usage
-	0,  // 10: rrbench.control.Shim.Hello:input_type -> rrbench.control.HelloRequest
-	2,  // 11: rrbench.control.Shim.Add:input_type -> rrbench.control.AddRequest
-	6,  // 12: rrbench.control.Shim.Serve:input_type -> rrbench.control.ServeRequest
-	8,  // 13: rrbench.control.Shim.Open:input_type -> rrbench.control.OpenRequest
-	10, // 14: rrbench.control.Shim.Run:input_type -> rrbench.control.RunRequest
-	15, // 15: rrbench.control.Shim.Memory:input_type -> rrbench.control.MemoryRequest
-	17, // 16: rrbench.control.Shim.Shutdown:input_type -> rrbench.control.ShutdownRequest
-	1,  // 17: rrbench.control.Shim.Hello:output_type -> rrbench.control.HelloReply
-	3,  // 18: rrbench.control.Shim.Add:output_type -> rrbench.control.AddReply
-	7,  // 19: rrbench.control.Shim.Serve:output_type -> rrbench.control.ServeReply
-	9,  // 20: rrbench.control.Shim.Open:output_type -> rrbench.control.OpenReply
-	12, // 21: rrbench.control.Shim.Run:output_type -> rrbench.control.RunReply
-	16, // 22: rrbench.control.Shim.Memory:output_type -> rrbench.control.MemoryReply
-	18, // 23: rrbench.control.Shim.Shutdown:output_type -> rrbench.control.ShutdownReply
-	17, // [17:24] is the sub-list for method output_type
-	10, // [10:17] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	14, // 10: rrbench.control.Phase.usage:type_name -> rrbench.control.Usage
+	16, // 11: rrbench.control.ExecuteReply.phases:type_name -> rrbench.control.Phase
+	0,  // 12: rrbench.control.Shim.Hello:input_type -> rrbench.control.HelloRequest
+	2,  // 13: rrbench.control.Shim.Add:input_type -> rrbench.control.AddRequest
+	6,  // 14: rrbench.control.Shim.Serve:input_type -> rrbench.control.ServeRequest
+	8,  // 15: rrbench.control.Shim.Open:input_type -> rrbench.control.OpenRequest
+	10, // 16: rrbench.control.Shim.Run:input_type -> rrbench.control.RunRequest
+	15, // 17: rrbench.control.Shim.Execute:input_type -> rrbench.control.ExecuteRequest
+	18, // 18: rrbench.control.Shim.Memory:input_type -> rrbench.control.MemoryRequest
+	20, // 19: rrbench.control.Shim.Shutdown:input_type -> rrbench.control.ShutdownRequest
+	1,  // 20: rrbench.control.Shim.Hello:output_type -> rrbench.control.HelloReply
+	3,  // 21: rrbench.control.Shim.Add:output_type -> rrbench.control.AddReply
+	7,  // 22: rrbench.control.Shim.Serve:output_type -> rrbench.control.ServeReply
+	9,  // 23: rrbench.control.Shim.Open:output_type -> rrbench.control.OpenReply
+	12, // 24: rrbench.control.Shim.Run:output_type -> rrbench.control.RunReply
+	17, // 25: rrbench.control.Shim.Execute:output_type -> rrbench.control.ExecuteReply
+	19, // 26: rrbench.control.Shim.Memory:output_type -> rrbench.control.MemoryReply
+	21, // 27: rrbench.control.Shim.Shutdown:output_type -> rrbench.control.ShutdownReply
+	20, // [20:28] is the sub-list for method output_type
+	12, // [12:20] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -1504,7 +1767,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

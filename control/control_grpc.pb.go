@@ -3,7 +3,8 @@
 //
 // A driver says Hello, gives the guest if it is not built in (Add), has target functions served
 // (Serve), carries their endpoints to the shim of the source and has a route opened to them
-// (Open), runs batches of hand-offs (Run), and shuts the shim down. The shim does one of Serve, Open, Run and Shutdown at a time; calls
+// (Open), runs batches of hand-offs (Run), and shuts the shim down; or it has a whole module run by itself (Execute). The shim does
+// one of Serve, Open, Run, Execute and Shutdown at a time; calls
 // that come meanwhile wait. Errors of its own have the codes ABORTED, or OUT_OF_RANGE when
 // something did not end within its deadline, after which the shim is to be killed; a detail
 // Unavailable says that something cannot run there.
@@ -36,6 +37,7 @@ const (
 	Shim_Serve_FullMethodName    = "/rrbench.control.Shim/Serve"
 	Shim_Open_FullMethodName     = "/rrbench.control.Shim/Open"
 	Shim_Run_FullMethodName      = "/rrbench.control.Shim/Run"
+	Shim_Execute_FullMethodName  = "/rrbench.control.Shim/Execute"
 	Shim_Memory_FullMethodName   = "/rrbench.control.Shim/Memory"
 	Shim_Shutdown_FullMethodName = "/rrbench.control.Shim/Shutdown"
 )
@@ -57,6 +59,8 @@ type ShimClient interface {
 	// reply is answered by one empty request once the driver is done with it, so that the
 	// driver sleeps while a round runs.
 	Run(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[RunRequest, RunReply], error)
+	// Execute runs a whole module by itself, a program for WASI preview 1: it compiles it, makes an instance and calls it.
+	Execute(ctx context.Context, in *ExecuteRequest, opts ...grpc.CallOption) (*ExecuteReply, error)
 	// Memory reads the process' memory peaks.
 	Memory(ctx context.Context, in *MemoryRequest, opts ...grpc.CallOption) (*MemoryReply, error)
 	// Shutdown closes routes, then targets, and says what failed.
@@ -124,6 +128,16 @@ func (c *shimClient) Run(ctx context.Context, opts ...grpc.CallOption) (grpc.Bid
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Shim_RunClient = grpc.BidiStreamingClient[RunRequest, RunReply]
 
+func (c *shimClient) Execute(ctx context.Context, in *ExecuteRequest, opts ...grpc.CallOption) (*ExecuteReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExecuteReply)
+	err := c.cc.Invoke(ctx, Shim_Execute_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *shimClient) Memory(ctx context.Context, in *MemoryRequest, opts ...grpc.CallOption) (*MemoryReply, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MemoryReply)
@@ -161,6 +175,8 @@ type ShimServer interface {
 	// reply is answered by one empty request once the driver is done with it, so that the
 	// driver sleeps while a round runs.
 	Run(grpc.BidiStreamingServer[RunRequest, RunReply]) error
+	// Execute runs a whole module by itself, a program for WASI preview 1: it compiles it, makes an instance and calls it.
+	Execute(context.Context, *ExecuteRequest) (*ExecuteReply, error)
 	// Memory reads the process' memory peaks.
 	Memory(context.Context, *MemoryRequest) (*MemoryReply, error)
 	// Shutdown closes routes, then targets, and says what failed.
@@ -189,6 +205,9 @@ func (UnimplementedShimServer) Open(context.Context, *OpenRequest) (*OpenReply, 
 }
 func (UnimplementedShimServer) Run(grpc.BidiStreamingServer[RunRequest, RunReply]) error {
 	return status.Error(codes.Unimplemented, "method Run not implemented")
+}
+func (UnimplementedShimServer) Execute(context.Context, *ExecuteRequest) (*ExecuteReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Execute not implemented")
 }
 func (UnimplementedShimServer) Memory(context.Context, *MemoryRequest) (*MemoryReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method Memory not implemented")
@@ -296,6 +315,24 @@ func _Shim_Run_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Shim_RunServer = grpc.BidiStreamingServer[RunRequest, RunReply]
 
+func _Shim_Execute_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExecuteRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ShimServer).Execute(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Shim_Execute_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ShimServer).Execute(ctx, req.(*ExecuteRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Shim_Memory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MemoryRequest)
 	if err := dec(in); err != nil {
@@ -354,6 +391,10 @@ var Shim_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Open",
 			Handler:    _Shim_Open_Handler,
+		},
+		{
+			MethodName: "Execute",
+			Handler:    _Shim_Execute_Handler,
 		},
 		{
 			MethodName: "Memory",

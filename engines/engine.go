@@ -41,6 +41,10 @@ type Capabilities struct {
 	// UninterruptibleCalls says that a running guest cannot be preempted by the Go
 	// runtime: a garbage collection that starts meanwhile waits for the guest.
 	UninterruptibleCalls bool
+	// KeepsCode says that the native code of large modules is kept for other processes.
+	KeepsCode bool
+	// CompilesToFiles says that compiling takes temporary files, and fails where there is no room for them.
+	CompilesToFiles bool
 	// Features are what the engine takes beyond WebAssembly 2.0.
 	Features []Feature
 }

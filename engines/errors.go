@@ -1,6 +1,9 @@
 package engines
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Trap is a guest's abnormal end: unreachable, access out of bounds, stack overflow, a
 // host function that failed. The instance must not be called again.
@@ -27,4 +30,17 @@ type Unavailable struct {
 
 func (u *Unavailable) Error() string {
 	return fmt.Sprintf("engine %s is not available: %s (%s)", u.Engine, u.Reason, u.Remedy)
+}
+
+const notBuilt = "it is not built in"
+
+// NotBuilt is the error of an engine of which this program has the name alone.
+func NotBuilt(engine string) error {
+	return &Unavailable{Engine: engine, Reason: notBuilt, Remedy: `make build ENGINES="wasmer v8"`}
+}
+
+// IsNotBuilt says whether an error is of NotBuilt.
+func IsNotBuilt(err error) bool {
+	var unavailable *Unavailable
+	return errors.As(err, &unavailable) && unavailable.Reason == notBuilt
 }

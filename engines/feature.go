@@ -54,6 +54,15 @@ func (l *Lacking) Error() string {
 // Refused makes the error of a module that an engine refuses for some cause. What the module needs and the engine
 // does not have is the cause, if there is such a thing: engines take it for broken code.
 func Refused(engine string, has []Feature, wasm []byte, cause string) error {
+	if lacking := CheckFeatures(engine, has, wasm); lacking != nil {
+		return lacking
+	}
+	return fmt.Errorf("engine %s refuses the module: %s", engine, cause)
+}
+
+// CheckFeatures returns a *Lacking for a module that needs more than the engine is said to have, or nil. It reads
+// all instructions.
+func CheckFeatures(engine string, has []Feature, wasm []byte) error {
 	a := admission{instructions: true}
 	_, _ = a.admit(wasm)
 	for _, feature := range a.needs {
@@ -61,7 +70,7 @@ func Refused(engine string, has []Feature, wasm []byte, cause string) error {
 			return &Lacking{Engine: engine, Feature: feature}
 		}
 	}
-	return fmt.Errorf("engine %s refuses the module: %s", engine, cause)
+	return nil
 }
 
 // errFeature ends the reading of a module whose rest cannot be read without knowing a feature.

@@ -27,12 +27,18 @@ var pagemap = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/s
 // written to; the others stay as they are, populated or not. buffer is for the work, and
 // returned for the next time.
 func Revert(memory, buffer []byte) ([]byte, error) {
+	_, buffer, err := RevertCounted(memory, buffer)
+	return buffer, err
+}
+
+// RevertCounted is Revert and returns how many pages were written to.
+func RevertCounted(memory, buffer []byte) (pages int, _ []byte, err error) {
 	if err := check(memory, memory[:len(memory):len(memory)]); err != nil {
-		return buffer, err
+		return 0, buffer, err
 	}
 	file, err := pagemap()
 	if err != nil {
-		return buffer, fmt.Errorf("find pages that were written to: %w", err)
+		return 0, buffer, fmt.Errorf("find pages that were written to: %w", err)
 	}
 	if buffer == nil {
 		buffer = make([]byte, entriesRead*entrySize)
@@ -41,19 +47,21 @@ func Revert(memory, buffer []byte) ([]byte, error) {
 		part := memory[:min(len(memory), entriesRead*Size)]
 		entries := buffer[:len(part)/Size*entrySize]
 		if _, err := file.ReadAt(entries, int64(address(part)/uintptr(Size)*entrySize)); err != nil {
-			return buffer, fmt.Errorf("find pages that were written to: %w", err)
+			return pages, buffer, fmt.Errorf("find pages that were written to: %w", err)
 		}
-		if err := revert(part, entries); err != nil {
-			return buffer, err
+		reverted, err := revert(part, entries)
+		pages += reverted
+		if err != nil {
+			return pages, buffer, err
 		}
 		memory = memory[len(part):]
 	}
-	return buffer, nil
+	return pages, buffer, nil
 }
 
 // revert drops each run of pages that are private copies: MADV_DONTNEED has the next
 // access find the file's (madvise(2)).
-func revert(part, entries []byte) error {
+func revert(part, entries []byte) (pages int, err error) {
 	for first := 0; len(entries) > 0; {
 		run := 0
 		for run*entrySize < len(entries) && isCopy(entries[run*entrySize:]) {
@@ -64,11 +72,11 @@ func revert(part, entries []byte) error {
 			continue
 		}
 		if err := unix.Madvise(part[first*Size:(first+run)*Size], unix.MADV_DONTNEED); err != nil {
-			return fmt.Errorf("drop %d pages that were written to: %w", run, err)
+			return pages, fmt.Errorf("drop %d pages that were written to: %w", run, err)
 		}
-		first, entries = first+run, entries[run*entrySize:]
+		first, entries, pages = first+run, entries[run*entrySize:], pages+run
 	}
-	return nil
+	return pages, nil
 }
 
 // isCopy says that a page is there, or was swapped out, and is not the file's.

@@ -8,12 +8,16 @@ import (
 )
 
 // SealedFile is a memory file (memfd_create(2)) and the only mapping through which it can be
-// written. That is made before the file is sealed and populated at once; its pages move (Move)
-// to where they are written, and back to Place.
+// written. That is made before the file is sealed; its pages move (Move) to where they are
+// written, and back to Place.
 type SealedFile struct {
 	fd int
 	// Place is where the pages are when they are not elsewhere.
 	Place, reserved []byte
+	// populated is how much of the file is there before it is needed, in bytes, and blocks what the
+	// kernel counted then.
+	populated int
+	blocks    int64
 }
 
 // seals make the file's length final, so that no reader of it dies of SIGBUS, and keep
@@ -22,26 +26,46 @@ type SealedFile struct {
 const seals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_FUTURE_WRITE | unix.F_SEAL_SEAL
 
 // NewSealedFile makes a file for the content of area, which is whole pages, with its place at an
-// alignment from which pages move to area cheaply. All memory of the file is allocated here: an
-// error now and not a SIGBUS later is what a lack of it leads to. The caller closes the file.
-func NewSealedFile(area []byte) (_ *SealedFile, err error) {
-	f := &SealedFile{fd: -1}
+// alignment from which pages move to area cheaply, and populates it. The caller closes the file.
+func NewSealedFile(area []byte) (*SealedFile, error) {
+	place, reserved, err := reserveLike(area)
+	if err != nil {
+		return nil, fmt.Errorf("make a memory file for a payload: %w", err)
+	}
+	f, err := newSealedFile(place, reserved)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Populate(f.Place); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// NewSealedWindow makes a file that is as long as a window, with its place where windows move at
+// once. It is address space: no page is there before Populate, or before it is touched. The caller
+// closes the file.
+func NewSealedWindow() (*SealedFile, error) {
+	place, err := ReserveWindow()
+	if err != nil {
+		return nil, err
+	}
+	return newSealedFile(place, place)
+}
+
+// newSealedFile makes a file that is as long as its place.
+func newSealedFile(place, reserved []byte) (_ *SealedFile, err error) {
+	f := &SealedFile{fd: -1, Place: place, reserved: reserved}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("make a memory file for a payload: %w", err), f.Close())
 		}
 	}()
-	if f.Place, f.reserved, err = reserveLike(area); err != nil {
-		return nil, err
-	}
 	if f.fd, err = createFile(); err != nil {
 		return nil, err
 	}
-	if err := unix.Ftruncate(f.fd, int64(len(area))); err != nil {
-		return nil, fmt.Errorf("make it %d bytes long: %w", len(area), err)
-	}
-	if err := allocate(f.fd, int64(len(area))); err != nil {
-		return nil, fmt.Errorf("allocate %d bytes: %w", len(area), err)
+	if err := unix.Ftruncate(f.fd, int64(len(place))); err != nil {
+		return nil, fmt.Errorf("make it %d bytes long: %w", len(place), err)
 	}
 	if err := MapShared(f.Place, f.fd, 0); err != nil {
 		return nil, err
@@ -49,9 +73,44 @@ func NewSealedFile(area []byte) (_ *SealedFile, err error) {
 	if _, err := unix.FcntlInt(uintptr(f.fd), unix.F_ADD_SEALS, seals); err != nil {
 		return nil, fmt.Errorf("seal it: %w", err)
 	}
-	// Populated now, no page needs a fault later. Linux before 5.14 cannot.
-	_ = unix.Madvise(f.Place, unix.MADV_POPULATE_WRITE)
 	return f, nil
+}
+
+// Populate has the beginning of the file be there, whose pages are area's now, so that nothing of it
+// needs a page fault later: an error now and not a SIGBUS later is what a lack of memory leads to.
+// Blocks become large pages where the kernel has some (MADV_COLLAPSE, madvise(2), Linux 6.1): what
+// else maps the file then has a block there with one fault.
+func (f *SealedFile) Populate(area []byte) error {
+	if len(area) <= f.populated {
+		return nil
+	}
+	more := area[f.populated:]
+	if first, end := Blocks(more); end > first {
+		for at := first; at < end; at += Block {
+			// A block is collapsed where one page of it is there, for much less than where all are.
+			if err := allocate(f.fd, f.populated+at, Size); err != nil {
+				return err
+			}
+		}
+		_ = unix.Madvise(more[first:end], unix.MADV_COLLAPSE)
+	}
+	if err := allocate(f.fd, f.populated, len(more)); err != nil {
+		return err
+	}
+	// Linux before 5.14 cannot.
+	_ = unix.Madvise(more, unix.MADV_POPULATE_WRITE)
+	f.populated, f.blocks = len(area), f.count()
+	return nil
+}
+
+// Swollen says that more of the file is there than after Populate: it was touched elsewhere.
+func (f *SealedFile) Swollen() bool { return f.count() > f.blocks }
+
+// count is what is there of the file, in units of 512 bytes.
+func (f *SealedFile) count() int64 {
+	var stat unix.Stat_t
+	_ = unix.Fstat(f.fd, &stat) // that fails for arguments only that are not these
+	return stat.Blocks
 }
 
 // Descriptor is the open file, until Close; it is negative after that.
@@ -86,15 +145,14 @@ func createFile() (int, error) {
 // allocationStep is how much is allocated at once: a signal undoes a step, fallocate(2).
 const allocationStep = 16 << 20
 
-func allocate(fd int, length int64) error {
-	for done := int64(0); done < length; {
-		step := min(allocationStep, length-done)
-		switch err := unix.Fallocate(fd, 0, done, step); err {
+func allocate(fd, offset, length int) error {
+	for end := offset + length; offset < end; {
+		switch err := unix.Fallocate(fd, 0, int64(offset), int64(min(allocationStep, end-offset))); err {
 		case nil:
-			done += step
+			offset += allocationStep
 		case unix.EINTR:
 		default:
-			return err
+			return fmt.Errorf("allocate %d bytes of a memory file: %w", length, err)
 		}
 	}
 	return nil

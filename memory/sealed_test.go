@@ -161,3 +161,38 @@ func TestMappingCache(t *testing.T) {
 		t.Errorf("%d mappings are left, %v", len(cache.slots), err)
 	}
 }
+
+// A file for windows is address space that is populated as payloads need it, and it is noticed when
+// something touches more of it.
+func TestSealedWindow(t *testing.T) {
+	f, err := NewSealedWindow()
+	if err != nil {
+		t.Skip("no sealed memory files here: ", err)
+	}
+	defer f.Close()
+	if !IsWindow(f.Place) {
+		t.Error("its place is no window's")
+	}
+	if _, err := CheckSealed(f.Descriptor(), uint64(Window)); err != nil {
+		t.Error(err)
+	}
+	for _, length := range []int{3 * Size, Block + Size, Block, 5*Block + 3*Size} {
+		if err := f.Populate(f.Place[:length]); err != nil {
+			t.Fatal(err)
+		}
+		if there := f.count() * 512; there < int64(length) || there > int64(max(length, f.populated))+int64(Block) {
+			t.Errorf("%d bytes are there after %d", there, length)
+		}
+		set(f.Place[:length], 7)
+		if f.Swollen() {
+			t.Errorf("touching what was populated counts, %d bytes", length)
+		}
+	}
+	f.Place[Window-1] = 1
+	if !f.Swollen() {
+		t.Error("what was touched elsewhere is not noticed")
+	}
+	if err := f.Populate(f.Place[:6*Block]); err != nil || f.Swollen() {
+		t.Errorf("after populating more: %v", err)
+	}
+}

@@ -1,6 +1,11 @@
 package memory
 
-import "sync"
+import (
+	"errors"
+	"os"
+	"strings"
+	"sync"
+)
 
 // Window is the memory of a function that moves as a whole, in bytes: what one table of page
 // tables describes, on amd64 and on arm64 with pages of 4 KiB. Between places of the same
@@ -19,6 +24,9 @@ func WindowEnd() int { return WindowStart + Window }
 // LinearPlace is where linear memories begin, so that windows lie at multiples of their length.
 var LinearPlace = Alignment{Offset: 1<<30 - 64<<20, Modulus: 1 << 30}
 
+// ReserveWindow is Reserve for a place to and from which windows move at once.
+func ReserveWindow() ([]byte, error) { return ReserveAt(Window, Alignment{Modulus: uintptr(Window)}) }
+
 // IsWindow says that memory moves at the price of a window.
 func IsWindow(memory []byte) bool {
 	return len(memory) == Window && address(memory)&uintptr(Window-1) == 0 && OneMapping(memory)
@@ -35,4 +43,14 @@ var CanMove = sync.OnceValue(func() error {
 		return err
 	}
 	return Move(area[Size:], area[:Size])
+})
+
+// CanMapWindows returns why no memory file should be mapped as a window, or nil. Where the system
+// promises no more memory than there is, a page of the file that was not allocated before may not be
+// had when it is touched: that is a SIGBUS, and any guest can do it.
+var CanMapWindows = sync.OnceValue(func() error {
+	if text, err := os.ReadFile("/proc/sys/vm/overcommit_memory"); err == nil && strings.TrimSpace(string(text)) == "2" {
+		return errors.New("the system promises no more memory than there is (vm.overcommit_memory=2)")
+	}
+	return nil
 })

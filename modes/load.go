@@ -22,9 +22,14 @@ func Load(ctx context.Context, setup transport.Setup, send Sender) (*Function, e
 	return loadGuest(ctx, setup, send, false)
 }
 
-// LoadWithWindow is Load for a function with a window (package memory), if it can have one.
-func LoadWithWindow(ctx context.Context, setup transport.Setup, send Sender) (*Function, error) {
-	return loadGuest(ctx, setup, send, true)
+// LoadWithWindow is Load for a function with a window (package memory), if it can have one and there
+// is no reason against it; that is what Windowless says then.
+func LoadWithWindow(ctx context.Context, setup transport.Setup, send Sender, against string) (*Function, error) {
+	f, err := loadGuest(ctx, setup, send, against == "")
+	if err == nil && against != "" {
+		f.windowless = errors.New(against)
+	}
+	return f, err
 }
 
 func loadGuest(ctx context.Context, setup transport.Setup, send Sender, window bool) (*Function, error) {

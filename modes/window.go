@@ -66,8 +66,13 @@ func (f *Function) checkWindow(block *Region) error {
 	return nil
 }
 
-// Windowless says why a function that was to have a window has none, or is nil.
-func (f *Function) Windowless() error { return f.windowless }
+// Windowless says why the function has no window, or is nil.
+func (f *Function) Windowless() error {
+	if f.window == nil && f.windowless == nil {
+		return errors.New("it was to have none")
+	}
+	return f.windowless
+}
 
 // AllocateInWindow returns a region of n bytes at the beginning of the function's window, nil where
 // it has none that is free. Nothing else of the window contains anything but what the guest has
@@ -85,6 +90,9 @@ func (f *Function) AllocateInWindow(n uint32) *Region {
 // emptyWindow is for a payload that the guest has kept and gives back.
 func (f *Function) emptyWindow() error {
 	w := f.window
+	if f.lender != nil {
+		f.lender.BeforeFree(w)
+	}
 	if memory.Blank(w.Window()) != nil {
 		// Others' bytes are not for the guest's next payload; the mapping's shape is as it was.
 		clear(w.Bytes())

@@ -11,7 +11,7 @@ import (
 
 func loadWithWindow(t *testing.T, setup transport.Setup) *Function {
 	t.Helper()
-	f, err := LoadWithWindow(t.Context(), setup, nil)
+	f, err := LoadWithWindow(t.Context(), setup, nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}

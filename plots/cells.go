@@ -65,6 +65,7 @@ func conditionsThatVary(summaries []results.Summary) func(*results.Summary) stri
 		func(s *results.Summary) string { return s.Origin },
 		func(s *results.Summary) string { return s.Consume },
 		func(s *results.Summary) string { return s.FanoutOrder },
+		func(s *results.Summary) string { return s.Launcher },
 	}
 	type of struct {
 		transport, codec string

@@ -62,7 +62,30 @@ type errNoData string
 
 func (e errNoData) Error() string { return string(e) }
 
-func catalogue() []figure { return append(runFigures(), paperFigures()...) }
+func catalogue() []figure {
+	var all []figure
+	for _, f := range append(runFigures(), paperFigures()...) {
+		all = append(all, f.of(f.name == coldStartFigure))
+	}
+	for _, f := range programFigures() {
+		all = append(all, f.of(true))
+	}
+	return all
+}
+
+// of is a figure of programs alone, or of hand-offs alone, for which no run without cells is told what it lacks.
+func (f figure) of(programs bool) figure {
+	return figure{f.name, func(cells []*cell) (*sheet, error) {
+		of := where(cells, func(c *cell) bool { return c.IsProgram() == programs })
+		switch {
+		case programs && len(of) == 0:
+			return nil, errNoData("the run has no programs; measure some with: rrbench sweep --experiment compute, and --experiment coldstart")
+		case len(cells) > 0 && len(of) == 0:
+			return nil, errNoData("the run has no hand-offs")
+		}
+		return f.compose(of)
+	}}
+}
 
 // runFigures are those of a run for itself.
 func runFigures() []figure {

@@ -97,7 +97,7 @@ var bySize = []string{"latency-size", "throughput-size", "latency-breakdown", "c
 var byCount = []string{"makespan-fanout", "throughput-fanout", "makespan-fanin", "throughput-fanin", "makespan-concurrency", "throughput-concurrency", "latency-concurrency", "latency-rate"}
 
 // papers are figures that a run of few transports has nothing for, the crossover among them.
-const papers = 35 + 8 + 1
+const papers = 35 + 8 + 6 + 1
 
 func TestDrawWritesEveryFormat(t *testing.T) {
 	plan := resultstest.Single()

@@ -156,9 +156,7 @@ var flags = map[string]string{
 // paperFigures are the Roadrunner paper's 35 and CWASI's.
 func paperFigures() []figure {
 	figures := []figure{
-		{"motivation-coldstart", func([]*cell) (*sheet, error) {
-			return nil, errNoData("no cell has a cold start; this version does not measure one yet (--experiment coldstart)")
-		}},
+		{coldStartFigure, motivationColdStart},
 		{"motivation-io", share{
 			number: "2b", experiment: "motivation-io", systems: []system{named(container, "container"), named(inWasm, "wasmedge")}, sizes: []int64{1 << 20, 60 << 20, 100 << 20},
 			parts: []sharedPart{{"serialization", "serialization", orange, []string{"serialization_median_ns"}}, {"transfer, copies in and out of Wasm included", "transfer", blue, []string{"vm_io_median_ns", "transfer_median_ns"}}},
@@ -335,7 +333,7 @@ func (f *paperFigure) engine(cells []*cell) (most string) {
 // usable says that there is something to draw of a cell.
 func (c *cell) usable() bool { return c.lacks() == "" && c.measured != nil }
 
-// in are the system's cells in one engine, of one transport, codec, origin, consumption and order, and
+// in are the system's cells in one engine, of one transport, codec, origin, consumption, launcher and order, and
 // with them those that failed or were skipped.
 func (s system) in(cells []*cell, engine string) []*cell {
 	all := where(cells, func(c *cell) bool { return c.series.engine == "" || c.series.engine == engine })
@@ -345,6 +343,7 @@ func (s system) in(cells []*cell, engine string) []*cell {
 	cells = preferred(cells, func(c *cell) string { return c.Codec }, "none", "json", "json-std", "raw")
 	cells = preferred(cells, func(c *cell) string { return c.Origin }, "", "buffer", "heap", "host")
 	cells = preferred(cells, func(c *cell) string { return c.Consume }, "", "read", "write")
+	cells = preferred(cells, func(c *cell) string { return c.Launcher }, "", "process", "runc", "containerd")
 	several := where(cells, func(c *cell) bool { return c.Fanout > 1 })
 	if len(several) > 0 {
 		order := preferred(several, func(c *cell) string { return c.FanoutOrder }, "", "parallel", "serial")[0].FanoutOrder

@@ -17,7 +17,7 @@ type csvColumn struct {
 // with what keeps them out.
 func tableOf(cells []*cell, columns []csvColumn, why func(*cell) string) [][]string {
 	header := []string{"experiment", "transport", "engine", "codec", "placement", "size_bytes", "fanout", "concurrency",
-		"offered_ops_per_s", "origin", "consume", "fanin", "fanout_order", "size_mix", "status", "reason", "drawn", "n", "starts", "notes"}
+		"offered_ops_per_s", "origin", "consume", "fanin", "fanout_order", "size_mix", "launcher", "status", "reason", "drawn", "n", "starts", "notes"}
 	for _, column := range columns {
 		header = append(header, column.name)
 	}
@@ -28,7 +28,7 @@ func tableOf(cells []*cell, columns []csvColumn, why func(*cell) string) [][]str
 			drawn = "no: " + reason
 		}
 		row := []string{c.Experiment, c.Transport, c.Engine, c.Codec, c.Placement, strconv.FormatInt(c.SizeBytes, 10),
-			strconv.Itoa(c.Fanout), strconv.Itoa(c.Concurrency), when(c.Rate > 0, strconv.Itoa(int(c.Rate))), c.Origin, c.Consume, strconv.Itoa(c.Fanin), c.FanoutOrder, c.SizeMix,
+			strconv.Itoa(c.Fanout), strconv.Itoa(c.Concurrency), when(c.Rate > 0, strconv.Itoa(int(c.Rate))), c.Origin, c.Consume, strconv.Itoa(c.Fanin), c.FanoutOrder, c.SizeMix, c.Launcher,
 			string(c.Status), c.Reason, drawn, strconv.Itoa(c.N), strconv.Itoa(c.Starts), c.Notes}
 		for _, column := range columns {
 			row = append(row, decimal(column.of(c)))

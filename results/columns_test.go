@@ -16,7 +16,7 @@ func TestSummaryColumnsAreTheContract(t *testing.T) {
 		"minor_faults_per_op,ctx_switches_per_op," +
 		"consumed_lo_ns,consumed_hi_ns,first_median_ns,cycle_median_ns,makespan_median_ns," +
 		"throughput_lo_bytes_per_s,throughput_hi_bytes_per_s,offered_ops_per_s,cpu_function_ns_per_op," +
-		"cpu_kernel_lo_ns_per_op,cpu_kernel_hi_ns_per_op,softirq_ns_per_op,starts,origin,consume,route,fanin,fanout_order,size_mix,notes"
+		"cpu_kernel_lo_ns_per_op,cpu_kernel_hi_ns_per_op,softirq_ns_per_op,starts,origin,consume,route,fanin,fanout_order,size_mix,launcher,phase,notes"
 	if got := strings.Join(SummaryColumns(), ","); got != want {
 		t.Errorf("summary.csv\n got %s\nwant %s", got, want)
 	}
@@ -24,7 +24,7 @@ func TestSummaryColumnsAreTheContract(t *testing.T) {
 
 func TestTrialColumnsAreTheContract(t *testing.T) {
 	const want = "trial,cell,block,start,noise,rep,worker,first,cycle_ns,seed,experiment,transport,engine,codec,placement," +
-		"size_bytes,fanout,concurrency,offered_ops_per_s,origin,consume,route,fanin,fanout_order,size_mix,payload_bytes," +
+		"size_bytes,fanout,concurrency,offered_ops_per_s,origin,consume,route,fanin,fanout_order,size_mix,launcher,phase,payload_bytes," +
 		"payload,target,status,reason,t0_ns,latency_ns,consumed_ns,serialize_ns,copy_out_ns,transfer_ns," +
 		"copy_in_ns,deserialize_ns,clock,clock_bound_ns,cpu_user_ns,cpu_kernel_ns,softirq_ns,minor_faults," +
 		"ctx_switches,rss_peak_bytes,pss_peak_bytes,digest"

@@ -98,7 +98,7 @@ func PairBy(cells []*Measured, column, base string) (pairs []Pair, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if has == lacking {
+		if has == lacking && !m.IsProgram() { // of programs, native is a runtime
 			continue
 		}
 		if base = cmp.Or(base, has); has == base {

@@ -80,7 +80,7 @@ func WriteBenchfmt(w io.Writer, cells []*Measured, labels ...string) error {
 		for start := range m.starts {
 			fmt.Fprintf(out, "%s %d", name, len(m.starts[start]))
 			for i, sample := range samples {
-				if len(sample) == len(m.starts) { // every start has the number
+				if len(sample) == len(m.starts) && (m.Phase == "" || !sample.Zero()) { // every start has the number
 					fmt.Fprintf(out, " %s %s", formatNumber(sample[start]), units[i].unit)
 				}
 			}

@@ -95,6 +95,8 @@ type Versions struct {
 	Go            string            `json:"go"`
 	Engines       map[string]string `json:"engines,omitempty"`
 	Servers       map[string]string `json:"servers,omitempty"`
+	// Runtimes are commands that ran programs.
+	Runtimes map[string]string `json:"runtimes,omitempty"`
 }
 
 // Counts counts outcomes.

@@ -177,6 +177,9 @@ func (c *Contents) Measured() []*Measured {
 	return slices.DeleteFunc(MeasuredCells(c.Trials, c.Windows), func(m *Measured) bool { return !ok[m.Point] })
 }
 
+// PayloadBytes is the length of what its first row was about.
+func (m *Measured) PayloadBytes() int64 { return m.starts[0][0].Rows[0].PayloadBytes }
+
 // Starts counts them.
 func (m *Measured) Starts() int { return len(m.starts) }
 

@@ -62,7 +62,7 @@ func TestReadTrialsNamesTheDamage(t *testing.T) {
 		"negative":         {with("fanout", "-1"), "line 4: column fanout: -1 is not within 0 to", rows - 1},
 		"next to nothing":  {with("minor_faults", "1e-300"), `line 4: column minor_faults: "1e-300" is neither 0 nor a number of 1e-12 to 1e+19`, rows - 1},
 		"decimal comma":    {with("latency_ns", `"12,5"`), `line 4: column latency_ns: "12,5" is no int64`, rows - 1},
-		"too few fields":   {strings.Join(lines[:3], "") + "1,2,3\n" + strings.Join(lines[4:], ""), "line 4: 3 fields where the header has 48", rows - 1},
+		"too few fields":   {strings.Join(lines[:3], "") + "1,2,3\n" + strings.Join(lines[4:], ""), "line 4: 3 fields where the header has 50", rows - 1},
 		"empty line":       {strings.Join(lines[:3], "") + "\n" + strings.Join(lines[4:], ""), "line 4: 1 fields", rows - 1},
 		"open quote":       {with("reason", `"open`), "line 4:", rows - 1},
 	} {

@@ -43,6 +43,10 @@ type plannedCell struct {
 	Payload   string `json:"payload"`
 	Guest     string `json:"guest"`
 	Parameter string `json:"parameter"`
+	// Of programs.
+	Kind    string `json:"kind"`
+	Command string `json:"command"`
+	Full    bool   `json:"full"`
 }
 
 // Settings returns what measures a cell again as the run has, and the parameter that its transport alone
@@ -60,10 +64,13 @@ func (m *Manifest) Settings() func(*Summary) (settings []Setting, parameter stri
 	}
 	return func(s *Summary) ([]Setting, string) {
 		p := s.point()
-		p.Route = ""
+		p.Route, p.Phase = "", "" // a run has all of its phases
 		cell := cells[p]
 		if cell == nil {
 			cell = new(plannedCell)
+		}
+		if p.IsProgram() {
+			return cell.programSettings(&plan), ""
 		}
 		engine, _, _ := strings.Cut(p.Engine, "+")
 		if engine == "native" {
@@ -90,7 +97,7 @@ func (m *Manifest) Settings() func(*Summary) (settings []Setting, parameter stri
 		}
 		settings := []Setting{
 			{"transports", p.Transport, true, false}, {"engines", engine, true, false}, {"codecs", codec, true, false}, {"placement", p.Placement, true, false},
-			{"sizes", size, true, false}, {"size-mix", p.SizeMix, true, false}, {"fanout", number(p.Fanout), true, false}, {"fanout-order", p.FanoutOrder, true, false}, {"fanin", number(p.Fanin), true, false},
+			{"sizes", size, true, false}, {"size-mix", p.SizeMix, true, false}, {"fanout", number(p.Fanout), true, false}, {"fanout-order", p.FanoutOrder, true, false}, {"fanin", number(p.Fanin), true, false}, {"launcher", p.Launcher, true, false},
 			{"concurrency", number(p.Concurrency), true, false}, {"rate", number(int(p.Rate)), true, false}, {"origin", p.Origin, true, false}, {"consume", p.Consume, true, false},
 			{"reps", number(reps), false, false}, {"starts", number(starts), false, false}, {"rounds", number(rounds), false, false}, {"payload", cell.Payload, false, false}, {"guest", cell.Guest, false, false},
 		}
@@ -114,12 +121,31 @@ func (m *Manifest) Settings() func(*Summary) (settings []Setting, parameter stri
 	}
 }
 
+// programSettings are those of a program's runs, each a start of its own.
+func (c *plannedCell) programSettings(plan *planned) []Setting {
+	settings := []Setting{{"experiment", c.Kind, false, false}, {"transports", c.Transport, true, false}, {"engines", c.Engine, true, false}, {"launcher", c.Launcher, true, false}}
+	if c.Command != "" {
+		settings = append(settings, Setting{"runtime", c.Command, true, false})
+	}
+	if c.Full {
+		settings = append(settings, Setting{"full", "true", false, false})
+	}
+	settings = append(settings, Setting{"starts", strconv.Itoa(c.Starts + c.More), false, false}, Setting{"rounds", "1", false, false})
+	if plan.Deadline > 0 {
+		settings = append(settings, Setting{"deadline", plan.Deadline.String(), false, true})
+	}
+	return settings
+}
+
 // CommandOf is the command line that measures a cell by its settings. Between two nodes $RRBENCH_PEER names
 // the other one.
 func CommandOf(settings []Setting) string {
 	line := "rrbench sweep"
 	for _, s := range settings {
-		line += " --" + s.Name + " " + Quote(s.Value)
+		line += " --" + s.Name
+		if s.Value != "true" { // a flag that is given or not
+			line += " " + Quote(s.Value)
+		}
 	}
 	return line
 }

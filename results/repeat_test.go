@@ -10,6 +10,19 @@ func TestPointID(t *testing.T) {
 	}
 }
 
+// A phase of a program is measured again with all others of its run.
+func TestSettingsOfPrograms(t *testing.T) {
+	m := Manifest{Plan: []byte(`{"seed": 7, "warmup": 1, "deadline_ns": 30000000000, "cells": [{"transport": "compute/nbody", "engine": "own", "codec": "none", "placement": "intra",
+		"size_bytes": 26, "fanout": 1, "concurrency": 1, "fanin": 1, "launcher": "process", "reps": 5, "starts": 5, "kind": "compute", "full": true, "command": "own=run {module} {args}"}]}`)}
+	s := Summary{Cell: Cell{"compute-full", "compute/nbody", "own", "none", "intra", 26, 1, 1}, Conditions: Conditions{Fanin: 1, Launcher: "process", Phase: "total"}}
+	s.Experiment = ""
+	settings, _ := m.Settings()(&s)
+	const want = "rrbench sweep --experiment compute --transports compute/nbody --engines own --launcher process --runtime 'own=run {module} {args}' --full --starts 5 --rounds 1 --deadline 30s"
+	if got := CommandOf(settings); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestSettings(t *testing.T) {
 	for _, test := range []struct{ name, plan, want string }{
 		{"rounds the same for all starts", `{"seed": 7, "warmup": 1, "deadline_ns": 30000000000, "cells": [{"transport": "redis", "engine": "wazero", "codec": "raw", "placement": "intra",

@@ -29,6 +29,7 @@ func gather(trials []*Trial, first bool) []Round {
 	type key struct {
 		cell, block, start, rep int
 		noise                   bool
+		phase                   string
 	}
 	at := make(map[key]int)
 	var rounds []Round
@@ -37,7 +38,7 @@ func gather(trials []*Trial, first bool) []Round {
 		if trial.First != first {
 			continue
 		}
-		k := key{trial.CellIndex, trial.Block, trial.Start, trial.Rep, trial.Noise}
+		k := key{trial.CellIndex, trial.Block, trial.Start, trial.Rep, trial.Noise, trial.Phase}
 		index, known := at[k]
 		if !known {
 			index = len(rounds)
@@ -123,9 +124,10 @@ func Latest(trials []Trial) []Trial {
 	type key struct {
 		cell, block, start, rep, worker, target int32 // none is read that is larger
 		first, noise                            bool
+		phase                                   string
 	}
 	return latest(trials, func(t *Trial) key {
-		return key{int32(t.CellIndex), int32(t.Block), int32(t.Start), int32(t.Rep), int32(t.Worker), int32(t.Target), t.First, t.Noise}
+		return key{int32(t.CellIndex), int32(t.Block), int32(t.Start), int32(t.Rep), int32(t.Worker), int32(t.Target), t.First, t.Noise, t.Phase}
 	})
 }
 

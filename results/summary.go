@@ -57,7 +57,7 @@ type Summary struct {
 	SoftIRQ     float64 `csv:"softirq_ns_per_op" note:"the machine's interrupt work, mean a hand-off"`
 	Starts      int     `csv:"starts" note:"starts of fresh functions; only these are independent"`
 	Conditions
-	Notes string `csv:"notes" note:"marks, separated by semicolons: few starts; saturated; window mean; acknowledged; moved: the share of hand-offs whose pages moved where others were copied"`
+	Notes string `csv:"notes" note:"marks, separated by semicolons: few starts; saturated; window mean; acknowledged; moved: the share of hand-offs whose pages moved, or were found by reference, where others were copied"`
 
 	// What only trials.csv and windows.csv tell; 0 where the row was read from summary.csv:
 	// intervals of two columns above, and the median over the hand-offs that LatencyP99 is of.
@@ -182,7 +182,27 @@ func summarize(point Point, trials []*Trial, windows []Window, tick float64) Sum
 	s.rates(windows)
 	s.cpu(windows, tick)
 	s.note(len(windows) > 0, shareMoved(rows))
+	if point.Phase != "" {
+		s.forgetHandoff()
+	}
 	return s
+}
+
+// forgetHandoff takes away what a phase of a program's run does not have.
+func (s *Summary) forgetHandoff() {
+	for _, number := range []*float64{
+		&s.ConsumedMedian, &s.ConsumedLo, &s.ConsumedHi, &s.CycleMedian, &s.CycleLo, &s.CycleHi, &s.MakespanMedian, &s.MakespanLo, &s.MakespanHi,
+		&s.SerializeMedian, &s.CopyOutMedian, &s.TransferMedian, &s.CopyInMedian, &s.DeserializeMedian, &s.FirstMedian,
+		&s.OpsPerSecond, &s.BytesPerSecond, &s.CPUFunction, &s.SoftIRQ,
+	} {
+		*number = math.NaN()
+	}
+	// What is not known of a process, and what was not metered.
+	for _, number := range []*float64{&s.RSSPeak, &s.PSSPeak} {
+		if *number == 0 {
+			*number = math.NaN()
+		}
+	}
 }
 
 func latencyOf(t *Trial) int64 { return t.Latency }
@@ -280,20 +300,26 @@ func (s *Summary) note(hasWindows bool, moved float64) {
 	s.Notes = strings.Join(notes, "; ")
 }
 
-// shareMoved is the part of the hand-offs that have a transfer, where all others have nothing but a copy
-// from one memory to another: those of a transport that chooses between the two each time. Their
-// phases tell.
+// shareMoved is the part of the hand-offs that were not copied, of a transport that chooses between the two
+// each time. Their phases tell: in one memory, what is copied has no transfer; between two, what is found
+// by reference comes in after its transfer, and what is copied with it.
 func shareMoved(rows []*Trial) float64 {
-	moved := 0
+	transferred, cameIn := 0, 0
 	for _, t := range rows {
 		if t.Serialize > 0 || t.CopyOut > 0 || t.Deserialize > 0 {
 			return 0
 		}
 		if t.Transfer > 0 {
-			moved++
+			transferred++
+		}
+		if t.CopyIn > 0 {
+			cameIn++
 		}
 	}
-	return float64(moved) / float64(max(len(rows), 1))
+	if transferred < len(rows) {
+		return float64(transferred) / float64(len(rows))
+	}
+	return float64(cameIn) / float64(max(len(rows), 1))
 }
 
 func outcome(trials []*Trial, windows []Window) (Status, string) {

@@ -371,7 +371,7 @@ func TestSummarizeWithoutNumbers(t *testing.T) {
 		if err := results.WriteSummaries(&csv, []results.Summary{s}); err != nil {
 			t.Fatal(err)
 		}
-		want := fmt.Sprintf(",user/copy,wazero,none,,1000,1,1,%s,reason 0,0%s0%s0,,,\n", status, strings.Repeat(",", 32), strings.Repeat(",", 4))
+		want := fmt.Sprintf(",user/copy,wazero,none,,1000,1,1,%s,reason 0,0%s0%s0,,,,,\n", status, strings.Repeat(",", 32), strings.Repeat(",", 4))
 		if _, row, _ := strings.Cut(csv.String(), "\n"); row != want {
 			t.Errorf("got %q, want %q", row, want)
 		}
@@ -444,6 +444,7 @@ func TestShareMovedIsNoted(t *testing.T) {
 		{{1, 0, 0}, {1, 0, 0}}: "few starts", // all have a transfer
 		{{0, 0, 1}, {0, 0, 1}}: "few starts", // none has
 		{{1, 0, 0}, {0, 0, 1}}: "few starts; moved 50 %",
+		{{1, 0, 1}, {1, 0, 0}}: "few starts; moved 50 %",
 		{{1, 1, 0}, {0, 1, 1}}: "few starts", // the source copies in any case
 	} {
 		var trials []results.Trial

@@ -19,6 +19,7 @@ import (
 func WriteTable(w io.Writer, summaries []Summary, transports Transports) error {
 	var out strings.Builder
 	writeGroups(&out, summaries, transports)
+	writePrograms(&out, summaries)
 	writeOutcomes(&out, summaries, Failed)
 	writeOutcomes(&out, summaries, Skipped)
 	writeLegend(&out, summaries)
@@ -36,12 +37,15 @@ func groupOf(s *Summary) group { return group{s.Experiment, s.Placement, s.SizeB
 
 // WriteMarkdown prints the cells as a Markdown table, grouped by size.
 func WriteMarkdown(w io.Writer, summaries []Summary, transports Transports) error {
-	writer := groupsOf(summaries, transports)
-	if writer == nil {
-		return nil
+	for _, writer := range append([]table.Writer{groupsOf(summaries, transports)}, programTables(summaries)...) {
+		if writer == nil {
+			continue
+		}
+		if _, err := fmt.Fprintln(w, writer.RenderMarkdown()); err != nil {
+			return err
+		}
 	}
-	_, err := fmt.Fprintln(w, writer.RenderMarkdown())
-	return err
+	return nil
 }
 
 func writeGroups(out *strings.Builder, summaries []Summary, transports Transports) {
@@ -59,7 +63,7 @@ func writeGroups(out *strings.Builder, summaries []Summary, transports Transport
 func groupsOf(summaries []Summary, transports Transports) table.Writer {
 	shown := make([]*Summary, 0, len(summaries))
 	for i := range summaries {
-		if summaries[i].N > 0 {
+		if summaries[i].N > 0 && summaries[i].Phase == "" {
 			shown = append(shown, &summaries[i])
 		}
 	}
@@ -120,6 +124,7 @@ func columnsOf(shown []*Summary, limits Limits, transports Transports) []tableCo
 		{"consume", false, func(s *Summary) string { return s.Consume }},
 		{"size mix", false, func(s *Summary) string { return cmp.Or(s.SizeMix, "–") }},
 		{"order", false, func(s *Summary) string { return s.FanoutOrder }},
+		{"launcher", false, func(s *Summary) string { return s.Launcher }},
 		{"fan", true, func(s *Summary) string { return count(s.Fanout) }},
 		{"fan-in", true, func(s *Summary) string { return count(s.Fanin) }},
 		{"conc", true, func(s *Summary) string { return count(s.Concurrency) }},
@@ -254,7 +259,7 @@ func writeLegend(out *strings.Builder, summaries []Summary) {
 // writeOutcomes lists the cells of a status, those of one reason together.
 func writeOutcomes(out *strings.Builder, summaries []Summary, status Status) {
 	type line struct {
-		transport, engine, codec, reason string
+		transport, engine, codec, launcher, reason string
 	}
 	var order []line
 	sizes := make(map[line][]string)
@@ -265,11 +270,18 @@ func writeOutcomes(out *strings.Builder, summaries []Summary, status Status) {
 			continue
 		}
 		count++
-		l := line{s.Transport, s.Engine, s.Codec, s.Reason}
+		l := line{s.Transport, s.Engine, s.Codec, "", s.Reason}
+		if s.IsProgram() { // the programs of a runtime fail and lack alike
+			l.transport, l.codec, l.launcher = s.Experiment, "", s.Launcher
+		}
 		if _, known := sizes[l]; !known {
 			order = append(order, l)
 		}
-		if size := FormatSize(float64(s.SizeBytes)); !slices.Contains(sizes[l], size) {
+		size := FormatSize(float64(s.SizeBytes))
+		if s.IsProgram() {
+			_, size, _ = strings.Cut(s.Transport, "/")
+		}
+		if !slices.Contains(sizes[l], size) {
 			sizes[l] = append(sizes[l], size)
 		}
 	}
@@ -282,7 +294,14 @@ func writeOutcomes(out *strings.Builder, summaries []Summary, status Status) {
 	}
 	fmt.Fprintf(out, "\n%d %s %s\n", count, noun, status)
 	for _, l := range order {
-		fmt.Fprintf(out, "  %s %s %s, %s: %s\n", l.transport, l.engine, l.codec, strings.Join(sizes[l], ", "), cmp.Or(l.reason, "no reason given"))
+		if len(sizes[l]) > 3 && l.launcher != "" {
+			sizes[l] = []string{fmt.Sprintf("%d programs", len(sizes[l]))}
+		}
+		name := strings.TrimSpace(l.transport + " " + l.engine + " " + l.codec)
+		if l.launcher != "" && l.launcher != processLauncher {
+			name += " in a container by " + l.launcher
+		}
+		fmt.Fprintf(out, "  %s, %s: %s\n", name, strings.Join(sizes[l], ", "), cmp.Or(l.reason, "no reason given"))
 	}
 }
 

@@ -110,6 +110,8 @@ type Conditions struct {
 	Fanin       int    `csv:"fanin" note:"sources that hand over to one target at the same time" json:"fanin"`
 	FanoutOrder string `csv:"fanout_order" note:"parallel: targets are served at the same time; serial: one after the other" json:"fanout_order,omitempty"`
 	SizeMix     string `csv:"size_mix" note:"sizes of which each payload's was drawn; size_bytes is the largest; empty for one size" json:"size_mix,omitempty"`
+	Launcher    string `csv:"launcher" note:"what started the functions' shims, or the program: process, runc or containerd" json:"launcher,omitempty"`
+	Phase       string `csv:"phase" note:"part of a program's run that latency is the time of; empty for hand-offs" json:"phase,omitempty"`
 }
 
 // Point is everything that tells one cell of a sweep from another.
@@ -137,8 +139,13 @@ var pointFields = slices.DeleteFunc(reflect.VisibleFields(reflect.TypeFor[Point]
 // Sources is how many functions send, each to every target of its own.
 func (p Point) Sources() int { return max(p.Concurrency, 1) * max(p.Fanin, 1) }
 
-// Handoffs is how many there are to single targets in a round.
-func (p Point) Handoffs() int { return p.Sources() * max(p.Fanout, 1) }
+// Handoffs is how many there are to single targets in a round, and rows of each phase where programs run.
+func (p Point) Handoffs() int {
+	if p.Phase != "" {
+		return 1 // of all that run at once
+	}
+	return p.Sources() * max(p.Fanout, 1)
+}
 
 // Trial is one row of trials.csv: one hand-off to one target. Every planned one has a row,
 // but a cell that cannot run here has a single one. What a row was not measured for is 0.
@@ -154,8 +161,8 @@ type Trial struct {
 	Cycle     int64  `csv:"cycle_ns" note:"t0 until the source's function may write its next payload, with all that the hand-off has left to do"`
 	Seed      uint64 `csv:"seed" note:"seed of the payload"`
 	Point
-	PayloadBytes    int64   `csv:"payload_bytes" note:"length of the payload"`
-	Payload         string  `csv:"payload" note:"kind of the payload"`
+	PayloadBytes    int64   `csv:"payload_bytes" note:"length of the payload; of a program's phases its output's, of pull the image's, of unpack the program's, of create that of what runs it, on disk"`
+	Payload         string  `csv:"payload" note:"kind of the payload, or a program with its arguments"`
 	Target          int     `csv:"target" note:"receiver among fanout"`
 	Status          Status  `csv:"status" note:"ok, skipped or failed"`
 	Reason          string  `csv:"reason" note:"why the trial was skipped or failed"`

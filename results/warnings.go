@@ -55,18 +55,33 @@ func (n Noise) String() string {
 	return fmt.Sprintf("noise of this run: %s measured twice differs by %s %% [%s, %s]", n.Name(), percent(n.Ratio), percent(n.Lo), percent(n.Hi))
 }
 
+// processLauncher is the launcher of what is in no container.
+const processLauncher = "process"
+
+// containerd is the launcher that no transport has by itself, and is therefore named.
+const containerd = "containerd"
+
 // Name names a cell, with what is not usual of it.
 func (p Point) Name() string {
 	words := []string{p.Transport, p.Engine}
 	if p.Codec != "none" {
 		words = append(words, p.Codec)
 	}
-	words = append(words, FormatSize(float64(p.SizeBytes)), p.Origin, p.Consume)
+	if p.Phase == "" {
+		words = append(words, FormatSize(float64(p.SizeBytes)))
+	}
+	words = append(words, p.Origin, p.Consume)
 	if p.SizeMix != "" {
 		words = append(words, "mix of", p.SizeMix)
 	}
+	if p.Launcher == containerd || p.Phase != "" && p.Launcher != processLauncher {
+		words = append(words, "by", p.Launcher)
+	}
 	if p.Fanout > 1 {
 		words = append(words, p.FanoutOrder, fmt.Sprintf("fan-out %d", p.Fanout))
+	}
+	if p.Phase != "" {
+		words = append(words, "phase "+p.Phase)
 	}
 	if p.Fanin > 1 {
 		words = append(words, fmt.Sprintf("fan-in %d", p.Fanin))
@@ -133,7 +148,7 @@ type Limits map[string]map[Point]*Summary
 
 // besideLimit is everything of a cell but what a limit does not have, or does not vary with.
 func besideLimit(p Point) Point {
-	p.Transport, p.Engine, p.Codec, p.Origin, p.Consume, p.Load = "", "", "", "", "", Load{}
+	p.Transport, p.Engine, p.Codec, p.Origin, p.Consume, p.Launcher, p.Load = "", "", "", "", "", "", Load{}
 	return p
 }
 

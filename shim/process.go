@@ -23,7 +23,7 @@ import (
 
 const (
 	// protocol is what both sides must speak.
-	protocol = 6
+	protocol = 7
 	// largestMessage bounds what either side accepts: a guest's module, and what is beside it.
 	largestMessage = engines.MaxModule + 4<<20
 

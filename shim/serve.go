@@ -36,6 +36,16 @@ func Serve(find Find) error {
 	return ServeConnection(connection, find)
 }
 
+// Connect is Serve for a driver that waits at a Unix socket.
+func Connect(path string, find Find) error {
+	signal.Ignore(os.Interrupt, syscall.SIGHUP)
+	connection, err := net.Dial("unix", path)
+	if err != nil {
+		return fmt.Errorf("reach the driver: %w", err)
+	}
+	return ServeConnection(connection, find)
+}
+
 // ServeConnection is Serve for a control connection that is there already.
 func ServeConnection(connection net.Conn, find Find) error {
 	listener := &onlyConnection{Conn: connection, ended: make(chan struct{})}

@@ -23,8 +23,8 @@ func (p *Plan) account(trials []results.Trial, windows []results.Window) (missin
 		lacking[visit.Cell]++
 	}
 	for i, cell := range p.Cells {
-		more := cell.More * (1 + cell.Reps/cell.Starts)
-		planned := ((cell.Reps+cell.Starts)*cell.halves() + more) * cell.Handoffs()
+		more := cell.More * (cell.firsts() + cell.Reps/cell.Starts)
+		planned := ((cell.Reps+cell.firsts()*cell.Starts)*cell.halves() + more) * cell.rowsOfStep()
 		if cell.Skip != "" {
 			planned = 1 // the row that says why
 		}
@@ -47,7 +47,7 @@ func (p *Plan) withoutWindow(trials []results.Trial, windows []results.Window) (
 	}
 	ok := make(map[Visit]int)
 	for i := range trials {
-		if row := &trials[i]; row.Status == results.OK && p.checkRow(row) == nil {
+		if row := &trials[i]; row.Status == results.OK && row.Phase == "" && p.checkRow(row) == nil {
 			ok[Visit{row.Block, row.CellIndex, row.Noise}]++
 		}
 	}
@@ -104,6 +104,9 @@ func (p *Plan) check(infos map[string]transport.Info) error {
 }
 
 func (c *PlannedCell) check(infos map[string]transport.Info) error {
+	if c.Kind != "" {
+		return c.checkProgram()
+	}
 	info, known := infos[c.mechanism()]
 	if !known {
 		return errors.New("this program has no such transport")

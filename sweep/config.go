@@ -36,6 +36,8 @@ type Config struct {
 	File, Resume string
 	// Peer are the join lines of other nodes.
 	Peer []string
+	// Containerd is the socket of one that is to be used in place of a private one.
+	Containerd string
 	// name is that of the experiment of which this was read.
 	name string
 	// ForceResume goes on with another program, or on another machine, than the run was begun with.
@@ -70,6 +72,13 @@ type Axes struct {
 	Origin      []transport.Origin
 	Consume     []transport.Consume
 	FanoutOrder []string
+	// Kind is what is measured: empty or "size" is hand-offs, else a runtimes.Kind. Runtime are commands that run
+	// programs, beside those that are known; Full asks for published arguments.
+	Kind    string
+	Runtime []string
+	Full    bool
+	// Launcher names what starts the shims; none is as each transport has it.
+	Launcher []string
 	// Reps is the number of measured rounds of a cell. Starts and Rounds say the same: so many
 	// starts of its functions of so many rounds each. All are fixed before the run.
 	Reps, Starts, Rounds int

@@ -30,6 +30,9 @@ var bytesBy = map[transport.Codec]float64{transport.Raw: rawPerSecond, transport
 // estimate is about how many seconds a visit takes.
 func (p *Plan) estimate(v Visit, infos map[string]transport.Info) float64 {
 	cell := &p.Cells[v.Cell]
+	if cell.Kind != "" {
+		return cell.programSeconds()
+	}
 	info, codec := infos[cell.mechanism()], transport.Codec(cell.Codec)
 	speed := cmp.Or(bytesBy[codec], bytesPerSecond)
 	if cell.runtime() != transport.NativeEngine && speed < rawPerSecond {

@@ -16,6 +16,7 @@ import (
 	"rrbench/measure"
 	"rrbench/modes"
 	"rrbench/results"
+	"rrbench/runtimes"
 	"rrbench/shim"
 	"rrbench/shim/launch"
 	"rrbench/transport"
@@ -41,7 +42,10 @@ func (r *Request) machine(ctx context.Context) (Machine, error) {
 	if r.Machine != nil {
 		return *r.Machine, nil
 	}
-	return ThisMachine(ctx)
+	machine, err := ThisMachine(ctx)
+	launchers := launch.New(r.Flags.Containerd)
+	machine.Launcher, machine.CloseLaunchers = launchers.For, launchers.Close
+	return machine, err
 }
 
 // Execute plans, measures and summarizes. The outcome is nil only when nothing was
@@ -51,7 +55,7 @@ func Execute(ctx context.Context, request Request) (_ *Outcome, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, machine.leavePeers()) }()
+	defer func() { err = errors.Join(err, machine.close()) }()
 	run, err := begin(ctx, request, &machine)
 	if err != nil {
 		return nil, err
@@ -121,6 +125,7 @@ func begin(ctx context.Context, request Request, machine *Machine) (*run, error)
 	manifest.Versions.Program, manifest.Versions.ProgramDigest = program.Version, program.Digest
 	manifest.Versions.Engines = plan.askEngines()
 	manifest.Versions.Servers = serverVersions(plan, *machine)
+	manifest.Versions.Runtimes = plan.askRuntimes(ctx, *machine)
 	manifest.Shims = map[string][]string{"wasm": shim.Environment(transport.Wasm), "native": shim.Environment(transport.Native)}
 	if manifest.Plan, err = json.Marshal(plan); err != nil {
 		return nil, fmt.Errorf("write the plan: %w", err)
@@ -278,6 +283,10 @@ func MachineWith(chosen crossovers.Choice) (Machine, error) {
 		Engines:       engines.Names(),
 		EngineCheck:   engines.Check,
 		GuestCheck:    checkGuest,
+		Programs:      runtimes.Programs,
+		Runtimes: func(added []runtimes.Command) []runtimes.Runtime {
+			return runtimes.All(engines.Names(), engines.Check, shimsOf, added)
+		},
 		FunctionCheck: func(engine, guest string) (modes.Abilities, error) {
 			return modes.Check(context.Background(), engine, guest)
 		},
@@ -286,6 +295,12 @@ func MachineWith(chosen crossovers.Choice) (Machine, error) {
 		Resources:       shim.ReadResources(),
 		Crossovers:      chosen,
 	}, nil
+}
+
+// shimsOf starts shims that have an engine.
+func shimsOf(engine string) shim.Launcher {
+	info, _ := launch.By(transport.Info{Runs: transport.Wasm}, "", engine) // its own launcher is always its own
+	return launch.For(info)
 }
 
 // checkGuest says why a guest cannot be had.
@@ -328,7 +343,7 @@ func (p *Plan) transports(machine Machine) (infos results.Transports) {
 			infos = append(infos, one)
 		}
 	}
-	return infos
+	return append(infos, p.programInfos()...)
 }
 
 // askEngines asks each engine that the plan uses and that runs here for its version, and

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"rrbench/payloads"
+	"rrbench/runtimes"
 	"rrbench/transport"
 )
 
@@ -150,6 +151,14 @@ func of(p *transport.Parameter) kind {
 			return nil, err
 		}
 		return text, nil
+	}}
+}
+
+// command is a runtime's.
+func command() kind {
+	return kind{"command", "NAME='COMMAND {module} {args}'", "", "", func(text string) (any, error) {
+		_, err := runtimes.ParseCommand(text)
+		return text, err
 	}}
 }
 

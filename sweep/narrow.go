@@ -64,7 +64,11 @@ func (r *Runner) wide() (indices []int, err error) {
 	}
 	for i := range r.Plan.Cells {
 		cell := &r.Plan.Cells[i]
-		now, ok := known[cell.Point]
+		point := cell.Point
+		if phases := cell.phases(); cell.Kind != "" {
+			point.Phase = phases[len(phases)-1]
+		}
+		now, ok := known[point]
 		// NaN, of fewer starts than make an interval, is not narrow.
 		if ok && cell.Skip == "" && cell.More < mostMore && !(now.width <= r.Plan.UntilWidth) {
 			indices = append(indices, i)

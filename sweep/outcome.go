@@ -43,7 +43,7 @@ func Preview(ctx context.Context, request Request) (*Planned, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer machine.leavePeers()
+	defer machine.close()
 	s, err := planOf(ctx, request, &machine)
 	if err != nil {
 		return nil, err

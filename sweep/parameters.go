@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rrbench/payloads"
+	"rrbench/shim/launch"
 	"rrbench/transport"
 )
 
@@ -56,6 +57,7 @@ var (
 	origins       = oneOf(transport.Origins()...)
 	consumptions  = oneOf(transport.ConsumeRead, transport.ConsumeWrite)
 	orders        = oneOf(parallel, serial)
+	launchers     = oneOf(launch.Names()...)
 	warmups       = integer(0, maxReps)
 	deadlines     = duration(shortestDeadline, longestDeadline)
 	widths        = percentage(0.001, 1)
@@ -70,6 +72,7 @@ func Parameters(transports []transport.Transport) []*Parameter {
 	table := []*Parameter{
 		{"preset", presetNames, OfRun, func(c *Config) any { return &c.Preset }, "", "named set of experiments"},
 		{"config", file, OfCommand, func(c *Config) any { return &c.File }, "", "YAML `FILE` with the names of these flags as keys"},
+		{"experiment", oneOf("size", "compute", "coldstart"), OfCells, func(c *Config) any { return &c.Kind }, "size", "what is measured: hand-offs, or what runs whole programs"},
 		{"transports", name, OfCells, func(c *Config) any { return &c.Transports }, "all", "transports, see rrbench list"},
 		{"engines", name, OfCells, func(c *Config) any { return &c.Engines }, "all", "WebAssembly engines, see rrbench list"},
 		{"codecs", oneOf("raw", "json", "json-std", "none"), OfCells, func(c *Config) any { return &c.Codecs }, "json,raw", "codecs of what serializes"},
@@ -86,9 +89,14 @@ func Parameters(transports []transport.Transport) []*Parameter {
 		{"starts", repetitions, OfCells, func(c *Config) any { return &c.Starts }, "", "starts of a cell's functions, of --rounds each"},
 		{"rounds", repetitions, OfCells, func(c *Config) any { return &c.Rounds }, "", "measured rounds of each start"},
 		{"placement", placements, OfCells, func(c *Config) any { return &c.Placement }, "", "where the target runs: in the source's shim (auto alone), on this node, or on the --peer"},
+		{"launcher", launchers, OfCells, func(c *Config) any { return &c.Launcher }, "each transport's own", "what starts the functions' processes"},
 		{"payload", kinds, OfCells, func(c *Config) any { return &c.Payload }, "", "what is sent"},
 		{"guest", file, OfCells, func(c *Config) any { return &c.Guest }, "", "WebAssembly function: c, go or a module `FILE`; of http/wasi http-go, its default, or http-c, which knows raw alone"},
 	}
+	table = append(table, []*Parameter{
+		{"runtime", command(), OfCells, func(c *Config) any { return &c.Runtime }, "those known, see rrbench list", "command `NAME='COMMAND {module} {args}'` that runs programs, for --experiment compute and coldstart"},
+		{"full", boolean(), OfCells, func(c *Config) any { return &c.Full }, "", "run --experiment compute with published arguments, which takes minutes a program"},
+	}...)
 	for _, t := range transports {
 		if p := t.Info().Parameter; p != nil && !slices.ContainsFunc(table, func(other *Parameter) bool { return other.Name == p.Flag }) {
 			table = append(table, &Parameter{p.Flag, of(p), OfTransports, func(c *Config) any { return c.Parameters }, p.Default, p.Help})
@@ -103,6 +111,7 @@ func Parameters(transports []transport.Transport) []*Parameter {
 		{"memory-limit", amount(), OfRun, func(c *Config) any { return &c.MemoryLimit }, "what is free", "memory that a cell may take"},
 		{"out", file, OfRun, func(c *Config) any { return &c.Out }, "results/runs/…", "run `DIR`ectory, new or empty"},
 		{"peer", text("line", maxText), OfCommand, func(c *Config) any { return &c.Peer }, "$" + PeerVariable, "`JOIN` line of an agent for placement inter, as rrbench agent prints it; several take turns"},
+		{"containerd", file, OfCommand, func(c *Config) any { return &c.Containerd }, "a private one", "`SOCKET` of the containerd that launcher containerd uses"},
 		{"resume", file, OfCommand, func(c *Config) any { return &c.Resume }, "", "go on with the interrupted run in `DIR`"},
 		{"force-resume", boolean(), OfCommand, func(c *Config) any { return &c.ForceResume }, "", "go on with another program or machine than the run was begun with; tables and figures say so"},
 		{"dry-run", boolean(), OfCommand, func(c *Config) any { return &c.DryRun }, "", "print the plan and the time it takes, measure nothing"},

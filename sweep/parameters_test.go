@@ -18,7 +18,7 @@ var good = map[string]string{
 	"crossover": "8KiB", "container-net": "host", "url": "http://localhost:1/", "redis": "tcp",
 	"reps": "7", "starts": "4", "rounds": "5", "size-mix": "1KiB,2MiB", "fanout-order": "serial,parallel", "fanin": "1,3", "rate": "10,1000", "origin": "heap,host",
 	"consume": "write", "memory-limit": "60MiB", "warmup": "0", "seed": "9", "deadline": "7s", "out": "somewhere",
-	"until-width": "5%", "budget": "7m",
+	"until-width": "5%", "budget": "7m", "launcher": "containerd,process", "experiment": "compute", "runtime": "own=/nonexistent/run {module}", "full": "true",
 }
 
 // Each parameter of the table makes the same plan by flag and by file, and another one than
@@ -58,6 +58,9 @@ func TestFlagAndKeyMeanTheSame(t *testing.T) {
 			if err := (Flag{Parameter: p, Config: &flags}).Set(strings.ReplaceAll(value, ",", " , ")); err != nil {
 				t.Fatal(err)
 			}
+			if strings.Contains(value, "{") {
+				value = "'" + value + "'"
+			}
 			if p.List() {
 				value = "[" + value + "]"
 			}
@@ -73,8 +76,11 @@ func TestFlagAndKeyMeanTheSame(t *testing.T) {
 					t.Errorf("%v, %v", read.Seed, err)
 				}
 			}
-			if p.Name == "budget" { // of nothing else
+			switch p.Name { // of nothing else
+			case "budget":
 				flags.UntilWidth, file.UntilWidth = 0.05, 0.05
+			case "runtime", "full":
+				flags.Kind, file.Kind = "compute", "compute"
 			}
 			byFlag := settle(flags)
 			if diff := cmp.Diff(byFlag, settle(file)); diff != "" {

@@ -96,9 +96,12 @@ func (r *Request) joinPeers(ctx context.Context, machine *Machine) error {
 	return nil
 }
 
-// leavePeers leaves them.
-func (m *Machine) leavePeers() error {
+// close leaves the peers, and ends what launchers have started.
+func (m *Machine) close() error {
 	var errs []error
+	if m.CloseLaunchers != nil {
+		errs = append(errs, m.CloseLaunchers())
+	}
 	for _, peer := range m.Peers {
 		errs = append(errs, peer.Close())
 	}

@@ -182,6 +182,7 @@ func TestSettle(t *testing.T) {
 // Auto is the transport that its placement asks for, and the plan says which.
 func TestAutoIsSettledByPlacement(t *testing.T) {
 	machine := testMachine()
+	machine.Peers = []Peer{peer{}}
 	known := machine.FindTransport
 	machine.FindTransport = func(name string) (transport.Transport, error) {
 		if name == "auto" {

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -16,6 +17,7 @@ import (
 	"rrbench/modes"
 	"rrbench/payloads"
 	"rrbench/results"
+	"rrbench/runtimes"
 	"rrbench/shim"
 	"rrbench/shim/launch"
 	"rrbench/transport"
@@ -57,6 +59,12 @@ type PlannedCell struct {
 	Twice   bool          `json:"twice,omitempty"`
 	Payload payloads.Kind `json:"payload"`
 	Guest   string        `json:"guest,omitempty"`
+	// Kind is that of an experiment on programs, empty for hand-offs; Phases are those of a run, separated by commas, and
+	// Command is the command of a runtime that the user has added. Full says that arguments are the published ones.
+	Kind    runtimes.Kind `json:"kind,omitempty"`
+	Phases  string        `json:"phases,omitempty"`
+	Command string        `json:"command,omitempty"`
+	Full    bool          `json:"full,omitempty"`
 	// Parameter is for transport.Setup.Parameter.
 	Parameter string `json:"parameter,omitempty"`
 	// StandIn is the name of what takes part for want of the real thing. The cell's engine
@@ -93,8 +101,13 @@ type Machine struct {
 	Peers []Peer
 	// Crossovers are those to use where the user gives none.
 	Crossovers crossovers.Choice
-	// Launcher finds what starts the shims of a transport.
-	Launcher func(transport.Info) shim.Launcher
+	// Programs are those of an experiment, Runtimes what runs them, with the commands that a user adds.
+	Programs func(context.Context, runtimes.Kind, bool) ([]runtimes.Program, error)
+	Runtimes func([]runtimes.Command) []runtimes.Runtime
+	// Launcher finds what starts the shims of a transport. CloseLaunchers, when not nil, ends what
+	// launchers have in common.
+	Launcher       func(transport.Info) shim.Launcher
+	CloseLaunchers func() error
 	// AvailableMemory is in bytes.
 	AvailableMemory int64
 	Resources       shim.Resources
@@ -129,7 +142,7 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 		machine.AvailableMemory = min(machine.AvailableMemory, limit)
 	}
 	for _, experiment := range config.Experiments {
-		cells, err := machine.expand(experiment)
+		cells, err := machine.expandAny(&config, experiment)
 		if err != nil {
 			return nil, err
 		}
@@ -294,6 +307,11 @@ func (a Axes) conditions(all *product, info transport.Info) {
 	times(all, fans, func(p *results.Point, f fan) { p.Fanout, p.FanoutOrder = f.out, f.order })
 	times(all, a.Fanin, func(p *results.Point, n int) { p.Fanin = n })
 	times(all, a.Concurrency, func(p *results.Point, n int) { p.Concurrency = n })
+	launchers := a.Launcher
+	if launchers == nil {
+		launchers = []string{launch.Own(info)}
+	}
+	times(all, launchers, func(p *results.Point, launcher string) { p.Launcher = launcher })
 	if a.Rate != nil {
 		times(all, a.Rate, func(p *results.Point, rate int) { p.Rate = results.Rate(rate) })
 	}
@@ -349,8 +367,8 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 				cell.Clock = results.ClockAcknowledged
 			}
 			var across error
-			if cell.Placement == inter {
-				cell.Parameter, across = launch.Across(info, cell.Parameter)
+			if launched, err := launch.By(info, cell.Launcher, engine); cell.Placement == inter && err == nil {
+				cell.Parameter, across = launch.Across(launched, cell.Parameter)
 			}
 			if info.Runs == transport.Wasm {
 				cell.Guest = e.Guest
@@ -533,7 +551,10 @@ func codecsOf(info transport.Info, asked []string) []transport.Codec {
 
 // reasonToSkip is empty for a cell that can run.
 func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
-	info := t.Info()
+	info, err := launch.By(t.Info(), cell.Launcher, cell.runtime())
+	if err != nil {
+		return err.Error()
+	}
 	if err := errors.Join(t.Check(), m.Launcher(info).Check(cell.Parameter), m.Resources.Check(info, cell.Fanout, cell.Sources())); err != nil {
 		return foreign.Error(err)
 	}

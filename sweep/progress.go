@@ -11,6 +11,7 @@ import (
 	"rrbench/engines"
 	"rrbench/foreign"
 	"rrbench/results"
+	"rrbench/runtimes"
 	"rrbench/transport"
 )
 
@@ -34,7 +35,11 @@ type visitProgress struct {
 }
 
 // handoff is a hand-off to one target among those of a visit.
-type handoff struct{ step, worker, target int }
+type handoff struct {
+	step, worker, target int
+	// phase is that of a program's run; empty for hand-offs.
+	phase string
+}
 
 // loadProgress reads what a journal holds. A row that cannot be of this plan is an error. A visit
 // that has all rows and has lost its window begins anew.
@@ -65,7 +70,7 @@ func reasonOf(err error) string {
 	var carrier *transport.Unavailable
 	var engine *engines.Unavailable
 	switch {
-	case errors.As(err, &carrier), errors.As(err, &engine):
+	case errors.As(err, &carrier), errors.As(err, &engine), errors.As(err, new(*runtimes.Unavailable)):
 	case slices.ContainsFunc(exhausted, func(e error) bool { return errors.Is(err, e) }):
 	default:
 		return foreign.Error(err)
@@ -90,7 +95,7 @@ func (p *runProgress) of(visit Visit) *visitProgress {
 
 func (p *visitProgress) add(plan *Plan, trial *results.Trial) {
 	_, step := plan.Cells[trial.CellIndex].placeOf(trial)
-	p.rows[handoff{step, trial.Worker, trial.Target}] = true
+	p.rows[handoff{step, trial.Worker, trial.Target, trial.Phase}] = true
 	if trial.Status == results.Failed && p.ended == "" {
 		p.ended = trial.Reason
 	}
@@ -104,11 +109,9 @@ func (p *visitProgress) forget(step int) {
 // whole counts the steps from the first on that have all their rows.
 func (p *visitProgress) whole(cell PlannedCell) int {
 	for step := 0; ; step++ {
-		for worker := range cell.Sources() {
-			for target := range cell.Fanout {
-				if !p.rows[handoff{step, worker, target}] {
-					return step
-				}
+		for h := range cell.handoffs(step) {
+			if !p.rows[h] {
+				return step
 			}
 		}
 	}
@@ -126,7 +129,10 @@ func (p *Plan) checkRow(trial *results.Trial) error {
 	if trial.Trial < 0 || trial.Block < 0 || trial.Block >= cell.Starts+cell.More || trial.Noise && (!cell.Twice || trial.Block >= cell.Starts) {
 		return fmt.Errorf("block %d, where the plan has %d", trial.Block, cell.Starts+cell.More)
 	}
-	if visit, step := cell.placeOf(trial); step < 0 || step >= cell.steps(visit) || step == 0 && !trial.First || trial.Start != cell.start(visit) ||
+	if cell.Skip == "" && !slices.Contains(cell.phases(), trial.Phase) {
+		return fmt.Errorf("phase %q, where the plan has %v", trial.Phase, cell.phases())
+	}
+	if visit, step := cell.placeOf(trial); step < 0 || step >= cell.steps(visit) || step < cell.firsts() && !trial.First || trial.Start != cell.start(visit) ||
 		trial.Worker < 0 || trial.Worker >= cell.Sources() || trial.Target < 0 || trial.Target >= cell.Fanout {
 		return fmt.Errorf("rep %d, worker %d, target %d of block %d are not in the plan", trial.Rep, trial.Worker, trial.Target, trial.Block)
 	}

@@ -86,7 +86,7 @@ func resume(ctx context.Context, request Request, machine *Machine) (_ *run, err
 	if err := readAgain(ctx, guests, request.Flags.Guest, left); err != nil {
 		return nil, err
 	}
-	if err := machine.check(left); err != nil {
+	if err := machine.check(ctx, left); err != nil {
 		return nil, err
 	}
 
@@ -133,8 +133,14 @@ func (p *Plan) left(done results.Resumed) ([]PlannedCell, error) {
 }
 
 // check says why cells cannot run here that could when they were planned.
-func (m Machine) check(cells []PlannedCell) error {
+func (m Machine) check(ctx context.Context, cells []PlannedCell) error {
 	for _, cell := range cells {
+		if cell.Kind != "" {
+			if err := m.checkProgram(ctx, &cell); err != nil {
+				return usage("a cell of %s that is left: %v", cell.Transport, err)
+			}
+			continue
+		}
 		t, err := m.FindTransport(cell.mechanism())
 		if err != nil {
 			return usage("%v", err)

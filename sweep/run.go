@@ -5,6 +5,7 @@ package sweep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"rrbench/foreign"
 	"rrbench/measure"
 	"rrbench/results"
+	"rrbench/runtimes"
 	"rrbench/shim"
 	"rrbench/transport"
 )
@@ -53,6 +55,9 @@ type Runner struct {
 
 	infos    map[string]transport.Info
 	forecast *forecast
+	// images are those of programs.
+	images   runtimes.Store
+	programs map[string]runtimes.Program
 }
 
 // Advance is how far a run is.
@@ -69,8 +74,9 @@ type Advance struct {
 // Run visits all cells. A cell that fails gets failed rows with their cause, and skipped ones
 // for what is not attempted after that, and the run goes on; the error is one that ends the
 // run: a full disk, or the context's end, after which the journal holds every finished batch.
-func (r *Runner) Run(ctx context.Context) error {
+func (r *Runner) Run(ctx context.Context) (err error) {
 	r.infos = byName(r.Machine.Transports)
+	defer func() { err = errors.Join(err, r.images.Close()) }()
 	past, err := loadProgress(r.Plan, r.Done)
 	if err != nil {
 		return err
@@ -215,19 +221,17 @@ func (r *Runner) journalRest(past *runProgress, visit Visit, reason string) erro
 	}
 	var rows []results.Trial
 	for step := blamed; step < steps; step++ {
-		for worker := range cell.Sources() {
-			for target := range cell.Fanout {
-				if progress.rows[handoff{step, worker, target}] {
-					continue
-				}
-				row := outcome(cell, results.Skipped, notAttempted+progress.ended)
-				if step == blamed && reason != "" {
-					row.Status, row.Reason = results.Failed, reason
-				}
-				cell.place(&row, visit, step)
-				row.Worker, row.Target = worker, target
-				rows = append(rows, row)
+		for h := range cell.handoffs(step) {
+			if progress.rows[h] {
+				continue
 			}
+			row := outcome(cell, results.Skipped, notAttempted+progress.ended)
+			if step == blamed && reason != "" {
+				row.Status, row.Reason = results.Failed, reason
+			}
+			cell.place(&row, visit, step)
+			row.Worker, row.Target, row.Phase = h.worker, h.target, h.phase
+			rows = append(rows, row)
 		}
 	}
 	if err := r.Journal.Append(past.numbered(rows)); err != nil {

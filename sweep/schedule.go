@@ -1,7 +1,9 @@
 package sweep
 
 import (
+	"iter"
 	"math/rand/v2"
+	"strings"
 
 	"rrbench/results"
 )
@@ -48,7 +50,48 @@ func (c *PlannedCell) rounds(v Visit) int {
 }
 
 // steps is what a visit has rows of: the first hand-off, then the rounds.
-func (c *PlannedCell) steps(v Visit) int { return 1 + c.rounds(v) }
+func (c *PlannedCell) steps(v Visit) int { return c.firsts() + c.rounds(v) }
+
+// firsts is 1 where the first hand-off of fresh functions is recorded beside the rounds. All runs of a program are of a
+// fresh one.
+func (c *PlannedCell) firsts() int {
+	if c.Kind != "" {
+		return 0
+	}
+	return 1
+}
+
+// phases are those of a program's run; of a hand-off there is one without a name.
+func (c *PlannedCell) phases() []string { return strings.Split(c.Phases, ",") }
+
+// handoffs are what a step has rows of.
+func (c *PlannedCell) handoffs(step int) iter.Seq[handoff] {
+	return func(yield func(handoff) bool) {
+		if c.Kind != "" {
+			for _, phase := range c.phases() {
+				if !yield(handoff{step: step, phase: phase}) {
+					return
+				}
+			}
+			return
+		}
+		for worker := range c.Sources() {
+			for target := range c.Fanout {
+				if !yield(handoff{step: step, worker: worker, target: target}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// rowsOfStep counts them.
+func (c *PlannedCell) rowsOfStep() int {
+	if c.Kind != "" {
+		return len(c.phases())
+	}
+	return c.Handoffs()
+}
 
 // firstRep numbers a visit's first round among all rounds of a cell, those of its second half last.
 func (c *PlannedCell) firstRep(v Visit) int {
@@ -84,7 +127,7 @@ func (c *PlannedCell) halves() int {
 // place marks a row as one of a step of a visit.
 func (c *PlannedCell) place(row *results.Trial, v Visit, step int) {
 	row.CellIndex, row.Block, row.Noise, row.Start = v.Cell, v.Block, v.Noise, c.start(v)
-	row.First, row.Rep = step == 0, c.firstRep(v)+max(step-1, 0)
+	row.First, row.Rep = step < c.firsts(), c.firstRep(v)+max(step-c.firsts(), 0)
 }
 
 // placeOf is where place put a row.
@@ -93,7 +136,7 @@ func (c *PlannedCell) placeOf(row *results.Trial) (Visit, int) {
 	if row.First {
 		return v, 0
 	}
-	return v, row.Rep - c.firstRep(v) + 1
+	return v, row.Rep - c.firstRep(v) + c.firsts()
 }
 
 // payloadSeed is what the seeds of a batch derive from; done steps of the visit precede it.

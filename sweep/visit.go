@@ -11,6 +11,7 @@ import (
 	"rrbench/measure"
 	"rrbench/results"
 	"rrbench/shim"
+	"rrbench/shim/launch"
 	"rrbench/transport"
 )
 
@@ -30,7 +31,13 @@ type visitRequest struct {
 // then says why, if no row does.
 func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *visitJournal) (err error) {
 	cell := r.Plan.Cells[request.Cell]
-	info := r.infos[cell.mechanism()]
+	if cell.Kind != "" {
+		return r.measureProgram(ctx, request, out)
+	}
+	info, err := launch.By(r.infos[cell.mechanism()], cell.Launcher, cell.runtime())
+	if err != nil {
+		return err
+	}
 	if err := checkStandIn(info, cell); err != nil {
 		return err
 	}
@@ -205,13 +212,13 @@ type expectation struct {
 // place is where the next record belongs.
 func (e *expectation) place() handoff {
 	workers, targets := e.cell.Sources(), e.cell.Fanout
-	return handoff{e.records / (workers * targets), e.records / targets % workers, e.records % targets}
+	return handoff{step: e.records / (workers * targets), worker: e.records / targets % workers, target: e.records % targets}
 }
 
 // accept returns the record's step in the batch.
 func (e *expectation) accept(r *shim.Record) (step int, err error) {
 	place := e.place()
-	came := handoff{r.Round, r.Worker, r.Target}
+	came := handoff{step: r.Round, worker: r.Worker, target: r.Target}
 	if e.batch.First && !r.First {
 		came.step++
 	}

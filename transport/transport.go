@@ -109,7 +109,7 @@ type Info struct {
 	Limits  []string
 	Hosting Hosting
 	Runs    Runs
-	// Launcher names what starts the transport's shims: LauncherProcess or LauncherRunc.
+	// Launcher names what starts the transport's shims by itself: LauncherProcess or LauncherRunc.
 	Launcher string
 	// Codecs that the transport can use, the default ones first.
 	Codecs []Codec
@@ -189,8 +189,11 @@ const (
 
 // Launchers of shims.
 const (
-	LauncherProcess = "process"
-	LauncherRunc    = "runc"
+	LauncherProcess    = "process"
+	LauncherRunc       = "runc"
+	LauncherContainerd = "containerd"
+	// LauncherEngines starts child processes of the second program, for engines that the first lacks.
+	LauncherEngines = "engines"
 )
 
 // NativeEngine is the engine column of what runs without WebAssembly.

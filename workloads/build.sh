@@ -23,6 +23,16 @@ compile() {
 	chmod 644 "$output"
 }
 
+# program OUTPUT SOURCE [FLAG...]: a program of the compute suite, freestanding, with WASI; rounding is as in the native ones.
+program() {
+	output=$1
+	source=$2
+	shift 2
+	"$clang" --target=wasm32 -std=c11 -O3 -ffreestanding -nostdlib -ffp-contract=off -fno-math-errno -mbulk-memory -Wall -Wextra -Werror \
+		-Wl,--no-entry -Wl,--strip-all -Wl,--stack-first -Wl,-z,stack-size=65536 -o "$output" "$@" "$source" compute/system.c
+	chmod 644 "$output"
+}
+
 # variants lists the misbehaving guests by the names that hostile.c asks for.
 variants() {
 	sed -n 's/.*defined GUEST_\([a-z_]*\).*/\1/p; s/^#ifdef GUEST_\([a-z_]*\).*/\1/p' hostile/c/hostile.c | sort -u
@@ -31,7 +41,15 @@ variants() {
 build_c() {
 	directory=$1
 	mkdir -p "$directory/built" "$directory/hostile/built" "$directory/$wasi/built"
+	mkdir -p "$directory/hello/built"
 	compile "$directory/built/c.wasm" c/function.c $parts
+	mkdir -p "$directory/compute/built"
+	for source in compute/*.c; do
+		name=$(basename "$source" .c)
+		[ "$name" = system ] || program "$directory/compute/built/$name.wasm" "$source"
+	done
+	program "$directory/compute/built/mandelbrot-simd.wasm" compute/mandelbrot.c -msimd128 -DSIMD
+	compile "$directory/hello/built/hello.wasm" hello/hello.c
 	compile "$directory/$wasi/built/http-c.wasm" -Ic $wasi/c/*.c c/digest.c c/fill.c c/heap.c
 	for name in $(variants); do
 		compile "$directory/hostile/built/$(echo "$name" | tr _ -).wasm" "-DGUEST_$name" hostile/c/hostile.c $parts
@@ -120,7 +138,7 @@ check_c() {
 	fi
 	build_c "$fresh"
 	same=true
-	for file in built/c.wasm $wasi/built/http-c.wasm hostile/built/*.wasm; do
+	for file in built/c.wasm hello/built/hello.wasm $wasi/built/http-c.wasm compute/built/*.wasm hostile/built/*.wasm; do
 		cmp "$file" "$fresh/$file" || same=false
 	done
 	count=$(ls hostile/built/*.wasm | wc -l)

@@ -10,6 +10,8 @@
 //   - limit/descriptor: the payload is in a memory file whose descriptor goes over a Unix
 //     socket (SCM_RIGHTS); the receiver has mapped it once and reads it there.
 //   - limit/cma: the receiver copies out of the sender's process, process_vm_readv(2).
+//   - limit/ring: two processes share a ring in a memory file; the receiver sleeps on a futex.
+//   - limit/spin: the same, and the receiver spins.
 //   - limit/tcp: write(2) and read(2) over TCP.
 //   - limit/splice: the pages are spliced through a pipe to TCP, and read there.
 //

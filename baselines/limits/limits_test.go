@@ -7,11 +7,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	transporttest.Main(m, NewMemcpy(), NewMremap(), NewUnix(), NewDescriptor(), NewCMA(), NewTCP(), NewSplice())
+	transporttest.Main(m, NewMemcpy(), NewMremap(), NewUnix(), NewDescriptor(), NewCMA(), NewRing(), NewSpin(), NewTCP(), NewSplice())
 }
 
 func TestConformance(t *testing.T) {
-	for _, open := range []transporttest.New{NewMemcpy, NewMremap, NewUnix, NewDescriptor, NewCMA, NewTCP, NewSplice} {
+	for _, open := range []transporttest.New{NewMemcpy, NewMremap, NewUnix, NewDescriptor, NewCMA, NewRing, NewSpin, NewTCP, NewSplice} {
 		transporttest.Run(t, open, transporttest.Options{})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"rrbench/memory"
 	"rrbench/modes/kernel"
 	"rrbench/modes/network"
 	"rrbench/modes/sockets"
@@ -24,6 +25,7 @@ type socket struct {
 	// The rest is as for sockets.Transport, where it is set. newRoom makes the memory that is sent
 	// from.
 	newWriter   func() (stream.Writer, error)
+	ring        memory.Waiting
 	detach      func(payload []byte) error
 	facts       func() map[string]string
 	newRoom     func() room
@@ -99,6 +101,20 @@ func NewSplice() transport.Transport {
 	}
 }
 
+// NewRing is limit/ring: a ring in memory that two processes share, in which a receiver sleeps.
+func NewRing() transport.Transport {
+	return ringLimit("limit/ring", "no function: a ring in shared memory, receivers sleep until something comes", 11, memory.Sleeping)
+}
+
+// NewSpin is limit/spin: the same ring, in which a receiver spins.
+func NewSpin() transport.Transport {
+	return ringLimit("limit/spin", "no function: a ring in shared memory, receivers spin until something comes", 12, memory.Spinning)
+}
+
+func ringLimit(name, summary string, place int, waiting memory.Waiting) transport.Transport {
+	return &socket{name: name, summary: summary, place: place, listen: overUnix, check: checkLike(kernel.NewRing()), ring: waiting}
+}
+
 func overUnix(transport.Setup) (*stream.Listener, error) { return stream.ListenUnix() }
 
 func overTCP(setup transport.Setup) (*stream.Listener, error) {
@@ -142,7 +158,7 @@ func (t *socket) Serve(_ context.Context, setup transport.Setup) (transport.Targ
 	if err != nil {
 		return nil, fmt.Errorf("%s: target: %w", t.name, err)
 	}
-	service, end := stream.Service{Receiver: made, Limit: uint64(max(setup.Size, 1)), Deadline: setup.Deadline}, made.Close
+	service, end := stream.Service{Receiver: made, Limit: uint64(max(setup.Size, 1)), Deadline: setup.Deadline, Ring: t.ring}, made.Close
 	if t.newResolver != nil {
 		resolver := t.newResolver(made)
 		service.Receiver, end = resolver, resolver.Close
@@ -166,7 +182,7 @@ func (t *socket) Open(ctx context.Context, setup transport.Setup, endpoints []tr
 		from = t.newRoom()
 	}
 	options := sockets.Options{
-		FanOptions: stream.FanOptions{Transport: t.name, Deadline: setup.Deadline, Serial: setup.Serial, NewWriter: t.newWriter},
+		FanOptions: stream.FanOptions{Transport: t.name, Deadline: setup.Deadline, Serial: setup.Serial, NewWriter: t.newWriter, Ring: t.ring},
 		NewSource:  func(carry sockets.Carrier) (sockets.Source, error) { return newSource(setup, from, carry) },
 		Detach:     t.detach,
 	}

@@ -24,6 +24,7 @@ import (
 	"rrbench/engines"
 	"rrbench/engines/catalogue"
 	"rrbench/measure"
+	"rrbench/shim/containerd"
 	"rrbench/shim/launch"
 	"rrbench/shim/runc"
 	"rrbench/transport"
@@ -111,6 +112,7 @@ func examine(ctx context.Context) []finding {
 		_, err := workloads.Guest(name)
 		findings = append(findings, judge("guest "+name, "built", err).remedied(err != nil, "make guests"))
 	}
+	findings = append(findings, starting())
 	path, err := exec.LookPath("clang")
 	compiler := finding{subject: "clang", detail: path}
 	if err != nil {
@@ -190,11 +192,16 @@ func pipes() finding {
 		remedied(limit < pipeBytes, fmt.Sprintf("sysctl -w fs.pipe-max-size=%d", pipeBytes))
 }
 
-// leftovers looks for containers of runs that were killed together with their runc.
+// leftovers looks for containers of runs that were killed together with their runc or containerd.
 func leftovers() finding {
-	left := runc.Leftovers()
+	left := append(runc.Leftovers(), containerd.Leftovers()...)
 	return finding{subject: "containers left behind", detail: cmp.Or(strings.Join(left, ", "), "none")}.
-		remedied(len(left) > 0, "the next run of http/container removes them")
+		remedied(len(left) > 0, "the next run of http/container, or by containerd, removes them")
+}
+
+// starting says whether containerd can start functions.
+func starting() finding {
+	return judge("launcher containerd", "a private one starts functions", launch.New("").For(transport.Info{Launcher: transport.LauncherContainerd}).Check(""))
 }
 
 // tuned says whether transports that choose by size do so as this machine was measured.

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -12,6 +13,7 @@ import (
 
 	transports "rrbench/catalogue"
 	"rrbench/engines/catalogue"
+	"rrbench/runtimes"
 	"rrbench/shim/launch"
 	"rrbench/transport"
 	"rrbench/tune/crossovers"
@@ -41,7 +43,22 @@ func listCommand() *cobra.Command {
 
 			out = newTable("engine", "here")
 			for _, name := range catalogue.Names() {
-				out.AppendRow(table.Row{name, here(catalogue.Check(name))})
+				state := here(catalogue.Check(name))
+				if program := catalogue.Program(name); program != "" {
+					state += ", in " + filepath.Base(program)
+				}
+				out.AppendRow(table.Row{name, state})
+			}
+			out.Render()
+			fmt.Fprintln(stdout)
+
+			out = newTable("command", "here", "for --experiment compute and coldstart")
+			for _, command := range runtimes.Commands() {
+				stands := command.Words[0] + " as a process"
+				if command.Carries != "" {
+					stands += "; carries " + command.Carries
+				}
+				out.AppendRow(table.Row{command.Runtime, here(command.Check(c.Context(), runtimes.Program{})), stands})
 			}
 			out.Render()
 			fmt.Fprintln(stdout)

@@ -9,7 +9,7 @@ import (
 // machineCommands are those that measure, or look at what can be measured here.
 func machineCommands() []*cobra.Command {
 	return []*cobra.Command{
-		sweepCommand(), agentCommand(), listCommand(), doctorCommand(), auditCommand(), tuneCommand(), shimCommand(), standInCommand(),
+		sweepCommand(), agentCommand(), listCommand(), doctorCommand(), auditCommand(), tuneCommand(), imageCommand(), shimCommand(), functionCommand(), standInCommand(), enginesCommand(),
 	}
 }
 

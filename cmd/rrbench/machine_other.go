@@ -10,7 +10,7 @@ import (
 
 // machineCommands need Linux; the others read what was measured there.
 func machineCommands() (commands []*cobra.Command) {
-	for _, name := range []string{"sweep", "agent", "list", "doctor", "audit", "tune"} {
+	for _, name := range []string{"sweep", "agent", "list", "doctor", "audit", "tune", "image"} {
 		commands = append(commands, &cobra.Command{
 			Use:                name,
 			Short:              "Needs Linux",

@@ -13,7 +13,9 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"rrbench/results"
+	"rrbench/runtimes"
 	"rrbench/sweep"
+	"rrbench/transport"
 )
 
 // printOutcome writes the table and the paths of the results.
@@ -42,6 +44,20 @@ func printOutcome(w io.Writer, o *sweep.Outcome, figures int) error {
 func printPlan(w io.Writer, p *sweep.Planned) error {
 	skipped, peak := 0, int64(0)
 	for _, cell := range p.Cells {
+		if cell.Kind != "" {
+			line := fmt.Sprintf("%-10s  %-24s on %-18s by %-8s", cell.Experiment, cell.Payload, cell.Engine, cell.Launcher)
+			if cell.Concurrency > 1 || cell.Phases == runtimes.Idle {
+				line += fmt.Sprintf("  %d idle", cell.Concurrency)
+			}
+			if cell.Skip != "" {
+				skipped++
+				line += "  skipped: " + cell.Skip
+			}
+			if _, err := fmt.Fprintln(w, strings.TrimRight(line, " ")); err != nil {
+				return err
+			}
+			continue
+		}
 		line := fmt.Sprintf("%-10s  %-16s %-9s %-8s %10s  fan-out %-4d concurrency %d", cell.Experiment, cell.Transport, cell.Engine,
 			cell.Codec, humanize.IBytes(uint64(cell.SizeBytes)), cell.Fanout, cell.Concurrency)
 		line += conditions(cell.Point)
@@ -87,6 +103,9 @@ func conditions(p results.Point) string {
 	words := []string{p.Origin, p.Consume}
 	if p.SizeMix != "" {
 		words = append(words, "mix of "+p.SizeMix)
+	}
+	if p.Launcher == transport.LauncherContainerd {
+		words = append(words, "by "+p.Launcher)
 	}
 	if p.Rate > 0 {
 		words = append(words, fmt.Sprintf("%d/s", p.Rate))

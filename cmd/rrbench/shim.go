@@ -11,7 +11,7 @@ import (
 )
 
 func shimCommand() *cobra.Command {
-	var bundle string
+	var bundle, connect string
 	c := &cobra.Command{
 		Use:    "shim",
 		Short:  "Host functions for a driver (started by rrbench itself)",
@@ -20,9 +20,13 @@ func shimCommand() *cobra.Command {
 			if bundle != "" {
 				return runc.RemoveBundle(bundle)
 			}
+			if connect != "" {
+				return shim.Connect(connect, catalogue.Find)
+			}
 			return shim.Serve(catalogue.Find)
 		},
 	}
 	c.Flags().StringVar(&bundle, "remove-bundle", "", "remove a container's bundle after its end")
+	c.Flags().StringVar(&connect, "connect", "", "the driver's socket")
 	return c
 }

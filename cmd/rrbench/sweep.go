@@ -45,7 +45,7 @@ failed, 2 when the request cannot be carried out as written.`,
 				}
 			}
 			if flags.Resume != "" {
-				if given := givenFlags(c, "resume", "force-resume", "guest", "peer", "quiet"); given != "" {
+				if given := givenFlags(c, "resume", "force-resume", "guest", "peer", "containerd", "quiet"); given != "" {
 					return fmt.Errorf("--resume takes the plan from the run directory, leave out %s: %w", given, errCommandLine)
 				}
 			}

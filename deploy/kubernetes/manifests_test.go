@@ -12,6 +12,7 @@ import (
 	apps "k8s.io/api/apps/v1"
 	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
+	node "k8s.io/api/node/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 )
@@ -40,6 +41,17 @@ func decode(t *testing.T, path string) (kind string, pod *core.PodTemplateSpec, 
 			t.Fatal(err)
 		}
 		return head.Kind, &job.Spec.Template, nil
+	case "v1 Pod":
+		var pod core.Pod
+		if err := yaml.UnmarshalStrict(text, &pod); err != nil {
+			t.Fatal(err)
+		}
+		return head.Kind, &core.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec}, nil
+	case "node.k8s.io/v1 RuntimeClass":
+		if err := yaml.UnmarshalStrict(text, new(node.RuntimeClass)); err != nil {
+			t.Fatal(err)
+		}
+		return head.Kind, new(core.PodTemplateSpec), nil
 	}
 	t.Fatalf("%s is %+v", path, head)
 	return "", nil, nil
@@ -47,7 +59,7 @@ func decode(t *testing.T, path string) (kind string, pod *core.PodTemplateSpec, 
 
 func TestManifests(t *testing.T) {
 	paths, err := filepath.Glob("*.yaml")
-	if err != nil || len(paths) != 2 {
+	if err != nil || len(paths) != 4 {
 		t.Fatalf("%q, %v", paths, err)
 	}
 	var kinds []string
@@ -73,7 +85,7 @@ func TestManifests(t *testing.T) {
 			}
 		}
 	}
-	if slices.Sort(kinds); !slices.Equal(kinds, []string{"DaemonSet", "Job"}) {
+	if slices.Sort(kinds); !slices.Equal(kinds, []string{"DaemonSet", "Job", "Pod", "RuntimeClass"}) {
 		t.Errorf("kinds %q", kinds)
 	}
 }

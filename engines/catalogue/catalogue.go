@@ -9,6 +9,10 @@ import (
 	"strings"
 
 	"rrbench/engines"
+	"rrbench/engines/internal/codecache"
+	"rrbench/engines/v8"
+	"rrbench/engines/wasmedge"
+	"rrbench/engines/wasmer"
 	"rrbench/engines/wasmtime"
 	"rrbench/engines/wazero"
 )
@@ -20,14 +24,24 @@ type Options struct {
 	CacheDir string
 }
 
-// catalogue has one line an engine, in display order.
-var catalogue = []struct {
+// CacheFrom has engines of this process keep the code of modules from so many bytes on: to measure what compiling and
+// what loading takes. It is called while no engine compiles.
+func CacheFrom(bytes int) { codecache.Worthwhile = bytes }
+
+type entry struct {
 	name  string
 	check func() error
 	open  func(cacheDir string) (engines.Engine, error)
-}{
+}
+
+// catalogue has one line an engine, in display order. Those that are not built into this program
+// may be in the other one (second.go).
+var catalogue = []entry{
 	{wazero.Name, wazero.Check, wazero.New},
 	{wasmtime.Name, wasmtime.Check, wasmtime.New},
+	{wasmer.Name, wasmer.Check, wasmer.New},
+	{v8.Name, v8.Check, v8.New},
+	{wasmedge.Name, wasmedge.Check, wasmedge.New},
 }
 
 // Names lists every engine, whether it runs here or not, in display order.
@@ -39,14 +53,17 @@ func Names() []string {
 	return names
 }
 
-// New makes an engine, which the caller closes. The error is an *engines.Unavailable when
-// it cannot run here.
+// New makes an engine, which the caller closes. One that only the second program has compiles
+// there, and makes no instances here. The error is an *engines.Unavailable when it cannot run.
 func New(name string, options Options) (engines.Engine, error) {
-	place, err := find(name)
+	found, err := find(name)
 	if err != nil {
 		return nil, err
 	}
-	engine, err := catalogue[place].open(options.CacheDir)
+	engine, err := found.open(options.CacheDir)
+	if engines.IsNotBuilt(err) {
+		engine, err = second().open(name, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -60,13 +77,14 @@ type known struct{ engines.Engine }
 func (k known) Compile(ctx context.Context, wasm []byte) (engines.Module, error) {
 	module, err := k.Engine.Compile(ctx, wasm)
 	if lacking := (*engines.Lacking)(nil); errors.As(err, &lacking) {
-		for _, entry := range catalogue {
-			other, err := entry.open("")
+		lacking.Having = nil
+		for _, name := range Names() {
+			other, err := New(name, Options{})
 			if err != nil {
 				continue
 			}
 			if slices.Contains(other.Capabilities().Features, lacking.Feature) {
-				lacking.Having = append(lacking.Having, entry.name)
+				lacking.Having = append(lacking.Having, name)
 			}
 			_ = other.Close()
 		}
@@ -76,18 +94,34 @@ func (k known) Compile(ctx context.Context, wasm []byte) (engines.Module, error)
 
 // Check returns nil when the engine can run here, else an *engines.Unavailable.
 func Check(name string) error {
-	place, err := find(name)
+	found, err := find(name)
 	if err != nil {
 		return err
 	}
-	return catalogue[place].check()
+	if err = found.check(); engines.IsNotBuilt(err) {
+		_, err = second().open(name, err)
+	}
+	return err
 }
 
-func find(name string) (int, error) {
+// Program is the path of the program that runs the engine's functions; empty for this one, which is
+// also what a program is told that has the engine nowhere.
+func Program(name string) string {
+	found, err := find(name)
+	if err != nil || !engines.IsNotBuilt(found.check()) {
+		return ""
+	}
+	if _, err := second().open(name, errNowhere); err != nil {
+		return ""
+	}
+	return second().path
+}
+
+func find(name string) (entry, error) {
 	names := Names()
 	place := slices.Index(names, name)
 	if place < 0 {
-		return 0, fmt.Errorf("unknown engine %q: choose among %s", name, strings.Join(names, ", "))
+		return entry{}, fmt.Errorf("unknown engine %q: choose among %s", name, strings.Join(names, ", "))
 	}
-	return place, nil
+	return catalogue[place], nil
 }

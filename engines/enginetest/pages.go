@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"rrbench/engines"
+	pages "rrbench/memory"
 )
 
 // testPrivateAnonymousMemory looks into /proc/self/maps (proc_pid_maps(5)) for the kind of
@@ -93,4 +94,16 @@ func testTrapsUnderLoad(t *testing.T, open New) {
 	group.Wait()
 	close(done)
 	collector.Wait()
+}
+
+// Place looks whether an engine's memories begin where windows can be (package memory).
+func Place(t *testing.T, engine engines.Engine) {
+	t.Helper()
+	module := compile(t, engine, "plain")
+	for range 5 {
+		base := uintptr(unsafe.Pointer(unsafe.SliceData(instantiate(t, module, engines.InstanceConfig{}).Memory().Bytes())))
+		if place := pages.LinearPlace; base%uintptr(place.Modulus) != uintptr(place.Offset) {
+			t.Errorf("a memory begins at %#x", base)
+		}
+	}
 }

@@ -16,8 +16,8 @@
 //	fd_fdstat_get                    every descriptor
 //	fd_fdstat_set_flags              NONBLOCK has an effect, the others are kept
 //	fd_prestat_get                   EBADF: no directory is open
-//	fd_read                          end of file on standard input
-//	fd_write                         standard output and error go to Config.Output
+//	fd_read                          standard input is Config.Input
+//	fd_write                         standard output and error go to Config.Output and Errors
 //	poll_oneoff                      waits for clocks and descriptors; an event a descriptor
 //	proc_exit                        ends the call with *engines.Exit
 //	random_get                       from the operating system

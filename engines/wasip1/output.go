@@ -2,6 +2,7 @@ package wasip1
 
 import (
 	"fmt"
+	"io"
 	"regexp"
 
 	"rrbench/foreign"
@@ -15,18 +16,41 @@ const (
 	explained = 1 << 10
 )
 
-// standardInput is at its end.
-type standardInput struct{}
+// standardInput is the host's, or at its end.
+type standardInput struct{ from io.Reader }
 
-func (standardInput) read(*System, [][]byte) (int, error)  { return 0, nil }
+// read reads into the first buffer that has room, which preview 1 allows. The lock is free
+// meanwhile.
+func (i standardInput) read(s *System, buffers [][]byte) (int, error) {
+	for _, buffer := range buffers {
+		if len(buffer) == 0 || i.from == nil {
+			continue
+		}
+		s.lock.Unlock()
+		n, err := i.from.Read(buffer)
+		s.lock.Lock()
+		if s.closed {
+			return 0, ErrClosed
+		}
+		if err != nil && err != io.EOF {
+			return n, EIO
+		}
+		return n, nil
+	}
+	return 0, nil
+}
+
 func (standardInput) write(*System, [][]byte) (int, error) { return 0, EBADF }
 func (standardInput) stat() stat                           { return stat{characterDevice, 0, rightRead | rightPoll} }
 func (standardInput) setFlags(uint16)                      {}
-func (standardInput) watch() watch                         { return watch{ready: true, hangup: true} }
+func (i standardInput) watch() watch                       { return watch{ready: true, hangup: i.from == nil} }
 func (standardInput) close() error                         { return nil }
 
 // standardOutput goes to the host.
-type standardOutput struct{ flags uint16 }
+type standardOutput struct {
+	to    io.Writer
+	flags uint16
+}
 
 func (o *standardOutput) read(*System, [][]byte) (int, error) { return 0, EBADF }
 func (o *standardOutput) stat() stat {
@@ -40,8 +64,8 @@ func (o *standardOutput) write(s *System, buffers [][]byte) (int, error) {
 	written := 0
 	for _, buffer := range buffers {
 		s.output.write(buffer)
-		if s.config.Output != nil {
-			if _, err := s.config.Output.Write(buffer); err != nil {
+		if o.to != nil {
+			if _, err := o.to.Write(buffer); err != nil {
 				return 0, EIO
 			}
 		}

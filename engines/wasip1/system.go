@@ -21,9 +21,13 @@ var ErrDeadline = errors.New("the guest waited beyond its deadline")
 type Config struct {
 	// Arguments and Environment are the program's; an element of Environment is "key=value".
 	Arguments, Environment []string
+	// Input is standard input; nil is at its end. A read waits as long as Input does, past the
+	// deadline too.
+	Input io.Reader
 	// Output receives what the guest writes to standard output and standard error. Nil
-	// discards it. The last 64 KiB are kept either way, see System.Explain.
-	Output io.Writer
+	// discards it. The last 64 KiB are kept either way, see System.Explain. Errors, when not
+	// nil, receives standard error alone.
+	Output, Errors io.Writer
 	// Sockets lets the guest connect to and listen on any address that this process can,
 	// over TCP.
 	Sockets bool
@@ -62,9 +66,13 @@ func New(config Config) (*System, error) {
 		return nil, err
 	}
 	s := &System{config: config, waiter: waiter}
-	s.descriptors.add(standardInput{})
-	s.descriptors.add(&standardOutput{})
-	s.descriptors.add(&standardOutput{})
+	errors := config.Errors
+	if errors == nil {
+		errors = config.Output
+	}
+	s.descriptors.add(standardInput{config.Input})
+	s.descriptors.add(&standardOutput{to: config.Output})
+	s.descriptors.add(&standardOutput{to: errors})
 	return s, nil
 }
 

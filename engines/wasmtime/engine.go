@@ -1,4 +1,4 @@
-//go:build cgo
+//go:build cgo && !wasmer
 
 package wasmtime
 
@@ -106,6 +106,7 @@ func (e *engine) Capabilities() engines.Capabilities {
 		StableBase:             true,
 		PrivateAnonymousMemory: true,
 		UninterruptibleCalls:   false,
+		KeepsCode:              true,
 		Features:               features,
 	}
 }

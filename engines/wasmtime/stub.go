@@ -1,4 +1,4 @@
-//go:build !cgo
+//go:build !cgo || wasmer
 
 package wasmtime
 
@@ -8,8 +8,8 @@ import "rrbench/engines"
 func Check() error {
 	return &engines.Unavailable{
 		Engine: Name,
-		Reason: "this program was built without cgo",
-		Remedy: "build it with CGO_ENABLED=1 and a C compiler",
+		Reason: "this program was built without cgo, or with wasmer, whose C functions have the same names",
+		Remedy: "build it with CGO_ENABLED=1 and a C compiler, and wasmer into another program",
 	}
 }
 

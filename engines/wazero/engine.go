@@ -83,6 +83,7 @@ func (e *engine) Capabilities() engines.Capabilities {
 		StableBase:             reserved,
 		PrivateAnonymousMemory: reserved,
 		UninterruptibleCalls:   true,
+		KeepsCode:              true,
 	}
 }
 

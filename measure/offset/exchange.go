@@ -29,9 +29,9 @@ func NewCookie() (c Cookie) {
 	return c
 }
 
-// A packet is the cookie, the number of the question, and in an answer t2, t3 and by how much these
-// may be wrong, in little-endian numbers. Both kinds are as long, so that nothing is amplified.
-const packetSize = len(Cookie{}) + 4*8
+// A packet is the cookie, the number of the question, and in an answer t2 and t3, in little-endian
+// numbers. Both kinds are as long, so that nothing is amplified.
+const packetSize = len(Cookie{}) + 3*8
 
 const (
 	// exchanges is how many a series has, and more until its bound is narrow, but for seriesTime, in
@@ -69,7 +69,6 @@ func Respond(socket *net.UDPConn, cookie Cookie) error {
 		}
 		numbers := packet[len(cookie):]
 		binary.LittleEndian.PutUint64(numbers[8:], uint64(at))
-		binary.LittleEndian.PutUint64(numbers[24:], uint64(measure.Bound()))
 		binary.LittleEndian.PutUint64(numbers[16:], uint64(measure.Now()))
 		_ = raw.Write(func(fd uintptr) bool {
 			// A packet that cannot be sent is one that was lost.
@@ -161,13 +160,13 @@ func exchange(socket *net.UDPConn, raw syscall.RawConn, cookie Cookie, number ui
 			continue // it is of another question
 		}
 		field := func(i int) int64 { return int64(binary.LittleEndian.Uint64(answer[len(cookie)+8*i:])) }
-		t2, t3, bound := field(1), field(2), field(3)
+		t2, t3 := field(1), field(2)
 		way := (t4 - t1) - (t3 - t2)
-		if t3 < t2 || way < 0 || bound < 0 || bound > int64(time.Second) {
-			return Estimate{}, fmt.Errorf("an answer says that it was there from %d to %d, give or take %d", t2, t3, bound)
+		if t3 < t2 || way < 0 {
+			return Estimate{}, fmt.Errorf("an answer says that it was there from %d to %d", t2, t3)
 		}
 		// Halved one by one: their sum may be too large.
 		offset := (t2-t1)/2 + (t3-t4)/2
-		return Estimate{At: t1 + (t4-t1)/2, Offset: offset, Bound: way/2 + bound + measure.Bound() + 1}, nil
+		return Estimate{At: t1 + (t4-t1)/2, Offset: offset, Bound: way/2 + 1}, nil
 	}
 }

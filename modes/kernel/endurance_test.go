@@ -17,22 +17,28 @@ func TestSoak(t *testing.T) {
 		for _, name := range []string{"handle-obeys", "send-from-own-memory", "send-writes", "send-frees"} {
 			guests[name] = hostile.Guest(t, name)
 		}
-		w := newWorld(t, rand.New(rand.NewPCG(3, 7)), tr, func() string { return engine }, guests)
-		defer w.close()
-		send := func(count int) {
-			for w.count < count {
-				w.step()
-			}
-			w.compare()
+		for _, most := range mostOf() {
+			w := newWorld(t, rand.New(rand.NewPCG(3, 7)), tr, most, func() string { return engine }, guests)
+			soak(t, w)
+			w.close()
 		}
-		// Until everything has been as large as it gets.
-		send(soakHandoffs / 4)
-		before := transporttest.Held(t, w.memories()...)
-		send(soakHandoffs)
-		after := transporttest.Held(t, w.memories()...)
-		t.Logf("%d hand-offs: %+v, then %+v", w.count, before, after)
-		transporttest.CheckFlat(t, before, after, (1+len(w.all))*(heldLimit+3))
 	})
+}
+
+func soak(t *testing.T, w *world) {
+	send := func(count int) {
+		for w.count < count {
+			w.step()
+		}
+		w.compare()
+	}
+	// Until everything has been as large as it gets.
+	send(soakHandoffs / 4)
+	before := transporttest.Held(t, w.memories()...)
+	send(soakHandoffs)
+	after := transporttest.Held(t, w.memories()...)
+	t.Logf("%d hand-offs: %+v, then %+v", w.count, before, after)
+	transporttest.CheckFlat(t, before, after, (1+len(w.all))*(heldLimit+3))
 }
 
 // memories are those of all functions, the models' included.

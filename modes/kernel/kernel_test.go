@@ -12,10 +12,13 @@ import (
 )
 
 func all() []transport.Transport {
-	return []transport.Transport{NewStream(), NewMemfd(), NewCMA(), NewAdaptive(DefaultCrossover)}
+	return []transport.Transport{NewStream(), NewRing(), NewMemfd(), NewCMA(), NewAdaptive(DefaultCrossover)}
 }
 
-func TestMain(m *testing.M) { transporttest.Main(m, all()...) }
+// Of several transports of one name a target is as good for the others.
+func TestMain(m *testing.M) {
+	transporttest.Main(m, NewStream(), NewRing(), NewMemfd(), NewCMA(), NewLearning(DefaultCrossover))
+}
 
 func setup(engine string, size int64, fanout int) transport.Setup {
 	return transport.Setup{
@@ -28,7 +31,7 @@ func setup(engine string, size int64, fanout int) transport.Setup {
 // program, and checks that no descriptor is left over.
 func forEach(t *testing.T, test func(t *testing.T, tr transport.Transport, engine string)) {
 	transporttest.SmallBlocks(t)
-	for _, tr := range all()[1:] {
+	for _, tr := range all()[2:] {
 		for _, engine := range catalogue.Names() {
 			t.Run(tr.Info().Name+"/"+engine, func(t *testing.T) {
 				if err := catalogue.Check(engine); err != nil {
@@ -58,7 +61,7 @@ func forEachEngine(t *testing.T, test func(t *testing.T, engine string)) {
 }
 
 func TestConformance(t *testing.T) {
-	for _, tr := range all() {
+	for _, tr := range append(all(), NewFixed(DefaultCrossover), NewLearning(DefaultCrossover)) {
 		transporttest.Run(t, func() transport.Transport { return tr }, transporttest.Options{})
 	}
 }

@@ -1,6 +1,9 @@
 package kernel
 
 import (
+	"fmt"
+
+	"rrbench/memory"
 	"rrbench/modes"
 	"rrbench/modes/sockets"
 	"rrbench/transport"
@@ -12,15 +15,16 @@ const (
 	bestName  = "kernel"
 )
 
-// NewMemfd is kernel/memfd: the payload's whole pages live in a memory file
-// (memfd_create(2)) that is mapped into A's linear memory before A fills it. The file's
-// descriptor travels to B's shim (SCM_RIGHTS, unix(7)), which maps the same pages into B's,
-// privately, in whole aligned blocks of 2 MiB. What is left, and payloads below 2 MiB, it
-// reads from the file, which is one copy.
+// NewMemfd is kernel/memfd: the payload lives in a memory file (memfd_create(2)) that is
+// mapped into A's linear memory before A fills it. The file's descriptor travels to B's shim once
+// (SCM_RIGHTS, unix(7)), which maps the file into B's, privately, and leaves it there. Both do so with
+// a whole window (package memory). Functions without one have whole pages in the file, for payloads
+// of one length, and B's shim maps whole aligned blocks of 2 MiB each time and reads the rest, which
+// is one copy.
 func NewMemfd() transport.Transport {
 	return &sockets.Transport{
 		Name:        memfdName,
-		Summary:     "two shims, the payload in a memory file: B's shim maps whole 2 MiB of it and reads the rest",
+		Summary:     "two shims, the payload in a memory file that both have mapped into A's and B's memories",
 		Family:      transport.Kernel,
 		Place:       2,
 		Limits:      []string{"limit/descriptor"},
@@ -28,6 +32,8 @@ func NewMemfd() transport.Transport {
 		Probe:       probeMapping,
 		NewReferrer: lending(func() mechanism { return &memfd{} }),
 		NewResolver: newTarget,
+		Windowless:  windowless(int64(memory.Size)),
+		Pages:       pages,
 	}
 }
 
@@ -67,7 +73,35 @@ func NewAdaptive(crossover int64) transport.Transport {
 		FansIn:      true,
 		NewReferrer: lending(func() mechanism { return choose(crossover) }),
 		NewResolver: newTarget,
+		Windowless:  windowless(crossover),
+		Pages:       pages,
 	}
+}
+
+// windowless is for payloads of at least from bytes that lie in memory files.
+func windowless(from int64) func(setup transport.Setup, source bool) string {
+	return func(setup transport.Setup, source bool) string {
+		switch {
+		case setup.Size < from:
+			return "no payload is long enough for a memory file"
+		case setup.Size > int64(memory.Window):
+			return fmt.Sprintf("a payload of %d bytes is longer than a window", setup.Size)
+		case source && setup.Origin == transport.OriginHeap:
+			return "the payload is in memory of the function's own"
+		}
+		if err := memory.CanMapWindows(); err != nil {
+			return err.Error()
+		}
+		return ""
+	}
+}
+
+// pages is the endpoint's fact.
+func pages(windowless error) string {
+	if windowless == nil {
+		return "of a memory file are mapped once, as a window"
+	}
+	return fmt.Sprintf("of a memory file are mapped for each payload in blocks of %d bytes, the rest is copied, because there is no window: %v", memory.Block, windowless)
 }
 
 func newTarget(target *modes.Function) sockets.Resolver { return newResolver(target) }

@@ -16,6 +16,9 @@ const (
 	// mapping: the payload's whole pages are in the file that came along; the bytes before
 	// and after these are in the locator.
 	mapping method = 1 + iota
+	// showing: the payload is at the beginning of the file that came along, which is as long as a
+	// window. Later payloads there have references of the same ID without a locator.
+	showing
 	// reading: the payload is at an address in the source's process.
 	reading
 	methodEnd
@@ -74,8 +77,8 @@ func parseLocator(p []byte, n uint64) (locator, error) {
 	if d.method == mapping && (head >= page || tail >= page || head+tail >= n || (n-head-tail)%page != 0 || d.place%page != 0) {
 		return locator{}, fmt.Errorf("locator of whole pages at %#x with %d of %d bytes before and %d after, which does not add up for pages of %d", d.place, head, n, tail, page)
 	}
-	if d.method == reading && head+tail != 0 {
-		return locator{}, fmt.Errorf("locator of an address with %d bytes", head+tail)
+	if d.method != mapping && head+tail != 0 || d.method == showing && d.place != 0 {
+		return locator{}, fmt.Errorf("locator by method %d with %d bytes, at %#x, which does not add up", d.method, head+tail, d.place)
 	}
 	d.head, d.tail = p[fixedSize:fixedSize+head], p[fixedSize+head:]
 	return d, nil

@@ -3,7 +3,6 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"rrbench/memory"
@@ -18,22 +17,49 @@ type buffer struct {
 	id uint64
 	// holders is the number of targets that hold the content.
 	holders int
+	// windowed: the file is as long as a window, and payloads lie at its beginning.
+	windowed bool
+	// stale is where the content ends; zeros follow, but for what the source's guest has written
+	// there by itself.
+	stale int
+	// known: the targets have got the file with an earlier reference.
+	known bool
 }
 
+// room is for a payload of n bytes at the beginning of area, where a windowed buffer's pages are:
+// they are there, and zeros follow.
+func (b *buffer) room(area []byte, n int) error {
+	if b.Swollen() {
+		return errSwollen
+	}
+	if err := b.Populate(area[:memory.Enough(n)]); err != nil {
+		return err
+	}
+	clear(area[n:max(memory.Enough(n), b.stale)])
+	b.stale = n
+	return nil
+}
+
+// errSwollen: a guest has used more of a buffer than payloads take. What its source has written there
+// is not for others.
+var errSwollen = errors.New("the memory file contains more than payloads")
+
 // memfd is the source of kernel/memfd. The region that the host prepares consists of a
-// buffer's pages from before it is filled, so sending it is sending the descriptor.
+// buffer's pages from before it is filled: the window that the region lies in, or without one its
+// whole pages. So sending it is sending the descriptor, and where targets have got that, a number.
 //
 // It keeps on consisting of these pages as long as no other function can see what is written to
-// them: every target has left its mapping when it acknowledges, unless its guest keeps the
-// payload. Then, before the source's guest runs on, the region becomes a private mapping of
-// the same pages: it reads as before, and what is written to it is the source's alone. The
-// buffer is used again when the last target has said that it holds on to it no longer.
+// them: every target's guest has done with them when it acknowledges, unless it keeps the payload.
+// Then, before the source's guest runs on, the pages move out of its memory, which reads as zeros,
+// and the next payload gets another buffer. A buffer is used again when the last target has said
+// that it holds on to it no longer.
 type memfd struct {
-	// region is what has been lent to, and [first, end) are its whole pages; nil for none.
-	region     *modes.Region
-	first, end int
-	// buffer is what these pages are. If it is nil, they are a private mapping of underlay.
-	buffer, underlay *buffer
+	// exact: no buffers are windowed.
+	exact bool
+	// region is what has been lent to, nil for none, and buffer what its pages are, nil where they
+	// were taken away again.
+	region *modes.Region
+	buffer *buffer
 	// spare is an unused buffer.
 	spare *buffer
 	// held are the buffers that targets hold, oldest first.
@@ -43,49 +69,70 @@ type memfd struct {
 
 	locator locator
 	encoded []byte
+	// told is the oldest ID that the targets know of.
+	told uint64
+	// unknown is for references.
+	unknown func()
 }
 
 // heldLimit bounds how many buffers are kept open for their targets to give back. A target
 // that keeps more keeps the memory itself, but it will not be used again.
 const heldLimit = 16
 
-// BeforeFill makes the region's whole pages those of a buffer that no target uses. Where that
-// is not possible the region stays as it is, and its payload is copied.
-func (l *memfd) BeforeFill(region *modes.Region) {
+// lendable is the part of a region that consists of a buffer's pages where it was lent to.
+func lendable(region *modes.Region) []byte {
+	if window := region.Window(); window != nil {
+		return window
+	}
 	payload := region.Bytes()
 	first, end := memory.Whole(payload)
-	if end == first || l.region == region && l.buffer != nil || !region.MayMove() {
-		return
-	}
+	return payload[first:end]
+}
+
+// BeforeFill makes the region's pages those of a buffer that no target uses. Where that
+// is not possible the region stays as it is, and its payload is copied.
+func (l *memfd) BeforeFill(region *modes.Region) {
 	if l.region != nil && l.region != region {
 		return // only one region is prepared at a time
 	}
-	b := l.underlay
-	if b == nil || b.holders > 0 {
-		if b = l.take(payload[first:end]); b == nil {
+	area, windowed := lendable(region), region.Window() != nil
+	if l.buffer == nil {
+		if len(area) == 0 || !region.MayMove() {
 			return
 		}
-	}
-	if memory.Move(payload[first:end], b.Place) != nil {
-		// The region reads as zeros now, and its content was to be overwritten.
-		if l.region = nil; b != l.underlay {
-			l.put(b)
+		b := l.take(area, windowed)
+		if b == nil {
+			return
 		}
-		l.uncover()
+		if memory.Move(area, b.Place) != nil {
+			// The region reads as zeros now, and its content was to be overwritten.
+			l.region = nil
+			l.put(b)
+			return
+		}
+		l.region, l.buffer = region, b
+	}
+	if !windowed {
 		return
 	}
-	l.region, l.first, l.end, l.buffer = region, first, end, b
-	l.uncover()
+	if err := l.buffer.room(area, int(region.Len())); err != nil {
+		b := l.buffer
+		if errors.Join(l.revoke(), b.Close()) == nil && err == errSwollen {
+			l.BeforeFill(region) // with another one
+		}
+	}
 }
 
-// uncover ends the use of the buffer that was mapped privately.
-func (l *memfd) uncover() {
-	b := l.underlay
-	l.underlay = nil
-	if b == nil || b.holders > 0 || b == l.buffer {
-		return
+// revoke takes the buffer out of the source's memory. After an error its guest must not run on if
+// others have the buffer.
+func (l *memfd) revoke() error {
+	area, b := lendable(l.region), l.buffer
+	l.buffer = nil
+	if memory.Move(b.Place, area) != nil {
+		// There are too many mappings for that. The file is only good for those that have it.
+		l.forget(b)
 	}
-	l.put(b)
+	return memory.Blank(area)
 }
 
 // BeforeFree leaves fresh pages in a region.
@@ -93,36 +140,32 @@ func (l *memfd) BeforeFree(region *modes.Region) {
 	if region != l.region {
 		return
 	}
-	lent := region.Bytes()[l.first:l.end]
-	b := l.buffer
-	l.region, l.buffer = nil, nil
-	reusable := b != nil && memory.Move(b.Place, lent) == nil
-	if memory.Blank(lent) != nil {
-		reusable = false
-	}
-	switch {
-	case reusable:
+	if b := l.buffer; b != nil && l.revoke() == nil && b.Descriptor() >= 0 {
 		l.put(b)
-	case b != nil:
-		_ = b.Close()
 	}
-	l.uncover()
+	l.region = nil
 }
 
-// take returns a buffer for the content of memory, which is whole pages, or nil.
-func (l *memfd) take(area []byte) *buffer {
+// take returns a windowed buffer, or one for the content of area, which is whole pages; or nil.
+func (l *memfd) take(area []byte, windowed bool) *buffer {
 	if b := l.spare; b != nil {
 		l.spare = nil
-		if len(b.Place) == len(area) {
+		if b.windowed == windowed && (windowed || len(b.Place) == len(area)) {
 			return b
 		}
 		_ = b.Close()
 	}
-	file, err := memory.NewSealedFile(area)
+	var file *memory.SealedFile
+	var err error
+	if windowed {
+		file, err = memory.NewSealedWindow()
+	} else {
+		file, err = memory.NewSealedFile(area)
+	}
 	if err != nil {
 		return nil // payloads are copied until there is one
 	}
-	return &buffer{SealedFile: file, id: lastID.Add(1)}
+	return &buffer{SealedFile: file, id: lastID.Add(1), windowed: windowed}
 }
 
 // put keeps a buffer for the next payload, instead of the one kept before.
@@ -136,27 +179,58 @@ func (l *memfd) put(b *buffer) {
 // Refer refers to the pages that were lent. A payload that is elsewhere, because its guest
 // allocated it or because there was no buffer for it, is copied into one, once for all targets.
 func (l *memfd) Refer(region *modes.Region, payload []byte) (reference stream.Reference, ok bool, err error) {
-	first, end := memory.Whole(payload)
-	if end == first {
-		return stream.Reference{}, false, nil
-	}
 	b := l.buffer
 	if b == nil || region != l.region {
-		if b = l.take(payload[first:end]); b == nil {
+		if b = l.copied(payload); b == nil {
 			return stream.Reference{}, false, nil
 		}
-		memory.Copy(b.Place, payload[first:end])
 	}
 	l.sent = b
-	l.locator = locator{method: mapping, oldest: l.oldest(), head: payload[:first], tail: payload[end:]}
+	if l.unknown == nil {
+		l.unknown = func() { l.sent.known = false }
+	}
+	reference = stream.Reference{ID: b.id, Descriptor: -1, Unknown: l.unknown}
+	oldest := l.oldest()
+	if b.known && oldest == l.told {
+		return reference, true, nil
+	}
+	b.known, l.told = b.windowed, oldest
+	l.locator = locator{method: showing, oldest: oldest}
+	if !b.windowed {
+		first, end := memory.Whole(payload)
+		l.locator = locator{method: mapping, oldest: oldest, head: payload[:first], tail: payload[end:]}
+	}
 	l.encoded = l.locator.encode(l.encoded[:0])
-	return stream.Reference{ID: b.id, Descriptor: b.Descriptor(), Locator: l.encoded}, true, nil
+	reference.Descriptor, reference.Locator = b.Descriptor(), l.encoded
+	return reference, true, nil
+}
+
+// copied returns a buffer with a payload, or nil.
+func (l *memfd) copied(payload []byte) *buffer {
+	first, end := memory.Whole(payload)
+	if end == first {
+		return nil
+	}
+	if !l.exact && len(payload) <= memory.Window {
+		if b := l.take(nil, true); b != nil {
+			if b.room(b.Place, len(payload)) == nil {
+				memory.Copy(b.Place, payload)
+				return b
+			}
+			_ = b.Close()
+		}
+	}
+	b := l.take(payload[first:end], false)
+	if b != nil {
+		memory.Copy(b.Place, payload[first:end])
+	}
+	return b
 }
 
 // oldest is the smallest ID of a buffer that is still there.
 func (l *memfd) oldest() uint64 {
-	oldest := uint64(math.MaxUint64)
-	for _, b := range [...]*buffer{l.buffer, l.underlay, l.spare, l.sent} {
+	oldest := l.sent.id
+	for _, b := range [...]*buffer{l.buffer, l.spare} {
 		if b != nil {
 			oldest = min(oldest, b.id)
 		}
@@ -168,7 +242,7 @@ func (l *memfd) oldest() uint64 {
 }
 
 // Finish takes the buffer away from the source's guest when a target holds it.
-func (l *memfd) Finish(region *modes.Region, payload []byte, held int) error {
+func (l *memfd) Finish(_ *modes.Region, _ []byte, held int) error {
 	b := l.sent
 	l.sent = nil
 	lent := b == l.buffer
@@ -181,13 +255,14 @@ func (l *memfd) Finish(region *modes.Region, payload []byte, held int) error {
 	b.holders = held
 	l.held = append(l.held, b)
 	if lent {
-		if err := memory.MapPrivate(region.Bytes()[l.first:l.end], b.Descriptor(), 0); err != nil {
-			// The region has lost its content, and no function has got it.
+		if err := l.revoke(); err != nil {
 			return fmt.Errorf("a target holds on to the payload and its pages could not be taken from the source: %w", err)
 		}
-		l.buffer, l.underlay = nil, b
 	}
-	if len(l.held) > heldLimit {
+	switch {
+	case b.windowed && b.Swollen():
+		l.forget(b)
+	case len(l.held) > heldLimit:
 		l.forget(l.held[0])
 	}
 	return nil
@@ -202,21 +277,16 @@ func (l *memfd) Released(ids []uint64) {
 			}
 			if b.holders--; b.holders == 0 {
 				l.held = slices.Delete(l.held, i, i+1)
-				if b != l.underlay {
-					l.put(b)
-				}
+				l.put(b)
 			}
 			break
 		}
 	}
 }
 
-// forget gives up a buffer that targets hold.
+// forget gives up a buffer that targets hold, or that is of no more use.
 func (l *memfd) forget(b *buffer) {
 	l.held = slices.DeleteFunc(l.held, func(held *buffer) bool { return held == b })
-	if b == l.underlay {
-		l.underlay = nil
-	}
 	_ = b.Close()
 }
 
@@ -228,9 +298,6 @@ func (l *memfd) Close() error {
 			errs = append(errs, b.Close())
 		}
 	}
-	if b := l.underlay; b != nil && b.Descriptor() >= 0 {
-		errs = append(errs, b.Close())
-	}
-	*l = memfd{}
+	*l = memfd{exact: l.exact}
 	return errors.Join(errs...)
 }

@@ -39,6 +39,8 @@ type twin struct {
 	guards [][2]*modes.Region
 	// kept are regions that both guests keep, the real one's first.
 	kept [][2]*modes.Region
+	// holds: it holds on to the file of the payload that came last, in the model.
+	holds bool
 }
 
 // onward takes payloads from a target to the next one, as a route takes them from a source.
@@ -77,6 +79,17 @@ type guarded struct {
 	*resolver
 	// keptNow is the region that the guest kept last.
 	keptNow *modes.Region
+	// arrivals are how payloads came that the model has not had yet.
+	arrivals []arrival
+	// looked counts the payloads in the window.
+	looked int
+}
+
+// arrival is how a payload came: in the window, or with whole bytes after the head in a file, of
+// which [first, end) of the region were mapped.
+type arrival struct {
+	shown                   bool
+	head, whole, first, end int
 }
 
 // ForSource guards the resolver of the one source that a target has here.
@@ -90,18 +103,51 @@ func (g *guarded) ForSource() stream.Receiver {
 func (g *guarded) Place(n uint64) ([]byte, error) {
 	g.lock.Lock()
 	defer g.lock.Unlock()
+	g.arrivals = append(g.arrivals, arrival{})
 	return g.resolver.Place(n)
 }
 
 func (g *guarded) Resolve(n uint64, reference stream.Reference) error {
 	g.lock.Lock()
 	defer g.lock.Unlock()
-	return g.resolver.Resolve(n, reference)
+	a := arrival{whole: int(n)}
+	if d, err := parseLocator(reference.Locator, n); err == nil {
+		a.head, a.whole = len(d.head), int(n)-len(d.head)-len(d.tail)
+		if d.method == reading {
+			a.whole = 0
+		}
+	}
+	// Only what lies at the beginning of a file is ever copied beforehand.
+	if a.whole == int(n) && g.writing.left > 0 {
+		a.whole = 0
+	}
+	err := g.resolver.Resolve(n, reference)
+	if err == nil {
+		a.shown, a.first, a.end = g.now.shown, g.now.first, g.now.end
+		g.arrivals = append(g.arrivals, a)
+	}
+	return err
 }
 
+// Consume fails where the guest would see more in its window than the payload.
 func (g *guarded) Consume(d *transport.Delivery) error {
 	g.lock.Lock()
 	defer g.lock.Unlock()
+	if whole := g.function.Memory(); memory.Window < 1<<20 && g.function.Windowless() == nil && !g.views.kept {
+		beside := whole[memory.WindowStart:memory.WindowEnd()]
+		if g.now.shown {
+			beside = beside[g.now.region.Len():]
+			if g.looked++; g.looked%8 > 0 {
+				// To look further makes pages of the file, which its source will not use again.
+				beside = beside[:memory.Enough(int(g.now.region.Len()))-int(g.now.region.Len())]
+			}
+		}
+		for i, b := range beside {
+			if b != 0 {
+				return fmt.Errorf("the target sees %#x, %d bytes before its window's end, beside %d bytes of payload", b, len(beside)-i, g.now.region.Len())
+			}
+		}
+	}
 	return g.resolver.Consume(d)
 }
 
@@ -131,9 +177,12 @@ func (g *guarded) Disconnected() {
 type world struct {
 	t      *testing.T
 	random *rand.Rand
-	// from is the size from which payloads go by reference, maps that they are mapped.
+	// from is the size from which payloads go by reference, maps that they are mapped, most the longest.
 	from int
 	maps bool
+	most int64
+	// windowless is as for sockets.Transport.
+	windowless func(setup transport.Setup, source bool) string
 
 	route  transport.Route
 	source *modes.Function
@@ -148,26 +197,43 @@ type world struct {
 	// next payload is its own from before.
 	origin   transport.Origin
 	recycled bool
-	spec     payloads.Spec
-	handoff  transport.Handoff
-	digests  []uint64
-	count    int
+	// unknown is a part of the source's window that may still contain what it had sent by any buffer.
+	unknown [2]int
+	spec    payloads.Spec
+	handoff transport.Handoff
+	digests []uint64
+	count   int
 }
 
 // BeforeFill and BeforeFree make world the lender of the model's source.
 func (w *world) BeforeFill(region *modes.Region) {
 	w.prepared = region
 	payload := region.Bytes()
-	if first, end := memory.Whole(payload); w.maps && len(payload) >= w.from && end > first {
+	if !w.maps || len(payload) < w.from {
+		return
+	}
+	if window := region.Window(); window != nil {
+		clear(window[len(payload):])
+		w.unknown = [2]int{0, len(payload)}
+	}
+	if first, end := memory.Whole(payload); end > first {
 		region.MayMove() // so that it will be settled as the real one
 	}
 }
 
 func (w *world) BeforeFree(*modes.Region) {}
 
-func newWorld(t *testing.T, random *rand.Rand, tr transport.Transport, engine func() string, guests map[string]string) *world {
-	w := &world{t: t, random: random, maps: tr.Info().Name != cmaName}
+// mostOf are the longest payloads in bytes that functions are for: with windows, and without, since no
+// window is as long.
+func mostOf() [2]int64 { return [2]int64{int64(memory.Window), 16 << 20} }
+
+func newWorld(t *testing.T, random *rand.Rand, tr transport.Transport, most int64, engine func() string, guests map[string]string) *world {
+	w := &world{t: t, random: random, maps: tr.Info().Name != cmaName, most: most}
 	hooked := *tr.(*sockets.Transport)
+	w.windowless = hooked.Windowless
+	if w.windowless == nil {
+		w.windowless = func(transport.Setup, bool) string { return "the transport has none" }
+	}
 	newReferrer := hooked.NewReferrer
 	hooked.NewReferrer = func(function *modes.Function, processes []int) (sockets.Referrer, error) {
 		w.source = function
@@ -183,7 +249,7 @@ func newWorld(t *testing.T, random *rand.Rand, tr transport.Transport, engine fu
 	w.origin = transport.Origins()[random.IntN(3)]
 	consume, serial := []transport.Consume{transport.ConsumeRead, transport.ConsumeWrite}[random.IntN(2)], random.IntN(2) == 0
 	setup := func(guest string) transport.Setup {
-		with := setup(engine(), 16<<20, 1)
+		with := setup(engine(), w.most, 1)
 		with.Guest, with.Origin, with.Consume, with.Serial = guests[guest], w.origin, consume, serial
 		return with
 	}
@@ -206,7 +272,7 @@ func newWorld(t *testing.T, random *rand.Rand, tr transport.Transport, engine fu
 		}
 	}
 	var err error
-	if w.model, err = modes.Load(context.Background(), with, w.carry); err != nil {
+	if w.model, err = modes.LoadWithWindow(context.Background(), with, w.carry, w.windowless(with, true)); err != nil {
 		t.Fatal(err)
 	}
 	w.model.SetLender(w)
@@ -229,7 +295,7 @@ func (w *world) newTwin(tr transport.Transport, with transport.Setup, next *twin
 			return err
 		}
 	}
-	function, err := modes.Load(context.Background(), with, sendReal)
+	function, err := modes.LoadWithWindow(context.Background(), with, sendReal, w.windowless(with, false))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -238,7 +304,7 @@ func (w *world) newTwin(tr transport.Transport, with transport.Setup, next *twin
 		w.t.Fatal(err)
 	}
 	target.listener.Serve(stream.Service{Receiver: target.real, Limit: uint64(with.Size), Deadline: with.Deadline})
-	if target.model, err = modes.Load(context.Background(), with, sendModel); err != nil {
+	if target.model, err = modes.LoadWithWindow(context.Background(), with, sendModel, w.windowless(with, false)); err != nil {
 		w.t.Fatal(err)
 	}
 	w.all = append(w.all, target)
@@ -269,14 +335,19 @@ func (t *twin) Close() error {
 	return err
 }
 
-// carry is the source's send_to_host in the model.
+// carry is the source's send_to_host in the model. What a target holds is taken from the source.
 func (w *world) carry(region *modes.Region) error {
+	held := false
 	for i, target := range w.targets {
 		digest, err := w.receive(target, region.Bytes())
 		if err != nil {
 			return err
 		}
 		w.digests[i] = digest
+		held = held || target.holds
+	}
+	if held && region == w.prepared && region.Prepared() {
+		clear(lendable(region))
 	}
 	return nil
 }
@@ -286,12 +357,21 @@ func (w *world) carry(region *modes.Region) error {
 // them. They are settled when the guest gets its memory back, now or later.
 func (w *world) receive(target *twin, payload []byte) (digest uint64, err error) {
 	w.count++
-	head, tail := memory.Whole(payload)
-	refers := w.maps && len(payload) >= w.from && tail > head
+	target.real.lock.Lock()
+	a := target.real.arrivals[0]
+	target.real.arrivals = target.real.arrivals[1:]
+	target.real.lock.Unlock()
 	var region *modes.Region
-	if refers && tail-head >= memory.Block {
-		region, err = target.model.AllocateAligned(uint32(len(payload)), memory.AlignmentOf(target.model.Memory()).Before(head))
-	} else {
+	switch {
+	case a.shown:
+		region = target.model.AllocateInWindow(uint32(len(payload)))
+		if region == nil {
+			w.t.Fatal("a payload came into a window that is taken")
+		}
+		clear(region.Window())
+	case a.whole >= memory.Block:
+		region, err = target.model.AllocateAligned(uint32(len(payload)), memory.AlignmentOf(target.model.Memory()).Before(a.head))
+	default:
 		region, err = target.model.Allocate(uint32(len(payload)))
 	}
 	if err != nil {
@@ -299,17 +379,21 @@ func (w *world) receive(target *twin, payload []byte) (digest uint64, err error)
 	}
 	copy(region.Bytes(), payload)
 	first, end := 0, 0
-	if refers {
-		first, end = memory.Blocks(region.Bytes()[head:tail])
-		first, end = head+first, head+end
+	if !a.shown && a.whole > 0 {
+		first, end = memory.Blocks(region.Bytes()[a.head:][:a.whole])
+		first, end = a.head+first, a.head+end
 	}
 	maps := end > first
+	if maps != (a.end > a.first) || maps && (first != a.first || end != a.end) {
+		w.t.Fatalf("mapped were [%d, %d) and not [%d, %d) of %d bytes", a.first, a.end, first, end, len(payload))
+	}
 	if maps && !region.MayMove() {
 		w.t.Fatal("no place left")
 	}
 	if digest, err = target.model.Enter(region); err != nil {
 		return 0, err
 	}
+	target.holds = region.Kept() && (maps || a.shown)
 	if region.Kept() {
 		target.kept = append(target.kept, [2]*modes.Region{nil, region})
 	} else if maps {
@@ -327,13 +411,14 @@ func (w *world) size() int64 {
 	case 1, 2:
 		return page*(1+w.random.Int64N(4)) + w.random.Int64N(33) - 16
 	case 3:
-		return 1 + w.random.Int64N(page*70)
+		return 1 + w.random.Int64N(min(w.most, page*70))
 	case 4, 5, 6:
 		return max(1, w.spec.Size)
 	case 7:
-		if w.random.IntN(8) == 0 {
+		if w.random.IntN(8) == 0 && w.most > 8<<20 {
 			return 4<<20 + w.random.Int64N(3<<20)
 		}
+		return 1 + w.random.Int64N(min(w.most, page*64))
 	}
 	return 1 + w.random.Int64N(page*10)
 }
@@ -368,6 +453,9 @@ func (w *world) step() {
 	}
 	if err := errors.Join(w.route.Prepare(w.spec), w.model.Prepare(w.spec)); err != nil {
 		w.t.Fatal(err)
+	}
+	if w.unknown[0] = int(size); w.unknown[0] > w.unknown[1] {
+		w.unknown = [2]int{}
 	}
 	if w.recycled = false; w.random.IntN(4) == 0 {
 		w.scribbleAtSource()
@@ -477,15 +565,22 @@ func (w *world) scribble(real, model []byte) {
 func (w *world) compare() {
 	w.t.Helper()
 	real, model := w.source.Memory(), w.model.Memory()
-	if region := w.model.Prepared(); w.recycled && region != nil {
-		begin, end := int(region.Pointer()), int(region.Pointer())+int(region.Len())
-		w.same("the source", real[:begin], model[:begin])
-		real, model = real[end:], model[end:]
+	if w.model.Windowless() == nil {
+		w.beside("the source", real, model, memory.WindowStart+w.unknown[0], memory.WindowStart+w.unknown[1])
+	} else if region := w.model.Prepared(); w.recycled && region != nil {
+		w.beside("the source", real, model, int(region.Pointer()), int(region.Pointer()+region.Len()))
+	} else {
+		w.same("the source", real, model)
 	}
-	w.same("the source", real, model)
 	for _, target := range w.all {
 		target.real.lock.Lock()
-		w.same(target.name, target.real.function.Memory(), target.model.Memory())
+		real, model := target.real.function.Memory(), target.model.Memory()
+		if target.model.Windowless() == nil && !target.real.views.kept {
+			// What is there is looked at when the guest may see it.
+			w.beside(target.name, real, model, memory.WindowStart, memory.WindowEnd())
+		} else {
+			w.same(target.name, real, model)
+		}
 		for _, guard := range target.guards {
 			if n := bytes.Count(guard[0].Bytes(), []byte{byte(guard[0].Len())}); n != int(guard[0].Len()) {
 				w.t.Fatalf("%s: a guard of %d bytes has changed", target.name, guard[0].Len())
@@ -493,6 +588,13 @@ func (w *world) compare() {
 		}
 		target.real.lock.Unlock()
 	}
+}
+
+// beside compares all but [from, to).
+func (w *world) beside(who string, real, model []byte, from, to int) {
+	w.t.Helper()
+	w.same(who, real[:from], model[:from])
+	w.same(who, real[to:], model[to:])
 }
 
 func (w *world) same(who string, real, model []byte) {
@@ -549,7 +651,7 @@ func TestPropertyHandoffs(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	before, count := transporttest.Descriptors(t), 0
 	for end := time.Now().Add(propertyTime); time.Now().Before(end); {
-		w := newWorld(t, random, transports[random.IntN(len(transports))], func() string { return engines[random.IntN(len(engines))] }, guests)
+		w := newWorld(t, random, transports[random.IntN(len(transports))], mostOf()[random.IntN(2)], func() string { return engines[random.IntN(len(engines))] }, guests)
 		for step := range 60 {
 			w.step()
 			// Looking at large memories takes longer than all the rest.

@@ -18,6 +18,7 @@ func NewLender(source *modes.Function, from int64) *Lender {
 		return nil
 	}
 	l := &Lender{choose(from)}
+	l.From.(*memfd).exact = true // functions that share a payload have no windows
 	lend(source, l.choosing)
 	return l
 }
@@ -37,7 +38,7 @@ func NewBorrower(target *modes.Function) *Borrower {
 		return nil
 	}
 	// Other targets of the process have page faults, too.
-	b := &Borrower{resolver{function: target, keeping: new(keeping), faultsElsewhere: true}}
+	b := &Borrower{resolver{function: target, keeping: new(keeping), views: newViews(target), faultsElsewhere: true}}
 	target.SetLender(b)
 	return b
 }

@@ -19,11 +19,14 @@ import (
 // writes there is its own. When the handler is done, the mapping goes into a cache, out of
 // every linear memory, and the region consists of fresh pages again. Pages in the cache show
 // what the source writes next, which is what the mapping is kept for: the next payload in
-// this file is in place, page table and all, when the mapping moves back.
+// this file is in place, page table and all, when the mapping moves back. A file that is as long as a
+// window has a view in its place, if the function has a window.
 type resolver struct {
 	function *modes.Function
 	reader   reader
 	mappings memory.MappingCache
+	views    views
+	writing  writing
 
 	// now is the payload between Resolve or Place and Release.
 	now mappedPayload
@@ -45,6 +48,8 @@ type mappedPayload struct {
 	first, end int
 	// slot is where the mapping is kept afterwards, or nil.
 	slot *memory.Slot
+	// shown: the region is in the function's window, which shows a view.
+	shown bool
 	// id is that of the reference, 0 when its source is gone.
 	id uint64
 	// by has the mapping.
@@ -61,14 +66,14 @@ var (
 )
 
 func newResolver(function *modes.Function) *resolver {
-	r := &resolver{function: function, keeping: new(keeping)}
+	r := &resolver{function: function, keeping: new(keeping), views: newViews(function)}
 	function.SetLender(r)
 	return r
 }
 
 // ForSource returns a resolver with mappings of its own.
 func (r *resolver) ForSource() stream.Receiver {
-	return &resolver{function: r.function, keeping: r.keeping, faultsElsewhere: r.faultsElsewhere}
+	return &resolver{function: r.function, keeping: r.keeping, views: r.views.ofAnother(), faultsElsewhere: r.faultsElsewhere}
 }
 
 // Place has a payload's bytes read straight into the function's memory.
@@ -76,7 +81,7 @@ func (r *resolver) Place(n uint64) ([]byte, error) {
 	if n > math.MaxUint32 {
 		return nil, fmt.Errorf("a payload of %d bytes does not fit into a 32-bit memory", n)
 	}
-	region, err := r.function.Allocate(uint32(n))
+	region, err := r.allocate(uint32(n), 0, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +91,13 @@ func (r *resolver) Place(n uint64) ([]byte, error) {
 
 // Resolve puts a payload into the function's memory from where its locator says.
 func (r *resolver) Resolve(n uint64, reference stream.Reference) error {
+	if len(reference.Locator) == 0 {
+		v := r.views.find(reference.ID)
+		if v == nil {
+			return fmt.Errorf("reference %d leads to no file that came before: %w", reference.ID, stream.ErrSendBytes)
+		}
+		return r.view(n, v)
+	}
 	d, err := parseLocator(reference.Locator, n)
 	if err != nil {
 		return err
@@ -97,12 +109,75 @@ func (r *resolver) Resolve(n uint64, reference stream.Reference) error {
 		return fmt.Errorf("the locator of a memory file came without its descriptor")
 	}
 	r.mappings.Forget(d.oldest)
-	return r.mapPayload(uint32(n), reference, &d)
+	if err := r.views.forget(d.oldest); err != nil {
+		return err
+	}
+	if d.method == showing {
+		v, err := r.views.learn(reference)
+		if err != nil {
+			return err
+		}
+		return r.view(n, v)
+	}
+	held, err := memory.CheckSealed(reference.Descriptor, d.place+n-uint64(len(d.head)+len(d.tail)))
+	if err != nil {
+		return err
+	}
+	return r.mapPayload(uint32(n), reference, &d, held)
+}
+
+// view has the function's window show the payload of n bytes at the beginning of a view's file. Where
+// it cannot, or the guest writes to most of what it gets, the payload comes to be elsewhere.
+func (r *resolver) view(n uint64, v *view) error {
+	if n > uint64(memory.Window) {
+		return fmt.Errorf("a payload of %d bytes is longer than its file", n)
+	}
+	reference := stream.Reference{ID: v.id, Descriptor: v.fd}
+	if r.writing.copies() {
+		region, err := r.allocate(uint32(n), 0, 0)
+		if err != nil {
+			return err
+		}
+		r.now = mappedPayload{region: region}
+		if v.mapped && v != r.views.shown && v.see(v.place, int(n)) == nil {
+			memory.Copy(region.Bytes(), v.place[:n])
+			return nil
+		}
+		if err := memory.ReadFile(v.fd, region.Bytes(), 0); err != nil {
+			r.now = mappedPayload{}
+			return errors.Join(err, r.function.Release(region))
+		}
+		return nil
+	}
+	region := r.views.show(v, int(n))
+	if region == nil {
+		return r.mapPayload(uint32(n), reference, &locator{}, v.file)
+	}
+	r.now = mappedPayload{region: region, shown: true, id: v.id}
+	if r.faults == 0 {
+		r.countFaults()
+	}
+	return nil
+}
+
+// countFaults is called before the handler is entered.
+func (r *resolver) countFaults() {
+	if !r.faultsElsewhere {
+		r.faults = measure.SelfUsage().MinorFaults
+	}
+}
+
+// faulted is how many page faults there have been since, 1 where that is not known.
+func (r *resolver) faulted() int64 {
+	if r.faultsElsewhere {
+		return 1
+	}
+	return measure.SelfUsage().MinorFaults - r.faults
 }
 
 // read copies a payload out of the source's process.
 func (r *resolver) read(n uint32, reference stream.Reference, address uintptr) error {
-	region, err := r.function.Allocate(n)
+	region, err := r.allocate(n, 0, 0)
 	if err != nil {
 		return err
 	}
@@ -114,13 +189,9 @@ func (r *resolver) read(n uint32, reference stream.Reference, address uintptr) e
 	return nil
 }
 
-// mapPayload makes a region consist of a payload's pages.
-func (r *resolver) mapPayload(n uint32, reference stream.Reference, d *locator) error {
+// mapPayload makes a region consist of a payload's pages, of a file that was checked.
+func (r *resolver) mapPayload(n uint32, reference stream.Reference, d *locator, held memory.FileID) error {
 	head, whole := len(d.head), int(n)-len(d.head)-len(d.tail)
-	held, err := memory.CheckSealed(reference.Descriptor, d.place+uint64(whole))
-	if err != nil {
-		return err
-	}
 	region, err := r.allocate(n, head, whole)
 	if err != nil {
 		return err
@@ -134,15 +205,17 @@ func (r *resolver) mapPayload(n uint32, reference stream.Reference, d *locator) 
 	}
 	copy(into, d.head)
 	copy(into[head+whole:], d.tail)
-	if !r.faultsElsewhere {
-		r.faults = measure.SelfUsage().MinorFaults
-	}
+	r.countFaults()
 	return nil
 }
 
 // allocate returns a region of n bytes of which whole bytes after the head are pages, so
-// that they begin where a block does if they contain one.
+// that they begin where a block does if they contain one. The window shows nothing of the source's
+// any more, for the guest runs, and not with what is in there.
 func (r *resolver) allocate(n uint32, head, whole int) (*modes.Region, error) {
+	if err := r.views.hide(); err != nil {
+		return nil, err
+	}
 	if whole < memory.Block {
 		return r.function.Allocate(n)
 	}
@@ -193,19 +266,30 @@ func (r *resolver) Release() error {
 	now.by = r
 	r.now, r.holds = mappedPayload{}, false
 	switch {
-	case now.first == now.end:
+	case now.first == now.end && !now.shown:
 	case now.region.Kept():
 		r.holds = true
 		r.kept = append(r.kept, now)
+		r.views.kept = r.views.kept || now.shown
+	case now.shown:
+		// A write to a page takes a fault, and little else does between two payloads.
+		written := 0
+		if faults := r.faulted(); faults != 0 {
+			r.faults += faults
+			written = r.views.revert()
+		}
+		r.writing.saw(written, int(now.region.Len()))
 	default:
-		// A write to a mapped page takes a fault.
-		r.holds = !r.moveOut(now, r.faultsElsewhere || measure.SelfUsage().MinorFaults != r.faults)
+		r.holds = !r.moveOut(now, r.faulted() != 0)
 	}
 	return r.function.Release(now.region)
 }
 
 // moveOut takes a payload's pages out of linear memory; false when they have to stay.
 func (r *resolver) moveOut(from mappedPayload, written bool) bool {
+	if from.shown {
+		return r.views.giveUp()
+	}
 	area := from.region.Bytes()[from.first:from.end]
 	r.mappings.Put(from.slot, area, written)
 	// Where there is no room for another mapping, copies of its own serve as well.
@@ -245,8 +329,8 @@ func (r *resolver) Holds() (held bool, released uint64) {
 
 // Disconnected forgets the files of a source that is gone.
 func (r *resolver) Disconnected() {
-	_ = r.mappings.Clear()
-	r.released = r.released[:0]
+	_, _ = r.mappings.Clear(), r.views.forget(math.MaxUint64)
+	r.released, r.writing = r.released[:0], writing{}
 	for i := range r.kept {
 		if r.kept[i].by == r {
 			r.kept[i].slot, r.kept[i].id = nil, 0
@@ -255,4 +339,6 @@ func (r *resolver) Disconnected() {
 }
 
 // Close gives up the mappings that are kept.
-func (r *resolver) Close() error { return r.mappings.Clear() }
+func (r *resolver) Close() error {
+	return errors.Join(r.views.forget(math.MaxUint64), r.mappings.Clear())
+}

@@ -47,6 +47,18 @@ type Referrer interface {
 	Close() error
 }
 
+// Chooser is a Referrer that chooses for each payload between several ways.
+type Chooser interface {
+	Referrer
+	// BySocket says that the payload that Refer was asked for last, and did not refer to, goes through
+	// the socket although there is a ring.
+	BySocket() bool
+	// Sent is called with what has become of a payload, where none of it concerns all targets.
+	Sent(deliveries []transport.Delivery)
+	// Recycled is called with how long it took to make room for the next, in nanoseconds.
+	Recycled(ns int64)
+}
+
 // Options make a route.
 type Options struct {
 	stream.FanOptions
@@ -66,6 +78,8 @@ type Route struct {
 	detach func(region []byte) error
 	// referrer may be nil.
 	referrer Referrer
+	// chooser is the referrer if that is one.
+	chooser Chooser
 
 	// handoff is the one under way.
 	handoff *transport.Handoff
@@ -92,6 +106,7 @@ func Open(ctx context.Context, endpoints []transport.Endpoint, options Options) 
 		if r.referrer, err = options.NewReferrer(r.fan.Processes()); err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: source: %w", r.name, err), r.fan.Close(), r.source.Close())
 		}
+		r.chooser, _ = r.referrer.(Chooser)
 	}
 	return r, nil
 }
@@ -108,10 +123,17 @@ func (r *Route) Recycle(size int64) error {
 	if r.broken != nil {
 		return r.broken
 	}
-	if recycler, ok := r.source.(transport.Recycler); ok {
+	recycler, ok := r.source.(transport.Recycler)
+	if !ok {
+		return nil
+	}
+	if r.chooser == nil {
 		return recycler.Recycle(size)
 	}
-	return nil
+	began := measure.Now()
+	err := recycler.Recycle(size)
+	r.chooser.Recycled(measure.Now() - began)
+	return err
 }
 
 func (r *Route) Rehearse(spec payloads.Spec) error {
@@ -129,6 +151,9 @@ func (r *Route) Send(handoff *transport.Handoff) error {
 	handoff.Start = measure.Now()
 	err := r.source.Send()
 	r.handoff = nil
+	if r.chooser != nil && r.broken == nil && (err == nil || errors.Is(err, modes.ErrDelivery)) {
+		r.chooser.Sent(handoff.Deliveries)
+	}
 	switch {
 	case r.broken != nil:
 		return r.broken
@@ -174,7 +199,11 @@ func (r *Route) deliver(region *modes.Region, payload []byte) error {
 		return err
 	}
 	if !ok {
-		r.fan.Send(payload, r.handoff)
+		if r.chooser != nil && r.chooser.BySocket() {
+			r.fan.SendBeside(payload, r.handoff)
+		} else {
+			r.fan.Send(payload, r.handoff)
+		}
 		return nil
 	}
 	held := r.fan.Refer(reference, payload, r.handoff)

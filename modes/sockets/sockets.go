@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"maps"
 
+	"rrbench/memory"
 	"rrbench/modes"
 	"rrbench/transport"
 	"rrbench/transport/stream"
@@ -30,6 +31,8 @@ type Transport struct {
 	// the region other pages with the same content, so that the guest cannot change what
 	// is still on its way to a target that was given up.
 	Detach func(region []byte) error
+	// Ring, when set, has payloads go through a ring beside the socket; it is as for stream.Service.
+	Ring memory.Waiting
 	// Facts, when set, are part of every endpoint.
 	Facts func() map[string]string
 
@@ -41,6 +44,11 @@ type Transport struct {
 	NewReferrer func(source *modes.Function, processes []int) (Referrer, error)
 	// NewResolver, when set, makes the part of a target that finds it there.
 	NewResolver func(target *modes.Function) Resolver
+	// Windowless, when set, says why the source or the target of a set-up is to have no window (package
+	// modes), empty where it is to have one. Pages, set with it, is an endpoint's fact of that name, for
+	// a target that has a window, or has none for that reason.
+	Windowless func(setup transport.Setup, source bool) string
+	Pages      func(windowless error) string
 }
 
 // Resolver is a receiver that is closed when the function and its memory are gone.
@@ -98,7 +106,7 @@ func (t *Transport) Serve(ctx context.Context, setup transport.Setup) (transport
 	if err := t.checkSetup(setup); err != nil {
 		return nil, err
 	}
-	function, err := modes.Load(ctx, setup, nil)
+	function, err := t.load(ctx, setup, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: target: %w", t.Name, err)
 	}
@@ -106,9 +114,13 @@ func (t *Transport) Serve(ctx context.Context, setup transport.Setup) (transport
 		Receiver: &modes.Receiver{Function: function},
 		Limit:    uint64(max(setup.Size, 0)),
 		Deadline: setup.Deadline,
+		Ring:     t.Ring,
 	}
 	if t.Facts != nil {
 		service.Facts = maps.Clone(t.Facts())
+	}
+	if t.Pages != nil {
+		service.Facts = map[string]string{"pages": t.Pages(function.Windowless())}
 	}
 	close := function.Close
 	if t.NewResolver != nil {
@@ -121,6 +133,14 @@ func (t *Transport) Serve(ctx context.Context, setup transport.Setup) (transport
 		return nil, errors.Join(err, close())
 	}
 	return target, nil
+}
+
+// load makes a function, which is a source where there is a sender.
+func (t *Transport) load(ctx context.Context, setup transport.Setup, send modes.Sender) (*modes.Function, error) {
+	if t.Windowless == nil {
+		return modes.Load(ctx, setup, send)
+	}
+	return modes.LoadWithWindow(ctx, setup, send, t.Windowless(setup, send != nil))
 }
 
 // listen makes a target's address.
@@ -138,9 +158,9 @@ func (t *Transport) Open(ctx context.Context, setup transport.Setup, endpoints [
 	}
 	var function *modes.Function
 	options := Options{
-		FanOptions: stream.FanOptions{Transport: t.Name, Deadline: setup.Deadline, Serial: setup.Serial, NewWriter: t.NewWriter},
+		FanOptions: stream.FanOptions{Transport: t.Name, Deadline: setup.Deadline, Serial: setup.Serial, NewWriter: t.NewWriter, Ring: t.Ring},
 		NewSource: func(carry Carrier) (_ Source, err error) {
-			function, err = modes.Load(ctx, setup, carry.Send)
+			function, err = t.load(ctx, setup, carry.Send)
 			if err == nil {
 				function.SetLender(&largePages{}) // a referrer may be another one
 			}

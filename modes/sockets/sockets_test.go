@@ -18,7 +18,7 @@ import (
 
 func all() []transport.Transport {
 	return []transport.Transport{
-		kernel.NewStream(), network.NewStream(), network.NewSplice(), network.NewZerocopy(), network.NewAdaptive(network.DefaultCrossover),
+		kernel.NewStream(), kernel.NewRing(), network.NewStream(), network.NewSplice(), network.NewZerocopy(), network.NewAdaptive(network.DefaultCrossover),
 	}
 }
 
@@ -48,7 +48,7 @@ func forEach(t *testing.T, test func(t *testing.T, tr transport.Transport, engin
 }
 
 func TestConformance(t *testing.T) {
-	for _, tr := range all()[1:] { // kernel/stream is run in its own package
+	for _, tr := range all()[2:] { // those of the kernel are run in their own package
 		transporttest.Run(t, func() transport.Transport { return tr }, transporttest.Options{})
 	}
 }

@@ -101,7 +101,7 @@ func newWorld(t *testing.T, random *rand.Rand, m *mode, engines []string, guests
 	}
 	w.route = opened.(*route)
 	windowless := cmp.Or(m.windowless(source), w.targets[0].real.windowless)
-	if w.source, err = load(context.Background(), source, w.modelCarry, windowless); err != nil {
+	if w.source, err = modes.LoadWithWindow(context.Background(), source, w.modelCarry, windowless); err != nil {
 		t.Fatal(err)
 	}
 	if m.moves() {
@@ -127,12 +127,12 @@ func (w *world) newTwin(setup transport.Setup, next *twin) *twin {
 		}
 	}
 	windowless := w.mode.windowless(setup)
-	function, err := load(context.Background(), setup, sendReal, windowless)
+	function, err := modes.LoadWithWindow(context.Background(), setup, sendReal, windowless)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	tw.real = targets.add(w.mode, function, windowless)
-	if tw.model, err = load(context.Background(), setup, sendModel, windowless); err != nil {
+	tw.real = targets.add(w.mode, function)
+	if tw.model, err = modes.LoadWithWindow(context.Background(), setup, sendModel, windowless); err != nil {
 		w.t.Fatal(err)
 	}
 	w.all = append(w.all, tw)
@@ -142,10 +142,13 @@ func (w *world) newTwin(setup transport.Setup, next *twin) *twin {
 // modelCarry is the source's send_to_host in the model.
 func (w *world) modelCarry(region *modes.Region) error {
 	var failed error
+	held := false
 	for i, target := range w.targets {
 		var err error
 		if len(w.targets) > 1 {
-			w.digests[i], err = w.modelShare(region, target)
+			var holds bool
+			w.digests[i], holds, err = w.modelShare(region, target)
+			held = held || holds
 		} else {
 			moves := w.mode.mechanisms.For(int(region.Len())) == moving{}
 			if region == w.source.Prepared() {
@@ -157,13 +160,19 @@ func (w *world) modelCarry(region *modes.Region) error {
 			failed = modes.ErrDelivery
 		}
 	}
+	if held && region.Prepared() {
+		payload := region.Bytes()
+		first, end := memory.Whole(payload)
+		clear(payload[first:end])
+	}
 	return failed
 }
 
 // modelShare says what a fan-out does to the memory of one target: the payload is in its
 // region. Blocks that were shared read as zeros after the handler, unless the guest
-// keeps them, and so do those of a region that is freed. The source's memory is as before.
-func (w *world) modelShare(source *modes.Region, to *twin) (digest uint64, err error) {
+// keeps them, and so do those of a region that is freed. What a target holds on to is taken from the
+// source.
+func (w *world) modelShare(source *modes.Region, to *twin) (digest uint64, holds bool, err error) {
 	w.handoffs++
 	payload := source.Bytes()
 	head, tail := memory.Whole(payload)
@@ -175,7 +184,7 @@ func (w *world) modelShare(source *modes.Region, to *twin) (digest uint64, err e
 		region, err = to.model.Allocate(source.Len())
 	}
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	copy(region.Bytes(), payload)
 	from, end := 0, 0
@@ -191,14 +200,15 @@ func (w *world) modelShare(source *modes.Region, to *twin) (digest uint64, err e
 		region.SetShared(true)
 	}
 	digest, err = to.model.Enter(region)
-	if shares && !region.Kept() {
+	holds = shares && region.Kept()
+	if shares && !holds {
 		clear(region.Bytes()[from:end])
 		region.SetShared(false)
 	}
 	if released := to.model.Release(region); err == nil {
 		err = released
 	}
-	return digest, err
+	return digest, holds, err
 }
 
 // modelLent is a part of a target's region that the model clears later, or a whole window.

@@ -19,8 +19,8 @@ type registry struct {
 	byAddress map[string]*target
 }
 
-func (r *registry) add(m *mode, function *modes.Function, windowless string) *target {
-	t := &target{mode: m, address: rand.Text(), function: function, movable: function.Movable(), windowless: windowless}
+func (r *registry) add(m *mode, function *modes.Function) *target {
+	t := &target{mode: m, address: rand.Text(), function: function, movable: function.Movable()}
 	if err := function.Windowless(); err != nil {
 		t.windowless = err.Error()
 	}

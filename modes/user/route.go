@@ -26,7 +26,7 @@ type route struct {
 	lockOrder []*target
 	mover     mover
 	// learner chooses; nil where the size does.
-	learner *learner
+	learner *modes.Learner
 	// planned is the size for which the plan was made, 0 for none.
 	planned int64
 	// lender has the targets of a fan-out share the source's pages; nil where they get copies.
@@ -61,7 +61,7 @@ func (r *route) Recycle(size int64) error {
 		began = measure.Now()
 	}
 	if back := r.mover.restore(size); began != 0 && back != 0 {
-		r.learner.returned(back-began, measure.Now()-back)
+		r.learner.Returned(back-began, measure.Now()-back)
 	}
 	if region := r.source.Prepared(); region != nil && r.mover.window.foreign && size > int64(memory.Window) {
 		empty(region.Window())
@@ -89,7 +89,7 @@ func (r *route) plan(region *modes.Region) {
 	switch _, moves := by.(moving); {
 	case r.learner != nil && region.Window() != nil:
 		by = r.mode.mechanisms.Below
-		if r.learner.pick(size, r.mover.zeroes) {
+		if r.learner.Pick(size, r.mover.zeroes) == r.learner.Moving() {
 			by = r.mode.mechanisms.From
 		}
 	case !moves:
@@ -141,7 +141,11 @@ func (r *route) Send(handoff *transport.Handoff) error {
 		err = r.source.Send()
 	}
 	if r.learner != nil && err == nil {
-		r.learner.sent(handoff.Deliveries[0].Timeline.Latency(), r.mover.moved.Load() != moved, r.mover.lent.target != nil)
+		way := 0
+		if r.mover.moved.Load() != moved {
+			way = r.learner.Moving()
+		}
+		r.learner.Sent(handoff.Deliveries[0].Timeline.Latency(), way, r.mover.lent.target != nil)
 	}
 	r.payload, r.handoff = nil, nil
 	if err == nil || errors.Is(err, modes.ErrDelivery) {

@@ -59,14 +59,6 @@ func (m *mode) windowless(setup transport.Setup) string {
 // shared is why there are no windows in a fan-out.
 const shared = "the targets of a fan-out share pages"
 
-// load makes a function, with a window if why, the reason against one, is empty.
-func load(ctx context.Context, setup transport.Setup, send modes.Sender, why string) (*modes.Function, error) {
-	if why != "" {
-		return modes.Load(ctx, setup, send)
-	}
-	return modes.LoadWithWindow(ctx, setup, send)
-}
-
 const remapName = "user/remap"
 
 // DefaultCrossover is the payload size in bytes from which on moving is cheaper than copying, there
@@ -135,12 +127,11 @@ func (m *mode) Serve(ctx context.Context, setup transport.Setup) (transport.Targ
 	if err := m.checkCodec(setup); err != nil {
 		return nil, err
 	}
-	windowless := m.windowless(setup)
-	function, err := load(ctx, setup, nil, windowless)
+	function, err := modes.LoadWithWindow(ctx, setup, nil, m.windowless(setup))
 	if err != nil {
 		return nil, fmt.Errorf("%s: target: %w", m.name, err)
 	}
-	return targets.add(m, function, windowless), nil
+	return targets.add(m, function), nil
 }
 
 // Open makes a fresh source and a route to targets that were served in this process. The
@@ -156,13 +147,13 @@ func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []tran
 	}
 	r := &route{mode: m, targets: found}
 	if m.learns && len(found) == 1 {
-		r.learner = newLearner(m.mechanisms.Crossover)
+		r.learner = modes.NewLearner(modes.LearnerOptions{Crossover: m.mechanisms.Crossover, Copies: 1, Least: leastMoved, Windows: true})
 	}
 	windowless := cmp.Or(m.windowless(setup), found[0].windowless)
 	if len(found) > 1 {
 		windowless = shared
 	}
-	r.source, err = load(ctx, setup, r.carry, windowless)
+	r.source, err = modes.LoadWithWindow(ctx, setup, r.carry, windowless)
 	if err != nil {
 		return nil, fmt.Errorf("%s: source: %w", m.name, err)
 	}

@@ -357,7 +357,7 @@ func valuesOf(s *results.Summary) []value {
 	if s.Rate > 0 {
 		load += fmt.Sprintf(" at %d/s", s.Rate)
 	}
-	conditions := []string{s.Origin, s.Consume, s.Route, s.SizeMix}
+	conditions := []string{s.Phase, s.Origin, s.Consume, s.Route, s.SizeMix, s.Launcher}
 	if s.Fanout > 1 {
 		conditions = append(conditions, s.FanoutOrder)
 	}

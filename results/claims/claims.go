@@ -438,11 +438,17 @@ func covers(wanted map[string]string, m *results.Measured, engine string) bool {
 				return false
 			}
 		case name == "engine" && want == "":
-			if engine != "" && value != engine && value != native {
+			// What is native goes with every engine; of programs it is a runtime of its own.
+			if value == native && m.IsProgram() || value != native && engine != "" && value != engine {
 				return false
 			}
 		case want != "":
 			if value != want {
+				return false
+			}
+		case name == "launcher":
+			// A transport has one of the others.
+			if value == "containerd" {
 				return false
 			}
 		default:

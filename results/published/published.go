@@ -14,7 +14,7 @@ import (
 	"github.com/jszwec/csvutil"
 )
 
-//go:embed roadrunner.csv cwasi.csv
+//go:embed roadrunner.csv cwasi.csv compute.csv
 var files embed.FS
 
 // Value is one published number.
@@ -48,10 +48,11 @@ func (v Value) At() float64 {
 }
 
 // Roadrunner are the values of the Roadrunner paper's artifact and of its logs, CWASI those of
-// CWASI's. Callers share the slices.
+// CWASI's, Compute those of the study of lightweight FaaS and of its benchmarks. Callers share the slices.
 var (
 	Roadrunner = sync.OnceValue(func() []Value { return read("roadrunner.csv") })
 	CWASI      = sync.OnceValue(func() []Value { return read("cwasi.csv") })
+	Compute    = sync.OnceValue(func() []Value { return read("compute.csv") })
 )
 
 // Of selects the values of one figure, in the order of the table.

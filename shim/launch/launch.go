@@ -2,31 +2,103 @@
 package launch
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 
+	"rrbench/engines/catalogue"
 	"rrbench/shim"
+	"rrbench/shim/containerd"
 	"rrbench/shim/runc"
 	"rrbench/transport"
 )
 
+// Names are the launchers that a user may ask for.
+func Names() []string {
+	return []string{transport.LauncherProcess, transport.LauncherRunc, transport.LauncherContainerd}
+}
+
+// Launchers are those of one program. Close ends what they share.
+type Launchers struct{ containerd *containerd.Server }
+
+// New makes the launchers. Without the socket of a containerd that one of their own is started when it
+// is needed.
+func New(socket string) *Launchers { return &Launchers{containerd.NewServer(socket)} }
+
 // For finds what starts the shims of a transport.
-func For(info transport.Info) shim.Launcher {
-	if info.Launcher == transport.LauncherRunc {
+func (l *Launchers) For(info transport.Info) shim.Launcher {
+	switch info.Launcher {
+	case transport.LauncherRunc:
 		return runc.Launcher{}
+	case transport.LauncherContainerd:
+		return containerd.Launcher{Server: l.containerd, Native: info.Runs == transport.Native}
+	case transport.LauncherEngines:
+		return second{}
 	}
 	return shim.Child{}
+}
+
+// Close ends the containerd that was started.
+func (l *Launchers) Close() error { return l.containerd.Close() }
+
+// For finds what starts the shims of a transport by itself.
+func For(info transport.Info) shim.Launcher { return new(Launchers).For(info) }
+
+// Own is the launcher that a transport has by itself.
+func Own(info transport.Info) string { return cmp.Or(info.Launcher, transport.LauncherProcess) }
+
+// By is a transport whose shims, of functions on an engine, that launcher starts, or why it cannot; an
+// empty name stands for the transport's own.
+func By(info transport.Info, launcher, engine string) (transport.Info, error) {
+	own := Own(info)
+	second := info.Runs == transport.Wasm && catalogue.Program(engine) != ""
+	switch {
+	case second && launcher == transport.LauncherContainerd:
+		return info, fmt.Errorf("engine %s is in a program that no container runs: give --launcher %s", engine, own)
+	case launcher != "" && launcher != own:
+	case second:
+		info.Launcher = transport.LauncherEngines
+		return info, nil
+	default:
+		return info, nil
+	}
+	info.Launcher = launcher
+	inContainers := own == transport.LauncherRunc
+	switch {
+	case launcher == transport.LauncherContainerd && (inContainers || info.Runs == transport.Wasm && info.Family != transport.Redis):
+		return info, nil
+	case inContainers:
+		return info, fmt.Errorf("%s is between containers: give --launcher runc or containerd, or measure http/native", info.Name)
+	case launcher == transport.LauncherContainerd:
+		return info, fmt.Errorf("containerd starts user/*, kernel/*, network/*, http/wasi and http/container, not %s: give --launcher %s", info.Name, own)
+	}
+	return info, fmt.Errorf("%s starts http/container alone, not %s: give --launcher %s", launcher, info.Name, own)
+}
+
+// second starts shims by the second program.
+type second struct{ shim.Child }
+
+func (second) Check(string) error { return catalogue.CheckSecond() }
+
+func (second) Programs() []string { return []string{catalogue.SecondPath()} }
+
+func (second) Prepare(string) (shim.Pod, error) {
+	return shim.Child{Program: catalogue.SecondPath()}, nil
 }
 
 // Across is the parameter of a transport whose targets are on other hosts, given the user's, or why
 // that cannot be.
 func Across(info transport.Info, parameter string) (string, error) {
-	if info.Launcher != transport.LauncherRunc {
-		return parameter, nil
+	switch info.Launcher {
+	case transport.LauncherContainerd:
+		return "", errors.New("agents start no containerd: give --launcher process or runc between nodes")
+	case transport.LauncherRunc:
+		if parameter == string(runc.Bridge) {
+			return "", errors.New("a bridge between containers does not leave its host: use --container-net host")
+		}
+		return string(runc.Host), nil
 	}
-	if parameter == string(runc.Bridge) {
-		return "", errors.New("a bridge between containers does not leave its host: use --container-net host")
-	}
-	return string(runc.Host), nil
+	return parameter, nil
 }
 
 // Check says why a transport cannot run on this machine, its shims included.

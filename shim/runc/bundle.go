@@ -32,14 +32,8 @@ const configFile = "config.json"
 // writeBundle makes an OCI bundle (runtime-spec, bundle.md): a root file system from
 // scratch, into which the program is mounted, and the configuration.
 func writeBundle(directory string, b bundleSpec) error {
-	root := filepath.Join(directory, "rootfs")
-	for _, mountPoint := range []string{"proc", "sys", "dev"} {
-		if err := os.MkdirAll(filepath.Join(root, mountPoint), 0o755); err != nil {
-			return fmt.Errorf("make a container's root: %w", err)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(root, programInside), nil, 0o755); err != nil {
-		return fmt.Errorf("make a container's root: %w", err)
+	if err := b.makeRoot(directory); err != nil {
+		return err
 	}
 	spec := b.spec()
 	// Runc calls the program once more when the container has ended, on the host.
@@ -52,6 +46,14 @@ func writeBundle(directory string, b bundleSpec) error {
 		return fmt.Errorf("write a container's configuration: %w", err)
 	}
 	return nil
+}
+
+// Spec is the configuration of a container that joins a network namespace, or the host's without a
+// path, in which the program runs with these arguments and the environment.
+func Spec(program, network string, environment []string, arguments ...string) *specs.Spec {
+	spec := bundleSpec{program: program, network: network, environment: environment}.spec()
+	spec.Process.Args = append(spec.Process.Args, arguments...)
+	return spec
 }
 
 // spec is the container's configuration. It has what isolates a function from its host and
@@ -93,4 +95,18 @@ func (b bundleSpec) spec() *specs.Spec {
 		},
 		Linux: linux,
 	}
+}
+
+// makeRoot makes the root file system of a container, in which nothing is but the places of mounts.
+func (b bundleSpec) makeRoot(directory string) error {
+	root := filepath.Join(directory, "rootfs")
+	for _, mountPoint := range []string{"proc", "sys", "dev"} {
+		if err := os.MkdirAll(filepath.Join(root, mountPoint), 0o755); err != nil {
+			return fmt.Errorf("make a container's root: %w", err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, programInside), nil, 0o755); err != nil {
+		return fmt.Errorf("make a container's root: %w", err)
+	}
+	return nil
 }

@@ -18,10 +18,10 @@ import (
 // directory a controller and, on a hybrid host, "unified".
 const cgroupRoot = "/sys/fs/cgroup"
 
-// removeGroups ends every process of a container, and its control group in every hierarchy.
+// RemoveGroups ends every process of a container, and its control group in every hierarchy.
 // The group is below the root, and not below this process' own, so that neither's limits and
 // counts touch the other's. Removing what is gone is no error.
-func removeGroups(id string) error {
+func RemoveGroups(id string) error {
 	var errs []error
 	for _, tree := range trees() {
 		errs = append(errs, removeGroup(filepath.Join(tree, id)))

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rrbench/shim"
+	"rrbench/shim/network"
 	"rrbench/transport"
 )
 
@@ -51,7 +52,7 @@ func takeInventory(t *testing.T) inventory {
 		t.Fatal(err)
 	}
 	for _, device := range devices {
-		if name := device.Attrs().Name; name == bridgeName || strings.HasPrefix(name, "port") {
+		if name := device.Attrs().Name; name == network.BridgeName || strings.HasPrefix(name, "port") {
 			found.interfaces = append(found.interfaces, name)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"rrbench/shim"
+	"rrbench/shim/network"
 	"rrbench/transport"
 )
 
@@ -59,7 +60,7 @@ func (l Launcher) Prepare(parameter string) (shim.Pod, error) {
 	cleanOnce()
 	s := &pod{capabilities: here}
 	if here.network == Bridge {
-		if s.bridge, err = newBridge(); err != nil {
+		if s.joined, err = network.New(); err != nil {
 			return nil, err
 		}
 	}
@@ -73,18 +74,16 @@ var cleanOnce = sync.OnceFunc(func() { _ = Clean() })
 type pod struct {
 	capabilities
 
-	lock sync.Mutex
-	// bridge is nil on the host's network.
-	bridge     *bridge
-	namespaces []*namespace
+	// joined is nil on the host's network.
+	joined *network.Cell
 }
 
 func (s *pod) Start(_ context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
 	spec := bundleSpec{program: s.program, rootless: s.rootless, environment: shim.Environment(runs)}
 	address := "127.0.0.1"
-	if s.bridge != nil {
+	if s.joined != nil {
 		var err error
-		if spec.network, address, err = s.connect(); err != nil {
+		if spec.network, address, err = s.joined.Connect(); err != nil {
 			return nil, err
 		}
 	}
@@ -102,26 +101,10 @@ func (s *pod) Start(_ context.Context, name string, runs transport.Runs) (*shim.
 	}, nil
 }
 
-// connect makes a namespace that is plugged into the bridge.
-func (s *pod) connect() (path, address string, err error) {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	inside, err := newNamespace()
-	if err != nil {
-		return "", "", err
-	}
-	s.namespaces = append(s.namespaces, inside)
-	at, err := s.bridge.plug(inside)
-	return inside.path(), at.String(), err
-}
-
 // Close gives the network up.
 func (s *pod) Close() error {
-	for _, n := range s.namespaces {
-		n.close()
-	}
-	if s.bridge != nil {
-		s.bridge.close()
+	if s.joined != nil {
+		s.joined.Close()
 	}
 	return nil
 }

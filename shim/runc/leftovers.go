@@ -40,7 +40,7 @@ func remove(directory *private.Directory) error {
 		// Runc may be removing it itself at this moment: what counts is what is left.
 		_ = runc(ctx, directory.Path, "delete", "--force", id).Run()
 	}
-	if err := removeGroups(id); err != nil {
+	if err := RemoveGroups(id); err != nil {
 		return errors.Join(err, directory.Release())
 	}
 	return directory.Remove()

@@ -56,6 +56,8 @@ type inbox struct {
 	message unix.Msghdr
 	vector  unix.Iovec
 	control []byte
+	// one is the byte that a descriptor comes with beside a ring.
+	one [1]byte
 }
 
 // receive reads up to len(p) bytes, len(p) > 0, and takes the descriptor that came along or
@@ -85,6 +87,12 @@ func (b *inbox) receive(fd int, p []byte) (n, descriptor int, err error) {
 // belongs to the caller unless there is an error. One that comes in the middle is closed by the
 // kernel: no source sends it there.
 func (s *socket) await(p []byte, box *inbox, deadline time.Duration) (descriptor int, err error) {
+	if s.ring != nil {
+		if err := s.ring.Await(0); err != nil {
+			return -1, io.EOF
+		}
+		return -1, s.readFull(p, momentAfter(deadline))
+	}
 	for {
 		n, descriptor, err := box.receive(s.fd, p)
 		switch {

@@ -17,11 +17,12 @@ import (
 type Fan struct {
 	links []*link
 
-	// Each link sends on a goroutine of its own, unless the fan is serial. They read payload and
-	// handoff.
+	// Each link sends on a goroutine of its own, unless the fan is serial. They read payload, flags
+	// and handoff.
 	pool    *transport.Pool
 	serial  bool
 	payload []byte
+	flags   flags
 	handoff *transport.Handoff
 	// send is deliverTo, made once.
 	send func(i int)
@@ -56,7 +57,7 @@ func OpenFan(ctx context.Context, endpoints []transport.Endpoint, options FanOpt
 
 // deliverTo sends to one target.
 func (f *Fan) deliverTo(i int) {
-	f.links[i].deliver(0, f.payload, f.handoff.Start, &f.handoff.Deliveries[i])
+	f.links[i].deliver(f.flags, f.payload, f.handoff.Start, &f.handoff.Deliveries[i])
 }
 
 // Send hands the payload to every target, all started together or one after the other, and
@@ -65,9 +66,19 @@ func (f *Fan) deliverTo(i int) {
 // into step is closed; Send reports how many were closed now: of those the kernel may
 // still refer to the payload's memory when the writer does not copy.
 func (f *Fan) Send(payload []byte, handoff *transport.Handoff) (closed int) {
+	return f.sendAll(0, payload, handoff)
+}
+
+// SendBeside is Send for payloads whose bytes go through the sockets although there are rings, which
+// carry the rest.
+func (f *Fan) SendBeside(payload []byte, handoff *transport.Handoff) (closed int) {
+	return f.sendAll(beside, payload, handoff)
+}
+
+func (f *Fan) sendAll(flags flags, payload []byte, handoff *transport.Handoff) (closed int) {
 	handoff.Resize(len(f.links))
 	before := f.closedLinks()
-	f.payload, f.handoff = payload, handoff
+	f.flags, f.payload, f.handoff = flags, payload, handoff
 	f.pool.Run(f.send)
 	f.payload, f.handoff = nil, nil
 	return f.closedLinks() - before
@@ -109,6 +120,8 @@ type link struct {
 	// Of a reference under way: whether its acknowledgement is awaited, and until when.
 	awaited bool
 	until   int64
+	// resent: the bytes were sent in the reference's place.
+	resent bool
 	// What the last acknowledgement said about references.
 	held     bool
 	released uint64
@@ -129,7 +142,12 @@ func openLink(ctx context.Context, endpoint transport.Endpoint, options FanOptio
 	}
 	awaiter, _ := writer.(Awaiter)
 	l := &link{socket: s, writer: writer, awaiter: awaiter, deadline: max(options.Deadline, dialDeadline)}
-	err = l.prepare(ctx, options.Preparation)
+	if options.Ring != 0 {
+		err = l.openRing(options.Ring)
+	}
+	if err == nil {
+		err = l.prepare(ctx, options.Preparation)
+	}
 	if l.deadline = options.Deadline; err == nil {
 		err = s.setTimeout(l.deadline)
 	}
@@ -174,12 +192,12 @@ func (l *link) deliver(flags flags, payload []byte, start int64, d *transport.De
 		return
 	}
 	header{flags: flags, sequence: l.sequence, length: uint64(len(payload))}.encode(&l.header)
-	if err := l.writer.Write(l.socket.fd, l.header[:], payload, momentAfter(l.deadline)); err != nil {
+	if err := l.write(flags, payload, momentAfter(l.deadline)); err != nil {
 		l.abort(d, fmt.Errorf("send the payload: %w%s", err, l.targetError()))
 		return
 	}
 	// The target reads, allocates and runs its handler in the meantime.
-	if err := l.socket.readFull(l.in[:answerSize], momentAfter(l.deadline)); err != nil {
+	if err := l.socket.readAnswer(l.in[:answerSize], momentAfter(l.deadline)); err != nil {
 		l.abort(d, fmt.Errorf("wait for the target's acknowledgement: %w", err))
 		return
 	}
@@ -194,10 +212,21 @@ func (l *link) deliver(flags flags, payload []byte, start int64, d *transport.De
 	}
 }
 
+// write sends the header and the payload.
+func (l *link) write(flags flags, payload []byte, until int64) error {
+	if flags&beside == 0 {
+		return l.writer.Write(l.socket.fd, l.header[:], payload, until)
+	}
+	if err := l.writer.Write(l.socket.fd, l.header[:], nil, until); err != nil {
+		return err
+	}
+	return writeFull(l.socket.fd, payload, until)
+}
+
 // begin starts a hand-off: false when it has failed already.
 func (l *link) begin(payload []byte, start int64, d *transport.Delivery) bool {
 	*d = transport.Delivery{Timeline: transport.Timeline{Start: start, Serialized: start, CopiedOut: start}}
-	l.held = false
+	l.held, l.resent = false, false
 	if l.broken != nil {
 		d.Err = fmt.Errorf("the connection to this target was closed after an earlier failure: %w", l.broken)
 		return false

@@ -23,6 +23,10 @@ const (
 	withDescriptor
 	// preparation: neither, but what all references to come have in common.
 	preparation
+	// ring: neither, but the descriptor of the ring that is to carry all that follows.
+	ring
+	// beside: the payload comes through the socket although there is a ring.
+	beside
 )
 
 // header announces a payload.
@@ -55,9 +59,11 @@ func parseHeader(p *[headerSize]byte) (header, error) {
 	flags := flags(binary.LittleEndian.Uint32(p[4:]))
 	limit := uint64(frameLimit)
 	switch flags {
-	case 0, byReference, byReference | withDescriptor:
+	case 0, beside, byReference, byReference | withDescriptor:
 	case preparation:
 		limit = LocatorLimit
+	case ring | withDescriptor:
+		limit = 1
 	default:
 		return header{}, fmt.Errorf("frame header has unknown flags %#x", uint32(flags))
 	}

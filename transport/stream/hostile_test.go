@@ -94,7 +94,7 @@ func TestUnprovenConnectionsAreClosed(t *testing.T) {
 			{"replayed", replayed, verdictUnproven},
 		} {
 			s := rawConnect(t, endpoint)
-			_ = s.writeFull(test.words)
+			_ = s.writeFull(test.words, 0)
 			_ = unix.Shutdown(s.fd, unix.SHUT_WR)
 			var in [verdictSize]byte
 			if err := s.readFull(in[:], 0); err == nil {
@@ -178,7 +178,7 @@ func TestMadSource(t *testing.T) {
 			{"stops in the payload", append(frame(1, 1<<20), make([]byte, 100_000)...), true, "did not go on in time"},
 		} {
 			s := mustDial(t, endpoint)
-			if err := s.writeFull(test.words); err != nil {
+			if err := s.writeFull(test.words, 0); err != nil {
 				t.Errorf("%s: %v", test.name, err)
 			}
 			if !test.silent {
@@ -218,7 +218,7 @@ func TestDripping(t *testing.T) {
 	defer mustClose(t, l)
 	s := mustDial(t, endpoint)
 	defer s.close()
-	if err := s.writeFull(frame(1, 1<<20)); err != nil {
+	if err := s.writeFull(frame(1, 1<<20), 0); err != nil {
 		t.Fatal(err)
 	}
 	for range 1000 {
@@ -422,7 +422,7 @@ func TestEndOfStream(t *testing.T) {
 	}
 	a, b := &socket{fd: pair[0]}, &socket{fd: pair[1]}
 	defer b.close()
-	if err := a.writeFull([]byte("abc")); err != nil {
+	if err := a.writeFull([]byte("abc"), 0); err != nil {
 		t.Fatal(err)
 	}
 	a.close()

@@ -41,10 +41,15 @@ func (f *Fan) Refer(reference Reference, payload []byte, handoff *transport.Hand
 		}
 	}
 	held = f.closedLinks() - before
+	unknown := false
 	for _, l := range f.links {
 		if l.held {
 			held++
 		}
+		unknown = unknown || l.resent
+	}
+	if unknown && reference.Unknown != nil {
+		reference.Unknown()
 	}
 	return held
 }
@@ -65,6 +70,7 @@ func (l *link) await(payload []byte, d *transport.Delivery, failure error) {
 	}
 	if start := d.Timeline.Start; l.conclude(d) == statusSendBytes {
 		l.deliver(0, payload, start, d)
+		l.resent = true
 	}
 }
 
@@ -108,9 +114,12 @@ func (f *Fan) encode(reference Reference, length int) {
 func (l *link) refer(frame, control, payload []byte, d *transport.Delivery) bool {
 	setSequence(frame, l.sequence)
 	l.until = momentAfter(l.deadline)
-	n, err := 0, error(nil)
-	for {
-		if n, err = unix.SendmsgN(l.socket.fd, frame, control, nil, 0); err != unix.EINTR {
+	first, n, err := frame, 0, error(nil)
+	if l.socket.ring != nil {
+		first = frame[:1] // for the descriptor to come with; the frame goes through the ring
+	}
+	for l.socket.ring == nil || len(control) > 0 {
+		if n, err = unix.SendmsgN(l.socket.fd, first, control, nil, 0); err != unix.EINTR {
 			break
 		}
 	}
@@ -118,7 +127,19 @@ func (l *link) refer(frame, control, payload []byte, d *transport.Delivery) bool
 		// No byte was sent. The frame that is sent instead has this one's sequence number.
 		l.sequence--
 		l.deliver(0, payload, d.Timeline.Start, d)
+		l.resent = true
 		return false
+	}
+	if l.socket.ring != nil {
+		if n == len(first) || len(control) == 0 {
+			err = l.writer.Write(l.socket.fd, frame, nil, l.until)
+		} else {
+			err = CheckSent(n, err, l.until)
+		}
+		if err != nil {
+			l.abort(d, fmt.Errorf("send the payload's reference: %w%s", err, l.targetError()))
+		}
+		return err == nil
 	}
 	if n < len(frame) {
 		if err = CheckSent(n, err, l.until); err == nil {
@@ -147,5 +168,5 @@ func (l *link) collect() error {
 		}
 		return nil
 	}
-	return l.socket.readFull(l.in[:answerSize], l.until)
+	return l.socket.readAnswer(l.in[:answerSize], l.until)
 }

@@ -26,6 +26,9 @@ type Reference struct {
 	// reference and before the first acknowledgement is awaited; where it fails, so do all
 	// deliveries, and the connections are closed.
 	Then func() error
+	// Unknown is set at the sender, or nil. It is called when a target was sent the bytes instead: it
+	// may not have what earlier references of this ID have brought.
+	Unknown func()
 }
 
 // LocatorLimit is room for what is left of two pages of 64 KiB, and a little more.

@@ -25,15 +25,17 @@ func serve(ctx context.Context, s *socket, service Service, turn *sync.Mutex) {
 	}
 	turn.Unlock()
 	c := &connection{closing: ctx, socket: s, service: service, turn: turn}
-	c.withdrawn = c.hungUp
+	c.withdrawn = func() bool { return s.alive() != nil }
 	c.preparer, _ = service.Receiver.(Preparer)
 	if c.resolver, _ = service.Receiver.(Resolver); c.resolver != nil {
-		c.inbox = new(inbox)
 		defer func() {
 			turn.Lock()
 			defer turn.Unlock()
 			c.resolver.Disconnected()
 		}()
+	}
+	if c.resolver != nil || service.Ring != 0 {
+		c.inbox = new(inbox)
 	}
 	for c.answerOne() == nil {
 	}
@@ -57,7 +59,17 @@ type connection struct {
 	inbox     *inbox
 	locator   []byte
 	withdrawn func() bool
-	poll      [1]unix.PollFd
+}
+
+// takes says that a frame is one that this target can do something with.
+func (c *connection) takes(head header, descriptor int) bool {
+	switch {
+	case head.flags&byReference != 0 && c.resolver == nil, head.flags&preparation != 0 && c.preparer == nil:
+		return false
+	case head.flags&ring != 0 && (c.service.Ring == 0 || c.socket.ring != nil), head.flags&beside != 0 && c.socket.ring == nil:
+		return false
+	}
+	return descriptor < 0 || head.flags&withDescriptor != 0
 }
 
 // answerOne takes one payload. An error means that the connection cannot go on.
@@ -66,18 +78,25 @@ func (c *connection) answerOne() error {
 	if err != nil {
 		return err
 	}
-	if descriptor >= 0 {
-		defer unix.Close(descriptor)
+	defer func() {
+		if descriptor >= 0 {
+			_ = unix.Close(descriptor)
+		}
+	}()
+	c.envelope, c.delivery = envelope{}, transport.Delivery{}
+	head, err := parseHeader(&c.header)
+	if err == nil && c.socket.ring != nil && head.flags&withDescriptor != 0 && head.flags&ring == 0 {
+		if descriptor, err = c.socket.takeBeside(c.inbox); err != nil {
+			return err
+		}
 	}
 	c.turn.Lock()
 	defer c.turn.Unlock()
 	if err := c.closing.Err(); err != nil {
 		return err
 	}
-	c.envelope, c.delivery = envelope{}, transport.Delivery{}
-	head, err := parseHeader(&c.header)
-	if err == nil && (head.flags&byReference != 0 && c.resolver == nil || head.flags&preparation != 0 && c.preparer == nil || head.flags&withDescriptor == 0 && descriptor >= 0) {
-		err = fmt.Errorf("frame with flags %#x: this target takes no references, or no preparation, or the frame should not have a descriptor", uint32(head.flags))
+	if err == nil && !c.takes(head, descriptor) {
+		err = fmt.Errorf("frame with flags %#x: this target takes no references, no preparation or no ring, or the frame should not have a descriptor", uint32(head.flags))
 	}
 	if err != nil {
 		_ = c.answer(statusMalformed, err)
@@ -85,7 +104,12 @@ func (c *connection) answerOne() error {
 	}
 	c.envelope.sequence = head.sequence
 	until := momentAfter(c.service.Deadline)
+	if c.socket.beside = head.flags&beside != 0; c.socket.beside {
+		defer func() { c.socket.beside = false }()
+	}
 	switch {
+	case head.flags&ring != 0:
+		return c.openRing(descriptor)
 	case head.flags&preparation != 0:
 		return c.prepare(int(head.length), until)
 	case head.flags&byReference != 0:
@@ -179,13 +203,6 @@ func (c *connection) readLocator(size int, until int64) error {
 	return c.socket.readFull(c.locator, until)
 }
 
-// hungUp says whether the source has closed the connection.
-func (c *connection) hungUp() bool {
-	c.poll[0] = unix.PollFd{Fd: int32(c.socket.fd), Events: unix.POLLRDHUP}
-	n, err := unix.Poll(c.poll[:], 0)
-	return n > 0 && err == nil
-}
-
 // refuse throws a payload away, so that the connection stays in step, and says why.
 func (c *connection) refuse(length uint64, until int64, cause error) error {
 	if c.scratch == nil {
@@ -202,5 +219,5 @@ func (c *connection) answer(status status, cause error) error {
 	c.envelope.status = status
 	c.delivery.Usage = measure.TakeUsage()
 	c.delivery.Err = cause
-	return c.socket.writeFull(c.delivery.AppendTo(c.envelope.appendTo(c.out[:0])))
+	return c.socket.writeFull(c.delivery.AppendTo(c.envelope.appendTo(c.out[:0])), c.service.Deadline)
 }

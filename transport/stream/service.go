@@ -3,6 +3,7 @@ package stream
 import (
 	"time"
 
+	"rrbench/memory"
 	"rrbench/transport"
 )
 
@@ -15,6 +16,9 @@ type Service struct {
 	// Deadline bounds the arrival of one payload and the writing of its acknowledgement;
 	// waiting for the next payload is not bounded. Zero means no bound.
 	Deadline time.Duration
+	// Ring, when set, has sources bring rings along: a ring carries payloads and their answers then, and
+	// the socket tells when the peer is gone.
+	Ring memory.Waiting
 	// Facts are part of the endpoint.
 	Facts map[string]string
 }
@@ -54,6 +58,8 @@ type FanOptions struct {
 	Serial bool
 	// NewWriter makes the writer of one connection. nil means NewCopying.
 	NewWriter func() (Writer, error)
+	// Ring is as for Service; the targets' is set, too. It takes the place of writers.
+	Ring memory.Waiting
 	// Preparation, when there is any, is what the targets are prepared with (Preparer), at
 	// most LocatorLimit bytes. It goes to admitted targets only.
 	Preparation []byte

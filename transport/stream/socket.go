@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rrbench/measure"
+	"rrbench/memory"
 )
 
 // socket is a connected blocking stream socket. One goroutine reads and writes it; any
@@ -21,6 +22,12 @@ type socket struct {
 	tcp bool
 	// process is the one at the other end of a Unix socket.
 	process int
+	// ring carries what is read and written from when it was made on, beside the socket; nil for
+	// none.
+	ring *memory.Ring
+	// beside: what is to be read next comes through the socket nevertheless.
+	beside bool
+	poll   [1]unix.PollFd
 
 	// mutex keeps the descriptor's number from being used after it was closed, when it
 	// may already be another file's.
@@ -32,8 +39,12 @@ type socket struct {
 func (s *socket) Interrupt() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if !s.closed {
-		_ = unix.Shutdown(s.fd, unix.SHUT_RDWR)
+	if s.closed {
+		return
+	}
+	_ = unix.Shutdown(s.fd, unix.SHUT_RDWR)
+	if s.ring != nil {
+		s.ring.Interrupt()
 	}
 }
 
@@ -44,6 +55,9 @@ func (s *socket) close() {
 	if !s.closed {
 		s.closed = true
 		_ = unix.Close(s.fd)
+		if s.ring != nil {
+			_ = s.ring.Close()
+		}
 	}
 }
 
@@ -71,6 +85,9 @@ var errTimeout = fmt.Errorf("the peer did not go on in time: %w", os.ErrDeadline
 func (s *socket) readFull(p []byte, until int64) error { return s.receiveFull(p, 0, until) }
 
 func (s *socket) receiveFull(p []byte, flags int, until int64) error {
+	if s.ring != nil && !s.beside {
+		return ringError(s.ring.Read(p, until))
+	}
 	for done := 0; done < len(p); {
 		n, err := s.receive(p[done:], flags)
 		switch {
@@ -150,6 +167,12 @@ func (s *socket) discard(n uint64, scratch []byte, until int64) error {
 // pending reads what has already arrived, without waiting, and fails when that is less
 // than p.
 func (s *socket) pending(p []byte) error {
+	if s.ring != nil {
+		if s.ring.Pending() < len(p) {
+			return io.EOF
+		}
+		return s.ring.Read(p, 0)
+	}
 	for done := 0; done < len(p); {
 		n, _, err := unix.Recvfrom(s.fd, p[done:], unix.MSG_DONTWAIT)
 		switch {
@@ -165,8 +188,13 @@ func (s *socket) pending(p []byte) error {
 	return nil
 }
 
-// writeFull writes p, which is short: the socket's own time-out is bound enough.
-func (s *socket) writeFull(p []byte) error { return writeFull(s.fd, p, 0) }
+// writeFull writes p, which is short: a socket's own time-out is bound enough.
+func (s *socket) writeFull(p []byte, deadline time.Duration) error {
+	if s.ring != nil {
+		return ringError(s.ring.Write(p, nil, momentAfter(deadline)))
+	}
+	return writeFull(s.fd, p, 0)
+}
 
 // writeFull writes p; past the moment until it gives up even on a peer that reads drop by
 // drop.

@@ -1,16 +1,20 @@
-package runc
+// Package network joins the containers of a cell: each has a network namespace of its own, and a cable
+// to a bridge between them.
+package network
 
 import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"syscall"
 
 	"github.com/vishvananda/netlink"
 )
 
 const (
-	bridgeName = "br0"
+	// BridgeName is what the bridge is called in its namespace.
+	BridgeName = "br0"
 	// portName is what a container calls its end of the cable, as Docker's do.
 	portName = "eth0"
 	// mostPorts is how many ports the kernel's bridge has (BR_MAX_PORTS in
@@ -41,7 +45,7 @@ func newBridge() (*bridge, error) {
 	if err != nil {
 		return nil, err
 	}
-	device := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: bridgeName}}
+	device := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: BridgeName}}
 	if err = inside.links.LinkAdd(device); err == nil {
 		err = inside.links.LinkSetUp(device)
 	}
@@ -98,3 +102,41 @@ func (b *bridge) setUp(cable *netlink.Veth, container *namespace, address netip.
 }
 
 func (b *bridge) close() { b.inside.close() }
+
+// Cell is the network of a cell's containers.
+type Cell struct {
+	lock       sync.Mutex
+	bridge     *bridge
+	namespaces []*namespace
+}
+
+// New makes a network without containers. It needs root.
+func New() (*Cell, error) {
+	b, err := newBridge()
+	if err != nil {
+		return nil, err
+	}
+	return &Cell{bridge: b}, nil
+}
+
+// Connect makes a network namespace that is plugged into the bridge. The path names it until Close,
+// for other processes of this host.
+func (c *Cell) Connect() (path, address string, err error) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	inside, err := newNamespace()
+	if err != nil {
+		return "", "", err
+	}
+	c.namespaces = append(c.namespaces, inside)
+	at, err := c.bridge.plug(inside)
+	return inside.path(), at.String(), err
+}
+
+// Close gives the network up.
+func (c *Cell) Close() {
+	for _, n := range c.namespaces {
+		n.close()
+	}
+	c.bridge.close()
+}

@@ -1,0 +1,85 @@
+//go:build cgo && linux && (wasmer || v8 || wasmedge)
+
+package bridge
+
+// #include "bridge.h"
+import "C"
+
+import (
+	"fmt"
+	"slices"
+	"unsafe"
+
+	"rrbench/engines"
+)
+
+// directCall is C memory, freed with the instance of the function that it calls.
+type directCall struct {
+	function, handler *function
+	// shared is for the bridge; handle is the same as an integer, which passes cgo unexamined.
+	shared *C.direct_call
+	handle C.uintptr_t
+}
+
+var (
+	_ engines.DirectCaller = (*function)(nil)
+	_ engines.DirectCall   = (*directCall)(nil)
+)
+
+var (
+	statusOfRange = engines.FunctionType{Params: []engines.ValueType{engines.I32, engines.I32}, Results: []engines.ValueType{engines.I32}}
+	digestOfRange = engines.FunctionType{Params: statusOfRange.Params, Results: []engines.ValueType{engines.I64}}
+)
+
+func (f *function) DirectCall(module, name string, handler engines.Function) engines.DirectCall {
+	in := f.instance
+	to, ok := handler.(*function)
+	if !ok || in.closed || to.instance.closed || in == to.instance || in.memory == nil || to.instance.memory == nil ||
+		in.module.engine.backend != to.instance.module.engine.backend ||
+		!f.kind.SameSignature(statusOfRange) || !to.kind.SameSignature(digestOfRange) {
+		return nil
+	}
+	index := slices.IndexFunc(in.hosts, func(h host) bool { return h.path == module+"."+name })
+	if index < 0 || !in.hosts[index].signature.SameSignature(statusOfRange) {
+		return nil
+	}
+	shared := C.direct_call_new(f.guest, C.uint32_t(index), f.callee, to.guest, to.callee)
+	if shared == nil {
+		return nil
+	}
+	in.directCalls = append(in.directCalls, shared)
+	return &directCall{function: f, handler: to, shared: shared, handle: C.uintptr_t(uintptr(unsafe.Pointer(shared)))}
+}
+
+func (r *directCall) Call(pointer, length, place, failed uint32, answer *engines.Answer) (status uint64, err error) {
+	in, to := r.function.instance, r.handler.instance
+	*answer = engines.Answer{}
+	if in.closed || to.closed {
+		return 0, fmt.Errorf("call %s in %s: it or %s is closed", r.function.kind.Name, in.name, to.name)
+	}
+	if in.depth == engines.MaxDepth || to.depth == engines.MaxDepth {
+		return 0, &engines.Trap{Function: r.function.kind.Name, Cause: engines.ErrTooDeep}
+	}
+	in.depth++
+	to.depth++
+	message := C.direct_call_run(r.handle, C.uint32_t(pointer), C.uint32_t(length), C.uint32_t(place), C.uint32_t(failed))
+	to.depth--
+	in.depth--
+	shared := r.shared
+	if shared.answered {
+		answer.Copied, answer.Returned, answer.Result = int64(shared.copied), int64(shared.returned), uint64(shared.result)
+		if shared.error != nil {
+			answer.Err = to.explain(r.handler.kind.Name, shared.error)
+		}
+	}
+	if message != nil {
+		return 0, in.explain(r.function.kind.Name, message)
+	}
+	return uint64(shared.status), nil
+}
+
+func (r *directCall) Answered() bool { return bool(r.shared.answered) }
+
+func (r *directCall) Cancel() { r.shared.from.answering = nil }
+
+func (r *directCall) Clock() int64 { return int64(C.direct_call_clock()) }

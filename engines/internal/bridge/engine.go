@@ -1,0 +1,193 @@
+//go:build cgo && linux && (wasmer || v8 || wasmedge)
+
+package bridge
+
+// #include <stdlib.h>
+// #include "bridge.h"
+import "C"
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"rrbench/engines"
+	"rrbench/engines/internal/codecache"
+)
+
+// Config is what tells one engine from another.
+type Config struct {
+	Name, Version string
+	Capabilities  engines.Capabilities
+	// Backend is a *backend in C, for ever valid.
+	Backend unsafe.Pointer
+	// Lenient: the engine takes features, and cannot be told not to, that it is not said to have.
+	Lenient bool
+	// CacheDir is where code is kept, if the backend can serialize; empty means the user's.
+	CacheDir string
+	// Cause puts the engine's text for why a call ended into the words that all engines have.
+	Cause func(message string) string
+}
+
+type engine struct {
+	Config
+	backend *C.backend
+	// disk is nil for an engine whose code cannot be kept.
+	disk *codecache.Cache
+}
+
+var _ engines.Engine = (*engine)(nil)
+
+// mainStack is what the main thread's stack may grow to, in bytes, where it would have no end: a guest's
+// recursion would take all memory. Other threads have theirs from the start.
+const mainStack = 8 << 20
+
+func boundMainStack() error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_STACK, &limit); err != nil || limit.Cur <= mainStack {
+		return err
+	}
+	limit.Cur = mainStack
+	return unix.Setrlimit(unix.RLIMIT_STACK, &limit)
+}
+
+// Open makes an engine.
+func Open(config Config) (engines.Engine, error) {
+	if err := boundMainStack(); err != nil {
+		return nil, fmt.Errorf("engine %s: limit the stack: %w", config.Name, err)
+	}
+	e := &engine{Config: config, backend: (*C.backend)(config.Backend)}
+	if e.backend.serialize != nil {
+		disk, err := codecache.Open(config.CacheDir, config.Name, config.Version)
+		if err != nil && config.CacheDir != "" {
+			return nil, fmt.Errorf("engine %s: %w", config.Name, err)
+		}
+		e.disk = disk
+	}
+	return e, nil
+}
+
+func (e *engine) Name() string                       { return e.Config.Name }
+func (e *engine) Version() string                    { return e.Config.Version }
+func (e *engine) Capabilities() engines.Capabilities { return e.Config.Capabilities }
+func (e *engine) Close() error                       { return nil }
+
+func (e *engine) CacheFault() error {
+	if e.disk == nil {
+		return nil
+	}
+	return e.disk.Fault()
+}
+
+// module is compiled; instances hold what they need of it by themselves.
+type module struct {
+	engine   *engine
+	types    *engines.ModuleTypes
+	compiled unsafe.Pointer
+
+	lock   sync.RWMutex
+	closed bool
+}
+
+var _ engines.Module = (*module)(nil)
+
+func (e *engine) Compile(ctx context.Context, wasm []byte) (engines.Module, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("compile: %w", err)
+	}
+	wasm, err := engines.Admit(e.Config.Name, wasm)
+	if err != nil {
+		return nil, err
+	}
+	if e.Lenient {
+		if err := engines.CheckFeatures(e.Config.Name, e.Config.Capabilities.Features, wasm); err != nil {
+			return nil, err
+		}
+	}
+	types, err := engines.TypesOf(wasm)
+	if err != nil {
+		return nil, fmt.Errorf("engine %s refuses the module: %w", e.Config.Name, err)
+	}
+	imported, err := engines.ImportMemory(wasm)
+	if err != nil {
+		return nil, fmt.Errorf("engine %s refuses the module: %w", e.Config.Name, err)
+	}
+	compiled, err := e.compile(imported)
+	if err != nil {
+		return nil, engines.Refused(e.Config.Name, e.Config.Capabilities.Features, wasm, err.Error())
+	}
+	return &module{engine: e, types: types, compiled: compiled}, nil
+}
+
+// codeFile is the one file of a cache entry.
+const codeFile = "module"
+
+func (e *engine) compile(wasm []byte) (unsafe.Pointer, error) {
+	if e.disk == nil || len(wasm) < codecache.Worthwhile {
+		return e.compileNow(wasm)
+	}
+	key := e.disk.Key(wasm)
+	if dir, ok := e.disk.Find(key); ok {
+		if code, err := os.ReadFile(filepath.Join(dir, codeFile)); err == nil && len(code) > 0 {
+			if found := C.backend_deserialize(e.backend, bytePointer(code), C.size_t(len(code))); found != nil {
+				return found, nil
+			}
+		}
+	}
+	compiled, err := e.compileNow(wasm)
+	if err == nil {
+		// The module works without its entry too, which the next process then makes.
+		e.disk.Blame(e.disk.Keep(key, func(dir string) error {
+			var length C.size_t
+			code := C.backend_serialize(e.backend, compiled, &length)
+			if code == nil {
+				return errors.New("the engine gives no code")
+			}
+			defer C.free(unsafe.Pointer(code))
+			return os.WriteFile(filepath.Join(dir, codeFile), unsafe.Slice((*byte)(code), length), 0o600)
+		}))
+	}
+	return compiled, err
+}
+
+func (e *engine) compileNow(wasm []byte) (unsafe.Pointer, error) {
+	var message *C.char
+	compiled := C.backend_compile(e.backend, bytePointer(wasm), C.size_t(len(wasm)), &message)
+	if compiled == nil {
+		return nil, errors.New(take(message))
+	}
+	return compiled, nil
+}
+
+func bytePointer(bytes []byte) *C.uint8_t { return (*C.uint8_t)(unsafe.SliceData(bytes)) }
+
+func (m *module) Imports() []engines.FunctionType { return slices.Clone(m.types.Imports) }
+func (m *module) Exports() []engines.FunctionType { return slices.Clone(m.types.Exports) }
+func (m *module) ExportsMemory() bool             { return m.types.ExportsMemory }
+
+// borrow keeps the module from being closed until the returned function is called.
+func (m *module) borrow() (release func(), err error) {
+	m.lock.RLock()
+	if m.closed {
+		m.lock.RUnlock()
+		return nil, errors.New("the module is closed: compile it again")
+	}
+	return m.lock.RUnlock, nil
+}
+
+func (m *module) Close() error {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	if !m.closed {
+		m.closed = true
+		C.backend_free_module(m.engine.backend, m.compiled)
+	}
+	return nil
+}

@@ -1,0 +1,276 @@
+//go:build cgo && linux && (wasmer || v8 || wasmedge)
+
+package bridge
+
+// #include <stdlib.h>
+// #include "bridge.h"
+import "C"
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"unsafe"
+
+	"rrbench/engines"
+	"rrbench/foreign"
+	pages "rrbench/memory"
+)
+
+// instance owns a guest in C.
+//
+// Invariant: guest is valid until Close, which refuses while depth is not zero, and is used on no other
+// goroutine than the one that calls the instance.
+type instance struct {
+	name        string
+	number      int
+	module      *module
+	guest       *C.guest
+	hosts       []host
+	memory      *memory
+	functions   map[string]*function
+	directCalls []*C.direct_call
+	// failure is what ended the call that is being unwound.
+	failure error
+	depth   int
+	closed  bool
+}
+
+var _ engines.Instance = (*instance)(nil)
+
+// initializer is a reactor's constructor.
+// See https://github.com/WebAssembly/WASI/blob/main/legacy/application-abi.md
+const initializer = "_initialize"
+
+var errNoMemory = errors.New("the C library has no memory left")
+
+func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig) (_ engines.Instance, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("instantiate %s: %w", config.Name, err)
+		}
+	}()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	resolved, err := engines.Resolve(m.types.Imports, config.Imports)
+	if err != nil {
+		return nil, err
+	}
+	limit := config.Limit()
+	if m.types.Memory != nil && m.types.Memory.Min*engines.PageSize > limit {
+		return nil, &engines.MemoryTooLarge{Wanted: m.types.Memory.Min * engines.PageSize, Limit: limit}
+	}
+	release, err := m.borrow()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	in := &instance{name: config.Name, module: m, hosts: makeHosts(resolved), functions: map[string]*function{}}
+	in.number = instances.add(in)
+	if in.guest = C.guest_new(C.uintptr_t(in.number), C.size_t(pages.LinearPlace.Offset), C.size_t(pages.LinearPlace.Modulus)); in.guest == nil {
+		instances.remove(in.number)
+		return nil, errNoMemory
+	}
+	if m.types.ExportsMemory {
+		in.memory = &memory{in}
+	}
+	if err := in.create(limit); err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	if start, ok := in.Function(initializer); ok {
+		if err := start.Call(nil); err != nil {
+			return nil, errors.Join(err, in.Close())
+		}
+	}
+	return in, nil
+}
+
+// create makes the guest and runs its start section.
+func (in *instance) create(limit uint64) error {
+	types := in.module.types
+	var pinned runtime.Pinner
+	defer pinned.Unpin()
+	imports := make([]C.import_t, len(types.Places))
+	for i, place := range types.Places {
+		function := types.Imports[place]
+		imports[i] = C.import_t{
+			module: textOf(&pinned, function.ImportModule),
+			name:   textOf(&pinned, function.Name),
+			_type:  signatureOf(&pinned, function),
+			index:  C.uint32_t(place),
+		}
+	}
+	var minimum, maximum uint64
+	if types.Memory != nil {
+		minimum, maximum = types.Memory.Min, min(types.Memory.Max, limit/engines.PageSize)
+	}
+	in.depth++
+	message := C.backend_instantiate(in.module.engine.backend, in.guest, in.module.compiled, unsafe.SliceData(imports), C.size_t(len(imports)),
+		C.bool(types.Memory != nil), C.uint32_t(minimum), C.uint32_t(maximum))
+	in.depth--
+	if message == nil {
+		return nil
+	}
+	return in.explain("the start function", message)
+}
+
+func textOf(pinned *runtime.Pinner, s string) C.text {
+	if s == "" {
+		return C.text{}
+	}
+	data := unsafe.StringData(s)
+	pinned.Pin(data)
+	return C.text{(*C.char)(unsafe.Pointer(data)), C.size_t(len(s))}
+}
+
+func signatureOf(pinned *runtime.Pinner, function engines.FunctionType) C.signature {
+	list := func(types []engines.ValueType) (*C.uint8_t, C.size_t) {
+		if len(types) == 0 {
+			return nil, 0
+		}
+		data := unsafe.SliceData(types)
+		pinned.Pin(data)
+		return (*C.uint8_t)(unsafe.Pointer(data)), C.size_t(len(types))
+	}
+	var s C.signature
+	s.params, s.params_length = list(function.Params)
+	s.results, s.results_length = list(function.Results)
+	return s
+}
+
+func (in *instance) Memory() engines.Memory {
+	if in.memory == nil {
+		return nil
+	}
+	return in.memory
+}
+
+func (in *instance) Close() error {
+	if in.closed {
+		return nil
+	}
+	if in.depth > 0 {
+		return fmt.Errorf("close %s: a call into it is running: let it return first", in.name)
+	}
+	in.closed = true
+	C.backend_free_guest(in.module.engine.backend, in.guest)
+	instances.remove(in.number)
+	for _, call := range in.directCalls {
+		C.free(unsafe.Pointer(call))
+	}
+	C.free(unsafe.Pointer(in.guest))
+	in.guest, in.directCalls = nil, nil
+	return nil
+}
+
+type memory struct{ instance *instance }
+
+var _ engines.Memory = (*memory)(nil)
+
+// Bytes needs no call: the bridge notes base and size whenever the guest has run.
+func (m *memory) Bytes() []byte {
+	guest := m.instance.guest
+	if guest == nil {
+		return nil
+	}
+	return unsafe.Slice((*byte)(guest.base), guest.size)
+}
+
+func (m *memory) Size() uint64 {
+	guest := m.instance.guest
+	if guest == nil {
+		return 0
+	}
+	return uint64(guest.size)
+}
+
+// explain makes the error of a call out of the engine's text, and frees that.
+func (in *instance) explain(function string, message *C.char) error {
+	text := take(message)
+	failure := in.failure
+	in.failure = nil
+	if failure == nil {
+		failure = errors.New(in.module.engine.Cause(text))
+	} else if _, exit := failure.(*engines.Exit); exit {
+		return failure
+	}
+	return &engines.Trap{Function: function, Cause: failure}
+}
+
+// take makes a line of C's text, and frees that.
+func take(message *C.char) string {
+	defer C.free(unsafe.Pointer(message))
+	return foreign.Line(C.GoString(message), foreign.Usual)
+}
+
+type function struct {
+	instance *instance
+	kind     engines.FunctionType
+	slots    int
+	// narrowResults are the places of 32-bit values.
+	narrowResults []int
+	// callee and guest are C memory: as integers they pass cgo unexamined.
+	callee, guest C.uintptr_t
+}
+
+var _ engines.Function = (*function)(nil)
+
+func (in *instance) Function(name string) (engines.Function, bool) {
+	if f, ok := in.functions[name]; ok {
+		return f, true
+	}
+	exports := in.module.types.Exports
+	place := slices.IndexFunc(exports, func(f engines.FunctionType) bool { return f.Name == name })
+	if in.closed || place < 0 {
+		return nil, false
+	}
+	var pinned runtime.Pinner
+	defer pinned.Unpin()
+	kind := exports[place]
+	callee := C.backend_function(in.module.engine.backend, in.guest, textOf(&pinned, name), signatureOf(&pinned, kind))
+	if callee == nil {
+		return nil, false
+	}
+	f := &function{
+		instance:      in,
+		kind:          kind,
+		slots:         kind.Slots(),
+		narrowResults: engines.Narrow(kind.Results),
+		callee:        C.uintptr_t(uintptr(callee)),
+		guest:         C.uintptr_t(uintptr(unsafe.Pointer(in.guest))),
+	}
+	in.functions[name] = f
+	return f, true
+}
+
+func (f *function) Type() engines.FunctionType { return f.kind }
+
+func (f *function) Call(stack []uint64) error {
+	in := f.instance
+	if in.closed {
+		return fmt.Errorf("call %s in %s: the instance is closed", f.kind.Name, in.name)
+	}
+	if in.depth == engines.MaxDepth {
+		return &engines.Trap{Function: f.kind.Name, Cause: engines.ErrTooDeep}
+	}
+	if len(stack) < f.slots {
+		return fmt.Errorf("call %s in %s: the stack has %d slots, %s needs %d", f.kind.Name, in.name, len(stack), f.kind, f.slots)
+	}
+	in.depth++
+	message := C.guest_call(f.guest, f.callee, (*C.uint64_t)(unsafe.SliceData(stack)))
+	in.depth--
+	if message != nil {
+		return in.explain(f.kind.Name, message)
+	}
+	clearUpperHalves(stack, f.narrowResults)
+	return nil
+}
+
+func clearUpperHalves(stack []uint64, places []int) {
+	for _, place := range places {
+		stack[place] = uint64(uint32(stack[place]))
+	}
+}

@@ -1,0 +1,189 @@
+package runtimes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"time"
+
+	"rrbench/child"
+	"rrbench/measure"
+	"rrbench/shim"
+	"rrbench/shim/runc"
+)
+
+// Container runs native programs in containers by runc, each in one from scratch, with namespaces of its own.
+type Container struct{}
+
+var _ Runtime = Container{}
+
+func (Container) Name() string                   { return nativeEngine }
+func (Container) Launcher() string               { return Runc }
+func (Container) MostIdle() int                  { return 10 }
+func (Container) Version(context.Context) string { return "" }
+func (Container) Programs() []string             { return runc.Launcher{}.Programs() }
+
+func (Container) Phases(kind Kind) []string {
+	if kind == Compute {
+		return []string{Create, Start, Run, Total}
+	}
+	return []string{Pull, Unpack, Create, Start, FirstByte, Run, Total}
+}
+
+func (Container) Check(_ context.Context, p Program) error {
+	if err := p.native(); err != nil {
+		return err
+	}
+	return runc.CheckAlone(p.Native)
+}
+
+func (c Container) Run(ctx context.Context, r Request) (outcome Outcome, err error) {
+	if r.Idle > 0 {
+		return c.idle(ctx, r)
+	}
+	program, phases := r.Native, []shim.Phase(nil)
+	var files unpacked
+	if r.Kind == ColdStart {
+		content, err := os.ReadFile(program)
+		if err != nil {
+			return Outcome{}, err
+		}
+		if files, phases, err = r.Store.fetch(r.Name, content); err != nil {
+			return Outcome{}, err
+		}
+		defer files.remove()
+		program = files.path
+	}
+	stdin, err := inputFile(r.Input)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer stdin.Close()
+	output, writer, err := os.Pipe()
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer output.Close()
+	said, sayer, err := os.Pipe()
+	if err != nil {
+		return Outcome{}, errors.Join(err, writer.Close())
+	}
+	defer said.Close()
+	began := measure.Now()
+	alone, err := runc.CreateAlone(ctx, program, r.Arguments, stdin, writer, sayer)
+	created := measure.Now()
+	_, _ = writer.Close(), sayer.Close()
+	var tail child.Tail
+	if err != nil {
+		_ = said.SetReadDeadline(time.Now().Add(afterwards))
+		_, _ = io.Copy(&tail, said)
+		line, _ := tail.Said()
+		return Outcome{}, fmt.Errorf("create a container: %w: %s", err, line)
+	}
+	defer func() { err = errors.Join(err, alone.Remove()) }()
+	told := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(&tail, said)
+		close(told)
+	}()
+	ended := guard(ctx, r.Deadline, output, alone.Kill)
+	var done shim.Output
+	read := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(&done, output)
+		read <- err
+	}()
+	before := measure.Now()
+	err = alone.Start(ctx)
+	started := measure.Now()
+	rss := sample(alone.PID()) // before, the process is runc's
+	if err != nil {
+		_ = alone.Kill()
+	}
+	state, waitErr := alone.Wait()
+	readErr := <-read
+	finished := measure.Now()
+	outcome.Memory.RSSPeak = rss()
+	_ = said.SetReadDeadline(time.Now().Add(afterwards))
+	<-told
+	if err := errors.Join(ended(), err); err != nil {
+		return Outcome{}, err
+	}
+	if err := failure(state, waitErr, &tail); err != nil {
+		return Outcome{}, fmt.Errorf("%s in a container: %w", r.Name, err)
+	}
+	if readErr != nil {
+		return Outcome{}, fmt.Errorf("read its output: %w", readErr)
+	}
+	done.End()
+	outcome.Output, outcome.Disk = outputOf(&done), files.onDisk(c.Programs())
+	if err := r.check(outcome.Output); err != nil {
+		return Outcome{}, err
+	}
+	usage := measure.Usage{}
+	if own, ok := state.SysUsage().(*syscall.Rusage); ok {
+		usage = usageOf(own)
+	}
+	used := alone.Used()
+	create, start := usageOf(used[0]), usageOf(used[1])
+	// A short program has ended before runc says that it has started it, so a run begins when runc is asked to.
+	phases = append(phases, within(Create, began, created, create), within(Start, before, started, start),
+		within(Run, before, finished, usage), within(Total, began, finished, usage.Add(create).Add(start)))
+	if done.First > 0 {
+		phases = append(phases, within(FirstByte, before, max(done.First, before), measure.Usage{}))
+	}
+	outcome.Phases, err = pick(phases, c.Phases(r.Kind))
+	return outcome, err
+}
+
+// idle has containers wait for their input, and reads how much memory their programs take together.
+func (c Container) idle(ctx context.Context, r Request) (outcome Outcome, err error) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer reader.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return Outcome{}, errors.Join(err, writer.Close())
+	}
+	defer null.Close()
+	var all []*runc.Alone
+	defer func() {
+		_ = writer.Close() // it ends them
+		for _, alone := range all {
+			if err != nil {
+				_ = alone.Kill()
+			}
+			_, waitErr := alone.Wait()
+			err = errors.Join(err, waitErr, alone.Remove())
+		}
+	}()
+	began := measure.Now()
+	for range r.Idle {
+		alone, err := runc.CreateAlone(ctx, r.Native, []string{"idle"}, reader, null, null)
+		if err != nil {
+			return Outcome{}, fmt.Errorf("container %d: %w", len(all), err)
+		}
+		all = append(all, alone)
+		if err := alone.Start(ctx); err != nil {
+			return Outcome{}, err
+		}
+	}
+	outcome.Phases = []shim.Phase{within(Idle, began, measure.Now(), measure.Usage{})}
+	deadline := time.Now().Add(r.Deadline)
+	for _, alone := range all {
+		if err := awaitRest(ctx, alone.PID(), deadline); err != nil {
+			return Outcome{}, err
+		}
+		memory, err := measure.ProcessMemory(alone.PID())
+		if err != nil {
+			return Outcome{}, err
+		}
+		outcome.Memory = outcome.Memory.Add(memory)
+	}
+	return outcome, nil
+}

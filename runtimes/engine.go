@@ -1,0 +1,101 @@
+package runtimes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"rrbench/measure"
+	"rrbench/shim"
+	"rrbench/transport"
+)
+
+// Engine is a WebAssembly engine in a shim.
+type Engine struct {
+	// Engine is its name, Available says why it cannot run.
+	Engine    string
+	Available func(name string) error
+	// Shims starts shims.
+	Shims shim.Launcher
+}
+
+var _ Runtime = Engine{}
+
+func (e Engine) Name() string     { return e.Engine }
+func (e Engine) Launcher() string { return Process }
+func (e Engine) MostIdle() int    { return 1000 }
+
+func (e Engine) Phases(kind Kind) []string {
+	if kind == Compute {
+		return []string{Compile, CachedCode, Instantiate, Run, Total}
+	}
+	return []string{Pull, Unpack, Create, Compile, CachedCode, Instantiate, FirstByte, Run, Total}
+}
+
+func (e Engine) Check(context.Context, Program) error {
+	return errors.Join(e.Available(e.Engine), e.Shims.Check(""))
+}
+
+func (e Engine) Version(context.Context) string { return "" }
+func (e Engine) Programs() []string             { return e.Shims.Programs() }
+
+func (e Engine) Run(ctx context.Context, r Request) (outcome Outcome, err error) {
+	var phases []shim.Phase
+	var files unpacked
+	module := r.Module
+	if r.Kind == ColdStart && r.Idle == 0 {
+		if files, phases, err = r.Store.fetch(r.Name+".wasm", r.Module); err != nil {
+			return Outcome{}, err
+		}
+		defer files.remove()
+		if module, err = files.read(); err != nil {
+			return Outcome{}, err
+		}
+	}
+	began := measure.Now()
+	pod, err := e.Shims.Prepare("")
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer func() { err = errors.Join(err, pod.Close()) }()
+	process, err := shim.Start(ctx, pod, "of "+r.Name, transport.Wasm)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer func() { err = errors.Join(err, process.Close()) }()
+	created := measure.Now()
+	guest := r.Name + ".wasm"
+	if err := process.Add(ctx, guest, module); err != nil {
+		return Outcome{}, err
+	}
+	done, err := process.Execute(ctx, shim.Execution{Engine: e.Engine, Guest: guest, Arguments: r.arguments(), Input: r.Input, Idle: r.Idle, Deadline: r.Deadline})
+	if err != nil {
+		return Outcome{}, err
+	}
+	outcome = Outcome{Output: outputOf(&done.Output), Memory: done.Memory, Disk: files.onDisk(append(e.Programs(), "/proc/self/exe"))}
+	create := within(Create, began, created, measure.Usage{})
+	for _, phase := range done.Phases {
+		if phase.Name == shim.PhaseOpen {
+			create.Ns += phase.Ns
+			create.Usage = phase.Usage
+		}
+	}
+	phases = append(append(phases, create), done.Phases...)
+	if r.Idle > 0 {
+		outcome.Phases, err = pick(phases, []string{Idle})
+		return outcome, err
+	}
+	if err := r.check(outcome.Output); err != nil {
+		return Outcome{}, err
+	}
+	if r.Kind == Compute {
+		phases = append(phases, whole(phases, CachedCode, Instantiate, Run))
+	} else {
+		phases = append(phases, whole(phases, Create, Compile, Instantiate, Run))
+	}
+	outcome.Phases, err = pick(phases, e.Phases(r.Kind))
+	if err != nil {
+		err = fmt.Errorf("engine %s: %w", e.Engine, err)
+	}
+	return outcome, err
+}

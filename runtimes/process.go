@@ -1,0 +1,314 @@
+package runtimes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+
+	"rrbench/child"
+	"rrbench/measure"
+	"rrbench/shim"
+	"rrbench/transport"
+)
+
+// Native runs native programs as processes.
+type Native struct{}
+
+var _ Runtime = Native{}
+
+func (Native) Name() string                   { return nativeEngine }
+func (Native) Launcher() string               { return Process }
+func (Native) MostIdle() int                  { return 1000 }
+func (Native) Version(context.Context) string { return "" }
+func (Native) Programs() []string             { return nil }
+
+func (Native) Phases(kind Kind) []string {
+	if kind == Compute {
+		return []string{Run, Total}
+	}
+	return []string{Pull, Unpack, Create, FirstByte, Run, Total}
+}
+
+func (Native) Check(_ context.Context, p Program) error {
+	return p.native()
+}
+
+func (n Native) Run(ctx context.Context, r Request) (Outcome, error) {
+	if r.Idle > 0 {
+		return idleProcesses(ctx, r, func() []string { return []string{r.Native, "idle"} })
+	}
+	if r.Kind == Compute {
+		return runProcess(ctx, r, nil, n.Phases(r.Kind), append([]string{r.Native}, r.Arguments...))
+	}
+	content, err := os.ReadFile(r.Native)
+	if err != nil {
+		return Outcome{}, err
+	}
+	files, phases, err := r.Store.fetch(r.Name, content)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer files.remove()
+	outcome, err := runProcess(ctx, r, phases, n.Phases(r.Kind), append([]string{files.path}, r.Arguments...))
+	outcome.Disk = files.onDisk(nil)
+	return outcome, err
+}
+
+// runProcess runs a command line once; the phases are what went before.
+func runProcess(ctx context.Context, r Request, phases []shim.Phase, wanted, words []string) (Outcome, error) {
+	done, err := execute(ctx, words, r.Input, r.Deadline)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("%s: %w", filepath.Base(words[0]), err)
+	}
+	outcome := Outcome{Output: outputOf(&done.output), Memory: measure.Memory{RSSPeak: done.rss}}
+	if err := r.check(outcome.Output); err != nil {
+		return Outcome{}, err
+	}
+	phases = append(phases, within(Create, done.began, done.created, measure.Usage{}))
+	if r.Kind == Compute {
+		phases = append(phases, within(Run, done.began, done.ended, done.usage))
+	} else {
+		phases = append(phases, within(Run, done.created, done.ended, done.usage))
+		if done.output.First > 0 {
+			phases = append(phases, within(FirstByte, done.created, max(done.output.First, done.created), measure.Usage{}))
+		}
+	}
+	phases = append(phases, within(Total, done.began, done.ended, done.usage))
+	outcome.Phases, err = pick(phases, wanted)
+	return outcome, err
+}
+
+// executed is what a process has come to; moments are CLOCK_MONOTONIC.
+type executed struct {
+	began, created, ended int64
+	usage                 measure.Usage
+	rss                   int64
+	output                shim.Output
+}
+
+// inputFile is an open file with that content, which no directory has.
+func inputFile(content []byte) (*os.File, error) {
+	descriptor, err := unix.MemfdCreate("input", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("memfd_create: %w", err)
+	}
+	file := os.NewFile(uintptr(descriptor), "input")
+	if _, err = file.Write(content); err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// afterwards is how long what a killed process has left open is read on.
+const afterwards = 200 * time.Millisecond
+
+// execute runs a process until its end. What it writes to standard output is digested, of standard error the end is kept
+// for the error. Beyond the deadline it is killed.
+func execute(ctx context.Context, words []string, input []byte, deadline time.Duration) (*executed, error) {
+	stdin, err := inputFile(input)
+	if err != nil {
+		return nil, err
+	}
+	defer stdin.Close()
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	var said child.Tail
+	command := exec.Command(words[0], words[1:]...)
+	command.Stdin, command.Stdout, command.Stderr = stdin, writer, &said
+	command.WaitDelay = afterwards
+	done := &executed{began: measure.Now()}
+	if err := child.Start(command); err != nil {
+		return nil, errors.Join(err, writer.Close())
+	}
+	done.created = measure.Now()
+	_ = writer.Close()
+	ended := guard(ctx, deadline, reader, command.Process.Kill)
+	rss := sample(command.Process.Pid)
+	_, readErr := io.Copy(&done.output, reader)
+	waitErr := command.Wait()
+	done.ended = measure.Now()
+	done.rss = rss()
+	done.output.End()
+	if err := ended(); err != nil {
+		return nil, err
+	}
+	if err := failure(command.ProcessState, waitErr, &said); err != nil {
+		return nil, err
+	}
+	if readErr != nil {
+		return nil, fmt.Errorf("read its output: %w", readErr)
+	}
+	usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage)
+	if ok {
+		done.usage = usageOf(usage)
+		done.rss = exact(usage, done.rss)
+	}
+	return done, nil
+}
+
+func usageOf(r *syscall.Rusage) measure.Usage {
+	return measure.Usage{UserNs: r.Utime.Nano(), KernelNs: r.Stime.Nano(), MinorFaults: int64(r.Minflt), ContextSwitches: int64(r.Nvcsw) + int64(r.Nivcsw)}
+}
+
+// exact is a process' peak: what the kernel counts, unless that may be this process' own, which a child has from before
+// its program was loaded; then it is the largest that was sampled.
+func exact(r *syscall.Rusage, sampled int64) int64 {
+	counted := r.Maxrss << 10
+	var own unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &own); err == nil && counted > own.Maxrss<<10 {
+		return counted
+	}
+	return sampled
+}
+
+// sample reads a process' peak of resident memory again and again. The result ends that, and is the largest, 0 where the
+// process was faster.
+func sample(pid int) func() int64 {
+	const rarest = 20 * time.Millisecond
+	stop, peak := make(chan struct{}), int64(0)
+	var group sync.WaitGroup
+	group.Go(func() {
+		process, err := procfs.NewProc(pid)
+		if err != nil {
+			return
+		}
+		for wait := time.Millisecond; ; wait = min(2*wait, rarest) {
+			select {
+			case <-stop:
+				return
+			case <-time.After(wait):
+			}
+			status, err := process.NewStatus()
+			if err != nil {
+				return
+			}
+			peak = max(peak, int64(status.VmHWM))
+		}
+	})
+	return func() int64 { close(stop); group.Wait(); return peak }
+}
+
+// guard kills a process when its time is over, or the run's. The result ends the watch, and says why it was killed.
+func guard(ctx context.Context, deadline time.Duration, output *os.File, kill func() error) func() error {
+	ctx, cancel := context.WithTimeoutCause(ctx, deadline, fmt.Errorf("%w within %v: it still runs (--deadline)", transport.ErrNoAnswer, deadline))
+	stop := context.AfterFunc(ctx, func() {
+		_ = kill()
+		_ = output.SetReadDeadline(time.Now().Add(afterwards))
+	})
+	return func() error {
+		defer cancel()
+		if stop() {
+			return nil
+		}
+		return context.Cause(ctx)
+	}
+}
+
+// failure says how a process has ended, and what it said last, where it has not ended well.
+func failure(state *os.ProcessState, err error, said *child.Tail) error {
+	if state != nil && state.Success() {
+		return nil
+	}
+	line, _ := said.Said()
+	how := shim.HowEnded(state, err)
+	if line != "" {
+		how += ": " + line
+	}
+	return errors.New("it " + how)
+}
+
+// idleProcesses starts processes that wait for their input, and reads how much memory they take together.
+func idleProcesses(ctx context.Context, r Request, words func() []string) (outcome Outcome, err error) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer reader.Close()
+	var started []*exec.Cmd
+	defer func() {
+		_ = writer.Close() // it ends them
+		for _, command := range started {
+			if err != nil {
+				_ = command.Process.Kill()
+			}
+			_ = command.Wait()
+		}
+	}()
+	var said child.Tail
+	began := measure.Now()
+	for range r.Idle {
+		if ctx.Err() != nil {
+			return Outcome{}, context.Cause(ctx)
+		}
+		line := words()
+		command := exec.Command(line[0], line[1:]...)
+		command.Stdin, command.Stderr = reader, &said
+		if err := child.Start(command); err != nil {
+			return Outcome{}, fmt.Errorf("process %d: %w", len(started), err)
+		}
+		started = append(started, command)
+	}
+	took := within(Idle, began, measure.Now(), measure.Usage{})
+	deadline := time.Now().Add(r.Deadline)
+	for _, command := range started {
+		if err := awaitRest(ctx, command.Process.Pid, deadline); err != nil {
+			return Outcome{}, err
+		}
+	}
+	for _, command := range started {
+		memory, err := measure.ProcessMemory(command.Process.Pid)
+		if err != nil {
+			return Outcome{}, err
+		}
+		outcome.Memory = outcome.Memory.Add(memory)
+	}
+	outcome.Phases = []shim.Phase{took}
+	return outcome, nil
+}
+
+// awaitRest waits until a process sleeps and goes on doing so.
+func awaitRest(ctx context.Context, pid int, deadline time.Time) error {
+	process, err := procfs.NewProc(pid)
+	if err != nil {
+		return err
+	}
+	var before uint
+	for {
+		stat, err := process.Stat()
+		if err != nil {
+			return fmt.Errorf("an idle process has ended: %w", err)
+		}
+		if stat.State == "Z" {
+			return errors.New("an idle process has ended")
+		}
+		if used := stat.UTime + stat.STime + stat.MinFlt; stat.State == "S" && used == before {
+			return nil
+		} else {
+			before = used
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%w: an idle process does not come to rest (--deadline)", transport.ErrNoAnswer)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}

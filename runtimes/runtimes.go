@@ -1,0 +1,180 @@
+// Package runtimes runs whole programs by what runs them, WebAssembly modules in an engine or by a command line, native
+// programs as processes or in containers, and says how long each of their phases took.
+package runtimes
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"rrbench/measure"
+	"rrbench/shim"
+	"rrbench/transport"
+)
+
+// Phases of a program's run. Those of an execution in a shim are shim's.
+const (
+	// Pull copies the image from where it is kept, and checks its digest; Unpack makes files of it.
+	Pull   = "pull"
+	Unpack = "unpack"
+	// Create is until there is a process, a container that is ready to be started, or a shim with its engine.
+	Create = "create"
+	// Start is what starting a container takes that has been created; it is a part of Run.
+	Start        = "start"
+	Compile      = shim.PhaseCompile
+	CachedCode   = shim.PhaseCompileCached
+	Instantiate  = shim.PhaseInstantiate
+	FirstByte    = shim.PhaseFirstByte
+	Run          = shim.PhaseRun
+	Total        = "total"
+	Idle         = shim.PhaseIdle
+	kindCompute  = Kind("compute")
+	kindStart    = Kind("coldstart")
+	nativeEngine = "native"
+)
+
+// Kind is an experiment on whole programs.
+type Kind string
+
+// The kinds. In Compute the host of modules is there already and code is kept; in ColdStart nothing is.
+const (
+	Compute   = kindCompute
+	ColdStart = kindStart
+)
+
+// Launchers of programs, for the column of that name.
+const (
+	Process = transport.LauncherProcess
+	Runc    = transport.LauncherRunc
+)
+
+// Program is what is to be run.
+type Program struct {
+	// Name is without its kind: "nbody".
+	Name      string
+	Arguments []string
+	Input     []byte
+	// Output is what it has to write; zero is for anything.
+	Output Output
+	// Module is for WebAssembly, Native the path of a native program.
+	Module []byte
+	Native string
+	// Fault is why there is no native program.
+	Fault error
+}
+
+func (p *Program) native() error {
+	if p.Native == "" {
+		return cmp.Or[error](p.Fault, errNoCompiler)
+	}
+	return nil
+}
+
+// Output is a program's, by length and digest.
+type Output struct {
+	Length int64
+	Digest uint64
+}
+
+// Request is one run of a program.
+type Request struct {
+	Program
+	Kind Kind
+	// Idle is so many instances that wait, in place of one that runs; 0 is one that runs.
+	Idle     int
+	Deadline time.Duration
+	// Store keeps what the runs of a sweep share.
+	Store *Store
+}
+
+// Outcome is what a run has come to.
+type Outcome struct {
+	// Phases are in the order of Runtime.Phases.
+	Phases []shim.Phase
+	Output Output
+	// Disk is how long what phases handle is on disk, in bytes: the image (Pull), the program (Unpack), what runs it (Create).
+	Disk map[string]int64
+	// Memory is the peak of all that took part; what is not known is 0.
+	Memory measure.Memory
+}
+
+// Runtime is what runs a whole program by itself and tells its phases.
+type Runtime interface {
+	// Name is that of the engine, of the command, or "native".
+	Name() string
+	// Launcher is where it runs: Process, or a kind of container.
+	Launcher() string
+	// Phases are those that a run has of a kind; of idle instances it is Idle alone.
+	Phases(Kind) []string
+	// MostIdle is how many idle instances are worth trying.
+	MostIdle() int
+	// Check says why it cannot run here, with the remedy.
+	Check(context.Context, Program) error
+	// Version asks it, empty where that is in the manifest anyway.
+	Version(context.Context) string
+	// Programs are the paths of what it starts.
+	Programs() []string
+	// Run runs a program once. The error says at what it has failed; output that differs from Program.Output is one.
+	Run(context.Context, Request) (Outcome, error)
+}
+
+// Unavailable says why a runtime cannot run here.
+type Unavailable struct{ Runtime, Reason, Remedy string }
+
+func (u *Unavailable) Error() string {
+	return fmt.Sprintf("%s cannot run here: %s (%s)", u.Runtime, u.Reason, u.Remedy)
+}
+
+// check compares what a program has written with what it had to write.
+func (p *Program) check(have Output) error {
+	if want := p.Output; want != (Output{}) && have != want {
+		return fmt.Errorf("%s has written something else than expected: %d bytes with digest %016x, not %d with %016x",
+			p.Name, have.Length, have.Digest, want.Length, want.Digest)
+	}
+	return nil
+}
+
+func outputOf(o *shim.Output) Output { return Output{o.Length, o.Digest} }
+
+// arguments are the program's, its name first.
+func (p *Program) arguments() []string { return append([]string{p.Name}, p.Arguments...) }
+
+// within says that a phase went by in an interval.
+func within(name string, from, to int64, usage measure.Usage) shim.Phase {
+	return shim.Phase{Name: name, T0: from, Ns: to - from, Usage: usage}
+}
+
+// whole adds up phases that follow one another, from the first on.
+func whole(phases []shim.Phase, names ...string) shim.Phase {
+	total := shim.Phase{Name: Total}
+	for _, name := range names {
+		for _, phase := range phases {
+			if phase.Name == name {
+				if total.T0 == 0 {
+					total.T0 = phase.T0
+				}
+				total.Ns += phase.Ns
+				total.Usage = total.Usage.Add(phase.Usage)
+			}
+		}
+	}
+	return total
+}
+
+// select keeps the phases of those names, in their order. One that is missing is an error of ours.
+func pick(phases []shim.Phase, names []string) ([]shim.Phase, error) {
+	var picked []shim.Phase
+	for _, name := range names {
+		found := false
+		for _, phase := range phases {
+			if phase.Name == name && !found {
+				picked, found = append(picked, phase), true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("the phase %s was not measured", name)
+		}
+	}
+	return picked, nil
+}

@@ -1,0 +1,255 @@
+package containerd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/containerd/containerd/api/services/containers/v1"
+	"github.com/containerd/containerd/api/services/snapshots/v1"
+	"github.com/containerd/containerd/api/services/tasks/v1"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"rrbench/child"
+	"rrbench/shim"
+	"rrbench/shim/containerd/task"
+	"rrbench/shim/runc"
+	"rrbench/transport"
+)
+
+// container is a container of containerd whose only process is a shim. It ends when its control
+// connection closes, which the kernel does for a driver that dies.
+type container struct {
+	*instance
+	id         string
+	pid        int
+	connection net.Conn
+}
+
+func newContainer(i *instance) *container {
+	return &container{instance: i, id: fmt.Sprintf("%s-%d", filepath.Base(i.directory.Path), i.containers.Add(1))}
+}
+
+// startFunction starts a container by this project's runtime, which hosts functions for a driver.
+func (c *container) startFunction(ctx context.Context, namespace string, _ transport.Runs) error {
+	spec := &specs.Spec{
+		Version:     "1.0.2",
+		Root:        &specs.Root{Path: "rootfs"},
+		Process:     &specs.Process{Args: []string{"/" + c.moduleName()}, Cwd: "/", NoNewPrivileges: true},
+		Linux:       &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: namespace}}},
+		Annotations: map[string]string{task.ControlAnnotation: strconv.Itoa(os.Getuid())},
+	}
+	if err := c.create(ctx, task.Runtime, c.image, c.parent, spec); err != nil {
+		return err
+	}
+	var dialer net.Dialer
+	var err error
+	if c.connection, err = dialer.DialContext(ctx, "unix", task.ControlSocket(c.address, Namespace, c.id)); err != nil {
+		return fmt.Errorf("reach its functions: %w", err)
+	}
+	return nil
+}
+
+// runcRuntime is containerd's own.
+const runcRuntime = "io.containerd.runc.v2"
+
+// controlInside is where a container of runc's finds the directory of the driver's socket.
+const controlInside = "/control"
+
+// startNative starts a container by runc in which the program connects to this process.
+func (c *container) startNative(ctx context.Context, namespace string, runs transport.Runs) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(c.path(c.id), 0o700); err != nil {
+		return err
+	}
+	socket := filepath.Join(c.path(c.id), "socket")
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	spec := runc.Spec(self, namespace, shim.Environment(runs), "--connect", filepath.Join(controlInside, "socket"))
+	spec.Mounts = append(spec.Mounts, specs.Mount{Destination: controlInside, Type: "bind", Source: c.path(c.id), Options: []string{"bind", "nosuid", "nodev", "noexec"}})
+	if err := c.create(ctx, runcRuntime, "", "", spec); err != nil {
+		return err
+	}
+	deadline, bounded := ctx.Deadline()
+	if !bounded {
+		deadline = time.Now().Add(startDeadline)
+	}
+	if err := listener.SetDeadline(deadline); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
+	defer stop()
+	if c.connection, err = listener.Accept(); err != nil {
+		return fmt.Errorf("wait for its program: %w", err)
+	}
+	return nil
+}
+
+func (c *container) moduleName() string {
+	name := filepath.Base(c.image)
+	return name[:len(name)-len(":latest")] + ".wasm"
+}
+
+// specType is the type of a runtime specification in JSON, as containerd's clients name it.
+const specType = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
+
+// create makes the container, its file system and its task, and starts that.
+func (c *container) create(ctx context.Context, runtime, image, parent string, spec *specs.Spec) error {
+	ctx, cancel := within(ctx, startDeadline)
+	defer cancel()
+	// Beside this process' own group, so that neither's limits and counts touch the other's.
+	spec.Linux.CgroupsPath = "/" + c.id
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return err
+	}
+	// The container first: what refers to it is not collected as garbage.
+	_, err = containers.NewContainersClient(c.instance.connection).Create(ctx, &containers.CreateContainerRequest{Container: &containers.Container{
+		ID: c.id, Image: image, Runtime: &containers.Container_Runtime{Name: runtime}, Spec: &anypb.Any{TypeUrl: specType, Value: text},
+		Snapshotter: c.snapshotter, SnapshotKey: c.id,
+	}})
+	if err != nil {
+		return fmt.Errorf("create it: %w", err)
+	}
+	prepared, err := snapshots.NewSnapshotsClient(c.instance.connection).Prepare(ctx, &snapshots.PrepareSnapshotRequest{Snapshotter: c.snapshotter, Key: c.id, Parent: parent})
+	if err != nil {
+		return fmt.Errorf("prepare its file system: %w", err)
+	}
+	output := "file://" + c.log()
+	client := tasks.NewTasksClient(c.instance.connection)
+	created, err := client.Create(ctx, &tasks.CreateTaskRequest{ContainerID: c.id, Rootfs: prepared.GetMounts(), Stdout: output, Stderr: output})
+	if err != nil {
+		return fmt.Errorf("create its task: %w", err)
+	}
+	c.pid = int(created.GetPid())
+	if _, err := client.Start(ctx, &tasks.StartRequest{ContainerID: c.id}); err != nil {
+		return fmt.Errorf("start it: %w", err)
+	}
+	return nil
+}
+
+func (c *container) log() string { return c.path(c.id + ".log") }
+
+// absence is how long a containerd may be away that was there before this process: while it starts
+// anew, for example. Functions run meanwhile.
+const absence = 30 * time.Second
+
+// wait waits until nothing is left of the container.
+func (c *container) wait(name string) shim.ExitReason {
+	exit, lost := c.exit()
+	var output child.Tail
+	if text, err := os.ReadFile(c.log()); err == nil {
+		_, _ = output.Write(text)
+	}
+	reason := shim.NewExitReason(name, "container "+c.id, &output)
+	switch {
+	case lost != nil:
+		// Its function ends with the connection.
+		_ = c.connection.Close()
+		reason.How = "is lost: " + lost.Error()
+		return reason
+	case exit == 0:
+		reason.How, reason.OK = "exited with status 0", true
+	case exit == 128+uint32(unix.SIGKILL):
+		reason.How = shim.KilledOutright
+	default:
+		reason.How = fmt.Sprintf("exited with status %d", exit)
+	}
+	if err := c.remove(); err != nil {
+		reason.OK = false
+		reason.How += "; " + err.Error()
+	}
+	return reason
+}
+
+// exit waits for the task's exit status. Lost says that containerd cannot tell.
+func (c *container) exit() (exit uint32, lost error) {
+	var since time.Time
+	for {
+		ctx, cancel := within(context.Background(), 24*time.Hour)
+		reply, err := tasks.NewTasksClient(c.instance.connection).Wait(ctx, &tasks.WaitRequest{ContainerID: c.id})
+		cancel()
+		if err == nil {
+			return reply.GetExitStatus(), nil
+		}
+		if c.daemon != nil {
+			select {
+			case <-c.ended:
+				return 0, errors.New(c.howEnded())
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+		if status.Code(err) != codes.Unavailable {
+			return 0, fmt.Errorf("containerd does not know it: %w", err)
+		}
+		if since.IsZero() {
+			since = time.Now()
+		}
+		if time.Since(since) > absence {
+			return 0, fmt.Errorf("containerd at %s does not answer: %w", c.address, err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// kill ends the shim at once.
+func (c *container) kill() {
+	ctx, cancel := within(context.Background(), callDeadline)
+	defer cancel()
+	if _, err := tasks.NewTasksClient(c.instance.connection).Kill(ctx, &tasks.KillRequest{ContainerID: c.id, Signal: uint32(unix.SIGKILL), All: true}); err != nil {
+		_ = c.connection.Close()
+	}
+}
+
+// remove removes whatever there still is of the container. That nothing is there is no error.
+func (c *container) remove() error {
+	if c.connection != nil {
+		_ = c.connection.Close()
+	}
+	err := removeContainer(c.instance, c.id)
+	return errors.Join(err, os.RemoveAll(c.log()), os.RemoveAll(c.path(c.id)))
+}
+
+// removeContainer ends and removes a container, its task and its snapshot.
+func removeContainer(i *instance, id string) error {
+	ctx, cancel := within(context.Background(), callDeadline)
+	defer cancel()
+	client := tasks.NewTasksClient(i.connection)
+	if _, err := client.Kill(ctx, &tasks.KillRequest{ContainerID: id, Signal: uint32(unix.SIGKILL), All: true}); err == nil {
+		_, _ = client.Wait(ctx, &tasks.WaitRequest{ContainerID: id})
+	}
+	_, err := client.Delete(ctx, &tasks.DeleteTaskRequest{ContainerID: id})
+	errs := []error{missing(err)}
+	_, err = containers.NewContainersClient(i.connection).Delete(ctx, &containers.DeleteContainerRequest{ID: id})
+	errs = append(errs, missing(err))
+	_, err = snapshots.NewSnapshotsClient(i.connection).Remove(ctx, &snapshots.RemoveSnapshotRequest{Snapshotter: i.snapshotter, Key: id})
+	errs = append(errs, missing(err))
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("remove it: %w", err)
+	}
+	return nil
+}
+
+// missing is the error but for that of what is not there.
+func missing(err error) error {
+	if status.Code(err) == codes.NotFound {
+		return nil
+	}
+	return err
+}

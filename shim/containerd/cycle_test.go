@@ -1,0 +1,103 @@
+package containerd
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/containerd/containerd/api/services/tasks/v1"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"rrbench/measure"
+	"rrbench/shim/containerd/task"
+)
+
+// command starts a container of an image that says what hello.c is to do.
+func command(ctx context.Context, i *instance, snapshot string, arguments ...string) (*container, error) {
+	c := newContainer(i)
+	return c, c.create(ctx, task.Runtime, "", snapshot, &specs.Spec{
+		Version:     "1.0.2",
+		Root:        &specs.Root{Path: "rootfs"},
+		Process:     &specs.Process{Args: append([]string{"/hello.wasm"}, arguments...), Cwd: "/", NoNewPrivileges: true},
+		Linux:       &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace}}},
+		Annotations: map[string]string{task.EngineAnnotation: engine()},
+	})
+}
+
+// Cycles of create, start, kill and delete leave nothing behind, in containerd and its shim neither.
+func TestCycles(t *testing.T) {
+	i := shared(t)
+	ctx := t.Context()
+	_, snapshot := i.add(t, "hello", hello(t))
+	// It keeps the shim.
+	keeper, err := command(ctx, i, snapshot, "sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer keeper.remove()
+	shim := shimOf(t)
+	cycle := func() {
+		c, err := command(ctx, i, snapshot, "sleep")
+		if err != nil {
+			t.Fatal(err)
+		}
+		bounded, cancel := within(ctx, callDeadline)
+		defer cancel()
+		if _, err := tasks.NewTasksClient(i.connection).Kill(bounded, &tasks.KillRequest{ContainerID: c.id, Signal: uint32(unix.SIGKILL)}); err != nil {
+			t.Fatal(err)
+		}
+		if status, lost := c.exit(); status != 137 || lost != nil {
+			t.Errorf("status %d, %v", status, lost)
+		}
+		if err := c.remove(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range cycles / 10 {
+		cycle()
+	}
+	before := holdings(t, i.daemon.Process.Pid, shim)
+	for range cycles {
+		cycle()
+	}
+	after := holdings(t, i.daemon.Process.Pid, shim)
+	t.Logf("before %+v, after %d cycles %+v", before, cycles, after)
+	// Connections and buffers come and go.
+	if after.descriptors > before.descriptors+16 || after.mounts != before.mounts || after.threads > before.threads+8 || after.memory > before.memory+32<<20 {
+		t.Errorf("before %+v, after %d cycles %+v", before, cycles, after)
+	}
+}
+
+type holding struct {
+	descriptors, threads, mounts int
+	memory                       int64
+}
+
+// holdings is what processes have, and how many mounts there are.
+func holdings(t *testing.T, processes ...int) (h holding) {
+	t.Helper()
+	for _, process := range processes {
+		descriptors, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", process))
+		if err != nil {
+			t.Fatal(err)
+		}
+		threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", process))
+		if err != nil {
+			t.Fatal(err)
+		}
+		memory, err := measure.ProcessMemory(process)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.descriptors, h.threads, h.memory = h.descriptors+len(descriptors), h.threads+len(threads), h.memory+memory.PSSPeak
+	}
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.mounts = strings.Count(string(mounts), "\n")
+	return h
+}

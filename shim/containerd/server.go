@@ -1,0 +1,321 @@
+// Package containerd starts shims in containers of containerd: functions in WebAssembly under this
+// project's own runtime (rrbench/shim/containerd/task), native ones under runc.
+package containerd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/containerd/containerd/api/services/images/v1"
+	"github.com/containerd/containerd/api/services/version/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"rrbench/child"
+	"rrbench/image"
+	"rrbench/private"
+	"rrbench/shim"
+	"rrbench/transport"
+	"rrbench/workloads"
+)
+
+// Namespace is containerd's namespace of all that this package makes.
+const Namespace = "rrbench"
+
+// prefix begins the name of everything that this package makes on a machine.
+const prefix = "rrbench-containerd-"
+
+const (
+	startDeadline = 20 * time.Second
+	stopDeadline  = 5 * time.Second
+	callDeadline  = 10 * time.Second
+)
+
+// Server is the containerd by which shims are started: one of its own, which is started when it is
+// needed and anew when it has ended, or one that is there.
+type Server struct {
+	// socket is of one that is there.
+	socket string
+	// shim is the path of the runtime shim; empty for that which is beside this program.
+	shim string
+
+	lock    sync.Mutex
+	current *instance
+}
+
+// NewServer makes one. Without a socket it starts a containerd of its own. Close ends it.
+func NewServer(socket string) *Server { return &Server{socket: socket} }
+
+// Close ends what was started, and removes what was made.
+func (s *Server) Close() error {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.current == nil {
+		return nil
+	}
+	err := s.current.close()
+	s.current = nil
+	return err
+}
+
+// instance is the containerd that runs.
+func (s *Server) instance() (*instance, error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.current != nil && !s.current.hasEnded() {
+		return s.current, nil
+	}
+	if s.current != nil {
+		// Why it ended is in the rows of those that it had started.
+		_ = s.current.close()
+		s.current = nil
+	}
+	cleanOnce()
+	started, err := s.start()
+	if err != nil {
+		return nil, err
+	}
+	s.current = started
+	return started, nil
+}
+
+// cleanOnce removes what killed runs have left behind, once a process. What cannot be removed is no
+// reason not to measure: rrbench doctor names it.
+var cleanOnce = sync.OnceFunc(func() { _ = Clean() })
+
+// instance is a containerd, and the directory whose lock says that this process lives.
+type instance struct {
+	directory  *private.Directory
+	address    string
+	connection *grpc.ClientConn
+	// daemon is nil for a containerd that was there. ended is closed when it has ended.
+	daemon *exec.Cmd
+	output child.Tail
+	ended  chan struct{}
+	// image has a function; its file system is called parent by the snapshotter.
+	image, parent, snapshotter string
+	containers                 atomic.Int64
+}
+
+// socketFile says in the directory which containerd it belongs to that was there.
+const socketFile = "socket"
+
+func (s *Server) start() (_ *instance, err error) {
+	directory, err := private.NewDirectory(os.TempDir(), prefix)
+	if err != nil {
+		return nil, fmt.Errorf("make a directory for containerd: %w", err)
+	}
+	i := &instance{directory: directory, ended: make(chan struct{}), address: s.socket}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, i.close())
+		}
+	}()
+	if s.socket == "" {
+		i.address = i.path("containerd.sock")
+		if err := i.run(s); err != nil {
+			return nil, err
+		}
+	} else if err := os.WriteFile(i.path(socketFile), []byte(s.socket), 0o600); err != nil {
+		return nil, err
+	}
+	i.connection, err = dial(i.address)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.answers(); err != nil {
+		return nil, err
+	}
+	return i, i.load()
+}
+
+func (i *instance) path(name string) string { return filepath.Join(i.directory.Path, name) }
+
+// configuration keeps containerd to one directory, without what only Kubernetes needs.
+const configuration = `version = 2
+root = %q
+state = %q
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp"]
+[grpc]
+  address = %q
+[ttrpc]
+  address = %q
+`
+
+// run starts a containerd that dies with this process.
+func (i *instance) run(s *Server) error {
+	text := fmt.Sprintf(configuration, i.path("root"), i.path(stateDirectory), i.address, i.address+".ttrpc")
+	if err := os.WriteFile(i.path("config.toml"), []byte(text), 0o600); err != nil {
+		return err
+	}
+	path, err := exec.LookPath("containerd")
+	if err != nil {
+		return err
+	}
+	shims, err := s.shimProgram()
+	if err != nil {
+		return err
+	}
+	i.daemon = exec.Command(path, "--config", i.path("config.toml"))
+	i.daemon.Env = []string{"PATH=" + filepath.Dir(shims) + ":" + os.Getenv("PATH") + ":/usr/sbin:/usr/bin:/sbin:/bin"}
+	for _, name := range []string{"HOME", "XDG_CACHE_HOME"} {
+		if value, there := os.LookupEnv(name); there {
+			i.daemon.Env = append(i.daemon.Env, name+"="+value)
+		}
+	}
+	i.daemon.Stdout, i.daemon.Stderr = &i.output, &i.output
+	// Shims have its output open.
+	i.daemon.WaitDelay = time.Second
+	// A Ctrl-C at the terminal is for the driver alone: it ends its containers in order.
+	i.daemon.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := child.Start(i.daemon); err != nil {
+		i.daemon = nil
+		return fmt.Errorf("start containerd: %w", err)
+	}
+	go func() {
+		_ = i.daemon.Wait()
+		close(i.ended)
+	}()
+	return nil
+}
+
+func (i *instance) hasEnded() bool {
+	select {
+	case <-i.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// howEnded says how the daemon ended.
+func (i *instance) howEnded() string {
+	text := fmt.Sprintf("containerd (process %d) was %s", i.daemon.Process.Pid, shim.HowEnded(i.daemon.ProcessState, nil))
+	if line, _ := i.output.Said(); line != "" && !i.daemon.ProcessState.Success() && i.daemon.ProcessState.Exited() {
+		text += ": " + line
+	}
+	return text
+}
+
+func dial(address string) (*grpc.ClientConn, error) {
+	connection, err := grpc.NewClient("unix://"+address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+	if err != nil {
+		return nil, fmt.Errorf("reach containerd: %w", err)
+	}
+	return connection, nil
+}
+
+// within bounds a call, and names the namespace.
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(metadata.AppendToOutgoingContext(ctx, "containerd-namespace", Namespace), limit)
+}
+
+// answers waits until containerd does.
+func (i *instance) answers() error {
+	ctx, cancel := within(context.Background(), startDeadline)
+	defer cancel()
+	go func() {
+		select {
+		case <-i.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	_, err := version.NewVersionClient(i.connection).Version(ctx, &emptypb.Empty{}, grpc.WaitForReady(i.daemon != nil))
+	switch {
+	case i.hasEnded():
+		_, all := i.output.Said()
+		return fmt.Errorf("start containerd: %s (%s)", i.howEnded(), child.LastLine(all))
+	case err != nil:
+		return fmt.Errorf("containerd at %s does not answer: %w", i.address, err)
+	}
+	return nil
+}
+
+// function is what the image's module is called.
+const function = "function"
+
+// load has containerd import an image with a function. Its snapshotter is overlayfs, or native where
+// that does not work.
+func (i *instance) load() error {
+	module, err := workloads.Guest(workloads.Guests()[0])
+	if err != nil {
+		return err
+	}
+	name := strings.ToLower(filepath.Base(i.directory.Path))
+	var archive bytes.Buffer
+	if i.parent, err = image.Write(context.Background(), &archive, image.Plain, name, module); err != nil {
+		return err
+	}
+	i.image = image.Reference(name)
+	path := i.path("image.tar")
+	if err := os.WriteFile(path, archive.Bytes(), 0o600); err != nil {
+		return err
+	}
+	var errs []error
+	for _, i.snapshotter = range []string{"overlayfs", "native"} {
+		ctx, cancel := context.WithTimeout(context.Background(), startDeadline)
+		command := exec.CommandContext(ctx, "ctr", "--address", i.address, "--namespace", Namespace, "images", "import", "--snapshotter", i.snapshotter, path)
+		output, err := command.CombinedOutput()
+		cancel()
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, fmt.Errorf("import an image (%s): %w: %s", i.snapshotter, err, child.LastLine(string(output))))
+	}
+	return errors.Join(errs...)
+}
+
+// close ends the daemon, if it is this process', and removes all that this instance has made.
+func (i *instance) close() error {
+	if i.connection != nil && !i.hasEnded() && i.image != "" {
+		ctx, cancel := within(context.Background(), callDeadline)
+		_, _ = images.NewImagesClient(i.connection).Delete(ctx, &images.DeleteImageRequest{Name: i.image, Sync: true})
+		cancel()
+	}
+	if i.connection != nil {
+		_ = i.connection.Close()
+	}
+	if i.daemon != nil {
+		_ = i.daemon.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-i.ended:
+		case <-time.After(stopDeadline):
+			_ = i.daemon.Process.Kill()
+			<-i.ended
+		}
+	}
+	return remove(i.directory)
+}
+
+// shimProgram is the runtime shim that was built with this program.
+func (s *Server) shimProgram() (string, error) {
+	if s.shim != "" {
+		return s.shim, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(filepath.Dir(self), "containerd-shim-roadrunner-v1")
+	if _, err := os.Stat(path); err != nil {
+		return "", unavailable("containerd-shim-roadrunner-v1 is not beside "+self, "make build")
+	}
+	return path, nil
+}
+
+func unavailable(reason, remedy string) error {
+	return &transport.Unavailable{Transport: "under containerd", Reason: reason, Remedy: remedy}
+}

@@ -1,0 +1,5 @@
+//go:build slow
+
+package containerd
+
+const cycles = 1000

@@ -1,0 +1,163 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/containerd/cgroups/v3"
+	"github.com/containerd/cgroups/v3/cgroup1"
+	"github.com/containerd/cgroups/v3/cgroup2"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// cgroupRoot is where the tree of a pure version 2 is mounted.
+const cgroupRoot = "/sys/fs/cgroup"
+
+// group is a control group of either version. One of the two is nil.
+type group struct {
+	path string
+	v1   cgroup1.Cgroup
+	v2   *cgroup2.Manager
+}
+
+// newGroup makes a control group with a container's limits.
+func newGroup(path string, resources *specs.LinuxResources) (g group, err error) {
+	if strings.Contains(path, ":") {
+		return g, fmt.Errorf("the control group %q is systemd's: use the driver cgroupfs (SystemdCgroup = false)", path)
+	}
+	limits := specs.LinuxResources{}
+	if resources != nil {
+		limits = *resources
+	}
+	// A host opens no device.
+	limits.Devices = nil
+	g.path = filepath.Clean("/" + path)
+	if cgroups.Mode() == cgroups.Unified {
+		g.v2, err = cgroup2.NewManager(cgroupRoot, g.path, cgroup2.ToResources(&limits))
+	} else {
+		g.v1, err = cgroup1.New(cgroup1.StaticPath(g.path), &limits)
+	}
+	if err != nil {
+		return g, fmt.Errorf("make the control group %s: %w", g.path, err)
+	}
+	return g, nil
+}
+
+// loadGroup finds one that was made.
+func loadGroup(path string) (g group, err error) {
+	g.path = filepath.Clean("/" + path)
+	if cgroups.Mode() == cgroups.Unified {
+		g.v2, err = cgroup2.Load(g.path)
+	} else {
+		g.v1, err = cgroup1.Load(cgroup1.StaticPath(g.path))
+	}
+	return g, err
+}
+
+// starting calls start, which forks, so that what it forks is in the group from its first instant,
+// with all memory that it ever has. The calling goroutine has its thread to itself.
+func (g group) starting(attributes *syscall.SysProcAttr, start func() error) (err error) {
+	if g.v2 != nil {
+		directory, err := os.Open(filepath.Join(cgroupRoot, g.path))
+		if err != nil {
+			return err
+		}
+		defer directory.Close()
+		attributes.UseCgroupFD, attributes.CgroupFD = true, int(directory.Fd())
+		return start()
+	}
+	// Version 1 has groups of threads: this one visits the group while it forks.
+	home, err := cgroup1.Load(cgroup1.PidPath(os.Getpid()))
+	if err != nil {
+		return err
+	}
+	thread := cgroup1.Process{Pid: unix.Gettid()}
+	defer func() { err = errors.Join(err, home.AddTask(thread)) }()
+	if err := g.v1.AddTask(thread); err != nil {
+		return fmt.Errorf("enter the control group %s: %w", g.path, err)
+	}
+	return start()
+}
+
+func (g group) update(limits *specs.LinuxResources) error {
+	if g.v2 != nil {
+		return g.v2.Update(cgroup2.ToResources(limits))
+	}
+	return g.v1.Update(limits)
+}
+
+func (g group) freeze() error {
+	if g.v2 != nil {
+		return g.v2.Freeze()
+	}
+	return g.v1.Freeze()
+}
+
+func (g group) thaw() error {
+	if g.v2 != nil {
+		return g.v2.Thaw()
+	}
+	return g.v1.Thaw()
+}
+
+// stats are of the type that containerd's clients know for the version.
+func (g group) stats() (any, error) {
+	if g.v2 != nil {
+		return g.v2.Stat()
+	}
+	return g.v1.Stat(cgroup1.IgnoreNotExist)
+}
+
+// killed is how many processes of the group the kernel has killed for want of memory.
+func (g group) killed() int {
+	file, key := filepath.Join(cgroupRoot, "memory", g.path, "memory.oom_control"), "oom_kill "
+	if g.v2 != nil {
+		file = filepath.Join(cgroupRoot, g.path, "memory.events")
+	}
+	text, _ := os.ReadFile(file)
+	for line := range strings.Lines(string(text)) {
+		if number, ok := strings.CutPrefix(strings.TrimSpace(line), key); ok {
+			n, _ := strconv.Atoi(number)
+			return n
+		}
+	}
+	return 0
+}
+
+// end kills whatever is in the group.
+func (g group) end() {
+	if g.v2 != nil {
+		_ = g.v2.Kill()
+		return
+	}
+	processes, _ := g.v1.Processes(cgroup1.Freezer, true)
+	for _, process := range processes {
+		_ = unix.Kill(process.Pid, unix.SIGKILL)
+	}
+	_ = g.v1.Thaw()
+}
+
+// remove removes the group, in which nothing runs any more.
+func (g group) remove() error {
+	if g.v2 != nil {
+		return g.v2.Delete()
+	}
+	return g.v1.Delete()
+}
+
+// removeSoon removes a group whose processes are dying.
+func (g group) removeSoon() {
+	for range 100 {
+		if g.remove() == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}

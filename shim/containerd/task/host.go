@@ -1,0 +1,191 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// host is a process that hosts functions: a lone one, or those of a pod.
+type host struct {
+	process    *os.Process
+	group      group
+	connection *net.UnixConn
+	// pod is the sandbox, empty for a lone function. user is whom all functions run as.
+	pod  string
+	user specs.User
+	// functions that are not over; the service's lock guards it.
+	functions map[string]*function
+	// ended is closed when the process has ended, with status set.
+	ended  chan struct{}
+	status uint32
+	oom    bool
+	sends  sync.Mutex
+}
+
+// hostEnvironment is what a driver's shims have (rrbench/shim.Environment), for the same reasons.
+var hostEnvironment = []string{"GOGC=100", "GOMEMLIMIT=off", "GODEBUG=asyncpreemptoff=1"}
+
+// startHost starts a process in the control group and the network namespace of a function. It dies
+// with this one.
+func startHost(program string, spec *specs.Spec, g group, pod string) (*host, error) {
+	h := &host{group: g, pod: pod, user: spec.Process.User, functions: make(map[string]*function), ended: make(chan struct{})}
+	connection, theirs, err := pair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	command := exec.Command(program, "function")
+	command.Env = hostEnvironment
+	for _, name := range []string{"HOME", "XDG_CACHE_HOME", "PATH"} {
+		if value, there := os.LookupEnv(name); there {
+			command.Env = append(command.Env, name+"="+value)
+		}
+	}
+	command.Dir = "/"
+	command.ExtraFiles = []*os.File{theirs}
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
+	started := make(chan error)
+	go h.live(command, spec, started)
+	if err := <-started; err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", program, err), connection.Close())
+	}
+	h.connection, h.process = connection, command.Process
+	if adjust := spec.Process.OOMScoreAdj; adjust != nil {
+		_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", h.process.Pid), []byte(strconv.Itoa(*adjust)), 0o644)
+	}
+	return h, nil
+}
+
+// live starts the process on a thread of its own, which enters the namespace and gives up what a
+// container's process may not have, and waits for its end there: a parent-death signal is sent
+// when the thread ends. The thread is not used again.
+func (h *host) live(command *exec.Cmd, spec *specs.Spec, started chan<- error) {
+	runtime.LockOSThread()
+	before := h.group.killed()
+	err := errors.Join(enterNetwork(spec), boundCapabilities(spec))
+	if err == nil {
+		err = h.group.starting(command.SysProcAttr, command.Start)
+	}
+	started <- err
+	if err != nil {
+		return
+	}
+	_ = command.Wait()
+	switch ended := command.ProcessState.Sys().(syscall.WaitStatus); {
+	case ended.Signaled():
+		h.status = 128 + uint32(ended.Signal())
+	default:
+		h.status = uint32(ended.ExitStatus())
+	}
+	h.oom = h.group.killed() > before
+	close(h.ended)
+}
+
+// enterNetwork brings the thread into the function's network namespace: one that is there, a new
+// one, or this process' own.
+func enterNetwork(spec *specs.Spec) error {
+	if spec.Linux == nil {
+		return nil
+	}
+	for _, namespace := range spec.Linux.Namespaces {
+		switch {
+		case namespace.Type != specs.NetworkNamespace:
+		case namespace.Path != "":
+			there, err := netns.GetFromPath(namespace.Path)
+			if err != nil {
+				return fmt.Errorf("open the network namespace %s: %w", namespace.Path, err)
+			}
+			defer there.Close()
+			if err := netns.Set(there); err != nil {
+				return fmt.Errorf("enter the network namespace %s: %w", namespace.Path, err)
+			}
+		default:
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				return fmt.Errorf("make a network namespace: %w", err)
+			}
+			loopback, err := netlink.LinkByName("lo")
+			if err == nil {
+				err = netlink.LinkSetUp(loopback)
+			}
+			if err != nil {
+				return fmt.Errorf("set the loopback device of a network namespace up: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// boundCapabilities takes from what the thread starts each capability that the container has not,
+// and any other way to more.
+func boundCapabilities(spec *specs.Spec) error {
+	kept := make(map[string]bool)
+	if spec.Process.Capabilities != nil {
+		for _, name := range spec.Process.Capabilities.Bounding {
+			kept[name] = true
+		}
+	}
+	for bit, name := range capabilities {
+		// Changing to the function's user comes later, in the host, and takes these away with it.
+		if kept[name] || bit == unix.CAP_SETUID || bit == unix.CAP_SETGID {
+			continue
+		}
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(bit), 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) {
+			return fmt.Errorf("drop %s: %w", name, err)
+		}
+	}
+	return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+}
+
+// capabilities are those of capabilities(7), by number.
+var capabilities = strings.Fields(`CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL
+	CAP_SETGID CAP_SETUID CAP_SETPCAP CAP_LINUX_IMMUTABLE CAP_NET_BIND_SERVICE CAP_NET_BROADCAST CAP_NET_ADMIN
+	CAP_NET_RAW CAP_IPC_LOCK CAP_IPC_OWNER CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_CHROOT CAP_SYS_PTRACE
+	CAP_SYS_PACCT CAP_SYS_ADMIN CAP_SYS_BOOT CAP_SYS_NICE CAP_SYS_RESOURCE CAP_SYS_TIME CAP_SYS_TTY_CONFIG
+	CAP_MKNOD CAP_LEASE CAP_AUDIT_WRITE CAP_AUDIT_CONTROL CAP_SETFCAP CAP_MAC_OVERRIDE CAP_MAC_ADMIN CAP_SYSLOG
+	CAP_WAKE_ALARM CAP_BLOCK_SUSPEND CAP_AUDIT_READ CAP_PERFMON CAP_BPF CAP_CHECKPOINT_RESTORE`)
+
+func (h *host) send(order Order, files ...*os.File) error {
+	h.sends.Lock()
+	defer h.sends.Unlock()
+	return Send(h.connection, order, files...)
+}
+
+// close ends the process and waits for that.
+func (h *host) close() error {
+	_ = h.process.Kill()
+	_ = h.group.thaw()
+	<-h.ended
+	return errors.Join(h.group.remove(), h.connection.Close())
+}
+
+// findProgram finds the program that hosts functions: beside this one, or on PATH.
+func findProgram() (string, error) {
+	self, err := os.Executable()
+	if err == nil {
+		if self, err = filepath.EvalSymlinks(self); err == nil {
+			beside := filepath.Join(filepath.Dir(self), "rrbench")
+			if unix.Access(beside, unix.X_OK) == nil {
+				return beside, nil
+			}
+		}
+	}
+	path, err := exec.LookPath("rrbench")
+	if err != nil {
+		return "", errors.New("rrbench, which hosts the functions, is neither beside " + self + " nor on containerd's PATH: install both programs")
+	}
+	return path, nil
+}

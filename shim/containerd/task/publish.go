@@ -1,0 +1,88 @@
+package task
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	eventservice "github.com/containerd/containerd/api/services/ttrpc/events/v1"
+	"github.com/containerd/containerd/api/types"
+	"github.com/containerd/ttrpc"
+	"github.com/containerd/typeurl/v2"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// publisher forwards events to containerd, in order. While that restarts they wait.
+type publisher struct {
+	address, namespace string
+	queue              chan *types.Envelope
+	pending            sync.WaitGroup
+}
+
+func newPublisher(address, namespace string) *publisher {
+	p := &publisher{address: strings.TrimPrefix(address, "unix://"), namespace: namespace, queue: make(chan *types.Envelope, 4096)}
+	go p.forward()
+	return p
+}
+
+func (p *publisher) publish(topic string, event any) {
+	encoded, err := typeurl.MarshalAnyToProto(event)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "roadrunner: event", topic+":", err)
+		return
+	}
+	p.pending.Add(1)
+	select {
+	case p.queue <- &types.Envelope{Timestamp: timestamppb.Now(), Namespace: p.namespace, Topic: topic, Event: encoded}:
+	default:
+		// Containerd has been away for long: it asks for the state when it is back.
+		p.pending.Done()
+	}
+}
+
+const (
+	// tries is how often an event is sent before it is lost, and retry the pause between.
+	tries = 5
+	retry = time.Second
+)
+
+func (p *publisher) forward() {
+	var client *ttrpc.Client
+	for event := range p.queue {
+		for try := range tries {
+			if try > 0 {
+				time.Sleep(retry)
+			}
+			if client == nil {
+				connection, err := net.DialTimeout("unix", p.address, time.Second)
+				if err != nil {
+					continue
+				}
+				client = ttrpc.NewClient(connection)
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			_, err := eventservice.NewTTRPCEventsClient(client).Forward(ctx, &eventservice.ForwardRequest{Envelope: event})
+			cancel()
+			if err == nil {
+				break
+			}
+			_ = client.Close()
+			client = nil
+		}
+		p.pending.Done()
+	}
+}
+
+// flush waits until nothing is queued, for so long at most.
+func (p *publisher) flush(wait time.Duration) {
+	done := make(chan struct{})
+	go func() { p.pending.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(wait):
+	}
+}

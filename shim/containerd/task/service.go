@@ -1,0 +1,629 @@
+// Package task is the containerd shim: it answers containerd's Task API (runtime v2) for
+// WebAssembly functions, which run in host processes (rrbench/shim/containerd/host), a lone one in its own and
+// those of a pod in one. One shim serves a namespace of a containerd.
+package task
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	eventtypes "github.com/containerd/containerd/api/events"
+	taskapi "github.com/containerd/containerd/api/runtime/task/v2"
+	tasktypes "github.com/containerd/containerd/api/types/task"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/containerd/typeurl/v2"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// service has the functions of one namespace of a containerd.
+type service struct {
+	program, namespace, containerd string
+	events                         *publisher
+	// idle is called when nothing is left to serve.
+	idle func()
+
+	lock      sync.Mutex
+	functions map[string]*function
+	hosts     map[string]*host // of pods
+	// reserved have been announced by a start of this program and not yet created, or have been deleted
+	// and not yet been shut down.
+	reserved map[string]*time.Timer
+}
+
+// function is one container.
+type function struct {
+	id, bundle            string
+	stdin, stdout, stderr string
+	host                  *host
+	status                tasktypes.Status
+	exit                  uint32
+	at                    time.Time
+	// prepared is closed when the host is ready to start it, or fault says why it cannot.
+	prepared chan struct{}
+	fault    string
+	// signal is what a function of a pod was last sent to end it.
+	signal uint32
+	// ended is closed when the status is STOPPED.
+	ended   chan struct{}
+	control string
+}
+
+var _ taskapi.TTRPCTaskService = (*service)(nil)
+
+// reservation is how long a container that was announced may take to come.
+const reservation = 10 * time.Second
+
+func (s *service) reserve(id string) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.reserved[id] == nil {
+		s.reserved[id] = time.AfterFunc(reservation, func() { s.release(id) })
+	}
+}
+
+func (s *service) release(id string) {
+	s.lock.Lock()
+	if timer := s.reserved[id]; timer != nil {
+		timer.Stop()
+		delete(s.reserved, id)
+	}
+	s.lock.Unlock()
+	s.idle()
+}
+
+// unused says that nothing is left to serve.
+func (s *service) unused() bool {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return len(s.functions)+len(s.reserved) == 0
+}
+
+func (s *service) find(id string) (*function, error) {
+	if f := s.functions[id]; f != nil {
+		return f, nil
+	}
+	return nil, errgrpc.ToGRPC(fmt.Errorf("container %s: %w", id, errdefs.ErrNotFound))
+}
+
+func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*taskapi.CreateTaskResponse, error) {
+	f, err := s.create(ctx, r)
+	if err != nil {
+		return nil, errgrpc.ToGRPC(fmt.Errorf("roadrunner: %w", err))
+	}
+	s.events.publish("/tasks/create", &eventtypes.TaskCreate{ContainerID: f.id, Bundle: f.bundle, Rootfs: r.GetRootfs(), Pid: f.pid(),
+		IO: &eventtypes.TaskIO{Stdin: f.stdin, Stdout: f.stdout, Stderr: f.stderr}})
+	return &taskapi.CreateTaskResponse{Pid: f.pid()}, nil
+}
+
+// create makes a function and waits until it is ready to start: what is wrong with a module, containerd
+// hears here, where it cleans up.
+func (s *service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (*function, error) {
+	var spec specs.Spec
+	text, err := os.ReadFile(filepath.Join(r.GetBundle(), "config.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &spec)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the container's configuration: %w", err)
+	}
+	switch {
+	case spec.Process == nil || len(spec.Process.Args) == 0:
+		return nil, errors.New("the container has no arguments: its image needs an entrypoint")
+	case spec.Linux == nil || spec.Linux.CgroupsPath == "":
+		return nil, errors.New("the container has no control group")
+	case r.GetTerminal():
+		return nil, errors.New("a function has no terminal: leave --tty out")
+	case r.GetCheckpoint() != "":
+		return nil, errors.New("a function cannot be restored from a checkpoint")
+	}
+	set, err := readSettings(&spec, r.GetOptions())
+	if err != nil {
+		return nil, err
+	}
+	root := "rootfs"
+	if spec.Root != nil {
+		root = spec.Root.Path
+	}
+	if !filepath.IsAbs(root) {
+		root = filepath.Join(r.GetBundle(), root)
+	}
+	directories, err := layers(r.GetRootfs(), root)
+	if err != nil {
+		return nil, err
+	}
+	module, err := openModule(directories, spec.Process.Args[0])
+	if err != nil {
+		return nil, err
+	}
+	files := []*os.File{module}
+	defer func() {
+		for _, file := range files {
+			_ = file.Close()
+		}
+	}()
+	f := &function{id: r.GetID(), bundle: r.GetBundle(), stdin: r.GetStdin(), stdout: r.GetStdout(), stderr: r.GetStderr(),
+		status: tasktypes.Status_CREATED, prepared: make(chan struct{}), ended: make(chan struct{})}
+	streams, err := f.openStreams()
+	files = append(files, streams...)
+	if err != nil {
+		return nil, errors.Join(err, f.closeFiles())
+	}
+	order := &Function{ID: f.id, Engine: set.engine, Arguments: spec.Process.Args, Environment: spec.Process.Env,
+		UID: spec.Process.User.UID, GID: spec.Process.User.GID, Groups: spec.Process.User.AdditionalGids, Control: set.control, Driver: set.driver}
+	if set.control {
+		f.control = ControlSocket(s.containerd, s.namespace, f.id)
+		listener, err := listenControl(f.control, set.driver)
+		if err != nil {
+			return nil, errors.Join(err, f.closeFiles())
+		}
+		files = append(files, listener)
+	}
+	if err := s.place(f, &spec, set.pod); err != nil {
+		return nil, errors.Join(err, f.closeFiles())
+	}
+	err = f.host.send(Order{Create: order}, files...)
+	if err == nil {
+		err = f.prepare(ctx)
+	}
+	if err != nil {
+		s.lock.Lock()
+		delete(s.functions, f.id)
+		s.lock.Unlock()
+		s.end(f, killed)
+		return nil, errors.Join(err, s.cleanUp(f))
+	}
+	s.release(f.id)
+	return f, nil
+}
+
+// prepare waits until the host has made the function.
+func (f *function) prepare(ctx context.Context) error {
+	select {
+	case <-f.prepared:
+		if f.fault != "" {
+			return fmt.Errorf("%s: %w", f.fault, errdefs.ErrInvalidArgument)
+		}
+		return nil
+	case <-f.ended:
+		if f.host.oom {
+			return errors.New("the container's memory does not suffice to make the function: raise its limit")
+		}
+		return fmt.Errorf("the function's host ended with status %d while it made the function", f.exit)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// place finds a host for the function, or starts one.
+func (s *service) place(f *function, spec *specs.Spec, pod string) error {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.functions[f.id] != nil {
+		return fmt.Errorf("container %s: %w", f.id, errdefs.ErrAlreadyExists)
+	}
+	h := s.hosts[pod]
+	if pod != "" && h != nil {
+		if user := spec.Process.User; user.UID != h.user.UID || user.GID != h.user.GID || !slices.Equal(user.AdditionalGids, h.user.AdditionalGids) {
+			return fmt.Errorf("functions of one pod share a process, which runs as user %d:%d: give the same", h.user.UID, h.user.GID)
+		}
+	} else {
+		path, limits := spec.Linux.CgroupsPath, spec.Linux.Resources
+		if pod != "" {
+			// Beside the containers' groups: a group that has groups has no processes.
+			path, limits = filepath.Join(filepath.Dir(path), "roadrunner-"+pod), nil
+		}
+		g, err := newGroup(path, limits)
+		if err != nil {
+			return err
+		}
+		if h, err = startHost(s.program, spec, g, pod); err != nil {
+			return errors.Join(err, g.remove())
+		}
+		if pod != "" {
+			s.hosts[pod] = h
+		}
+		go s.listen(h)
+	}
+	f.host = h
+	h.functions[f.id], s.functions[f.id] = f, f
+	return nil
+}
+
+// leave takes a function from its host. It says whether the host is to be closed, since it was the last.
+func (s *service) leave(f *function) (last bool) {
+	h := f.host
+	if _, there := h.functions[f.id]; !there {
+		return false
+	}
+	delete(h.functions, f.id)
+	if len(h.functions) > 0 {
+		return false
+	}
+	if s.hosts[h.pod] == h {
+		delete(s.hosts, h.pod)
+	}
+	return true
+}
+
+// listen hears what a host says of its functions, and ends them with it.
+func (s *service) listen(h *host) {
+	buffer := make([]byte, 64<<10)
+	for {
+		var event Event
+		if _, err := Receive(h.connection, buffer, &event); err != nil {
+			break
+		}
+		s.lock.Lock()
+		f := h.functions[event.ID]
+		if f != nil && !event.Ended {
+			f.fault = event.Fault
+			close(f.prepared)
+		}
+		s.lock.Unlock()
+		if f != nil && event.Ended {
+			s.end(f, event.Status)
+		}
+	}
+	<-h.ended
+	s.lock.Lock()
+	functions := slices.Collect(maps.Values(h.functions))
+	s.lock.Unlock()
+	for _, f := range functions {
+		if h.oom {
+			s.events.publish("/tasks/oom", &eventtypes.TaskOOM{ContainerID: f.id})
+		}
+		s.end(f, h.status)
+	}
+}
+
+// killed is the status of a function that was ended by force.
+const killed = 128 + uint32(syscall.SIGKILL)
+
+// end notes the end of a function. A host without functions ends as well.
+func (s *service) end(f *function, status uint32) {
+	s.lock.Lock()
+	if f.status == tasktypes.Status_STOPPED {
+		s.lock.Unlock()
+		return
+	}
+	if status == killed && f.signal != 0 {
+		status = 128 + f.signal
+	}
+	f.status, f.exit, f.at = tasktypes.Status_STOPPED, status, time.Now()
+	last := s.leave(f)
+	s.lock.Unlock()
+	if last {
+		// The group's removal is Delete's to report.
+		_ = f.host.process.Kill()
+		_ = f.host.group.thaw()
+		<-f.host.ended
+	}
+	close(f.ended)
+	s.events.publish("/tasks/exit", &eventtypes.TaskExit{ContainerID: f.id, ID: f.id, Pid: f.pid(), ExitStatus: status, ExitedAt: timestamppb.New(f.at)})
+}
+
+func (f *function) pid() uint32 { return uint32(f.host.process.Pid) }
+
+func (s *service) Start(_ context.Context, r *taskapi.StartRequest) (*taskapi.StartResponse, error) {
+	s.lock.Lock()
+	f, err := s.find(r.GetID())
+	s.lock.Unlock()
+	if err != nil || r.GetExecID() != "" {
+		return nil, errors.Join(err, noExec(r.GetExecID()))
+	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if f.status != tasktypes.Status_CREATED {
+		return nil, errgrpc.ToGRPC(fmt.Errorf("the function was started: %w", errdefs.ErrFailedPrecondition))
+	}
+	// Before the order, whose effect may be the exit.
+	f.status = tasktypes.Status_RUNNING
+	s.events.publish("/tasks/start", &eventtypes.TaskStart{ContainerID: f.id, Pid: f.pid()})
+	if err := f.host.send(Order{Start: f.id}); err != nil {
+		return nil, errgrpc.ToGRPC(err)
+	}
+	return &taskapi.StartResponse{Pid: f.pid()}, nil
+}
+
+// grace is how long a function of a pod may take to end that waits for something.
+const grace = 100 * time.Millisecond
+
+func (s *service) Kill(_ context.Context, r *taskapi.KillRequest) (*emptypb.Empty, error) {
+	s.lock.Lock()
+	f, err := s.find(r.GetID())
+	var status tasktypes.Status
+	if err == nil {
+		status = f.status
+	}
+	s.lock.Unlock()
+	if err != nil || r.GetExecID() != "" {
+		return nil, errors.Join(err, noExec(r.GetExecID()))
+	}
+	if status == tasktypes.Status_STOPPED {
+		return nil, errgrpc.ToGRPC(fmt.Errorf("process already finished: %w", errdefs.ErrNotFound))
+	}
+	signal := syscall.Signal(r.GetSignal())
+	switch {
+	case f.host.pod == "":
+		if err := f.host.process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return nil, errgrpc.ToGRPC(err)
+		}
+		if signal == syscall.SIGKILL {
+			// What is frozen does not die.
+			_ = f.host.group.thaw()
+		}
+	case !slices.Contains([]syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP}, signal):
+	case status == tasktypes.Status_CREATED:
+		s.end(f, 128+r.GetSignal())
+	default:
+		s.lock.Lock()
+		f.signal = r.GetSignal()
+		s.lock.Unlock()
+		// No engine interrupts a function that computes: it is ended with its process then.
+		_ = f.host.send(Order{End: f.id})
+		go func() {
+			select {
+			case <-f.ended:
+			case <-time.After(grace):
+				_ = f.host.process.Kill()
+				_ = f.host.group.thaw()
+			}
+		}()
+	}
+	return &emptypb.Empty{}, nil
+}
+
+func (s *service) Wait(ctx context.Context, r *taskapi.WaitRequest) (*taskapi.WaitResponse, error) {
+	s.lock.Lock()
+	f, err := s.find(r.GetID())
+	s.lock.Unlock()
+	if err != nil || r.GetExecID() != "" {
+		return nil, errors.Join(err, noExec(r.GetExecID()))
+	}
+	select {
+	case <-f.ended:
+		return &taskapi.WaitResponse{ExitStatus: f.exit, ExitedAt: timestamppb.New(f.at)}, nil
+	case <-ctx.Done():
+		return nil, errgrpc.ToGRPC(ctx.Err())
+	}
+}
+
+func (s *service) State(_ context.Context, r *taskapi.StateRequest) (*taskapi.StateResponse, error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	f, err := s.find(r.GetID())
+	if err != nil || r.GetExecID() != "" {
+		return nil, errors.Join(err, noExec(r.GetExecID()))
+	}
+	state := &taskapi.StateResponse{ID: f.id, Bundle: f.bundle, Pid: f.pid(), Status: f.status, Stdin: f.stdin, Stdout: f.stdout, Stderr: f.stderr, ExitStatus: f.exit}
+	if f.status == tasktypes.Status_STOPPED {
+		state.ExitedAt = timestamppb.New(f.at)
+	}
+	return state, nil
+}
+
+func (s *service) Delete(_ context.Context, r *taskapi.DeleteRequest) (*taskapi.DeleteResponse, error) {
+	s.lock.Lock()
+	f, err := s.find(r.GetID())
+	if err == nil && r.GetExecID() == "" && (f.status == tasktypes.Status_RUNNING || f.status == tasktypes.Status_PAUSED) {
+		err = errgrpc.ToGRPC(fmt.Errorf("the function runs: %w", errdefs.ErrFailedPrecondition))
+	}
+	if err != nil || r.GetExecID() != "" {
+		s.lock.Unlock()
+		return nil, errors.Join(err, noExec(r.GetExecID()))
+	}
+	s.lock.Unlock()
+	// So that the shim stays until this has been answered: Shutdown comes next.
+	s.reserve(f.id)
+	s.lock.Lock()
+	delete(s.functions, f.id)
+	s.lock.Unlock()
+	s.end(f, killed)
+	if err := s.cleanUp(f); err != nil {
+		fmt.Fprintln(os.Stderr, "roadrunner: clean up", f.id+":", err)
+	}
+	exited := timestamppb.New(f.at)
+	s.events.publish("/tasks/delete", &eventtypes.TaskDelete{ContainerID: f.id, Pid: f.pid(), ExitStatus: f.exit, ExitedAt: exited})
+	return &taskapi.DeleteResponse{Pid: f.pid(), ExitStatus: f.exit, ExitedAt: exited}, nil
+}
+
+// cleanUp removes what is left of a function that has been deleted, and its host if nothing needs that
+// any more, not even its numbers.
+func (s *service) cleanUp(f *function) error {
+	err := f.closeFiles()
+	s.lock.Lock()
+	for _, other := range s.functions {
+		if other.host == f.host {
+			s.lock.Unlock()
+			return err
+		}
+	}
+	s.lock.Unlock()
+	return errors.Join(err, f.host.close())
+}
+
+func (s *service) Pids(_ context.Context, r *taskapi.PidsRequest) (*taskapi.PidsResponse, error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	f, err := s.find(r.GetID())
+	if err != nil {
+		return nil, err
+	}
+	return &taskapi.PidsResponse{Processes: []*tasktypes.ProcessInfo{{Pid: f.pid()}}}, nil
+}
+
+// Connect says where the shim and a container's process are; a container that is not there is announced by it.
+func (s *service) Connect(_ context.Context, r *taskapi.ConnectRequest) (*taskapi.ConnectResponse, error) {
+	reply := &taskapi.ConnectResponse{ShimPid: uint32(os.Getpid())}
+	s.lock.Lock()
+	f := s.functions[r.GetID()]
+	if f != nil {
+		reply.TaskPid = f.pid()
+	}
+	s.lock.Unlock()
+	if f == nil {
+		s.reserve(r.GetID())
+	}
+	return reply, nil
+}
+
+// Shutdown ends the shim if nothing is left. That containerd calls it says, too, that a container which could
+// not be created will not come.
+func (s *service) Shutdown(_ context.Context, r *taskapi.ShutdownRequest) (*emptypb.Empty, error) {
+	s.release(r.GetID())
+	return &emptypb.Empty{}, nil
+}
+
+func (s *service) Stats(_ context.Context, r *taskapi.StatsRequest) (*taskapi.StatsResponse, error) {
+	s.lock.Lock()
+	f, err := s.find(r.GetID())
+	s.lock.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	stats, err := f.host.group.stats()
+	if err != nil {
+		return nil, errgrpc.ToGRPC(err)
+	}
+	encoded, err := typeurl.MarshalAnyToProto(stats)
+	return &taskapi.StatsResponse{Stats: encoded}, err
+}
+
+func (s *service) Pause(_ context.Context, r *taskapi.PauseRequest) (*emptypb.Empty, error) {
+	return s.freeze(r.GetID(), group.freeze, tasktypes.Status_RUNNING, tasktypes.Status_PAUSED, "/tasks/paused", &eventtypes.TaskPaused{ContainerID: r.GetID()})
+}
+
+func (s *service) Resume(_ context.Context, r *taskapi.ResumeRequest) (*emptypb.Empty, error) {
+	return s.freeze(r.GetID(), group.thaw, tasktypes.Status_PAUSED, tasktypes.Status_RUNNING, "/tasks/resumed", &eventtypes.TaskResumed{ContainerID: r.GetID()})
+}
+
+// freeze changes whether a function runs, and with it the other functions of its pod.
+func (s *service) freeze(id string, change func(group) error, from, to tasktypes.Status, topic string, event any) (*emptypb.Empty, error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	f, err := s.find(id)
+	if err != nil {
+		return nil, err
+	}
+	if f.status != from {
+		return nil, errgrpc.ToGRPC(fmt.Errorf("the function is %s: %w", f.status, errdefs.ErrFailedPrecondition))
+	}
+	if f.host.pod != "" {
+		return nil, errgrpc.ToGRPC(fmt.Errorf("functions of one pod share a process, which would be paused with all: %w", errdefs.ErrNotImplemented))
+	}
+	if err := change(f.host.group); err != nil {
+		return nil, errgrpc.ToGRPC(err)
+	}
+	f.status = to
+	s.events.publish(topic, event)
+	return &emptypb.Empty{}, nil
+}
+
+// CloseIO has nothing to do: the client is the only writer of standard input.
+func (s *service) CloseIO(context.Context, *taskapi.CloseIORequest) (*emptypb.Empty, error) {
+	return &emptypb.Empty{}, nil
+}
+
+func (s *service) Update(_ context.Context, r *taskapi.UpdateTaskRequest) (*emptypb.Empty, error) {
+	s.lock.Lock()
+	f, err := s.find(r.GetID())
+	s.lock.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	if f.host.pod != "" {
+		return nil, errgrpc.ToGRPC(fmt.Errorf("functions of one pod share a control group, which is the pod's: %w", errdefs.ErrNotImplemented))
+	}
+	var limits specs.LinuxResources
+	if err := json.Unmarshal(r.GetResources().GetValue(), &limits); err != nil {
+		return nil, errgrpc.ToGRPC(fmt.Errorf("%w: %w", errdefs.ErrInvalidArgument, err))
+	}
+	return &emptypb.Empty{}, errgrpc.ToGRPC(f.host.group.update(&limits))
+}
+
+func (s *service) Exec(context.Context, *taskapi.ExecProcessRequest) (*emptypb.Empty, error) {
+	return nil, noExec("a process")
+}
+
+func noExec(id string) error {
+	if id == "" {
+		return nil
+	}
+	return errgrpc.ToGRPC(fmt.Errorf("exec %s: a WebAssembly function has no other program beside it to run: %w", id, errdefs.ErrNotImplemented))
+}
+
+func (s *service) Checkpoint(context.Context, *taskapi.CheckpointTaskRequest) (*emptypb.Empty, error) {
+	return nil, errgrpc.ToGRPC(fmt.Errorf("a function cannot be checkpointed: %w", errdefs.ErrNotImplemented))
+}
+
+func (s *service) ResizePty(context.Context, *taskapi.ResizePtyRequest) (*emptypb.Empty, error) {
+	return nil, errgrpc.ToGRPC(fmt.Errorf("a function has no terminal: %w", errdefs.ErrNotImplemented))
+}
+
+// openStreams opens standard input, output and error for the host.
+func (f *function) openStreams() (files []*os.File, err error) {
+	open := func(path string, flags int) {
+		if err != nil {
+			return
+		}
+		switch file, isFile := strings.CutPrefix(path, "file://"); {
+		case path == "":
+			path = os.DevNull
+		case isFile:
+			path, flags = file, flags|os.O_CREATE|os.O_APPEND
+		}
+		var file *os.File
+		if file, err = os.OpenFile(path, flags, 0o600); err == nil {
+			files = append(files, file)
+		}
+	}
+	// Not to wait for a writer, which the host does when it reads.
+	open(f.stdin, os.O_RDONLY|unix.O_NONBLOCK)
+	// A pipe that is open for reading too is never a broken one: a client may go and come back.
+	open(f.stdout, os.O_RDWR)
+	open(f.stderr, os.O_RDWR)
+	if err != nil {
+		err = fmt.Errorf("open the standard streams: %w", err)
+	}
+	return files, err
+}
+
+// closeFiles gives up what the function has beside its host.
+func (f *function) closeFiles() error {
+	if f.control == "" {
+		return nil
+	}
+	if err := unix.Unlink(f.control); err != nil && !errors.Is(err, unix.ENOENT) {
+		return err
+	}
+	return nil
+}
+
+// listenControl makes the socket at which a driver of that user asks for functions.
+func listenControl(path string, driver uint32) (*os.File, error) {
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("listen for the driver: %w", err)
+	}
+	defer listener.Close()
+	listener.SetUnlinkOnClose(false)
+	if err := errors.Join(os.Chmod(path, 0o600), os.Chown(path, int(driver), -1)); err != nil {
+		return nil, fmt.Errorf("listen for the driver: %w", err)
+	}
+	return listener.File()
+}

@@ -1,0 +1,79 @@
+package task
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/containerd/containerd/api/types/runtimeoptions/v1"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// Annotations of a container.
+const (
+	// EngineAnnotation names the engine; without it the runtime option says so, or DefaultEngine.
+	EngineAnnotation = "roadrunner/engine"
+	// ControlAnnotation makes the container a host of functions for a driver, which is to have
+	// the user number that is its value, or 0; see ControlSocket.
+	ControlAnnotation = "roadrunner/control"
+
+	sandboxAnnotation   = "io.kubernetes.cri.sandbox-id"
+	containerAnnotation = "io.kubernetes.cri.container-type"
+
+	// DefaultEngine runs what names none.
+	DefaultEngine = "wasmtime"
+)
+
+// settings are what a container says of itself.
+type settings struct {
+	engine, pod string
+	control     bool
+	driver      uint32
+}
+
+// Options are the runtime options, a YAML text or file that containerd's configuration gives
+// (ConfigBody, ConfigPath) or ctr --runtime-config-path.
+type options struct {
+	Engine string `yaml:"engine"`
+}
+
+func readSettings(spec *specs.Spec, given *anypb.Any) (s settings, err error) {
+	s.engine, s.pod = spec.Annotations[EngineAnnotation], spec.Annotations[sandboxAnnotation]
+	if driver, ok := spec.Annotations[ControlAnnotation]; ok {
+		number, err := strconv.ParseUint(driver, 10, 32)
+		if err != nil {
+			return s, fmt.Errorf("annotation %s=%.40q: give the driver's user number", ControlAnnotation, driver)
+		}
+		s.control, s.driver = true, uint32(number)
+	}
+	if s.engine == "" && strings.HasSuffix(given.GetTypeUrl(), "runtimeoptions.v1.Options") {
+		var o options
+		if err := o.read(given.GetValue()); err != nil {
+			return s, fmt.Errorf("read the runtime options: %w", err)
+		}
+		s.engine = o.Engine
+	}
+	if s.engine == "" {
+		s.engine = DefaultEngine
+	}
+	return s, nil
+}
+
+func (o *options) read(encoded []byte) error {
+	var message runtimeoptions.Options
+	if err := proto.Unmarshal(encoded, &message); err != nil {
+		return err
+	}
+	text := message.GetConfigBody()
+	if len(text) == 0 && message.GetConfigPath() != "" {
+		var err error
+		if text, err = os.ReadFile(message.GetConfigPath()); err != nil {
+			return err
+		}
+	}
+	return yaml.Unmarshal(text, o)
+}

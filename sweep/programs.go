@@ -1,0 +1,329 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"rrbench/foreign"
+	"rrbench/payloads"
+	"rrbench/results"
+	"rrbench/runtimes"
+	"rrbench/transport"
+)
+
+// idleCounts are how many idle instances are tried.
+var idleCounts = []int{1, 10, 100, 1000}
+
+// expandAny makes the cells of an experiment of any kind.
+func (m Machine) expandAny(config *Config, e Experiment) ([]PlannedCell, error) {
+	switch {
+	case e.Kind == "" || e.Kind == "size":
+		if e.Runtime != nil || e.Full {
+			name := "runtime"
+			if e.Full {
+				name = "full"
+			}
+			return nil, e.fault(name, errors.New(name+" is for programs: give experiment compute or coldstart as well"))
+		}
+		return m.expand(e)
+	case config.Preset != "":
+		return nil, e.fault("experiment", fmt.Errorf("experiment %s has no preset %s: leave that out", e.Kind, config.Preset))
+	}
+	if err := (Config{Axes: e.Axes}).check(); err != nil {
+		return nil, err
+	}
+	return m.expandPrograms(context.Background(), e)
+}
+
+// expandPrograms plans each program on each runtime. Each run is a start of its own.
+func (m Machine) expandPrograms(ctx context.Context, e Experiment) ([]PlannedCell, error) {
+	kind := runtimes.Kind(e.Kind)
+	programs, err := m.Programs(ctx, kind, e.Full)
+	if err != nil {
+		return nil, err
+	}
+	if programs, err = e.choosePrograms(kind, programs); err != nil {
+		return nil, err
+	}
+	chosen, err := e.chooseRuntimes(m)
+	if err != nil {
+		return nil, err
+	}
+	name := e.Name
+	if name == "" || name == "sweep" {
+		if name = e.Kind; e.Full {
+			name += "-full"
+		}
+	}
+	reps, _ := e.repetitions()
+	var cells []PlannedCell
+	faults := make(map[string]error) // of commands, whatever the program
+	for _, p := range programs {
+		for _, r := range chosen {
+			cell := PlannedCell{Point: results.Point{
+				Cell:       results.Cell{Experiment: name, Transport: string(kind) + "/" + p.Name, Engine: r.Name(), Codec: string(transport.None), Placement: transport.PlacementIntra, SizeBytes: p.Output.Length, Fanout: 1, Concurrency: 1},
+				Conditions: results.Conditions{Fanin: 1, Launcher: r.Launcher()},
+			}, Reps: reps, Starts: reps, Payload: payloads.Kind(p.Line()), Kind: kind, Full: e.Full}
+			if c, ok := r.(runtimes.Command); ok && slices.Contains(e.Runtime, c.String()) {
+				cell.Command = c.String()
+			}
+			fault, known := faults[r.Name()]
+			if _, command := r.(runtimes.Command); !known || !command {
+				fault = r.Check(ctx, p)
+				faults[r.Name()] = fault
+			}
+			if fault != nil {
+				cell.Skip = foreign.Error(fault)
+			}
+			cell.Phases = strings.Join(r.Phases(kind), ",")
+			cells = append(cells, cell)
+			if kind != runtimes.ColdStart || p.Name != idleProgram {
+				continue
+			}
+			for _, count := range idleCounts {
+				if count <= r.MostIdle() {
+					idle := cell
+					idle.Concurrency, idle.Phases = count, runtimes.Idle
+					cells = append(cells, idle)
+				}
+			}
+		}
+	}
+	return cells, nil
+}
+
+// idleProgram is the one of which idle instances are counted.
+const idleProgram = "hello"
+
+// choosePrograms keeps those that were named as transports.
+func (a Axes) choosePrograms(kind runtimes.Kind, all []runtimes.Program) (chosen []runtimes.Program, err error) {
+	if a.Transports == nil {
+		return all, nil
+	}
+	var known []string
+	for _, p := range all {
+		known = append(known, string(kind)+"/"+p.Name)
+	}
+	for _, name := range a.Transports {
+		i := slices.Index(known, name)
+		if i < 0 {
+			return nil, a.fault("transports", fmt.Errorf("experiment %s has no %q: choose from %s", kind, name, strings.Join(known, ", ")))
+		}
+		chosen = append(chosen, all[i])
+	}
+	return chosen, nil
+}
+
+// chooseRuntimes keeps those that were named as engines.
+func (a Axes) chooseRuntimes(m Machine) (chosen []runtimes.Runtime, err error) {
+	all, err := m.runtimes(a.Runtime)
+	if err != nil {
+		return nil, err
+	}
+	if a.Launcher != nil {
+		all = slices.DeleteFunc(all, func(r runtimes.Runtime) bool { return !slices.Contains(a.Launcher, r.Launcher()) })
+	}
+	if a.Engines == nil {
+		return all, nil
+	}
+	var known []string
+	for _, r := range all {
+		if !slices.Contains(known, r.Name()) {
+			known = append(known, r.Name())
+		}
+		if slices.Contains(a.Engines, r.Name()) {
+			chosen = append(chosen, r)
+		}
+	}
+	for _, name := range a.Engines {
+		if !slices.Contains(known, name) {
+			return nil, a.fault("engines", fmt.Errorf("unknown runtime %q: choose from %s", name, strings.Join(known, ", ")))
+		}
+	}
+	return chosen, nil
+}
+
+func (m Machine) runtimes(commands []string) ([]runtimes.Runtime, error) {
+	var added []runtimes.Command
+	for _, text := range commands {
+		c, err := runtimes.ParseCommand(text)
+		if err != nil {
+			return nil, usage("%v (--runtime)", err)
+		}
+		added = append(added, c)
+	}
+	return m.Runtimes(added), nil
+}
+
+// runtimeOf finds what runs a cell's program.
+func (m Machine) runtimeOf(cell *PlannedCell) (runtimes.Runtime, error) {
+	if cell.Command != "" {
+		return runtimes.ParseCommand(cell.Command)
+	}
+	for _, r := range m.Runtimes(nil) {
+		if r.Name() == cell.Engine && r.Launcher() == cell.Launcher {
+			return r, nil
+		}
+	}
+	return nil, fmt.Errorf("this program has no runtime %s by %s", cell.Engine, cell.Launcher)
+}
+
+// programOf finds a cell's program.
+func (m Machine) programOf(ctx context.Context, cell *PlannedCell) (runtimes.Program, error) {
+	programs, err := m.Programs(ctx, cell.Kind, cell.Full)
+	if err != nil {
+		return runtimes.Program{}, err
+	}
+	for _, p := range programs {
+		if p.Line() == string(cell.Payload) {
+			return p, nil
+		}
+	}
+	return runtimes.Program{}, fmt.Errorf("this program has no %q", cell.Payload)
+}
+
+// checkProgram says why a cell's program cannot run here.
+func (m Machine) checkProgram(ctx context.Context, cell *PlannedCell) error {
+	r, err := m.runtimeOf(cell)
+	if err != nil {
+		return err
+	}
+	p, err := m.programOf(ctx, cell)
+	if err != nil {
+		return err
+	}
+	return r.Check(ctx, p)
+}
+
+// checkProgram says what is wrong with a planned cell of a program that comes from a file.
+func (c *PlannedCell) checkProgram() error {
+	switch {
+	case c.Kind != runtimes.Compute && c.Kind != runtimes.ColdStart:
+		return fmt.Errorf("this program has no experiment %q", c.Kind)
+	case c.Phases == "" || len(c.phases()) > 20:
+		return errors.New("its phases are missing")
+	case c.Fanout != 1:
+		return fmt.Errorf("a program's run with fan-out %d", c.Fanout)
+	}
+	for _, err := range []error{concurrencies.check("concurrency", min(c.Concurrency, maxConcurrency)), repetitions.check("reps", c.Reps), repetitions.check("starts", c.Starts)} {
+		if err != nil {
+			return err
+		}
+	}
+	if c.Starts > c.Reps {
+		return fmt.Errorf("%d starts for %d rounds", c.Starts, c.Reps)
+	}
+	return nil
+}
+
+// fullLonger is by how much a deadline is longer for published arguments.
+const fullLonger = 20
+
+// programSeconds is about how long a run takes, for the progress bar and --dry-run only.
+func (c *PlannedCell) programSeconds() float64 {
+	seconds := 0.3
+	switch {
+	case c.Full:
+		seconds = 15
+	case c.Concurrency > 1:
+		seconds += 0.003 * float64(c.Concurrency)
+	}
+	return seconds
+}
+
+// measureProgram runs a cell's program once a step.
+func (r *Runner) measureProgram(ctx context.Context, request visitRequest, out *visitJournal) error {
+	cell := r.Plan.Cells[request.Cell]
+	runtime, err := r.Machine.runtimeOf(&cell)
+	if err != nil {
+		return err
+	}
+	program, err := r.program(ctx, &cell)
+	if err != nil {
+		return err
+	}
+	for step := request.doneSteps; step < cell.steps(request.Visit); step++ {
+		asked := runtimes.Request{Program: program, Kind: cell.Kind, Deadline: r.Plan.Deadline, Store: &r.images}
+		if cell.Full {
+			asked.Deadline *= fullLonger
+		}
+		if cell.Phases == runtimes.Idle {
+			asked.Idle = cell.Concurrency
+		}
+		began := time.Now()
+		outcome, err := runtime.Run(ctx, asked)
+		r.Measured += time.Since(began)
+		if err != nil {
+			return err
+		}
+		var rows []results.Trial
+		for _, phase := range outcome.Phases {
+			row := results.Trial{
+				Point: cell.Point, Payload: string(cell.Payload), PayloadBytes: outcome.Output.Length, Status: results.OK, Clock: clockOf(cell),
+				T0: phase.T0, Latency: phase.Ns, CPUUser: phase.Usage.UserNs, CPUKernel: phase.Usage.KernelNs,
+				MinorFaults: float64(phase.Usage.MinorFaults), ContextSwitches: float64(phase.Usage.ContextSwitches), Digest: results.Digest(outcome.Output.Digest),
+			}
+			row.Phase = phase.Name
+			if length, of := outcome.Disk[phase.Name]; of {
+				row.PayloadBytes = length
+			}
+			switch phase.Name {
+			case runtimes.Run, runtimes.Total, runtimes.Idle:
+				row.RSSPeak, row.PSSPeak = outcome.Memory.RSSPeak, outcome.Memory.PSSPeak
+			}
+			cell.place(&row, request.Visit, step)
+			rows = append(rows, row)
+		}
+		if err := out.rows(rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// program is a cell's, looked for once.
+func (r *Runner) program(ctx context.Context, cell *PlannedCell) (runtimes.Program, error) {
+	key := fmt.Sprint(cell.Kind, " ", cell.Payload)
+	if p, known := r.programs[key]; known {
+		return p, nil
+	}
+	p, err := r.Machine.programOf(ctx, cell)
+	if err == nil {
+		if r.programs == nil {
+			r.programs = make(map[string]runtimes.Program)
+		}
+		r.programs[key] = p
+	}
+	return p, err
+}
+
+// programInfos are of the plan's programs, for the manifest.
+func (p *Plan) programInfos() (infos results.Transports) {
+	for _, cell := range p.Cells {
+		if cell.Kind != "" && !slices.ContainsFunc(infos, func(i results.TransportInfo) bool { return i.Name == cell.Transport }) {
+			infos = append(infos, results.TransportInfo{Name: cell.Transport, Summary: "runs " + string(cell.Payload), Family: string(cell.Kind), Place: len(infos)})
+		}
+	}
+	return infos
+}
+
+// askRuntimes asks each that the plan uses for its version.
+func (p *Plan) askRuntimes(ctx context.Context, machine Machine) map[string]string {
+	versions := make(map[string]string)
+	for i := range p.Cells {
+		cell := &p.Cells[i]
+		if cell.Kind == "" || cell.Skip != "" || versions[cell.Engine] != "" {
+			continue
+		}
+		if r, err := machine.runtimeOf(cell); err == nil {
+			if version := r.Version(ctx); version != "" {
+				versions[cell.Engine] = version
+			}
+		}
+	}
+	return versions
+}
