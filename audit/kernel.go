@@ -175,6 +175,7 @@ func (c *counter) watch(pid int) (names []string, err error) {
 		functions = []function{
 			{"Go's memmove", memmove, c.own[memmove], kernelProgCopyGo},
 			{"memory", "", c.own["rrbench/memory.copyGroups"], kernelProgCopyBulk},
+			{"memory", "", c.own["rrbench/memory.copyLines"], kernelProgCopyBulk},
 		}
 	}
 	linked, err := linkedCopies(path)

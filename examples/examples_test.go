@@ -21,7 +21,7 @@ import (
 )
 
 func TestGuests(t *testing.T) {
-	for source, compiler := range map[string]string{"c/function.c": "clang", "go/function.go": "go", "rust/function.rs": rustc()} {
+	for source, compiler := range map[string]string{"c/function.c": "clang", "go/function.go": "go", "rust/function.rs": rustc(), "assemblyscript/function.ts": "asc"} {
 		t.Run(source, func(t *testing.T) {
 			file, guest, err := workloads.ReadFile(t.Context(), build(t, source, compiler))
 			if err != nil {
@@ -46,6 +46,41 @@ func TestGuests(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCommand has a command for a function: its _start, which traps, is not called.
+func TestCommand(t *testing.T) {
+	file, err := os.ReadFile("c/function.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := filepath.Join(t.TempDir(), "function.c")
+	text := strings.ReplaceAll(string(file), "c=../../workloads/c", "c="+filepath.Join(root(t), "workloads/c"))
+	text += "\n__attribute__((export_name(\"_start\"))) void _start(void) { __builtin_trap(); }\n"
+	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command, guest, err := workloads.ReadFile(t.Context(), build(t, source, "clang"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	workloads.Add(guest, command.Content)
+	for _, engine := range catalogue.Names() {
+		if catalogue.Check(engine) == nil {
+			transporttest.Exercise(t, user.NewCopy(), transport.Setup{
+				Engine: engine, Guest: guest, Codec: transport.None, Payload: payloads.Text, Size: 100, Fanout: 1, Deadline: time.Minute,
+			}, false)
+		}
+	}
+}
+
+func root(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // command is the indented part of the first comment.

@@ -57,18 +57,20 @@ func Reference(name string) string { return "localhost/" + name + ":latest" }
 // names are those of a path component of a repository in the OCI distribution specification.
 var names = regexp.MustCompile(`^[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
 
-// Write writes an OCI image layout, as a tar archive, with an image of a module: its Reference has
-// the name. The function's first argument is /NAME.wasm. The snapshot is what containerd calls the
-// image's file system when it is unpacked.
-func Write(ctx context.Context, to io.Writer, layout Layout, name string, module []byte) (snapshot string, err error) {
+// Write writes an OCI image layout, as a tar archive, with an image of a module. The function's first argument
+// is /FUNCTION.wasm, the image's Reference has the name. The snapshot is what containerd calls the image's
+// file system when it is unpacked.
+func Write(ctx context.Context, to io.Writer, layout Layout, function, name string, module []byte) (snapshot string, err error) {
 	if err := engines.CheckPreamble(module); err != nil {
 		return "", err
 	}
 	if len(module) > engines.MaxModule {
 		return "", fmt.Errorf("the module is larger than the %s that one may have", humanize.IBytes(engines.MaxModule))
 	}
-	if !names.MatchString(name) {
-		return "", fmt.Errorf("%q cannot be the name of an image: letters, digits and single - . _ between them", name)
+	for _, name := range []string{function, name} {
+		if !names.MatchString(name) {
+			return "", fmt.Errorf("%q cannot be the name of an image: letters, digits and single - . _ between them", name)
+		}
 	}
 	directory, err := os.MkdirTemp("", "rrbench-image-")
 	if err != nil {
@@ -80,7 +82,7 @@ func Write(ctx context.Context, to io.Writer, layout Layout, name string, module
 		return "", err
 	}
 	p := packer{ctx: ctx, store: store}
-	if err := p.pack(layout, name, module); err != nil {
+	if err := p.pack(layout, function, name, module); err != nil {
 		return "", fmt.Errorf("make an image: %w", err)
 	}
 	archive := tar.NewWriter(to)
@@ -110,7 +112,7 @@ type packer struct {
 	snapshot string
 }
 
-func (p *packer) pack(layout Layout, name string, module []byte) error {
+func (p *packer) pack(layout Layout, function, name string, module []byte) error {
 	manifest := v1.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest}
 	if layout == Artifact {
 		manifest.Config = p.pushJSON(artifactConfigType, map[string]any{
@@ -119,7 +121,7 @@ func (p *packer) pack(layout Layout, name string, module []byte) error {
 		})
 		manifest.Layers = []v1.Descriptor{p.push(artifactLayerType, module)}
 	} else {
-		file := name + ".wasm"
+		file := function + ".wasm"
 		layer, err := layerOf(file, module)
 		if err != nil {
 			return err

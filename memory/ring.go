@@ -94,6 +94,9 @@ const (
 	spinLimit = 50_000
 	// usualSleep is how long a message is waited for asleep until that was seen, in nanoseconds.
 	usualSleep = 10_000
+	// yieldAfter is how long it spins before it offers its processor to others, in nanoseconds: longer
+	// than a peer that runs takes for a short message.
+	yieldAfter = 5_000
 	// spinTurns is how often a word is looked at between looks at the clock: about a microsecond.
 	spinTurns = 64
 	// sleepLimit is how long a reader goes without asking whether its peer is alive, in nanoseconds.
@@ -274,7 +277,8 @@ func (q *producer) show() {
 func (q *producer) showPart() {
 	q.shown = q.own
 	atomic.StoreUint32(q.written, q.own)
-	if q.own-q.peer >= q.capacity/4 && atomic.LoadUint32(q.consumerSleeps) != 0 {
+	// What is not read yet is looked up: what was known of it may be long ago.
+	if atomic.LoadUint32(q.consumerSleeps) != 0 && q.own-atomic.LoadUint32(q.read) >= q.capacity/4 {
 		wake(q.written)
 	}
 }
@@ -376,7 +380,7 @@ func (q *consumer) check() error {
 func (q *consumer) show() {
 	q.shown = q.own
 	atomic.StoreUint32(q.read, q.own)
-	if q.peer-q.own <= q.capacity/2 && atomic.LoadUint32(q.producerSleeps) != 0 {
+	if atomic.LoadUint32(q.producerSleeps) != 0 && atomic.LoadUint32(q.written)-q.own <= q.capacity/2 {
 		wake(q.read)
 	}
 }
@@ -412,8 +416,10 @@ func (r *Ring) await(word, sleeps *uint32, old uint32, spin int64) (value uint32
 			if v := spinOn(word, old, spinTurns); v != old {
 				return v, now - began, nil
 			}
-			if now-yielded > spinLimit {
-				runtime.Gosched() // this goroutine may be what the peer, or all others, wait for
+			if now-yielded > yieldAfter {
+				// The peer, or all other goroutines, may wait for this processor.
+				runtime.Gosched()
+				_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 				yielded = now
 			}
 		} else {

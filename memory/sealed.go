@@ -179,6 +179,17 @@ func CheckSealed(fd int, size uint64) (FileID, error) {
 	if uint64(stat.Size) < size {
 		return FileID{}, fmt.Errorf("the payload's memory file has %d bytes, announced are %d", stat.Size, size)
 	}
+	if size >= uint64(Window) {
+		// Most of a window's file is not there before it is touched, and of the system's huge pages there
+		// may be none left then, which is a SIGBUS.
+		var system unix.Statfs_t
+		if err := unix.Fstatfs(fd, &system); err != nil {
+			return FileID{}, fmt.Errorf("ask for the kind of the payload's memory file: %w", err)
+		}
+		if system.Type != unix.TMPFS_MAGIC {
+			return FileID{}, fmt.Errorf("the payload's memory file is of file system %#x, whose pages may not be there when they are touched", system.Type)
+		}
+	}
 	return FileID{uint64(stat.Dev), stat.Ino}, nil
 }
 

@@ -196,3 +196,21 @@ func TestSealedWindow(t *testing.T) {
 		t.Errorf("after populating more: %v", err)
 	}
 }
+
+// A file of the system's huge pages is refused: there may be none when one is touched.
+func TestHugePagesAreRefused(t *testing.T) {
+	fd, err := unix.MemfdCreate("test", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_HUGETLB)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Ftruncate(fd, int64(Window)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := CheckSealed(fd, uint64(Window)); err == nil || !strings.Contains(err.Error(), "may not be there") {
+		t.Error(err)
+	}
+}

@@ -70,14 +70,15 @@ lines:
 	SFENCE
 	VZEROUPPER
 	RET
-// func copyLines(dst, src *byte, pairs uintptr)
+// func copyLines(dst, src *byte, groups uintptr)
 //
 // Stores go through the cache. From about the size of a core's own cache on, REP MOVS, which the built-in
 // copy is made of, goes past it.
 TEXT ·copyLines(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
-	MOVQ pairs+16(FP), CX
+	MOVQ groups+16(FP), CX
+	SHLQ $7, CX
 
 pair:
 	PREFETCHT0 1024(SI)

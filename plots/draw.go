@@ -79,7 +79,11 @@ func (f figure) of(programs bool) figure {
 		of := where(cells, func(c *cell) bool { return c.IsProgram() == programs })
 		switch {
 		case programs && len(of) == 0:
-			return nil, errNoData("the run has no programs; measure some with: rrbench sweep --experiment compute, and --experiment coldstart")
+			kind := "coldstart"
+			if strings.HasPrefix(f.name, "compute-") {
+				kind = "compute"
+			}
+			return nil, errNoData("the run has no programs; measure some with: rrbench sweep --experiment " + kind)
 		case len(cells) > 0 && len(of) == 0:
 			return nil, errNoData("the run has no hand-offs")
 		}
@@ -91,6 +95,7 @@ func (f figure) of(programs bool) figure {
 func runFigures() []figure {
 	return []figure{
 		{"latency-size", againstSize(latency)},
+		{"latency-engines", besideEngines},
 		{"throughput-size", againstSize(throughput)},
 		{"latency-breakdown", breakdown},
 		{"consumed-delivered", consumedAndDelivered},

@@ -51,11 +51,11 @@ func TestFiguresOfManyPlans(t *testing.T) {
 		figures int
 	}{
 		"one engine":    {func(*resultstest.Plan) {}, bySize},
-		"two engines":   {func(p *resultstest.Plan) { p.Engines = append(p.Engines, "wasmtime") }, bySize},
-		"few series":    {func(p *resultstest.Plan) { p.Engines, p.Transports = append(p.Engines, "wasmtime"), p.Transports[3:6] }, bySize},
-		"everything":    {func(p *resultstest.Plan) { *p = every() }, bySize},
+		"two engines":   {func(p *resultstest.Plan) { p.Engines = append(p.Engines, "wasmtime") }, bySize + 1},
+		"few series":    {func(p *resultstest.Plan) { p.Engines, p.Transports = append(p.Engines, "wasmtime"), p.Transports[3:6] }, bySize + 1},
+		"everything":    {func(p *resultstest.Plan) { *p = every() }, bySize + 1},
 		"two hosts":     {func(p *resultstest.Plan) { p.Placements = []string{"intra", "inter"} }, bySize},
-		"five engines":  {func(p *resultstest.Plan) { p.Engines = []string{"wazero", "wasmtime", "wasmer", "v8", "wasmedge"} }, bySize},
+		"five engines":  {func(p *resultstest.Plan) { p.Engines = []string{"wazero", "wasmtime", "wasmer", "v8", "wasmedge"} }, bySize + 1},
 		"one size":      {func(p *resultstest.Plan) { p.Sizes = p.Sizes[2:3] }, bySize},
 		"one trial":     {func(p *resultstest.Plan) { p.Sizes, p.Transports, p.Rounds = p.Sizes[:1], p.Transports[3:4], 1 }, bySize},
 		"few starts":    {func(p *resultstest.Plan) { p.Rounds, p.Starts = 6, 2 }, bySize},

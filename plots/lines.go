@@ -118,6 +118,13 @@ func (f *lineFigure) compose() (*sheet, error) {
 		s.legend.entries = append(s.legend.entries, entry{"best of what has every place of the axis", []plot.Thumbnailer{&plotter.Line{LineStyle: bestLine}}},
 			entry{"fastest limit of the panel's transports", []plot.Thumbnailer{&plotter.Line{LineStyle: limitLine}}})
 	}
+	f.lay(s, facets, columns, all, looks)
+	return s, nil
+}
+
+// lay draws the panels of a sheet, so many side by side.
+func (f *lineFigure) lay(s *sheet, facets []facet, columns int, all []series, looks map[series]style) {
+	shown := f.shown()
 	// Labels need as much of a narrow axis as they are wide.
 	apart := f.x.apart * max(1, vg.Length(columns)/1.9).Points()
 	for i, facet := range facets {
@@ -151,7 +158,6 @@ func (f *lineFigure) compose() (*sheet, error) {
 		const page = 9.2 * vg.Inch
 		s.panelHeight = min(1.8*vg.Inch, (page-s.below())/rows-s.around()-rowGap)
 	}
-	return s, nil
 }
 
 // bestLine is the reference of panels that show one family.

@@ -181,7 +181,7 @@ func shortProgram(cells []*cell, program string) (*sheet, error) {
 		}
 	}
 	if len(c.rows) < comparedSystems {
-		return nil, errNoData("fewer than two runtimes have run it: rrbench sweep --experiment compute --transports compute/" + program)
+		return nil, errNoData("fewer than two runtimes have run it; measure it with: rrbench sweep --experiment compute --transports compute/" + program)
 	}
 	for _, v := range published.Compute() {
 		if v.Experiment == "compute-repository" && v.Metric == "execution_time_mean" && v.X == program && strings.Contains(v.Placement, "Xeon") {
@@ -245,7 +245,7 @@ func slowdown(cells []*cell) (*sheet, error) {
 		c.table = append(c.table, []string{"run", "geometric mean", runtime, "", "ratio", decimal(e.Value), decimal(e.Lo), decimal(e.Hi), strconv.Itoa(mean.Starts), "", ""})
 	}
 	if len(c.rows) == 0 {
-		return nil, errNoData("no runtime has run a long program beside the native one: rrbench sweep --experiment compute")
+		return nil, errNoData("no runtime has run a long program beside the native one; measure some with: rrbench sweep --experiment compute")
 	}
 	// Table 1 has programs in Docker in the place of native ones.
 	for _, where := range []string{"azure", "aws"} {
@@ -325,7 +325,7 @@ func compileTimes(cells []*cell) (*sheet, error) {
 		}
 	}
 	if len(c.rows) == 0 {
-		return nil, errNoData("no runtime has compiled a program: rrbench sweep --experiment compute --engines wazero,wasmtime")
+		return nil, errNoData("no runtime has compiled a program; measure some with: rrbench sweep --experiment compute --engines wazero,wasmtime")
 	}
 	values := where(published.Compute(), func(v published.Value) bool {
 		return v.Metric == "compile_time" && strings.Contains(v.Placement, "Xeon")

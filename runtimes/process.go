@@ -177,7 +177,7 @@ func exact(r *syscall.Rusage, sampled int64) int64 {
 	return sampled
 }
 
-// sample reads a process' peak of resident memory again and again. The result ends that, and is the largest, 0 where the
+// sample reads a process' peak of resident memory again and again. The result ends that, and is the last, 0 where the
 // process was faster.
 func sample(pid int) func() int64 {
 	const rarest = 20 * time.Millisecond
@@ -198,7 +198,9 @@ func sample(pid int) func() int64 {
 			if err != nil {
 				return
 			}
-			peak = max(peak, int64(status.VmHWM))
+			if status.VmHWM > 0 { // of a process that has ended there is none; a program that was loaded since begins anew
+				peak = int64(status.VmHWM)
+			}
 		}
 	})
 	return func() int64 { close(stop); group.Wait(); return peak }

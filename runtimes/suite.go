@@ -8,6 +8,7 @@ import (
 
 	"rrbench/payloads"
 	"rrbench/shim"
+	"rrbench/shim/containerd"
 	"rrbench/workloads"
 )
 
@@ -107,7 +108,7 @@ func picture() []byte {
 
 // All are the runtimes of this program and of this machine: engines, commands with those that a user has added, native
 // programs as processes and in containers. An engine runs in shims of its launcher.
-func All(engines []string, available func(string) error, shims func(engine string) shim.Launcher, added []Command) []Runtime {
+func All(engines []string, available func(string) error, shims func(engine string) shim.Launcher, server *containerd.Server, added []Command, handlers []string) []Runtime {
 	var all []Runtime
 	for _, name := range engines {
 		all = append(all, Engine{name, available, shims(name)})
@@ -124,5 +125,12 @@ func All(engines []string, available func(string) error, shims func(engine strin
 	for _, c := range commands {
 		all = append(all, c)
 	}
-	return append(all, Native{}, Container{})
+	all = append(all, Native{}, Container{})
+	for _, name := range engines {
+		all = append(all, Containerd{Server: server, Engine: name, Available: available})
+	}
+	for _, name := range handlers {
+		all = append(all, Containerd{Server: server, Handler: name})
+	}
+	return append(all, Containerd{Server: server})
 }

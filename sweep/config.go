@@ -79,6 +79,8 @@ type Axes struct {
 	Full    bool
 	// Launcher names what starts the shims; none is as each transport has it.
 	Launcher []string
+	// ContainerdRuntime names other runtimes of containerd that run programs.
+	ContainerdRuntime []string
 	// Reps is the number of measured rounds of a cell. Starts and Rounds say the same: so many
 	// starts of its functions of so many rounds each. All are fixed before the run.
 	Reps, Starts, Rounds int

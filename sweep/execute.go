@@ -44,7 +44,7 @@ func (r *Request) machine(ctx context.Context) (Machine, error) {
 	}
 	machine, err := ThisMachine(ctx)
 	launchers := launch.New(r.Flags.Containerd)
-	machine.Launcher, machine.CloseLaunchers = launchers.For, launchers.Close
+	machine.Launcher, machine.CloseLaunchers, machine.Runtimes = launchers.For, launchers.Close, runtimesBy(launchers)
 	return machine, err
 }
 
@@ -284,9 +284,7 @@ func MachineWith(chosen crossovers.Choice) (Machine, error) {
 		EngineCheck:   engines.Check,
 		GuestCheck:    checkGuest,
 		Programs:      runtimes.Programs,
-		Runtimes: func(added []runtimes.Command) []runtimes.Runtime {
-			return runtimes.All(engines.Names(), engines.Check, shimsOf, added)
-		},
+		Runtimes:      runtimesBy(new(launch.Launchers)),
 		FunctionCheck: func(engine, guest string) (modes.Abilities, error) {
 			return modes.Check(context.Background(), engine, guest)
 		},
@@ -295,6 +293,13 @@ func MachineWith(chosen crossovers.Choice) (Machine, error) {
 		Resources:       shim.ReadResources(),
 		Crossovers:      chosen,
 	}, nil
+}
+
+// runtimesBy are the runtimes of programs, those of containerd by one of these launchers.
+func runtimesBy(launchers *launch.Launchers) func([]runtimes.Command, []string) []runtimes.Runtime {
+	return func(added []runtimes.Command, handlers []string) []runtimes.Runtime {
+		return runtimes.All(engines.Names(), engines.Check, shimsOf, launchers.Containerd, added, handlers)
+	}
 }
 
 // shimsOf starts shims that have an engine.

@@ -18,7 +18,7 @@ var good = map[string]string{
 	"crossover": "8KiB", "container-net": "host", "url": "http://localhost:1/", "redis": "tcp",
 	"reps": "7", "starts": "4", "rounds": "5", "size-mix": "1KiB,2MiB", "fanout-order": "serial,parallel", "fanin": "1,3", "rate": "10,1000", "origin": "heap,host",
 	"consume": "write", "memory-limit": "60MiB", "warmup": "0", "seed": "9", "deadline": "7s", "out": "somewhere",
-	"until-width": "5%", "budget": "7m", "launcher": "containerd,process", "experiment": "compute", "runtime": "own=/nonexistent/run {module}", "full": "true",
+	"until-width": "5%", "budget": "7m", "launcher": "containerd,process", "experiment": "compute", "runtime": "own=/nonexistent/run {module}", "containerd-runtime": "io.containerd.none.v1", "full": "true",
 }
 
 // Each parameter of the table makes the same plan by flag and by file, and another one than
@@ -79,7 +79,7 @@ func TestFlagAndKeyMeanTheSame(t *testing.T) {
 			switch p.Name { // of nothing else
 			case "budget":
 				flags.UntilWidth, file.UntilWidth = 0.05, 0.05
-			case "runtime", "full":
+			case "runtime", "containerd-runtime", "full":
 				flags.Kind, file.Kind = "compute", "compute"
 			}
 			byFlag := settle(flags)

@@ -103,7 +103,7 @@ type Machine struct {
 	Crossovers crossovers.Choice
 	// Programs are those of an experiment, Runtimes what runs them, with the commands that a user adds.
 	Programs func(context.Context, runtimes.Kind, bool) ([]runtimes.Program, error)
-	Runtimes func([]runtimes.Command) []runtimes.Runtime
+	Runtimes func(added []runtimes.Command, handlers []string) []runtimes.Runtime
 	// Launcher finds what starts the shims of a transport. CloseLaunchers, when not nil, ends what
 	// launchers have in common.
 	Launcher       func(transport.Info) shim.Launcher

@@ -22,10 +22,13 @@ var idleCounts = []int{1, 10, 100, 1000}
 func (m Machine) expandAny(config *Config, e Experiment) ([]PlannedCell, error) {
 	switch {
 	case e.Kind == "" || e.Kind == "size":
-		if e.Runtime != nil || e.Full {
+		if e.Runtime != nil || e.ContainerdRuntime != nil || e.Full {
 			name := "runtime"
-			if e.Full {
+			switch {
+			case e.Full:
 				name = "full"
+			case e.Runtime == nil:
+				name = "containerd-runtime"
 			}
 			return nil, e.fault(name, errors.New(name+" is for programs: give experiment compute or coldstart as well"))
 		}
@@ -120,13 +123,16 @@ func (a Axes) choosePrograms(kind runtimes.Kind, all []runtimes.Program) (chosen
 
 // chooseRuntimes keeps those that were named as engines.
 func (a Axes) chooseRuntimes(m Machine) (chosen []runtimes.Runtime, err error) {
-	all, err := m.runtimes(a.Runtime)
+	all, err := m.runtimes(a)
 	if err != nil {
 		return nil, err
 	}
-	if a.Launcher != nil {
-		all = slices.DeleteFunc(all, func(r runtimes.Runtime) bool { return !slices.Contains(a.Launcher, r.Launcher()) })
-	}
+	all = slices.DeleteFunc(all, func(r runtimes.Runtime) bool {
+		if a.Launcher == nil {
+			return r.Launcher() == transport.LauncherContainerd && a.ContainerdRuntime == nil
+		}
+		return !slices.Contains(a.Launcher, r.Launcher())
+	})
 	if a.Engines == nil {
 		return all, nil
 	}
@@ -147,16 +153,16 @@ func (a Axes) chooseRuntimes(m Machine) (chosen []runtimes.Runtime, err error) {
 	return chosen, nil
 }
 
-func (m Machine) runtimes(commands []string) ([]runtimes.Runtime, error) {
+func (m Machine) runtimes(a Axes) ([]runtimes.Runtime, error) {
 	var added []runtimes.Command
-	for _, text := range commands {
+	for _, text := range a.Runtime {
 		c, err := runtimes.ParseCommand(text)
 		if err != nil {
 			return nil, usage("%v (--runtime)", err)
 		}
 		added = append(added, c)
 	}
-	return m.Runtimes(added), nil
+	return m.Runtimes(added, a.ContainerdRuntime), nil
 }
 
 // runtimeOf finds what runs a cell's program.
@@ -164,7 +170,11 @@ func (m Machine) runtimeOf(cell *PlannedCell) (runtimes.Runtime, error) {
 	if cell.Command != "" {
 		return runtimes.ParseCommand(cell.Command)
 	}
-	for _, r := range m.Runtimes(nil) {
+	var handlers []string
+	if cell.Launcher == transport.LauncherContainerd {
+		handlers = []string{cell.Engine}
+	}
+	for _, r := range m.Runtimes(nil, handlers) {
 		if r.Name() == cell.Engine && r.Launcher() == cell.Launcher {
 			return r, nil
 		}

@@ -65,7 +65,7 @@ func programMachine(runs *[]string) *Machine {
 		}
 		return []runtimes.Program{{Name: "nop"}, {Name: "loop", Arguments: []string{argument}, Output: runtimes.Output{Length: 3}}}, nil
 	}
-	machine.Runtimes = func(added []runtimes.Command) []runtimes.Runtime {
+	machine.Runtimes = func(added []runtimes.Command, _ []string) []runtimes.Runtime {
 		all := []runtimes.Runtime{
 			fakeRuntime{"engine", "process", nil, "", runs}, fakeRuntime{"native", "process", nil, "", runs}, fakeRuntime{"native", "runc", nil, "loop", runs},
 			fakeRuntime{"missing", "process", &runtimes.Unavailable{Runtime: "missing", Reason: "it is not on PATH", Remedy: "install it"}, "", runs},

@@ -24,6 +24,7 @@ import (
 	"rrbench/engines"
 	"rrbench/engines/catalogue"
 	"rrbench/measure"
+	"rrbench/runtimes"
 	"rrbench/shim/containerd"
 	"rrbench/shim/launch"
 	"rrbench/shim/runc"
@@ -118,7 +119,12 @@ func examine(ctx context.Context) []finding {
 	if err != nil {
 		compiler.detail = "not found; rebuilds the C guest; the committed build serves without it"
 	}
-	return append(findings, compiler.remedied(err != nil, "apt-get install clang lld"), counting())
+	native, lacking := runtimes.FindCompiler(ctx)
+	programs := finding{subject: "native programs", detail: native.Version}
+	if lacking != nil {
+		programs.detail = "no C compiler for those of --experiment compute and coldstart"
+	}
+	return append(findings, compiler.remedied(err != nil, "apt-get install clang lld"), programs.remedied(lacking != nil, "apt-get install gcc libc6-dev"), counting())
 }
 
 // hardware says what runs this system, a machine or another program.

@@ -46,41 +46,22 @@ func TestUnknownEngine(t *testing.T) {
 
 // TestFeatures has the errors of engines name the others, and the documentation say what each takes.
 func TestFeatures(t *testing.T) {
-	document, err := os.ReadFile("../../docs/guest-abi.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	opened := map[string]engines.Engine{}
-	for _, name := range Names() {
-		if Check(name) != nil {
-			t.Logf("without %s", name)
-			continue
-		}
-		if opened[name], err = New(name, Options{CacheDir: t.TempDir()}); err != nil {
-			t.Fatal(err)
-		}
-		defer opened[name].Close()
-	}
-	line := "| beyond WebAssembly 2.0 | " + strings.Join(Names(), " | ") + " |"
-	if len(opened) == len(Names()) && !strings.Contains(string(document), line) {
-		t.Errorf("docs/guest-abi.md lacks %q", line)
-	}
+	opened := openAll(t)
+	table := readTable(t, "../../docs/guest-abi.md", "beyond WebAssembly 2.0")
 	for _, feature := range engines.Features() {
-		line := "| " + string(feature) + " |"
 		var having, lacking []string
 		for _, name := range Names() {
-			if engine := opened[name]; engine == nil {
+			engine := opened[name]
+			if engine == nil {
 				continue
-			} else if slices.Contains(engine.Capabilities().Features, feature) {
+			}
+			has := slices.Contains(engine.Capabilities().Features, feature)
+			table.check(t, string(feature), name, has)
+			if has {
 				having = append(having, name)
-				line += " yes |"
 			} else {
 				lacking = append(lacking, name)
-				line += " no |"
 			}
-		}
-		if len(opened) == len(Names()) && !strings.Contains(string(document), line) {
-			t.Errorf("docs/guest-abi.md lacks %q", line)
 		}
 		for _, name := range lacking {
 			_, err := opened[name].Compile(t.Context(), enginetest.Needing(t, feature))
@@ -92,6 +73,89 @@ func TestFeatures(t *testing.T) {
 				t.Errorf("error is %v, want %s", err, want)
 			}
 		}
+	}
+}
+
+// TestCapabilities has the documentation say what each engine can.
+func TestCapabilities(t *testing.T) {
+	table := readTable(t, "../../docs/engines.md", "what it can")
+	for name, engine := range openAll(t) {
+		can := engine.Capabilities()
+		for row, has := range map[string]bool{
+			"memory whose base never moves":                  can.StableBase,
+			"pages that move (`user/remap`)":                 can.StableBase && can.PrivateAnonymousMemory,
+			"garbage collection of Go while a guest runs":    !can.UninterruptibleCalls,
+			"code of large modules kept for other processes": can.KeepsCode,
+			"compiling without files":                        !can.CompilesToFiles,
+		} {
+			table.check(t, row, name, has)
+		}
+	}
+}
+
+// openAll opens the engines that are built in and run here.
+func openAll(t *testing.T) map[string]engines.Engine {
+	t.Helper()
+	opened := map[string]engines.Engine{}
+	for _, name := range Names() {
+		if Check(name) != nil {
+			t.Logf("without %s", name)
+			continue
+		}
+		engine, err := New(name, Options{CacheDir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = engine.Close() })
+		opened[name] = engine
+	}
+	return opened
+}
+
+// table is one of a document, by row and column.
+type table map[string]map[string]string
+
+// readTable reads the table with that first cell.
+func readTable(t *testing.T, path, corner string) table {
+	t.Helper()
+	document, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(document), "\n| "+corner+" |")
+	if !found {
+		t.Fatalf("%s has no table %q", path, corner)
+	}
+	lines := strings.Split("| "+corner+" |"+rest, "\n")
+	read := table{}
+	columns := cells(lines[0])
+	for _, line := range lines[2:] {
+		row := cells(line)
+		if len(row) != len(columns) {
+			break
+		}
+		read[row[0]] = map[string]string{}
+		for i, column := range columns {
+			read[row[0]][column] = row[i]
+		}
+	}
+	return read
+}
+
+func cells(line string) []string {
+	row := strings.Split(strings.Trim(line, "|"), "|")
+	for i := range row {
+		row[i] = strings.TrimSpace(row[i])
+	}
+	return row
+}
+
+// check wants a cell to begin with yes or no.
+func (in table) check(t *testing.T, row, column string, has bool) {
+	t.Helper()
+	want := map[bool]string{true: "yes", false: "no"}[has]
+	if got := in[row][column]; got != want && !strings.HasPrefix(got, want+",") {
+		t.Errorf("%s, %s: the document says %q, not %s", row, column, got, want)
 	}
 }
 

@@ -8,7 +8,8 @@ import (
 
 // Benchmark measures what crossing the border between host and guest costs: a call that
 // does nothing, one with parameters and a result, one in which the guest calls its host,
-// one such host call alone, and a view of the memory.
+// one such host call alone, and a view of the memory; and what it takes to have a memory grow by a
+// MiB, and to make an instance of a module that is compiled.
 func Benchmark(b *testing.B, open New) {
 	stack := make([]uint64, 4)
 	measure := func(name string, instance engines.Instance) {
@@ -48,6 +49,23 @@ func Benchmark(b *testing.B, open New) {
 	})
 	engine := openEngine(b, open)
 	module := compile(b, engine, "plain")
+	b.Run("growth", func(b *testing.B) {
+		const pages, most = (1 << 20) / engines.PageSize, 1024
+		var instance engines.Instance
+		for i := range b.N {
+			if i%most == 0 {
+				b.StopTimer()
+				if instance != nil {
+					instance.Close()
+				}
+				instance = instantiate(b, module, engines.InstanceConfig{})
+				b.StartTimer()
+			}
+			if call(b, instance, "grow", pages) == refused {
+				b.Fatal("the memory does not grow")
+			}
+		}
+	})
 	b.Run("instantiate", func(b *testing.B) {
 		for b.Loop() {
 			instance, err := module.Instantiate(b.Context(), engines.InstanceConfig{})

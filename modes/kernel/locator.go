@@ -17,7 +17,8 @@ const (
 	// and after these are in the locator.
 	mapping method = 1 + iota
 	// showing: the payload is at the beginning of the file that came along, which is as long as a
-	// window. Later payloads there have references of the same ID without a locator.
+	// window. Later payloads there have references of the same ID without a locator. In the tail's
+	// place are the IDs of all files that the source may use again.
 	showing
 	// reading: the payload is at an address in the source's process.
 	reading
@@ -36,7 +37,12 @@ type locator struct {
 	oldest uint64
 	// head and tail are the payload's bytes outside of its whole pages.
 	head, tail []byte
+	// open are the IDs that go with showing, at most openLimit.
+	open []uint64
 }
+
+// openLimit bounds the files that a source and a target use together.
+const openLimit = heldLimit + 4
 
 const fixedSize = 32
 
@@ -48,10 +54,14 @@ func (d *locator) encode(into []byte) []byte {
 	little := binary.LittleEndian
 	little.PutUint32(fixed[0:], uint32(d.method))
 	little.PutUint32(fixed[4:], uint32(len(d.head)))
-	little.PutUint32(fixed[8:], uint32(len(d.tail)))
+	little.PutUint32(fixed[8:], uint32(len(d.tail)+8*len(d.open)))
 	little.PutUint64(fixed[16:], d.place)
 	little.PutUint64(fixed[24:], d.oldest)
-	return append(append(append(into, fixed[:]...), d.head...), d.tail...)
+	into = append(append(append(into, fixed[:]...), d.head...), d.tail...)
+	for _, id := range d.open {
+		into = little.AppendUint64(into, id)
+	}
+	return into
 }
 
 // parseLocator checks the locator of a payload of n bytes by itself; that the file is
@@ -77,7 +87,13 @@ func parseLocator(p []byte, n uint64) (locator, error) {
 	if d.method == mapping && (head >= page || tail >= page || head+tail >= n || (n-head-tail)%page != 0 || d.place%page != 0) {
 		return locator{}, fmt.Errorf("locator of whole pages at %#x with %d of %d bytes before and %d after, which does not add up for pages of %d", d.place, head, n, tail, page)
 	}
-	if d.method != mapping && head+tail != 0 || d.method == showing && d.place != 0 {
+	if d.method == showing && head == 0 && tail%8 == 0 && tail <= 8*openLimit && d.place == 0 {
+		for at := uint64(fixedSize); at < uint64(len(p)); at += 8 {
+			d.open = append(d.open, little.Uint64(p[at:]))
+		}
+		return d, nil
+	}
+	if d.method != mapping && head+tail != 0 || d.method == showing {
 		return locator{}, fmt.Errorf("locator by method %d with %d bytes, at %#x, which does not add up", d.method, head+tail, d.place)
 	}
 	d.head, d.tail = p[fixedSize:fixedSize+head], p[fixedSize+head:]

@@ -69,8 +69,10 @@ type memfd struct {
 
 	locator locator
 	encoded []byte
-	// told is the oldest ID that the targets know of.
-	told uint64
+	// open is room for listOpen.
+	open []uint64
+	// outdated: the targets may have files that are closed here.
+	outdated bool
 	// unknown is for references.
 	unknown func()
 }
@@ -117,7 +119,8 @@ func (l *memfd) BeforeFill(region *modes.Region) {
 	}
 	if err := l.buffer.room(area, int(region.Len())); err != nil {
 		b := l.buffer
-		if errors.Join(l.revoke(), b.Close()) == nil && err == errSwollen {
+		revoked := l.revoke()
+		if l.discard(b); revoked == nil && err == errSwollen {
 			l.BeforeFill(region) // with another one
 		}
 	}
@@ -153,7 +156,7 @@ func (l *memfd) take(area []byte, windowed bool) *buffer {
 		if b.windowed == windowed && (windowed || len(b.Place) == len(area)) {
 			return b
 		}
-		_ = b.Close()
+		l.discard(b)
 	}
 	var file *memory.SealedFile
 	var err error
@@ -171,9 +174,15 @@ func (l *memfd) take(area []byte, windowed bool) *buffer {
 // put keeps a buffer for the next payload, instead of the one kept before.
 func (l *memfd) put(b *buffer) {
 	if l.spare != nil {
-		_ = l.spare.Close()
+		l.discard(l.spare)
 	}
 	l.spare = b
+}
+
+// discard closes a buffer. Targets learn of it with the next one that is new to them.
+func (l *memfd) discard(b *buffer) {
+	_ = b.Close()
+	l.outdated = l.outdated || b.known
 }
 
 // Refer refers to the pages that were lent. A payload that is elsewhere, because its guest
@@ -190,15 +199,17 @@ func (l *memfd) Refer(region *modes.Region, payload []byte) (reference stream.Re
 		l.unknown = func() { l.sent.known = false }
 	}
 	reference = stream.Reference{ID: b.id, Descriptor: -1, Unknown: l.unknown}
-	oldest := l.oldest()
-	if b.known && oldest == l.told {
+	if b.known && !l.outdated {
 		return reference, true, nil
 	}
-	b.known, l.told = b.windowed, oldest
-	l.locator = locator{method: showing, oldest: oldest}
-	if !b.windowed {
+	l.listOpen()
+	l.locator = locator{oldest: slices.Min(l.open)}
+	if b.windowed {
+		b.known, l.outdated = true, false
+		l.locator.method, l.locator.open = showing, l.open
+	} else {
 		first, end := memory.Whole(payload)
-		l.locator = locator{method: mapping, oldest: oldest, head: payload[:first], tail: payload[end:]}
+		l.locator.method, l.locator.head, l.locator.tail = mapping, payload[:first], payload[end:]
 	}
 	l.encoded = l.locator.encode(l.encoded[:0])
 	reference.Descriptor, reference.Locator = b.Descriptor(), l.encoded
@@ -217,7 +228,7 @@ func (l *memfd) copied(payload []byte) *buffer {
 				memory.Copy(b.Place, payload)
 				return b
 			}
-			_ = b.Close()
+			l.discard(b)
 		}
 	}
 	b := l.take(payload[first:end], false)
@@ -227,18 +238,14 @@ func (l *memfd) copied(payload []byte) *buffer {
 	return b
 }
 
-// oldest is the smallest ID of a buffer that is still there.
-func (l *memfd) oldest() uint64 {
-	oldest := l.sent.id
-	for _, b := range [...]*buffer{l.buffer, l.spare} {
+// listOpen lists the IDs of buffers that are still there.
+func (l *memfd) listOpen() {
+	l.open = l.open[:0]
+	for _, b := range append([]*buffer{l.sent, l.buffer, l.spare}, l.held...) {
 		if b != nil {
-			oldest = min(oldest, b.id)
+			l.open = append(l.open, b.id)
 		}
 	}
-	for _, b := range l.held {
-		oldest = min(oldest, b.id)
-	}
-	return oldest
 }
 
 // Finish takes the buffer away from the source's guest when a target holds it.
@@ -287,7 +294,7 @@ func (l *memfd) Released(ids []uint64) {
 // forget gives up a buffer that targets hold, or that is of no more use.
 func (l *memfd) forget(b *buffer) {
 	l.held = slices.DeleteFunc(l.held, func(held *buffer) bool { return held == b })
-	_ = b.Close()
+	l.discard(b)
 }
 
 // Close gives up all buffers.

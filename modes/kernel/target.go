@@ -109,10 +109,10 @@ func (r *resolver) Resolve(n uint64, reference stream.Reference) error {
 		return fmt.Errorf("the locator of a memory file came without its descriptor")
 	}
 	r.mappings.Forget(d.oldest)
-	if err := r.views.forget(d.oldest); err != nil {
-		return err
-	}
 	if d.method == showing {
+		if err := r.views.retain(d.open); err != nil {
+			return err
+		}
 		v, err := r.views.learn(reference)
 		if err != nil {
 			return err
@@ -329,7 +329,7 @@ func (r *resolver) Holds() (held bool, released uint64) {
 
 // Disconnected forgets the files of a source that is gone.
 func (r *resolver) Disconnected() {
-	_, _ = r.mappings.Clear(), r.views.forget(math.MaxUint64)
+	_, _ = r.mappings.Clear(), r.views.retain(nil)
 	r.released, r.writing = r.released[:0], writing{}
 	for i := range r.kept {
 		if r.kept[i].by == r {
@@ -340,5 +340,5 @@ func (r *resolver) Disconnected() {
 
 // Close gives up the mappings that are kept.
 func (r *resolver) Close() error {
-	return errors.Join(r.views.forget(math.MaxUint64), r.mappings.Clear())
+	return errors.Join(r.views.retain(nil), r.mappings.Clear())
 }

@@ -64,9 +64,6 @@ func newViews(function *modes.Function) views {
 // ofAnother are the views of another source of the function.
 func (w *views) ofAnother() views { return views{function: w.function, shownView: w.shownView} }
 
-// viewLimit bounds the views of a source, which takes as many buffers as targets keep payloads.
-const viewLimit = 8
-
 func (w *views) find(id uint64) *view {
 	for i, v := range w.all {
 		if v.id != id {
@@ -96,7 +93,7 @@ func (w *views) learn(reference stream.Reference) (*view, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keep the payload's descriptor: %w: %w", err, stream.ErrSendBytes)
 	}
-	if len(w.all) == viewLimit {
+	if len(w.all) == openLimit {
 		if err := w.drop(w.all[0]); err != nil {
 			return nil, errors.Join(err, unix.Close(fd))
 		}
@@ -173,8 +170,7 @@ func (w *views) takeDown() error {
 			v.place, _ = memory.ReserveWindow() // without address space the file is mapped anew
 		}
 		v.mapped = v.place != nil && memory.Move(v.place, area) == nil
-		// Where there is no room for another mapping, copies of its own serve as well.
-		if err := memory.Blank(area); err != nil && memory.Detach(area[:v.seen]) != nil {
+		if err := memory.Blank(area); err != nil {
 			return err
 		}
 	}
@@ -204,10 +200,10 @@ func (w *views) drop(v *view) error {
 	return nil
 }
 
-// forget drops the views with IDs below oldest.
-func (w *views) forget(oldest uint64) (err error) {
+// retain drops all views but those of open files.
+func (w *views) retain(open []uint64) (err error) {
 	for i := len(w.all) - 1; i >= 0; i-- {
-		if v := w.all[i]; v.id < oldest {
+		if v := w.all[i]; !slices.Contains(open, v.id) {
 			err = errors.Join(err, w.drop(v))
 		}
 	}
@@ -225,7 +221,7 @@ type writing struct {
 const (
 	// muchWritten is the part of a payload's pages from which on it is copied, one in so many.
 	muchWritten          = 16
-	firstRun, longestRun = 16, 1024
+	firstRun, longestRun = 64, 1024
 )
 
 // copies says whether the next payload is to be copied.

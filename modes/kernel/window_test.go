@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -66,7 +67,7 @@ func TestOneFileAPair(t *testing.T) {
 		o := openInside(t, engine, longest, "c", "c")
 		defer o.close(t)
 		var before transporttest.Holdings
-		for seed := range uint64(200) {
+		for seed := range uint64(60) {
 			size := longest - int64(seed%3)*1_000_003
 			transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &o.handoff)
 			for _, target := range o.inside {
@@ -283,7 +284,8 @@ func TestUnknownFiles(t *testing.T) {
 			copy(f.Place, payload)
 			return f
 		}
-		locator := (&locator{method: showing}).encode(nil)
+		with := func(open ...uint64) []byte { return (&locator{method: showing, open: open}).encode(nil) }
+		locator := with(1, 2)
 		for _, test := range []struct {
 			name    string
 			id      uint64
@@ -306,13 +308,26 @@ func TestUnknownFiles(t *testing.T) {
 				t.Errorf("%s: asked for the bytes %d times, %v", test.name, asked, err)
 			}
 		}
-		for id := uint64(3); id < 3+viewLimit; id++ {
-			if err := refer(id, file().Descriptor(), locator); err != nil || asked > 0 {
+		if err := errors.Join(refer(3, file().Descriptor(), with(3, 1)), refer(1, -1, nil), refer(4, file().Descriptor(), with(3))); err != nil || asked != 0 {
+			t.Errorf("asked for the bytes %d times, %v", asked, err)
+		}
+		if err := refer(1, -1, nil); err != nil || asked != 1 {
+			t.Errorf("a file that is closed is known: %v", err)
+		}
+		var open []uint64
+		for id := uint64(10); id < 11+openLimit; id++ {
+			if open = append(open, id); len(open) > openLimit {
+				open = open[1:] // it does not say that it has closed that
+			}
+			if err := refer(id, file().Descriptor(), with(open...)); err != nil || asked > 0 {
 				t.Errorf("file %d: %v", id, err)
 			}
 		}
-		if err := refer(1, -1, nil); err != nil || asked != 1 {
-			t.Errorf("%d files are known: asked for the bytes %d times, %v", viewLimit+1, asked, err)
+		if n := len(o.inside[0].views.all); n > openLimit {
+			t.Errorf("%d files are kept", n)
+		}
+		if err := refer(50, file().Descriptor(), with(make([]uint64, openLimit+1)...)); err == nil {
+			t.Error("a locator of too many files is not refused")
 		}
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"rrbench/child"
+	"rrbench/image"
 	"rrbench/shim"
 	"rrbench/shim/containerd/task"
 	"rrbench/shim/runc"
@@ -31,9 +32,11 @@ import (
 // connection closes, which the kernel does for a driver that dies.
 type container struct {
 	*instance
-	id         string
-	pid        int
-	connection net.Conn
+	id string
+	// stdin and stdout are pipes; without them there is no input, and the log has the output.
+	stdin, stdout string
+	pid           int
+	connection    net.Conn
 }
 
 func newContainer(i *instance) *container {
@@ -42,18 +45,21 @@ func newContainer(i *instance) *container {
 
 // startFunction starts a container by this project's runtime, which hosts functions for a driver.
 func (c *container) startFunction(ctx context.Context, namespace string, _ transport.Runs) error {
+	parent, err := c.unpacked(Program{Name: function})
+	if err != nil {
+		return err
+	}
 	spec := &specs.Spec{
 		Version:     "1.0.2",
 		Root:        &specs.Root{Path: "rootfs"},
-		Process:     &specs.Process{Args: []string{"/" + c.moduleName()}, Cwd: "/", NoNewPrivileges: true},
+		Process:     &specs.Process{Args: []string{"/" + function + ".wasm"}, Cwd: "/", NoNewPrivileges: true},
 		Linux:       &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: namespace}}},
 		Annotations: map[string]string{task.ControlAnnotation: strconv.Itoa(os.Getuid())},
 	}
-	if err := c.create(ctx, task.Runtime, c.image, c.parent, spec); err != nil {
+	if err := c.create(ctx, task.Runtime, image.Reference(c.imageName(function)), parent, spec); err != nil {
 		return err
 	}
 	var dialer net.Dialer
-	var err error
 	if c.connection, err = dialer.DialContext(ctx, "unix", task.ControlSocket(c.address, Namespace, c.id)); err != nil {
 		return fmt.Errorf("reach its functions: %w", err)
 	}
@@ -101,16 +107,19 @@ func (c *container) startNative(ctx context.Context, namespace string, runs tran
 	return nil
 }
 
-func (c *container) moduleName() string {
-	name := filepath.Base(c.image)
-	return name[:len(name)-len(":latest")] + ".wasm"
-}
-
 // specType is the type of a runtime specification in JSON, as containerd's clients name it.
 const specType = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 
-// create makes the container, its file system and its task, and starts that.
+// create makes the container and starts it.
 func (c *container) create(ctx context.Context, runtime, image, parent string, spec *specs.Spec) error {
+	if err := c.createTask(ctx, runtime, image, parent, spec); err != nil {
+		return err
+	}
+	return c.start(ctx)
+}
+
+// createTask makes the container, its file system and its task.
+func (c *container) createTask(ctx context.Context, runtime, image, parent string, spec *specs.Spec) error {
 	ctx, cancel := within(ctx, startDeadline)
 	defer cancel()
 	// Beside this process' own group, so that neither's limits and counts touch the other's.
@@ -132,13 +141,26 @@ func (c *container) create(ctx context.Context, runtime, image, parent string, s
 		return fmt.Errorf("prepare its file system: %w", err)
 	}
 	output := "file://" + c.log()
-	client := tasks.NewTasksClient(c.instance.connection)
-	created, err := client.Create(ctx, &tasks.CreateTaskRequest{ContainerID: c.id, Rootfs: prepared.GetMounts(), Stdout: output, Stderr: output})
+	said := output
+	if c.stdout != "" {
+		output = c.stdout
+		if runtime != task.Runtime {
+			// Theirs take two pipes or two files: what goes wrong there spoils the output.
+			said = output
+		}
+	}
+	created, err := tasks.NewTasksClient(c.instance.connection).Create(ctx, &tasks.CreateTaskRequest{ContainerID: c.id, Rootfs: prepared.GetMounts(), Stdin: c.stdin, Stdout: output, Stderr: said})
 	if err != nil {
 		return fmt.Errorf("create its task: %w", err)
 	}
 	c.pid = int(created.GetPid())
-	if _, err := client.Start(ctx, &tasks.StartRequest{ContainerID: c.id}); err != nil {
+	return nil
+}
+
+func (c *container) start(ctx context.Context) error {
+	ctx, cancel := within(ctx, startDeadline)
+	defer cancel()
+	if _, err := tasks.NewTasksClient(c.instance.connection).Start(ctx, &tasks.StartRequest{ContainerID: c.id}); err != nil {
 		return fmt.Errorf("start it: %w", err)
 	}
 	return nil
@@ -212,7 +234,7 @@ func (c *container) exit() (exit uint32, lost error) {
 func (c *container) kill() {
 	ctx, cancel := within(context.Background(), callDeadline)
 	defer cancel()
-	if _, err := tasks.NewTasksClient(c.instance.connection).Kill(ctx, &tasks.KillRequest{ContainerID: c.id, Signal: uint32(unix.SIGKILL), All: true}); err != nil {
+	if _, err := tasks.NewTasksClient(c.instance.connection).Kill(ctx, &tasks.KillRequest{ContainerID: c.id, Signal: uint32(unix.SIGKILL), All: true}); err != nil && c.connection != nil {
 		_ = c.connection.Close()
 	}
 }

@@ -138,7 +138,7 @@ func TestContainerdRestarts(t *testing.T) {
 	if err := errors.Join(cell.Close(), s.Close()); err != nil {
 		t.Error(err)
 	}
-	if list, err := exec.Command("ctr", "--address", i.address, "--namespace", Namespace, "containers", "list", "-q").CombinedOutput(); err != nil || len(list) > 0 {
+	if list, err := exec.Command("ctr", "--address", i.address, "--namespace", Namespace, "containers", "list", "-q").Output(); err != nil || len(list) > 0 {
 		t.Errorf("left: %s, %v", list, err)
 	}
 	if err := owner.Close(); err != nil {

@@ -2,6 +2,7 @@ package containerd
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -17,8 +18,8 @@ import (
 	"github.com/containerd/ttrpc"
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/types/known/emptypb"
 
-	"rrbench/image"
 	"rrbench/private"
 	"rrbench/shim/runc"
 )
@@ -82,8 +83,16 @@ func removeThere(path string) error {
 			errs = append(errs, removeContainer(i, found.GetID()))
 		}
 	}
-	_, err = images.NewImagesClient(i.connection).Delete(ctx, &images.DeleteImageRequest{Name: image.Reference(strings.ToLower(name)), Sync: true})
-	return errors.Join(append(errs, missing(err))...)
+	client := images.NewImagesClient(i.connection)
+	imported, err := client.List(ctx, &images.ListImagesRequest{})
+	errs = append(errs, err)
+	for _, found := range imported.GetImages() {
+		if strings.Contains(found.GetName(), "/"+strings.ToLower(name)+"-") {
+			_, err := client.Delete(ctx, &images.DeleteImageRequest{Name: found.GetName(), Sync: true})
+			errs = append(errs, missing(err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // removeOwn ends what a containerd that has ended has left: tasks and their shims, mounts, control groups.
@@ -114,27 +123,41 @@ func removeOwn(path string) error {
 // endTask asks a task's shim to end it, and then itself, and returns the shim's process number; 0 where
 // there is none. What it leaves is looked for elsewhere.
 func endTask(bundle, id string) (shim int) {
-	address, err := os.ReadFile(filepath.Join(bundle, "address"))
+	address, version := addressOf(bundle)
+	connection, err := net.DialTimeout("unix", strings.TrimPrefix(address, "unix://"), time.Second)
 	if err != nil {
 		return 0
 	}
-	connection, err := net.DialTimeout("unix", strings.TrimPrefix(string(address), "unix://"), time.Second)
-	if err != nil {
-		return 0
-	}
-	connected := ttrpc.NewClient(connection)
-	defer connected.Close()
+	client := ttrpc.NewClient(connection)
+	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), callDeadline)
 	defer cancel()
-	client := taskapi.NewTTRPCTaskClient(connected)
-	if running, err := client.Connect(ctx, &taskapi.ConnectRequest{ID: id}); err == nil {
+	// The messages of these calls are the same in versions 2 and 3.
+	service := fmt.Sprintf("containerd.task.v%d.Task", version)
+	var running taskapi.ConnectResponse
+	if err := client.Call(ctx, service, "Connect", &taskapi.ConnectRequest{ID: id}, &running); err == nil {
 		shim = int(running.GetShimPid())
 	}
-	_, _ = client.Kill(ctx, &taskapi.KillRequest{ID: id, Signal: uint32(unix.SIGKILL), All: true})
-	_, _ = client.Wait(ctx, &taskapi.WaitRequest{ID: id})
-	_, _ = client.Delete(ctx, &taskapi.DeleteRequest{ID: id})
-	_, _ = client.Shutdown(ctx, &taskapi.ShutdownRequest{ID: id})
+	_ = client.Call(ctx, service, "Kill", &taskapi.KillRequest{ID: id, Signal: uint32(unix.SIGKILL), All: true}, &emptypb.Empty{})
+	_ = client.Call(ctx, service, "Wait", &taskapi.WaitRequest{ID: id}, &taskapi.WaitResponse{})
+	_ = client.Call(ctx, service, "Delete", &taskapi.DeleteRequest{ID: id}, &taskapi.DeleteResponse{})
+	_ = client.Call(ctx, service, "Shutdown", &taskapi.ShutdownRequest{ID: id}, &emptypb.Empty{})
 	return shim
+}
+
+// addressOf is where a task's shim answers, and by which version of the Task API: containerd 1.6 has a file with the
+// address, 2 has what the shim said when it was started.
+func addressOf(bundle string) (address string, version int) {
+	started := struct {
+		Version int
+		Address string
+	}{Version: 2}
+	text, err := os.ReadFile(filepath.Join(bundle, "bootstrap.json"))
+	if err == nil && json.Unmarshal(text, &started) == nil {
+		return started.Address, started.Version
+	}
+	text, _ = os.ReadFile(filepath.Join(bundle, "address")) // without it there is no address
+	return string(text), started.Version
 }
 
 func lives(process int) bool { return process > 0 && unix.Kill(process, 0) == nil }

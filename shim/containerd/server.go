@@ -10,13 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
-	"github.com/containerd/containerd/api/services/images/v1"
 	"github.com/containerd/containerd/api/services/version/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -101,12 +99,14 @@ type instance struct {
 	address    string
 	connection *grpc.ClientConn
 	// daemon is nil for a containerd that was there. ended is closed when it has ended.
-	daemon *exec.Cmd
-	output child.Tail
-	ended  chan struct{}
-	// image has a function; its file system is called parent by the snapshotter.
-	image, parent, snapshotter string
-	containers                 atomic.Int64
+	daemon      *exec.Cmd
+	output      child.Tail
+	ended       chan struct{}
+	snapshotter string
+	containers  atomic.Int64
+	// snapshots are what the snapshotter calls the file systems of images, by their modules' names.
+	lock      sync.Mutex
+	snapshots map[string]string
 }
 
 // socketFile says in the directory which containerd it belongs to that was there.
@@ -117,7 +117,7 @@ func (s *Server) start() (_ *instance, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for containerd: %w", err)
 	}
-	i := &instance{directory: directory, ended: make(chan struct{}), address: s.socket}
+	i := &instance{directory: directory, ended: make(chan struct{}), address: s.socket, snapshots: make(map[string]string)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, i.close())
@@ -247,44 +247,46 @@ func (i *instance) answers() error {
 // function is what the image's module is called.
 const function = "function"
 
-// load has containerd import an image with a function. Its snapshotter is overlayfs, or native where
-// that does not work.
+// load has containerd import the image with a function.
 func (i *instance) load() error {
 	module, err := workloads.Guest(workloads.Guests()[0])
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = i.unpacked(Program{Name: function, Module: module})
 	}
-	name := strings.ToLower(filepath.Base(i.directory.Path))
+	return err
+}
+
+// importImage has containerd import and unpack an image of a module, and returns what its file system is called.
+// The snapshotter is overlayfs, or native where that does not work.
+func (i *instance) importImage(name string, module []byte) (snapshot string, err error) {
 	var archive bytes.Buffer
-	if i.parent, err = image.Write(context.Background(), &archive, image.Plain, name, module); err != nil {
-		return err
+	if snapshot, err = image.Write(context.Background(), &archive, image.Plain, name, i.imageName(name), module); err != nil {
+		return "", err
 	}
-	i.image = image.Reference(name)
-	path := i.path("image.tar")
+	path := i.path(name + ".tar")
 	if err := os.WriteFile(path, archive.Bytes(), 0o600); err != nil {
-		return err
+		return "", err
+	}
+	snapshotters := []string{"overlayfs", "native"}
+	if i.snapshotter != "" {
+		snapshotters = []string{i.snapshotter}
 	}
 	var errs []error
-	for _, i.snapshotter = range []string{"overlayfs", "native"} {
+	for _, i.snapshotter = range snapshotters {
 		ctx, cancel := context.WithTimeout(context.Background(), startDeadline)
 		command := exec.CommandContext(ctx, "ctr", "--address", i.address, "--namespace", Namespace, "images", "import", "--snapshotter", i.snapshotter, path)
 		output, err := command.CombinedOutput()
 		cancel()
 		if err == nil {
-			return nil
+			return snapshot, nil
 		}
 		errs = append(errs, fmt.Errorf("import an image (%s): %w: %s", i.snapshotter, err, child.LastLine(string(output))))
 	}
-	return errors.Join(errs...)
+	return "", errors.Join(errs...)
 }
 
 // close ends the daemon, if it is this process', and removes all that this instance has made.
 func (i *instance) close() error {
-	if i.connection != nil && !i.hasEnded() && i.image != "" {
-		ctx, cancel := within(context.Background(), callDeadline)
-		_, _ = images.NewImagesClient(i.connection).Delete(ctx, &images.DeleteImageRequest{Name: i.image, Sync: true})
-		cancel()
-	}
 	if i.connection != nil {
 		_ = i.connection.Close()
 	}

@@ -19,7 +19,10 @@ func Names() []string {
 }
 
 // Launchers are those of one program. Close ends what they share.
-type Launchers struct{ containerd *containerd.Server }
+type Launchers struct {
+	// Containerd is what starts containers of containerd.
+	Containerd *containerd.Server
+}
 
 // New makes the launchers. Without the socket of a containerd that one of their own is started when it
 // is needed.
@@ -31,7 +34,7 @@ func (l *Launchers) For(info transport.Info) shim.Launcher {
 	case transport.LauncherRunc:
 		return runc.Launcher{}
 	case transport.LauncherContainerd:
-		return containerd.Launcher{Server: l.containerd, Native: info.Runs == transport.Native}
+		return containerd.Launcher{Server: l.Containerd, Native: info.Runs == transport.Native}
 	case transport.LauncherEngines:
 		return second{}
 	}
@@ -39,7 +42,7 @@ func (l *Launchers) For(info transport.Info) shim.Launcher {
 }
 
 // Close ends the containerd that was started.
-func (l *Launchers) Close() error { return l.containerd.Close() }
+func (l *Launchers) Close() error { return l.Containerd.Close() }
 
 // For finds what starts the shims of a transport by itself.
 func For(info transport.Info) shim.Launcher { return new(Launchers).For(info) }

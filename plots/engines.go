@@ -1,0 +1,66 @@
+package plots
+
+import (
+	"fmt"
+	"image/color"
+	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// engineColors are those of lines that tell engines from one another, apart for colour-blind eyes too
+// (https://jfly.uni-koeln.de/color/).
+var engineColors = []color.Color{
+	color.RGBA{0, 114, 178, 255}, color.RGBA{213, 94, 0, 255}, color.RGBA{0, 158, 115, 255}, color.RGBA{204, 121, 167, 255},
+	color.RGBA{86, 180, 233, 255}, color.RGBA{230, 159, 0, 255},
+}
+
+// besideEngines gives each transport a panel, with a line for each engine.
+func besideEngines(cells []*cell) (*sheet, error) {
+	f := &lineFigure{x: payload, measure: latency, cells: where(sized(cells), func(c *cell) bool { return c.series.engine != "" && !c.series.limit })}
+	shown := f.shown()
+	all := ordered(shown)
+	names := engines(all)
+	if len(names) < 2 {
+		return nil, errNoData("there are not two engines to compare: rrbench sweep --engines wazero,wasmtime")
+	}
+	looks := make(map[series]style, len(all))
+	l := legend{iconWidth: 18}
+	for i, name := range names {
+		look := style{
+			draw.LineStyle{Color: engineColors[i%len(engineColors)], Width: 1.1},
+			draw.GlyphStyle{Color: engineColors[i%len(engineColors)], Radius: 2.2, Shape: shapes[i%len(shapes)]},
+		}
+		for _, s := range all {
+			if s.engine == name {
+				looks[s] = look
+			}
+		}
+		l.entries = append(l.entries, entry{name, []plot.Thumbnailer{&plotter.Line{LineStyle: look.line}, &plotter.Scatter{GlyphStyle: look.glyph}}})
+	}
+	var facets []facet
+	placements := distinct(shown, func(c *cell) string { return c.Placement })
+	for _, placement := range placements {
+		for _, variant := range distinct(all, series.variant) {
+			one := facet{
+				title: join(variant, when(len(placements) > 1, placementName(placement))),
+				holds: func(c *cell) bool { return c.Placement == placement && c.series.variant() == variant },
+			}
+			if slices.ContainsFunc(shown, one.holds) {
+				facets = append(facets, one)
+			}
+		}
+	}
+	if len(facets) > mostPanels {
+		return nil, errNoData(fmt.Sprintf("%d panels, a figure can have %d", len(facets), mostPanels))
+	}
+	s := &sheet{
+		xTitle: f.x.title, yTitle: f.measure.titleOf(shown), width: columnWidth, panelHeight: 2.1 * vg.Inch,
+		legend: l, table: tableOf(f.cells, f.measure.columns(), f.why),
+	}
+	f.lay(s, facets, min(len(facets), 3), all, looks)
+	return s, nil
+}

@@ -1,0 +1,203 @@
+package runtimes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"rrbench/measure"
+	"rrbench/shim"
+	"rrbench/shim/containerd"
+)
+
+// Containerd runs programs in containers of containerd: modules by this project's runtime, in an engine, or by another
+// runtime of containerd's; native programs by runc. Images are there already.
+type Containerd struct {
+	Server *containerd.Server
+	// Engine is one of this project's, Available says why it cannot run. Handler is another runtime. Without either
+	// programs are native.
+	Engine, Handler string
+	Available       func(engine string) error
+}
+
+var _ Runtime = Containerd{}
+
+func (c Containerd) Name() string {
+	switch {
+	case c.Engine != "":
+		return c.Engine
+	case c.Handler != "":
+		return c.Handler
+	}
+	return nativeEngine
+}
+
+func (Containerd) Launcher() string               { return "containerd" }
+func (Containerd) MostIdle() int                  { return 100 }
+func (Containerd) Version(context.Context) string { return "" }
+
+func (c Containerd) Programs() []string {
+	return containerd.Launcher{Server: c.Server, Native: c.Name() == nativeEngine}.Programs()
+}
+
+func (Containerd) Phases(kind Kind) []string {
+	if kind == Compute {
+		return []string{Create, Start, Run, Total}
+	}
+	return []string{Create, Start, FirstByte, Run, Total}
+}
+
+func (c Containerd) Check(_ context.Context, p Program) error {
+	if c.Engine != "" {
+		if err := c.Available(c.Engine); err != nil {
+			return err
+		}
+	}
+	if c.Name() == nativeEngine {
+		if err := p.native(); err != nil {
+			return err
+		}
+	}
+	return c.Server.CheckAlone(c.program(p))
+}
+
+func (c Containerd) program(p Program) containerd.Program {
+	program := containerd.Program{Runtime: c.Handler, Engine: c.Engine, Module: p.Module, Name: p.Name, Arguments: p.Arguments}
+	if c.Name() == nativeEngine {
+		program.Native = p.Native
+	}
+	return program
+}
+
+func (c Containerd) Run(ctx context.Context, r Request) (outcome Outcome, err error) {
+	if err := c.Server.Ready(c.program(r.Program)); err != nil {
+		return Outcome{}, err
+	}
+	if r.Idle > 0 {
+		return c.idle(ctx, r)
+	}
+	output, writer, err := os.Pipe()
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer output.Close()
+	input, feeder, err := os.Pipe()
+	if err != nil {
+		return Outcome{}, errors.Join(err, writer.Close())
+	}
+	go func() {
+		_, _ = feeder.Write(r.Input)
+		_ = feeder.Close()
+	}()
+	began := measure.Now()
+	alone, err := c.Server.CreateAlone(ctx, c.program(r.Program), input, writer)
+	created := measure.Now()
+	_, _ = writer.Close(), input.Close()
+	if err != nil {
+		return Outcome{}, err
+	}
+	removed := sync.OnceValue(alone.Remove)
+	defer func() { err = errors.Join(err, removed()) }()
+	ended := guard(ctx, r.Deadline, output, alone.Kill)
+	var done shim.Output
+	read := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(&done, output)
+		read <- err
+	}()
+	rss := sample(alone.PID())
+	before := measure.Now()
+	err = alone.Start(ctx)
+	started := measure.Now()
+	if err == nil {
+		err = alone.Wait()
+	}
+	finished := measure.Now()
+	outcome.Memory.RSSPeak = rss()
+	// The last of the output may still be on its way through a shim until that is asked to delete the task.
+	removeErr := removed()
+	readErr := <-read
+	if err := errors.Join(ended(), err, removeErr); err != nil {
+		return Outcome{}, fmt.Errorf("%s in a container: %w", r.Name, err)
+	}
+	if readErr != nil {
+		return Outcome{}, fmt.Errorf("read its output: %w", readErr)
+	}
+	done.End()
+	outcome.Output = outputOf(&done)
+	if err := r.check(outcome.Output); err != nil {
+		return Outcome{}, err
+	}
+	phases := []shim.Phase{within(Create, began, created, measure.Usage{}), within(Start, before, started, measure.Usage{}),
+		within(Run, before, finished, measure.Usage{}), within(Total, began, finished, measure.Usage{})}
+	if done.First > 0 {
+		phases = append(phases, within(FirstByte, before, max(done.First, before), measure.Usage{}))
+	}
+	outcome.Phases, err = pick(phases, c.Phases(r.Kind))
+	return outcome, err
+}
+
+// idle starts containers at once that wait for their input, and reads how much memory their programs take together.
+func (c Containerd) idle(ctx context.Context, r Request) (outcome Outcome, err error) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer reader.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return Outcome{}, errors.Join(err, writer.Close())
+	}
+	defer null.Close()
+	all := make([]*containerd.Alone, r.Idle)
+	defer func() {
+		_ = writer.Close() // it ends them
+		var group errgroup.Group
+		for _, alone := range all {
+			if alone != nil {
+				group.Go(func() error {
+					_ = alone.Kill()
+					_ = alone.Wait()
+					return alone.Remove()
+				})
+			}
+		}
+		err = errors.Join(err, group.Wait())
+	}()
+	program := c.program(r.Program)
+	program.Arguments = []string{"idle"}
+	began := measure.Now()
+	var group errgroup.Group
+	for n := range all {
+		group.Go(func() (err error) {
+			if all[n], err = c.Server.CreateAlone(ctx, program, reader, null); err != nil {
+				return fmt.Errorf("container %d: %w", n, err)
+			}
+			return all[n].Start(ctx)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return Outcome{}, err
+	}
+	outcome.Phases = []shim.Phase{within(Idle, began, measure.Now(), measure.Usage{})}
+	deadline := time.Now().Add(r.Deadline)
+	for _, alone := range all {
+		if err := awaitRest(ctx, alone.PID(), deadline); err != nil {
+			return Outcome{}, err
+		}
+	}
+	for _, alone := range all {
+		memory, err := measure.ProcessMemory(alone.PID())
+		if err != nil {
+			return Outcome{}, err
+		}
+		outcome.Memory = outcome.Memory.Add(memory)
+	}
+	return outcome, nil
+}

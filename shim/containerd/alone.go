@@ -1,0 +1,167 @@
+package containerd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"rrbench/child"
+	"rrbench/shim/containerd/task"
+	"rrbench/shim/runc"
+)
+
+// Program is what a container runs that is no shim: a module under a runtime, or a native program under
+// runc.
+type Program struct {
+	// Runtime is containerd's name of what runs modules; empty is this project's, with that Engine.
+	Runtime, Engine string
+	// Module is for WebAssembly, Native the path of a static program of the host.
+	Module []byte
+	Native string
+	// Name is the module's.
+	Name      string
+	Arguments []string
+}
+
+// Alone is a container with a program that is no shim, in namespaces of its own. Its life's steps are the
+// caller's to take, for their times to be measured.
+type Alone struct{ c *container }
+
+// CheckAlone looks for everything that a program needs.
+func (s *Server) CheckAlone(p Program) error {
+	if err := (Launcher{Server: s}).Check(""); err != nil {
+		return err
+	}
+	if p.Native != "" {
+		return runc.CheckAlone(p.Native)
+	}
+	if name := shimName(p.Runtime); p.Runtime != "" && p.Runtime != task.Runtime {
+		if _, err := exec.LookPath(name); err != nil {
+			return unavailable(name+" is not on PATH", installOf(p.Runtime))
+		}
+	}
+	return nil
+}
+
+// shimName is how containerd finds the program of a runtime: io.containerd.NAME.vN.
+func shimName(runtime string) string {
+	words := strings.Split(runtime, ".")
+	return "containerd-shim-" + strings.Join(words[max(len(words)-2, 0):], "-")
+}
+
+// installOf says how to get a runtime.
+func installOf(runtime string) string {
+	switch words := strings.Split(runtime, "."); words[max(len(words)-2, 0)] {
+	case "wasmtime", "wasmedge", "wasmer", "wamr":
+		return "cargo install " + shimName(runtime) + ", or a release of https://github.com/containerd/runwasi"
+	case "spin":
+		return "a release of https://github.com/spinframework/containerd-shim-spin"
+	}
+	return "install it, or correct --containerd-runtime"
+}
+
+// Ready starts containerd, if that has not been done, and has it import a module's image.
+func (s *Server) Ready(p Program) error {
+	i, err := s.instance()
+	if err == nil && p.Native == "" {
+		_, err = i.unpacked(p)
+	}
+	return err
+}
+
+// CreateAlone creates a container that waits for Start. Its standard output goes to that pipe of the caller's;
+// standard input comes from the other one. The image of a module is imported before, once: see Ready.
+func (s *Server) CreateAlone(ctx context.Context, p Program, stdin, stdout *os.File) (*Alone, error) {
+	i, err := s.instance()
+	if err != nil {
+		return nil, err
+	}
+	c := newContainer(i)
+	c.stdin, c.stdout = pipePath(stdin), pipePath(stdout)
+	runtime, snapshot, spec := runcRuntime, "", (*specs.Spec)(nil)
+	if p.Native != "" {
+		spec = runc.Spec(p.Native, "", nil)
+		spec.Process.Args = append(spec.Process.Args[:1], p.Arguments...)
+	} else {
+		if snapshot, err = i.unpacked(p); err != nil {
+			return nil, err
+		}
+		if runtime = p.Runtime; runtime == "" {
+			runtime = task.Runtime
+		}
+		spec = &specs.Spec{
+			Version: "1.0.2", Root: &specs.Root{Path: "rootfs"},
+			Process:     &specs.Process{Args: append([]string{"/" + p.Name + ".wasm"}, p.Arguments...), Cwd: "/", NoNewPrivileges: true},
+			Linux:       &specs.Linux{},
+			Annotations: map[string]string{task.EngineAnnotation: p.Engine},
+		}
+		if runtime != task.Runtime {
+			// Other shims make a container as runc would.
+			spec.Mounts = []specs.Mount{{Destination: "/proc", Type: "proc", Source: "proc"}}
+			spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: specs.PIDNamespace}, {Type: specs.MountNamespace}, {Type: specs.IPCNamespace}, {Type: specs.UTSNamespace}}
+		}
+	}
+	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
+	if err := c.createTask(ctx, runtime, "", snapshot, spec); err != nil {
+		return nil, errors.Join(err, c.remove())
+	}
+	return &Alone{c}, nil
+}
+
+// pipePath names an open pipe of this process for others of this host.
+func pipePath(file *os.File) string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), file.Fd()) }
+
+// unpacked is the snapshot of a program's image.
+func (i *instance) unpacked(p Program) (string, error) {
+	i.lock.Lock()
+	defer i.lock.Unlock()
+	if known, ok := i.snapshots[p.Name]; ok {
+		return known, nil
+	}
+	snapshot, err := i.importImage(p.Name, p.Module)
+	if err == nil {
+		i.snapshots[p.Name] = snapshot
+	}
+	return snapshot, err
+}
+
+// PID is the program's process number on the host, of a function that of its host.
+func (a *Alone) PID() int { return a.c.pid }
+
+// Start has the program run.
+func (a *Alone) Start(ctx context.Context) error { return a.c.start(ctx) }
+
+// Kill ends the program at once.
+func (a *Alone) Kill() error { a.c.kill(); return nil }
+
+// Wait waits for the program's end, and says how it was if it was not a good one.
+func (a *Alone) Wait() error {
+	exit, err := a.c.exit()
+	switch {
+	case err != nil || exit == 0:
+		return err
+	case exit == 128+uint32(unix.SIGKILL):
+		return errors.New("it was killed by SIGKILL, out of memory?")
+	}
+	var said child.Tail
+	if text, err := os.ReadFile(a.c.log()); err == nil {
+		_, _ = said.Write(text)
+	}
+	line, _ := said.Said()
+	return fmt.Errorf("it exited with status %d: %s", exit, line)
+}
+
+// Remove removes what is left of the container. What it has written has then reached the pipe.
+func (a *Alone) Remove() error { return a.c.remove() }
+
+// imageName is one that no other driver has.
+func (i *instance) imageName(name string) string {
+	return strings.ToLower(filepath.Base(i.directory.Path)) + "-" + name
+}
