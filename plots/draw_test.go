@@ -96,7 +96,7 @@ var bySize = []string{"latency-size", "throughput-size", "latency-breakdown", "c
 
 var byCount = []string{"makespan-fanout", "throughput-fanout", "makespan-fanin", "throughput-fanin", "makespan-concurrency", "throughput-concurrency", "latency-concurrency", "latency-rate"}
 
-// papers are figures that a run of few transports on one engine has nothing for. the crossover among them.
+// papers are figures that a run of few transports on one engine has nothing for, the crossover among them.
 const papers = 35 + 8 + 6 + 2
 
 func TestDrawWritesEveryFormat(t *testing.T) {

@@ -12,19 +12,9 @@ type Round struct {
 	Rows []*Trial
 }
 
-// Rounds gathers the rounds in which every hand-off was ok, in the order of the trials. A
-// round that lacks rows, because its writer was killed, is not among them, nor are the first
-// hand-offs of fresh functions.
-func Rounds(trials []Trial) []Round {
-	all := make([]*Trial, len(trials))
-	for i := range trials {
-		all[i] = &trials[i]
-	}
-	return gather(all, false)
-}
-
-// gather gathers whole rounds, or the first hand-offs of fresh functions as if each start's were
-// a round.
+// gather gathers whole rounds in which every hand-off was ok, in the order of the trials, or the first hand-offs of
+// fresh functions as if each start's were a round. A round that lacks rows, because its writer was killed, is not among
+// them.
 func gather(trials []*Trial, first bool) []Round {
 	type key struct {
 		cell, block, start, rep int
