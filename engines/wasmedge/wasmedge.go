@@ -36,17 +36,17 @@ var loaded = sync.OnceValues(func() (version string, err error) {
 		// Where WasmEdge's own installer puts it.
 		places = append(places, filepath.Join(home, ".wasmedge", "lib", library))
 	}
-	var reasons []string
 	for _, place := range places {
 		reason := load(place)
 		if reason == "" {
 			return checkVersion()
 		}
-		if reasons = append(reasons, reason); !strings.Contains(reason, "No such file") {
-			break
+		// One that is there and cannot be loaded is the one that was meant.
+		if !strings.Contains(reason, "No such file") {
+			return "", unavailable(foreign.Line(reason, foreign.Usual))
 		}
 	}
-	return "", unavailable(foreign.Line(reasons[len(reasons)-1], foreign.Usual))
+	return "", unavailable(library + " is not found")
 })
 
 func load(place string) (reason string) {

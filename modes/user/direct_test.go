@@ -36,7 +36,7 @@ func TestDirectAndLong(t *testing.T) {
 				directTarget, longTarget := serve(t, to), serve(t, to)
 				direct, long := openBy(t, NewCopy(), from, directTarget), openBy(t, NewCopy(), from, longTarget)
 				asks := source != "send-traps" && source != "send-never"
-				if want := engine == "wasmtime" && asks; (direct.direct != nil) != want {
+				if want := engine != "wazero" && asks; (direct.direct != nil) != want {
 					t.Fatalf("there are direct calls: %v, want %v", !want, want)
 				}
 				long.direct = nil

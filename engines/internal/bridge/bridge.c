@@ -12,7 +12,7 @@
 // In Go: runs the host function and returns whether it failed.
 extern int rrbenchBridgeHost(uintptr_t instance, uint32_t index, uint64_t *stack, size_t slots);
 
-int64_t direct_call_clock(void) {
+int64_t bridge_direct_call_clock(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
@@ -34,9 +34,9 @@ static bool answer(direct_call *r, guest *from, uint64_t *stack) {
   r->answered = true;
   memcpy(to->base + r->place, from->base + r->pointer, r->length);
   uint64_t call[2] = {r->place, r->length};
-  r->copied = direct_call_clock();
+  r->copied = bridge_direct_call_clock();
   r->error = to->call(to, r->handler, call);
-  r->returned = direct_call_clock();
+  r->returned = bridge_direct_call_clock();
   to->refresh(to);
   r->result = call[0];
   stack[0] = r->error ? r->failed : 0;
@@ -97,7 +97,7 @@ static void give_back(reserved beside) {
   pthread_mutex_unlock(&placing);
 }
 
-guest *guest_new(uintptr_t instance, size_t offset, size_t modulus) {
+guest *bridge_guest_new(uintptr_t instance, size_t offset, size_t modulus) {
   guest *g = calloc(1, sizeof *g);
   if (g) {
     g->instance = instance;
@@ -111,14 +111,14 @@ guest *guest_new(uintptr_t instance, size_t offset, size_t modulus) {
   return g;
 }
 
-char *guest_call(uintptr_t handle, uintptr_t function, uint64_t *stack) {
+char *bridge_guest_call(uintptr_t handle, uintptr_t function, uint64_t *stack) {
   guest *g = (guest *)handle;
   char *error = g->call(g, (void *)function, stack);
   g->refresh(g);
   return error;
 }
 
-direct_call *direct_call_new(uintptr_t from, uint32_t index, uintptr_t function, uintptr_t to, uintptr_t handler) {
+direct_call *bridge_direct_call_new(uintptr_t from, uint32_t index, uintptr_t function, uintptr_t to, uintptr_t handler) {
   direct_call *r = calloc(1, sizeof *r);
   if (r) {
     r->from = (guest *)from;
@@ -130,7 +130,7 @@ direct_call *direct_call_new(uintptr_t from, uint32_t index, uintptr_t function,
   return r;
 }
 
-char *direct_call_run(uintptr_t handle, uint32_t pointer, uint32_t length, uint32_t place, uint32_t failed) {
+char *bridge_direct_call_run(uintptr_t handle, uint32_t pointer, uint32_t length, uint32_t place, uint32_t failed) {
   direct_call *r = (direct_call *)handle;
   guest *g = r->from;
   uint64_t stack[2] = {pointer, length};

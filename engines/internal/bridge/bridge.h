@@ -88,7 +88,7 @@ typedef struct {
 // direct_call takes a payload from one guest to another: within a call of function, the call of
 // the import index with (pointer, length) is answered here.
 //
-// Invariant: while direct_call_run runs, both guests are alive and no thread but its own uses
+// Invariant: while bridge_direct_call_run runs, both guests are alive and no thread but its own uses
 // them. Between a look at a memory's base and the end of the copy no guest runs, so neither
 // base nor size changes; both ranges are checked against the sizes of that moment. answering
 // of the first guest is not NULL only then, and only until the handler has been called.
@@ -105,8 +105,8 @@ struct direct_call {
 };
 
 // of package bridge
-guest *guest_new(uintptr_t instance, size_t offset, size_t modulus);
-char *guest_call(uintptr_t g, uintptr_t function, uint64_t *stack);
+guest *bridge_guest_new(uintptr_t instance, size_t offset, size_t modulus);
+char *bridge_guest_call(uintptr_t g, uintptr_t function, uint64_t *stack);
 void *backend_compile(const backend *b, const uint8_t *wasm, size_t length, char **error);
 void backend_free_module(const backend *b, void *module);
 uint8_t *backend_serialize(const backend *b, void *module, size_t *length);
@@ -115,9 +115,9 @@ char *backend_instantiate(const backend *b, guest *g, void *module, const import
                           bool has_memory, uint32_t minimum, uint32_t maximum);
 void *backend_function(const backend *b, guest *g, text name, signature type);
 void backend_free_guest(const backend *b, guest *g);
-direct_call *direct_call_new(uintptr_t from, uint32_t index, uintptr_t function, uintptr_t to, uintptr_t handler);
-char *direct_call_run(uintptr_t direct_call, uint32_t pointer, uint32_t length, uint32_t place, uint32_t failed);
-int64_t direct_call_clock(void);
+direct_call *bridge_direct_call_new(uintptr_t from, uint32_t index, uintptr_t function, uintptr_t to, uintptr_t handler);
+char *bridge_direct_call_run(uintptr_t direct_call, uint32_t pointer, uint32_t length, uint32_t place, uint32_t failed);
+int64_t bridge_direct_call_clock(void);
 
 #ifdef __cplusplus
 }

@@ -43,7 +43,7 @@ func (f *function) DirectCall(module, name string, handler engines.Function) eng
 	if index < 0 || !in.hosts[index].signature.SameSignature(statusOfRange) {
 		return nil
 	}
-	shared := C.direct_call_new(f.guest, C.uint32_t(index), f.callee, to.guest, to.callee)
+	shared := C.bridge_direct_call_new(f.guest, C.uint32_t(index), f.callee, to.guest, to.callee)
 	if shared == nil {
 		return nil
 	}
@@ -62,7 +62,7 @@ func (r *directCall) Call(pointer, length, place, failed uint32, answer *engines
 	}
 	in.depth++
 	to.depth++
-	message := C.direct_call_run(r.handle, C.uint32_t(pointer), C.uint32_t(length), C.uint32_t(place), C.uint32_t(failed))
+	message := C.bridge_direct_call_run(r.handle, C.uint32_t(pointer), C.uint32_t(length), C.uint32_t(place), C.uint32_t(failed))
 	to.depth--
 	in.depth--
 	shared := r.shared
@@ -82,4 +82,4 @@ func (r *directCall) Answered() bool { return bool(r.shared.answered) }
 
 func (r *directCall) Cancel() { r.shared.from.answering = nil }
 
-func (r *directCall) Clock() int64 { return int64(C.direct_call_clock()) }
+func (r *directCall) Clock() int64 { return int64(C.bridge_direct_call_clock()) }

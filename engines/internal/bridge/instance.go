@@ -70,7 +70,7 @@ func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig)
 	defer release()
 	in := &instance{name: config.Name, module: m, hosts: makeHosts(resolved), functions: map[string]*function{}}
 	in.number = instances.add(in)
-	if in.guest = C.guest_new(C.uintptr_t(in.number), C.size_t(pages.LinearPlace.Offset), C.size_t(pages.LinearPlace.Modulus)); in.guest == nil {
+	if in.guest = C.bridge_guest_new(C.uintptr_t(in.number), C.size_t(pages.LinearPlace.Offset), C.size_t(pages.LinearPlace.Modulus)); in.guest == nil {
 		instances.remove(in.number)
 		return nil, errNoMemory
 	}
@@ -260,7 +260,7 @@ func (f *function) Call(stack []uint64) error {
 		return fmt.Errorf("call %s in %s: the stack has %d slots, %s needs %d", f.kind.Name, in.name, len(stack), f.kind, f.slots)
 	}
 	in.depth++
-	message := C.guest_call(f.guest, f.callee, (*C.uint64_t)(unsafe.SliceData(stack)))
+	message := C.bridge_guest_call(f.guest, f.callee, (*C.uint64_t)(unsafe.SliceData(stack)))
 	in.depth--
 	if message != nil {
 		return in.explain(f.kind.Name, message)
