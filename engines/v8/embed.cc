@@ -371,6 +371,8 @@ bool create(guest *g, v8::Local<v8::Context> context, const v8::TryCatch &attemp
       return false;
     in->memory.Reset(isolate, memory.As<v8::WasmMemoryObject>());
     note_memory(g);
+    if (!g->replace(g))
+      return false;
   }
   v8::Local<v8::WasmModuleObject> module;
   v8::Local<v8::Object> made;

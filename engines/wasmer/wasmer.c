@@ -292,6 +292,8 @@ static char *instantiate(guest *g, void *of, const import_t *imports, size_t cou
     if (!in->memory)
       return last_error("the system has no address space left for a memory: raise ulimit -v or vm.max_map_count");
     refresh(g);
+    if (!g->replace(g))
+      return strdup("the system has no memory left (mmap)");
     externals[count] = wasm_memory_as_extern(in->memory);
   }
   const wasm_extern_vec_t list = {count + has_memory, externals};

@@ -97,6 +97,13 @@ static void give_back(reserved beside) {
   pthread_mutex_unlock(&placing);
 }
 
+static bool replace(const guest *g) {
+  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+  // All that the memory may ever be, of which nothing has been written.
+  return mmap(g->base, (size_t)4 << 30, PROT_NONE, flags, -1, 0) != MAP_FAILED &&
+         (!g->size || !mprotect(g->base, g->size, PROT_READ | PROT_WRITE));
+}
+
 guest *bridge_guest_new(uintptr_t instance, size_t offset, size_t modulus) {
   guest *g = calloc(1, sizeof *g);
   if (g) {
@@ -105,6 +112,7 @@ guest *bridge_guest_new(uintptr_t instance, size_t offset, size_t modulus) {
     g->stack_left = stack_left;
     g->reserve_beside = reserve_beside;
     g->give_back = give_back;
+    g->replace = replace;
     g->offset = offset;
     g->modulus = modulus;
   }

@@ -44,6 +44,9 @@ struct guest {
   reserved (*reserve_beside)(const guest *, size_t length, size_t lead);
   void (*give_back)(reserved);
   size_t offset, modulus; // the place: what is left of the base's division by modulus, a power of two
+  // replace has a memory that was made just now be mapped as package memory maps pages, so that what moves out of it
+  // and back is one with the rest again. It returns false where that cannot be.
+  bool (*replace)(const guest *);
   direct_call *answering; // who answers a call of the host, or NULL
 };
 
