@@ -104,20 +104,20 @@ test-all: test ## run every test, the slow ones too (up to an hour)
 	$(CGO) $(GO) run $(GOTESTSUM) --format standard-quiet -- -tags slow -timeout 60m $(PACKAGES)
 	$(MAKE) test-engines
 
-# A program under the race detector sleeps a second before it ends, and tests start many.
-# Drawing has one goroutine and takes minutes under the race detector; the command's tests run
-# the program as it is built.
 # The second program's engines, in a test's program of their own: what each must do, and what transports do on it.
 ENGINE_PACKAGES ?= ./engines/... ./modes/... ./catalogue ./examples ./baselines/wasi ./baselines/redis
 .PHONY: test-engines
 test-engines: guests ## run tests with the engines of the second program; ENGINE_PACKAGES=./engines/... for a part
 	env $$(scripts/engines-environment wasmer v8) $(GO) run $(GOTESTSUM) --format standard-quiet -- \
-		-tags wasmer,v8 -p 4 $(ENGINE_PACKAGES)
+		-tags wasmer,v8 -p 4 -timeout 30m $(ENGINE_PACKAGES)
 
 .PHONY: engine-costs
 engine-costs: ## measure what each engine's host call, guest call, growth and instantiation cost, as a table
 	@scripts/engine-costs
 
+# A program under the race detector sleeps a second before it ends, and tests start many.
+# Drawing has one goroutine and takes minutes under the race detector; the command's tests run
+# the program as it is built.
 .PHONY: race
 race: guests ## run every test under the race detector (needs cgo)
 	@scripts/cgo >/dev/null || { echo "The race detector needs cgo. To mend it: scripts/setup" >&2; exit 1; }

@@ -201,7 +201,7 @@ func TestLittleAddressSpace(t *testing.T) {
 		transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &o.handoff)
 	}
 	for _, engine := range catalogue.Names() {
-		if catalogue.Check(engine) != nil {
+		if catalogue.Check(engine) != nil || engine != "wazero" && engine != "wasmtime" { // others reserve as much as they like
 			continue
 		}
 		o := openInside(t, engine, size, "c") // the engine takes what it takes for itself
