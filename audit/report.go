@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"rrbench/payloads"
+	"rrbench/results"
 	"rrbench/sweep"
 	"rrbench/transport"
 )
@@ -209,6 +210,13 @@ func (r *Report) Moved(f Figures) uint64 {
 // Multiples is a sum of bytes as multiples of the payload, a hand-off.
 func (r *Report) Multiples(bytes uint64) float64 {
 	return float64(bytes) / float64(r.Rounds) / float64(r.Cell.SizeBytes)
+}
+
+// Copies is the report as a row of a run's audit.csv.
+func (r *Report) Copies() results.Copies {
+	return results.Copies{Transport: r.Cell.Transport, Engine: r.Cell.Engine, Codec: r.Cell.Codec, SizeBytes: r.Cell.SizeBytes,
+		User: r.Multiples(r.Sum.Copied), Kernel: r.Multiples(r.Sum.Through()), ByReference: r.Multiples(r.Sum.ByClass[ByReference].Bytes),
+		Moved: r.Multiples(r.Moved(r.Sum)), Calls: float64(r.Sum.calls(withData...)) / float64(r.Rounds)}
 }
 
 // Title names what was audited.

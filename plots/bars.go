@@ -106,6 +106,32 @@ func single(parts []part, c *cell) bool {
 	return largest > 0.98*sum(parts, c)
 }
 
+// copied shows what a hand-off copies, and what it passes on without, where an audit has counted it.
+func copied(cells []*cell) (*sheet, error) {
+	cells = where(cells, func(c *cell) bool { return c.copies != nil })
+	if len(cells) == 0 {
+		return nil, errNoData("no hand-off was counted; count those of a run, as root, with: rrbench audit DIR")
+	}
+	parts := []part{
+		{"copied in user space", "copied_in_user_space", vermillion, func(c *cell) float64 { return c.copies.User }},
+		{"copied by the kernel", "copied_by_kernel", orange, func(c *cell) float64 { return c.copies.Kernel }},
+		{"passed by reference", "passed_by_reference", skyBlue, func(c *cell) float64 { return c.copies.ByReference }},
+		{"moved as pages", "moved_as_pages", bluishGreen, func(c *cell) float64 { return c.copies.Moved }},
+	}
+	f := barFigure(cells, "bytes, in payloads; the number is of system calls with data", parts...)
+	f.why = func(*cell) string { return "" } // nothing is worth a row, too
+	f.columns = append(f.columns, csvColumn{"calls_with_data", func(c *cell) float64 { return c.copies.Calls }})
+	f.fill = func(p *plot.Plot, cells []*cell, row func(*cell) float64) {
+		largest := 1.0
+		for _, c := range cells {
+			largest = max(largest, sum(parts, c))
+			stack(p, pieces(parts, c, 1), row(c), fmt.Sprintf("%.0f", c.copies.Calls), c)
+		}
+		linear(p, largest, 1, func(payloads float64) string { return fmt.Sprintf("%g ×", payloads) })
+	}
+	return f.compose()
+}
+
 // breakdown shows where a latency goes: the phases' shares, and the latency as a number,
 // because the transports' latencies differ by orders of magnitude.
 func breakdown(cells []*cell) (*sheet, error) {

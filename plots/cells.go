@@ -15,6 +15,8 @@ type cell struct {
 	series series
 	// measured is nil where only summary.csv has the cell.
 	measured *results.Measured
+	// copies is what was counted of a hand-off, nil where nothing was.
+	copies *results.Copies
 	// limits are the transports that do the same work without functions.
 	limits []string
 	// limit is the cell of its transport's limit, nil where the run has none.

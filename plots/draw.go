@@ -106,6 +106,7 @@ func runFigures() []figure {
 		{"source-cpu-size", againstSize(sourceCPU)},
 		{"goodput-limit", againstSize(goodput)},
 		{"crossover", crossover},
+		{"copies", copied},
 		{"makespan-fanout", againstCount(fanout, makespan)},
 		{"throughput-fanout", againstCount(fanout, throughput)},
 		{"makespan-fanin", againstCount(fanin, makespan)},
@@ -128,6 +129,14 @@ func Draw(directory *results.Directory, contents *results.Contents) (Report, err
 func drawAll(figures []figure, directory *results.Directory, contents *results.Contents) (Report, error) {
 	var report Report
 	cells := cellsOf(contents.Summaries, results.MeasuredCells(contents.Trials, contents.Windows), contents.Transports)
+	for i := range contents.Copies {
+		for _, c := range cells {
+			if row := &contents.Copies[i]; row.Reason == "" && c.copies == nil && row.Of(&c.Summary) {
+				c.copies = row
+				break
+			}
+		}
+	}
 	if err := writable(directory.Figures()); err != nil {
 		return report, fmt.Errorf("figures: %w", err)
 	}

@@ -97,7 +97,7 @@ var bySize = []string{"latency-size", "throughput-size", "latency-breakdown", "c
 var byCount = []string{"makespan-fanout", "throughput-fanout", "makespan-fanin", "throughput-fanin", "makespan-concurrency", "throughput-concurrency", "latency-concurrency", "latency-rate"}
 
 // papers are figures that a run of few transports on one engine has nothing for, the crossover among them.
-const papers = 35 + 8 + 6 + 2
+const papers = 35 + 8 + 6 + 3
 
 func TestDrawWritesEveryFormat(t *testing.T) {
 	plan := resultstest.Single()
@@ -246,6 +246,29 @@ func omitted(report plots.Report) (count int) {
 		count += len(omission.Figures)
 	}
 	return count
+}
+
+// What an audit has counted of a run has a bar, and so has what copies nothing.
+func TestCopiesAreDrawn(t *testing.T) {
+	directory := record(t, resultstest.Trials(small()))
+	contents, err := directory.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := results.Auditable(contents.Summaries, 10<<20)
+	if len(rows) != 3 || rows[0].Transport != "kernel/stream" || rows[0].SizeBytes != 10<<20 {
+		t.Fatalf("%+v", rows)
+	}
+	rows[0].User, rows[0].Kernel, rows[1].Reason = 2, 1.5, "not here"
+	if err := directory.WriteCopies(rows); err != nil {
+		t.Fatal(err)
+	}
+	drawn(t, directory)
+	lines := strings.Split(strings.TrimSpace(table(t, directory, "copies")), "\n")
+	if len(lines) != 3 || !strings.Contains(lines[1]+lines[2], "2,1.5,0,0") {
+		t.Errorf("%q", lines)
+	}
+	check(t, filepath.Join(directory.Figures(), "copies.png"))
 }
 
 func TestNothingToDraw(t *testing.T) {

@@ -23,6 +23,7 @@ const (
 	trialsFile   = "trials.csv"
 	windowsFile  = "windows.csv"
 	summaryFile  = "summary.csv"
+	auditFile    = "audit.csv"
 	figuresName  = "figures"
 
 	// What is made of a run: what it was judged by, the verdicts, the page.
@@ -203,6 +204,8 @@ type Contents struct {
 	Windows []Window
 	// Summaries has one row a cell.
 	Summaries []Summary
+	// Copies has what was counted of hand-offs, nothing for most runs.
+	Copies []Copies
 	// Transports is what the manifest says of them, and nothing where there is no manifest.
 	Transports Transports
 	// Mixed is for a caption, empty where one program on one machine has measured all.
@@ -219,7 +222,8 @@ func (d *Directory) Read() (Contents, error) {
 	trials, noTrials := readFile[Trial](d.file(trialsFile))
 	summaries, noSummaries := readFile[Summary](d.file(summaryFile))
 	windows, noWindows := readFile[Window](d.file(windowsFile))
-	damage := Damage{unlessMissing(noManifest), unlessMissing(noTrials), unlessMissing(noWindows), unlessMissing(noSummaries)}
+	copies, noCopies := readFile[Copies](d.file(auditFile))
+	damage := Damage{unlessMissing(noManifest), unlessMissing(noTrials), unlessMissing(noWindows), unlessMissing(noSummaries), unlessMissing(noCopies)}
 	damage = slices.DeleteFunc(damage, func(err error) bool { return err == nil })
 	lackOf, lacks := errors.AsType[missingColumns](noTrials)
 	if _, both := errors.AsType[missingColumns](noSummaries); lacks && both && len(lackOf) < len(columns[Trial]())/2 {
@@ -230,11 +234,11 @@ func (d *Directory) Read() (Contents, error) {
 	if noTrials != nil && noSummaries != nil {
 		return Contents{}, cmp.Or(damage.Err(), noTrials)
 	}
-	c := Contents{Trials: Latest(trials.Rows), Windows: LatestWindows(windows.Rows), Transports: manifest.Transports}
+	c := Contents{Trials: Latest(trials.Rows), Windows: LatestWindows(windows.Rows), Copies: copies.Rows, Transports: manifest.Transports}
 	if manifest.Mixed != "" {
 		c.Mixed = "Machines or programs were mixed, see manifest.json."
 	}
-	c.Damage = slices.Concat(damage, trials.Damage, windows.Damage, summaries.Damage)
+	c.Damage = slices.Concat(damage, trials.Damage, windows.Damage, summaries.Damage, copies.Damage)
 	c.Summaries = Summarize(c.Trials, c.Windows, manifest.TickNs)
 	known := make(map[Point]bool)
 	for i := range c.Summaries {
@@ -334,7 +338,7 @@ func (d *Directory) WriteFigure(name string, content []byte) (string, error) {
 
 // Files are the paths of those files that the run itself has left.
 func (d *Directory) Files() (paths []string) {
-	for _, name := range []string{manifestFile, summaryFile, trialsFile, windowsFile} {
+	for _, name := range []string{manifestFile, summaryFile, trialsFile, windowsFile, auditFile} {
 		if info, err := os.Stat(d.file(name)); err == nil && info.Mode().IsRegular() {
 			paths = append(paths, d.file(name))
 		}

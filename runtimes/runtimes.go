@@ -29,9 +29,7 @@ const (
 	Run          = shim.PhaseRun
 	Total        = "total"
 	Idle         = shim.PhaseIdle
-	kindCompute  = Kind("compute")
-	kindStart    = Kind("coldstart")
-	nativeEngine = "native"
+	nativeEngine = transport.NativeEngine
 )
 
 // Kind is an experiment on whole programs.
@@ -39,8 +37,8 @@ type Kind string
 
 // The kinds. In Compute the host of modules is there already and code is kept; in ColdStart nothing is.
 const (
-	Compute   = kindCompute
-	ColdStart = kindStart
+	Compute   Kind = "compute"
+	ColdStart Kind = "coldstart"
 )
 
 // Launchers of programs, for the column of that name.
@@ -162,7 +160,7 @@ func whole(phases []shim.Phase, names ...string) shim.Phase {
 	return total
 }
 
-// select keeps the phases of those names, in their order. One that is missing is an error of ours.
+// pick keeps the phases of those names, in their order. One that is missing is an error of ours.
 func pick(phases []shim.Phase, names []string) ([]shim.Phase, error) {
 	var picked []shim.Phase
 	for _, name := range names {

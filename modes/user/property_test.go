@@ -430,7 +430,7 @@ func (w *world) compare() {
 	} else if region := w.source.Prepared(); w.recycled && region != nil && real != nil {
 		begin, end := int(region.Pointer()), int(region.Pointer())+int(region.Len())
 		w.same("the source", real[:begin], model[:begin])
-		for i := begin; i < end && w.origin != transport.OriginHost && w.route.lender == nil; i++ {
+		for i := begin; i < end && w.origin != transport.OriginHost && w.route.local == nil; i++ {
 			if real[i] != model[i] && real[i] != 0 {
 				w.t.Fatalf("the source sees %#x at byte %d, the model %#x", real[i], i, model[i])
 			}

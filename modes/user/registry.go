@@ -25,7 +25,7 @@ func (r *registry) add(m *mode, function *modes.Function) *target {
 		t.windowless = err.Error()
 	}
 	if m.moves() && t.movable {
-		t.borrower = kernel.NewBorrower(function)
+		t.local = kernel.NewLocalTarget(function)
 	}
 	r.lock.Lock()
 	defer r.lock.Unlock()

@@ -30,7 +30,7 @@ type route struct {
 	// planned is the size for which the plan was made, 0 for none.
 	planned int64
 	// lender has the targets of a fan-out share the source's pages; nil where they get copies.
-	lender *kernel.Lender
+	local *kernel.LocalSource
 
 	// pool runs serveOne, which is serve, for each target of a fan-out, serial for one after the other.
 	pool     *transport.Pool
@@ -195,8 +195,8 @@ func (r *route) fanOut(region *modes.Region) error {
 		t.lock.Lock()
 	}
 	r.shared = false
-	if r.lender != nil {
-		r.reference, r.shared = r.lender.Refer(region, r.payload)
+	if r.local != nil {
+		r.reference, r.shared = r.local.Refer(region, r.payload)
 	}
 	for i := range r.targets {
 		if !r.serial {
@@ -213,13 +213,13 @@ func (r *route) fanOut(region *modes.Region) error {
 	r.reference = stream.Reference{}
 	var err error
 	if r.shared {
-		err = r.lender.Finish(region, r.payload, held)
+		err = r.local.Finish(region, r.payload, held)
 		r.mover.shared.Add(1)
 	}
 	for _, t := range r.lockOrder {
 		if t.released != 0 {
 			r.released[0] = t.released
-			r.lender.Released(r.released[:])
+			r.local.Released(r.released[:])
 		}
 		t.held, t.released = false, 0
 		t.lock.Unlock()
@@ -257,11 +257,11 @@ func (r *route) Close() error {
 	r.pool.Close()
 	r.mover.restore(0)
 	err := r.source.Close()
-	if r.lender != nil {
+	if r.local != nil {
 		for _, t := range r.targets {
 			t.forget()
 		}
-		err = errors.Join(err, r.lender.Close())
+		err = errors.Join(err, r.local.Close())
 	}
 	return err
 }

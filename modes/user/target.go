@@ -27,8 +27,8 @@ type target struct {
 	// movable outlives the function, and so does windowless, which says why it has no window.
 	movable    bool
 	windowless string
-	// borrower takes payloads that several targets share; nil where none do.
-	borrower *kernel.Borrower
+	// local takes payloads that several targets share; nil where none do.
+	local *kernel.LocalTarget
 
 	// Of a fan-out under way: the region of a payload that was copied, or whether it was
 	// borrowed, and what became of what was borrowed.
@@ -64,8 +64,8 @@ func (t *target) Close() error {
 	function := t.function
 	t.function = nil
 	err := function.Close()
-	if t.borrower != nil {
-		err = errors.Join(err, t.borrower.Close())
+	if t.local != nil {
+		err = errors.Join(err, t.local.Close())
 	}
 	return err
 }
@@ -74,8 +74,8 @@ func (t *target) Close() error {
 func (t *target) forget() {
 	t.lock.Lock()
 	defer t.lock.Unlock()
-	if t.function != nil && t.borrower != nil {
-		t.borrower.Disconnected()
+	if t.function != nil && t.local != nil {
+		t.local.Disconnected()
 	}
 }
 
@@ -108,7 +108,7 @@ func (t *target) borrow(n uint32, reference stream.Reference, delivery *transpor
 		delivery.Err = fmt.Errorf("%s: %w", t.mode.name, errTargetClosed)
 		return
 	}
-	if err := t.borrower.Borrow(n, reference); err != nil {
+	if err := t.local.Resolve(uint64(n), reference); err != nil {
 		delivery.Err = fmt.Errorf("%s: share at the target: %w", t.mode.name, err)
 		return
 	}
@@ -136,12 +136,12 @@ func (t *target) consume(delivery *transport.Delivery) {
 		t.borrowed = false
 		// The payload has been here for a while where others' handlers had the processors.
 		delivery.Timeline.Delivered = measure.Now()
-		err := t.borrower.Consume(delivery)
+		err := t.local.Consume(delivery)
 		t.consumed(delivery)
-		if released := t.borrower.Release(); err == nil {
+		if released := t.local.Release(); err == nil {
 			err = released
 		}
-		t.held, t.released = t.borrower.Holds()
+		t.held, t.released = t.local.Holds()
 		delivery.Err = t.explain(err)
 	}
 }

@@ -169,7 +169,7 @@ func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []tran
 	r.lockOrder = slices.SortedFunc(slices.Values(found), func(a, b *target) int { return strings.Compare(a.address, b.address) })
 	if r.sharing() {
 		// Of a memory file targets map blocks.
-		r.lender = kernel.NewLender(r.source, max(m.mechanisms.Crossover, int64(memory.Block)))
+		r.local = kernel.NewLocalSource(r.source, max(m.mechanisms.Crossover, int64(memory.Block)))
 	}
 	return r, nil
 }
@@ -177,7 +177,7 @@ func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []tran
 // sharing says that the targets of a fan-out can all show the source's pages.
 func (r *route) sharing() bool {
 	for _, t := range r.targets {
-		if t.borrower == nil {
+		if t.local == nil {
 			return false
 		}
 	}

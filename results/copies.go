@@ -1,0 +1,72 @@
+package results
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// Copies is what one hand-off of a cell copies and moves, as rrbench audit counts it: a row of audit.csv. Bytes are
+// multiples of the payload, all numbers means over hand-offs.
+type Copies struct {
+	Transport   string  `csv:"transport"`
+	Engine      string  `csv:"engine"`
+	Codec       string  `csv:"codec"`
+	SizeBytes   int64   `csv:"size_bytes"`
+	User        float64 `csv:"copied_in_user_space"`
+	Kernel      float64 `csv:"copied_by_kernel"`
+	ByReference float64 `csv:"passed_by_reference"`
+	Moved       float64 `csv:"moved_as_pages"`
+	Calls       float64 `csv:"calls_with_data"`
+	// Reason is why the hand-off was not counted, empty where it was.
+	Reason string `csv:"reason"`
+}
+
+// Of says that a cell's hand-offs are those that were counted.
+func (c *Copies) Of(s *Summary) bool {
+	return plainHandoff(s) && c.Transport == s.Transport && c.Engine == engineOf(s) && c.Codec == s.Codec && c.SizeBytes == s.SizeBytes
+}
+
+// Auditable has a row, with nothing counted, for each transport, engine and codec of a run on one host, with the largest
+// payload that is not longer than a limit in bytes.
+func Auditable(summaries []Summary, limit int64) (rows []Copies) {
+	for i := range summaries {
+		s := &summaries[i]
+		if !plainHandoff(s) || s.Status != OK || s.SizeBytes > limit {
+			continue
+		}
+		row := Copies{Transport: s.Transport, Engine: engineOf(s), Codec: s.Codec, SizeBytes: s.SizeBytes}
+		at := slices.IndexFunc(rows, func(r Copies) bool {
+			return r.Transport == row.Transport && r.Engine == row.Engine && r.Codec == row.Codec
+		})
+		if at < 0 {
+			rows = append(rows, row)
+		} else {
+			rows[at].SizeBytes = max(rows[at].SizeBytes, row.SizeBytes)
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b Copies) int { return cmp.Compare(a.Transport, b.Transport) })
+	return rows
+}
+
+// plainHandoff says that a cell is one source and one target on one host, without a rate.
+func plainHandoff(s *Summary) bool {
+	return !s.IsProgram() && s.Placement == "intra" && s.Fanout == 1 && s.Fanin <= 1 && s.Concurrency == 1 && s.Rate == 0 && s.SizeMix == "" && s.Route == "" &&
+		s.Consume != "write"
+}
+
+// engineOf leaves out what stands in for something real.
+func engineOf(s *Summary) string {
+	engine, _, _ := strings.Cut(s.Engine, "+")
+	return engine
+}
+
+// WriteCopies writes audit.csv.
+func (d *Directory) WriteCopies(rows []Copies) error {
+	var content bytes.Buffer
+	if err := WriteRows(&content, rows); err != nil {
+		return err
+	}
+	return replace(d.file(auditFile), content.Bytes())
+}
