@@ -61,7 +61,7 @@ func expectStillInitialising(t *testing.T, p *shim.Process, err error) {
 // A guest that loops while it initialises itself cannot be interrupted on every engine, and
 // takes the only processor from its shim where there is one only.
 func TestGuestThatNeverInitialisesItself(t *testing.T) {
-	for _, engine := range engines.Names() {
+	for _, engine := range engines.BuiltIn() {
 		if err := engines.Check(engine); err != nil {
 			t.Logf("left out: %v", err)
 			continue

@@ -29,7 +29,7 @@ func TestGuests(t *testing.T) {
 			}
 			workloads.Add(guest, file.Content)
 			for _, tr := range []transport.Transport{user.NewCopy(), kernel.NewStream()} {
-				for _, engine := range catalogue.Names() {
+				for _, engine := range catalogue.BuiltIn() {
 					t.Run(tr.Info().Name+"/"+engine, func(t *testing.T) {
 						if err := catalogue.Check(engine); err != nil {
 							t.Skip(err)
@@ -65,7 +65,7 @@ func TestCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	workloads.Add(guest, command.Content)
-	for _, engine := range catalogue.Names() {
+	for _, engine := range catalogue.BuiltIn() {
 		if catalogue.Check(engine) == nil {
 			transporttest.Exercise(t, user.NewCopy(), transport.Setup{
 				Engine: engine, Guest: guest, Codec: transport.None, Payload: payloads.Text, Size: 100, Fanout: 1, Deadline: time.Minute,

@@ -21,7 +21,7 @@ import (
 
 // eachEngine runs a test on every engine that this program has.
 func eachEngine(t *testing.T, test func(t *testing.T, engine string)) {
-	for _, engine := range catalogue.Names() {
+	for _, engine := range catalogue.BuiltIn() {
 		t.Run(engine, func(t *testing.T) {
 			if err := catalogue.Check(engine); err != nil {
 				t.Skip(err)

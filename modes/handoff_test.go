@@ -14,7 +14,7 @@ import (
 // A's send, the host, allocation in B, the copy, B's handler, the release. The transports'
 // own benchmarks add the readings of the clock that a trial takes.
 func BenchmarkHandoff(b *testing.B) {
-	for _, engine := range catalogue.Names() {
+	for _, engine := range catalogue.BuiltIn() {
 		if err := catalogue.Check(engine); err != nil {
 			continue
 		}

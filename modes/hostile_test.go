@@ -203,7 +203,7 @@ func TestAttacks(t *testing.T) {
 			files[a.guest] = hostile.Guest(t, a.guest)
 		}
 	}
-	for _, engine := range catalogue.Names() {
+	for _, engine := range catalogue.BuiltIn() {
 		t.Run(engine, func(t *testing.T) {
 			if err := catalogue.Check(engine); err != nil {
 				t.Skip(err)

@@ -139,7 +139,7 @@ func benchmarkOwn(b *testing.B, native func(payload []byte), guest func(f *Funct
 			native(payload)
 		}
 	})
-	for _, engine := range catalogue.Names() {
+	for _, engine := range catalogue.BuiltIn() {
 		if catalogue.Check(engine) != nil {
 			continue
 		}

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 func all(t *testing.T, p Program) (found []Runtime) {
 	t.Helper()
 	every := []Runtime{Native{}, Container{}}
-	for _, name := range engines.Names() {
+	for _, name := range engines.BuiltIn() {
 		every = append(every, Engine{name, engines.Check, shim.Child{}})
 	}
 	for _, c := range Commands() {

@@ -21,7 +21,7 @@ func TestSerializing(t *testing.T) {
 	if _, err := guestModule(); err != nil {
 		t.Skip(err)
 	}
-	for _, engine := range catalogue.Names() {
+	for _, engine := range catalogue.BuiltIn() {
 		if err := catalogue.Check(engine); err != nil {
 			t.Logf("left out: %v", err)
 			continue

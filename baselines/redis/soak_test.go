@@ -14,7 +14,7 @@ import (
 func TestSerializingNeedsMemory(t *testing.T) {
 	o := startOwn(t, overUnix)
 	o.ask(t, "CONFIG", "SET", "proto-max-bulk-len", "4gb")
-	for _, engine := range catalogue.Names() {
+	for _, engine := range catalogue.BuiltIn() {
 		if err := catalogue.Check(engine); err != nil {
 			t.Logf("left out: %v", err)
 			continue

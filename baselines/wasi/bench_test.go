@@ -13,7 +13,7 @@ import (
 // BenchmarkHandoff measures hand-offs between two guests of one process: medians of
 // latency (until B has a usable object), of its phases, and until B has read every byte.
 func BenchmarkHandoff(b *testing.B) {
-	for _, engine := range catalogue.Names() {
+	for _, engine := range catalogue.BuiltIn() {
 		for _, way := range []struct {
 			guest string
 			codec transport.Codec

@@ -94,7 +94,7 @@ func checkDelivery(t testing.TB, d *transport.Delivery, digest uint64, size int6
 
 // eachGuest runs a test with every guest on every engine that runs here.
 func eachGuest(t *testing.T, test func(t *testing.T, setup transport.Setup)) {
-	for _, engine := range catalogue.Names() {
+	for _, engine := range catalogue.BuiltIn() {
 		for _, guest := range guestsTested {
 			t.Run(engine+"/"+guest, func(t *testing.T) {
 				if err := catalogue.Check(engine); err != nil {

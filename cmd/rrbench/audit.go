@@ -22,8 +22,13 @@ import (
 func auditCommand() *cobra.Command {
 	var flags sweep.Config
 	c := &cobra.Command{
-		Use:   "audit [DIR]",
-		Args:  cobra.MaximumNArgs(1),
+		Use: "audit [DIR]",
+		Args: func(_ *cobra.Command, arguments []string) error {
+			if len(arguments) > 1 {
+				return fmt.Errorf("give one run directory, or none and --transport: %w", errCommandLine)
+			}
+			return nil
+		},
 		Short: "Count what one hand-off of a transport copies and calls",
 		Long: `Audit runs hand-offs of one transport in real shims and counts, for each process that
 takes part: bytes copied in user space, bytes that cross the kernel, system calls, page

@@ -53,6 +53,14 @@ func Names() []string {
 	return names
 }
 
+// BuiltIn lists those of this program.
+func BuiltIn() []string {
+	return slices.DeleteFunc(Names(), func(name string) bool {
+		one, err := find(name)
+		return err == nil && engines.IsNotBuilt(one.check())
+	})
+}
+
 // New makes an engine, which the caller closes. One that only the second program has compiles
 // there, and makes no instances here. The error is an *engines.Unavailable when it cannot run.
 func New(name string, options Options) (engines.Engine, error) {

@@ -90,7 +90,7 @@ func compiled(t *testing.T) map[string]engines.Module {
 	t.Helper()
 	wasm := httpGuest(t)
 	modules := map[string]engines.Module{}
-	for _, name := range catalogue.Names() {
+	for _, name := range catalogue.BuiltIn() {
 		// The default directory: compiling the guest anew takes half a minute a run.
 		engine, err := catalogue.New(name, catalogue.Options{})
 		if err != nil {

@@ -136,7 +136,7 @@ func without(t *testing.T, longest int64, take func(t *testing.T) (again func())
 		return
 	}
 	transporttest.SmallBlocks(t)
-	for _, engine := range catalogue.Names() {
+	for _, engine := range catalogue.BuiltIn() {
 		if catalogue.Check(engine) != nil {
 			continue
 		}

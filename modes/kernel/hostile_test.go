@@ -114,7 +114,7 @@ func TestMalformedLocators(t *testing.T) {
 	if err := NewMemfd().Check(); err != nil {
 		t.Skip(err)
 	}
-	for _, engine := range catalogue.Names() {
+	for _, engine := range catalogue.BuiltIn() {
 		if catalogue.Check(engine) != nil {
 			continue
 		}
@@ -191,7 +191,7 @@ func TestMalformedLocators(t *testing.T) {
 // source's guest runs on with a memory that no other process can see.
 func TestDyingTarget(t *testing.T) {
 	for _, tr := range []transport.Transport{NewMemfd(), NewCMA()} {
-		for _, engine := range catalogue.Names() {
+		for _, engine := range catalogue.BuiltIn() {
 			if catalogue.Check(engine) != nil {
 				continue
 			}

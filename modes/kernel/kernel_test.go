@@ -32,7 +32,7 @@ func setup(engine string, size int64, fanout int) transport.Setup {
 func forEach(t *testing.T, test func(t *testing.T, tr transport.Transport, engine string)) {
 	transporttest.SmallBlocks(t)
 	for _, tr := range all()[2:] {
-		for _, engine := range catalogue.Names() {
+		for _, engine := range catalogue.BuiltIn() {
 			t.Run(tr.Info().Name+"/"+engine, func(t *testing.T) {
 				if err := catalogue.Check(engine); err != nil {
 					t.Skip(err)

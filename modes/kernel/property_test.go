@@ -629,7 +629,7 @@ func (w *world) close() {
 func TestPropertyHandoffs(t *testing.T) {
 	transporttest.SmallBlocks(t)
 	var engines []string
-	for _, engine := range catalogue.Names() {
+	for _, engine := range catalogue.BuiltIn() {
 		if catalogue.Check(engine) == nil {
 			engines = append(engines, engine)
 		}

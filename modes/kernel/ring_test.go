@@ -69,7 +69,7 @@ func ringTransports(t *testing.T) (transports []transport.Transport, engine func
 		transports = append(transports, tr)
 	}
 	var engines []string
-	for _, name := range catalogue.Names() {
+	for _, name := range catalogue.BuiltIn() {
 		if catalogue.Check(name) == nil {
 			engines = append(engines, name)
 		}

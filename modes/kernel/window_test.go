@@ -31,7 +31,7 @@ func forEachWindow(t *testing.T, test func(t *testing.T, engine string)) {
 	if err := NewMemfd().Check(); err != nil {
 		t.Skip(err)
 	}
-	for _, engine := range catalogue.Names() {
+	for _, engine := range catalogue.BuiltIn() {
 		if catalogue.Check(engine) != nil {
 			continue
 		}
@@ -200,7 +200,7 @@ func TestLittleAddressSpace(t *testing.T) {
 		t.Helper()
 		transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &o.handoff)
 	}
-	for _, engine := range catalogue.Names() {
+	for _, engine := range catalogue.BuiltIn() {
 		if catalogue.Check(engine) != nil || engine != "wazero" && engine != "wasmtime" { // others reserve as much as they like
 			continue
 		}

@@ -34,7 +34,7 @@ func setup(engine string, size int64, fanout int) transport.Setup {
 // forEach runs a test with every transport on every engine of this program.
 func forEach(t *testing.T, test func(t *testing.T, tr transport.Transport, engine string)) {
 	for _, tr := range all() {
-		for _, engine := range catalogue.Names() {
+		for _, engine := range catalogue.BuiltIn() {
 			t.Run(tr.Info().Name+"/"+engine, func(t *testing.T) {
 				if err := catalogue.Check(engine); err != nil {
 					t.Skip(err)

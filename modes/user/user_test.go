@@ -79,7 +79,7 @@ func eachTransport(t *testing.T, test func(t *testing.T, by transport.Transport)
 // enginesHere are those that this program can run.
 func enginesHere(tb testing.TB) []string {
 	var here []string
-	for _, engine := range catalogue.Names() {
+	for _, engine := range catalogue.BuiltIn() {
 		if err := catalogue.Check(engine); err != nil {
 			tb.Log(err)
 			continue
