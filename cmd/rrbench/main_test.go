@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	osignal "os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -108,9 +109,12 @@ func TestSweepWritesEverythingThatItPromises(t *testing.T) {
 // TestKilledDriver kills a sweep in the middle: its shims must be gone, its finished trials
 // kept, and the run resumed to its end.
 func TestKilledDriver(t *testing.T) {
-	const reps = 25 // the run must not end before the signal comes, on a loaded machine too
+	const reps = 9
 	for name, signal := range map[string]syscall.Signal{"SIGKILL": syscall.SIGKILL, "SIGINT": syscall.SIGINT, "SIGHUP": syscall.SIGHUP} {
 		t.Run(name, func(t *testing.T) {
+			if osignal.Ignored(signal) {
+				t.Skip("the tests were started with this signal ignored, as nohup does, and so would the program be")
+			}
 			directory := filepath.Join(t.TempDir(), "run")
 			driver := exec.Command(program, "sweep", "--quiet", "--transports", "user/copy,kernel/stream", "--engines", "wazero", "--sizes", "1MiB", "--reps", strconv.Itoa(reps), "--out", directory)
 			var stderr bytes.Buffer
@@ -120,7 +124,7 @@ func TestKilledDriver(t *testing.T) {
 				t.Fatal(err)
 			}
 			group := driver.Process.Pid
-			waitFor(t, "a few trials", func() bool { return len(trials(t, directory)) > 4 })
+			waitFor(t, "a few trials", func() bool { return len(trials(t, directory)) > reps/2 })
 			before := len(trials(t, directory))
 			_ = driver.Process.Signal(signal)
 			err := driver.Wait()
@@ -141,7 +145,7 @@ func TestKilledDriver(t *testing.T) {
 			}
 			summaries := rows(t, filepath.Join(directory, "summary.csv"))
 			// One cell is measured twice; of its starts each has a first hand-off, too.
-			const starts = 5
+			const starts = 3
 			if len(seen) != (reps+starts)*(summaries+1) {
 				t.Errorf("%d rounds of %d cells", len(seen), summaries)
 			}
