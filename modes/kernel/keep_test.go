@@ -3,6 +3,7 @@ package kernel
 import (
 	"bytes"
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"rrbench/modes"
@@ -172,12 +173,13 @@ func (s *turns) Consume(d *transport.Delivery) error {
 func TestTargetSeesNothingOfOtherSources(t *testing.T) {
 	forEachEngine(t, func(t *testing.T, engine string) {
 		const size = 100_000
-		var prepared []byte
-		looked := 0
+		var prepared atomic.Pointer[[]byte]
+		var looked atomic.Int64
 		tr := *NewMemfd().(*sockets.Transport)
 		tr.NewResolver = func(function *modes.Function) sockets.Resolver {
 			return &turns{newResolver(function), func(window []byte) {
-				if looked++; prepared != nil && bytes.Contains(window[:min(len(window), 2*size)], prepared) {
+				looked.Add(1)
+				if next := prepared.Load(); next != nil && bytes.Contains(window[:min(len(window), 2*size)], *next) {
 					t.Error("the target sees what another source has prepared")
 				}
 			}}
@@ -198,10 +200,11 @@ func TestTargetSeesNothingOfOtherSources(t *testing.T) {
 			}
 			whole := make([]byte, size)
 			payloads.Fill(whole, spec.Kind, spec.Seed)
-			prepared = whole[size/2 : size/2+64]
+			part := whole[size/2 : size/2+64]
+			prepared.Store(&part)
 			transporttest.HandOver(t, other, payloads.Spec{Kind: payloads.Bytes, Seed: 200 + seed, Size: size}, &handoff)
 		}
-		if looked == 0 {
+		if looked.Load() == 0 {
 			t.Error("the function's window was never in use")
 		}
 		for _, route := range routes {
