@@ -117,11 +117,11 @@ engine-costs: ## measure what each engine's host call, guest call, growth and in
 
 # A program under the race detector sleeps a second before it ends, and tests start many.
 # Drawing has one goroutine and takes minutes under the race detector; the command's tests run
-# the program as it is built.
+# the program as it is built; what the catalogue and the examples hand over, the packages of the transports do as well.
 .PHONY: race
 race: guests ## run every test under the race detector (needs cgo)
 	@scripts/cgo >/dev/null || { echo "The race detector needs cgo. To mend it: scripts/setup" >&2; exit 1; }
-	GORACE=atexit_sleep_ms=0 $(GO) test -race $$($(GO) list $(PACKAGES) | grep -vE '^rrbench/(plots|cmd/rrbench)$$')
+	GORACE=atexit_sleep_ms=0 $(GO) test -race -p 4 $$($(GO) list $(PACKAGES) | grep -vE '^rrbench/(plots|cmd/rrbench|catalogue|examples/.*)$$')
 
 .PHONY: bench
 bench: guests ## run the Go benchmarks
