@@ -74,7 +74,7 @@ func Parameters(transports []transport.Transport) []*Parameter {
 		{"config", file, OfCommand, func(c *Config) any { return &c.File }, "", "YAML `FILE` with the names of these flags as keys"},
 		{"experiment", oneOf("size", "compute", "coldstart"), OfCells, func(c *Config) any { return &c.Kind }, "size", "what is measured: hand-offs, or what runs whole programs"},
 		{"transports", name, OfCells, func(c *Config) any { return &c.Transports }, "all", "transports, see rrbench list"},
-		{"engines", name, OfCells, func(c *Config) any { return &c.Engines }, "all", "WebAssembly engines, see rrbench list"},
+		{"engines", name, OfCells, func(c *Config) any { return &c.Engines }, "all that are built in", "WebAssembly engines, see rrbench list"},
 		{"codecs", oneOf("raw", "json", "json-std", "none"), OfCells, func(c *Config) any { return &c.Codecs }, "json,raw", "codecs of what serializes"},
 		{"sizes", sizes, OfCells, func(c *Config) any { return &c.Sizes }, "", "payload sizes"},
 		{"fanout", fanouts, OfCells, func(c *Config) any { return &c.Fanout }, "", "targets of one hand-off"},

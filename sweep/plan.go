@@ -491,7 +491,8 @@ func (m Machine) chooseTransports(a Axes) ([]transport.Transport, error) {
 
 func (m Machine) chooseEngines(a Axes) ([]string, error) {
 	if a.Engines == nil {
-		return m.Engines, nil
+		// What was left out of a build is no gap of a run that does not ask for it.
+		return slices.DeleteFunc(slices.Clone(m.Engines), func(name string) bool { return engines.IsNotBuilt(m.EngineCheck(name)) }), nil
 	}
 	for _, name := range a.Engines {
 		if name != transport.NativeEngine && !slices.Contains(m.Engines, name) {
