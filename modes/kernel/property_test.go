@@ -92,12 +92,24 @@ type arrival struct {
 	head, whole, first, end int
 }
 
-// ForSource guards the resolver of the one source that a target has here.
+// ForSource guards the resolver of the one source that a target has here at a time.
 func (g *guarded) ForSource() stream.Receiver {
 	g.lock.Lock()
 	defer g.lock.Unlock()
 	g.resolver = g.resolver.ForSource().(*resolver)
-	return g
+	return &oneSource{g, g.resolver}
+}
+
+// oneSource is the guarded one for a source. That may be gone only when the next one is there.
+type oneSource struct {
+	*guarded
+	own *resolver
+}
+
+func (s *oneSource) Disconnected() {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.own.Disconnected()
 }
 
 func (g *guarded) Place(n uint64) ([]byte, error) {
@@ -165,12 +177,6 @@ func (g *guarded) Holds() (bool, uint64) {
 	g.lock.Lock()
 	defer g.lock.Unlock()
 	return g.resolver.Holds()
-}
-
-func (g *guarded) Disconnected() {
-	g.lock.Lock()
-	defer g.lock.Unlock()
-	g.resolver.Disconnected()
 }
 
 // world is a route with its targets, and a model of them.
