@@ -122,7 +122,7 @@ func TestRingLongMessage(t *testing.T) {
 	}
 }
 
-// A ring that waits ends when it is told to, when its time is over and when the peer is gone; what the peer has
+// A ring that waits ends when it is interrupted, when its time is over and when the peer is gone; what the peer has
 // written before counts.
 func TestRingEnds(t *testing.T) {
 	for _, waiting := range []Waiting{Learning, Sleeping, Spinning} {

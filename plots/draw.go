@@ -73,7 +73,7 @@ func catalogue() []figure {
 	return all
 }
 
-// of is a figure of programs alone, or of hand-offs alone, for which no run without cells is told what it lacks.
+// of is the figure for the cells of programs alone, or of hand-offs alone. A run without any cell gets the figure's own reason.
 func (f figure) of(programs bool) figure {
 	return figure{f.name, func(cells []*cell) (*sheet, error) {
 		of := where(cells, func(c *cell) bool { return c.IsProgram() == programs })

@@ -82,6 +82,23 @@ func Abandoned(parent, prefix string) iter.Seq[*Directory] {
 	}
 }
 
+// AbandonedNames are the names of these directories.
+func AbandonedNames(parent, prefix string) (names []string) {
+	for directory := range Abandoned(parent, prefix) {
+		names = append(names, filepath.Base(directory.Path))
+	}
+	return names
+}
+
+// Clean has remove called for each of these directories, all of them whatever becomes of one.
+func Clean(parent, prefix string, remove func(*Directory) error) error {
+	var errs []error
+	for directory := range Abandoned(parent, prefix) {
+		errs = append(errs, remove(directory))
+	}
+	return errors.Join(errs...)
+}
+
 // lock locks a directory of this user that is not in use.
 func lock(path string) (*os.File, error) {
 	directory, err := Open(path)

@@ -112,8 +112,8 @@ func Check(name string) error {
 	return err
 }
 
-// Program is the path of the program that runs the engine's functions; empty for this one, which is
-// also what a program is told that has the engine nowhere.
+// Program is the path of the program that runs the engine's functions. It is empty for this program, and
+// for an engine that neither has.
 func Program(name string) string {
 	found, err := find(name)
 	if err != nil || !engines.IsNotBuilt(found.check()) {

@@ -97,8 +97,13 @@ func testTrapsUnderLoad(t *testing.T, open New) {
 }
 
 // Place looks whether an engine's memories begin where windows can be (package memory).
-func Place(t *testing.T, engine engines.Engine) {
+func Place(t *testing.T, open func(cacheDir string) (engines.Engine, error)) {
 	t.Helper()
+	engine, err := open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
 	module := compile(t, engine, "plain")
 	for range 5 {
 		base := uintptr(unsafe.Pointer(unsafe.SliceData(instantiate(t, module, engines.InstanceConfig{}).Memory().Bytes())))

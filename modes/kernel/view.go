@@ -230,7 +230,7 @@ func (w *writing) copies() bool {
 	return w.left >= 0
 }
 
-// saw is told how many pages of a payload of n bytes in a view the guest has written to.
+// saw notes to how many pages of a payload of n bytes in a view the guest has written.
 func (w *writing) saw(pages, n int) {
 	w.left = 0
 	if pages*muchWritten*memory.Size < n {

@@ -32,22 +32,10 @@ const (
 )
 
 // Leftovers names what runs have left behind that were killed.
-func Leftovers() []string {
-	var names []string
-	for directory := range private.Abandoned(os.TempDir(), prefix) {
-		names = append(names, filepath.Base(directory.Path))
-	}
-	return names
-}
+func Leftovers() []string { return private.AbandonedNames(os.TempDir(), prefix) }
 
 // Clean removes what Leftovers names, and nothing else.
-func Clean() error {
-	var errs []error
-	for directory := range private.Abandoned(os.TempDir(), prefix) {
-		errs = append(errs, remove(directory))
-	}
-	return errors.Join(errs...)
-}
+func Clean() error { return private.Clean(os.TempDir(), prefix, remove) }
 
 // remove removes what an instance has made; at last the directory, by which the rest is found.
 func remove(directory *private.Directory) error {

@@ -126,7 +126,7 @@ func engine() string {
 	return "wazero"
 }
 
-// ctr is a call of containerd's own client, with what it is told on standard input.
+// ctr is a call of containerd's own client, with its standard input.
 func (i *instance) ctr(t testing.TB, input string, arguments ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

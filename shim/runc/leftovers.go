@@ -12,22 +12,10 @@ import (
 // Leftovers names the containers that runs have left behind which were killed together
 // with their runc. Network namespaces, bridges and cables have no names and cannot be left
 // behind. Where only the shim or its driver was killed, runc cleans up within a moment.
-func Leftovers() []string {
-	var ids []string
-	for directory := range private.Abandoned(os.TempDir(), prefix) {
-		ids = append(ids, filepath.Base(directory.Path))
-	}
-	return ids
-}
+func Leftovers() []string { return private.AbandonedNames(os.TempDir(), prefix) }
 
 // Clean removes what Leftovers names, and nothing else.
-func Clean() error {
-	var errs []error
-	for directory := range private.Abandoned(os.TempDir(), prefix) {
-		errs = append(errs, remove(directory))
-	}
-	return errors.Join(errs...)
-}
+func Clean() error { return private.Clean(os.TempDir(), prefix, remove) }
 
 // remove removes whatever there still is of a container: its processes, control group,
 // runc's record and at last the directory, by which the others are found. That nothing is
