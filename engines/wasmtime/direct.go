@@ -8,10 +8,10 @@ import "C"
 import (
 	"fmt"
 	"runtime"
-	"slices"
 	"unsafe"
 
 	"rrbench/engines"
+	"rrbench/engines/internal/crossing"
 )
 
 // directCall is C memory, freed with the instance of the function that it calls.
@@ -27,20 +27,14 @@ var (
 	_ engines.DirectCall   = (*directCall)(nil)
 )
 
-var (
-	statusOfRange = engines.FunctionType{Params: []engines.ValueType{engines.I32, engines.I32}, Results: []engines.ValueType{engines.I32}}
-	digestOfRange = engines.FunctionType{Params: statusOfRange.Params, Results: []engines.ValueType{engines.I64}}
-)
-
 func (f *function) DirectCall(module, name string, handler engines.Function) engines.DirectCall {
 	in := f.instance
 	to, ok := handler.(*function)
-	if !ok || in.closed || to.instance.closed || in == to.instance || in.memory == nil || to.instance.memory == nil ||
-		!f.kind.SameSignature(statusOfRange) || !to.kind.SameSignature(digestOfRange) {
+	if !ok || in.closed || to.instance.closed || in == to.instance || in.memory == nil || to.instance.memory == nil {
 		return nil
 	}
-	index := slices.IndexFunc(in.hosts, func(h host) bool { return h.path == module+"."+name })
-	if index < 0 || !in.hosts[index].signature.SameSignature(statusOfRange) {
+	index := crossing.Direct(in.hosts, module, name, f.kind, to.kind)
+	if index < 0 {
 		return nil
 	}
 	shared := C.direct_call_new(f.guest, C.uint32_t(index), f.store, f.callee, to.guest, to.store, to.callee)

@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"rrbench/engines"
+	"rrbench/engines/internal/crossing"
 )
 
 type function struct {
@@ -78,13 +79,6 @@ func (f *function) Call(stack []uint64) error {
 	if outcome.trap != nil || outcome.error != nil {
 		return in.explain(f.kind.Name, outcome)
 	}
-	clearUpperHalves(stack, f.narrowResults)
+	crossing.ClearUpperHalves(stack, f.narrowResults)
 	return nil
-}
-
-// clearUpperHalves makes 32-bit values of slots of which Wasmtime sets one half only.
-func clearUpperHalves(stack []uint64, places []int) {
-	for _, place := range places {
-		stack[place] = uint64(uint32(stack[place]))
-	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/bytecodealliance/wasmtime-go/v39"
 
 	"rrbench/engines"
+	"rrbench/engines/internal/crossing"
 )
 
 // instance owns a store of its own, with everything that belongs to the guest in it.
@@ -29,7 +30,7 @@ type instance struct {
 	store       *wasmtime.Store
 	guest       *C.guest
 	exports     *wasmtime.Instance
-	hosts       []host
+	hosts       []crossing.Host
 	memory      *memory
 	functions   map[string]*function
 	directCalls []*C.direct_call
@@ -93,10 +94,10 @@ func (m *module) prepare(config engines.InstanceConfig) (*instance, error) {
 	}
 	const keep = -1
 	in.store.Limiter(int64(config.Limit()), keep, keep, keep, keep)
-	in.number = instances.add(in)
+	in.number = instances.Add(in)
 	in.guest = C.guest_new(unsafe.Pointer(in.store.Context()), C.uintptr_t(in.number))
 	if in.guest == nil {
-		instances.remove(in.number)
+		instances.Remove(in.number)
 		in.store.Close()
 		return nil, errors.New("the C library has no memory left")
 	}
@@ -152,7 +153,7 @@ func (in *instance) Close() error {
 	}
 	in.closed = true
 	in.store.Close()
-	instances.remove(in.number)
+	instances.Remove(in.number)
 	for _, call := range in.directCalls {
 		C.free(unsafe.Pointer(call))
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"rrbench/engines"
+	"rrbench/engines/internal/crossing"
 )
 
 type function struct {
@@ -69,7 +70,7 @@ func (f *function) Call(stack []uint64) error {
 	if err != nil {
 		return in.explain(f.kind.Name, err)
 	}
-	clearUpperHalves(stack, f.narrowResults)
+	crossing.ClearUpperHalves(stack, f.narrowResults)
 	return nil
 }
 
@@ -87,12 +88,4 @@ func (f *function) refuse(stack []uint64) error {
 		return &engines.Trap{Function: f.kind.Name, Cause: engines.ErrTooDeep}
 	}
 	return fmt.Errorf("call %s in %s: the stack has %d slots, %s needs %d", f.kind.Name, in.name, len(stack), f.kind, f.slots)
-}
-
-// clearUpperHalves makes 32-bit values of slots in which wazero leaves what a 64-bit
-// register held.
-func clearUpperHalves(stack []uint64, places []int) {
-	for _, place := range places {
-		stack[place] = uint64(uint32(stack[place]))
-	}
 }

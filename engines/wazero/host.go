@@ -3,33 +3,14 @@ package wazero
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
 
 	"rrbench/engines"
+	"rrbench/engines/internal/crossing"
 )
-
-// host is a host function as an instance calls it.
-type host struct {
-	handler      func(caller engines.Instance, stack []uint64) error
-	narrowParams []int
-	path         string
-}
-
-func makeHosts(resolved []engines.HostFunction) []host {
-	hosts := make([]host, len(resolved))
-	for i, function := range resolved {
-		hosts[i] = host{
-			handler:      function.Handler,
-			narrowParams: engines.Narrow(function.Params),
-			path:         function.Module + "." + function.Name,
-		}
-	}
-	return hosts
-}
 
 // errHost unwinds a guest after a host function failed; the reason is in instance.failure.
 var errHost = errors.New("host function failed")
@@ -41,19 +22,12 @@ func trampoline(index int) api.GoFunc {
 	return func(ctx context.Context, stack []uint64) {
 		in := ctx.(*callContext).instance
 		h := &in.hosts[index]
-		clearUpperHalves(stack, h.narrowParams)
-		if err := h.handler(in, stack); err != nil {
-			in.unwind(h, err)
+		crossing.ClearUpperHalves(stack, h.NarrowParams)
+		if err := h.Handler(in, stack); err != nil {
+			in.failure = h.Failure(err)
+			panic(errHost)
 		}
 	}
-}
-
-func (in *instance) unwind(h *host, err error) {
-	in.failure = err
-	if _, exit := err.(*engines.Exit); !exit {
-		in.failure = fmt.Errorf("host function %s: %w", h.path, err)
-	}
-	panic(errHost)
 }
 
 // explain makes the error of a call out of wazero's, whose text has several lines.

@@ -10,13 +10,14 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"rrbench/engines"
+	"rrbench/engines/internal/crossing"
 )
 
 type instance struct {
 	name   string
 	module *module
 	guest  api.Module
-	hosts  []host
+	hosts  []crossing.Host
 	// linear is nil for a guest without memory, memory for one that does not export it.
 	linear    *linearMemory
 	memory    *memory
@@ -70,7 +71,7 @@ func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig)
 	in := &instance{
 		name:      config.Name,
 		module:    m,
-		hosts:     makeHosts(resolved),
+		hosts:     crossing.Hosts(resolved),
 		functions: map[string]*function{},
 	}
 	in.calls = callContext{Context: context.Background(), instance: in}

@@ -15,6 +15,7 @@ import (
 	"unsafe"
 
 	"rrbench/engines"
+	"rrbench/engines/internal/crossing"
 	"rrbench/foreign"
 	pages "rrbench/memory"
 )
@@ -28,7 +29,7 @@ type instance struct {
 	number      int
 	module      *module
 	guest       *C.guest
-	hosts       []host
+	hosts       []crossing.Host
 	memory      *memory
 	functions   map[string]*function
 	directCalls []*C.direct_call
@@ -68,10 +69,10 @@ func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig)
 		return nil, err
 	}
 	defer release()
-	in := &instance{name: config.Name, module: m, hosts: makeHosts(resolved), functions: map[string]*function{}}
-	in.number = instances.add(in)
+	in := &instance{name: config.Name, module: m, hosts: crossing.Hosts(resolved), functions: map[string]*function{}}
+	in.number = instances.Add(in)
 	if in.guest = C.bridge_guest_new(C.uintptr_t(in.number), C.size_t(pages.LinearPlace.Offset), C.size_t(pages.LinearPlace.Modulus)); in.guest == nil {
-		instances.remove(in.number)
+		instances.Remove(in.number)
 		return nil, errNoMemory
 	}
 	if m.types.ExportsMemory {
@@ -157,7 +158,7 @@ func (in *instance) Close() error {
 	}
 	in.closed = true
 	C.backend_free_guest(in.module.engine.backend, in.guest)
-	instances.remove(in.number)
+	instances.Remove(in.number)
 	for _, call := range in.directCalls {
 		C.free(unsafe.Pointer(call))
 	}
@@ -265,12 +266,6 @@ func (f *function) Call(stack []uint64) error {
 	if message != nil {
 		return in.explain(f.kind.Name, message)
 	}
-	clearUpperHalves(stack, f.narrowResults)
+	crossing.ClearUpperHalves(stack, f.narrowResults)
 	return nil
-}
-
-func clearUpperHalves(stack []uint64, places []int) {
-	for _, place := range places {
-		stack[place] = uint64(uint32(stack[place]))
-	}
 }

@@ -1,0 +1,86 @@
+// Package crossing has what engines share where calls cross the border of a guest.
+package crossing
+
+import (
+	"fmt"
+	"slices"
+
+	"rrbench/engines"
+)
+
+// Host is a host function as an instance calls it.
+type Host struct {
+	Handler func(caller engines.Instance, stack []uint64) error
+	// NarrowParams are the places of 32-bit parameters.
+	NarrowParams []int
+	// Path is the import's module and name, with a dot between them.
+	Path      string
+	Signature engines.FunctionType
+}
+
+// Hosts are an instance's, in the order of its imports.
+func Hosts(resolved []engines.HostFunction) []Host {
+	hosts := make([]Host, len(resolved))
+	for i, function := range resolved {
+		hosts[i] = Host{
+			Handler:      function.Handler,
+			NarrowParams: engines.Narrow(function.Params),
+			Path:         function.Module + "." + function.Name,
+			Signature:    function.FunctionType,
+		}
+	}
+	return hosts
+}
+
+// Failure is an error of the handler's as the guest's call fails with it: an exit as it is, of others
+// with the name of the function.
+func (h *Host) Failure(err error) error {
+	if _, exit := err.(*engines.Exit); exit {
+		return err
+	}
+	return fmt.Errorf("host function %s: %w", h.Path, err)
+}
+
+// Call calls the handler for an engine through whose frames no panic must pass, since nothing would put
+// that engine's books right: a panic is an error.
+func (h *Host) Call(caller engines.Instance, stack []uint64) (failure error) {
+	returned := false
+	defer func() {
+		if !returned {
+			failure = fmt.Errorf("panic in a host function: %s: %v", h.Path, recover())
+		}
+	}()
+	ClearUpperHalves(stack, h.NarrowParams)
+	err := h.Handler(caller, stack)
+	returned = true
+	if err != nil {
+		return h.Failure(err)
+	}
+	return nil
+}
+
+// ClearUpperHalves makes 32-bit values of the slots at these places, of which engines set one half only, or leave in
+// the other what a register held.
+func ClearUpperHalves(stack []uint64, places []int) {
+	for _, place := range places {
+		stack[place] = uint64(uint32(stack[place]))
+	}
+}
+
+var (
+	statusOfRange = engines.FunctionType{Params: []engines.ValueType{engines.I32, engines.I32}, Results: []engines.ValueType{engines.I32}}
+	digestOfRange = engines.FunctionType{Params: statusOfRange.Params, Results: []engines.ValueType{engines.I64}}
+)
+
+// Direct is the place among hosts of the import that a direct call of a function replaces by a handler, negative where
+// their types do not allow one (engines.DirectCaller).
+func Direct(hosts []Host, module, name string, function, handler engines.FunctionType) int {
+	if !function.SameSignature(statusOfRange) || !handler.SameSignature(digestOfRange) {
+		return -1
+	}
+	index := slices.IndexFunc(hosts, func(h Host) bool { return h.Path == module+"."+name })
+	if index >= 0 && !hosts[index].Signature.SameSignature(statusOfRange) {
+		return -1
+	}
+	return index
+}
