@@ -283,7 +283,7 @@ func MachineWith(chosen crossovers.Choice) (Machine, error) {
 		Engines:       engines.Names(),
 		EngineCheck:   engines.Check,
 		GuestCheck:    checkGuest,
-		Programs:      runtimes.Programs,
+		Programs:      programsOnce(),
 		Runtimes:      runtimesBy(new(launch.Launchers)),
 		FunctionCheck: func(engine, guest string) (modes.Abilities, error) {
 			return modes.Check(context.Background(), engine, guest)

@@ -64,7 +64,7 @@ func (m Machine) expandPrograms(ctx context.Context, e Experiment) ([]PlannedCel
 	}
 	reps, _ := e.repetitions()
 	var cells []PlannedCell
-	faults := make(map[string]error) // of commands, whatever the program
+	checked := make(checks)
 	for _, p := range programs {
 		for _, r := range chosen {
 			cell := PlannedCell{Point: results.Point{
@@ -74,12 +74,7 @@ func (m Machine) expandPrograms(ctx context.Context, e Experiment) ([]PlannedCel
 			if c, ok := r.(runtimes.Command); ok && slices.Contains(e.Runtime, c.String()) {
 				cell.Command = c.String()
 			}
-			fault, known := faults[r.Name()]
-			if _, command := r.(runtimes.Command); !known || !command {
-				fault = r.Check(ctx, p)
-				faults[r.Name()] = fault
-			}
-			if fault != nil {
+			if fault := checked.of(ctx, r, p); fault != nil {
 				cell.Skip = foreign.Error(fault)
 			}
 			cell.Phases = strings.Join(r.Phases(kind), ",")
@@ -97,6 +92,40 @@ func (m Machine) expandPrograms(ctx context.Context, e Experiment) ([]PlannedCel
 		}
 	}
 	return cells, nil
+}
+
+// checks asks runtimes whether they can run programs: commands, which try, once each, whatever the program.
+type checks map[string]error
+
+func (c checks) of(ctx context.Context, r runtimes.Runtime, p runtimes.Program) error {
+	if _, command := r.(runtimes.Command); !command {
+		return r.Check(ctx, p)
+	}
+	fault, known := c[r.Name()]
+	if !known {
+		fault = r.Check(ctx, p)
+		c[r.Name()] = fault
+	}
+	return fault
+}
+
+// programsOnce makes the programs of each kind when they are first asked for: each asks the compiler and draws pictures.
+func programsOnce() func(context.Context, runtimes.Kind, bool) ([]runtimes.Program, error) {
+	type key struct {
+		kind runtimes.Kind
+		full bool
+	}
+	made := make(map[key][]runtimes.Program)
+	return func(ctx context.Context, kind runtimes.Kind, full bool) ([]runtimes.Program, error) {
+		if programs, known := made[key{kind, full}]; known {
+			return programs, nil
+		}
+		programs, err := runtimes.Programs(ctx, kind, full)
+		if err == nil {
+			made[key{kind, full}] = programs
+		}
+		return programs, err
+	}
 }
 
 // idleProgram is the one of which idle instances are counted.
@@ -197,7 +226,7 @@ func (m Machine) programOf(ctx context.Context, cell *PlannedCell) (runtimes.Pro
 }
 
 // checkProgram says why a cell's program cannot run here.
-func (m Machine) checkProgram(ctx context.Context, cell *PlannedCell) error {
+func (m Machine) checkProgram(ctx context.Context, cell *PlannedCell, checked checks) error {
 	r, err := m.runtimeOf(cell)
 	if err != nil {
 		return err
@@ -206,7 +235,7 @@ func (m Machine) checkProgram(ctx context.Context, cell *PlannedCell) error {
 	if err != nil {
 		return err
 	}
-	return r.Check(ctx, p)
+	return checked.of(ctx, r, p)
 }
 
 // checkProgram says what is wrong with a planned cell of a program that comes from a file.
@@ -252,7 +281,7 @@ func (r *Runner) measureProgram(ctx context.Context, request visitRequest, out *
 	if err != nil {
 		return err
 	}
-	program, err := r.program(ctx, &cell)
+	program, err := r.Machine.programOf(ctx, &cell)
 	if err != nil {
 		return err
 	}
@@ -293,22 +322,6 @@ func (r *Runner) measureProgram(ctx context.Context, request visitRequest, out *
 		}
 	}
 	return nil
-}
-
-// program is a cell's, looked for once.
-func (r *Runner) program(ctx context.Context, cell *PlannedCell) (runtimes.Program, error) {
-	key := fmt.Sprint(cell.Kind, " ", cell.Payload)
-	if p, known := r.programs[key]; known {
-		return p, nil
-	}
-	p, err := r.Machine.programOf(ctx, cell)
-	if err == nil {
-		if r.programs == nil {
-			r.programs = make(map[string]runtimes.Program)
-		}
-		r.programs[key] = p
-	}
-	return p, err
 }
 
 // programInfos are of the plan's programs, for the manifest.

@@ -134,9 +134,10 @@ func (p *Plan) left(done results.Resumed) ([]PlannedCell, error) {
 
 // check says why cells cannot run here that could when they were planned.
 func (m Machine) check(ctx context.Context, cells []PlannedCell) error {
+	checked := make(checks)
 	for _, cell := range cells {
 		if cell.Kind != "" {
-			if err := m.checkProgram(ctx, &cell); err != nil {
+			if err := m.checkProgram(ctx, &cell, checked); err != nil {
 				return usage("a cell of %s that is left: %v", cell.Transport, err)
 			}
 			continue

@@ -56,8 +56,7 @@ type Runner struct {
 	infos    map[string]transport.Info
 	forecast *forecast
 	// images are those of programs.
-	images   runtimes.Store
-	programs map[string]runtimes.Program
+	images runtimes.Store
 }
 
 // Advance is how far a run is.
