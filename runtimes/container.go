@@ -90,12 +90,7 @@ func (c Container) Run(ctx context.Context, r Request) (outcome Outcome, err err
 		close(told)
 	}()
 	ended := guard(ctx, r.Deadline, output, alone.Kill)
-	var done shim.Output
-	read := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(&done, output)
-		read <- err
-	}()
+	read := collect(output)
 	before := measure.Now()
 	err = alone.Start(ctx)
 	started := measure.Now()
@@ -104,7 +99,7 @@ func (c Container) Run(ctx context.Context, r Request) (outcome Outcome, err err
 		_ = alone.Kill()
 	}
 	state, waitErr := alone.Wait()
-	readErr := <-read
+	done, readErr := read()
 	finished := measure.Now()
 	outcome.Memory.RSSPeak = rss()
 	_ = said.SetReadDeadline(time.Now().Add(afterwards))
@@ -118,7 +113,6 @@ func (c Container) Run(ctx context.Context, r Request) (outcome Outcome, err err
 	if readErr != nil {
 		return Outcome{}, fmt.Errorf("read its output: %w", readErr)
 	}
-	done.End()
 	outcome.Output, outcome.Disk = outputOf(&done), files.onDisk(c.Programs())
 	if err := r.check(outcome.Output); err != nil {
 		return Outcome{}, err
@@ -132,24 +126,17 @@ func (c Container) Run(ctx context.Context, r Request) (outcome Outcome, err err
 	// A short program has ended before runc says that it has started it, so a run begins when runc is asked to.
 	phases = append(phases, within(Create, began, created, create), within(Start, before, started, start),
 		within(Run, before, finished, usage), within(Total, began, finished, usage.Add(create).Add(start)))
-	if done.First > 0 {
-		phases = append(phases, within(FirstByte, before, max(done.First, before), measure.Usage{}))
-	}
-	outcome.Phases, err = pick(phases, c.Phases(r.Kind))
+	outcome.Phases, err = pick(append(phases, firstByte(&done, before)...), c.Phases(r.Kind))
 	return outcome, err
 }
 
 // idle has containers wait for their input, and reads how much memory their programs take together.
 func (c Container) idle(ctx context.Context, r Request) (outcome Outcome, err error) {
-	reader, writer, err := os.Pipe()
+	reader, writer, null, err := idleStreams()
 	if err != nil {
 		return Outcome{}, err
 	}
 	defer reader.Close()
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil {
-		return Outcome{}, errors.Join(err, writer.Close())
-	}
 	defer null.Close()
 	var all []*runc.Alone
 	defer func() {
@@ -174,16 +161,10 @@ func (c Container) idle(ctx context.Context, r Request) (outcome Outcome, err er
 		}
 	}
 	outcome.Phases = []shim.Phase{within(Idle, began, measure.Now(), measure.Usage{})}
-	deadline := time.Now().Add(r.Deadline)
+	var pids []int
 	for _, alone := range all {
-		if err := awaitRest(ctx, alone.PID(), deadline); err != nil {
-			return Outcome{}, err
-		}
-		memory, err := measure.ProcessMemory(alone.PID())
-		if err != nil {
-			return Outcome{}, err
-		}
-		outcome.Memory = outcome.Memory.Add(memory)
+		pids = append(pids, alone.PID())
 	}
-	return outcome, nil
+	outcome.Memory, err = restingMemory(ctx, r.Deadline, pids)
+	return outcome, err
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -105,12 +103,7 @@ func (c Containerd) Run(ctx context.Context, r Request) (outcome Outcome, err er
 	removed := sync.OnceValue(alone.Remove)
 	defer func() { err = errors.Join(err, removed()) }()
 	ended := guard(ctx, r.Deadline, output, alone.Kill)
-	var done shim.Output
-	read := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(&done, output)
-		read <- err
-	}()
+	read := collect(output)
 	rss := sample(alone.PID())
 	before := measure.Now()
 	err = alone.Start(ctx)
@@ -122,38 +115,30 @@ func (c Containerd) Run(ctx context.Context, r Request) (outcome Outcome, err er
 	outcome.Memory.RSSPeak = rss()
 	// The last of the output may still be on its way through a shim until that is asked to delete the task.
 	removeErr := removed()
-	readErr := <-read
+	done, readErr := read()
 	if err := errors.Join(ended(), err, removeErr); err != nil {
 		return Outcome{}, fmt.Errorf("%s in a container: %w", r.Name, err)
 	}
 	if readErr != nil {
 		return Outcome{}, fmt.Errorf("read its output: %w", readErr)
 	}
-	done.End()
 	outcome.Output = outputOf(&done)
 	if err := r.check(outcome.Output); err != nil {
 		return Outcome{}, err
 	}
 	phases := []shim.Phase{within(Create, began, created, measure.Usage{}), within(Start, before, started, measure.Usage{}),
 		within(Run, before, finished, measure.Usage{}), within(Total, began, finished, measure.Usage{})}
-	if done.First > 0 {
-		phases = append(phases, within(FirstByte, before, max(done.First, before), measure.Usage{}))
-	}
-	outcome.Phases, err = pick(phases, c.Phases(r.Kind))
+	outcome.Phases, err = pick(append(phases, firstByte(&done, before)...), c.Phases(r.Kind))
 	return outcome, err
 }
 
 // idle starts containers at once that wait for their input, and reads how much memory their programs take together.
 func (c Containerd) idle(ctx context.Context, r Request) (outcome Outcome, err error) {
-	reader, writer, err := os.Pipe()
+	reader, writer, null, err := idleStreams()
 	if err != nil {
 		return Outcome{}, err
 	}
 	defer reader.Close()
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil {
-		return Outcome{}, errors.Join(err, writer.Close())
-	}
 	defer null.Close()
 	all := make([]*containerd.Alone, r.Idle)
 	defer func() {
@@ -186,18 +171,10 @@ func (c Containerd) idle(ctx context.Context, r Request) (outcome Outcome, err e
 		return Outcome{}, err
 	}
 	outcome.Phases = []shim.Phase{within(Idle, began, measure.Now(), measure.Usage{})}
-	deadline := time.Now().Add(r.Deadline)
+	var pids []int
 	for _, alone := range all {
-		if err := awaitRest(ctx, alone.PID(), deadline); err != nil {
-			return Outcome{}, err
-		}
+		pids = append(pids, alone.PID())
 	}
-	for _, alone := range all {
-		memory, err := measure.ProcessMemory(alone.PID())
-		if err != nil {
-			return Outcome{}, err
-		}
-		outcome.Memory = outcome.Memory.Add(memory)
-	}
-	return outcome, nil
+	outcome.Memory, err = restingMemory(ctx, r.Deadline, pids)
+	return outcome, err
 }

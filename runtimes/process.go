@@ -79,9 +79,7 @@ func runProcess(ctx context.Context, r Request, phases []shim.Phase, wanted, wor
 		phases = append(phases, within(Run, done.began, done.ended, done.usage))
 	} else {
 		phases = append(phases, within(Run, done.created, done.ended, done.usage))
-		if done.output.First > 0 {
-			phases = append(phases, within(FirstByte, done.created, max(done.output.First, done.created), measure.Usage{}))
-		}
+		phases = append(phases, firstByte(&done.output, done.created)...)
 	}
 	phases = append(phases, within(Total, done.began, done.ended, done.usage))
 	outcome.Phases, err = pick(phases, wanted)
@@ -267,21 +265,62 @@ func idleProcesses(ctx context.Context, r Request, words func() []string) (outco
 		started = append(started, command)
 	}
 	took := within(Idle, began, measure.Now(), measure.Usage{})
-	deadline := time.Now().Add(r.Deadline)
+	var pids []int
 	for _, command := range started {
-		if err := awaitRest(ctx, command.Process.Pid, deadline); err != nil {
-			return Outcome{}, err
-		}
-	}
-	for _, command := range started {
-		memory, err := measure.ProcessMemory(command.Process.Pid)
-		if err != nil {
-			return Outcome{}, err
-		}
-		outcome.Memory = outcome.Memory.Add(memory)
+		pids = append(pids, command.Process.Pid)
 	}
 	outcome.Phases = []shim.Phase{took}
-	return outcome, nil
+	outcome.Memory, err = restingMemory(ctx, r.Deadline, pids)
+	return outcome, err
+}
+
+// idleStreams are an input that waits until hold is closed, and an output that keeps nothing.
+func idleStreams() (input, hold, output *os.File, err error) {
+	if input, hold, err = os.Pipe(); err != nil {
+		return nil, nil, nil, err
+	}
+	if output, err = os.OpenFile(os.DevNull, os.O_WRONLY, 0); err != nil {
+		return nil, nil, nil, errors.Join(err, input.Close(), hold.Close())
+	}
+	return input, hold, output, nil
+}
+
+// collect reads what a program writes, to its end. The result waits for that.
+func collect(output *os.File) func() (shim.Output, error) {
+	var done shim.Output
+	read := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(&done, output)
+		done.End()
+		read <- err
+	}()
+	return func() (shim.Output, error) { err := <-read; return done, err }
+}
+
+// firstByte is the phase from a moment until the first byte of an output; none where there is no byte.
+func firstByte(output *shim.Output, from int64) []shim.Phase {
+	if output.First == 0 {
+		return nil
+	}
+	return []shim.Phase{within(FirstByte, from, max(output.First, from), measure.Usage{})}
+}
+
+// restingMemory is what processes take together when all have come to rest, which has to be within the deadline.
+func restingMemory(ctx context.Context, deadline time.Duration, pids []int) (sum measure.Memory, err error) {
+	until := time.Now().Add(deadline)
+	for _, pid := range pids {
+		if err := awaitRest(ctx, pid, until); err != nil {
+			return sum, err
+		}
+	}
+	for _, pid := range pids {
+		memory, err := measure.ProcessMemory(pid)
+		if err != nil {
+			return sum, err
+		}
+		sum = sum.Add(memory)
+	}
+	return sum, nil
 }
 
 // awaitRest waits until a process sleeps and goes on doing so.
