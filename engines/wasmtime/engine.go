@@ -33,6 +33,11 @@ func Check() error { return engines.CheckAddressSpace(Name, 1) }
 // user's cache directory when cacheDir is empty. Without a usable directory it compiles
 // anew in every process.
 func New(cacheDir string) (engines.Engine, error) {
+	// With RUST_BACKTRACE, which developers set, each error that ends a guest would read the debug
+	// information of the whole program, for 100 ms and more. Panics keep their backtraces. See std::backtrace.
+	if err := os.Setenv("RUST_LIB_BACKTRACE", "0"); err != nil {
+		return nil, fmt.Errorf("engine %s: %w", Name, err)
+	}
 	version := engines.LibraryVersion(library, wasmtime.NewEngine)
 	disk, err := codecache.Open(cacheDir, Name, version)
 	if err != nil && cacheDir != "" {
