@@ -20,6 +20,12 @@ var idleCounts = []int{1, 10, 100, 1000}
 
 // expandAny makes the cells of an experiment of any kind.
 func (m Machine) expandAny(config *Config, e Experiment) ([]PlannedCell, error) {
+	if config.Preset != "" && len(e.Transports) > 0 {
+		// A preset may have experiments of several kinds: --transports names those of one.
+		if e.Transports = slices.DeleteFunc(slices.Clone(e.Transports), func(name string) bool { return kindOf(name) != kindOf(e.Kind+"/") }); len(e.Transports) == 0 {
+			return nil, nil
+		}
+	}
 	switch {
 	case e.Kind == "" || e.Kind == "size":
 		if e.Runtime != nil || e.ContainerdRuntime != nil || e.Full {
@@ -33,13 +39,23 @@ func (m Machine) expandAny(config *Config, e Experiment) ([]PlannedCell, error) 
 			return nil, e.fault(name, errors.New(name+" is for programs: give experiment compute or coldstart as well"))
 		}
 		return m.expand(e)
-	case config.Preset != "":
+	case config.Preset != "" && config.Kind == e.Kind:
 		return nil, e.fault("experiment", fmt.Errorf("experiment %s has no preset %s: leave that out", e.Kind, config.Preset))
 	}
 	if err := (Config{Axes: e.Axes}).check(); err != nil {
 		return nil, err
 	}
 	return m.expandPrograms(context.Background(), e)
+}
+
+// kindOf tells programs by the names of what runs them, empty for hand-offs.
+func kindOf(transport string) runtimes.Kind {
+	for _, kind := range []runtimes.Kind{runtimes.Compute, runtimes.ColdStart} {
+		if strings.HasPrefix(transport, string(kind)+"/") {
+			return kind
+		}
+	}
+	return ""
 }
 
 // expandPrograms plans each program on each runtime. Each run is a start of its own.

@@ -175,6 +175,21 @@ func TestIdleInstances(t *testing.T) {
 	}
 }
 
+// Experiments of a preset are of several kinds; --transports leaves those that do not know the names.
+func TestProgramsOfPreset(t *testing.T) {
+	var runs []string
+	machine, config := programMachine(&runs), &Config{Preset: "paper"}
+	for _, test := range []struct {
+		kind, transport string
+		cells           bool
+	}{{"coldstart", "coldstart/hello", true}, {"coldstart", "user/copy", false}, {"coldstart", "compute/nop", false}, {"", "coldstart/hello", false}} {
+		cells, err := machine.expandAny(config, Experiment{Axes: Axes{Kind: test.kind, Reps: 3, Transports: []string{test.transport}}})
+		if err != nil || len(cells) > 0 != test.cells {
+			t.Errorf("%s of experiment %q: %d cells, %v", test.transport, test.kind, len(cells), err)
+		}
+	}
+}
+
 func TestRequestsOfPrograms(t *testing.T) {
 	for name, test := range map[string]struct {
 		axes   Axes
