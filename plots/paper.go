@@ -303,7 +303,26 @@ func (f *paperFigure) choose(cells []*cell) (chosen [][]*cell, lacking []string)
 			lacking = append(lacking, s.transports[0])
 		}
 	}
-	return chosen, lacking
+	return f.shared(chosen), lacking
+}
+
+// shared leaves out the points of the axis that most systems lack: they belong to another experiment of the run.
+func (f *paperFigure) shared(chosen [][]*cell) [][]*cell {
+	have := make(map[int64]int)
+	for _, cells := range chosen {
+		for _, x := range distinct(cells, func(c *cell) int64 { return int64(f.x.of(c)) }) {
+			have[x]++
+		}
+	}
+	kept := make([][]*cell, 0, len(chosen))
+	for _, cells := range chosen {
+		some := where(cells, func(c *cell) bool { return 2*have[int64(f.x.of(c))] >= len(chosen) })
+		if !slices.ContainsFunc(some, (*cell).usable) {
+			return chosen
+		}
+		kept = append(kept, some)
+	}
+	return kept
 }
 
 // comparable says that a cell differs from the paper's in nothing but the system.
@@ -375,7 +394,9 @@ func preferred(cells []*cell, of func(*cell) string, values ...string) []*cell {
 func (f *paperFigure) curves(chosen [][]*cell, m metric) (curves []curve) {
 	for _, cells := range chosen {
 		i := slices.IndexFunc(f.systems, func(s system) bool { return slices.Contains(s.transports, cells[0].Transport) })
-		c := curve{system: f.systems[i], label: join(cells[0].series.variant(), when(f.systems[i].best, "best here"))}
+		named := cells[0].series
+		named.condition = "" // which is the same, or as near as the run has it, for all systems
+		c := curve{system: f.systems[i], label: join(named.variant(), when(f.systems[i].best, "best here"))}
 		for _, one := range cells {
 			c.marks = append(c.marks, mark{x: float64(f.x.of(one)), Estimate: f.estimate(one, m), cell: one})
 		}

@@ -152,6 +152,29 @@ func TestPaperFiguresWithoutData(t *testing.T) {
 }
 
 // A cell that failed interrupts its line, and stands in the CSV with the reason.
+// What another experiment has measured of few systems stretches no axis.
+func TestPaperFigureOfSeveralExperiments(t *testing.T) {
+	plan := resultstest.Single()
+	plan.Transports, plan.Starts = []string{"user/copy", "kernel/stream", "http/wasi", "http/container"}, 3
+	plan.Sizes = []int64{1 << 20, 10 << 20}
+	trials := resultstest.Trials(plan)
+	plan.Transports, plan.Sizes = plan.Transports[:1], []int64{4 << 10}
+	for _, trial := range resultstest.Trials(plan) {
+		trial.CellIndex += 1000
+		trials = append(trials, trial)
+	}
+	cells := cellsOf(results.Summarize(trials, nil, 0), results.MeasuredCells(trials, nil), nil)
+	figures := where(paperFigures(), func(f figure) bool { return f.name == "intra-latency" })
+	s, err := figures[0].compose(cells)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := where(s.table, func(row []string) bool { return row[0] == "run" })
+	if len(own) != 8 {
+		t.Errorf("%d points of this run, want 4 systems at 2 sizes: %v", len(own), own)
+	}
+}
+
 func TestFailedCellOfPaperFigure(t *testing.T) {
 	cells := evaluation()
 	for _, c := range cells {
