@@ -113,9 +113,10 @@ func (f FunctionType) numbers() bool {
 	return !slices.ContainsFunc(slices.Concat(f.Params, f.Results), func(v ValueType) bool { return v < F64 || v > I32 })
 }
 
-// The import by which a module gets its memory from its host (ImportMemory).
+// The import by which a module gets its memory from its host (ImportMemory). Some engines have one module of a name, so no
+// host function has this one.
 const (
-	MemoryImportModule = "rrbench"
+	MemoryImportModule = "rrbench-memory"
 	MemoryImportName   = "memory"
 )
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"rrbench/baselines/wasi/abi"
 	"rrbench/engines"
 	"rrbench/payloads"
 	"rrbench/transport"
@@ -27,6 +28,13 @@ func (f *fakeInstance) Memory() engines.Memory {
 }
 func (f *fakeInstance) Bytes() []byte { return f.bytes }
 func (f *fakeInstance) Size() uint64  { return uint64(len(f.bytes)) }
+
+// WasmEdge registers one module of a name.
+func TestHostModuleIsOfFunctionsAlone(t *testing.T) {
+	if abi.HostModule == engines.MemoryImportModule {
+		t.Errorf("functions and memory are both of module %q", abi.HostModule)
+	}
+}
 
 func TestTakeUsage(t *testing.T) {
 	caller := &fakeInstance{bytes: bytes.Repeat([]byte{0xff}, 64)}

@@ -367,7 +367,7 @@ bool create(guest *g, v8::Local<v8::Context> context, const v8::TryCatch &attemp
       return construct(context, "Memory", {limits}).ToLocal(&memory);
     }();
     if (!made || attempt.HasCaught() ||
-        !import(g, context, all, text{"rrbench", 7}, text{"memory", 6}, memory))
+        !import(g, context, all, text{"rrbench-memory", 14}, text{"memory", 6}, memory))
       return false;
     in->memory.Reset(isolate, memory.As<v8::WasmMemoryObject>());
     note_memory(g);

@@ -358,7 +358,7 @@ static char *lend_memory(guest *g, uint32_t minimum, uint32_t maximum) {
   if (!ast)
     return error;
   reserved beside = g->reserve_beside(g, memory_length, memory_lead);
-  result_t result = edge.ExecutorRegister(in->executor, &in->lender, in->store, ast, name_of("rrbench"));
+  result_t result = edge.ExecutorRegister(in->executor, &in->lender, in->store, ast, name_of("rrbench-memory"));
   g->give_back(beside);
   edge.ASTModuleDelete(ast);
   if (!edge.ResultOK(result))
