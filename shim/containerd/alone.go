@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rrbench/child"
+	"rrbench/measure"
 	"rrbench/shim/containerd/task"
 	"rrbench/shim/runc"
 )
@@ -134,6 +135,16 @@ func (i *instance) unpacked(p Program) (string, error) {
 
 // PID is the program's process number on the host, of a function that of its host.
 func (a *Alone) PID() int { return a.c.pid }
+
+// Used is the processor time of the container so far: of the program and of what has made ready for it there, not of
+// containerd and its shims. It is zero where the control group does not tell.
+func (a *Alone) Used() measure.Usage {
+	user, kernel, err := task.Used(groupOf(a.c.id))
+	if err != nil {
+		return measure.Usage{}
+	}
+	return measure.Usage{UserNs: user, KernelNs: kernel}
+}
 
 // Start has the program run.
 func (a *Alone) Start(ctx context.Context) error { return a.c.start(ctx) }
