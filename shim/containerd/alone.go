@@ -29,6 +29,8 @@ type Program struct {
 	// Name is the module's.
 	Name      string
 	Arguments []string
+	// HostNetwork has it share this host's network; otherwise it has one of its own.
+	HostNetwork bool
 }
 
 // Alone is a container with a program that is no shim, in namespaces of its own. Its life's steps are the
@@ -78,7 +80,8 @@ func (s *Server) Ready(p Program) error {
 }
 
 // CreateAlone creates a container that waits for Start. Its standard output goes to that pipe of the caller's;
-// standard input comes from the other one. The image of a module is imported before, once: see Ready.
+// standard input comes from the other one. Without them there is no input, and output is kept for the error. The image of a module is
+// imported before, once: see Ready.
 func (s *Server) CreateAlone(ctx context.Context, p Program, stdin, stdout *os.File) (*Alone, error) {
 	i, err := s.instance()
 	if err != nil {
@@ -109,15 +112,22 @@ func (s *Server) CreateAlone(ctx context.Context, p Program, stdin, stdout *os.F
 			spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: specs.PIDNamespace}, {Type: specs.MountNamespace}, {Type: specs.IPCNamespace}, {Type: specs.UTSNamespace}}
 		}
 	}
-	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
+	if !p.HostNetwork {
+		spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
+	}
 	if err := c.createTask(ctx, runtime, "", snapshot, spec); err != nil {
 		return nil, errors.Join(err, c.remove())
 	}
 	return &Alone{c}, nil
 }
 
-// pipePath names an open pipe of this process for others of this host.
-func pipePath(file *os.File) string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), file.Fd()) }
+// pipePath names an open pipe of this process for others of this host; none has no name.
+func pipePath(file *os.File) string {
+	if file == nil {
+		return ""
+	}
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), file.Fd())
+}
 
 // unpacked is the snapshot of a program's image.
 func (i *instance) unpacked(p Program) (string, error) {
