@@ -203,6 +203,14 @@ func (s *Summary) forgetHandoff() {
 			*number = math.NaN()
 		}
 	}
+	unmetered := s.CPUUser+s.CPUKernel == 0
+	if unmetered {
+		s.CPUUser, s.CPUKernel = math.NaN(), math.NaN()
+	}
+	// Control groups do not count these.
+	if unmetered || s.Launcher == containerd {
+		s.MinorFaults, s.ContextSwitches = math.NaN(), math.NaN()
+	}
 }
 
 func latencyOf(t *Trial) int64 { return t.Latency }

@@ -378,6 +378,26 @@ func TestSummarizeWithoutNumbers(t *testing.T) {
 	}
 }
 
+// A phase has no processor time that was not metered; by containerd the rest is not counted.
+func TestSummarizePhases(t *testing.T) {
+	trial := results.Trial{Point: results.Point{Cell: results.Cell{Transport: "coldstart/hello"}}, Status: results.OK, Latency: 1e6, MinorFaults: 3, ContextSwitches: 2}
+	for _, test := range []struct {
+		launcher     string
+		used         int64
+		cpu, counted bool
+	}{{"process", 5e5, true, true}, {"process", 0, false, false}, {"containerd", 5e5, true, false}, {"containerd", 0, false, false}} {
+		one := trial
+		one.Launcher, one.Phase, one.CPUKernel = test.launcher, "run", test.used
+		s := results.Summarize([]results.Trial{one}, nil, 0)[0]
+		if known := !math.IsNaN(s.CPUUser) && s.CPUKernel == float64(test.used); known != test.cpu {
+			t.Errorf("%s, %d ns: CPU time %v, %v", test.launcher, test.used, s.CPUUser, s.CPUKernel)
+		}
+		if known := s.MinorFaults == 3 && s.ContextSwitches == 2; known != test.counted {
+			t.Errorf("%s, %d ns: faults %v, switches %v", test.launcher, test.used, s.MinorFaults, s.ContextSwitches)
+		}
+	}
+}
+
 func TestSummarizeMarksOutliers(t *testing.T) {
 	s := one(t, rows(single(100, 101, 99, 102, 98, 500, 103)...))
 	if s.Outliers != 1 || s.N != 7 || s.RSSPeak != 5000 {

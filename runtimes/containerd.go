@@ -105,6 +105,7 @@ func (c Containerd) Run(ctx context.Context, r Request) (outcome Outcome, err er
 	ended := guard(ctx, r.Deadline, output, alone.Kill)
 	read := collect(output)
 	rss := sample(alone.PID())
+	create := alone.Used()
 	before := measure.Now()
 	err = alone.Start(ctx)
 	started := measure.Now()
@@ -113,6 +114,7 @@ func (c Containerd) Run(ctx context.Context, r Request) (outcome Outcome, err er
 	}
 	finished := measure.Now()
 	outcome.Memory.RSSPeak = rss()
+	used := alone.Used() // while there is a control group
 	// The last of the output may still be on its way through a shim until that is asked to delete the task.
 	removeErr := removed()
 	done, readErr := read()
@@ -126,10 +128,24 @@ func (c Containerd) Run(ctx context.Context, r Request) (outcome Outcome, err er
 	if err := r.check(outcome.Output); err != nil {
 		return Outcome{}, err
 	}
-	phases := []shim.Phase{within(Create, began, created, measure.Usage{}), within(Start, before, started, measure.Usage{}),
-		within(Run, before, finished, measure.Usage{}), within(Total, began, finished, measure.Usage{})}
+	// To meter the start would be to delay what notices the end.
+	phases := []shim.Phase{within(Create, began, created, create), within(Start, before, started, measure.Usage{}),
+		within(Run, before, finished, rest(used, create))}
+	phases = append(phases, whole(phases, Create, Run))
 	outcome.Phases, err = pick(append(phases, firstByte(&done, before)...), c.Phases(r.Kind))
 	return outcome, err
+}
+
+// rest is what was used after a part. The modes of the whole are known better than those of the part, the sums of both exactly.
+func rest(used, part measure.Usage) measure.Usage {
+	left := used.Sub(part)
+	switch {
+	case left.UserNs < 0:
+		return measure.Usage{KernelNs: left.CPU()}
+	case left.KernelNs < 0:
+		return measure.Usage{UserNs: left.CPU()}
+	}
+	return left
 }
 
 // idle starts containers at once that wait for their input, and reads how much memory their programs take together.

@@ -10,6 +10,7 @@ import (
 
 	"rrbench/catalogue"
 	engines "rrbench/engines/catalogue"
+	"rrbench/measure"
 	"rrbench/shim"
 	"rrbench/workloads"
 )
@@ -190,6 +191,19 @@ func TestCommandUnavailable(t *testing.T) {
 		}
 		if err := c.Check(t.Context(), Program{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want %q", text, err, want)
+		}
+	}
+}
+
+// No part of a run has used less than nothing, however its ticks fell.
+func TestRest(t *testing.T) {
+	for _, test := range []struct{ used, part, want measure.Usage }{
+		{measure.Usage{UserNs: 7, KernelNs: 5}, measure.Usage{UserNs: 4, KernelNs: 4}, measure.Usage{UserNs: 3, KernelNs: 1}},
+		{measure.Usage{UserNs: 3, KernelNs: 9}, measure.Usage{UserNs: 4, KernelNs: 4}, measure.Usage{KernelNs: 4}},
+		{measure.Usage{UserNs: 9, KernelNs: 3}, measure.Usage{UserNs: 4, KernelNs: 4}, measure.Usage{UserNs: 4}},
+	} {
+		if got := rest(test.used, test.part); got != test.want {
+			t.Errorf("%+v after %+v: %+v, want %+v", test.used, test.part, got, test.want)
 		}
 	}
 }

@@ -79,7 +79,7 @@ type Axes struct {
 	Full    bool
 	// Launcher names what starts the shims; none is as each transport has it.
 	Launcher []string
-	// ContainerdRuntime names other runtimes of containerd that run programs.
+	// ContainerdRuntime names other runtimes of containerd that run programs, or a transport's target.
 	ContainerdRuntime []string
 	// Reps is the number of measured rounds of a cell. Starts and Rounds say the same: so many
 	// starts of its functions of so many rounds each. All are fixed before the run.

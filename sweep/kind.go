@@ -162,6 +162,15 @@ func command() kind {
 	}}
 }
 
+var handlerForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,200}\.v[0-9]+$`)
+
+// handler names a runtime of containerd's, which finds its shim by that.
+func handler() kind {
+	return kind{"name", "the name of a runtime of containerd's, like io.containerd.wasmtime.v1", "", "", func(text string) (any, error) {
+		return asMeant(text, handlerForm.MatchString(text))
+	}}
+}
+
 func boolean() kind {
 	return kind{"bool", "true or false", "", "!!bool", func(text string) (any, error) {
 		return asMeant(text == "true", text == "true" || text == "false")

@@ -337,9 +337,17 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	var cells []PlannedCell
 	guests := make(map[string]ability) // of the guest, by engine
 	fits := false
-	for _, one := range m.routed(chosen, e.Placement) {
-		t, info := one.Transport, one.Info()
-		value, replacement, err := info.Parameter.Resolve(e.given(info))
+	asked := m.routed(chosen, e.Axes)
+	if e.ContainerdRuntime != nil && !slices.ContainsFunc(asked, routed.byContainerd) {
+		return nil, e.fault("containerd-runtime", errors.New("containerd-runtime is for programs and for http/external: give experiment compute or coldstart, or that transport, as well"))
+	}
+	for _, one := range asked {
+		t, info, axes := one.Transport, one.Info(), e.Axes
+		if one.byContainerd() {
+			axes.Launcher = []string{transport.LauncherContainerd}
+			info, _ = launch.By(info, transport.LauncherContainerd, transport.NativeEngine) // which it can do, by its parameter
+		}
+		value, replacement, err := info.Parameter.Resolve(one.given)
 		var cannot *transport.Unavailable
 		if err != nil && !errors.As(err, &cannot) {
 			return nil, e.fault(info.Parameter.Flag, err)
@@ -353,7 +361,7 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 		times(&all, enginesOf(info, engines), func(p *results.Point, engine string) { p.Engine = engine + behind })
 		times(&all, codecsOf(info, e.Codecs), func(p *results.Point, codec transport.Codec) { p.Codec = string(codec) })
 		times(&all, one.placements, func(p *results.Point, placement string) { p.Placement = placement })
-		e.conditions(&all, info)
+		axes.conditions(&all, info)
 		if n := float64(len(cells)) + all.count; n > maxCells {
 			return nil, tooManyCells(n)
 		}
@@ -403,25 +411,37 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	return cells, nil
 }
 
-// routed is a transport with the placements that it is asked for, and the name of one that it stands
-// for there.
+// routed is a transport with the placements that it is asked for, the name of one that it stands
+// for there, and what it is given as its parameter.
 type routed struct {
 	transport.Transport
 	name, route string
 	placements  []string
+	given       string
 }
 
-// routed finds what stands for a transport at each placement.
-func (m Machine) routed(chosen []transport.Transport, placements []string) (all []routed) {
+// byContainerd says that a runtime of containerd's starts the target.
+func (r routed) byContainerd() bool { return strings.HasPrefix(r.given, transport.ByContainerd) }
+
+// routed finds what stands for a transport at each placement, and with each runtime of containerd's that starts its target.
+func (m Machine) routed(chosen []transport.Transport, a Axes) (all []routed) {
 	for _, t := range chosen {
 		info := t.Info()
-		if info.Routes == nil {
-			all = append(all, routed{t, info.Name, "", placements})
+		for _, name := range a.ContainerdRuntime {
+			if info.Parameter.Starts() {
+				all = append(all, routed{t, info.Name, "", a.Placement, transport.ByContainerd + name})
+			}
+		}
+		if info.Parameter.Starts() && a.ContainerdRuntime != nil && a.given(info) == "" {
 			continue
 		}
-		for _, placement := range placements {
+		if info.Routes == nil {
+			all = append(all, routed{t, info.Name, "", a.Placement, a.given(info)})
+			continue
+		}
+		for _, placement := range a.Placement {
 			if route, err := m.FindTransport(info.Routes[placement]); err == nil {
-				all = append(all, routed{route, info.Name, info.Routes[placement], []string{placement}})
+				all = append(all, routed{route, info.Name, info.Routes[placement], []string{placement}, a.given(route.Info())})
 			}
 		}
 	}
@@ -475,7 +495,7 @@ func (m Machine) chooseTransports(a Axes) ([]transport.Transport, error) {
 	if a.Transports == nil {
 		return slices.DeleteFunc(slices.Clone(m.Transports), func(t transport.Transport) bool {
 			info := t.Info()
-			return info.Parameter != nil && info.Parameter.Needed != "" && a.given(info) == ""
+			return info.Parameter != nil && info.Parameter.Needed != "" && a.given(info) == "" && (a.ContainerdRuntime == nil || !info.Parameter.Starts())
 		}), nil
 	}
 	chosen := make([]transport.Transport, len(a.Transports))

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"rrbench/baselines/external"
 	"rrbench/shim"
 	"rrbench/transport"
 )
@@ -232,6 +233,48 @@ func which(standIn string) *transport.Parameter {
 		}
 		return &transport.StandIn{Name: standIn, For: "the real thing", Remedy: "install it"}, nil
 	}}
+}
+
+// Each runtime of containerd's that is named has rows of a transport whose target it can start, beside those of an address.
+func TestContainerdRuntimesHaveRows(t *testing.T) {
+	machine := testMachine()
+	machine.Transports = append(machine.Transports, external.New())
+	machine.FindTransport = func(string) (transport.Transport, error) { return external.New(), nil }
+	plan := func(axes Axes) []string {
+		axes.Transports, axes.Sizes, axes.ContainerdRuntime = []string{"http/external"}, []Size{mib}, []string{"a.v1", "b.v1"}
+		config, err := Resolve(Config{Axes: axes}, Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.Seed = new(uint64)
+		plan, err := NewPlan(config, machine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, c := range plan.Cells {
+			lines = append(lines, strings.Join([]string{c.Engine, c.Codec, c.Launcher, c.Parameter, c.Skip}, " "))
+		}
+		return lines
+	}
+	for _, test := range []struct {
+		axes Axes
+		want []string
+	}{
+		{Axes{}, []string{"native+a.v1 raw containerd containerd:a.v1 ", "native+b.v1 raw containerd containerd:b.v1 "}},
+		{Axes{Codecs: []string{"json"}, Parameters: map[string]string{"url": "http://localhost:1/"}}, []string{
+			"native+a.v1 json containerd containerd:a.v1 http/external has no codec json",
+			"native+b.v1 json containerd containerd:b.v1 http/external has no codec json",
+			"native json process http://localhost:1/ ",
+		}},
+	} {
+		if got := plan(test.axes); !slices.Equal(got, test.want) {
+			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+		}
+	}
+	if _, err := tryPlan(Config{Axes: Axes{ContainerdRuntime: []string{"a.v1"}}}); err == nil || !strings.Contains(err.Error(), "for programs and for http/external") {
+		t.Errorf("without a transport that has use of it: %v", err)
+	}
 }
 
 // Rows that were measured with a stand-in say so; the functions run in their engine.

@@ -28,13 +28,10 @@ func (m Machine) expandAny(config *Config, e Experiment) ([]PlannedCell, error) 
 	}
 	switch {
 	case e.Kind == "" || e.Kind == "size":
-		if e.Runtime != nil || e.ContainerdRuntime != nil || e.Full {
+		if e.Runtime != nil || e.Full {
 			name := "runtime"
-			switch {
-			case e.Full:
+			if e.Full {
 				name = "full"
-			case e.Runtime == nil:
-				name = "containerd-runtime"
 			}
 			return nil, e.fault(name, errors.New(name+" is for programs: give experiment compute or coldstart as well"))
 		}

@@ -19,10 +19,20 @@ type Parameter struct {
 	// machine lacks what is meant. Where it has something else that takes the place, Read
 	// says what.
 	Read func(value string) (*StandIn, error)
+	// Function is the module of a function, a command of WASI preview 1 that listens at the port which is its argument, for a
+	// transport whose target is found by its address alone; nil elsewhere. It knows the codec raw. A value that is ByContainerd
+	// and the name of a runtime of containerd's has that runtime start it; Setup.Address is then its address.
+	Function []byte
 	// Crossover is set where the value is the payload size from which on a transport does
 	// what another one does.
 	Crossover *Crossover
 }
+
+// ByContainerd begins the values of a Parameter that name a runtime of containerd's.
+const ByContainerd = "containerd:"
+
+// Starts says that the transport's target can be started by a runtime of containerd's.
+func (p *Parameter) Starts() bool { return p != nil && p.Function != nil }
 
 // StandIn takes part in a transport in the place of the real thing. Rows that were measured
 // with it say so.

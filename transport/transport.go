@@ -260,7 +260,7 @@ type Setup struct {
 	Deadline time.Duration
 	// Parameter is the value of Info.Parameter, empty for none.
 	Parameter string
-	// Address is the IP address at which other shims reach this one; empty is loopback's.
+	// Address is the IP address at which other shims reach this one; empty is loopback's. See also Parameter.Function.
 	Address string
 }
 

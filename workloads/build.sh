@@ -12,6 +12,7 @@ cd "$(dirname "$0")"
 clang=${CLANG:-clang}
 go=${GO:-go}
 wasi=../baselines/wasi/guests
+external=../baselines/external/guest
 parts="c/buffer.c c/digest.c c/fill.c c/heap.c"
 
 # compile OUTPUT SOURCE... [-DNAME...]: freestanding, without libc and without WASI.
@@ -40,7 +41,7 @@ variants() {
 
 build_c() {
 	directory=$1
-	mkdir -p "$directory/built" "$directory/hostile/built" "$directory/$wasi/built"
+	mkdir -p "$directory/built" "$directory/hostile/built" "$directory/$wasi/built" "$directory/$external/built"
 	mkdir -p "$directory/hello/built"
 	compile "$directory/built/c.wasm" c/function.c $parts
 	mkdir -p "$directory/compute/built"
@@ -51,6 +52,7 @@ build_c() {
 	program "$directory/compute/built/mandelbrot-simd.wasm" compute/mandelbrot.c -msimd128 -DSIMD
 	compile "$directory/hello/built/hello.wasm" hello/hello.c
 	compile "$directory/$wasi/built/http-c.wasm" -Ic $wasi/c/*.c c/digest.c c/fill.c c/heap.c
+	compile "$directory/$external/built/function.wasm" -Ic -I$wasi/c $external/function.c $wasi/c/http.c $wasi/c/text.c c/digest.c c/heap.c
 	for name in $(variants); do
 		compile "$directory/hostile/built/$(echo "$name" | tr _ -).wasm" "-DGUEST_$name" hostile/c/hostile.c $parts
 	done
@@ -138,7 +140,7 @@ check_c() {
 	fi
 	build_c "$fresh"
 	same=true
-	for file in built/c.wasm hello/built/hello.wasm $wasi/built/http-c.wasm compute/built/*.wasm hostile/built/*.wasm; do
+	for file in built/c.wasm hello/built/hello.wasm $wasi/built/http-c.wasm $external/built/function.wasm compute/built/*.wasm hostile/built/*.wasm; do
 		cmp "$file" "$fresh/$file" || same=false
 	done
 	count=$(ls hostile/built/*.wasm | wc -l)

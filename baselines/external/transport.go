@@ -2,10 +2,12 @@ package external
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"rrbench/baselines/function"
 	"rrbench/transport"
@@ -13,6 +15,11 @@ import (
 
 // Name is the transport's.
 const Name = "http/external"
+
+// module is a function in C that runtimes of containerd can start: see workloads/build.sh.
+//
+//go:embed guest/built/function.wasm
+var module []byte
 
 // URL is the transport http/external.
 type URL struct{}
@@ -40,10 +47,14 @@ func (URL) Info() transport.Info {
 		ReadsOnly:      true,
 		Acknowledged:   true,
 		Parameter: &transport.Parameter{
-			Flag:   "url",
-			Help:   "address of the function that " + Name + " measures, http://HOST:PORT/PATH",
-			Needed: "no function was named: give its address with --url http://HOST:PORT/PATH, see docs/external.md",
+			Flag:     "url",
+			Help:     "address of the function that " + Name + " measures, http://HOST:PORT/PATH",
+			Needed:   "no function was named: give its address with --url http://HOST:PORT/PATH, or --containerd-runtime NAME, see docs/external.md",
+			Function: module,
 			Read: func(value string) (*transport.StandIn, error) {
+				if name, ok := strings.CutPrefix(value, transport.ByContainerd); ok {
+					return &transport.StandIn{Name: name, For: "a function of your own", Remedy: "give its address with --url"}, nil
+				}
 				parsed, err := parse(value)
 				if err == nil {
 					err = transport.CheckHost(Name, parsed.Hostname())
@@ -83,10 +94,14 @@ func parse(text string) (*url.URL, error) {
 
 // Serve implements transport.Transport: the function is there already.
 func (URL) Serve(_ context.Context, setup transport.Setup) (transport.Target, error) {
-	if _, err := parse(setup.Parameter); err != nil {
+	address := setup.Parameter
+	if strings.HasPrefix(address, transport.ByContainerd) {
+		address = "http://" + setup.Address + "/"
+	}
+	if _, err := parse(address); err != nil {
 		return nil, err
 	}
-	return target{transport.Endpoint{Transport: Name, Address: setup.Parameter}}, nil
+	return target{transport.Endpoint{Transport: Name, Address: address}}, nil
 }
 
 // target is a function of the user's.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rrbench/child"
+	"rrbench/measure"
 	"rrbench/shim/containerd/task"
 	"rrbench/shim/runc"
 )
@@ -28,6 +29,8 @@ type Program struct {
 	// Name is the module's.
 	Name      string
 	Arguments []string
+	// HostNetwork has it share this host's network; otherwise it has one of its own.
+	HostNetwork bool
 }
 
 // Alone is a container with a program that is no shim, in namespaces of its own. Its life's steps are the
@@ -77,7 +80,8 @@ func (s *Server) Ready(p Program) error {
 }
 
 // CreateAlone creates a container that waits for Start. Its standard output goes to that pipe of the caller's;
-// standard input comes from the other one. The image of a module is imported before, once: see Ready.
+// standard input comes from the other one. Without them there is no input, and output is kept for the error. The image of a module is
+// imported before, once: see Ready.
 func (s *Server) CreateAlone(ctx context.Context, p Program, stdin, stdout *os.File) (*Alone, error) {
 	i, err := s.instance()
 	if err != nil {
@@ -108,15 +112,22 @@ func (s *Server) CreateAlone(ctx context.Context, p Program, stdin, stdout *os.F
 			spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: specs.PIDNamespace}, {Type: specs.MountNamespace}, {Type: specs.IPCNamespace}, {Type: specs.UTSNamespace}}
 		}
 	}
-	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
+	if !p.HostNetwork {
+		spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
+	}
 	if err := c.createTask(ctx, runtime, "", snapshot, spec); err != nil {
 		return nil, errors.Join(err, c.remove())
 	}
 	return &Alone{c}, nil
 }
 
-// pipePath names an open pipe of this process for others of this host.
-func pipePath(file *os.File) string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), file.Fd()) }
+// pipePath names an open pipe of this process for others of this host; none has no name.
+func pipePath(file *os.File) string {
+	if file == nil {
+		return ""
+	}
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), file.Fd())
+}
 
 // unpacked is the snapshot of a program's image.
 func (i *instance) unpacked(p Program) (string, error) {
@@ -134,6 +145,16 @@ func (i *instance) unpacked(p Program) (string, error) {
 
 // PID is the program's process number on the host, of a function that of its host.
 func (a *Alone) PID() int { return a.c.pid }
+
+// Used is the processor time of the container so far: of the program and of what has made ready for it there, not of
+// containerd and its shims. It is zero where the control group does not tell.
+func (a *Alone) Used() measure.Usage {
+	user, kernel, err := task.Used(groupOf(a.c.id))
+	if err != nil {
+		return measure.Usage{}
+	}
+	return measure.Usage{UserNs: user, KernelNs: kernel}
+}
 
 // Start has the program run.
 func (a *Alone) Start(ctx context.Context) error { return a.c.start(ctx) }

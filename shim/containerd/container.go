@@ -122,8 +122,7 @@ func (c *container) create(ctx context.Context, runtime, image, parent string, s
 func (c *container) createTask(ctx context.Context, runtime, image, parent string, spec *specs.Spec) error {
 	ctx, cancel := within(ctx, startDeadline)
 	defer cancel()
-	// Beside this process' own group, so that neither's limits and counts touch the other's.
-	spec.Linux.CgroupsPath = "/" + c.id
+	spec.Linux.CgroupsPath = groupOf(c.id)
 	text, err := json.Marshal(spec)
 	if err != nil {
 		return err
@@ -156,6 +155,9 @@ func (c *container) createTask(ctx context.Context, runtime, image, parent strin
 	c.pid = int(created.GetPid())
 	return nil
 }
+
+// groupOf is a container's control group: beside this process' own, so that neither's limits and counts touch the other's.
+func groupOf(id string) string { return "/" + id }
 
 func (c *container) start(ctx context.Context) error {
 	ctx, cancel := within(ctx, startDeadline)

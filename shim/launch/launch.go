@@ -34,6 +34,9 @@ func (l *Launchers) For(info transport.Info) shim.Launcher {
 	case transport.LauncherRunc:
 		return runc.Launcher{}
 	case transport.LauncherContainerd:
+		if info.Parameter.Starts() {
+			return containerd.Function{Server: l.Containerd, Module: info.Parameter.Function}
+		}
 		return containerd.Launcher{Server: l.Containerd, Native: info.Runs == transport.Native}
 	case transport.LauncherEngines:
 		return second{}
@@ -68,12 +71,15 @@ func By(info transport.Info, launcher, engine string) (transport.Info, error) {
 	info.Launcher = launcher
 	inContainers := own == transport.LauncherRunc
 	switch {
+	case launcher == transport.LauncherContainerd && info.Parameter.Starts():
+		info.Codecs = []transport.Codec{transport.Raw}
+		return info, nil
 	case launcher == transport.LauncherContainerd && (inContainers || info.Runs == transport.Wasm && info.Family != transport.Redis):
 		return info, nil
 	case inContainers:
 		return info, fmt.Errorf("%s is between containers: give --launcher runc or containerd, or measure http/native", info.Name)
 	case launcher == transport.LauncherContainerd:
-		return info, fmt.Errorf("containerd starts user/*, kernel/*, network/*, http/wasi and http/container, not %s: give --launcher %s", info.Name, own)
+		return info, fmt.Errorf("containerd starts user/*, kernel/*, network/*, http/wasi, http/container and, with --containerd-runtime, http/external, not %s: give --launcher %s", info.Name, own)
 	}
 	return info, fmt.Errorf("%s starts http/container alone, not %s: give --launcher %s", launcher, info.Name, own)
 }

@@ -22,6 +22,7 @@ func TestBy(t *testing.T) {
 		{name: "http/container", launcher: "containerd", is: "containerd"},
 		{name: "http/container", launcher: "process", reason: "give --launcher runc or containerd"},
 		{name: "http/native", launcher: "containerd", reason: "not http/native: give --launcher process"},
+		{name: "http/external", launcher: "containerd", is: "containerd"},
 		{name: "redis", launcher: "containerd", reason: "not redis: give --launcher process"},
 		{name: "limit/memcpy", launcher: "containerd", reason: "not limit/memcpy"},
 	} {

@@ -274,9 +274,22 @@ func (i invocation) delete(arguments []string) error {
 	if err == nil && !function {
 		return passOn(arguments)
 	}
+	lives := true
+	if unlock, err := lockSockets(); err == nil {
+		path := ShimSocket(i.address, i.namespace)
+		if connection, err := net.DialTimeout("unix", path, time.Second); err == nil {
+			_ = connection.Close()
+		} else {
+			lives = false
+			_ = unix.Unlink(path)
+		}
+		_ = unix.Unlink(ControlSocket(i.address, i.namespace, i.id))
+		unlock()
+	}
 	if err == nil && spec.Linux != nil {
 		paths := []string{spec.Linux.CgroupsPath}
-		if pod := spec.Annotations[sandboxAnnotation]; pod != "" {
+		// Containerd 1.6 calls this for what was deleted in order, too: then others of the pod may run.
+		if pod := spec.Annotations[sandboxAnnotation]; pod != "" && !lives {
 			paths = append(paths, filepath.Join(filepath.Dir(spec.Linux.CgroupsPath), "roadrunner-"+pod))
 		}
 		for _, path := range paths {
@@ -285,17 +298,6 @@ func (i invocation) delete(arguments []string) error {
 				g.removeSoon()
 			}
 		}
-	}
-	if unlock, err := lockSockets(); err == nil {
-		_ = unix.Unlink(ControlSocket(i.address, i.namespace, i.id))
-		// Of a shim that lives the socket stays.
-		path := ShimSocket(i.address, i.namespace)
-		if connection, err := net.DialTimeout("unix", path, time.Second); err == nil {
-			_ = connection.Close()
-		} else {
-			_ = unix.Unlink(path)
-		}
-		unlock()
 	}
 	_ = unix.Unmount(filepath.Join(bundle, "rootfs"), unix.MNT_DETACH)
 	return print(&taskapi.DeleteResponse{ExitStatus: 128 + uint32(syscall.SIGKILL), ExitedAt: timestamppb.Now()})

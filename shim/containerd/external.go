@@ -1,0 +1,123 @@
+package containerd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"rrbench/shim"
+	"rrbench/transport"
+)
+
+// Function has a runtime of containerd's start the function that a native source asks by its address alone; the source's
+// shim is a child process. The parameter of the methods is a value of transport.ByContainerd.
+type Function struct {
+	Server *Server
+	// Module is transport.Parameter.Function.
+	Module []byte
+}
+
+var _ shim.Launcher = Function{}
+
+func (f Function) program(parameter string) (Program, error) {
+	name, ok := strings.CutPrefix(parameter, transport.ByContainerd)
+	if !ok {
+		return Program{}, unavailable("it starts the function by a runtime that has to be named", "give --containerd-runtime NAME, or --launcher process")
+	}
+	return Program{Runtime: name, Module: f.Module, Name: "http", HostNetwork: true}, nil
+}
+
+func (f Function) Check(parameter string) error {
+	p, err := f.program(parameter)
+	if err == nil {
+		err = f.Server.CheckAlone(p)
+	}
+	return err
+}
+
+func (f Function) Programs() []string { return Launcher{Server: f.Server}.Programs() }
+
+// Prepare starts the function, which shims then find at their own address.
+func (f Function) Prepare(parameter string) (shim.Pod, error) {
+	if err := f.Check(parameter); err != nil {
+		return nil, err
+	}
+	p, err := f.program(parameter)
+	if err != nil {
+		return nil, err
+	}
+	started, err := f.Server.listening(p)
+	if err != nil {
+		return nil, fmt.Errorf("start the function by %s: %w", p.Runtime, err)
+	}
+	return started, nil
+}
+
+// listening is a function that has been started.
+type listening struct {
+	shim.Child
+	alone   *Alone
+	address string
+}
+
+// listening starts a program that listens at the port of this host which its argument is, and waits until it does.
+func (s *Server) listening(p Program) (*listening, error) {
+	if err := s.Ready(p); err != nil {
+		return nil, err
+	}
+	free, err := net.Listen("tcp", net.JoinHostPort(transport.Loopback, "0"))
+	if err != nil {
+		return nil, err
+	}
+	l := &listening{address: free.Addr().String()}
+	p.Arguments = []string{strconv.Itoa(free.Addr().(*net.TCPAddr).Port)}
+	_ = free.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), startDeadline)
+	defer cancel()
+	if l.alone, err = s.CreateAlone(ctx, p, nil, nil); err != nil {
+		return nil, err
+	}
+	if err = l.alone.Start(ctx); err == nil {
+		err = l.await(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.alone.Remove())
+	}
+	return l, nil
+}
+
+// await waits until connections are accepted.
+func (l *listening) await(ctx context.Context) error {
+	ended := make(chan error, 1)
+	go func() { ended <- l.alone.Wait() }()
+	for {
+		connection, err := net.Dial("tcp", l.address)
+		if err == nil {
+			return connection.Close()
+		}
+		select {
+		case end := <-ended:
+			if end == nil {
+				end = errors.New("it exited with status 0")
+			}
+			return end
+		case <-ctx.Done():
+			return fmt.Errorf("%w after %v: %w", transport.ErrNoAnswer, startDeadline, err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (l *listening) Start(ctx context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
+	instance, err := l.Child.Start(ctx, name, runs)
+	if err == nil {
+		instance.Address = l.address
+	}
+	return instance, err
+}
+
+func (l *listening) Close() error { return l.alone.Remove() }
