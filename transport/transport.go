@@ -213,6 +213,9 @@ const (
 	JSONStd Codec = "json-std"
 )
 
+// Serializes says that what travels is made of the object, and not its bytes.
+func (c Codec) Serializes() bool { return c == JSON || c == JSONStd }
+
 // Origin is where in the source function's memory a payload lies, and what has put it there.
 type Origin string
 
