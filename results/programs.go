@@ -27,9 +27,7 @@ func writePrograms(out *strings.Builder, summaries []Summary) {
 		if out.Len() > 0 {
 			out.WriteByte('\n')
 		}
-		for line := range strings.SplitSeq(writer.Render(), "\n") {
-			out.WriteString(strings.TrimRight(line, " ") + "\n")
-		}
+		render(out, writer)
 	}
 }
 

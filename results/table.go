@@ -18,7 +18,9 @@ import (
 // the failed and the skipped ones with their reasons, then what to know about the numbers.
 func WriteTable(w io.Writer, summaries []Summary, transports Transports) error {
 	var out strings.Builder
-	writeGroups(&out, summaries, transports)
+	if writer := groupsOf(summaries, transports); writer != nil {
+		render(&out, writer)
+	}
 	writePrograms(&out, summaries)
 	writeOutcomes(&out, summaries, Failed)
 	writeOutcomes(&out, summaries, Skipped)
@@ -48,14 +50,9 @@ func WriteMarkdown(w io.Writer, summaries []Summary, transports Transports) erro
 	return nil
 }
 
-func writeGroups(out *strings.Builder, summaries []Summary, transports Transports) {
-	writer := groupsOf(summaries, transports)
-	if writer == nil {
-		return
-	}
+func render(out *strings.Builder, writer table.Writer) {
 	for line := range strings.SplitSeq(writer.Render(), "\n") {
-		out.WriteString(strings.TrimRight(line, " "))
-		out.WriteByte('\n')
+		out.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 }
 
