@@ -199,15 +199,11 @@ func (t through) Serve(ctx context.Context, setup transport.Setup) (transport.Ta
 		}
 		service.Facts = map[string]string{serverFact: string(encoded)}
 	}
-	listen := stream.ListenUnix
+	address := ""
 	if isApart(setup) || chosen.Private && chosen.Network == overTCP {
-		listen = func() (*stream.Listener, error) { return stream.ListenTCP(setup.Listen()) }
+		address = setup.Listen()
 	}
-	target, err := stream.Serve(t.info.Name, listen, service, end)
-	if err != nil {
-		return nil, errors.Join(err, end())
-	}
-	return target, nil
+	return stream.Serve(t.info.Name, address, service, end)
 }
 
 // Open implements transport.Transport. It starts the server, unless another route of this
