@@ -187,6 +187,18 @@ func tableStyle() table.Style {
 	return style
 }
 
+// PlainTable is one without lines, as commands print them.
+func PlainTable(w io.Writer) table.Writer {
+	out := table.NewWriter()
+	out.SetOutputMirror(w)
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Format.Header = text.FormatDefault
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	out.SetStyle(style)
+	return out
+}
+
 // The marks behind a transport's name; writeLegend explains them.
 const (
 	failedMark  = "!"
