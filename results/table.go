@@ -76,18 +76,11 @@ func groupsOf(summaries []Summary, transports Transports) table.Writer {
 			cmp.Compare(a.SizeBytes, b.SizeBytes))
 	})
 	columns := columnsOf(shown, LimitsOf(summaries, transports), transports)
-	writer := table.NewWriter()
-	writer.SetStyle(tableStyle())
 	var header table.Row
-	var configs []table.ColumnConfig
-	for i, c := range columns {
+	for _, c := range columns {
 		header = append(header, c.title)
-		if c.right {
-			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
-		}
 	}
-	writer.AppendHeader(header)
-	writer.SetColumnConfigs(configs)
+	writer := alignedTable(header, slices.IndexFunc(columns, func(c tableColumn) bool { return c.right }))
 	var current group
 	for i, s := range shown {
 		if next := groupOf(s); i == 0 || next != current {
@@ -106,7 +99,7 @@ func groupsOf(summaries []Summary, transports Transports) table.Writer {
 	return writer
 }
 
-// A tableColumn is one of the table.
+// A tableColumn is one of the table. Numbers, on the right, are behind all texts.
 type tableColumn struct {
 	title string
 	right bool
@@ -179,12 +172,21 @@ func (g group) heading(experiment, placement bool) string {
 	return heading
 }
 
-func tableStyle() table.Style {
+// alignedTable has so many columns of text on the left.
+func alignedTable(header table.Row, left int) table.Writer {
 	style := table.StyleDefault
 	style.Options = table.Options{SeparateHeader: true}
 	style.Box = table.BoxStyle{MiddleHorizontal: "─", MiddleSeparator: "─", MiddleVertical: " ", PaddingRight: " "}
 	style.Format.Header = text.FormatDefault
-	return style
+	writer := table.NewWriter()
+	writer.SetStyle(style)
+	writer.AppendHeader(header)
+	var configs []table.ColumnConfig
+	for i := range header[left:] {
+		configs = append(configs, table.ColumnConfig{Number: left + i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	writer.SetColumnConfigs(configs)
+	return writer
 }
 
 // PlainTable is one without lines, as commands print them.
