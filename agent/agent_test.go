@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		serve := map[string]func() error{
 			"shim":               func() error { return shim.Serve(catalogue.Find) },
-			redis.StandInCommand: func() error { return redis.ServeStandIn(context.Background(), os.Stdin) },
+			redis.StandInCommand: func() error { return redis.ServeStandIn(os.Stdin) },
 		}[os.Args[1]]
 		if serve != nil {
 			if err := serve(); err != nil {

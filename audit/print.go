@@ -9,6 +9,8 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"rrbench/results"
 )
 
 // Summary is the report in one sentence.
@@ -112,7 +114,7 @@ func (r *Report) rows(f Figures) []table.Row {
 
 // Print writes the report as text.
 func (r *Report) Print(w io.Writer) error {
-	out := plainTable(w)
+	out := results.PlainTable(w)
 	header, rows := table.Row{"one hand-off"}, r.rows(r.Sum)
 	for _, p := range r.Participants {
 		header = append(header, p.title())
@@ -143,7 +145,7 @@ func (p *Participant) title() string {
 }
 
 func (r *Report) printCalls(w io.Writer) {
-	out := plainTable(w)
+	out := results.PlainTable(w)
 	out.AppendHeader(table.Row{"system calls of", "call", "times", "bytes", "failed", "what it does"})
 	for _, p := range r.Participants {
 		for _, c := range p.sortedCalls() {
@@ -178,15 +180,4 @@ func (r *Report) printNotes(w io.Writer) {
 	for _, note := range notes {
 		_, _ = fmt.Fprintln(w, text.WrapSoft(note, 118))
 	}
-}
-
-func plainTable(w io.Writer) table.Writer {
-	out := table.NewWriter()
-	out.SetOutputMirror(w)
-	style := table.StyleDefault
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Format.Header = text.FormatDefault
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-	out.SetStyle(style)
-	return out
 }

@@ -84,7 +84,7 @@ const most = engines.AddressSpace - engines.PageSize
 // never so much that the end of memory has no 32-bit offset. A guest that serializes needs
 // several times that, and gets all there is.
 func memoryLimit(setup transport.Setup) uint64 {
-	if setup.Codec == transport.JSON || setup.Codec == transport.JSONStd {
+	if setup.Codec.Serializes() {
 		return most
 	}
 	return min(2*uint64(max(setup.Size, 0))+memoryReserve, most)

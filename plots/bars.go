@@ -79,15 +79,11 @@ func stack(p *plot.Plot, pieces []piece, row float64, words string, c *cell) {
 		last = bar
 	}
 	end := last.BarHeight(0)
-	if p.Add(wordsAt(end, row, words)); c != nil {
+	p.Add(struct{ plot.Plotter }{&plotter.Labels{XYs: plotter.XYs{{X: end, Y: row}}, Labels: []string{words},
+		TextStyle: []text.Style{letters(noteSize, text.XLeft, text.YCenter)}, Offset: vg.Point{X: 2, Y: 0.6}}})
+	if c != nil {
 		p.Add(link{end, row, c})
 	}
-}
-
-// wordsAt writes words behind a bar.
-func wordsAt(x, row float64, words string) plot.Plotter {
-	return struct{ plot.Plotter }{&plotter.Labels{XYs: plotter.XYs{{X: x, Y: row}}, Labels: []string{words},
-		TextStyle: []text.Style{letters(noteSize, text.XLeft, text.YCenter)}, Offset: vg.Point{X: 2, Y: 0.6}}}
 }
 
 // linear makes a panel's horizontal axis linear from zero to the largest value, marked at

@@ -66,7 +66,7 @@ func crossover(cells []*cell) (*sheet, error) {
 		table:   [][]string{{"of", "transport", "base_transport", "engine", "placement", "size_bytes", "ratio", "ratio_lo", "ratio_hi", "base_cell_id", "cell_id"}},
 		caption: "Below 1 handing over by reference is faster. Intervals are Welch's, on the logarithms of the starts' medians."}
 	for _, l := range lines {
-		s.legend.entries = append(s.legend.entries, entry{l.label, []plot.Thumbnailer{&plotter.Line{LineStyle: l.look.line}, &plotter.Scatter{GlyphStyle: l.look.glyph}}})
+		s.legend.entries = append(s.legend.entries, l.look.entry(l.label))
 	}
 	var panels []*plot.Plot
 	var curves [][]curve

@@ -5,18 +5,13 @@ import (
 	"image/color"
 	"slices"
 
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
 
 // engineColors are those of lines that tell engines from one another, apart for colour-blind eyes too
 // (https://jfly.uni-koeln.de/color/).
-var engineColors = []color.Color{
-	color.RGBA{0, 114, 178, 255}, color.RGBA{213, 94, 0, 255}, color.RGBA{0, 158, 115, 255}, color.RGBA{204, 121, 167, 255},
-	color.RGBA{86, 180, 233, 255}, color.RGBA{230, 159, 0, 255},
-}
+var engineColors = []color.Color{blue, vermillion, bluishGreen, reddishPurple, skyBlue, orange}
 
 // besideEngines gives each transport a panel, with a line for each engine.
 func besideEngines(cells []*cell) (*sheet, error) {
@@ -39,7 +34,7 @@ func besideEngines(cells []*cell) (*sheet, error) {
 				looks[s] = look
 			}
 		}
-		l.entries = append(l.entries, entry{name, []plot.Thumbnailer{&plotter.Line{LineStyle: look.line}, &plotter.Scatter{GlyphStyle: look.glyph}}})
+		l.entries = append(l.entries, look.entry(name))
 	}
 	var facets []facet
 	placements := distinct(shown, func(c *cell) string { return c.Placement })

@@ -352,7 +352,7 @@ func lineLegend(all []series, looks map[series]style, perEngine bool) legend {
 		label := join(s.variant(), when(!perEngine && len(engines(all)) > 1, s.engine))
 		if !slices.ContainsFunc(l.entries, func(e entry) bool { return e.label == label }) {
 			look := looks[s]
-			l.entries = append(l.entries, entry{label, []plot.Thumbnailer{&plotter.Line{LineStyle: look.line}, &plotter.Scatter{GlyphStyle: look.glyph}}})
+			l.entries = append(l.entries, look.entry(label))
 		}
 	}
 	return l

@@ -599,7 +599,7 @@ func (f *paperFigure) entries(curves []curve, cells []*cell) (entries []entry) {
 			continue
 		}
 		look := c.look()
-		entries = append(entries, entry{c.label, []plot.Thumbnailer{&plotter.Line{LineStyle: look.line}, &plotter.Scatter{GlyphStyle: look.glyph}}})
+		entries = append(entries, look.entry(c.label))
 	}
 	if f.limited && slices.ContainsFunc(cells, func(c *cell) bool {
 		return c.Transport == f.group.limit && f.comparable(c) && c.Placement == f.placement
@@ -714,18 +714,15 @@ func (b share) compose(cells []*cell) (*sheet, error) {
 			}
 		}
 	}
-	var ticks plot.ConstantTicks
-	for i, name := range names {
-		row := float64(len(names) - 1 - i)
-		ticks = append(ticks, plot.Tick{Value: row, Label: name})
-		draws[i](row)
+	for i, drawn := range draws {
+		drawn(float64(len(draws) - 1 - i))
 	}
 	for _, part := range b.parts {
 		s.legend.entries = append(s.legend.entries, entry{part.name, []plot.Thumbnailer{&plotter.BarChart{Color: part.fill}}})
 	}
 	linear(p, 1, 1, func(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) })
 	p.X.Max = 1.6
-	p.Y.Min, p.Y.Max, p.Y.Tick.Marker, p.Y.Tick.Width = -0.5, float64(len(names))-0.5, ticks, 0
+	nameRows(p, names)
 	p.Add(frame{})
 	s.panels, s.panelHeight = [][]*plot.Plot{{p}}, rowHeight*vg.Length(len(names))
 	words := []string{fmt.Sprintf("The Roadrunner paper's figure %s, between two nodes. Outlined: as published, other hardware.", b.number), b.caption}

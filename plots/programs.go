@@ -117,9 +117,9 @@ func (c *chart) explainLine(label string, line draw.LineStyle) {
 func (c *chart) sheet(caption string) *sheet {
 	p := newPanel(plotter.Grid{Vertical: across})
 	var values []float64
-	var names plot.ConstantTicks
-	for i, r := range c.rows {
-		names = append(names, plot.Tick{Value: float64(len(c.rows) - 1 - i), Label: r.name})
+	var names []string
+	for _, r := range c.rows {
+		names = append(names, r.name)
 		for _, m := range r.marks {
 			values = append(values, m.Value, m.Lo, m.Hi)
 		}
@@ -142,7 +142,7 @@ func (c *chart) sheet(caption string) *sheet {
 			p.Add(&plotter.Scatter{XYs: at, GlyphStyle: m.look})
 		}
 	}
-	p.Y.Min, p.Y.Max, p.Y.Tick.Marker, p.Y.Tick.Width = -0.5, float64(len(c.rows))-0.5, names, 0
+	nameRows(p, names)
 	p.Add(frame{})
 	return &sheet{panels: [][]*plot.Plot{{p}}, xTitle: c.title, width: columnWidth, panelHeight: rowHeight * vg.Length(len(c.rows)),
 		legend: c.legend, caption: caption, table: c.table}
@@ -415,16 +415,14 @@ func coldStartPhases(cells []*cell) (*sheet, error) {
 	rows := 0
 	for _, program := range []string{"hello", "resize"} {
 		p := newPanel(plotter.Grid{Vertical: across})
-		var names plot.ConstantTicks
 		shown := where(runtimesIn(found), func(runtime string) bool { return phaseIn(found, runtime, program, "total") != nil })
 		if len(shown) == 0 {
 			continue
 		}
 		largest := 0.0
 		for i, runtime := range shown {
-			y := float64(len(shown) - 1 - i)
-			names = append(names, plot.Tick{Value: y, Label: runtime})
-			last, sum := &plotter.BarChart{XMin: y}, 0.0
+			var bar []piece
+			sum := 0.0
 			for _, part := range startParts {
 				one := phaseIn(found, runtime, program, part.phase)
 				if one == nil {
@@ -436,10 +434,7 @@ func coldStartPhases(cells []*cell) (*sheet, error) {
 				if start := phaseIn(found, runtime, program, "start"); part.phase == "run" && start != nil {
 					length = max(length-start.LatencyMedian, 0) // a run holds its start
 				}
-				bar := &plotter.BarChart{Values: plotter.Values{length}, Width: rowHeight * 0.7, Color: part.fill, Horizontal: true}
-				bar.StackOn(last)
-				p.Add(bar)
-				last = bar
+				bar = append(bar, piece{length, part.fill, false})
 				sum += length
 			}
 			first := phaseIn(found, runtime, program, "first-byte")
@@ -447,10 +442,10 @@ func coldStartPhases(cells []*cell) (*sheet, error) {
 				table.number(first, "first-byte", "ns", first.estimate("latency_median_ns"))
 			}
 			largest = max(largest, sum)
-			p.Add(wordsAt(last.BarHeight(0), y, results.FormatDuration(sum)))
+			stack(p, bar, float64(len(shown)-1-i), results.FormatDuration(sum), nil)
 		}
 		linear(p, largest, 1e6, durationLabel)
-		p.Y.Min, p.Y.Max, p.Y.Tick.Marker, p.Y.Tick.Width = -0.5, float64(len(shown))-0.5, names, 0
+		nameRows(p, shown)
 		p.Add(frame{program})
 		if len(s.panels) == 0 {
 			s.panels = [][]*plot.Plot{nil}

@@ -56,19 +56,27 @@ func (f *rowFigure) panel(cells []*cell, all []series) *plot.Plot {
 	p := newPanel(plotter.Grid{Vertical: across})
 	f.fill(p, cells, func(c *cell) float64 { return float64(len(all) - 1 - slices.Index(all, c.series)) })
 	severalPlacements := slices.ContainsFunc(all, func(s series) bool { return s.placement != all[0].placement })
-	var names plot.ConstantTicks
+	var names []string
 	for i, s := range all {
-		y := float64(len(all) - 1 - i)
 		// What tells the series from the others.
-		name := join(s.variant(), s.engine, when(severalPlacements, placementName(s.placement)))
-		names = append(names, plot.Tick{Value: y, Label: name})
+		names = append(names, join(s.variant(), s.engine, when(severalPlacements, placementName(s.placement))))
 		if i > 0 && s.family != all[i-1].family {
-			between := plotter.XYs{{X: p.X.Min, Y: y + 0.5}, {X: p.X.Max, Y: y + 0.5}}
+			y := float64(len(all)-1-i) + 0.5
+			between := plotter.XYs{{X: p.X.Min, Y: y}, {X: p.X.Max, Y: y}}
 			p.Add(&plotter.Line{XYs: between, LineStyle: draw.LineStyle{Color: grey, Width: 0.3}})
 		}
 	}
-	p.Y.Min, p.Y.Max, p.Y.Tick.Marker, p.Y.Tick.Width = -0.5, float64(len(all))-0.5, names, 0
+	nameRows(p, names)
 	return p
+}
+
+// nameRows gives a panel rows with these names, from the top: the axis counts from the bottom.
+func nameRows(p *plot.Plot, names []string) {
+	var ticks plot.ConstantTicks
+	for i, name := range names {
+		ticks = append(ticks, plot.Tick{Value: float64(len(names) - 1 - i), Label: name})
+	}
+	p.Y.Min, p.Y.Max, p.Y.Tick.Marker, p.Y.Tick.Width = -0.5, float64(len(names))-0.5, ticks, 0
 }
 
 // dots shows a line figure's measure for a single size.

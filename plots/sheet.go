@@ -68,7 +68,6 @@ func (s *sheet) encode(extension string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var canvas vg.CanvasWriterTo
 	switch extension {
 	case ".pdf":
 		return s.pdf(&drawn.Canvas)
@@ -80,19 +79,15 @@ func (s *sheet) encode(extension string) ([]byte, error) {
 		// What little a slower compression would save takes as long as all the drawing.
 		err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&content, pixels.Image())
 		return content.Bytes(), err
-	case ".svg":
-		canvas = vgsvg.New(s.width, s.height())
 	}
+	canvas := vgsvg.New(s.width, s.height())
 	if err := drawn.ReplayOn(canvas); err != nil {
 		return nil, err
 	}
 	_, err = canvas.WriteTo(&content)
-	if extension == ".svg" {
-		// Not every machine has Liberation Sans: name fonts of the same metrics after it.
-		named := bytes.ReplaceAll(content.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"))
-		return drawn.addLinks(named, s.height()), err
-	}
-	return content.Bytes(), err
+	// Not every machine has Liberation Sans: name fonts of the same metrics after it.
+	named := bytes.ReplaceAll(content.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"))
+	return drawn.addLinks(named, s.height()), err
 }
 
 // tallest is the height of a PDF's largest page, in points.

@@ -6,6 +6,7 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -21,6 +22,11 @@ var (
 type style struct {
 	line  draw.LineStyle
 	glyph draw.GlyphStyle
+}
+
+// entry explains the look in a legend.
+func (s style) entry(label string) entry {
+	return entry{label, []plot.Thumbnailer{&plotter.Line{LineStyle: s.line}, &plotter.Scatter{GlyphStyle: s.glyph}}}
 }
 
 // shapes and shades are of coprime number: the variants of a family differ. The outline of a

@@ -157,8 +157,8 @@ func (d *Directory) CreateJournal() (*Journal, error) {
 	return nil, unwritable(d.path, err)
 }
 
-// Resumed is what a run has left that goes on.
-type Resumed struct {
+// Journaled is what trials.csv and windows.csv hold. Damage tells what could not be read.
+type Journaled struct {
 	Trials  []Trial
 	Windows []Window
 	Damage  Damage
@@ -166,36 +166,35 @@ type Resumed struct {
 
 // ResumeJournal opens trials.csv and windows.csv to append to them. Half-written last lines
 // are cut off; the rest of what they hold is returned, without what was repeated.
-func (d *Directory) ResumeJournal() (*Journal, Resumed, error) {
+func (d *Directory) ResumeJournal() (*Journal, Journaled, error) {
 	if err := d.lock(); err != nil {
-		return nil, Resumed{}, err
+		return nil, Journaled{}, err
 	}
 	refuse := func(file string, err error) error {
 		return &DirectoryError{d.path, "cannot be resumed (" + file + ": " + reason(err) + ")", "start a new run with --out", err}
 	}
 	trials, rows, err := resumeAppender[Trial](d.file(trialsFile))
 	if err != nil {
-		return nil, Resumed{}, refuse(trialsFile, err)
+		return nil, Journaled{}, refuse(trialsFile, err)
 	}
 	windows, other, err := resumeAppender[Window](d.file(windowsFile))
 	if err != nil {
-		return nil, Resumed{}, errors.Join(refuse(windowsFile, err), trials.close())
+		return nil, Journaled{}, errors.Join(refuse(windowsFile, err), trials.close())
 	}
-	resumed := Resumed{Latest(rows.Rows), LatestWindows(other.Rows), append(rows.Damage, other.Damage...)}
-	return &Journal{trials, windows}, resumed, nil
+	return &Journal{trials, windows}, journaled(rows, other), nil
 }
 
-// Trials reads trials.csv, tolerant of a writer that was killed, with the repetitions of
-// a resumed run in place of what they repeat. Damage tells what could not be read.
-func (d *Directory) Trials() ([]Trial, Damage, error) {
-	recovered, err := readFile[Trial](d.file(trialsFile))
-	return Latest(recovered.Rows), recovered.Damage, err
+// journaled has the repetitions of a resumed run in place of what they repeat.
+func journaled(trials Recovered[Trial], windows Recovered[Window]) Journaled {
+	return Journaled{Latest(trials.Rows), LatestWindows(windows.Rows), slices.Concat(trials.Damage, windows.Damage)}
 }
 
-// Windows is Trials for windows.csv.
-func (d *Directory) Windows() ([]Window, Damage, error) {
-	recovered, err := readFile[Window](d.file(windowsFile))
-	return LatestWindows(recovered.Rows), recovered.Damage, err
+// Journaled reads trials.csv and windows.csv, tolerant of a writer that was killed. Beside an error it
+// returns what can be read.
+func (d *Directory) Journaled() (Journaled, error) {
+	trials, noTrials := readFile[Trial](d.file(trialsFile))
+	windows, noWindows := readFile[Window](d.file(windowsFile))
+	return journaled(trials, windows), errors.Join(noTrials, noWindows)
 }
 
 // Contents is what a run directory holds for tables and figures.
@@ -234,11 +233,12 @@ func (d *Directory) Read() (Contents, error) {
 	if noTrials != nil && noSummaries != nil {
 		return Contents{}, cmp.Or(damage.Err(), noTrials)
 	}
-	c := Contents{Trials: Latest(trials.Rows), Windows: LatestWindows(windows.Rows), Copies: copies.Rows, Transports: manifest.Transports}
+	rows := journaled(trials, windows)
+	c := Contents{Trials: rows.Trials, Windows: rows.Windows, Copies: copies.Rows, Transports: manifest.Transports}
 	if manifest.Mixed != "" {
 		c.Mixed = "Machines or programs were mixed, see manifest.json."
 	}
-	c.Damage = slices.Concat(damage, trials.Damage, windows.Damage, summaries.Damage, copies.Damage)
+	c.Damage = slices.Concat(damage, rows.Damage, summaries.Damage, copies.Damage)
 	c.Summaries = Summarize(c.Trials, c.Windows, manifest.TickNs)
 	known := make(map[Point]bool)
 	for i := range c.Summaries {

@@ -103,12 +103,12 @@ func TestJournalCutShortAnywhere(t *testing.T) {
 		if err := os.WriteFile(path, whole[:length], 0o644); err != nil {
 			t.Fatal(err)
 		}
-		got, damage, err := directory.Trials()
-		if err != nil || len(got) != len(trials)-1 {
-			t.Fatalf("cut at %d: %d trials, %v", length, len(got), err)
+		got, err := directory.Journaled()
+		if err != nil || len(got.Trials) != len(trials)-1 {
+			t.Fatalf("cut at %d: %d trials, %v", length, len(got.Trials), err)
 		}
-		if (len(damage) == 0) != (length == lastRow) {
-			t.Errorf("cut at %d: damage %v", length, damage)
+		if (len(got.Damage) == 0) != (length == lastRow) {
+			t.Errorf("cut at %d: damage %v", length, got.Damage)
 		}
 		journal, recovered, err := directory.ResumeJournal()
 		if err != nil || len(recovered.Trials) != len(trials)-1 {
@@ -152,8 +152,8 @@ func TestResumeRefusesOtherColumns(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	// Reading is possible all the same.
-	if _, damage, err := directory.Trials(); err != nil || len(damage) > 0 {
-		t.Error(damage, err)
+	if got, err := directory.Read(); err != nil || len(got.Damage) > 0 {
+		t.Error(got.Damage, err)
 	}
 }
 
@@ -190,12 +190,12 @@ func TestWindowsOfAResumedRun(t *testing.T) {
 		if err != nil || len(found.Windows) != len(want) || (len(found.Damage) > 0) != (cut != "") {
 			t.Fatalf("%d windows, damage %v, %v", len(found.Windows), found.Damage, err)
 		}
-		windows, _, err := directory.Windows()
-		if err != nil || !reflect.DeepEqual(windows, found.Windows) {
+		read, err := directory.Journaled()
+		if err != nil || !reflect.DeepEqual(read.Windows, found.Windows) {
 			t.Error(err)
 		}
 		for i := range want {
-			got := windows[i]
+			got := read.Windows[i]
 			if same := sameText(t, got.Latencies, want[i].Latencies); !same {
 				t.Errorf("window %d: other latencies", i)
 			}
@@ -257,9 +257,9 @@ func TestJournalOfAKilledProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trials, _, err := directory.Trials()
-	if err != nil || len(trials) < said {
-		t.Fatalf("%d rows of at least %d: %v", len(trials), said, err)
+	rows, err := directory.Journaled()
+	if err != nil || len(rows.Trials) < said {
+		t.Fatalf("%d rows of at least %d: %v", len(rows.Trials), said, err)
 	}
 	journal, _, err := directory.ResumeJournal()
 	if err != nil {
@@ -268,8 +268,8 @@ func TestJournalOfAKilledProcess(t *testing.T) {
 	if err := journal.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := readStrict(t, directory); len(got) != len(trials) {
-		t.Errorf("%d rows after the cut, %d before", len(got), len(trials))
+	if got := readStrict(t, directory); len(got) != len(rows.Trials) {
+		t.Errorf("%d rows after the cut, %d before", len(got), len(rows.Trials))
 	}
 }
 

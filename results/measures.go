@@ -40,9 +40,8 @@ func (s Sample) Zero() bool {
 type Measure struct {
 	// Column is its name: that of the column of summary.csv, or of a sum of columns.
 	Column string
-	// Unit is "ns", "bytes", "bytes/s", "hand-offs/s" or "share". Higher says that more is better.
-	Unit   string
-	Higher bool
+	// Unit is "ns", "bytes", "bytes/s", "hand-offs/s" or "share".
+	Unit string
 	// of is a start's number; the window may be nil.
 	of func(rounds []Round, w *Window) float64
 }
@@ -93,29 +92,29 @@ func ofWindow(of func(*Window) float64) func([]Round, *Window) float64 {
 }
 
 var measures = []Measure{
-	{"latency_median_ns", "ns", false, ofRounds(latencyOf)},
-	{"consumed_median_ns", "ns", false, ofRounds(func(t *Trial) int64 { return t.Consumed })},
-	{"cycle_median_ns", "ns", false, ofRounds(func(t *Trial) int64 { return t.Cycle })},
-	{"makespan_median_ns", "ns", false, func(rounds []Round, _ *Window) float64 {
+	{"latency_median_ns", "ns", ofRounds(latencyOf)},
+	{"consumed_median_ns", "ns", ofRounds(func(t *Trial) int64 { return t.Consumed })},
+	{"cycle_median_ns", "ns", ofRounds(func(t *Trial) int64 { return t.Cycle })},
+	{"makespan_median_ns", "ns", func(rounds []Round, _ *Window) float64 {
 		return starts{rounds}.medians(func(r *Round) float64 { return float64(r.Makespan()) })[0]
 	}},
-	{"serialize_median_ns", "ns", false, ofRounds(func(t *Trial) int64 { return t.Serialize })},
-	{"copy_out_median_ns", "ns", false, ofRounds(func(t *Trial) int64 { return t.CopyOut })},
-	{"transfer_median_ns", "ns", false, ofRounds(func(t *Trial) int64 { return t.Transfer })},
-	{"copy_in_median_ns", "ns", false, ofRounds(func(t *Trial) int64 { return t.CopyIn })},
-	{"deserialize_median_ns", "ns", false, ofRounds(func(t *Trial) int64 { return t.Deserialize })},
-	{"serialization_median_ns", "ns", false, ofRounds(func(t *Trial) int64 { return t.Serialize + t.Deserialize })},
-	{"vm_io_median_ns", "ns", false, ofRounds(func(t *Trial) int64 { return t.CopyOut + t.CopyIn })},
-	{"serialization_share", "share", false, func(rounds []Round, w *Window) float64 {
+	{"serialize_median_ns", "ns", ofRounds(func(t *Trial) int64 { return t.Serialize })},
+	{"copy_out_median_ns", "ns", ofRounds(func(t *Trial) int64 { return t.CopyOut })},
+	{"transfer_median_ns", "ns", ofRounds(func(t *Trial) int64 { return t.Transfer })},
+	{"copy_in_median_ns", "ns", ofRounds(func(t *Trial) int64 { return t.CopyIn })},
+	{"deserialize_median_ns", "ns", ofRounds(func(t *Trial) int64 { return t.Deserialize })},
+	{"serialization_median_ns", "ns", ofRounds(func(t *Trial) int64 { return t.Serialize + t.Deserialize })},
+	{"vm_io_median_ns", "ns", ofRounds(func(t *Trial) int64 { return t.CopyOut + t.CopyIn })},
+	{"serialization_share", "share", func(rounds []Round, w *Window) float64 {
 		return ofRounds(func(t *Trial) int64 { return t.Serialize + t.Deserialize })(rounds, w) / ofRounds(latencyOf)(rounds, w)
 	}},
-	{"throughput_ops_per_s", "hand-offs/s", true, ofWindow(func(w *Window) float64 { return float64(w.OK) / float64(w.Ns) * 1e9 })},
-	{"throughput_bytes_per_s", "bytes/s", true, ofWindow(func(w *Window) float64 { return float64(w.Bytes) / float64(w.Ns) * 1e9 })},
-	{"cpu_user_ns_per_op", "ns", false, ofHandoffs(func(t *Trial) int64 { return t.CPUUser })},
-	{"cpu_kernel_ns_per_op", "ns", false, ofHandoffs(func(t *Trial) int64 { return t.CPUKernel })},
-	{"cpu_ns_per_op", "ns", false, ofHandoffs(func(t *Trial) int64 { return t.CPUUser + t.CPUKernel })},
-	{"rss_peak_bytes", "bytes", false, ofPeaks(func(t *Trial) int64 { return t.RSSPeak }, func(w *Window) int64 { return w.RSSPeak })},
-	{"pss_peak_bytes", "bytes", false, ofPeaks(func(t *Trial) int64 { return t.PSSPeak }, func(w *Window) int64 { return w.PSSPeak })},
+	{"throughput_ops_per_s", "hand-offs/s", ofWindow(func(w *Window) float64 { return float64(w.OK) / float64(w.Ns) * 1e9 })},
+	{"throughput_bytes_per_s", "bytes/s", ofWindow(func(w *Window) float64 { return float64(w.Bytes) / float64(w.Ns) * 1e9 })},
+	{"cpu_user_ns_per_op", "ns", ofHandoffs(func(t *Trial) int64 { return t.CPUUser })},
+	{"cpu_kernel_ns_per_op", "ns", ofHandoffs(func(t *Trial) int64 { return t.CPUKernel })},
+	{"cpu_ns_per_op", "ns", ofHandoffs(func(t *Trial) int64 { return t.CPUUser + t.CPUKernel })},
+	{"rss_peak_bytes", "bytes", ofPeaks(func(t *Trial) int64 { return t.RSSPeak }, func(w *Window) int64 { return w.RSSPeak })},
+	{"pss_peak_bytes", "bytes", ofPeaks(func(t *Trial) int64 { return t.PSSPeak }, func(w *Window) int64 { return w.PSSPeak })},
 }
 
 // Measures are all that there are. Three are of no column: serialization_median_ns is that of

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // Phases that are of a whole run, of which memory and CPU time are shown; idlePhase is that of instances that wait.
@@ -27,9 +26,7 @@ func writePrograms(out *strings.Builder, summaries []Summary) {
 		if out.Len() > 0 {
 			out.WriteByte('\n')
 		}
-		for line := range strings.SplitSeq(writer.Render(), "\n") {
-			out.WriteString(strings.TrimRight(line, " ") + "\n")
-		}
+		render(out, writer)
 	}
 }
 
@@ -102,7 +99,7 @@ func phaseTable(rows []*programRow) table.Writer {
 	for _, name := range phases {
 		header = append(header, name)
 	}
-	writer := programTable(append(header, "total [95 % interval]", "CPU user + kernel", "peak RSS"), 2)
+	writer := alignedTable(append(header, "total [95 % interval]", "CPU user + kernel", "peak RSS"), 2)
 	for i, r := range rows {
 		if i > 0 && r.Transport != rows[i-1].Transport {
 			writer.AppendRow(table.Row{""})
@@ -129,24 +126,11 @@ func phaseCell(s *Summary, text func(*Summary) string) string {
 }
 
 func idleTable(rows []*programRow) table.Writer {
-	writer := programTable(table.Row{"idle instances of", "runtime", "n", "instances", "all made after", "PSS of all", "PSS of one"}, 2)
+	writer := alignedTable(table.Row{"idle instances of", "runtime", "n", "instances", "all made after", "PSS of all", "PSS of one"}, 2)
 	for _, r := range rows {
 		s := r.phases[idlePhase]
 		writer.AppendRow(table.Row{s.Transport + marks(s), s.Runtime(), s.N, s.Concurrency, FormatDuration(s.LatencyMedian),
 			format(s.PSSPeak, sizeScale), format(s.PSSPeak/float64(max(s.Concurrency, 1)), sizeScale)})
 	}
-	return writer
-}
-
-// programTable has so many columns of text on the left.
-func programTable(header table.Row, left int) table.Writer {
-	writer := table.NewWriter()
-	writer.SetStyle(tableStyle())
-	writer.AppendHeader(header)
-	var configs []table.ColumnConfig
-	for i := range header[left:] {
-		configs = append(configs, table.ColumnConfig{Number: left + i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
-	}
-	writer.SetColumnConfigs(configs)
 	return writer
 }

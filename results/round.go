@@ -1,5 +1,7 @@
 package results
 
+import "slices"
+
 // Round is one repetition of a cell: a hand-off to every target from every concurrent
 // source.
 type Round struct {
@@ -15,39 +17,37 @@ type Round struct {
 // gather gathers whole rounds in which every hand-off was ok, in the order of the trials, or the first hand-offs of
 // fresh functions as if each start's were a round. A round that lacks rows, because its writer was killed, is not among
 // them.
-func gather(trials []*Trial, first bool) []Round {
+func gather(trials []*Trial, first bool) (whole []Round) {
 	type key struct {
+		first                   bool
 		cell, block, start, rep int
 		noise                   bool
 		phase                   string
 	}
-	at := make(map[key]int)
-	var rounds []Round
-	broken := make(map[int]bool)
-	for _, trial := range trials {
-		if trial.First != first {
-			continue
-		}
-		k := key{trial.CellIndex, trial.Block, trial.Start, trial.Rep, trial.Noise, trial.Phase}
-		index, known := at[k]
-		if !known {
-			index = len(rounds)
-			at[k] = index
-			rounds = append(rounds, Round{Point: trial.Point, Block: trial.Block, Start: trial.Start, Rep: trial.Rep, Noise: trial.Noise})
-		}
-		if trial.Status != OK {
-			broken[index] = true
-			continue
-		}
-		rounds[index].Rows = append(rounds[index].Rows, trial)
-	}
-	whole := rounds[:0]
-	for i, round := range rounds {
-		if len(round.Rows) >= round.Handoffs() && !broken[i] {
-			whole = append(whole, round)
+	order, rounds := groups(trials, func(t *Trial) key {
+		return key{t.First, t.CellIndex, t.Block, t.Start, t.Rep, t.Noise, t.Phase}
+	})
+	for _, k := range order {
+		rows := rounds[k]
+		broken := slices.ContainsFunc(rows, func(t *Trial) bool { return t.Status != OK })
+		if k.first == first && !broken && len(rows) >= rows[0].Handoffs() {
+			whole = append(whole, Round{Point: rows[0].Point, Block: k.block, Start: k.start, Rep: k.rep, Noise: k.noise, Rows: rows})
 		}
 	}
 	return whole
+}
+
+// groups divides values by a key, in the order in which the keys first occur.
+func groups[Key comparable, Value any](values []Value, key func(Value) Key) (order []Key, divided map[Key][]Value) {
+	divided = make(map[Key][]Value)
+	for _, value := range values {
+		k := key(value)
+		if _, known := divided[k]; !known {
+			order = append(order, k)
+		}
+		divided[k] = append(divided[k], value)
+	}
+	return order, divided
 }
 
 // Makespan is the time from the round's first t0 to its last consumption, in nanoseconds.
@@ -75,21 +75,16 @@ type starts [][]Round
 type startKey struct{ block, start int }
 
 // startsOf divides rounds of one cell.
-func startsOf(rounds []Round, noise bool) starts {
-	at := make(map[startKey]int)
-	var all starts
-	for _, round := range rounds {
-		if round.Noise != noise {
-			continue
+func startsOf(rounds []Round, noise bool) (all starts) {
+	type key struct {
+		startKey
+		noise bool
+	}
+	order, divided := groups(rounds, func(r Round) key { return key{startKey{r.Block, r.Start}, r.Noise} })
+	for _, k := range order {
+		if k.noise == noise {
+			all = append(all, divided[k])
 		}
-		k := startKey{round.Block, round.Start}
-		index, known := at[k]
-		if !known {
-			index = len(all)
-			at[k] = index
-			all = append(all, nil)
-		}
-		all[index] = append(all[index], round)
 	}
 	return all
 }

@@ -113,18 +113,13 @@ type cellKey struct {
 // byCell divides trials, in the order of the plan. What serves to know the run's noise is left out, but
 // for its failures.
 func byCell(trials []Trial) (order []cellKey, cells map[cellKey][]*Trial) {
-	cells = make(map[cellKey][]*Trial)
+	var counted []*Trial
 	for i := range trials {
-		trial := &trials[i]
-		if trial.Noise && trial.Status == OK {
-			continue
+		if trial := &trials[i]; !trial.Noise || trial.Status != OK {
+			counted = append(counted, trial)
 		}
-		k := cellKey{trial.CellIndex, trial.Point}
-		if _, known := cells[k]; !known {
-			order = append(order, k)
-		}
-		cells[k] = append(cells[k], trial)
 	}
+	order, cells = groups(counted, func(t *Trial) cellKey { return cellKey{t.CellIndex, t.Point} })
 	slices.SortStableFunc(order, func(a, b cellKey) int { return a.index - b.index })
 	return order, cells
 }

@@ -18,7 +18,9 @@ import (
 // the failed and the skipped ones with their reasons, then what to know about the numbers.
 func WriteTable(w io.Writer, summaries []Summary, transports Transports) error {
 	var out strings.Builder
-	writeGroups(&out, summaries, transports)
+	if writer := groupsOf(summaries, transports); writer != nil {
+		render(&out, writer)
+	}
 	writePrograms(&out, summaries)
 	writeOutcomes(&out, summaries, Failed)
 	writeOutcomes(&out, summaries, Skipped)
@@ -48,14 +50,9 @@ func WriteMarkdown(w io.Writer, summaries []Summary, transports Transports) erro
 	return nil
 }
 
-func writeGroups(out *strings.Builder, summaries []Summary, transports Transports) {
-	writer := groupsOf(summaries, transports)
-	if writer == nil {
-		return
-	}
+func render(out *strings.Builder, writer table.Writer) {
 	for line := range strings.SplitSeq(writer.Render(), "\n") {
-		out.WriteString(strings.TrimRight(line, " "))
-		out.WriteByte('\n')
+		out.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 }
 
@@ -79,18 +76,11 @@ func groupsOf(summaries []Summary, transports Transports) table.Writer {
 			cmp.Compare(a.SizeBytes, b.SizeBytes))
 	})
 	columns := columnsOf(shown, LimitsOf(summaries, transports), transports)
-	writer := table.NewWriter()
-	writer.SetStyle(tableStyle())
 	var header table.Row
-	var configs []table.ColumnConfig
-	for i, c := range columns {
+	for _, c := range columns {
 		header = append(header, c.title)
-		if c.right {
-			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
-		}
 	}
-	writer.AppendHeader(header)
-	writer.SetColumnConfigs(configs)
+	writer := alignedTable(header, slices.IndexFunc(columns, func(c tableColumn) bool { return c.right }))
 	var current group
 	for i, s := range shown {
 		if next := groupOf(s); i == 0 || next != current {
@@ -109,7 +99,7 @@ func groupsOf(summaries []Summary, transports Transports) table.Writer {
 	return writer
 }
 
-// A tableColumn is one of the table.
+// A tableColumn is one of the table. Numbers, on the right, are behind all texts.
 type tableColumn struct {
 	title string
 	right bool
@@ -182,12 +172,33 @@ func (g group) heading(experiment, placement bool) string {
 	return heading
 }
 
-func tableStyle() table.Style {
+// alignedTable has so many columns of text on the left.
+func alignedTable(header table.Row, left int) table.Writer {
 	style := table.StyleDefault
 	style.Options = table.Options{SeparateHeader: true}
 	style.Box = table.BoxStyle{MiddleHorizontal: "─", MiddleSeparator: "─", MiddleVertical: " ", PaddingRight: " "}
 	style.Format.Header = text.FormatDefault
-	return style
+	writer := table.NewWriter()
+	writer.SetStyle(style)
+	writer.AppendHeader(header)
+	var configs []table.ColumnConfig
+	for i := range header[left:] {
+		configs = append(configs, table.ColumnConfig{Number: left + i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	writer.SetColumnConfigs(configs)
+	return writer
+}
+
+// PlainTable is one without lines, as commands print them.
+func PlainTable(w io.Writer) table.Writer {
+	out := table.NewWriter()
+	out.SetOutputMirror(w)
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Format.Header = text.FormatDefault
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	out.SetStyle(style)
+	return out
 }
 
 // The marks behind a transport's name; writeLegend explains them.

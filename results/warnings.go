@@ -18,8 +18,6 @@ type Noise struct {
 
 // NoiseOf compares the halves of each cell that has two of at least three starts.
 func NoiseOf(trials []Trial) (all []Noise) {
-	halves := make(map[Point][]Round)
-	var order []Point
 	twice := make(map[Point]bool)
 	for i := range trials {
 		if trials[i].Noise {
@@ -32,12 +30,7 @@ func NoiseOf(trials []Trial) (all []Noise) {
 			some = append(some, &trials[i])
 		}
 	}
-	for _, round := range gather(some, false) {
-		if _, known := halves[round.Point]; !known {
-			order = append(order, round.Point)
-		}
-		halves[round.Point] = append(halves[round.Point], round)
-	}
+	order, halves := groups(gather(some, false), func(r Round) Point { return r.Point })
 	latency := func(r *Round) float64 { return r.median(latencyOf) }
 	for _, point := range order {
 		rounds := halves[point]

@@ -160,11 +160,5 @@ func (c Container) idle(ctx context.Context, r Request) (outcome Outcome, err er
 			return Outcome{}, err
 		}
 	}
-	outcome.Phases = []shim.Phase{within(Idle, began, measure.Now(), measure.Usage{})}
-	var pids []int
-	for _, alone := range all {
-		pids = append(pids, alone.PID())
-	}
-	outcome.Memory, err = restingMemory(ctx, r.Deadline, pids)
-	return outcome, err
+	return atRest(ctx, r, began, all, (*runc.Alone).PID)
 }

@@ -186,11 +186,5 @@ func (c Containerd) idle(ctx context.Context, r Request) (outcome Outcome, err e
 	if err := group.Wait(); err != nil {
 		return Outcome{}, err
 	}
-	outcome.Phases = []shim.Phase{within(Idle, began, measure.Now(), measure.Usage{})}
-	var pids []int
-	for _, alone := range all {
-		pids = append(pids, alone.PID())
-	}
-	outcome.Memory, err = restingMemory(ctx, r.Deadline, pids)
-	return outcome, err
+	return atRest(ctx, r, began, all, (*containerd.Alone).PID)
 }

@@ -264,14 +264,7 @@ func idleProcesses(ctx context.Context, r Request, words func() []string) (outco
 		}
 		started = append(started, command)
 	}
-	took := within(Idle, began, measure.Now(), measure.Usage{})
-	var pids []int
-	for _, command := range started {
-		pids = append(pids, command.Process.Pid)
-	}
-	outcome.Phases = []shim.Phase{took}
-	outcome.Memory, err = restingMemory(ctx, r.Deadline, pids)
-	return outcome, err
+	return atRest(ctx, r, began, started, func(c *exec.Cmd) int { return c.Process.Pid })
 }
 
 // idleStreams are an input that waits until hold is closed, and an output that keeps nothing.
@@ -305,22 +298,24 @@ func firstByte(output *shim.Output, from int64) []shim.Phase {
 	return []shim.Phase{within(FirstByte, from, max(output.First, from), measure.Usage{})}
 }
 
-// restingMemory is what processes take together when all have come to rest, which has to be within the deadline.
-func restingMemory(ctx context.Context, deadline time.Duration, pids []int) (sum measure.Memory, err error) {
-	until := time.Now().Add(deadline)
-	for _, pid := range pids {
-		if err := awaitRest(ctx, pid, until); err != nil {
-			return sum, err
+// atRest is what idle instances have come to, the making of which began at a moment: what their processes take together
+// when all have come to rest, which has to be within the deadline.
+func atRest[Instance any](ctx context.Context, r Request, began int64, all []Instance, pid func(Instance) int) (outcome Outcome, err error) {
+	outcome.Phases = []shim.Phase{within(Idle, began, measure.Now(), measure.Usage{})}
+	until := time.Now().Add(r.Deadline)
+	for _, one := range all {
+		if err := awaitRest(ctx, pid(one), until); err != nil {
+			return outcome, err
 		}
 	}
-	for _, pid := range pids {
-		memory, err := measure.ProcessMemory(pid)
+	for _, one := range all {
+		memory, err := measure.ProcessMemory(pid(one))
 		if err != nil {
-			return sum, err
+			return outcome, err
 		}
-		sum = sum.Add(memory)
+		outcome.Memory = outcome.Memory.Add(memory)
 	}
-	return sum, nil
+	return outcome, nil
 }
 
 // awaitRest waits until a process sleeps and goes on doing so.

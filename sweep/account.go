@@ -104,6 +104,12 @@ func (p *Plan) check(infos map[string]transport.Info) error {
 }
 
 func (c *PlannedCell) check(infos map[string]transport.Info) error {
+	if err := cmp.Or(repetitions.check("reps", c.Reps), repetitions.check("starts", c.Starts)); err != nil {
+		return err
+	}
+	if c.Starts > c.Reps {
+		return fmt.Errorf("%d starts for %d rounds", c.Starts, c.Reps)
+	}
 	if c.Kind != "" {
 		return c.checkProgram()
 	}
@@ -112,12 +118,8 @@ func (c *PlannedCell) check(infos map[string]transport.Info) error {
 		return errors.New("this program has no such transport")
 	}
 	if err := cmp.Or(sizes.check("size_bytes", Size(c.SizeBytes)), fanouts.check("fanout", c.Fanout), fanins.check("fanin", c.Fanin),
-		concurrencies.check("concurrency", c.Concurrency), placements.check("placement", c.Placement), kinds.check("payload", c.Payload),
-		repetitions.check("reps", c.Reps), repetitions.check("starts", c.Starts)); err != nil {
+		concurrencies.check("concurrency", c.Concurrency), placements.check("placement", c.Placement), kinds.check("payload", c.Payload)); err != nil {
 		return err
-	}
-	if c.Starts > c.Reps {
-		return fmt.Errorf("%d starts for %d rounds", c.Starts, c.Reps)
 	}
 	if _, err := parseMix(c.SizeMix, c.SizeBytes); err != nil {
 		return err

@@ -99,7 +99,7 @@ type run struct {
 	manifest  results.Manifest
 	journal   *results.Journal
 	plan      *Plan
-	done      results.Resumed
+	done      results.Journaled
 }
 
 func begin(ctx context.Context, request Request, machine *Machine) (*run, error) {
@@ -147,17 +147,19 @@ func begin(ctx context.Context, request Request, machine *Machine) (*run, error)
 	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan}, nil
 }
 
+// journaled reads the journal back.
+func (r *run) journaled() (results.Journaled, error) {
+	rows, err := r.directory.Journaled()
+	if err != nil {
+		err = fmt.Errorf("read the journal back: %w", err)
+	}
+	return rows, err
+}
+
 // found summarizes what the journal holds.
 func (r *run) found() ([]results.Summary, error) {
-	trials, _, err := r.directory.Trials()
-	if err != nil {
-		return nil, fmt.Errorf("read the trials back: %w", err)
-	}
-	windows, _, err := r.directory.Windows()
-	if err != nil {
-		return nil, fmt.Errorf("read the windows back: %w", err)
-	}
-	return results.Summarize(trials, windows, r.manifest.TickNs), nil
+	rows, err := r.journaled()
+	return results.Summarize(rows.Trials, rows.Windows, r.manifest.TickNs), err
 }
 
 // finish closes the journal, summarizes, and completes the manifest.
@@ -165,29 +167,24 @@ func (r *run) finish() (*Outcome, error) {
 	if err := r.journal.Close(); err != nil {
 		return nil, fmt.Errorf("close the journal: %w", err)
 	}
-	trials, damage, err := r.directory.Trials()
+	rows, err := r.journaled()
 	if err != nil {
-		return nil, fmt.Errorf("read the trials back: %w", err)
+		return nil, err
 	}
-	windows, spoilt, err := r.directory.Windows()
-	if err != nil {
-		return nil, fmt.Errorf("read the windows back: %w", err)
-	}
-	damage = append(damage, spoilt...)
-	missing := capped(r.plan.account(trials, windows))
-	summaries := results.Summarize(trials, windows, r.manifest.TickNs)
+	missing := capped(r.plan.account(rows.Trials, rows.Windows))
+	summaries := results.Summarize(rows.Trials, rows.Windows, r.manifest.TickNs)
 	outcome := &Outcome{Directory: r.directory.Path(), Summaries: summaries, Transports: r.manifest.Transports, Missing: missing}
 	for _, s := range summaries {
 		if s.Status == results.Failed {
 			outcome.Failed++
 		}
 	}
-	r.manifest.Finish(trials, summaries)
+	r.manifest.Finish(rows.Trials, summaries)
 	r.manifest.Warnings = slices.Concat(r.manifest.Warnings, r.plan.Warnings, missing)
 	if r.plan.Stopped != "" {
 		r.manifest.Warnings = append(r.manifest.Warnings, "more starts were measured until: "+r.plan.Stopped)
 	}
-	for _, line := range damage.Lines() {
+	for _, line := range rows.Damage.Lines() {
 		if !slices.Contains(r.manifest.Warnings, line) {
 			r.manifest.Warnings = append(r.manifest.Warnings, line)
 		}

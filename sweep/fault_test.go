@@ -1,7 +1,6 @@
 package sweep
 
 import (
-	"encoding/csv"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"rrbench/results"
+	"rrbench/results/resultstest"
 	"rrbench/shim"
 	"rrbench/transport"
 )
@@ -44,7 +44,7 @@ func runFaults(t *testing.T, reps int, faults []string) (_ *Outcome, trials, win
 	if err != nil {
 		t.Fatal(err)
 	}
-	return outcome, readCSV(t, filepath.Join(out, "trials.csv")), readCSV(t, filepath.Join(out, "windows.csv"))
+	return outcome, resultstest.Rows(t, filepath.Join(out, "trials.csv")), resultstest.Rows(t, filepath.Join(out, "windows.csv"))
 }
 
 // TestFaultsAreAccountedFor has every step of a transport's contract fail in every way, at
@@ -147,26 +147,4 @@ func parseCount(t *testing.T, text string) int {
 		t.Fatal(err)
 	}
 	return n
-}
-
-// readCSV returns the rows of a file by the names of its columns.
-func readCSV(t *testing.T, path string) (rows []map[string]string) {
-	t.Helper()
-	file, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	lines, err := csv.NewReader(file).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, line := range lines[1:] {
-		row := make(map[string]string)
-		for i, name := range lines[0] {
-			row[name] = line[i]
-		}
-		rows = append(rows, row)
-	}
-	return rows
 }

@@ -261,15 +261,7 @@ func (c *PlannedCell) checkProgram() error {
 	case c.Fanout != 1:
 		return fmt.Errorf("a program's run with fan-out %d", c.Fanout)
 	}
-	for _, err := range []error{concurrencies.check("concurrency", min(c.Concurrency, maxConcurrency)), repetitions.check("reps", c.Reps), repetitions.check("starts", c.Starts)} {
-		if err != nil {
-			return err
-		}
-	}
-	if c.Starts > c.Reps {
-		return fmt.Errorf("%d starts for %d rounds", c.Starts, c.Reps)
-	}
-	return nil
+	return concurrencies.check("concurrency", min(c.Concurrency, maxConcurrency))
 }
 
 // fullLonger is by how much a deadline is longer for published arguments.

@@ -121,12 +121,12 @@ func TestPrograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trials, damage, err := directory.Trials()
-	if err != nil || len(damage) > 0 {
-		t.Fatal(err, damage)
+	rows, err := directory.Journaled()
+	if err != nil || len(rows.Damage) > 0 {
+		t.Fatal(err, rows.Damage)
 	}
 	numbers := make(map[int][]string)
-	for _, trial := range trials {
+	for _, trial := range rows.Trials {
 		if trial.Status == results.OK {
 			numbers[trial.Trial] = append(numbers[trial.Trial], trial.Phase)
 		}

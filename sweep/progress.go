@@ -43,7 +43,7 @@ type handoff struct {
 
 // loadProgress reads what a journal holds. A row that cannot be of this plan is an error. A visit
 // that has all rows and has lost its window begins anew.
-func loadProgress(plan *Plan, done results.Resumed) (*runProgress, error) {
+func loadProgress(plan *Plan, done results.Journaled) (*runProgress, error) {
 	p := &runProgress{visits: make(map[Visit]*visitProgress), failed: make(map[int]string)}
 	for _, trial := range done.Trials {
 		p.next = max(p.next, trial.Trial+1)

@@ -50,11 +50,7 @@ func resume(ctx context.Context, request Request, machine *Machine) (_ *run, err
 	if err := checkSegment(manifest.Segments(), segment, request.Flags.ForceResume); err != nil {
 		return nil, err
 	}
-	trials, _, err := directory.Trials()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	windows, _, err := directory.Windows()
+	journaled, err := directory.Journaled()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -69,7 +65,7 @@ func resume(ctx context.Context, request Request, machine *Machine) (_ *run, err
 			return nil, err
 		}
 	}
-	left, err := plan.left(results.Resumed{Trials: trials, Windows: windows})
+	left, err := plan.left(journaled)
 	if err != nil {
 		return nil, usage("%v", err)
 	}
@@ -107,7 +103,7 @@ func resume(ctx context.Context, request Request, machine *Machine) (_ *run, err
 }
 
 // left are the cells of which rounds are to be measured when the run goes on.
-func (p *Plan) left(done results.Resumed) ([]PlannedCell, error) {
+func (p *Plan) left(done results.Journaled) ([]PlannedCell, error) {
 	past, err := loadProgress(p, done)
 	if err != nil {
 		return nil, err

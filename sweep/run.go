@@ -45,7 +45,7 @@ type Runner struct {
 	// Measured is how long warm-ups, windows and rounds took.
 	Measured time.Duration
 	// Done is what the journal of the run that is resumed holds, nothing for a fresh one.
-	Done results.Resumed
+	Done results.Journaled
 
 	// Found summarizes the rows that are journaled, and Save records the plan, for Plan.UntilWidth. Began is
 	// when the run would have begun in one piece.

@@ -60,8 +60,8 @@ func (j *memoryJournal) Append(rows []results.Trial) error {
 	return nil
 }
 
-func (j *memoryJournal) done() results.Resumed {
-	return results.Resumed{Trials: j.rows, Windows: j.windows}
+func (j *memoryJournal) done() results.Journaled {
+	return results.Journaled{Trials: j.rows, Windows: j.windows}
 }
 
 func (j *memoryJournal) AppendWindow(w results.Window) error {

@@ -32,15 +32,11 @@ func resumedFrom(t *testing.T, path string, flags Config, journal []byte) (trial
 	if err := errors.Join(h.runner.Run(t.Context()), out.Close(), directory.Close()); err != nil {
 		t.Fatal(err)
 	}
-	trials, damage, err := directory.Trials()
-	if err != nil || len(damage) > len(recovered.Damage) {
-		t.Fatal(damage, err)
+	rows, err := directory.Journaled()
+	if err != nil || len(rows.Damage) > len(recovered.Damage) {
+		t.Fatal(rows.Damage, err)
 	}
-	windows, _, err := directory.Windows()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return trials, h.runner.Plan.account(trials, windows)
+	return rows.Trials, h.runner.Plan.account(rows.Trials, rows.Windows)
 }
 
 // TestTornJournalIsCompleted cuts a journal at many bytes (a small one at every byte, in the
@@ -136,11 +132,11 @@ func TestRowsOfAnotherPlanAreRefused(t *testing.T) {
 	} {
 		row := good
 		spoil(&row)
-		if _, err := loadProgress(plan, results.Resumed{Trials: []results.Trial{good, row}}); err == nil {
+		if _, err := loadProgress(plan, results.Journaled{Trials: []results.Trial{good, row}}); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, err := loadProgress(plan, results.Resumed{Trials: []results.Trial{good}}); err != nil {
+	if _, err := loadProgress(plan, results.Journaled{Trials: []results.Trial{good}}); err != nil {
 		t.Error(err)
 	}
 }

@@ -213,6 +213,17 @@ const (
 	JSONStd Codec = "json-std"
 )
 
+// Serializes says that what travels is made of the object, and not its bytes.
+func (c Codec) Serializes() bool { return c == JSON || c == JSONStd }
+
+// CheckPlain refuses a codec for a transport that moves the object as it is. An empty one is None.
+func CheckPlain(transport string, codec Codec) error {
+	if codec == None || codec == "" {
+		return nil
+	}
+	return fmt.Errorf("%s does not serialize: codec %q is not possible, use %q", transport, codec, None)
+}
+
 // Origin is where in the source function's memory a payload lies, and what has put it there.
 type Origin string
 

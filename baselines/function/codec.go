@@ -54,7 +54,7 @@ func codecOf(name transport.Codec) (codec, error) {
 // WireSize estimates how many bytes an object of a kind and size becomes, from above for
 // the payloads of package payloads. It is for allocating beforehand, not for refusing.
 func WireSize(name transport.Codec, kind payloads.Kind, size int64) int64 {
-	if name == transport.Raw {
+	if !name.Serializes() {
 		return size
 	}
 	// Field names, the id and the end.
@@ -72,7 +72,7 @@ func WireSize(name transport.Codec, kind payloads.Kind, size int64) int64 {
 // WireLimit is the most bytes that a target accepts for an object of that size. JSON may
 // need several bytes for one; beyond eight the sender is not one of ours.
 func WireLimit(name transport.Codec, size int64) int64 {
-	if name == transport.Raw {
+	if !name.Serializes() {
 		return size
 	}
 	return 8*size + 4096

@@ -14,6 +14,7 @@ import (
 
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 )
 
 // impostor is a server that greets like a target, and then does with each payload's
@@ -115,7 +116,7 @@ func TestRouteTrustsNoAnswer(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			setup := setupOf(transport.Raw, payloads.Text, size)
-			honest := mustServe(t, setup)
+			honest := transporttest.Serving(t, New(), setup)
 			if strings.Contains(test.want, "deadline") {
 				setup.Deadline = time.Second
 			}
@@ -129,11 +130,11 @@ func TestRouteTrustsNoAnswer(t *testing.T) {
 				}
 			})
 			defer close(release)
-			route := mustOpen(t, setup, honest.Endpoint(), endpoint)
-			digest := mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size})
+			route := transporttest.Opening(t, New(), setup, honest.Endpoint(), endpoint)
 			var handoff transport.Handoff
-			mustSend(t, route, &handoff)
-			checkDelivery(t, &handoff.Deliveries[0], digest, size)
+			digest := transporttest.Prepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size})
+			transporttest.MustSend(t, route, &handoff)
+			transporttest.CheckDelivery(t, &handoff, 0, size, digest)
 			err := handoff.Deliveries[1].Err
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("error is %v, want %q in it", err, test.want)
@@ -150,7 +151,7 @@ func TestRouteTrustsNoAnswer(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	setup := setupOf(transport.Raw, payloads.Text, 100)
-	target := mustServe(t, setup)
+	target := transporttest.Serving(t, New(), setup)
 	page := nethttp.Server{Handler: nethttp.NotFoundHandler()}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -212,12 +213,12 @@ func TestSilentPeer(t *testing.T) {
 func TestConnectionIsGivenUp(t *testing.T) {
 	const size = 1 << 20
 	setup := setupOf(transport.Raw, payloads.Text, size)
-	route := mustOpen(t, setup, mustServe(t, setup).Endpoint())
-	digest := mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size})
+	route := transporttest.Opening(t, New(), setup, transporttest.Serving(t, New(), setup).Endpoint())
+	digest := transporttest.Prepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size})
 	for range 3 {
 		var handoff transport.Handoff
-		mustSend(t, route, &handoff)
-		checkDelivery(t, &handoff.Deliveries[0], digest, size)
+		transporttest.MustSend(t, route, &handoff)
+		transporttest.CheckDelivery(t, &handoff, 0, size, digest)
 		route.(*Route).client.CloseIdleConnections()
 	}
 }
@@ -227,7 +228,7 @@ func TestNoProxy(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	t.Setenv("http_proxy", "http://127.0.0.1:1")
 	setup := setupOf(transport.Raw, payloads.Text, 100)
-	mustOpen(t, setup, mustServe(t, setup).Endpoint())
+	transporttest.Opening(t, New(), setup, transporttest.Serving(t, New(), setup).Endpoint())
 }
 
 // A target that comes back under the same address is reached again: each request stands
@@ -244,15 +245,15 @@ func TestRouteRecovers(t *testing.T) {
 		reply := transport.Delivery{Timeline: transport.Timeline{Received: 1, CopiedIn: 1, Delivered: 1, Consumed: 1}, Length: 1 << 20}
 		fmt.Fprintf(connection, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", transport.DeliverySize, reply.AppendTo(nil))
 	})
-	route := mustOpen(t, setup, endpoint)
-	mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1 << 20})
+	route := transporttest.Opening(t, New(), setup, endpoint)
+	transporttest.Prepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1 << 20})
 	var handoff transport.Handoff
-	mustSend(t, route, &handoff)
+	transporttest.MustSend(t, route, &handoff)
 	if handoff.Deliveries[0].Err == nil {
 		t.Error("a closed connection delivered")
 	}
-	mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1 << 20})
-	mustSend(t, route, &handoff)
+	transporttest.Prepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1 << 20})
+	transporttest.MustSend(t, route, &handoff)
 	if d := &handoff.Deliveries[0]; d.Err != nil || d.Length != 1<<20 {
 		t.Errorf("%d bytes, %v", d.Length, d.Err)
 	}

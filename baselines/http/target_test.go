@@ -14,6 +14,7 @@ import (
 
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 )
 
 // authorizationOf is the header field that proves a nonce.
@@ -54,8 +55,8 @@ func request(t *testing.T, endpoint transport.Endpoint, text string) (status int
 func TestTargetRefuses(t *testing.T) {
 	setup := setupOf(transport.JSON, payloads.Text, 1000)
 	setup.Deadline = 300 * time.Millisecond
-	target := mustServe(t, setup)
-	route := mustOpen(t, setup, target.Endpoint())
+	target := transporttest.Serving(t, New(), setup)
+	route := transporttest.Opening(t, New(), setup, target.Endpoint())
 	authorization := func() string { return authorizationOf(target.Endpoint().Nonce) }
 	good := authorization()
 	const host = " HTTP/1.1\r\nHost: x\r\n"
@@ -86,10 +87,8 @@ func TestTargetRefuses(t *testing.T) {
 		}
 	}
 	// The function is none the worse for it.
-	digest := mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000})
 	var handoff transport.Handoff
-	mustSend(t, route, &handoff)
-	checkDelivery(t, &handoff.Deliveries[0], digest, 1000)
+	transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000}, &handoff)
 }
 
 func TestServeRefuses(t *testing.T) {
@@ -114,7 +113,7 @@ func TestServeRefuses(t *testing.T) {
 func TestSilentSource(t *testing.T) {
 	setup := setupOf(transport.Raw, payloads.Text, 1000)
 	setup.Deadline = 100 * time.Millisecond
-	target := mustServe(t, setup)
+	target := transporttest.Serving(t, New(), setup)
 	for _, text := range []string{
 		"POST / HT",
 		fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\n%sContent-Length: 1000\r\n\r\nhalf", authorizationOf(target.Endpoint().Nonce)),
@@ -143,7 +142,7 @@ func TestCloseEndsConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	route := mustOpen(t, setup, target.Endpoint())
+	route := transporttest.Opening(t, New(), setup, target.Endpoint())
 	connection, err := net.Dial("tcp", target.Endpoint().Address)
 	if err != nil {
 		t.Fatal(err)
@@ -159,9 +158,9 @@ func TestCloseEndsConnections(t *testing.T) {
 	if _, err := io.Copy(io.Discard, connection); err != nil && strings.Contains(err.Error(), "timeout") {
 		t.Error(err)
 	}
-	mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000})
+	transporttest.Prepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1000})
 	var handoff transport.Handoff
-	mustSend(t, route, &handoff)
+	transporttest.MustSend(t, route, &handoff)
 	if handoff.Deliveries[0].Err == nil {
 		t.Error("a closed target took a payload")
 	}
@@ -173,16 +172,14 @@ func TestCloseEndsConnections(t *testing.T) {
 // A function takes one object at a time; a request that comes in between waits.
 func TestRequestsTakeTurns(t *testing.T) {
 	setup := setupOf(transport.Raw, payloads.Text, 1000)
-	target := mustServe(t, setup)
+	target := transporttest.Serving(t, New(), setup)
 	var sending sync.WaitGroup
 	for source := range uint64(4) {
-		route := mustOpen(t, setup, target.Endpoint())
+		route := transporttest.Opening(t, New(), setup, target.Endpoint())
 		sending.Go(func() {
 			var handoff transport.Handoff
 			for round := range uint64(20) {
-				digest := mustPrepare(t, route, payloads.Spec{Kind: payloads.Text, Seed: source<<32 + round, Size: 1000})
-				mustSend(t, route, &handoff)
-				checkDelivery(t, &handoff.Deliveries[0], digest, 1000)
+				transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: source<<32 + round, Size: 1000}, &handoff)
 			}
 		})
 	}

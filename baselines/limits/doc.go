@@ -103,10 +103,3 @@ func handle(payload []byte, writes bool) (digest uint64) {
 	}
 	return digest
 }
-
-func checkCodec(name string, setup transport.Setup) error {
-	if setup.Codec == transport.None || setup.Codec == "" {
-		return nil
-	}
-	return fmt.Errorf("%s does not serialize: codec %q is not possible, use %q", name, setup.Codec, transport.None)
-}

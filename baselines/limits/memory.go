@@ -2,7 +2,6 @@ package limits
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -58,11 +57,8 @@ func (m *memoryLimit) Check() error {
 	return nil
 }
 
-// memoryTargets are the buffers that this process offers, by random addresses.
-var memoryTargets = struct {
-	sync.Mutex
-	byAddress map[string]*memoryTarget
-}{byAddress: map[string]*memoryTarget{}}
+// memoryTargets are the buffers that this process offers.
+var memoryTargets transport.Local[memoryTarget]
 
 // memoryTarget is a buffer that takes payloads.
 type memoryTarget struct {
@@ -78,17 +74,15 @@ type memoryTarget struct {
 }
 
 func (m *memoryLimit) Serve(_ context.Context, setup transport.Setup) (transport.Target, error) {
-	if err := checkCodec(m.name, setup); err != nil {
+	if err := transport.CheckPlain(m.name, setup.Codec); err != nil {
 		return nil, err
 	}
-	t := &memoryTarget{name: m.name, address: rand.Text(), size: max(setup.Size, 1), writes: setup.Consume == transport.ConsumeWrite}
+	t := &memoryTarget{name: m.name, size: max(setup.Size, 1), writes: setup.Consume == transport.ConsumeWrite}
 	t.memory.window = m.windows
 	if _, err := t.memory.take(max(setup.Size, 1)); err != nil {
 		return nil, fmt.Errorf("%s: target: %w", m.name, err)
 	}
-	memoryTargets.Lock()
-	defer memoryTargets.Unlock()
-	memoryTargets.byAddress[t.address] = t
+	t.address = memoryTargets.Add(t)
 	return t, nil
 }
 
@@ -97,9 +91,7 @@ func (t *memoryTarget) Endpoint() transport.Endpoint {
 }
 
 func (t *memoryTarget) Close() error {
-	memoryTargets.Lock()
-	delete(memoryTargets.byAddress, t.address)
-	memoryTargets.Unlock()
+	memoryTargets.Remove(t.address)
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	t.closed = true
@@ -171,10 +163,10 @@ func (t *memoryTarget) consume(n int, d *transport.Delivery) {
 }
 
 func (m *memoryLimit) Open(_ context.Context, setup transport.Setup, endpoints []transport.Endpoint) (transport.Route, error) {
-	if err := checkCodec(m.name, setup); err != nil {
+	if err := transport.CheckPlain(m.name, setup.Codec); err != nil {
 		return nil, err
 	}
-	targets, err := m.find(endpoints)
+	targets, err := memoryTargets.Find(m.name, endpoints)
 	if err != nil {
 		return nil, err
 	}
@@ -185,22 +177,6 @@ func (m *memoryLimit) Open(_ context.Context, setup transport.Setup, endpoints [
 	}
 	r.deliver = r.deliverTo
 	return r, nil
-}
-
-func (m *memoryLimit) find(endpoints []transport.Endpoint) (found []*memoryTarget, err error) {
-	if len(endpoints) == 0 {
-		return nil, errors.New(m.name + ": a route needs at least one target")
-	}
-	memoryTargets.Lock()
-	defer memoryTargets.Unlock()
-	for _, endpoint := range endpoints {
-		t := memoryTargets.byAddress[endpoint.Address]
-		if t == nil || endpoint.Transport != m.name {
-			return nil, fmt.Errorf("%s: no target %q of %q in this process: serve it here", m.name, endpoint.Address, endpoint.Transport)
-		}
-		found = append(found, t)
-	}
-	return found, nil
 }
 
 // memoryRoute is the source of targets in its process.

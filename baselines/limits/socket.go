@@ -18,9 +18,10 @@ import (
 type socket struct {
 	name, summary string
 	place         int
-	across        bool
-	listen        func(transport.Setup) (*stream.Listener, error)
-	check         func(name string) error
+	// network: over TCP, else over a Unix socket.
+	network bool
+	// like does the same for functions: this needs what that does. It is nil where that is a socket alone.
+	like transport.Transport
 
 	// The rest is as for sockets.Transport, where it is set. newRoom makes the memory that is sent
 	// from.
@@ -41,8 +42,6 @@ func NewUnix() transport.Transport {
 		name:    "limit/unix",
 		summary: "no function: write and read over a Unix stream socket",
 		place:   3,
-		listen:  overUnix,
-		check:   func(string) error { return nil },
 	}
 }
 
@@ -53,8 +52,7 @@ func NewDescriptor() transport.Transport {
 		name:        "limit/descriptor",
 		summary:     "no function: references to a memory file over a Unix socket, read where it is mapped",
 		place:       4,
-		listen:      overUnix,
-		check:       checkLike(kernel.NewMemfd()),
+		like:        kernel.NewMemfd(),
 		newRoom:     func() room { return &file{} },
 		newReferrer: func(from room, _ []int) (sockets.Referrer, error) { return describe(from.(*file)), nil },
 		newResolver: func(r *Receiver) sockets.Resolver { return &mapper{Receiver: r} },
@@ -67,8 +65,7 @@ func NewCMA() transport.Transport {
 		name:        "limit/cma",
 		summary:     "no function: one process reads another's memory with process_vm_readv",
 		place:       5,
-		listen:      overUnix,
-		check:       checkLike(kernel.NewCMA()),
+		like:        kernel.NewCMA(),
 		newReferrer: func(_ room, processes []int) (sockets.Referrer, error) { return kernel.NewRemoteRead(processes) },
 		newResolver: func(r *Receiver) sockets.Resolver { return &reader{Receiver: r} },
 	}
@@ -80,9 +77,7 @@ func NewTCP() transport.Transport {
 		name:    "limit/tcp",
 		summary: "no function: write and read over TCP",
 		place:   6,
-		listen:  overTCP,
-		across:  true,
-		check:   transport.CheckLoopback,
+		network: true,
 	}
 }
 
@@ -92,9 +87,7 @@ func NewSplice() transport.Transport {
 		name:      "limit/splice",
 		summary:   "no function: warm pages spliced through a pipe to TCP, read as limit/tcp does",
 		place:     7,
-		listen:    overTCP,
-		across:    true,
-		check:     transport.CheckLoopback,
+		network:   true,
 		newWriter: network.NewSplicing,
 		detach:    network.Detach,
 		facts:     network.PipeFacts,
@@ -112,24 +105,7 @@ func NewSpin() transport.Transport {
 }
 
 func ringLimit(name, summary string, place int, waiting memory.Waiting) transport.Transport {
-	return &socket{name: name, summary: summary, place: place, listen: overUnix, check: checkLike(kernel.NewRing()), ring: waiting}
-}
-
-func overUnix(transport.Setup) (*stream.Listener, error) { return stream.ListenUnix() }
-
-func overTCP(setup transport.Setup) (*stream.Listener, error) {
-	return stream.ListenTCP(setup.Listen())
-}
-
-// checkLike checks what a transport needs that does the same.
-func checkLike(other transport.Transport) func(name string) error {
-	return func(name string) error {
-		err := other.Check()
-		if lacking := (*transport.Unavailable)(nil); errors.As(err, &lacking) {
-			return &transport.Unavailable{Transport: name, Reason: lacking.Reason, Remedy: lacking.Remedy}
-		}
-		return err
-	}
+	return &socket{name: name, summary: summary, place: place, like: kernel.NewRing(), ring: waiting}
 }
 
 func (t *socket) Info() transport.Info {
@@ -140,7 +116,7 @@ func (t *socket) Info() transport.Info {
 		Place:           t.place,
 		Hosting:         transport.SeparateProcesses,
 		FansIn:          t.newResolver == nil,
-		Across:          t.across,
+		Across:          t.network,
 		Runs:            transport.NoFunction,
 		Codecs:          []transport.Codec{transport.None},
 		CopiesPerTarget: 1,
@@ -148,10 +124,22 @@ func (t *socket) Info() transport.Info {
 	}
 }
 
-func (t *socket) Check() error { return t.check(t.name) }
+func (t *socket) Check() error {
+	if t.network {
+		return transport.CheckLoopback(t.name)
+	}
+	if t.like == nil {
+		return nil
+	}
+	err := t.like.Check()
+	if lacking := (*transport.Unavailable)(nil); errors.As(err, &lacking) {
+		return &transport.Unavailable{Transport: t.name, Reason: lacking.Reason, Remedy: lacking.Remedy}
+	}
+	return err
+}
 
 func (t *socket) Serve(_ context.Context, setup transport.Setup) (transport.Target, error) {
-	if err := checkCodec(t.name, setup); err != nil {
+	if err := transport.CheckPlain(t.name, setup.Codec); err != nil {
 		return nil, err
 	}
 	made, err := NewReceiver(setup)
@@ -166,15 +154,15 @@ func (t *socket) Serve(_ context.Context, setup transport.Setup) (transport.Targ
 	if t.facts != nil {
 		service.Facts = t.facts()
 	}
-	target, err := stream.Serve(t.name, func() (*stream.Listener, error) { return t.listen(setup) }, service, end)
-	if err != nil {
-		return nil, errors.Join(err, end())
+	address := ""
+	if t.network {
+		address = setup.Listen()
 	}
-	return target, nil
+	return stream.Serve(t.name, address, service, end)
 }
 
 func (t *socket) Open(ctx context.Context, setup transport.Setup, endpoints []transport.Endpoint) (transport.Route, error) {
-	if err := errors.Join(t.Check(), checkCodec(t.name, setup)); err != nil {
+	if err := errors.Join(t.Check(), transport.CheckPlain(t.name, setup.Codec)); err != nil {
 		return nil, err
 	}
 	var from room = &buffer{}

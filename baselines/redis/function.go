@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"fmt"
 	"slices"
 
 	"rrbench/baselines/limits"
@@ -18,10 +17,16 @@ import (
 	"rrbench/workloads"
 )
 
-// ends are what payloads go from and to.
-type ends interface {
-	source(ctx context.Context, setup transport.Setup, carry sockets.Carrier) (sockets.Source, error)
-	receiver(ctx context.Context, setup transport.Setup) (receiver, error)
+// source is a function, or for the limit warm memory without any.
+func (t through) source(ctx context.Context, setup transport.Setup, carry sockets.Carrier) (sockets.Source, error) {
+	if t.info.Runs == transport.NoFunction {
+		return limits.NewSource(setup, carry)
+	}
+	function, err := t.load(ctx, setup, carry.Send)
+	if err == nil && setup.Codec.Serializes() {
+		return &serializer{function}, nil
+	}
+	return function, err
 }
 
 type receiver interface {
@@ -29,30 +34,15 @@ type receiver interface {
 	Close() error
 }
 
-// functions are WebAssembly guests.
-type functions struct{}
-
-func (functions) source(ctx context.Context, setup transport.Setup, carry sockets.Carrier) (sockets.Source, error) {
-	function, err := load(ctx, setup, carry.Send)
-	switch {
-	case err != nil:
-		return nil, err
-	case serializes(setup.Codec):
-		return &serializer{function}, nil
+func (t through) receiver(ctx context.Context, setup transport.Setup) (receiver, error) {
+	if t.info.Runs == transport.NoFunction {
+		return limits.NewReceiver(setup)
 	}
-	return function, nil
-}
-
-func (functions) receiver(ctx context.Context, setup transport.Setup) (receiver, error) {
-	function, err := load(ctx, setup, nil)
-	if err != nil {
-		return nil, err
+	function, err := t.load(ctx, setup, nil)
+	if err == nil && setup.Codec.Serializes() {
+		return &deserializer{modes.Receiver{Function: function}}, nil
 	}
-	into := modes.Receiver{Function: function}
-	if serializes(setup.Codec) {
-		return &deserializer{into}, nil
-	}
-	return &into, nil
+	return &modes.Receiver{Function: function}, err
 }
 
 //go:embed guest/built
@@ -66,20 +56,16 @@ func guestModule() ([]byte, error) {
 	return workloads.Built(built, "guest/built", guestName, []string{guestName})
 }
 
-func serializes(codec transport.Codec) bool {
-	return codec == transport.JSON || codec == transport.JSONStd
-}
-
 // load makes a function: of the guest that the setup names or, where it serializes, of the one
-// that can. The built-in guests, which are the same function, stand for that.
-func load(ctx context.Context, setup transport.Setup, send modes.Sender) (*modes.Function, error) {
-	if !serializes(setup.Codec) {
+// that can.
+func (t through) load(ctx context.Context, setup transport.Setup, send modes.Sender) (_ *modes.Function, err error) {
+	if !setup.Codec.Serializes() {
 		return modes.Load(ctx, setup, send)
 	}
-	if setup.Guest != "" && setup.Guest != guestName && !slices.Contains(workloads.Guests(), setup.Guest) {
-		return nil, fmt.Errorf("guest %s does not serialize: use codec %s, or leave --guest out", setup.Guest, transport.Raw)
+	if setup.Guest, err = modes.GuestOf(t.info, setup.Codec, setup.Guest); err != nil {
+		return nil, err
 	}
-	setup.Guest, setup.Origin = guestName, transport.OriginHost
+	setup.Origin = transport.OriginHost
 	if setup.Payload == payloads.Text {
 		setup.Origin = transport.OriginHeap // guests make no others
 	}
@@ -132,15 +118,4 @@ func (s *deserializer) Consume(d *transport.Delivery) error {
 	d.Timeline.Delivered = int64(delivered)
 	d.Length, err = s.Function.Call("length")
 	return err
-}
-
-// buffers are warm memory without any function.
-type buffers struct{}
-
-func (buffers) source(_ context.Context, setup transport.Setup, carry sockets.Carrier) (sockets.Source, error) {
-	return limits.NewSource(setup, carry)
-}
-
-func (buffers) receiver(_ context.Context, setup transport.Setup) (receiver, error) {
-	return limits.NewReceiver(setup)
 }

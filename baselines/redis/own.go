@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"rrbench/measure"
 	"rrbench/payloads"
@@ -83,13 +82,9 @@ type reportedUsage struct {
 	peak   int64
 }
 
-// The sections of INFO that tell them.
-const (
-	cpuSection    = "CPU"
-	memorySection = "Memory"
-)
+const memorySection = "Memory"
 
-// ask asks for a number in each of the fields.
+// ask asks for the numbers in fields of a section of INFO.
 func (u *reportedUsage) ask(section string, fields ...string) ([]float64, error) {
 	info := u.client.InfoMap(context.Background(), section)
 	err := info.Err()
@@ -107,14 +102,13 @@ func (u *reportedUsage) ask(section string, fields ...string) ([]float64, error)
 func (u *reportedUsage) Take() (measure.Usage, error) {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
-	seconds, err := u.ask(cpuSection, "used_cpu_user", "used_cpu_sys")
+	seconds, err := u.ask("CPU", "used_cpu_user", "used_cpu_sys")
 	if err != nil {
 		return measure.Usage{}, err
 	}
-	now := measure.Usage{UserNs: int64(seconds[0] * float64(time.Second)), KernelNs: int64(seconds[1] * float64(time.Second))}
-	taken := now.Sub(u.last)
-	u.last = now
-	return taken, nil
+	before := u.last
+	u.last = measure.Usage{UserNs: int64(seconds[0] * 1e9), KernelNs: int64(seconds[1] * 1e9)}
+	return u.last.Sub(before), nil
 }
 
 // Memory is the most resident memory that the server has reported.
@@ -122,11 +116,8 @@ func (u *reportedUsage) Memory() (measure.Memory, error) {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
 	resident, err := u.ask(memorySection, "used_memory_rss")
-	if err != nil {
-		return measure.Memory{}, err
-	}
 	u.peak = max(u.peak, int64(resident[0]))
-	return measure.Memory{RSSPeak: u.peak, PSSPeak: u.peak}, nil
+	return measure.Memory{RSSPeak: u.peak, PSSPeak: u.peak}, err
 }
 
 func (u *reportedUsage) Close() error { return u.client.Close() }

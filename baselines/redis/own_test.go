@@ -16,24 +16,24 @@ import (
 
 // own is a server as a user has one.
 type own struct {
-	*process
+	*server
 	client *client
 }
 
 func startOwn(t *testing.T, over string) own {
 	t.Helper()
 	needServer(t)
-	p, err := start(t.Context(), place{Network: over})
+	s, err := start(t.Context(), place{Network: over})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.stop() })
-	client, err := connect(t.Context(), p.place, time.Minute)
+	t.Cleanup(func() { _ = s.stop() })
+	client, err := connect(t.Context(), s.place, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	return own{p, client}
+	return own{s, client}
 }
 
 // as is the parameter by which a user names the server.

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 		waitToBeKilled(network)
 	}
 	if len(os.Args) > 1 && os.Args[1] == StandInCommand {
-		if err := ServeStandIn(context.Background(), os.Stdin); err != nil {
+		if err := ServeStandIn(os.Stdin); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -119,7 +119,7 @@ func TestServerIsAccounted(t *testing.T) {
 		first, second := transporttest.Serve(t, tr, setup), transporttest.Serve(t, tr, setup)
 		opened := transporttest.Open(t, tr, setup, first.Endpoint(), second.Endpoint())
 		handoff := transport.Handoff{Deliveries: make([]transport.Delivery, 2)}
-		pid := opened.(*route).sender.server.process.command.Process.Pid
+		pid := opened.(*route).sender.server.command.Process.Pid
 		meter, err := measure.NewProcessMeter(pid)
 		if err != nil {
 			t.Fatal(err)
@@ -180,7 +180,7 @@ func TestRoutesShareServer(t *testing.T) {
 		transporttest.MustClose(t, routes[0])
 		transporttest.HandOver(t, routes[1], payloads.Spec{Kind: payloads.Text, Seed: 9, Size: 1000}, &handoff)
 		transporttest.MustClose(t, routes[1], targets[0], targets[1])
-		if !s.process.hasEnded() {
+		if !s.hasEnded() {
 			t.Error("the server runs on")
 		}
 	})
@@ -193,9 +193,9 @@ func TestRefusals(t *testing.T) {
 		target := transporttest.Serve(t, tr, good)
 		for want, change := range map[string]func(*transport.Setup){
 			"more than a value of the server holds: use at most 512MiB": func(s *transport.Setup) { s.Size = valueLimit + 1 },
-			"at least one":                           func(s *transport.Setup) { s.Size = 0 },
-			`redis server "nowhere": give unix, tcp`: func(s *transport.Setup) { s.Parameter = "nowhere" },
-			"own.wasm does not serialize":            func(s *transport.Setup) { s.Guest, s.Codec = "own.wasm", transport.JSON },
+			"at least one":                                func(s *transport.Setup) { s.Size = 0 },
+			`redis server "nowhere": give unix, tcp`:      func(s *transport.Setup) { s.Parameter = "nowhere" },
+			"guest own.wasm: " + tr.Info().Name + " runs": func(s *transport.Setup) { s.Guest, s.Codec = "own.wasm", transport.JSON },
 		} {
 			setup := good
 			if change(&setup); tr.Info().Runs == transport.NoFunction && setup.Codec == transport.JSON {
@@ -261,7 +261,7 @@ func TestServerIsKilled(t *testing.T) {
 		var handoff transport.Handoff
 		spec := payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 8 << 20}
 		transporttest.HandOver(t, opened, spec, &handoff)
-		go opened.(*route).sender.server.process.command.Process.Kill()
+		go opened.(*route).sender.server.command.Process.Kill()
 		failed := func() error {
 			if err := errors.Join(opened.Prepare(spec), opened.Send(&handoff)); err != nil {
 				return err

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -19,51 +18,6 @@ type directions struct {
 	Server place `json:"server"`
 	// Key is the payload's key, or the channel it is published to.
 	Key string `json:"key"`
-}
-
-// keyPrefix says on a user's server whose key it is.
-const keyPrefix = "rrbench:payload:"
-
-// lifetimeOf is when a value goes away by itself whose source was killed. It outlives each
-// hand-off.
-func lifetimeOf(deadline time.Duration) time.Duration {
-	const least = time.Minute
-	if deadline <= 0 {
-		return time.Hour
-	}
-	return max(least, 2*deadline)
-}
-
-// Open implements transport.Transport. It starts the server, unless another route of this
-// process has; every target is connected to it when it returns.
-func (t through) Open(ctx context.Context, setup transport.Setup, targets []transport.Endpoint) (transport.Route, error) {
-	chosen, err := t.checkSetup(setup)
-	if err == nil {
-		chosen, err = serverThere(chosen, targets)
-	}
-	if err != nil {
-		return nil, err
-	}
-	s, err := t.newSender(ctx, setup, chosen)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", t.info.Name, err)
-	}
-	encoded, err := json.Marshal(directions{s.server.place, s.key})
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	r := &route{sender: s}
-	r.Route, err = sockets.Open(ctx, targets, sockets.Options{
-		FanOptions: stream.FanOptions{Transport: t.info.Name, Deadline: setup.Deadline, Serial: setup.Serial, Preparation: encoded},
-		NewSource: func(carry sockets.Carrier) (sockets.Source, error) {
-			return t.ends.source(ctx, setup, carry)
-		},
-		NewReferrer: func([]int) (sockets.Referrer, error) { return t.exchange.referrer(s), nil },
-	})
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return r, nil
 }
 
 // route adds to deliveries what the server takes part in.
@@ -106,9 +60,9 @@ func share(u measure.Usage, i, n int64) measure.Usage {
 
 // sender is a source's side of a server.
 type sender struct {
-	server *server
-	client *client
-	check  func(holds capacity, n int64) error
+	server   *server
+	client   *client
+	exchange exchange
 	// key is the payload's, or the channel's name.
 	key        string
 	lifetime   time.Duration
@@ -119,25 +73,37 @@ type sender struct {
 	lastID uint64
 }
 
-func (t through) newSender(ctx context.Context, setup transport.Setup, chosen place) (*sender, error) {
+// keyPrefix says on a user's server whose key it is.
+const keyPrefix = "rrbench:payload:"
+
+func newSender(ctx context.Context, setup transport.Setup, chosen place, exchange exchange) (*sender, error) {
 	shared, err := use(ctx, chosen)
 	if err != nil {
 		return nil, err
 	}
 	s := &sender{
 		server:     shared,
-		check:      t.exchange.check,
+		exchange:   exchange,
 		key:        keyPrefix + rand.Text(),
 		lifetime:   lifetimeOf(setup.Deadline),
-		serializes: serializes(setup.Codec),
+		serializes: setup.Codec.Serializes(),
 	}
-	if err = s.check(shared.holds, setup.Size); err == nil {
+	if err = exchange.check(shared.holds, setup.Size); err == nil {
 		s.client, err = connect(ctx, shared.place, setup.Deadline)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// lifetimeOf is when a value goes away by itself whose source was killed. It outlives each
+// hand-off.
+func lifetimeOf(deadline time.Duration) time.Duration {
+	if deadline <= 0 {
+		return time.Hour
+	}
+	return max(time.Minute, 2*deadline)
 }
 
 // begin starts a hand-off. The source is suspended meanwhile, and the server is written to
@@ -147,14 +113,13 @@ func (s *sender) begin(payload []byte) (stream.Reference, error) {
 		s.serialized = measure.Now()
 	}
 	s.lastID++
-	return stream.Reference{ID: s.lastID, Descriptor: -1}, s.check(s.server.holds, int64(len(payload)))
+	return stream.Reference{ID: s.lastID, Descriptor: -1}, s.exchange.check(s.server.holds, int64(len(payload)))
 }
 
 // explain adds how a private server has ended.
 func (s *sender) explain(step string, err error) error {
-	err = explain(step, err)
-	if p := s.server.process; err != nil && p.hasEnded() {
-		err = fmt.Errorf("%w: %w", err, p.ending())
+	if err = explain(step, err); err != nil && s.server.hasEnded() {
+		err = fmt.Errorf("%w: %w", err, s.server.ending())
 	}
 	return err
 }

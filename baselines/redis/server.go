@@ -1,23 +1,77 @@
 package redis
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"sync"
+	"time"
 
+	"rrbench/child"
 	"rrbench/measure"
+	"rrbench/private"
+	"rrbench/transport"
 )
 
-// server is what routes of this process share: one of the process' own, or a user's.
+// program is looked for on PATH.
+const program = "redis-server"
+
+func hasServer() bool {
+	_, err := exec.LookPath(program)
+	return err == nil
+}
+
+// mallocConf is the setting of the server's allocator, jemalloc. By default it returns
+// every block over 8 MiB to the kernel as soon as it is freed, so that each payload
+// faults all of its pages in anew, twice. A server that hands large payloads over all day
+// is configured to keep them.
+const mallocConf = "oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1"
+
+// settings of the server: nothing is written to disk, nothing is evicted, no client is cut off for
+// the length of what it is sent, and deleting does not hold the next command up.
+const settings = `
+unixsocketperm 700
+daemonize no
+supervised no
+loglevel warning
+logfile ""
+save ""
+appendonly no
+databases 1
+maxmemory 0
+maxmemory-policy noeviction
+lazyfree-lazy-user-del yes
+lazyfree-lazy-server-del yes
+client-output-buffer-limit normal 0 0 0
+client-output-buffer-limit pubsub 0 0 0
+timeout 0
+tcp-keepalive 0
+`
+
+// server is what routes of this process share: a private one, or a user's.
 type server struct {
 	place
-	// process is nil for a user's.
-	process *process
-	holds   capacity
-	usage   usage
+	holds capacity
+	usage usage
 	// chosenAs is its name in servers, users how many routes it has: servers guards both.
 	chosenAs place
 	users    int
+
+	// The rest is of a private one: the program's name, its process and the end of what that said.
+	name    string
+	command *exec.Cmd
+	said    child.Tail
+	// directory holds the Unix socket, and is the server's working directory.
+	directory *private.Directory
+	// ended is closed when the process has been waited for, and nil for a user's server.
+	ended chan struct{}
 }
 
 // usage tells what a server uses of its machine.
@@ -40,9 +94,13 @@ func use(ctx context.Context, at place) (*server, error) {
 	servers.Lock()
 	defer servers.Unlock()
 	s := servers.inUse[at]
-	if s == nil || s.process.hasEnded() {
+	if s == nil || s.hasEnded() {
+		begin := attach
+		if at.Private {
+			begin = start
+		}
 		var err error
-		if s, err = newServer(ctx, at); err != nil {
+		if s, err = begin(ctx, at); err != nil {
 			return nil, err
 		}
 		s.chosenAs = at
@@ -50,21 +108,6 @@ func use(ctx context.Context, at place) (*server, error) {
 	}
 	s.users++
 	return s, nil
-}
-
-func newServer(ctx context.Context, at place) (*server, error) {
-	if !at.Private {
-		return attach(ctx, at)
-	}
-	p, err := start(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	meter, err := measure.NewProcessMeter(p.command.Process.Pid)
-	if err != nil {
-		return nil, errors.Join(err, p.stop())
-	}
-	return &server{place: p.place, process: p, holds: capacity{value: valueLimit}, usage: meter}, nil
 }
 
 func (s *server) release() error {
@@ -76,9 +119,168 @@ func (s *server) release() error {
 	if servers.inUse[s.chosenAs] == s {
 		delete(servers.inUse, s.chosenAs)
 	}
-	err := s.usage.Close()
-	if s.process != nil {
-		err = errors.Join(err, s.process.stop())
+	return s.stop()
+}
+
+func (s *server) hasEnded() bool {
+	select {
+	case <-s.ended:
+		return true
+	default:
+		return false
 	}
-	return err
+}
+
+// directoryPrefix begins the names of the servers' directories.
+const directoryPrefix = "rrbench-redis-"
+
+// parents are where these may be: where temporary files belong, unless that is a relative path,
+// or one so long that a socket's below it is none.
+func parents() []string {
+	const longest = 64
+	if parent := os.TempDir(); filepath.IsAbs(parent) && len(parent) <= longest {
+		return []string{parent}
+	}
+	return private.ShortParents()
+}
+
+// loopback has the kernel choose the port.
+const loopback = transport.Loopback + ":0"
+
+var errPortTaken = errors.New("another process has the port")
+
+// start starts a server and waits until it answers: a redis-server, or where there is none
+// what stands in for it. A port is chosen anew where another process takes it meanwhile.
+func start(ctx context.Context, chosen place) (*server, error) {
+	if chosen.Network != overTCP {
+		return startAt(ctx, "")
+	}
+	const attempts = 5
+	for attempt := 1; ; attempt++ {
+		listener, err := net.Listen("tcp", net.JoinHostPort(cmp.Or(chosen.Address, transport.Loopback), "0"))
+		if err != nil {
+			return nil, fmt.Errorf("find a port: %w", err)
+		}
+		_ = listener.Close()
+		s, err := startAt(ctx, listener.Addr().String())
+		if attempt == attempts || !errors.Is(err, errPortTaken) {
+			return s, err
+		}
+	}
+}
+
+// startTimeout bounds how long a server may take to answer.
+const startTimeout = 10 * time.Second
+
+// startAt starts a server with a Unix socket, by which it is asked first, and a TCP address where
+// one is given: once it answers it has both, and until then nothing is sent to that address.
+func startAt(ctx context.Context, tcp string) (_ *server, err error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	directory, err := private.NewDirectoryIn(parents(), directoryPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("make a directory for %s: %w", program, err)
+	}
+	s := &server{
+		place:     place{Private: true, Network: overUnix, Address: filepath.Join(directory.Path, "socket"), Password: rand.Text()},
+		holds:     capacity{value: valueLimit},
+		directory: directory,
+		ended:     make(chan struct{}),
+	}
+	if hasServer() {
+		s.name, s.command = program, s.redisServer(tcp)
+	} else {
+		s.name, s.command = standInName, s.standIn(tcp)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("start %s: %w", s.name, err), s.stop())
+		}
+	}()
+	s.command.Dir, s.command.Stdout, s.command.Stderr = directory.Path, &s.said, &s.said
+	if err := child.Start(s.command); err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(s.ended)
+		_ = s.command.Wait()
+	}()
+	if err := s.await(ctx); err != nil {
+		return nil, err
+	}
+	meter, err := measure.NewProcessMeter(s.command.Process.Pid)
+	if err != nil {
+		return nil, err
+	}
+	s.usage = meter
+	if tcp != "" {
+		s.Network, s.Address = overTCP, tcp
+	}
+	return s, nil
+}
+
+// redisServer is the command. Its configuration goes through standard input, where no other
+// user sees the password.
+func (s *server) redisServer(tcp string) *exec.Cmd {
+	host, port, _ := net.SplitHostPort(cmp.Or(tcp, loopback)) // port 0 is none
+	command := exec.Command(program, "-")
+	command.Stdin = strings.NewReader(fmt.Sprintf("%sbind %s\nport %s\nunixsocket %q\nrequirepass %s\ndir %q\n", settings, host, port, s.Address, s.Password, s.directory.Path))
+	// The second name is that of servers that have jemalloc built in.
+	command.Env = append(os.Environ(), "MALLOC_CONF="+mallocConf, "JE_MALLOC_CONF="+mallocConf)
+	return command
+}
+
+// await waits until the server answers.
+func (s *server) await(ctx context.Context) error {
+	for {
+		c, err := connect(ctx, s.place, startTimeout)
+		if err == nil {
+			return c.Close()
+		}
+		select {
+		case <-s.ended:
+			return s.notStarted()
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// notStarted is why a server has ended that never answered. What it said is kept in a file.
+func (s *server) notStarted() error {
+	_, all := s.said.Said()
+	if strings.Contains(strings.ToLower(all), "address already in use") {
+		return fmt.Errorf("%w: %w", errPortTaken, s.ending())
+	}
+	log := s.directory.Path + ".log"
+	if err := os.WriteFile(log, []byte(all), 0o600); err != nil {
+		return errors.Join(s.ending(), err)
+	}
+	return fmt.Errorf("%w (all that it said: %s)", s.ending(), log)
+}
+
+// ending is how the server has ended, with the last line that it said, less process and time.
+func (s *server) ending() error {
+	line, _ := s.said.Said()
+	if _, message, stamped := strings.Cut(line, " # "); stamped {
+		line = message
+	}
+	return fmt.Errorf("%s ended with %v: %s", s.name, s.command.ProcessState, line)
+}
+
+// stop ends a private server, which has nothing to lose, and the metering of any.
+func (s *server) stop() error {
+	var err error
+	if s.usage != nil {
+		err = s.usage.Close()
+	}
+	if s.command == nil {
+		return err
+	}
+	if s.command.Process != nil {
+		_ = s.command.Process.Kill()
+		<-s.ended
+	}
+	return errors.Join(err, s.directory.Remove())
 }

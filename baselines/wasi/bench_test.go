@@ -8,6 +8,7 @@ import (
 	"rrbench/engines/catalogue"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 )
 
 // BenchmarkHandoff measures hand-offs between two guests of one process: medians of
@@ -33,13 +34,13 @@ func BenchmarkHandoff(b *testing.B) {
 }
 
 func benchmark(b *testing.B, setup transport.Setup) {
-	route := mustOpen(b, Guests{}, setup, mustServe(b, Guests{}, setup).Endpoint())
-	digest := mustPrepare(b, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
+	route := transporttest.Opening(b, New(), setup, transporttest.Serving(b, New(), setup).Endpoint())
+	digest := transporttest.Prepare(b, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
 	var handoff transport.Handoff
 	var timelines []transport.Timeline
 	step := func() {
-		mustSend(b, route, &handoff)
-		checkDelivery(b, &handoff.Deliveries[0], digest, setup.Size)
+		transporttest.MustSend(b, route, &handoff)
+		transporttest.CheckDelivery(b, &handoff, 0, setup.Size, digest)
 	}
 	for range 3 {
 		step()

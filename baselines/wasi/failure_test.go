@@ -14,6 +14,7 @@ import (
 	"rrbench/engines/wasip1"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 )
 
 func TestRefusals(t *testing.T) {
@@ -48,7 +49,7 @@ func TestRefusals(t *testing.T) {
 			_ = target.Close()
 		}
 	}
-	endpoint := mustServe(t, Guests{}, good).Endpoint()
+	endpoint := transporttest.Serving(t, New(), good).Endpoint()
 	for _, change := range []func(*transport.Endpoint){
 		func(e *transport.Endpoint) { e.Address = "nowhere" },
 		func(e *transport.Endpoint) { e.Address = "[::1]:80" },
@@ -157,16 +158,16 @@ func TestPeersThatMisbehave(t *testing.T) {
 					// What is still on its way resets the connection: only a short one hears.
 					setup.Size = 1000
 				}
-				bad, good := peer(t, test.post), mustServe(t, Guests{}, setup).Endpoint()
-				route := mustOpen(t, Guests{}, setup, bad, good)
-				digest := mustPrepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
+				bad, good := peer(t, test.post), transporttest.Serving(t, New(), setup).Endpoint()
+				route := transporttest.Opening(t, New(), setup, bad, good)
+				digest := transporttest.Prepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
 				var handoff transport.Handoff
 				for range 2 {
-					mustSend(t, route, &handoff)
+					transporttest.MustSend(t, route, &handoff)
 					if err := handoff.Deliveries[0].Err; err == nil || !strings.Contains(err.Error(), test.want) {
 						t.Errorf("error is %v, want %q", err, test.want)
 					}
-					checkDelivery(t, &handoff.Deliveries[1], digest, setup.Size)
+					transporttest.CheckDelivery(t, &handoff, 1, setup.Size, digest)
 				}
 			})
 		})
@@ -179,7 +180,7 @@ func TestSilentSource(t *testing.T) {
 	eachGuest(t, func(t *testing.T, setup transport.Setup) {
 		t.Parallel()
 		setup.Deadline = 100 * time.Millisecond
-		endpoint := mustServe(t, Guests{}, setup).Endpoint()
+		endpoint := transporttest.Serving(t, New(), setup).Endpoint()
 		for _, text := range []string{"POST / HT", "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf"} {
 			connection, err := net.Dial("tcp", endpoint.Address)
 			if err != nil {
@@ -242,27 +243,27 @@ func TestGuestsWithoutMemory(t *testing.T) {
 				t.Error(err)
 			}
 		} else {
-			route := mustOpen(t, Guests{}, setup, failing.Endpoint(), mustServe(t, Guests{}, setup).Endpoint())
-			digest := mustPrepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
+			route := transporttest.Opening(t, New(), setup, failing.Endpoint(), transporttest.Serving(t, New(), setup).Endpoint())
+			digest := transporttest.Prepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
 			var handoff transport.Handoff
-			mustSend(t, route, &handoff)
+			transporttest.MustSend(t, route, &handoff)
 			for i := 0; i < 5 && handoff.Deliveries[0].Err == nil; i++ {
 				// Garbage has to pile up first.
-				mustSend(t, route, &handoff)
+				transporttest.MustSend(t, route, &handoff)
 			}
 			for range 2 {
 				if err := handoff.Deliveries[0].Err; err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 					t.Errorf("error is %v", err)
 				}
-				checkDelivery(t, &handoff.Deliveries[1], digest, setup.Size)
-				mustSend(t, route, &handoff)
+				transporttest.CheckDelivery(t, &handoff, 1, setup.Size, digest)
+				transporttest.MustSend(t, route, &handoff)
 			}
 			if err := failing.Close(); err != nil {
 				t.Error(err)
 			}
 		}
 
-		endpoint := mustServe(t, Guests{}, setup).Endpoint()
+		endpoint := transporttest.Serving(t, New(), setup).Endpoint()
 		setup.Size = 64
 		source, err := little.Open(t.Context(), setup, []transport.Endpoint{endpoint})
 		if err != nil {
@@ -278,9 +279,9 @@ func TestGuestsWithoutMemory(t *testing.T) {
 // What a function gets done is bounded even when the guest's own clock would let it wait.
 func TestGuestBeyondItsDeadline(t *testing.T) {
 	eachGuest(t, func(t *testing.T, setup transport.Setup) {
-		target := mustServe(t, Guests{}, setup)
-		opened := mustOpen(t, Guests{}, setup, target.Endpoint()).(*route)
-		mustPrepare(t, opened, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
+		target := transporttest.Serving(t, New(), setup)
+		opened := transporttest.Opening(t, New(), setup, target.Endpoint()).(*route)
+		transporttest.Prepare(t, opened, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
 		opened.deadline = time.Nanosecond
 		// One hand-off may be over before anybody has to wait.
 		var err error

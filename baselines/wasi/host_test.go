@@ -12,6 +12,7 @@ import (
 	"rrbench/engines"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 )
 
 // fakeInstance is memory that calls a host function.
@@ -123,8 +124,8 @@ func TestCopiesAreEstimated(t *testing.T) {
 			if !slices.Contains(guestsTested, goGuest) {
 				t.Skip("only the guest in Go is estimated")
 			}
-			served := mustServe(t, Guests{}, setup).(*target)
-			opened := mustOpen(t, Guests{}, setup, served.endpoint).(*route)
+			served := transporttest.Serving(t, New(), setup).(*target)
+			opened := transporttest.Opening(t, New(), setup, served.endpoint).(*route)
 			// Garbage piles up until a guest's memory grows no more.
 			var sizes [2]uint64
 			for flat := 0; flat < 2; flat++ {

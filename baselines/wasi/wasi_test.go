@@ -1,9 +1,7 @@
 package wasi
 
 import (
-	"context"
 	"math"
-	"slices"
 	"testing"
 	"time"
 
@@ -32,66 +30,6 @@ func setupOf(engine string, codec transport.Codec, kind payloads.Kind, size int6
 	}
 }
 
-func mustServe(t testing.TB, guests Guests, setup transport.Setup) transport.Target {
-	t.Helper()
-	target, err := guests.Serve(context.Background(), setup)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := target.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return target
-}
-
-func mustOpen(t testing.TB, guests Guests, setup transport.Setup, targets ...transport.Endpoint) transport.Route {
-	t.Helper()
-	route, err := guests.Open(context.Background(), setup, targets)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := route.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return route
-}
-
-func mustPrepare(t testing.TB, route transport.Route, spec payloads.Spec) (digest uint64) {
-	t.Helper()
-	digest, err := spec.Digest(), route.Prepare(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return digest
-}
-
-func mustSend(t testing.TB, route transport.Route, handoff *transport.Handoff) {
-	t.Helper()
-	if err := route.Send(handoff); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func checkDelivery(t testing.TB, d *transport.Delivery, digest uint64, size int64) {
-	t.Helper()
-	if d.Err != nil {
-		t.Error(d.Err)
-		return
-	}
-	if d.Digest != digest || d.Length != uint64(size) {
-		t.Errorf("target saw %d bytes with digest %x, want %d with %x", d.Length, d.Digest, size, digest)
-	}
-	l := &d.Timeline
-	moments := []int64{l.Start, l.Serialized, l.CopiedOut, l.Received, l.CopiedIn, l.Delivered, l.Consumed, l.Acknowledged}
-	if !slices.IsSorted(moments) || l.Start == 0 {
-		t.Errorf("moments are out of order: %v", moments)
-	}
-}
-
 // eachGuest runs a test with every guest on every engine that runs here.
 func eachGuest(t *testing.T, test func(t *testing.T, setup transport.Setup)) {
 	for _, engine := range catalogue.BuiltIn() {
@@ -111,7 +49,7 @@ func eachGuest(t *testing.T, test func(t *testing.T, setup transport.Setup)) {
 // Guests understand one another, and the functions of http/native.
 func TestMixedGuests(t *testing.T) {
 	eachGuest(t, func(t *testing.T, setup transport.Setup) {
-		endpoint := mustServe(t, Guests{}, setup).Endpoint()
+		endpoint := transporttest.Serving(t, New(), setup).Endpoint()
 		for _, guest := range guestsTested {
 			setup.Guest = guest
 			visit(t, New(), setup, endpoint)
@@ -145,10 +83,8 @@ func visit(t *testing.T, over transport.Transport, setup transport.Setup, endpoi
 // exchange sends a payload and checks that it arrives.
 func exchange(t *testing.T, route transport.Route, setup transport.Setup) {
 	t.Helper()
-	digest := mustPrepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 7, Size: setup.Size})
 	handoff := transport.Handoff{Deliveries: make([]transport.Delivery, 1)}
-	mustSend(t, route, &handoff)
-	checkDelivery(t, &handoff.Deliveries[0], digest, setup.Size)
+	transporttest.HandOver(t, route, payloads.Spec{Kind: setup.Payload, Seed: 7, Size: setup.Size}, &handoff)
 }
 
 // A payload larger than all socket buffers together takes the path on which the source
@@ -156,17 +92,17 @@ func exchange(t *testing.T, route transport.Route, setup transport.Setup) {
 func TestLargePayloadArrives(t *testing.T) {
 	eachGuest(t, func(t *testing.T, setup transport.Setup) {
 		setup.Payload, setup.Size = payloads.Bytes, 48<<20+5
-		exchange(t, mustOpen(t, Guests{}, setup, mustServe(t, Guests{}, setup).Endpoint()), setup)
+		exchange(t, transporttest.Opening(t, New(), setup, transporttest.Serving(t, New(), setup).Endpoint()), setup)
 	})
 }
 
 func TestUsageIsTold(t *testing.T) {
 	eachGuest(t, func(t *testing.T, setup transport.Setup) {
 		setup.Size = 16 << 20
-		route := mustOpen(t, Guests{}, setup, mustServe(t, Guests{}, setup).Endpoint())
-		mustPrepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
+		route := transporttest.Opening(t, New(), setup, transporttest.Serving(t, New(), setup).Endpoint())
+		transporttest.Prepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
 		var handoff transport.Handoff
-		mustSend(t, route, &handoff)
+		transporttest.MustSend(t, route, &handoff)
 		if used := handoff.Deliveries[0].Usage; used.CPU() <= 0 || used.MinorFaults < 0 {
 			t.Errorf("a hand-off used %+v", used)
 		}
@@ -176,11 +112,11 @@ func TestUsageIsTold(t *testing.T) {
 func TestCopiesAreTold(t *testing.T) {
 	eachGuest(t, func(t *testing.T, setup transport.Setup) {
 		setup.Size = 4 << 20
-		route := mustOpen(t, Guests{}, setup, mustServe(t, Guests{}, setup).Endpoint())
+		route := transporttest.Opening(t, New(), setup, transporttest.Serving(t, New(), setup).Endpoint())
 		var handoff transport.Handoff
 		for range 3 {
-			mustPrepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
-			mustSend(t, route, &handoff)
+			transporttest.Prepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
+			transporttest.MustSend(t, route, &handoff)
 			line := &handoff.Deliveries[0].Timeline
 			p := line.Phases()
 			if p.CopyOut <= 0 || p.CopyIn <= 0 || p.Serialize+p.CopyOut+p.Transfer+p.CopyIn+p.Deserialize != line.Latency() || !line.Ordered() {

@@ -225,11 +225,11 @@ func trials(t *testing.T, directory string) []results.Trial {
 	if err != nil {
 		return nil
 	}
-	all, _, err := run.Trials()
+	all, err := run.Journaled()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all
+	return all.Trials
 }
 
 // rows counts the rows of a CSV without its header.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/csv"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rrbench/results/resultstest"
 )
 
 // TestKilledRunsAreResumed kills sweeps at random moments and expects of the resumed run what
@@ -40,7 +41,7 @@ func TestKilledRunsAreResumed(t *testing.T) {
 			t.Fatalf("kill %d: status %d: %s", kill, got.status, got.stderr)
 		}
 		rows := make(map[string]string)
-		for _, row := range readRows(t, filepath.Join(directory, "trials.csv")) {
+		for _, row := range resultstest.Rows(t, filepath.Join(directory, "trials.csv")) {
 			rows[strings.Join([]string{row["cell"], row["rep"], row["first"], row["worker"], row["target"]}, " ")] = row["status"]
 		}
 		for key, status := range rows {
@@ -52,7 +53,7 @@ func TestKilledRunsAreResumed(t *testing.T) {
 		if want := (cells + 1) * (reps + starts) * fanout * concurrency; len(rows) != want {
 			t.Errorf("kill %d: %d rows of %d", kill, len(rows), want)
 		}
-		for _, row := range readRows(t, filepath.Join(directory, "summary.csv")) {
+		for _, row := range resultstest.Rows(t, filepath.Join(directory, "summary.csv")) {
 			if row["status"] != "ok" || row["n"] != fmt.Sprint(reps) {
 				t.Errorf("kill %d: %s is %s with %s rounds", kill, row["transport"], row["status"], row["n"])
 			}
@@ -92,26 +93,4 @@ func TestResumeRefusesForeignPlans(t *testing.T) {
 			t.Errorf("%s: status %d: %q", to, got.status, got.stderr)
 		}
 	}
-}
-
-// readRows returns the rows of a CSV file by the names of its columns.
-func readRows(t *testing.T, path string) (rows []map[string]string) {
-	t.Helper()
-	file, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	lines, err := csv.NewReader(file).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, line := range lines[1:] {
-		row := make(map[string]string)
-		for i, name := range lines[0] {
-			row[name] = line[i]
-		}
-		rows = append(rows, row)
-	}
-	return rows
 }

@@ -15,6 +15,6 @@ func standInCommand() *cobra.Command {
 		Use:    redis.StandInCommand,
 		Short:  "Stand in for redis-server where there is none (started by rrbench itself)",
 		Hidden: true,
-		RunE:   func(c *cobra.Command, _ []string) error { return redis.ServeStandIn(c.Context(), os.Stdin) },
+		RunE:   func(*cobra.Command, []string) error { return redis.ServeStandIn(os.Stdin) },
 	}
 }

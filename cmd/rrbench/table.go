@@ -3,17 +3,13 @@ package main
 import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"rrbench/results"
 )
 
 // newTable is a plain table on standard output that wraps long cells.
 func newTable(columns ...any) table.Writer {
-	out := table.NewWriter()
-	out.SetOutputMirror(stdout)
-	style := table.StyleDefault
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Format.Header = text.FormatDefault
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-	out.SetStyle(style)
+	out := results.PlainTable(stdout)
 	out.AppendHeader(table.Row(columns))
 	configs := make([]table.ColumnConfig, len(columns))
 	for i := range columns {

@@ -9,7 +9,6 @@ package v8
 import "C"
 
 import (
-	"strings"
 	"unsafe"
 
 	"rogchap.com/v8go"
@@ -34,12 +33,12 @@ func New(string) (engines.Engine, error) {
 		// Atomic instructions, with which no other engine here comes.
 		Lenient: true,
 		Backend: unsafe.Pointer(C.v8_backend()),
-		Cause:   cause,
+		Causes:  causes,
 	})
 }
 
 // causes has V8's words, and those of the other engines.
-var causes = []struct{ theirs, ours string }{
+var causes = [][2]string{
 	{"Maximum call stack size exceeded", "stack overflow"},
 	{"memory access out of bounds", "out of bounds memory access"},
 	{"table index is out of bounds", "out of bounds table access"},
@@ -49,13 +48,4 @@ var causes = []struct{ theirs, ours string }{
 	{"remainder by zero", "integer divide by zero"},
 	{"float unrepresentable in integer range", "invalid conversion to integer"},
 	{"unreachable", "unreachable"},
-}
-
-func cause(message string) string {
-	for _, c := range causes {
-		if strings.Contains(message, c.theirs) {
-			return c.ours
-		}
-	}
-	return message
 }

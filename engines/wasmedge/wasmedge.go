@@ -109,20 +109,13 @@ func New(cacheDir string) (engines.Engine, error) {
 		Backend:  unsafe.Pointer(C.wasmedge_backend()),
 		Lenient:  true,
 		CacheDir: cacheDir,
-		Cause:    cause,
+		Causes:   causes,
 	})
 }
 
 // causes has WasmEdge's words, and those of the other engines, where they differ.
-var causes = map[string]string{
-	"call stack exhausted":  "stack overflow",
-	"uninitialized element": "indirect call to null",
-	"undefined element":     "out of bounds table access",
-}
-
-func cause(message string) string {
-	if ours, differs := causes[message]; differs {
-		return ours
-	}
-	return message
+var causes = [][2]string{
+	{"call stack exhausted", "stack overflow"},
+	{"uninitialized element", "indirect call to null"},
+	{"undefined element", "out of bounds table access"},
 }

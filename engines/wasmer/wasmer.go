@@ -7,7 +7,6 @@ package wasmer
 import "C"
 
 import (
-	"strings"
 	"unsafe"
 
 	"github.com/wasmerio/wasmer-go/wasmer"
@@ -34,12 +33,12 @@ func New(cacheDir string) (engines.Engine, error) {
 		},
 		Backend:  unsafe.Pointer(C.wasmer_backend()),
 		CacheDir: cacheDir,
-		Cause:    cause,
+		Causes:   causes,
 	})
 }
 
 // causes has Wasmer's words, and those of the other engines.
-var causes = []struct{ theirs, ours string }{
+var causes = [][2]string{
 	{"call stack exhausted", "stack overflow"},
 	{"out of bounds memory access", "out of bounds memory access"},
 	{"undefined element: out of bounds table access", "out of bounds table access"},
@@ -49,13 +48,4 @@ var causes = []struct{ theirs, ours string }{
 	{"integer divide by zero", "integer divide by zero"},
 	{"invalid conversion to integer", "invalid conversion to integer"},
 	{"unreachable", "unreachable"},
-}
-
-func cause(message string) string {
-	for _, c := range causes {
-		if strings.Contains(message, c.theirs) {
-			return c.ours
-		}
-	}
-	return message
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/bytecodealliance/wasmtime-go/v39"
 
 	"rrbench/engines"
+	"rrbench/engines/internal/crossing"
 	"rrbench/foreign"
 )
 
@@ -40,10 +41,7 @@ func (in *instance) takeFailure(function string) error {
 	if failure == nil {
 		return nil
 	}
-	if _, exit := failure.(*engines.Exit); exit {
-		return failure
-	}
-	return &engines.Trap{Function: function, Cause: failure}
+	return crossing.Ended(function, failure)
 }
 
 // explainInstantiation does as explain for what wasmtime-go returned.

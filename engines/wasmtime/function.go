@@ -6,7 +6,6 @@ package wasmtime
 import "C"
 
 import (
-	"fmt"
 	"runtime"
 	"unsafe"
 
@@ -63,14 +62,8 @@ func (f *function) Type() engines.FunctionType { return f.kind }
 
 func (f *function) Call(stack []uint64) error {
 	in := f.instance
-	if in.closed {
-		return fmt.Errorf("call %s in %s: the instance is closed", f.kind.Name, in.name)
-	}
-	if in.depth == engines.MaxDepth {
-		return &engines.Trap{Function: f.kind.Name, Cause: engines.ErrTooDeep}
-	}
-	if len(stack) < f.slots {
-		return fmt.Errorf("call %s in %s: the stack has %d slots, %s needs %d", f.kind.Name, in.name, len(stack), f.kind, f.slots)
+	if in.closed || in.depth == engines.MaxDepth || len(stack) < f.slots {
+		return crossing.Refuse(&f.kind, in.name, in.closed, len(stack))
 	}
 	in.depth++
 	outcome := C.guest_call(f.guest, f.store, f.callee, (*C.uint64_t)(unsafe.SliceData(stack)), C.size_t(f.slots))

@@ -42,47 +42,28 @@ type instance struct {
 
 var _ engines.Instance = (*instance)(nil)
 
-const (
-	// initializer is a reactor's constructor.
-	// See https://github.com/WebAssembly/WASI/blob/main/legacy/application-abi.md
-	initializer = "_initialize"
-	memoryName  = "memory"
-)
+const memoryName = "memory"
 
-func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig) (_ engines.Instance, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("instantiate %s: %w", config.Name, err)
+func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig) (engines.Instance, error) {
+	return crossing.Instantiate(ctx, config, m.imports, func(resolved []engines.HostFunction) (engines.Instance, error) {
+		limit := config.Limit()
+		if m.declared > limit {
+			return nil, &engines.MemoryTooLarge{Wanted: m.declared, Limit: limit}
 		}
-	}()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	resolved, err := engines.Resolve(m.imports, config.Imports)
-	if err != nil {
-		return nil, err
-	}
-	if limit := config.Limit(); m.declared > limit {
-		return nil, &engines.MemoryTooLarge{Wanted: m.declared, Limit: limit}
-	}
-	release, err := m.borrow()
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	in, err := m.prepare(config)
-	if err != nil {
-		return nil, err
-	}
-	if err := in.create(m, resolved, config.Limit()); err != nil {
-		return nil, errors.Join(err, in.Close())
-	}
-	if start, ok := in.Function(initializer); ok {
-		if err := start.Call(nil); err != nil {
+		release, err := m.gate.Borrow()
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		in, err := m.prepare(config)
+		if err != nil {
+			return nil, err
+		}
+		if err := in.create(m, resolved, limit); err != nil {
 			return nil, errors.Join(err, in.Close())
 		}
-	}
-	return in, nil
+		return in, nil
+	})
 }
 
 // prepare makes the store of an instance.

@@ -3,14 +3,13 @@
 package wasmtime
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/bytecodealliance/wasmtime-go/v39"
 
 	"rrbench/engines"
+	"rrbench/engines/internal/crossing"
 	"rrbench/foreign"
 )
 
@@ -27,8 +26,7 @@ type module struct {
 	// declared is the size in bytes of the initial memory that the module exports, if any.
 	declared uint64
 
-	lock   sync.RWMutex
-	closed bool
+	gate crossing.Gate
 }
 
 var _ engines.Module = (*module)(nil)
@@ -114,21 +112,4 @@ func nativeTypes(types []engines.ValueType) []*wasmtime.ValType {
 	return converted
 }
 
-// borrow keeps the module from being closed until the returned function is called.
-// Instances hold what they need of a module by themselves.
-func (m *module) borrow() (release func(), err error) {
-	m.lock.RLock()
-	if m.closed {
-		m.lock.RUnlock()
-		return nil, errors.New("the module is closed: compile it again")
-	}
-	return m.lock.RUnlock, nil
-}
-
-func (m *module) Close() error {
-	m.lock.Lock()
-	defer m.lock.Unlock()
-	m.closed = true
-	m.compiled.Close()
-	return nil
-}
+func (m *module) Close() error { return m.gate.Close(m.compiled.Close) }

@@ -1,8 +1,6 @@
 package wazero
 
 import (
-	"fmt"
-
 	"rrbench/engines"
 	"rrbench/engines/internal/crossing"
 )
@@ -53,7 +51,7 @@ func (f *function) Type() engines.FunctionType { return f.kind }
 func (f *function) Call(stack []uint64) error {
 	in := f.instance
 	if in.closed || in.depth > 0 && in.tooDeep() || len(stack) < f.slots {
-		return f.refuse(stack)
+		return crossing.Refuse(&f.kind, in.name, in.closed, len(stack))
 	}
 	if f.running == len(f.callees) {
 		f.callees = append(f.callees, f.newCallee())
@@ -76,16 +74,4 @@ func (f *function) Call(stack []uint64) error {
 
 func (f *function) newCallee() callee {
 	return newCallee(f.instance.guest.ExportedFunction(f.kind.Name))
-}
-
-// refuse says why a call cannot be made.
-func (f *function) refuse(stack []uint64) error {
-	in := f.instance
-	switch {
-	case in.closed:
-		return fmt.Errorf("call %s in %s: the instance is closed", f.kind.Name, in.name)
-	case in.depth > 0 && in.tooDeep():
-		return &engines.Trap{Function: f.kind.Name, Cause: engines.ErrTooDeep}
-	}
-	return fmt.Errorf("call %s in %s: the stack has %d slots, %s needs %d", f.kind.Name, in.name, len(stack), f.kind, f.slots)
 }

@@ -35,10 +35,7 @@ func (in *instance) explain(function string, err error) error {
 	failure := in.failure
 	in.failure = nil
 	if failure != nil {
-		if _, exit := failure.(*engines.Exit); exit {
-			return failure
-		}
-		return &engines.Trap{Function: function, Cause: failure}
+		return crossing.Ended(function, failure)
 	}
 	var exit *sys.ExitError
 	if errors.As(err, &exit) {

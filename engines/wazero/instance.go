@@ -48,42 +48,23 @@ func (c *callContext) Value(key any) any {
 	return nil
 }
 
-// initializer is a reactor's constructor.
-// See https://github.com/WebAssembly/WASI/blob/main/legacy/application-abi.md
-const initializer = "_initialize"
-
-func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig) (_ engines.Instance, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("instantiate %s: %w", config.Name, err)
+func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig) (engines.Instance, error) {
+	return crossing.Instantiate(ctx, config, m.imports, func(resolved []engines.HostFunction) (engines.Instance, error) {
+		if err := m.retain(); err != nil {
+			return nil, err
 		}
-	}()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	resolved, err := engines.Resolve(m.imports, config.Imports)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.retain(); err != nil {
-		return nil, err
-	}
-	in := &instance{
-		name:      config.Name,
-		module:    m,
-		hosts:     crossing.Hosts(resolved),
-		functions: map[string]*function{},
-	}
-	in.calls = callContext{Context: context.Background(), instance: in}
-	if err := in.create(min(config.Limit(), largest)); err != nil {
-		return nil, errors.Join(err, in.Close())
-	}
-	if start, ok := in.Function(initializer); ok {
-		if err := start.Call(nil); err != nil {
+		in := &instance{
+			name:      config.Name,
+			module:    m,
+			hosts:     crossing.Hosts(resolved),
+			functions: map[string]*function{},
+		}
+		in.calls = callContext{Context: context.Background(), instance: in}
+		if err := in.create(min(config.Limit(), largest)); err != nil {
 			return nil, errors.Join(err, in.Close())
 		}
-	}
-	return in, nil
+		return in, nil
+	})
 }
 
 // create makes the guest. wazero has no error for a memory that cannot be had and panics;

@@ -5,7 +5,6 @@ package bounce
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -41,8 +40,8 @@ func (bounce) Info() transport.Info {
 // Check finds nothing missing: where an engine runs, this does.
 func (bounce) Check() error { return nil }
 
-// targets of this process, by addresses that cannot be guessed.
-var targets sync.Map
+// targets are those of this process.
+var targets transport.Local[target]
 
 type target struct {
 	address string
@@ -51,24 +50,16 @@ type target struct {
 	function *modes.Function
 }
 
-// checkCodec refuses what a user may ask of transports that serialize.
-func checkCodec(setup transport.Setup) error {
-	if setup.Codec != transport.None {
-		return fmt.Errorf("%s does not serialize: codec %q is not possible, use %q", name, setup.Codec, transport.None)
-	}
-	return nil
-}
-
 func (bounce) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
-	if err := checkCodec(setup); err != nil {
+	if err := transport.CheckPlain(name, setup.Codec); err != nil {
 		return nil, err
 	}
 	function, err := modes.Load(ctx, setup, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: target: %w", name, err)
 	}
-	t := &target{address: rand.Text(), function: function}
-	targets.Store(t.address, t)
+	t := &target{function: function}
+	t.address = targets.Add(t)
 	return t, nil
 }
 
@@ -77,7 +68,7 @@ func (t *target) Endpoint() transport.Endpoint {
 }
 
 func (t *target) Close() error {
-	targets.Delete(t.address)
+	targets.Remove(t.address)
 	t.lock.Lock()
 	defer t.lock.Unlock()
 	return t.function.Close()
@@ -113,21 +104,14 @@ type route struct {
 }
 
 func (bounce) Open(ctx context.Context, setup transport.Setup, endpoints []transport.Endpoint) (transport.Route, error) {
-	if err := checkCodec(setup); err != nil {
+	if err := transport.CheckPlain(name, setup.Codec); err != nil {
 		return nil, err
 	}
-	if len(endpoints) == 0 {
-		return nil, errors.New(name + ": a route needs at least one target")
+	found, err := targets.Find(name, endpoints)
+	if err != nil {
+		return nil, err
 	}
-	r := &route{buffer: make([]byte, setup.Size)}
-	for _, endpoint := range endpoints {
-		found, ok := targets.Load(endpoint.Address)
-		if !ok || endpoint.Transport != name {
-			return nil, fmt.Errorf("%s: there is no target at %q of %q in this process", name, endpoint.Address, endpoint.Transport)
-		}
-		r.targets = append(r.targets, found.(*target))
-	}
-	var err error
+	r := &route{targets: found, buffer: make([]byte, setup.Size)}
 	if r.source, err = modes.Load(ctx, setup, r.carry); err != nil {
 		return nil, fmt.Errorf("%s: source: %w", name, err)
 	}

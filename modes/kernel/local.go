@@ -28,7 +28,6 @@ func NewMemfd() transport.Transport {
 		Family:      transport.Kernel,
 		Place:       2,
 		Limits:      []string{"limit/descriptor"},
-		FansIn:      true,
 		Probe:       probeMapping,
 		NewReferrer: lending(func() mechanism { return &memfd{} }),
 		NewResolver: newTarget,
@@ -46,7 +45,6 @@ func NewCMA() transport.Transport {
 		Family:  transport.Kernel,
 		Place:   3,
 		Limits:  []string{"limit/cma"},
-		FansIn:  true,
 		Probe:   probeReading,
 		NewReferrer: func(_ *modes.Function, processes []int) (sockets.Referrer, error) {
 			return NewRemoteRead(processes)
@@ -70,7 +68,6 @@ func NewAdaptive(crossover int64) transport.Transport {
 		Family:      transport.Kernel,
 		Place:       4,
 		Limits:      []string{"limit/unix", "limit/descriptor"},
-		FansIn:      true,
 		NewReferrer: lending(func() mechanism { return choose(crossover) }),
 		NewResolver: newTarget,
 		Windowless:  windowless(crossover),

@@ -22,7 +22,6 @@ func NewRing() transport.Transport {
 		Family:  transport.Kernel,
 		Place:   5,
 		Limits:  []string{"limit/ring", "limit/spin"},
-		FansIn:  true,
 		Probe:   probeRing,
 		Ring:    memory.Learning,
 	}

@@ -18,6 +18,5 @@ func NewStream() transport.Transport {
 		Family:  transport.Kernel,
 		Place:   1,
 		Limits:  []string{"limit/unix"},
-		FansIn:  true,
 	}
 }

@@ -17,7 +17,6 @@ func NewStream() transport.Transport {
 		Family:  transport.Network,
 		Place:   3,
 		Limits:  []string{"limit/tcp"},
-		FansIn:  true,
 	}
 }
 
@@ -32,7 +31,6 @@ func NewSplice() transport.Transport {
 		Family:    transport.Network,
 		Place:     1,
 		Limits:    []string{"limit/splice"},
-		FansIn:    true,
 		NewWriter: NewSplicing,
 		Detach:    Detach,
 		Facts:     PipeFacts,
@@ -51,7 +49,6 @@ func NewZerocopy() transport.Transport {
 		Family:    transport.Network,
 		Place:     2,
 		Limits:    []string{"limit/tcp"},
-		FansIn:    true,
 		NewWriter: choose(zerocopyFrom, newReferring),
 		Detach:    Detach,
 		Facts:     zerocopyFacts,
@@ -76,7 +73,6 @@ func NewAdaptive(crossover int64) transport.Transport {
 		Family:    transport.Network,
 		Place:     4,
 		Limits:    []string{"limit/tcp", "limit/splice"},
-		FansIn:    true,
 		NewWriter: choose(crossover, NewSplicing),
 		Detach:    Detach,
 		Facts:     PipeFacts,

@@ -24,7 +24,6 @@ type Transport struct {
 	Family        transport.Family
 	Place         int
 	Limits        []string
-	FansIn        bool
 	// NewWriter makes the part that puts regions into a connection; nil copies them.
 	NewWriter func() (stream.Writer, error)
 	// Detach is set when the writer lets the kernel refer to a region's pages. It gives
@@ -68,7 +67,7 @@ func (t *Transport) Info() transport.Info {
 		Place:           t.Place,
 		Limits:          t.Limits,
 		Hosting:         transport.SeparateProcesses,
-		FansIn:          t.FansIn,
+		FansIn:          true,
 		Across:          t.Family == transport.Network,
 		Runs:            transport.Wasm,
 		Codecs:          []transport.Codec{transport.None},
@@ -95,10 +94,7 @@ func (t *Transport) checkSetup(setup transport.Setup) error {
 	if err := t.Check(); err != nil {
 		return err
 	}
-	if setup.Codec == transport.None || setup.Codec == "" {
-		return nil
-	}
-	return fmt.Errorf("%s does not serialize: codec %q is not possible, use %q", t.Name, setup.Codec, transport.None)
+	return transport.CheckPlain(t.Name, setup.Codec)
 }
 
 // Serve makes a fresh function reachable at an address of its own.
@@ -128,11 +124,11 @@ func (t *Transport) Serve(ctx context.Context, setup transport.Setup) (transport
 		service.Receiver = resolver
 		close = func() error { return errors.Join(function.Close(), resolver.Close()) }
 	}
-	target, err := stream.Serve(t.Name, func() (*stream.Listener, error) { return t.listen(setup) }, service, close)
-	if err != nil {
-		return nil, errors.Join(err, close())
+	address := ""
+	if t.Family == transport.Network {
+		address = setup.Listen()
 	}
-	return target, nil
+	return stream.Serve(t.Name, address, service, close)
 }
 
 // load makes a function, which is a source where there is a sender.
@@ -141,14 +137,6 @@ func (t *Transport) load(ctx context.Context, setup transport.Setup, send modes.
 		return modes.Load(ctx, setup, send)
 	}
 	return modes.LoadWithWindow(ctx, setup, send, t.Windowless(setup, send != nil))
-}
-
-// listen makes a target's address.
-func (t *Transport) listen(setup transport.Setup) (*stream.Listener, error) {
-	if t.Family == transport.Network {
-		return stream.ListenTCP(setup.Listen())
-	}
-	return stream.ListenUnix()
 }
 
 // Open makes a fresh source and connects to every endpoint.

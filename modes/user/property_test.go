@@ -131,7 +131,7 @@ func (w *world) newTwin(setup transport.Setup, next *twin) *twin {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	tw.real = targets.add(w.mode, function)
+	tw.real = newTarget(w.mode, function)
 	if tw.model, err = modes.LoadWithWindow(context.Background(), setup, sendModel, windowless); err != nil {
 		w.t.Fatal(err)
 	}

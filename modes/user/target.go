@@ -38,6 +38,21 @@ type target struct {
 	released uint64
 }
 
+// targets are the functions that this process serves.
+var targets transport.Local[target]
+
+func newTarget(m *mode, function *modes.Function) *target {
+	t := &target{mode: m, function: function, movable: function.Movable()}
+	if err := function.Windowless(); err != nil {
+		t.windowless = err.Error()
+	}
+	if m.moves() && t.movable {
+		t.local = kernel.NewLocalTarget(function)
+	}
+	t.address = targets.Add(t)
+	return t
+}
+
 // Endpoint tells of a target to which pages should move whether they can.
 func (t *target) Endpoint() transport.Endpoint {
 	endpoint := transport.Endpoint{Transport: t.mode.name, Address: t.address}
@@ -55,7 +70,7 @@ func (t *target) Endpoint() transport.Endpoint {
 
 // Close waits for a hand-off under way, since neither engine can leave a guest half-way.
 func (t *target) Close() error {
-	targets.remove(t)
+	targets.Remove(t.address)
 	t.lock.Lock()
 	defer t.lock.Unlock()
 	if t.function == nil {

@@ -124,24 +124,24 @@ func (m *mode) Check() error { return nil }
 
 // Serve makes a fresh function of this process reachable.
 func (m *mode) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
-	if err := m.checkCodec(setup); err != nil {
+	if err := transport.CheckPlain(m.name, setup.Codec); err != nil {
 		return nil, err
 	}
 	function, err := modes.LoadWithWindow(ctx, setup, nil, m.windowless(setup))
 	if err != nil {
 		return nil, fmt.Errorf("%s: target: %w", m.name, err)
 	}
-	return targets.add(m, function), nil
+	return newTarget(m, function), nil
 }
 
 // Open makes a fresh source and a route to targets that were served in this process. The
 // deadline of the set-up cannot be kept: a guest that runs in the same process cannot be
 // interrupted, so the caller must bound the wait for the route.
 func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []transport.Endpoint) (transport.Route, error) {
-	if err := m.checkCodec(setup); err != nil {
+	if err := transport.CheckPlain(m.name, setup.Codec); err != nil {
 		return nil, err
 	}
-	found, err := targets.find(m, endpoints)
+	found, err := targets.Find(m.name, endpoints)
 	if err != nil {
 		return nil, err
 	}
@@ -182,11 +182,4 @@ func (r *route) sharing() bool {
 		}
 	}
 	return r.mode.moves() && r.source.Movable()
-}
-
-func (m *mode) checkCodec(setup transport.Setup) error {
-	if setup.Codec == transport.None || setup.Codec == "" {
-		return nil
-	}
-	return fmt.Errorf("%s does not serialize: codec %q is not possible, use %q", m.name, setup.Codec, transport.None)
 }

@@ -223,10 +223,10 @@ func (p *prepared) Consume(d *transport.Delivery) error {
 // A target is prepared before the first payload, gets payloads that follow their references,
 // and fills in what it knows of a delivery.
 func TestPreparation(t *testing.T) {
-	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
+	overAddresses(t, func(t *testing.T, address string) {
 		p := &prepared{resolver: newResolver()}
 		p.follow = make(chan []byte, 1)
-		target, err := Serve("test", listen, Service{Receiver: p, Deadline: 10 * time.Second, Facts: map[string]string{"a": "fact"}}, func() error { return nil })
+		target, err := Serve("test", address, Service{Receiver: p, Deadline: 10 * time.Second, Facts: map[string]string{"a": "fact"}}, func() error { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}

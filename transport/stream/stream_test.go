@@ -57,21 +57,22 @@ func (b *buffer) Release() error {
 	return nil
 }
 
-// listeners are the two kinds of sockets; every test that can runs over both.
-var listeners = map[string]func() (*Listener, error){
-	"unix": ListenUnix,
-	"tcp":  func() (*Listener, error) { return ListenTCP("127.0.0.1:0") },
-	"tcp6": func() (*Listener, error) { return ListenTCP("[::1]:0") },
+// overEach is for what makes a listener, and overAddresses for the address that it has.
+func overEach(t *testing.T, test func(t *testing.T, listen func() (*Listener, error))) {
+	overAddresses(t, func(t *testing.T, address string) {
+		test(t, func() (*Listener, error) { return listen(address) })
+	})
 }
 
-func overEach(t *testing.T, test func(t *testing.T, listen func() (*Listener, error))) {
-	for name, listen := range listeners {
+func overAddresses(t *testing.T, test func(t *testing.T, address string)) {
+	// The two kinds of sockets; every test that can runs over both.
+	for name, address := range map[string]string{"unix": "", "tcp": "127.0.0.1:0", "tcp6": "[::1]:0"} {
 		t.Run(name, func(t *testing.T) {
 			if name == "tcp6" && !hasIPv6() {
 				t.Skip("this machine has no IPv6 on loopback")
 			}
 			before := transporttest.Descriptors(t)
-			test(t, listen)
+			test(t, address)
 			transporttest.CheckDescriptors(t, before)
 		})
 	}

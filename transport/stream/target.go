@@ -1,39 +1,44 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
 
 	"rrbench/transport"
 )
 
-// Target is a receiver at an address of its own.
-type Target struct {
+// target is a receiver at an address of its own.
+type target struct {
 	endpoint transport.Endpoint
 	listener *Listener
 	close    func() error
 }
 
-var _ transport.Target = (*Target)(nil)
-
-// Serve begins to serve at an address that listen makes. The target takes over what close
-// ends, the function or memory behind the service, when there is no error.
-func Serve(name string, listen func() (*Listener, error), service Service, close func() error) (*Target, error) {
-	listener, err := listen()
+// Serve begins to serve on TCP, at an address as ListenTCP has it, or on a Unix socket where that is
+// empty. It takes over what close ends, the function or memory behind the service, also where it fails.
+func Serve(name, address string, service Service, close func() error) (transport.Target, error) {
+	listener, err := listen(address)
 	if err != nil {
-		return nil, fmt.Errorf("%s: target: %w", name, err)
+		return nil, errors.Join(fmt.Errorf("%s: target: %w", name, err), close())
 	}
 	listener.Serve(service)
-	t := &Target{listener.Endpoint(name), listener, close}
+	t := &target{listener.Endpoint(name), listener, close}
 	t.endpoint.Facts = service.Facts
 	return t, nil
 }
 
-// Endpoint describes the target to a source.
-func (t *Target) Endpoint() transport.Endpoint { return t.endpoint }
+func listen(address string) (*Listener, error) {
+	if address == "" {
+		return ListenUnix()
+	}
+	return ListenTCP(address)
+}
+
+func (t *target) Endpoint() transport.Endpoint { return t.endpoint }
 
 // Close leaves the receiver alone when its handler does not come back: its memory is still in
 // use.
-func (t *Target) Close() error {
+func (t *target) Close() error {
 	if err := t.listener.Close(); err != nil {
 		return fmt.Errorf("%s: %w", t.endpoint.Transport, err)
 	}

@@ -36,42 +36,78 @@ func Open(t testing.TB, tr transport.Transport, setup transport.Setup, endpoints
 	return route
 }
 
-// HandOver prepares and sends one payload, and checks every delivery. It returns the digest.
-func HandOver(t testing.TB, route transport.Route, spec payloads.Spec, handoff *transport.Handoff) (digest uint64) {
+// Serving is Serve for a target that is closed when the test ends.
+func Serving(t testing.TB, tr transport.Transport, setup transport.Setup) transport.Target {
+	t.Helper()
+	target := Serve(t, tr, setup)
+	t.Cleanup(func() { MustClose(t, target) })
+	return target
+}
+
+// Opening is Open for a route that is closed when the test ends.
+func Opening(t testing.TB, tr transport.Transport, setup transport.Setup, endpoints ...transport.Endpoint) transport.Route {
+	t.Helper()
+	route := Open(t, tr, setup, endpoints...)
+	t.Cleanup(func() { MustClose(t, route) })
+	return route
+}
+
+// Prepare prepares one payload and returns its digest.
+func Prepare(t testing.TB, route transport.Route, spec payloads.Spec) (digest uint64) {
 	t.Helper()
 	digest, err := spec.Digest(), route.Prepare(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return digest
+}
+
+// HandOver prepares and sends one payload, and checks every delivery. It returns the digest.
+func HandOver(t testing.TB, route transport.Route, spec payloads.Spec, handoff *transport.Handoff) (digest uint64) {
+	t.Helper()
+	digest = Prepare(t, route, spec)
 	Send(t, route, spec, digest, handoff)
 	return digest
+}
+
+// MustSend sends the payload that was prepared, whatever becomes of its deliveries.
+func MustSend(t testing.TB, route transport.Route, handoff *transport.Handoff) {
+	t.Helper()
+	if err := route.Send(handoff); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Send sends the payload that was prepared, and checks every delivery.
 func Send(t testing.TB, route transport.Route, spec payloads.Spec, digest uint64, handoff *transport.Handoff) {
 	t.Helper()
 	before := measure.Now()
-	if err := route.Send(handoff); err != nil {
-		t.Fatal(err)
-	}
+	MustSend(t, route, handoff)
 	after := measure.Now()
 	for i := range handoff.Deliveries {
 		d := &handoff.Deliveries[i]
-		if d.Err != nil {
-			t.Errorf("%+v to target %d: %v", spec, i, d.Err)
-			continue
-		}
-		if d.Length != uint64(spec.Size) || d.Digest != digest {
-			t.Errorf("%+v: target %d saw %d bytes with digest %x, not %x", spec, i, d.Length, d.Digest, digest)
-		}
-		CheckTimeline(t, handoff.Start, &d.Timeline)
-		p, latency := d.Timeline.Phases(), d.Timeline.Delivered-handoff.Start
-		if sum := p.Serialize + p.CopyOut + p.Transfer + p.CopyIn + p.Deserialize; max(sum-latency, latency-sum) > latency/50 {
-			t.Errorf("%+v: phases %+v to target %d add up to %d of %d ns", spec, p, i, sum, latency)
-		}
-		if handoff.Start < before || d.Timeline.Acknowledged > after {
+		CheckDelivery(t, handoff, i, spec.Size, digest)
+		if d.Err == nil && (handoff.Start < before || d.Timeline.Acknowledged > after) {
 			t.Errorf("%+v: target %d got it from %d to %d, and Send took from %d to %d", spec, i, handoff.Start, d.Timeline.Acknowledged, before, after)
 		}
+	}
+}
+
+// CheckDelivery checks what has become of a payload at one target.
+func CheckDelivery(t testing.TB, handoff *transport.Handoff, target int, size int64, digest uint64) {
+	t.Helper()
+	d := &handoff.Deliveries[target]
+	if d.Err != nil {
+		t.Errorf("%d bytes to target %d: %v", size, target, d.Err)
+		return
+	}
+	if d.Length != uint64(size) || d.Digest != digest {
+		t.Errorf("target %d saw %d bytes with digest %x, not %d with %x", target, d.Length, d.Digest, size, digest)
+	}
+	CheckTimeline(t, handoff.Start, &d.Timeline)
+	p, latency := d.Timeline.Phases(), d.Timeline.Delivered-handoff.Start
+	if sum := p.Serialize + p.CopyOut + p.Transfer + p.CopyIn + p.Deserialize; max(sum-latency, latency-sum) > latency/50 {
+		t.Errorf("%d bytes: phases %+v to target %d add up to %d of %d ns", size, p, target, sum, latency)
 	}
 }
 

@@ -21,7 +21,7 @@ func testPayloads(t *testing.T, s *suite) {
 	for _, codec := range s.codecs() {
 		setup := s.setup(largest, 1)
 		setup.Codec = codec
-		if codec == transport.JSON || codec == transport.JSONStd {
+		if codec.Serializes() {
 			setup.Size = 200_001 // it takes its time
 		}
 		for i, kind := range payloads.Kinds() {

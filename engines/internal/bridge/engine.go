@@ -13,13 +13,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"rrbench/engines"
 	"rrbench/engines/internal/codecache"
+	"rrbench/engines/internal/crossing"
 )
 
 // Config is what tells one engine from another.
@@ -32,8 +33,18 @@ type Config struct {
 	Lenient bool
 	// CacheDir is where code is kept, if the backend can serialize; empty means the user's.
 	CacheDir string
-	// Cause puts the engine's text for why a call ended into the words that all engines have.
-	Cause func(message string) string
+	// Causes have parts of the engine's texts for why a call ended, and the words for it that all engines have.
+	Causes [][2]string
+}
+
+// cause is the first of the causes that a text tells, else the text.
+func (c *Config) cause(message string) string {
+	for _, one := range c.Causes {
+		if strings.Contains(message, one[0]) {
+			return one[1]
+		}
+	}
+	return message
 }
 
 type engine struct {
@@ -92,8 +103,7 @@ type module struct {
 	types    *engines.ModuleTypes
 	compiled unsafe.Pointer
 
-	lock   sync.RWMutex
-	closed bool
+	gate crossing.Gate
 }
 
 var _ engines.Module = (*module)(nil)
@@ -172,22 +182,6 @@ func (m *module) Imports() []engines.FunctionType { return slices.Clone(m.types.
 func (m *module) Exports() []engines.FunctionType { return slices.Clone(m.types.Exports) }
 func (m *module) ExportsMemory() bool             { return m.types.ExportsMemory }
 
-// borrow keeps the module from being closed until the returned function is called.
-func (m *module) borrow() (release func(), err error) {
-	m.lock.RLock()
-	if m.closed {
-		m.lock.RUnlock()
-		return nil, errors.New("the module is closed: compile it again")
-	}
-	return m.lock.RUnlock, nil
-}
-
 func (m *module) Close() error {
-	m.lock.Lock()
-	defer m.lock.Unlock()
-	if !m.closed {
-		m.closed = true
-		C.backend_free_module(m.engine.backend, m.compiled)
-	}
-	return nil
+	return m.gate.Close(func() { C.backend_free_module(m.engine.backend, m.compiled) })
 }

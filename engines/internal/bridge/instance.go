@@ -41,35 +41,24 @@ type instance struct {
 
 var _ engines.Instance = (*instance)(nil)
 
-// initializer is a reactor's constructor.
-// See https://github.com/WebAssembly/WASI/blob/main/legacy/application-abi.md
-const initializer = "_initialize"
-
 var errNoMemory = errors.New("the C library has no memory left")
 
-func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig) (_ engines.Instance, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("instantiate %s: %w", config.Name, err)
-		}
-	}()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	resolved, err := engines.Resolve(m.types.Imports, config.Imports)
-	if err != nil {
-		return nil, err
-	}
-	limit := config.Limit()
+func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig) (engines.Instance, error) {
+	return crossing.Instantiate(ctx, config, m.types.Imports, func(resolved []engines.HostFunction) (engines.Instance, error) {
+		return m.instantiate(config.Name, resolved, config.Limit())
+	})
+}
+
+func (m *module) instantiate(name string, resolved []engines.HostFunction, limit uint64) (engines.Instance, error) {
 	if m.types.Memory != nil && m.types.Memory.Min*engines.PageSize > limit {
 		return nil, &engines.MemoryTooLarge{Wanted: m.types.Memory.Min * engines.PageSize, Limit: limit}
 	}
-	release, err := m.borrow()
+	release, err := m.gate.Borrow()
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	in := &instance{name: config.Name, module: m, hosts: crossing.Hosts(resolved), functions: map[string]*function{}}
+	in := &instance{name: name, module: m, hosts: crossing.Hosts(resolved), functions: map[string]*function{}}
 	in.number = instances.Add(in)
 	if in.guest = C.bridge_guest_new(C.uintptr_t(in.number), C.size_t(pages.LinearPlace.Offset), C.size_t(pages.LinearPlace.Modulus)); in.guest == nil {
 		instances.Remove(in.number)
@@ -80,11 +69,6 @@ func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig)
 	}
 	if err := in.create(limit); err != nil {
 		return nil, errors.Join(err, in.Close())
-	}
-	if start, ok := in.Function(initializer); ok {
-		if err := start.Call(nil); err != nil {
-			return nil, errors.Join(err, in.Close())
-		}
 	}
 	return in, nil
 }
@@ -194,11 +178,9 @@ func (in *instance) explain(function string, message *C.char) error {
 	failure := in.failure
 	in.failure = nil
 	if failure == nil {
-		failure = errors.New(in.module.engine.Cause(text))
-	} else if _, exit := failure.(*engines.Exit); exit {
-		return failure
+		failure = errors.New(in.module.engine.cause(text))
 	}
-	return &engines.Trap{Function: function, Cause: failure}
+	return crossing.Ended(function, failure)
 }
 
 // take makes a line of C's text, and frees that.
@@ -251,14 +233,8 @@ func (f *function) Type() engines.FunctionType { return f.kind }
 
 func (f *function) Call(stack []uint64) error {
 	in := f.instance
-	if in.closed {
-		return fmt.Errorf("call %s in %s: the instance is closed", f.kind.Name, in.name)
-	}
-	if in.depth == engines.MaxDepth {
-		return &engines.Trap{Function: f.kind.Name, Cause: engines.ErrTooDeep}
-	}
-	if len(stack) < f.slots {
-		return fmt.Errorf("call %s in %s: the stack has %d slots, %s needs %d", f.kind.Name, in.name, len(stack), f.kind, f.slots)
+	if in.closed || in.depth == engines.MaxDepth || len(stack) < f.slots {
+		return crossing.Refuse(&f.kind, in.name, in.closed, len(stack))
 	}
 	in.depth++
 	message := C.bridge_guest_call(f.guest, f.callee, (*C.uint64_t)(unsafe.SliceData(stack)))

@@ -2,11 +2,64 @@
 package crossing
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"rrbench/engines"
 )
+
+// initializer is a reactor's constructor.
+// See https://github.com/WebAssembly/WASI/blob/main/legacy/application-abi.md
+const initializer = "_initialize"
+
+// Instantiate does what is the same for all engines: create gets the functions for the module's imports, and runs the
+// start section.
+func Instantiate(ctx context.Context, config engines.InstanceConfig, imports []engines.FunctionType, create func([]engines.HostFunction) (engines.Instance, error)) (_ engines.Instance, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("instantiate %s: %w", config.Name, err)
+		}
+	}()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	resolved, err := engines.Resolve(imports, config.Imports)
+	if err != nil {
+		return nil, err
+	}
+	in, err := create(resolved)
+	if err != nil {
+		return nil, err
+	}
+	if start, ok := in.Function(initializer); ok {
+		if err := start.Call(nil); err != nil {
+			return nil, errors.Join(err, in.Close())
+		}
+	}
+	return in, nil
+}
+
+// Refuse says why a function is not called with a stack of so many slots: where it is neither closed nor the
+// stack too short, calls are nested too deep.
+func Refuse(function *engines.FunctionType, instance string, closed bool, slots int) error {
+	switch needed := function.Slots(); {
+	case closed:
+		return fmt.Errorf("call %s in %s: the instance is closed", function.Name, instance)
+	case slots < needed:
+		return fmt.Errorf("call %s in %s: the stack has %d slots, %s needs %d", function.Name, instance, slots, *function, needed)
+	}
+	return &engines.Trap{Function: function.Name, Cause: engines.ErrTooDeep}
+}
+
+// Ended is the error of a call that the failure of a host function has ended: an exit is one as it is.
+func Ended(function string, failure error) error {
+	if _, exit := failure.(*engines.Exit); exit {
+		return failure
+	}
+	return &engines.Trap{Function: function, Cause: failure}
+}
 
 // Host is a host function as an instance calls it.
 type Host struct {

@@ -156,7 +156,7 @@ func waitToBeKilled(network string) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Println(s.process.command.Process.Pid)
+	fmt.Println(s.command.Process.Pid)
 	select {}
 }
 

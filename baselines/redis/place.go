@@ -5,20 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
 
 	"rrbench/transport"
-	"rrbench/transport/stream"
 )
-
-// parameterName is the flag that tells which server to use.
-const parameterName = "redis"
 
 const parameterForms = "unix, tcp, HOST:PORT, redis://[user[:password]@]host[:port][/db] or unix:///path"
 
@@ -46,13 +44,11 @@ type place struct {
 // choose reads the parameter. The error does not repeat what may hold a password.
 func choose(parameter string) (place, error) {
 	switch parameter {
-	case "", overUnix:
-		return place{Private: true, Network: overUnix}, nil
-	case overTCP:
-		return place{Private: true, Network: overTCP}, nil
+	case "", overUnix, overTCP:
+		return place{Private: true, Network: cmp.Or(parameter, overUnix)}, nil
 	}
 	if !strings.Contains(parameter, "://") {
-		if host, port, err := net.SplitHostPort(parameter); err != nil || host == "" || !isPort(port) {
+		if host, port, err := net.SplitHostPort(parameter); err != nil || host == "" || port == "" {
 			return place{}, fmt.Errorf("redis server %q: give %s", parameter, parameterForms)
 		}
 		parameter = "redis://" + parameter
@@ -64,6 +60,7 @@ func choose(parameter string) (place, error) {
 	return at, nil
 }
 
+// parseURL refuses what the library takes beside a place.
 func parseURL(text string) (place, error) {
 	parsed, err := url.Parse(text)
 	if err != nil {
@@ -73,23 +70,22 @@ func parseURL(text string) (place, error) {
 		}
 		return place{}, err
 	}
-	if parsed.Scheme != "redis" && parsed.Scheme != "unix" {
+	settings := parsed.Query()
+	settings.Del("db")
+	port, wrong := strconv.ParseUint(cmp.Or(parsed.Port(), "6379"), 10, 16)
+	switch {
+	case parsed.Scheme != "redis" && parsed.Scheme != "unix":
 		return place{}, fmt.Errorf("scheme %q is not possible", parsed.Scheme)
-	}
-	if parsed.Scheme == "unix" && parsed.Host != "" {
+	case parsed.Scheme == "unix" && parsed.Host != "":
 		return place{}, errors.New("a socket has an absolute path")
-	}
-	for option := range parsed.Query() {
-		if option != "db" {
-			return place{}, fmt.Errorf("option %q is not possible", option)
-		}
+	case len(settings) > 0:
+		return place{}, fmt.Errorf("options %q are not possible", slices.Sorted(maps.Keys(settings)))
+	case wrong != nil || port == 0:
+		return place{}, fmt.Errorf("port %q is not possible", parsed.Port())
 	}
 	options, err := redis.ParseURL(text)
 	if err != nil {
 		return place{}, err
-	}
-	if _, port, _ := net.SplitHostPort(options.Addr); options.Network == overTCP && !isPort(port) {
-		return place{}, fmt.Errorf("port %q is not possible", port)
 	}
 	return place{
 		Network:  options.Network,
@@ -98,23 +94,6 @@ func parseURL(text string) (place, error) {
 		Password: cmp.Or(options.Password, os.Getenv(passwordVariable)),
 		Database: options.DB,
 	}, nil
-}
-
-func isPort(text string) bool {
-	n, err := strconv.ParseUint(text, 10, 16)
-	return err == nil && n > 0
-}
-
-// listen makes the address of a target: over the network of a private server, else a Unix
-// socket. What has its source on another host listens there where that one reaches it.
-func (p place) listen(setup transport.Setup) (*stream.Listener, error) {
-	if isApart(setup) {
-		return stream.ListenTCP(setup.Listen())
-	}
-	if p.Private && p.Network == overTCP {
-		return stream.ListenTCP(loopback)
-	}
-	return stream.ListenUnix()
 }
 
 // isApart says that a target's shim is reached at an address that others than this host have.
@@ -128,10 +107,9 @@ func isApart(setup transport.Setup) bool {
 const serverFact = "server"
 
 // serverThere is the private server that targets have started, else the one chosen.
-func serverThere(chosen place, targets []transport.Endpoint) (place, error) {
+func serverThere(chosen place, targets []transport.Endpoint) (there place, err error) {
 	for _, target := range targets {
 		if encoded := target.Facts[serverFact]; encoded != "" && chosen.Private {
-			var there place
 			if err := json.Unmarshal([]byte(encoded), &there); err != nil {
 				return place{}, fmt.Errorf("read where the server is: %w", err)
 			}

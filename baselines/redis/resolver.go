@@ -13,40 +13,6 @@ import (
 	"rrbench/transport/stream"
 )
 
-func (t through) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
-	chosen, err := t.checkSetup(setup)
-	if err != nil {
-		return nil, err
-	}
-	into, err := t.ends.receiver(ctx, setup)
-	if err != nil {
-		return nil, fmt.Errorf("%s: target: %w", t.info.Name, err)
-	}
-	service := stream.Service{
-		Receiver: &resolver{receiver: into, exchange: t.exchange, deadline: setup.Deadline},
-		Limit:    uint64(wireLimit(setup)),
-		Deadline: setup.Deadline,
-	}
-	end := into.Close
-	if chosen.Private && isApart(setup) {
-		own, err := use(ctx, place{Private: true, Network: overTCP, Address: setup.Address})
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: target: %w", t.info.Name, err), into.Close())
-		}
-		end = func() error { return errors.Join(into.Close(), own.release()) }
-		encoded, err := json.Marshal(own.place)
-		if err != nil {
-			return nil, errors.Join(err, end())
-		}
-		service.Facts = map[string]string{serverFact: string(encoded)}
-	}
-	target, err := stream.Serve(t.info.Name, func() (*stream.Listener, error) { return chosen.listen(setup) }, service, end)
-	if err != nil {
-		return nil, errors.Join(err, end())
-	}
-	return target, nil
-}
-
 // resolver finds payloads in a server.
 type resolver struct {
 	receiver
