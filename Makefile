@@ -78,13 +78,13 @@ PAPER ?= results/runs/paper
 EVIDENCE = || failed=$$?; [[ $$failed -le 1 ]] || exit $$failed; \
 	bin/rrbench claims $(PAPER); bin/rrbench report $(PAPER); bin/rrbench bundle $(PAPER); exit $$failed
 .PHONY: paper
-paper: setup build ## measure the paper's evaluation on this node: claims, report and bundle (2 to 3 hours)
+paper: setup build ## measure the paper's evaluation on this node: claims, report and bundle (1 to 3 hours)
 	unset RRBENCH_PEER; failed=0; how=(--preset paper --out $(PAPER)); \
 	if [[ -e $(PAPER)/manifest.json ]]; then how=(--resume $(PAPER)); fi; \
 	bin/rrbench sweep "$${how[@]}" $(EVIDENCE)
 
 .PHONY: paper-inter
-paper-inter: setup build ## measure it between two nodes as well, into the same run (2 to 3 hours)
+paper-inter: setup build ## measure it between two nodes as well, into the same run (1 to 3 hours)
 	@[[ -e $(PAPER)/manifest.json ]] || { echo "There is no run to take up in $(PAPER). To mend it: make paper" >&2; exit 1; }
 	failed=0; scripts/two-nodes --rate 1gbit -- bin/rrbench sweep --resume $(PAPER) $(EVIDENCE)
 
