@@ -97,7 +97,7 @@ func (p *Plan) check(infos map[string]transport.Info) error {
 	if p.Blocks != starts {
 		return fmt.Errorf("%d blocks, where a cell has at most %d starts", p.Blocks, starts)
 	}
-	if p.Window < 0 || p.Window > usualWindow {
+	if p.Window < 0 || p.Window > longWindow {
 		return fmt.Errorf("windows of %v", p.Window)
 	}
 	return p.checkVolume()

@@ -135,8 +135,11 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 	case config.Budget > 0:
 		return nil, config.fault("budget", errors.New("budget is for starts until intervals are narrow: give until-width as well"))
 	}
-	if plan.Preset == "smoke" {
+	switch plan.Preset {
+	case "smoke":
 		plan.Window = shortWindow
+	case "paper":
+		plan.Window = longWindow
 	}
 	if limit := int64(config.MemoryLimit); limit > 0 {
 		machine.AvailableMemory = min(machine.AvailableMemory, limit)
@@ -187,9 +190,11 @@ func (p *Plan) checkVolume() error {
 	return nil
 }
 
-// Windows of a cell, all of its starts together: usually, and where the run is a trial of the machine.
+// Windows of a cell, all of its starts together: usually, where the run is a trial of the machine, and where ten starts
+// would take longer than a second of windows in them.
 const (
 	usualWindow = time.Second
+	longWindow  = 2 * time.Second
 	shortWindow = 100 * time.Millisecond
 )
 
