@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -34,8 +35,9 @@ const (
 	helloDeadline = 5 * time.Second
 	// startDeadline is for the reply: a container takes a while to start.
 	startDeadline = 30 * time.Second
-	// vanishes is after what time without an answer a peer is given up.
-	vanishes = 20 * time.Second
+	// vanishes is after what time without an answer a peer is given up. A hundred targets' payloads fill a link for
+	// tens of seconds, in which few of the control connections' segments come through.
+	vanishes = 60 * time.Second
 )
 
 // request is what a connection begins with.
@@ -135,10 +137,13 @@ func tune(connection net.Conn) error {
 	if !ok {
 		return nil
 	}
-	if err := tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}); err != nil {
+	if err := tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 9}); err != nil {
 		return err
 	}
 	return stream.Control(tcp, func(fd int) error {
-		return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(vanishes/time.Millisecond))
+		// A lone segment that is lost is sent again soon, the first few times. See tcp(7) and the kernel's
+		// Documentation/networking/tcp-thin.rst.
+		return errors.Join(unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(vanishes/time.Millisecond)),
+			unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_THIN_LINEAR_TIMEOUTS, 1))
 	})
 }

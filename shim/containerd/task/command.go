@@ -231,7 +231,7 @@ func (i invocation) serve() error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &service{program: program, namespace: i.namespace, containerd: i.address, events: newPublisher(os.Getenv("TTRPC_ADDRESS"), i.namespace),
-		functions: make(map[string]*function), hosts: make(map[string]*host), reserved: make(map[string]*time.Timer)}
+		functions: make(map[string]*function), hosts: make(map[string]*host), reserved: make(map[string][]*time.Timer)}
 	path := ShimSocket(i.address, i.namespace)
 	var leaving sync.Mutex
 	s.idle = func() {

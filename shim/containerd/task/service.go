@@ -41,8 +41,8 @@ type service struct {
 	functions map[string]*function
 	hosts     map[string]*host // of pods
 	// reserved have been announced by a start of this program and not yet created, or have been deleted
-	// and not yet been shut down.
-	reserved map[string]*time.Timer
+	// and not yet been shut down: one of a name may be both.
+	reserved map[string][]*time.Timer
 }
 
 // function is one container.
@@ -71,15 +71,16 @@ const reservation = 10 * time.Second
 func (s *service) reserve(id string) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if s.reserved[id] == nil {
-		s.reserved[id] = time.AfterFunc(reservation, func() { s.release(id) })
-	}
+	s.reserved[id] = append(s.reserved[id], time.AfterFunc(reservation, func() { s.release(id) }))
 }
 
 func (s *service) release(id string) {
 	s.lock.Lock()
-	if timer := s.reserved[id]; timer != nil {
-		timer.Stop()
+	if timers := s.reserved[id]; len(timers) > 1 {
+		timers[0].Stop()
+		s.reserved[id] = timers[1:]
+	} else if len(timers) == 1 {
+		timers[0].Stop()
 		delete(s.reserved, id)
 	}
 	s.lock.Unlock()
