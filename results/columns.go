@@ -2,6 +2,7 @@ package results
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -183,10 +184,11 @@ type Recovered[Row any] struct {
 func recoverRows[Row any](r io.Reader) (Recovered[Row], error) {
 	var recovered Recovered[Row]
 	var rows *rowReader[Row]
-	expected := 0 // bytes, so that a million rows are not copied as they become more
+	expected := 0 // so that a million rows are not copied as they become more
 	if file, ok := r.(*os.File); ok {
-		if info, err := file.Stat(); err == nil {
-			expected = int(info.Size())
+		var err error
+		if expected, err = countLines(file); err != nil {
+			return recovered, err
 		}
 	}
 	reader := bufio.NewReaderSize(r, 1<<16)
@@ -221,9 +223,25 @@ func recoverRows[Row any](r io.Reader) (Recovered[Row], error) {
 			continue
 		}
 		if recovered.Rows == nil {
-			recovered.Rows = make([]Row, 0, expected/(len(line)+1)+1)
+			recovered.Rows = make([]Row, 0, expected)
 		}
 		recovered.Rows = append(recovered.Rows, row)
+	}
+}
+
+// countLines leaves the file where it begins.
+func countLines(file *os.File) (lines int, err error) {
+	part := make([]byte, 1<<16)
+	for {
+		n, err := file.Read(part)
+		lines += bytes.Count(part[:n], []byte{'\n'})
+		switch {
+		case err == io.EOF:
+			_, err = file.Seek(0, io.SeekStart)
+			return lines, err
+		case err != nil:
+			return lines, err
+		}
 	}
 }
 
