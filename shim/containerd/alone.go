@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rrbench/child"
+	engines "rrbench/engines/catalogue"
 	"rrbench/measure"
 	"rrbench/shim/containerd/task"
 	"rrbench/shim/runc"
@@ -44,6 +45,9 @@ func (s *Server) CheckAlone(p Program) error {
 	}
 	if p.Native != "" {
 		return runc.CheckAlone(p.Native)
+	}
+	if engines.Program(p.Engine) != "" {
+		return unavailable("functions have the engines of rrbench itself, and "+p.Engine+" runs in the second program", "leave that engine out: --engines")
 	}
 	if name := shimName(p.Runtime); p.Runtime != "" && p.Runtime != task.Runtime {
 		if _, err := exec.LookPath(name); err != nil {
