@@ -190,11 +190,11 @@ func journaled(trials Recovered[Trial], windows Recovered[Window]) Journaled {
 }
 
 // Journaled reads trials.csv and windows.csv, tolerant of a writer that was killed. Beside an error it
-// returns what can be read.
+// returns what can be read; the error is fs.ErrNotExist only where no file has another.
 func (d *Directory) Journaled() (Journaled, error) {
 	trials, noTrials := readFile[Trial](d.file(trialsFile))
 	windows, noWindows := readFile[Window](d.file(windowsFile))
-	return journaled(trials, windows), errors.Join(noTrials, noWindows)
+	return journaled(trials, windows), cmp.Or(unlessMissing(noTrials), unlessMissing(noWindows), noTrials, noWindows)
 }
 
 // Contents is what a run directory holds for tables and figures.

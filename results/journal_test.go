@@ -307,3 +307,17 @@ func sameText(t *testing.T, a, b *results.Histogram) bool {
 	}
 	return string(of) == string(other)
 }
+
+// Where one file is missing, what is wrong with the other is still an error of its own.
+func TestJournaledTellsMissingFilesApart(t *testing.T) {
+	directory := newDirectory(t)
+	if _, err := directory.Journaled(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no files: %v", err)
+	}
+	if err := os.Mkdir(filepath.Join(directory.Path(), "windows.csv"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := directory.Journaled(); err == nil || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("windows.csv is a directory: %v", err)
+	}
+}
