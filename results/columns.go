@@ -184,10 +184,10 @@ type Recovered[Row any] struct {
 func recoverRows[Row any](r io.Reader) (Recovered[Row], error) {
 	var recovered Recovered[Row]
 	var rows *rowReader[Row]
-	expected := 0 // so that a million rows are not copied as they become more
+	lines, size := 0, 0 // so that a million rows are not copied as they become more
 	if file, ok := r.(*os.File); ok {
 		var err error
-		if expected, err = countLines(file); err != nil {
+		if lines, size, err = measureFile(file); err != nil {
 			return recovered, err
 		}
 	}
@@ -223,24 +223,24 @@ func recoverRows[Row any](r io.Reader) (Recovered[Row], error) {
 			continue
 		}
 		if recovered.Rows == nil {
-			recovered.Rows = make([]Row, 0, expected)
+			recovered.Rows = make([]Row, 0, min(lines, size/rows.header)) // a row has a byte a column at the least
 		}
 		recovered.Rows = append(recovered.Rows, row)
 	}
 }
 
-// countLines leaves the file where it begins.
-func countLines(file *os.File) (lines int, err error) {
+// measureFile counts lines and bytes, and leaves the file where it begins.
+func measureFile(file *os.File) (lines, size int, err error) {
 	part := make([]byte, 1<<16)
 	for {
 		n, err := file.Read(part)
-		lines += bytes.Count(part[:n], []byte{'\n'})
+		lines, size = lines+bytes.Count(part[:n], []byte{'\n'}), size+n
 		switch {
 		case err == io.EOF:
 			_, err = file.Seek(0, io.SeekStart)
-			return lines, err
+			return lines, size, err
 		case err != nil:
-			return lines, err
+			return lines, size, err
 		}
 	}
 }

@@ -19,18 +19,18 @@ type Round struct {
 // them.
 func gather(trials []*Trial, first bool) (whole []Round) {
 	type key struct {
-		first                   bool
 		cell, block, start, rep int
 		noise                   bool
 		phase                   string
 	}
+	trials = slices.DeleteFunc(slices.Clone(trials), func(t *Trial) bool { return t.First != first })
 	order, rounds := groups(trials, func(t *Trial) key {
-		return key{t.First, t.CellIndex, t.Block, t.Start, t.Rep, t.Noise, t.Phase}
+		return key{t.CellIndex, t.Block, t.Start, t.Rep, t.Noise, t.Phase}
 	})
 	for _, k := range order {
 		rows := rounds[k]
 		broken := slices.ContainsFunc(rows, func(t *Trial) bool { return t.Status != OK })
-		if k.first == first && !broken && len(rows) >= rows[0].Handoffs() {
+		if !broken && len(rows) >= rows[0].Handoffs() {
 			whole = append(whole, Round{Point: rows[0].Point, Block: k.block, Start: k.start, Rep: k.rep, Noise: k.noise, Rows: rows})
 		}
 	}
