@@ -20,14 +20,21 @@ var idleCounts = []int{1, 10, 100, 1000}
 
 // expandAny makes the cells of an experiment of any kind.
 func (m Machine) expandAny(config *Config, e Experiment) ([]PlannedCell, error) {
-	if config.Preset != "" && len(e.Transports) > 0 {
+	kind := runtimes.Kind(e.Kind)
+	if e.Kind == "size" {
+		kind = ""
+	}
+	switch {
+	case kind != "" && config.Preset != "" && config.Kind == e.Kind:
+		return nil, e.fault("experiment", fmt.Errorf("experiment %s has no preset %s: leave that out", e.Kind, config.Preset))
+	case config.Preset != "" && len(e.Transports) > 0:
 		// A preset may have experiments of several kinds: --transports names those of one.
-		if e.Transports = slices.DeleteFunc(slices.Clone(e.Transports), func(name string) bool { return kindOf(name) != kindOf(e.Kind+"/") }); len(e.Transports) == 0 {
+		e.Transports = slices.DeleteFunc(slices.Clone(e.Transports), func(name string) bool { return kindOf(name) != kind })
+		if len(e.Transports) == 0 {
 			return nil, nil
 		}
 	}
-	switch {
-	case e.Kind == "" || e.Kind == "size":
+	if kind == "" {
 		if e.Runtime != nil || e.Full {
 			name := "runtime"
 			if e.Full {
@@ -36,8 +43,6 @@ func (m Machine) expandAny(config *Config, e Experiment) ([]PlannedCell, error) 
 			return nil, e.fault(name, errors.New(name+" is for programs: give experiment compute or coldstart as well"))
 		}
 		return m.expand(e)
-	case config.Preset != "" && config.Kind == e.Kind:
-		return nil, e.fault("experiment", fmt.Errorf("experiment %s has no preset %s: leave that out", e.Kind, config.Preset))
 	}
 	if err := (Config{Axes: e.Axes}).check(); err != nil {
 		return nil, err
@@ -47,10 +52,9 @@ func (m Machine) expandAny(config *Config, e Experiment) ([]PlannedCell, error) 
 
 // kindOf tells programs by the names of what runs them, empty for hand-offs.
 func kindOf(transport string) runtimes.Kind {
-	for _, kind := range []runtimes.Kind{runtimes.Compute, runtimes.ColdStart} {
-		if strings.HasPrefix(transport, string(kind)+"/") {
-			return kind
-		}
+	family, _, _ := strings.Cut(transport, "/")
+	if kind := runtimes.Kind(family); kind == runtimes.Compute || kind == runtimes.ColdStart {
+		return kind
 	}
 	return ""
 }
