@@ -56,15 +56,7 @@ func TestPlanSettlesCrossovers(t *testing.T) {
 			if test.given != "" {
 				axes.Parameters = map[string]string{"crossover": test.given}
 			}
-			config, err := Resolve(Config{Axes: axes}, Config{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			config.Seed = new(uint64)
-			plan, err := NewPlan(config, machine)
-			if err != nil {
-				t.Fatal(err)
-			}
+			plan := planOn(t, machine, axes)
 			// A resumed run has the plan from its manifest.
 			text, err := json.Marshal(plan)
 			if err != nil {

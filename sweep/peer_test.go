@@ -191,16 +191,9 @@ func TestAutoIsSettledByPlacement(t *testing.T) {
 		}
 		return known(name)
 	}
-	config, err := Resolve(Config{Axes: Axes{Transports: []string{"auto", "user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{mib},
-		Placement: []string{"shim", "intra", "inter"}}}, Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.Seed, machine.Peers = new(uint64), []Peer{peer{}}
-	plan, err := NewPlan(config, machine)
-	if err != nil {
-		t.Fatal(err)
-	}
+	machine.Peers = []Peer{peer{}}
+	plan := planOn(t, machine, Axes{Transports: []string{"auto", "user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{mib},
+		Placement: []string{"shim", "intra", "inter"}})
 	var got []string
 	for _, cell := range plan.Cells {
 		line := cell.Transport + " " + cell.Placement + " " + cell.Route

@@ -77,7 +77,19 @@ func planFor(t *testing.T, flags Config) *Plan {
 	return plan
 }
 
-func tryPlan(flags Config) (*Plan, error) {
+func tryPlan(flags Config) (*Plan, error) { return tryPlanOn(testMachine(), flags) }
+
+// planOn is a plan for another machine.
+func planOn(t *testing.T, machine Machine, axes Axes) *Plan {
+	t.Helper()
+	plan, err := tryPlanOn(machine, Config{Axes: axes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
+
+func tryPlanOn(machine Machine, flags Config) (*Plan, error) {
 	config, err := Resolve(flags, Config{})
 	if err != nil {
 		return nil, err
@@ -86,7 +98,7 @@ func tryPlan(flags Config) (*Plan, error) {
 		seed := uint64(1)
 		config.Seed = &seed
 	}
-	return NewPlan(config, testMachine())
+	return NewPlan(config, machine)
 }
 
 func TestPlanIsTheProductOfItsAxes(t *testing.T) {
@@ -153,14 +165,10 @@ func TestPlanRefusesWithTheValueAndTheRemedy(t *testing.T) {
 func TestPlanAndMemory(t *testing.T) {
 	machine := testMachine()
 	machine.AvailableMemory = 3 << 30
-	config, _ := Resolve(Config{Axes: Axes{Sizes: []Size{2 << 30}}}, Config{})
-	config.Seed = new(uint64)
-	if _, err := NewPlan(config, machine); err == nil || !strings.Contains(err.Error(), "2GiB") {
+	if _, err := tryPlanOn(machine, Config{Axes: Axes{Sizes: []Size{2 << 30}}}); err == nil || !strings.Contains(err.Error(), "2GiB") {
 		t.Errorf("a payload that does not fit twice: %v", err)
 	}
-	config, _ = Resolve(Config{Axes: Axes{Sizes: []Size{512 * mib}, Fanout: []int{16}, Transports: []string{"user/copy"}, Engines: []string{"wazero"}}}, Config{})
-	config.Seed = new(uint64)
-	plan, err := NewPlan(config, machine)
+	plan, err := tryPlanOn(machine, Config{Axes: Axes{Sizes: []Size{512 * mib}, Fanout: []int{16}, Transports: []string{"user/copy"}, Engines: []string{"wazero"}}})
 	if err != nil || !strings.Contains(plan.Cells[0].Skip, "memory") {
 		t.Errorf("a fan-out that does not fit: %v, %+v", err, plan)
 	}
@@ -242,17 +250,8 @@ func TestContainerdRuntimesHaveRows(t *testing.T) {
 	machine.FindTransport = func(string) (transport.Transport, error) { return external.New(), nil }
 	plan := func(axes Axes) []string {
 		axes.Transports, axes.Sizes, axes.ContainerdRuntime = []string{"http/external"}, []Size{mib}, []string{"a.v1", "b.v1"}
-		config, err := Resolve(Config{Axes: axes}, Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		config.Seed = new(uint64)
-		plan, err := NewPlan(config, machine)
-		if err != nil {
-			t.Fatal(err)
-		}
 		var lines []string
-		for _, c := range plan.Cells {
+		for _, c := range planOn(t, machine, axes).Cells {
 			lines = append(lines, strings.Join([]string{c.Engine, c.Codec, c.Launcher, c.Parameter, c.Skip}, " "))
 		}
 		return lines
@@ -286,17 +285,7 @@ func TestStandInIsInTheEngineColumn(t *testing.T) {
 	}
 	machine.FindTransport = func(name string) (transport.Transport, error) { return machine.Transports[0], nil }
 	cellsOf := func(parameters map[string]string) []PlannedCell {
-		config, err := Resolve(Config{Axes: Axes{Sizes: []Size{mib}, Engines: []string{"wazero"}, Parameters: parameters}}, Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		seed := uint64(1)
-		config.Seed = &seed
-		plan, err := NewPlan(config, machine)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return plan.Cells
+		return planOn(t, machine, Axes{Sizes: []Size{mib}, Engines: []string{"wazero"}, Parameters: parameters}).Cells
 	}
 	cells := cellsOf(nil)
 	if cells[0].Engine != "wazero+toy" || cells[0].runtime() != "wazero" || cells[1].Engine != "native+toy" || cells[1].runtime() != transport.NativeEngine {
