@@ -137,7 +137,7 @@ func tune(connection net.Conn) error {
 	if !ok {
 		return nil
 	}
-	if err := tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 9}); err != nil {
+	if err := tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second}); err != nil {
 		return err
 	}
 	return stream.Control(tcp, func(fd int) error {

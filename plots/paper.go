@@ -309,14 +309,12 @@ func (f *paperFigure) choose(cells []*cell) (chosen [][]*cell, lacking []string)
 // shared leaves out the points of the axis that most systems lack: they belong to another experiment of the run.
 func (f *paperFigure) shared(chosen [][]*cell) [][]*cell {
 	have := make(map[int64]int)
-	for _, cells := range chosen {
-		for _, x := range distinct(cells, func(c *cell) int64 { return int64(f.x.of(c)) }) {
-			have[x]++
-		}
+	for _, c := range cellsIn(chosen) { // of a system there is one cell at a point
+		have[f.x.of(c)]++
 	}
 	kept := make([][]*cell, 0, len(chosen))
 	for _, cells := range chosen {
-		some := where(cells, func(c *cell) bool { return 2*have[int64(f.x.of(c))] >= len(chosen) })
+		some := where(cells, func(c *cell) bool { return 2*have[f.x.of(c)] >= len(chosen) })
 		if !slices.ContainsFunc(some, (*cell).usable) {
 			return chosen
 		}

@@ -23,19 +23,18 @@ type Function struct {
 
 var _ shim.Launcher = Function{}
 
+// program is what the runtime starts, or why it cannot.
 func (f Function) program(parameter string) (Program, error) {
 	name, ok := strings.CutPrefix(parameter, transport.ByContainerd)
 	if !ok {
 		return Program{}, unavailable("it starts the function by a runtime that has to be named", "give --containerd-runtime NAME, or --launcher process")
 	}
-	return Program{Runtime: name, Module: f.Module, Name: "http", HostNetwork: true}, nil
+	p := Program{Runtime: name, Module: f.Module, Name: "http", HostNetwork: true}
+	return p, f.Server.CheckAlone(p)
 }
 
 func (f Function) Check(parameter string) error {
-	p, err := f.program(parameter)
-	if err == nil {
-		err = f.Server.CheckAlone(p)
-	}
+	_, err := f.program(parameter)
 	return err
 }
 
@@ -43,9 +42,6 @@ func (f Function) Programs() []string { return Launcher{Server: f.Server}.Progra
 
 // Prepare starts the function, which shims then find at their own address.
 func (f Function) Prepare(parameter string) (shim.Pod, error) {
-	if err := f.Check(parameter); err != nil {
-		return nil, err
-	}
 	p, err := f.program(parameter)
 	if err != nil {
 		return nil, err

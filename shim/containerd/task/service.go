@@ -76,12 +76,11 @@ func (s *service) reserve(id string) {
 
 func (s *service) release(id string) {
 	s.lock.Lock()
-	if timers := s.reserved[id]; len(timers) > 1 {
+	if timers := s.reserved[id]; len(timers) > 0 {
 		timers[0].Stop()
-		s.reserved[id] = timers[1:]
-	} else if len(timers) == 1 {
-		timers[0].Stop()
-		delete(s.reserved, id)
+		if s.reserved[id] = timers[1:]; len(timers) == 1 {
+			delete(s.reserved, id)
+		}
 	}
 	s.lock.Unlock()
 	s.idle()
