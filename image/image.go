@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"regexp"
 
@@ -85,22 +86,38 @@ func Write(ctx context.Context, to io.Writer, layout Layout, function, name stri
 	if err := p.pack(layout, function, name, module); err != nil {
 		return "", fmt.Errorf("make an image: %w", err)
 	}
-	archive := tar.NewWriter(to)
-	if err := archive.AddFS(os.DirFS(directory)); err != nil {
+	archive, tree := tar.NewWriter(to), os.DirFS(directory)
+	err = fs.WalkDir(tree, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(tree, path)
+		if err != nil {
+			return err
+		}
+		return add(archive, path, 0o644, content)
+	})
+	if err = errors.Join(err, archive.Close()); err != nil {
 		return "", fmt.Errorf("write an image: %w", err)
 	}
-	return p.snapshot, archive.Close()
+	return p.snapshot, nil
+}
+
+// add adds a file that is of no time and no user.
+func add(archive *tar.Writer, name string, mode int64, content []byte) error {
+	err := archive.WriteHeader(&tar.Header{Name: name, Mode: mode, Size: int64(len(content)), Typeflag: tar.TypeReg})
+	if err == nil {
+		_, err = archive.Write(content)
+	}
+	return err
 }
 
 // layerOf is a file system with one file.
 func layerOf(name string, content []byte) ([]byte, error) {
 	var layer bytes.Buffer
 	archive := tar.NewWriter(&layer)
-	err := archive.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(content)), Typeflag: tar.TypeReg})
-	if err == nil {
-		_, err = archive.Write(content)
-	}
-	return layer.Bytes(), errors.Join(err, archive.Close())
+	err := errors.Join(add(archive, name, 0o755, content), archive.Close())
+	return layer.Bytes(), err
 }
 
 // packer pushes blobs until one has failed.
