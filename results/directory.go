@@ -143,13 +143,14 @@ func (d *Directory) Figures() string { return d.file(figuresName) }
 
 // CreateJournal starts trials.csv and windows.csv. It refuses where they are.
 func (d *Directory) CreateJournal() (*Journal, error) {
-	trials, err := newAppender[Trial](d.file(trialsFile))
+	// A directory with trials.csv is a run: windows.csv is there before it.
+	windows, err := newAppender[Window](d.file(windowsFile))
 	if err == nil {
-		var windows *appender[Window]
-		if windows, err = newAppender[Window](d.file(windowsFile)); err == nil {
+		var trials *appender[Trial]
+		if trials, err = newAppender[Trial](d.file(trialsFile)); err == nil {
 			return &Journal{trials, windows}, nil
 		}
-		_ = trials.close()
+		_ = windows.close()
 	}
 	if errors.Is(err, fs.ErrExist) {
 		return nil, occupied(d.path)

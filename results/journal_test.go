@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -319,5 +320,33 @@ func TestJournaledTellsMissingFilesApart(t *testing.T) {
 	}
 	if _, err := directory.Journaled(); err == nil || errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("windows.csv is a directory: %v", err)
+	}
+}
+
+// A run that is only just beginning can be read.
+func TestJournaledWhileTheJournalIsMade(t *testing.T) {
+	for range 100 {
+		directory := newDirectory(t)
+		var making sync.WaitGroup
+		making.Go(func() {
+			journal, err := directory.CreateJournal()
+			if err == nil {
+				err = journal.Close()
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		for !t.Failed() {
+			run, err := results.Open(directory.Path())
+			if err != nil {
+				continue
+			}
+			if _, err := run.Journaled(); err != nil {
+				t.Error(err)
+			}
+			break
+		}
+		making.Wait()
 	}
 }
