@@ -48,13 +48,18 @@ func ServeStandIn(orders io.Reader) error {
 	if _, err := server.Dial(); err != nil {
 		return err
 	}
-	var accepting errgroup.Group
+	// It answers at one address only when it has all: its parent asks at the first.
+	var listeners []net.Listener
 	for _, at := range places {
 		server.RequireAuth(at.Password)
 		listener, err := net.Listen(at.Network, at.Address)
 		if err != nil {
 			return err
 		}
+		listeners = append(listeners, listener)
+	}
+	var accepting errgroup.Group
+	for _, listener := range listeners {
 		accepting.Go(func() error {
 			for {
 				connection, err := listener.Accept()
