@@ -98,7 +98,7 @@ sweep-two-nodes: setup build ## set up, build, sweep between two nodes with 1 Gb
 # repeats what failed and what was skipped and why.
 .PHONY: test
 test: setup guests ## run every test
-	$(CGO) $(GO) run $(GOTESTSUM) --format standard-quiet -- -p 4 $(PACKAGES)
+	$(CGO) $(GO) run $(GOTESTSUM) --format standard-quiet -- -p 4 -timeout 30m $(PACKAGES)
 
 # What takes minutes: kills and cuts at every moment, long runs, the suite under load.
 .PHONY: test-all

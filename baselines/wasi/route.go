@@ -69,9 +69,9 @@ func (r *route) open() error {
 }
 
 // timeout is how long the guest may wait: a little more than it gives a hand-off by
-// itself, as it knows better what is wrong, and less than the shim.
+// itself, as it knows better what is wrong, and less than the shim does.
 func (r *route) timeout() time.Duration {
-	return r.deadline + min(r.deadline/8, time.Second)
+	return r.deadline + min(max(r.deadline/8, 400*time.Millisecond), time.Second)
 }
 
 // Prepare implements transport.Route: the guest makes the object.
