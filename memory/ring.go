@@ -244,7 +244,7 @@ func (r *Ring) put(p []byte) error {
 		room := q.capacity - (q.own - q.peer)
 		if room == 0 {
 			q.show()
-			read, _, err := r.await(q.read, q.producerSleeps, q.peer, r.patience())
+			read, _, err := r.await(q.read, q.producerSleeps, q.peer, r.spin())
 			if err != nil {
 				return err
 			}
@@ -294,7 +294,7 @@ func (r *Ring) Await(until int64) error {
 		cost := [...]float64{r.waited[asleep].Or(usualSleep), r.waited[spinning].Or(0)}
 		r.chosen = r.trials.Take(cost[:], cost[:])
 	}
-	written, took, err := r.await(q.written, q.consumerSleeps, q.own, r.patience())
+	written, took, err := r.await(q.written, q.consumerSleeps, q.own, r.spin())
 	if err != nil {
 		return err
 	}
@@ -309,9 +309,9 @@ const (
 	spinning
 )
 
-// patience is how long to spin, in nanoseconds, negative for not at all. The rest of a message is waited for
+// spin is how long to spin, in nanoseconds, negative for not at all. The rest of a message is waited for
 // as its beginning was.
-func (r *Ring) patience() int64 {
+func (r *Ring) spin() int64 {
 	switch {
 	case r.waiting == Spinning:
 		return math.MaxInt64
@@ -336,7 +336,7 @@ func (r *Ring) Read(p []byte, until int64) error {
 	q, past := &r.in, len(p) >= streamFrom && len(p) > ringPart
 	for len(p) > 0 {
 		if q.own == q.peer && !q.look() {
-			written, _, err := r.await(q.written, q.consumerSleeps, q.own, r.patience())
+			written, _, err := r.await(q.written, q.consumerSleeps, q.own, r.spin())
 			if err != nil {
 				return err
 			}
