@@ -46,7 +46,6 @@ require (
 	gonum.org/v1/plot v0.17.0
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
-	oras.land/oras-go/v2 v2.7.0
 	rogchap.com/v8go v0.9.0
 )
 

@@ -4,21 +4,18 @@ package image
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
+	"maps"
 	"regexp"
+	"slices"
 
 	"github.com/dustin/go-humanize"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-	"oras.land/oras-go/v2"
-	"oras.land/oras-go/v2/content/oci"
 
 	"rrbench/engines"
 )
@@ -61,7 +58,7 @@ var names = regexp.MustCompile(`^[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
 // Write writes an OCI image layout, as a tar archive, with an image of a module. The function's first argument
 // is /FUNCTION.wasm, the image's Reference has the name. The snapshot is what containerd calls the image's
 // file system when it is unpacked.
-func Write(ctx context.Context, to io.Writer, layout Layout, function, name string, module []byte) (snapshot string, err error) {
+func Write(to io.Writer, layout Layout, function, name string, module []byte) (snapshot string, err error) {
 	if err := engines.CheckPreamble(module); err != nil {
 		return "", err
 	}
@@ -73,34 +70,15 @@ func Write(ctx context.Context, to io.Writer, layout Layout, function, name stri
 			return "", fmt.Errorf("%q cannot be the name of an image: letters, digits and single - . _ between them", name)
 		}
 	}
-	directory, err := os.MkdirTemp("", "rrbench-image-")
-	if err != nil {
-		return "", err
+	files, snapshot := filesOf(layout, function, name, module)
+	archive := tar.NewWriter(to)
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		err = errors.Join(err, add(archive, path, 0o644, files[path]))
 	}
-	defer os.RemoveAll(directory)
-	store, err := oci.New(directory)
-	if err != nil {
-		return "", err
-	}
-	p := packer{ctx: ctx, store: store}
-	if err := p.pack(layout, function, name, module); err != nil {
-		return "", fmt.Errorf("make an image: %w", err)
-	}
-	archive, tree := tar.NewWriter(to), os.DirFS(directory)
-	err = fs.WalkDir(tree, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		content, err := fs.ReadFile(tree, path)
-		if err != nil {
-			return err
-		}
-		return add(archive, path, 0o644, content)
-	})
 	if err = errors.Join(err, archive.Close()); err != nil {
 		return "", fmt.Errorf("write an image: %w", err)
 	}
-	return p.snapshot, nil
+	return snapshot, nil
 }
 
 // add adds a file that is of no time and no user.
@@ -112,66 +90,57 @@ func add(archive *tar.Writer, name string, mode int64, content []byte) error {
 	return err
 }
 
-// layerOf is a file system with one file.
-func layerOf(name string, content []byte) ([]byte, error) {
+// Layer is a file system with one program.
+func Layer(name string, content []byte) []byte {
 	var layer bytes.Buffer
 	archive := tar.NewWriter(&layer)
-	err := errors.Join(add(archive, name, 0o755, content), archive.Close())
-	return layer.Bytes(), err
+	if err := errors.Join(add(archive, name, 0o755, content), archive.Close()); err != nil {
+		panic(err) // a buffer takes everything
+	}
+	return layer.Bytes()
 }
 
-// packer pushes blobs until one has failed.
-type packer struct {
-	ctx   context.Context
-	store *oci.Store
-	err   error
-	// snapshot is the digest of the only layer's content, by which a chain of one is known.
-	snapshot string
-}
-
-func (p *packer) pack(layout Layout, function, name string, module []byte) error {
+// filesOf are those of a layout. The snapshot is the digest of the only layer's content, by which a chain of one is known.
+func filesOf(layout Layout, function, name string, module []byte) (files map[string][]byte, snapshot string) {
+	files = make(map[string][]byte)
+	blob := func(mediaType string, content []byte) v1.Descriptor {
+		d := v1.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(content), Size: int64(len(content))}
+		files["blobs/sha256/"+d.Digest.Encoded()] = content
+		return d
+	}
 	manifest := v1.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest}
 	if layout == Artifact {
-		manifest.Config = p.pushJSON(artifactConfigType, map[string]any{
+		manifest.Config = blob(artifactConfigType, encode(map[string]any{
 			"created": created, "architecture": architecture, "os": system,
 			"layerDigests": []digest.Digest{digest.FromBytes(module)},
-		})
-		manifest.Layers = []v1.Descriptor{p.push(artifactLayerType, module)}
+		}))
+		manifest.Layers = []v1.Descriptor{blob(artifactLayerType, module)}
 	} else {
 		file := function + ".wasm"
-		layer, err := layerOf(file, module)
-		if err != nil {
-			return err
-		}
-		p.snapshot = digest.FromBytes(layer).String()
-		manifest.Config = p.pushJSON(v1.MediaTypeImageConfig, v1.Image{
+		layer := blob(v1.MediaTypeImageLayer, Layer(file, module))
+		snapshot = layer.Digest.String()
+		manifest.Config = blob(v1.MediaTypeImageConfig, encode(v1.Image{
 			Platform: v1.Platform{Architecture: architecture, OS: system},
 			Config:   v1.ImageConfig{Entrypoint: []string{"/" + file}},
-			RootFS:   v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromBytes(layer)}},
-		})
-		manifest.Layers = []v1.Descriptor{p.push(v1.MediaTypeImageLayer, layer)}
+			RootFS:   v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer.Digest}},
+		}))
+		manifest.Layers = []v1.Descriptor{layer}
 	}
 	if layout == Crun {
 		manifest.Annotations = map[string]string{crunVariant: "compat"}
 	}
-	pushed := p.pushJSON(v1.MediaTypeImageManifest, manifest)
-	if p.err != nil {
-		return p.err
-	}
-	// Containerd's importer reads the whole name from this annotation.
-	pushed.Annotations = map[string]string{"io.containerd.image.name": Reference(name)}
-	return p.store.Tag(p.ctx, pushed, "latest")
+	image := blob(v1.MediaTypeImageManifest, encode(manifest))
+	// Containerd's importer reads the whole name from the first annotation.
+	image.Annotations = map[string]string{"io.containerd.image.name": Reference(name), v1.AnnotationRefName: "latest"}
+	files[v1.ImageIndexFile] = encode(v1.Index{Versioned: manifest.Versioned, MediaType: v1.MediaTypeImageIndex, Manifests: []v1.Descriptor{image}})
+	files[v1.ImageLayoutFile] = encode(v1.ImageLayout{Version: v1.ImageLayoutVersion})
+	return files, snapshot
 }
 
-func (p *packer) push(mediaType string, content []byte) (pushed v1.Descriptor) {
-	if p.err == nil {
-		pushed, p.err = oras.PushBytes(p.ctx, p.store, mediaType, content)
-	}
-	return pushed
-}
-
-func (p *packer) pushJSON(mediaType string, value any) v1.Descriptor {
+func encode(value any) []byte {
 	content, err := json.Marshal(value)
-	p.err = errors.Join(p.err, err)
-	return p.push(mediaType, content)
+	if err != nil {
+		panic(err) // these types always can be
+	}
+	return content
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"rrbench/measure"
 	"rrbench/shim"
@@ -19,10 +20,8 @@ type Engine struct {
 	Shims shim.Launcher
 }
 
-var _ Runtime = Engine{}
-
 func (e Engine) Name() string     { return e.Engine }
-func (e Engine) Launcher() string { return Process }
+func (e Engine) Launcher() string { return transport.LauncherProcess }
 
 // MostIdle knows that V8 has room for about a hundred memories in a process: it reserves 10 GiB of a tebibyte for each.
 func (e Engine) MostIdle() int {
@@ -55,7 +54,7 @@ func (e Engine) Run(ctx context.Context, r Request) (outcome Outcome, err error)
 			return Outcome{}, err
 		}
 		defer files.remove()
-		if module, err = files.read(); err != nil {
+		if module, err = os.ReadFile(files.path); err != nil {
 			return Outcome{}, err
 		}
 	}
@@ -95,12 +94,11 @@ func (e Engine) Run(ctx context.Context, r Request) (outcome Outcome, err error)
 	if err := r.check(outcome.Output); err != nil {
 		return Outcome{}, err
 	}
-	if r.Kind == Compute {
-		phases = append(phases, whole(phases, CachedCode, Instantiate, Run))
-	} else {
-		phases = append(phases, whole(phases, Create, Compile, Instantiate, Run))
+	parts := []string{CachedCode, Instantiate, Run}
+	if r.Kind == ColdStart {
+		parts = []string{Create, Compile, Instantiate, Run}
 	}
-	outcome.Phases, err = pick(phases, e.Phases(r.Kind))
+	outcome.Phases, err = pick(append(phases, whole(phases, parts...)), e.Phases(r.Kind))
 	if err != nil {
 		err = fmt.Errorf("engine %s: %w", e.Engine, err)
 	}

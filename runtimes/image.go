@@ -11,8 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 
+	"rrbench/image"
 	"rrbench/measure"
 	"rrbench/private"
 	"rrbench/shim"
@@ -21,25 +21,19 @@ import (
 // Store keeps images of programs, each a layer as registries have it: a gzipped tar archive, named by its digest. It is
 // for one goroutine. The zero Store is ready; Close removes what it has made.
 type Store struct {
-	lock      sync.Mutex
 	directory *private.Directory
-	images    map[[sha256.Size]byte]image
+	images    map[[sha256.Size]byte]packed
 	next      int
 }
 
-type image struct {
+type packed struct {
 	path   string
 	length int64
 	digest [sha256.Size]byte
 }
 
-// storePrefix begins the names of stores' directories.
-const storePrefix = "rrbench-images-"
-
 // Close removes the images.
 func (s *Store) Close() error {
-	s.lock.Lock()
-	defer s.lock.Unlock()
 	if s.directory == nil {
 		return nil
 	}
@@ -47,47 +41,35 @@ func (s *Store) Close() error {
 }
 
 // image makes the image of a program, once.
-func (s *Store) image(name string, content []byte) (image, string, error) {
-	s.lock.Lock()
-	defer s.lock.Unlock()
+func (s *Store) image(name string, content []byte) (packed, string, error) {
 	if s.directory == nil {
-		directory, err := private.NewDirectoryIn([]string{os.TempDir()}, storePrefix)
+		directory, err := private.NewDirectoryIn([]string{os.TempDir()}, "rrbench-images-")
 		if err != nil {
-			return image{}, "", fmt.Errorf("make a directory for images: %w", err)
+			return packed{}, "", fmt.Errorf("make a directory for images: %w", err)
 		}
-		s.directory, s.images = directory, make(map[[sha256.Size]byte]image)
+		s.directory, s.images = directory, make(map[[sha256.Size]byte]packed)
 	}
 	s.next++
 	place := filepath.Join(s.directory.Path, strconv.Itoa(s.next))
 	if err := os.Mkdir(place, 0o755); err != nil {
-		return image{}, "", err
+		return packed{}, "", err
 	}
 	key := sha256.Sum256(append([]byte(name+"\n"), content...))
 	if known, ok := s.images[key]; ok {
 		return known, place, nil
 	}
-	layer, err := layerOf(name, content)
-	if err != nil {
-		return image{}, "", err
+	var layer bytes.Buffer
+	compressed := gzip.NewWriter(&layer)
+	_, err := compressed.Write(image.Layer(name, content))
+	if err := errors.Join(err, compressed.Close()); err != nil {
+		return packed{}, "", err
 	}
-	i := image{filepath.Join(s.directory.Path, fmt.Sprintf("%x.tar.gz", key[:8])), int64(len(layer)), sha256.Sum256(layer)}
-	if err := os.WriteFile(i.path, layer, 0o644); err != nil {
-		return image{}, "", err
+	i := packed{filepath.Join(s.directory.Path, fmt.Sprintf("%x.tar.gz", key[:8])), int64(layer.Len()), sha256.Sum256(layer.Bytes())}
+	if err := os.WriteFile(i.path, layer.Bytes(), 0o644); err != nil {
+		return packed{}, "", err
 	}
 	s.images[key] = i
 	return i, place, nil
-}
-
-func layerOf(name string, content []byte) ([]byte, error) {
-	var layer bytes.Buffer
-	compressed := gzip.NewWriter(&layer)
-	archive := tar.NewWriter(compressed)
-	err := archive.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(content)), Typeflag: tar.TypeReg})
-	if err == nil {
-		_, err = archive.Write(content)
-	}
-	err = errors.Join(err, archive.Close(), compressed.Close())
-	return layer.Bytes(), err
 }
 
 // onDisk adds the length of what runs a program, of the first of its files that there is.
@@ -107,8 +89,7 @@ type unpacked struct {
 	disk            map[string]int64
 }
 
-func (u unpacked) read() ([]byte, error) { return os.ReadFile(u.path) }
-func (u unpacked) remove()               { _ = os.RemoveAll(u.directory) }
+func (u unpacked) remove() { _ = os.RemoveAll(u.directory) }
 
 // fetch pulls a program's image and unpacks it.
 func (s *Store) fetch(name string, content []byte) (unpacked, []shim.Phase, error) {
@@ -124,7 +105,7 @@ func (s *Store) fetch(name string, content []byte) (unpacked, []shim.Phase, erro
 		do   func() error
 	}{
 		{Pull, func() error { return i.pull(pulled) }},
-		{Unpack, func() error { return unpack(pulled, place) }},
+		{Unpack, func() error { return unpack(pulled, u.path) }},
 	} {
 		before, began := measure.SelfUsage(), measure.Now()
 		if err := step.do(); err != nil {
@@ -137,7 +118,7 @@ func (s *Store) fetch(name string, content []byte) (unpacked, []shim.Phase, erro
 }
 
 // pull copies the image and checks what has come.
-func (i image) pull(to string) (err error) {
+func (i packed) pull(to string) (err error) {
 	from, err := os.Open(i.path)
 	if err != nil {
 		return err
@@ -155,8 +136,8 @@ func (i image) pull(to string) (err error) {
 	return err
 }
 
-// unpack makes the regular files of a layer, which this package has made itself.
-func unpack(layer, place string) error {
+// unpack makes the one file of a layer, which this package has made itself.
+func unpack(layer, program string) error {
 	file, err := os.Open(layer)
 	if err != nil {
 		return err
@@ -167,21 +148,13 @@ func unpack(layer, place string) error {
 		return err
 	}
 	archive := tar.NewReader(compressed)
-	for {
-		header, err := archive.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		out, err := os.OpenFile(filepath.Join(place, filepath.Base(header.Name)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, header.FileInfo().Mode().Perm())
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(out, archive)
-		if err := errors.Join(err, out.Close()); err != nil {
-			return err
-		}
+	if _, err := archive.Next(); err != nil {
+		return err
 	}
+	out, err := os.OpenFile(program, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, archive)
+	return errors.Join(err, out.Close())
 }

@@ -47,7 +47,7 @@ import (with --no-unpack) and push. See docs/containerd.md.`,
 				return fmt.Errorf("write the image: %w", err)
 			}
 			defer file.Cleanup()
-			if _, err := image.Write(c.Context(), file, image.Layout(layout), name, name, module); err != nil {
+			if _, err := image.Write(file, image.Layout(layout), name, name, module); err != nil {
 				return fmt.Errorf("%s: %w", arguments[0], err)
 			}
 			if err := file.CloseAtomicallyReplace(); err != nil {

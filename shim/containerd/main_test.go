@@ -165,7 +165,7 @@ func (i *instance) must(t testing.TB, arguments ...string) string {
 func (i *instance) add(t testing.TB, name string, module []byte) (reference, snapshot string) {
 	t.Helper()
 	var archive bytes.Buffer
-	snapshot, err := image.Write(t.Context(), &archive, image.Plain, name, name, module)
+	snapshot, err := image.Write(&archive, image.Plain, name, name, module)
 	if err != nil {
 		t.Fatal(err)
 	}

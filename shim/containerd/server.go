@@ -260,7 +260,7 @@ func (i *instance) load() error {
 // The snapshotter is overlayfs, or native where that does not work.
 func (i *instance) importImage(name string, module []byte) (snapshot string, err error) {
 	var archive bytes.Buffer
-	if snapshot, err = image.Write(context.Background(), &archive, image.Plain, name, i.imageName(name), module); err != nil {
+	if snapshot, err = image.Write(&archive, image.Plain, name, i.imageName(name), module); err != nil {
 		return "", err
 	}
 	path := i.path(name + ".tar")
