@@ -24,7 +24,12 @@ func ExampleDigest() {
 
 // What serializes sends an object; its digest is that of the same payload in memory.
 func ExampleMessage() {
-	sent := payloads.NewMessage(payloads.Spec{Kind: payloads.Records, Seed: 7, Size: 1000})
+	flat := make([]byte, 1000)
+	payloads.Fill(flat, payloads.Records, 7)
+	sent, err := payloads.MessageFromFlat(payloads.Records, 7, flat)
+	if err != nil {
+		log.Fatal(err)
+	}
 	text, err := json.Marshal(sent)
 	if err != nil {
 		log.Fatal(err)
@@ -33,8 +38,6 @@ func ExampleMessage() {
 	if err := json.Unmarshal(text, &received); err != nil {
 		log.Fatal(err)
 	}
-	flat := make([]byte, 1000)
-	payloads.Fill(flat, payloads.Records, 7)
 	digest, length := received.Digest()
 	fmt.Println(len(received.Records), "records,", length, "bytes,", digest == payloads.Digest(flat))
 	// Output: 15 records, 1000 bytes, true

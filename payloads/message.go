@@ -24,17 +24,6 @@ type Message struct {
 	Bytes []byte `json:"bytes,omitzero"`
 }
 
-// NewMessage makes the payload of spec as an object with memory of its own.
-func NewMessage(spec Spec) *Message {
-	flat := allocate(spec.Size)
-	Fill(flat, spec.Kind, spec.Seed)
-	message, err := MessageFromFlat(spec.Kind, spec.Seed, flat)
-	if err != nil {
-		panic(err) // Fill has refused an unknown kind already.
-	}
-	return message
-}
-
 // MessageFromFlat makes an object of a payload that lies in memory as Fill writes it,
 // without copying: the message shares flat's memory, so flat must not change while the
 // message is in use. Records alone are copied when flat is not aligned to 8 bytes.

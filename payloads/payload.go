@@ -3,6 +3,11 @@
 // that every byte is verified at every receiver.
 package payloads
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Kind is what a payload consists of.
 type Kind string
 
@@ -16,6 +21,21 @@ const (
 	// Bytes is incompressible; JSON carries it as base64.
 	Bytes Kind = "bytes"
 )
+
+// Kinds lists every kind, the default one first.
+func Kinds() []Kind { return []Kind{Text, Records, Bytes} }
+
+// ParseKind returns the kind of that name.
+func ParseKind(name string) (Kind, error) {
+	names := make([]string, 0, 3)
+	for _, kind := range Kinds() {
+		if string(kind) == name {
+			return kind, nil
+		}
+		names = append(names, string(kind))
+	}
+	return "", fmt.Errorf("payload %q is unknown: use %s", name, strings.Join(names, ", "))
+}
 
 // Spec names one payload exactly.
 type Spec struct {

@@ -41,11 +41,8 @@ func ParseBytes(text string) (int64, error) {
 	if strings.HasPrefix(number, "-") {
 		return 0, fmt.Errorf("size %q is negative: use 1 byte to %s", text, FormatSize(MaxSize))
 	}
-	if number == "" || strings.Trim(number, "0123456789.") != "" {
-		return 0, fmt.Errorf("size %q is not a number with a unit: write for example 4096, 64KiB, 1.5MiB or 1GiB", text)
-	}
 	value, err := strconv.ParseFloat(number, 64)
-	if err != nil && !math.IsInf(value, 1) {
+	if strings.Trim(number, "0123456789.") != "" || err != nil && !math.IsInf(value, 1) {
 		return 0, fmt.Errorf("size %q is not a number with a unit: write for example 4096, 64KiB, 1.5MiB or 1GiB", text)
 	}
 	scale, ok := units[unit]

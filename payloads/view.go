@@ -42,9 +42,3 @@ func recordsView(flat []byte) []Record {
 	copy(recordBytes(records), flat)
 	return records
 }
-
-// allocate returns memory that is aligned for records, whatever its size.
-func allocate(size int64) []byte {
-	records := make([]Record, (size+RecordSize-1)/RecordSize)
-	return recordBytes(records)[:size:size]
-}
