@@ -15,6 +15,7 @@ import (
 
 	"rrbench/foreign"
 	"rrbench/shim"
+	"rrbench/transport"
 	"rrbench/workloads"
 )
 
@@ -26,8 +27,8 @@ type Command struct {
 	// Compile is the template by which modules are compiled before, from {module} to {compiled}; empty where that is no
 	// step of its own.
 	Compile []string
-	// Ask are the words behind the command that ask for its version.
-	Ask    []string
+	// Ask is what asks the command for its version, in place of --version.
+	Ask    string
 	Script string
 	// Install says how to get it.
 	Install string
@@ -36,8 +37,6 @@ type Command struct {
 	// text is what ParseCommand has read.
 	text string
 }
-
-var _ Runtime = Command{}
 
 // The program by which runtimes of JavaScript run a module with their own WASI.
 //
@@ -49,12 +48,12 @@ func Commands() []Command {
 	words := strings.Fields
 	return []Command{
 		{Runtime: "wasmtime-cli", Words: words("wasmtime run {module} {args}"), Install: "https://wasmtime.dev", Carries: "Lucet, which it has succeeded"},
-		{Runtime: "wazero-cli", Words: words("wazero run {module} {args}"), Ask: words("version"), Install: "go install github.com/tetratelabs/wazero/cmd/wazero@latest"},
+		{Runtime: "wazero-cli", Words: words("wazero run {module} {args}"), Ask: "version", Install: "go install github.com/tetratelabs/wazero/cmd/wazero@latest"},
 		{Runtime: "wasmedge-cli", Words: words("wasmedge run {module} {args}"), Compile: words("wasmedge compile {module} {compiled}"), Install: "https://wasmedge.org", Carries: "SSVM, which was its name"},
 		{Runtime: "wasmer-singlepass", Words: words("wasmer run {module} -- {args}"), Compile: words("wasmer compile --singlepass {module} -o {compiled}"), Install: "https://wasmer.io"},
 		{Runtime: "wasmer-cranelift", Words: words("wasmer run {module} -- {args}"), Compile: words("wasmer compile --cranelift {module} -o {compiled}"), Install: "https://wasmer.io"},
 		{Runtime: "wasmer-llvm", Words: words("wasmer run {module} -- {args}"), Compile: words("wasmer compile --llvm {module} -o {compiled}"), Install: "https://wasmer.io"},
-		{Runtime: "wavm", Words: words("wavm run --precompiled {module} {args}"), Compile: words("wavm compile {module} {compiled}"), Ask: words("version"), Install: "https://github.com/WAVM/WAVM"},
+		{Runtime: "wavm", Words: words("wavm run --precompiled {module} {args}"), Compile: words("wavm compile {module} {compiled}"), Ask: "version", Install: "https://github.com/WAVM/WAVM"},
 		{Runtime: "iwasm", Words: words("iwasm {module} {args}"), Install: "https://github.com/bytecodealliance/wasm-micro-runtime"},
 		{Runtime: "node", Words: words("node --no-warnings {script} {module} {args}"), Script: wasiScript, Install: "apt-get install nodejs", Carries: "V8 with its own WASI"},
 		{Runtime: "bun", Words: words("bun {script} {module} {args}"), Script: wasiScript, Install: "npm install -g bun", Carries: "JavaScriptCore with its own WASI"},
@@ -88,7 +87,7 @@ func (c Command) String() string {
 }
 
 func (c Command) Name() string     { return c.Runtime }
-func (c Command) Launcher() string { return Process }
+func (c Command) Launcher() string { return transport.LauncherProcess }
 func (c Command) MostIdle() int    { return 10 }
 
 func (c Command) Phases(kind Kind) []string {
@@ -116,11 +115,7 @@ const asked = 20 * time.Second
 func (c Command) Version(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, asked)
 	defer cancel()
-	words := c.Ask
-	if words == nil {
-		words = []string{"--version"}
-	}
-	command := exec.CommandContext(ctx, c.Words[0], words...)
+	command := exec.CommandContext(ctx, c.Words[0], strings.Fields(cmp.Or(c.Ask, "--version"))...)
 	command.WaitDelay = time.Second
 	output, err := command.CombinedOutput()
 	line, _, _ := strings.Cut(strings.TrimSpace(string(output)), "\n")
@@ -149,7 +144,7 @@ func (c Command) Check(ctx context.Context, _ Program) error {
 	return nil
 }
 
-// words fills the template in.
+// fill fills a template in.
 func fill(template []string, values map[string]string, arguments []string) []string {
 	var words []string
 	for _, word := range template {
@@ -178,17 +173,19 @@ func (c Command) Run(ctx context.Context, r Request) (Outcome, error) {
 			return Outcome{}, err
 		}
 	}
+	var compiled shim.Phase
 	if c.Compile != nil {
 		values["{compiled}"] = filepath.Join(files.directory, "compiled.wasm")
 		step, err := execute(ctx, fill(c.Compile, values, nil), nil, r.Deadline)
 		if err != nil {
 			return Outcome{}, fmt.Errorf("compile: %w", err)
 		}
-		phases = append(phases, within(Compile, step.began, step.ended, step.usage))
+		compiled = within(Compile, step.began, step.ended, step.usage)
+		phases = append(phases, compiled)
 		values["{module}"] = values["{compiled}"]
 	}
 	if r.Idle > 0 {
-		return idleProcesses(ctx, r, func() []string { return fill(c.Words, values, []string{"idle"}) })
+		return idleProcesses(ctx, r, fill(c.Words, values, []string{"idle"}))
 	}
 	outcome, err := runProcess(ctx, r, phases, c.Phases(r.Kind), fill(c.Words, values, r.Arguments))
 	if err != nil {
@@ -197,20 +194,7 @@ func (c Command) Run(ctx context.Context, r Request) (Outcome, error) {
 	outcome.Disk = files.onDisk(c.Programs())
 	if c.Compile != nil && r.Kind == ColdStart {
 		// Nothing is kept of a module that was never seen.
-		for i := range outcome.Phases {
-			if outcome.Phases[i].Name == Total {
-				outcome.Phases[i].Ns += phaseOf(outcome.Phases, Compile).Ns
-			}
-		}
+		outcome.Phases[len(outcome.Phases)-1].Ns += compiled.Ns
 	}
 	return outcome, nil
-}
-
-func phaseOf(phases []shim.Phase, name string) shim.Phase {
-	for _, phase := range phases {
-		if phase.Name == name {
-			return phase
-		}
-	}
-	return shim.Phase{}
 }

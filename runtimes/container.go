@@ -13,22 +13,24 @@ import (
 	"rrbench/measure"
 	"rrbench/shim"
 	"rrbench/shim/runc"
+	"rrbench/transport"
 )
 
 // Container runs native programs in containers by runc, each in one from scratch, with namespaces of its own.
 type Container struct{}
 
-var _ Runtime = Container{}
-
 func (Container) Name() string                   { return nativeEngine }
-func (Container) Launcher() string               { return Runc }
+func (Container) Launcher() string               { return transport.LauncherRunc }
 func (Container) MostIdle() int                  { return 10 }
 func (Container) Version(context.Context) string { return "" }
 func (Container) Programs() []string             { return runc.Launcher{}.Programs() }
 
+// inContainer are the phases of a program in a container that has to be created.
+var inContainer = []string{Create, Start, Run, Total}
+
 func (Container) Phases(kind Kind) []string {
 	if kind == Compute {
-		return []string{Create, Start, Run, Total}
+		return inContainer
 	}
 	return []string{Pull, Unpack, Create, Start, FirstByte, Run, Total}
 }
@@ -42,7 +44,9 @@ func (Container) Check(_ context.Context, p Program) error {
 
 func (c Container) Run(ctx context.Context, r Request) (outcome Outcome, err error) {
 	if r.Idle > 0 {
-		return c.idle(ctx, r)
+		return idleContainers(ctx, r, 1, func(input, output *os.File) (*runc.Alone, error) {
+			return runc.CreateAlone(ctx, r.Native, []string{"idle"}, input, output, output)
+		}, func(alone *runc.Alone) { _, _ = alone.Wait() })
 	}
 	program, phases := r.Native, []shim.Phase(nil)
 	var files unpacked
@@ -128,37 +132,4 @@ func (c Container) Run(ctx context.Context, r Request) (outcome Outcome, err err
 		within(Run, before, finished, usage), within(Total, began, finished, usage.Add(create).Add(start)))
 	outcome.Phases, err = pick(append(phases, firstByte(&done, before)...), c.Phases(r.Kind))
 	return outcome, err
-}
-
-// idle has containers wait for their input, and reads how much memory their programs take together.
-func (c Container) idle(ctx context.Context, r Request) (outcome Outcome, err error) {
-	reader, writer, null, err := idleStreams()
-	if err != nil {
-		return Outcome{}, err
-	}
-	defer reader.Close()
-	defer null.Close()
-	var all []*runc.Alone
-	defer func() {
-		_ = writer.Close() // it ends them
-		for _, alone := range all {
-			if err != nil {
-				_ = alone.Kill()
-			}
-			_, waitErr := alone.Wait()
-			err = errors.Join(err, waitErr, alone.Remove())
-		}
-	}()
-	began := measure.Now()
-	for range r.Idle {
-		alone, err := runc.CreateAlone(ctx, r.Native, []string{"idle"}, reader, null, null)
-		if err != nil {
-			return Outcome{}, fmt.Errorf("container %d: %w", len(all), err)
-		}
-		all = append(all, alone)
-		if err := alone.Start(ctx); err != nil {
-			return Outcome{}, err
-		}
-	}
-	return atRest(ctx, r, began, all, (*runc.Alone).PID)
 }

@@ -1,17 +1,17 @@
 package runtimes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"rrbench/measure"
 	"rrbench/shim"
 	"rrbench/shim/containerd"
+	"rrbench/transport"
 )
 
 // Containerd runs programs in containers of containerd: modules by this project's runtime, in an engine, or by another
@@ -24,19 +24,11 @@ type Containerd struct {
 	Available       func(engine string) error
 }
 
-var _ Runtime = Containerd{}
-
 func (c Containerd) Name() string {
-	switch {
-	case c.Engine != "":
-		return c.Engine
-	case c.Handler != "":
-		return c.Handler
-	}
-	return nativeEngine
+	return cmp.Or(c.Engine, c.Handler, nativeEngine)
 }
 
-func (Containerd) Launcher() string               { return "containerd" }
+func (Containerd) Launcher() string               { return transport.LauncherContainerd }
 func (Containerd) MostIdle() int                  { return 100 }
 func (Containerd) Version(context.Context) string { return "" }
 
@@ -46,7 +38,7 @@ func (c Containerd) Programs() []string {
 
 func (Containerd) Phases(kind Kind) []string {
 	if kind == Compute {
-		return []string{Create, Start, Run, Total}
+		return inContainer
 	}
 	return []string{Create, Start, FirstByte, Run, Total}
 }
@@ -78,7 +70,11 @@ func (c Containerd) Run(ctx context.Context, r Request) (outcome Outcome, err er
 		return Outcome{}, err
 	}
 	if r.Idle > 0 {
-		return c.idle(ctx, r)
+		program := c.program(r.Program)
+		program.Arguments = []string{"idle"}
+		return idleContainers(ctx, r, r.Idle, func(input, output *os.File) (*containerd.Alone, error) {
+			return c.Server.CreateAlone(ctx, program, input, output)
+		}, func(alone *containerd.Alone) { _ = alone.Wait() })
 	}
 	output, writer, err := os.Pipe()
 	if err != nil {
@@ -146,45 +142,4 @@ func rest(used, part measure.Usage) measure.Usage {
 		return measure.Usage{UserNs: left.CPU()}
 	}
 	return left
-}
-
-// idle starts containers at once that wait for their input, and reads how much memory their programs take together.
-func (c Containerd) idle(ctx context.Context, r Request) (outcome Outcome, err error) {
-	reader, writer, null, err := idleStreams()
-	if err != nil {
-		return Outcome{}, err
-	}
-	defer reader.Close()
-	defer null.Close()
-	all := make([]*containerd.Alone, r.Idle)
-	defer func() {
-		_ = writer.Close() // it ends them
-		var group errgroup.Group
-		for _, alone := range all {
-			if alone != nil {
-				group.Go(func() error {
-					_ = alone.Kill()
-					_ = alone.Wait()
-					return alone.Remove()
-				})
-			}
-		}
-		err = errors.Join(err, group.Wait())
-	}()
-	program := c.program(r.Program)
-	program.Arguments = []string{"idle"}
-	began := measure.Now()
-	var group errgroup.Group
-	for n := range all {
-		group.Go(func() (err error) {
-			if all[n], err = c.Server.CreateAlone(ctx, program, reader, null); err != nil {
-				return fmt.Errorf("container %d: %w", n, err)
-			}
-			return all[n].Start(ctx)
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return Outcome{}, err
-	}
-	return atRest(ctx, r, began, all, (*containerd.Alone).PID)
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/procfs"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"rrbench/child"
@@ -24,10 +25,8 @@ import (
 // Native runs native programs as processes.
 type Native struct{}
 
-var _ Runtime = Native{}
-
 func (Native) Name() string                   { return nativeEngine }
-func (Native) Launcher() string               { return Process }
+func (Native) Launcher() string               { return transport.LauncherProcess }
 func (Native) MostIdle() int                  { return 1000 }
 func (Native) Version(context.Context) string { return "" }
 func (Native) Programs() []string             { return nil }
@@ -39,13 +38,11 @@ func (Native) Phases(kind Kind) []string {
 	return []string{Pull, Unpack, Create, FirstByte, Run, Total}
 }
 
-func (Native) Check(_ context.Context, p Program) error {
-	return p.native()
-}
+func (Native) Check(_ context.Context, p Program) error { return p.native() }
 
 func (n Native) Run(ctx context.Context, r Request) (Outcome, error) {
 	if r.Idle > 0 {
-		return idleProcesses(ctx, r, func() []string { return []string{r.Native, "idle"} })
+		return idleProcesses(ctx, r, []string{r.Native, "idle"})
 	}
 	if r.Kind == Compute {
 		return runProcess(ctx, r, nil, n.Phases(r.Kind), append([]string{r.Native}, r.Arguments...))
@@ -74,15 +71,12 @@ func runProcess(ctx context.Context, r Request, phases []shim.Phase, wanted, wor
 	if err := r.check(outcome.Output); err != nil {
 		return Outcome{}, err
 	}
-	phases = append(phases, within(Create, done.began, done.created, measure.Usage{}))
+	ran := done.created
 	if r.Kind == Compute {
-		phases = append(phases, within(Run, done.began, done.ended, done.usage))
-	} else {
-		phases = append(phases, within(Run, done.created, done.ended, done.usage))
-		phases = append(phases, firstByte(&done.output, done.created)...)
+		ran = done.began
 	}
-	phases = append(phases, within(Total, done.began, done.ended, done.usage))
-	outcome.Phases, err = pick(phases, wanted)
+	phases = append(phases, within(Create, done.began, done.created, measure.Usage{}), within(Run, ran, done.ended, done.usage), within(Total, done.began, done.ended, done.usage))
+	outcome.Phases, err = pick(append(phases, firstByte(&done.output, ran)...), wanted)
 	return outcome, err
 }
 
@@ -234,7 +228,7 @@ func failure(state *os.ProcessState, err error, said *child.Tail) error {
 }
 
 // idleProcesses starts processes that wait for their input, and reads how much memory they take together.
-func idleProcesses(ctx context.Context, r Request, words func() []string) (outcome Outcome, err error) {
+func idleProcesses(ctx context.Context, r Request, words []string) (outcome Outcome, err error) {
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return Outcome{}, err
@@ -256,8 +250,7 @@ func idleProcesses(ctx context.Context, r Request, words func() []string) (outco
 		if ctx.Err() != nil {
 			return Outcome{}, context.Cause(ctx)
 		}
-		line := words()
-		command := exec.Command(line[0], line[1:]...)
+		command := exec.Command(words[0], words[1:]...)
 		command.Stdin, command.Stderr = reader, &said
 		if err := child.Start(command); err != nil {
 			return Outcome{}, fmt.Errorf("process %d: %w", len(started), err)
@@ -267,15 +260,58 @@ func idleProcesses(ctx context.Context, r Request, words func() []string) (outco
 	return atRest(ctx, r, began, started, func(c *exec.Cmd) int { return c.Process.Pid })
 }
 
-// idleStreams are an input that waits until hold is closed, and an output that keeps nothing.
-func idleStreams() (input, hold, output *os.File, err error) {
-	if input, hold, err = os.Pipe(); err != nil {
-		return nil, nil, nil, err
+// An idler is a container that waits for its input.
+type idler interface {
+	Start(context.Context) error
+	PID() int
+	Kill() error
+	Remove() error
+}
+
+// idleContainers starts containers, so many at once, that wait for their input, and reads how much memory their programs take together.
+func idleContainers[Container idler](ctx context.Context, r Request, atOnce int, create func(input, output *os.File) (Container, error), wait func(Container)) (outcome Outcome, err error) {
+	input, hold, err := os.Pipe()
+	if err != nil {
+		return Outcome{}, err
 	}
-	if output, err = os.OpenFile(os.DevNull, os.O_WRONLY, 0); err != nil {
-		return nil, nil, nil, errors.Join(err, input.Close(), hold.Close())
+	defer input.Close()
+	defer hold.Close()
+	output, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return Outcome{}, err
 	}
-	return input, hold, output, nil
+	defer output.Close()
+	all, made := make([]Container, r.Idle), make([]bool, r.Idle)
+	each := func(do func(n int) error) error {
+		var group errgroup.Group
+		group.SetLimit(atOnce)
+		for n := range all {
+			group.Go(func() error { return do(n) })
+		}
+		return group.Wait()
+	}
+	defer func() {
+		err = errors.Join(err, each(func(n int) error {
+			if !made[n] {
+				return nil
+			}
+			_ = all[n].Kill()
+			wait(all[n])
+			return all[n].Remove()
+		}))
+	}()
+	began := measure.Now()
+	err = each(func(n int) (err error) {
+		if all[n], err = create(input, output); err != nil {
+			return fmt.Errorf("container %d: %w", n, err)
+		}
+		made[n] = true
+		return all[n].Start(ctx)
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	return atRest(ctx, r, began, all, Container.PID)
 }
 
 // collect reads what a program writes, to its end. The result waits for that.

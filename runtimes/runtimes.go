@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"rrbench/measure"
@@ -39,12 +40,6 @@ type Kind string
 const (
 	Compute   Kind = "compute"
 	ColdStart Kind = "coldstart"
-)
-
-// Launchers of programs, for the column of that name.
-const (
-	Process = transport.LauncherProcess
-	Runc    = transport.LauncherRunc
 )
 
 // Program is what is to be run.
@@ -101,7 +96,7 @@ type Outcome struct {
 type Runtime interface {
 	// Name is that of the engine, of the command, or "native".
 	Name() string
-	// Launcher is where it runs: Process, or a kind of container.
+	// Launcher is where it runs, for the column of that name: a process, or a kind of container.
 	Launcher() string
 	// Phases are those that a run has of a kind; of idle instances it is Idle alone.
 	Phases(Kind) []string
@@ -145,17 +140,10 @@ func within(name string, from, to int64, usage measure.Usage) shim.Phase {
 
 // whole adds up phases that follow one another, from the first on.
 func whole(phases []shim.Phase, names ...string) shim.Phase {
+	parts, _ := pick(phases, names) // what is missing is missing among the wanted ones, too
 	total := shim.Phase{Name: Total}
-	for _, name := range names {
-		for _, phase := range phases {
-			if phase.Name == name {
-				if total.T0 == 0 {
-					total.T0 = phase.T0
-				}
-				total.Ns += phase.Ns
-				total.Usage = total.Usage.Add(phase.Usage)
-			}
-		}
+	for _, part := range slices.Backward(parts) {
+		total = shim.Phase{Name: Total, T0: part.T0, Ns: total.Ns + part.Ns, Usage: total.Usage.Add(part.Usage)}
 	}
 	return total
 }
@@ -164,15 +152,11 @@ func whole(phases []shim.Phase, names ...string) shim.Phase {
 func pick(phases []shim.Phase, names []string) ([]shim.Phase, error) {
 	var picked []shim.Phase
 	for _, name := range names {
-		found := false
-		for _, phase := range phases {
-			if phase.Name == name && !found {
-				picked, found = append(picked, phase), true
-			}
-		}
-		if !found {
+		i := slices.IndexFunc(phases, func(phase shim.Phase) bool { return phase.Name == name })
+		if i < 0 {
 			return nil, fmt.Errorf("the phase %s was not measured", name)
 		}
+		picked = append(picked, phases[i])
 	}
 	return picked, nil
 }
