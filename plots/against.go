@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
+
+	"rrbench/results"
 )
 
 // A property of cells is what the horizontal axis of a line figure shows. Its labels stand
@@ -42,22 +44,32 @@ func sized(cells []*cell) []*cell {
 }
 
 var (
-	latency    = measure{"latency", "ns", "latency", durationLabel, func(c *cell) estimate { return estimate{c.LatencyMedian, c.LatencyLo, c.LatencyHi} }, false}
-	throughput = measure{"throughput", "bytes_per_s", "measured throughput", rateLabel, func(c *cell) estimate { return estimate{c.BytesPerSecond, c.BytesPerSecondLo, c.BytesPerSecondHi} }, true}
-	makespan   = measure{"makespan", "ns", "time to last consumption", durationLabel, func(c *cell) estimate { return estimate{c.MakespanMedian, c.MakespanLo, c.MakespanHi} }, false}
-	sourceCPU  = measure{"source_cpu", "ns_per_byte", "CPU time of the source a byte", cpuLabel, func(c *cell) estimate { return estimate{c.SourceCPU, c.SourceCPULo, c.SourceCPUHi} }, false}
-	totalCPU   = measure{"cpu", "ns", "CPU time of a hand-off", durationLabel, func(c *cell) estimate { return estimate{value: c.CPUUser + c.CPUKernel} }, false}
-	cycle      = measure{"cycle", "ns", "whole cycle", durationLabel, func(c *cell) estimate { return estimate{c.CycleMedian, c.CycleLo, c.CycleHi} }, false}
+	latency = measure{"latency", "ns", "latency", durationLabel, func(c *cell) results.Estimate {
+		return results.Estimate{Value: c.LatencyMedian, Lo: c.LatencyLo, Hi: c.LatencyHi}
+	}, false}
+	throughput = measure{"throughput", "bytes_per_s", "measured throughput", rateLabel, func(c *cell) results.Estimate {
+		return results.Estimate{Value: c.BytesPerSecond, Lo: c.BytesPerSecondLo, Hi: c.BytesPerSecondHi}
+	}, true}
+	makespan = measure{"makespan", "ns", "time to last consumption", durationLabel, func(c *cell) results.Estimate {
+		return results.Estimate{Value: c.MakespanMedian, Lo: c.MakespanLo, Hi: c.MakespanHi}
+	}, false}
+	sourceCPU = measure{"source_cpu", "ns_per_byte", "CPU time of the source a byte", cpuLabel, func(c *cell) results.Estimate {
+		return results.Estimate{Value: c.SourceCPU, Lo: c.SourceCPULo, Hi: c.SourceCPUHi}
+	}, false}
+	totalCPU = measure{"cpu", "ns", "CPU time of a hand-off", durationLabel, func(c *cell) results.Estimate { return results.Estimate{Value: c.CPUUser + c.CPUKernel} }, false}
+	cycle    = measure{"cycle", "ns", "whole cycle", durationLabel, func(c *cell) results.Estimate {
+		return results.Estimate{Value: c.CycleMedian, Lo: c.CycleLo, Hi: c.CycleHi}
+	}, false}
 )
 
 // goodput is the measured throughput in comparison with the limit's of the same run; the interval is
 // the cell's own.
-var goodput = measure{"goodput", "of_limit", "throughput over the limit's", shareLabel, func(c *cell) estimate {
+var goodput = measure{"goodput", "of_limit", "throughput over the limit's", shareLabel, func(c *cell) results.Estimate {
 	if c.limit == nil {
-		return estimate{value: math.NaN()}
+		return results.Estimate{Value: math.NaN()}
 	}
 	limit := c.limit.BytesPerSecond
-	return estimate{c.BytesPerSecond / limit, c.BytesPerSecondLo / limit, c.BytesPerSecondHi / limit}
+	return results.Estimate{Value: c.BytesPerSecond / limit, Lo: c.BytesPerSecondLo / limit, Hi: c.BytesPerSecondHi / limit}
 }, true}
 
 // againstSize draws lines where sizes vary, and rows of dots where there is one size.
@@ -117,8 +129,8 @@ func underLoad(x property) func([]*cell) (*sheet, error) {
 		if err != nil {
 			return nil, err
 		}
-		m := measure{"latency", "ns", "latency under load", durationLabel, func(c *cell) estimate {
-			return estimate{value: percentiles[c.percentile].column.of(c)}
+		m := measure{"latency", "ns", "latency under load", durationLabel, func(c *cell) results.Estimate {
+			return results.Estimate{Value: percentiles[c.percentile].column.of(c)}
 		}, false}
 		f := &lineFigure{x: x, measure: m, perSize: true}
 		var columns []csvColumn

@@ -45,7 +45,7 @@ func barFigure(cells []*cell, title string, parts ...part) *rowFigure {
 	f.why = func(c *cell) string { return c.lacks(sum(parts, c)) }
 	for _, p := range parts {
 		f.columns = append(f.columns, csvColumn{p.column, p.of})
-		f.legend.entries = append(f.legend.entries, entry{p.name, []plot.Thumbnailer{&plotter.BarChart{Color: p.fill}}})
+		f.legend.entries = append(f.legend.entries, barEntry(p.name, p.fill))
 	}
 	return f
 }
@@ -152,7 +152,7 @@ func breakdown(cells []*cell) (*sheet, error) {
 		for _, c := range cells {
 			stack(p, pieces(phases, c, 1/sum(phases, c)), row(c), results.FormatDuration(c.LatencyMedian), c)
 		}
-		linear(p, 1, 1, func(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) })
+		linear(p, 1, 1, percentLabel)
 	}
 	s, err := f.compose()
 	if err == nil && len(several) > 0 {
@@ -169,7 +169,7 @@ func memory(cells []*cell) (*sheet, error) {
 	more := part{fill: rss.fill, of: func(c *cell) float64 { return rss.length(c) - pss.length(c) }}
 	payloadLine := draw.LineStyle{Color: black, Width: 0.8}
 	f := barFigure(cells, "peak memory of all processes; the number is PSS", pss, rss)
-	f.legend.entries = append(f.legend.entries, entry{"size of the payload", []plot.Thumbnailer{&plotter.Line{LineStyle: payloadLine}}})
+	f.legend.entries = append(f.legend.entries, lineEntry("size of the payload", payloadLine))
 	f.fill = func(p *plot.Plot, cells []*cell, row func(*cell) float64) {
 		largest := 1.0
 		for _, c := range cells {

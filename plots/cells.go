@@ -25,10 +25,6 @@ type cell struct {
 	percentile int
 }
 
-// An estimate is a number and its interval. Without a number it is NaN; without an interval lo
-// and hi are NaN, or 0 where the file that was read has no column for them.
-type estimate struct{ value, lo, hi float64 }
-
 func cellsOf(summaries []results.Summary, measured []*results.Measured, transports results.Transports) []*cell {
 	var cells []*cell
 	starts := make(map[results.Point]*results.Measured)
@@ -171,18 +167,14 @@ func ordered(cells []*cell) []series {
 	return all
 }
 
-// representative chooses up to count sizes: the smallest, the largest, and what lies
-// between them evenly by ratio.
-func representative(all []int64, count int) []int64 {
-	if len(all) <= count {
+// representative chooses up to three sizes: the smallest, the largest, and what lies in the middle by ratio.
+func representative(all []int64) []int64 {
+	if len(all) <= 3 {
 		return all
 	}
-	var chosen []int64
-	low, high := math.Log(float64(all[0])), math.Log(float64(all[len(all)-1]))
-	for i := range count {
-		target := low + (high-low)*float64(i)/float64(count-1)
-		distance := func(size int64) float64 { return math.Abs(math.Log(float64(size)) - target) }
-		chosen = append(chosen, slices.MinFunc(all, func(a, b int64) int { return cmp.Compare(distance(a), distance(b)) }))
-	}
-	return slices.Compact(chosen)
+	smallest, largest := all[0], all[len(all)-1]
+	low, high := math.Log(float64(smallest)), math.Log(float64(largest))
+	distance := func(size int64) float64 { return math.Abs(math.Log(float64(size)) - (low + (high-low)/2)) }
+	middle := slices.MinFunc(all, func(a, b int64) int { return cmp.Compare(distance(a), distance(b)) })
+	return slices.Compact([]int64{smallest, middle, largest})
 }

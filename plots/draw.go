@@ -60,6 +60,8 @@ type figure struct {
 // errNoData is a figure's reason for not being drawn.
 type errNoData string
 
+const errNoNumbers = errNoData("no cell has the numbers")
+
 func (e errNoData) Error() string { return string(e) }
 
 func catalogue() []figure {

@@ -1,12 +1,8 @@
 package plots
 
 import (
-	"fmt"
 	"image/color"
 	"slices"
-
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 )
 
 // engineColors are those of lines that tell engines from one another, apart for colour-blind eyes too
@@ -25,10 +21,7 @@ func besideEngines(cells []*cell) (*sheet, error) {
 	looks := make(map[series]style, len(all))
 	l := legend{iconWidth: 18}
 	for i, name := range names {
-		look := style{
-			draw.LineStyle{Color: engineColors[i%len(engineColors)], Width: 1.1},
-			draw.GlyphStyle{Color: engineColors[i%len(engineColors)], Radius: 2.2, Shape: shapes[i%len(shapes)]},
-		}
+		look := styleOf(engineColors[i%len(engineColors)], i)
 		for _, s := range all {
 			if s.engine == name {
 				looks[s] = look
@@ -49,13 +42,5 @@ func besideEngines(cells []*cell) (*sheet, error) {
 			}
 		}
 	}
-	if len(facets) > mostPanels {
-		return nil, errNoData(fmt.Sprintf("%d panels, a figure can have %d", len(facets), mostPanels))
-	}
-	s := &sheet{
-		xTitle: f.x.title, yTitle: f.measure.titleOf(shown), width: columnWidth, panelHeight: 2.1 * vg.Inch,
-		legend: l, table: tableOf(f.cells, f.measure.columns(), f.why),
-	}
-	f.lay(s, facets, min(len(facets), 3), all, looks)
-	return s, nil
+	return f.sheet(facets, min(len(facets), 3), l, all, looks)
 }

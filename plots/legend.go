@@ -1,7 +1,10 @@
 package plots
 
 import (
+	"image/color"
+
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -16,6 +19,22 @@ type legend struct {
 type entry struct {
 	label string
 	icon  []plot.Thumbnailer
+}
+
+func lineEntry(label string, line draw.LineStyle) entry {
+	return entry{label, []plot.Thumbnailer{&plotter.Line{LineStyle: line}}}
+}
+
+func barEntry(label string, fill color.Color) entry {
+	return entry{label, []plot.Thumbnailer{&plotter.BarChart{Color: fill}}}
+}
+
+func markEntry(label string, marks ...draw.GlyphStyle) entry {
+	e := entry{label: label}
+	for _, look := range marks {
+		e.icon = append(e.icon, &plotter.Scatter{GlyphStyle: look})
+	}
+	return e
 }
 
 var legendText = letters(tickSize, draw.XLeft, draw.YBottom)

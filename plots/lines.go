@@ -22,14 +22,14 @@ import (
 type measure struct {
 	name, unit, title string
 	label             func(float64) string
-	of                func(*cell) estimate
+	of                func(*cell) results.Estimate
 	// higher says that more is better.
 	higher bool
 }
 
 // titleOf names the measure and its intervals.
 func (m measure) titleOf(shown []*cell) string {
-	with := where(shown, func(c *cell) bool { return m.of(c).lo > 0 })
+	with := where(shown, func(c *cell) bool { return m.of(c).Lo > 0 })
 	switch len(with) {
 	case 0:
 		return m.title
@@ -41,9 +41,9 @@ func (m measure) titleOf(shown []*cell) string {
 
 func (m measure) columns() []csvColumn {
 	return []csvColumn{
-		{m.name + "_median_" + m.unit, func(c *cell) float64 { return m.of(c).value }},
-		{m.name + "_lo_" + m.unit, func(c *cell) float64 { return m.of(c).lo }},
-		{m.name + "_hi_" + m.unit, func(c *cell) float64 { return m.of(c).hi }},
+		{m.name + "_median_" + m.unit, func(c *cell) float64 { return m.of(c).Value }},
+		{m.name + "_lo_" + m.unit, func(c *cell) float64 { return m.of(c).Lo }},
+		{m.name + "_hi_" + m.unit, func(c *cell) float64 { return m.of(c).Hi }},
 	}
 }
 
@@ -52,16 +52,24 @@ func (m measure) values(cells []*cell) []float64 {
 	var values []float64
 	for _, c := range cells {
 		e := m.of(c)
-		values = append(values, e.value, e.lo, e.hi)
+		values = append(values, e.Value, e.Lo, e.Hi)
 	}
 	return values
 }
 
 // interval is how far an estimate's interval reaches from its value, on a logarithmic axis: an
 // interval of a summary.csv may be beside its value, and far away the difference rounds to zero.
-func (e estimate) interval(axis plot.Axis) struct{ Low, High float64 } {
-	low, high := e.value-max(e.lo, axis.Min), min(e.hi, axis.Max)-e.value
-	return struct{ Low, High float64 }{max(min(low, e.value*(1-1e-15)), 0), max(high, 0)}
+func interval(e results.Estimate, axis plot.Axis) struct{ Low, High float64 } {
+	low, high := e.Value-max(e.Lo, axis.Min), min(e.Hi, axis.Max)-e.Value
+	return struct{ Low, High float64 }{max(min(low, e.Value*(1-1e-15)), 0), max(high, 0)}
+}
+
+// sideways draws an estimate's interval in a row, where it has one.
+func sideways(p *plot.Plot, e results.Estimate, row float64, line draw.LineStyle, cap vg.Length) {
+	if e.Lo < e.Hi {
+		at := plotter.XYs{{X: e.Value, Y: row}}
+		p.Add(&plotter.XErrorBars{XYs: at, XErrors: plotter.XErrors{interval(e, p.X)}, LineStyle: line, CapWidth: cap})
+	}
 }
 
 // A lineFigure shows a measure of cells against one of their properties.
@@ -80,7 +88,7 @@ func (f *lineFigure) shown() []*cell {
 
 // why tells why a cell is not drawn, or nothing.
 func (f *lineFigure) why(c *cell) string {
-	return c.lacks(f.measure.of(c).value, float64(f.x.of(c)))
+	return c.lacks(f.measure.of(c).Value, float64(f.x.of(c)))
 }
 
 // mostLines is how many lines one panel can hold. More of them get a panel for each engine, and
@@ -93,7 +101,7 @@ const mostPanels = 60
 func (f *lineFigure) compose() (*sheet, error) {
 	shown := f.shown()
 	if len(shown) == 0 {
-		return nil, errNoData("no cell has the numbers")
+		return nil, errNoNumbers
 	}
 	all := ordered(shown)
 	perEngine := len(engines(all)) > 1 && len(all) > mostLines
@@ -102,29 +110,37 @@ func (f *lineFigure) compose() (*sheet, error) {
 	split := false
 	if slices.ContainsFunc(facets, func(one facet) bool { return len(one.series(shown)) > mostLines }) {
 		facets, columns = f.split(facets, shown)
-		split, all = true, where(all, func(s series) bool { return facetOf(facets, shown, s) })
+		split, all = true, where(all, func(s series) bool {
+			return slices.ContainsFunc(facets, func(one facet) bool { return slices.Contains(one.series(shown), s) })
+		})
 	}
+	l := legend{iconWidth: 18}
+	for _, s := range all {
+		// The panels may name the engines.
+		label := join(s.variant(), when(!perEngine && len(engines(all)) > 1, s.engine))
+		if !slices.ContainsFunc(l.entries, func(e entry) bool { return e.label == label }) {
+			l.entries = append(l.entries, looks[s].entry(label))
+		}
+	}
+	if slices.ContainsFunc(shown, func(c *cell) bool { return c.Saturated() }) {
+		l.entries = append(l.entries, markEntry("rate not reached", crossMark))
+	}
+	if split {
+		l.entries = append(l.entries, lineEntry("best of what has every place of the axis", bestLine), lineEntry("fastest limit of the panel's transports", limitLine))
+	}
+	return f.sheet(facets, columns, l, all, looks)
+}
+
+// sheet has the panels, so many side by side.
+func (f *lineFigure) sheet(facets []facet, columns int, l legend, all []series, looks map[series]style) (*sheet, error) {
 	if len(facets) > mostPanels {
 		return nil, errNoData(fmt.Sprintf("%d panels, a figure can have %d", len(facets), mostPanels))
 	}
+	shown := f.shown()
 	s := &sheet{
 		xTitle: f.x.title, yTitle: f.measure.titleOf(shown), width: columnWidth, panelHeight: 2.1 * vg.Inch,
-		legend: lineLegend(all, looks, perEngine), table: tableOf(f.cells, f.measure.columns(), f.why),
+		legend: l, table: tableOf(f.cells, f.measure.columns(), f.why),
 	}
-	if slices.ContainsFunc(shown, func(c *cell) bool { return c.Saturated() }) {
-		s.legend.entries = append(s.legend.entries, entry{"rate not reached", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: saturatedMark}}})
-	}
-	if split {
-		s.legend.entries = append(s.legend.entries, entry{"best of what has every place of the axis", []plot.Thumbnailer{&plotter.Line{LineStyle: bestLine}}},
-			entry{"fastest limit of the panel's transports", []plot.Thumbnailer{&plotter.Line{LineStyle: limitLine}}})
-	}
-	f.lay(s, facets, columns, all, looks)
-	return s, nil
-}
-
-// lay draws the panels of a sheet, so many side by side.
-func (f *lineFigure) lay(s *sheet, facets []facet, columns int, all []series, looks map[series]style) {
-	shown := f.shown()
 	// Labels need as much of a narrow axis as they are wide.
 	apart := f.x.apart * max(1, vg.Length(columns)/1.9).Points()
 	for i, facet := range facets {
@@ -158,6 +174,7 @@ func (f *lineFigure) lay(s *sheet, facets []facet, columns int, all []series, lo
 		const page = 9.2 * vg.Inch
 		s.panelHeight = min(1.8*vg.Inch, (page-s.below())/rows-s.around()-rowGap)
 	}
+	return s, nil
 }
 
 // bestLine is the reference of panels that show one family.
@@ -176,7 +193,7 @@ func (f *lineFigure) best(cells []*cell) (line plotter.XYs) {
 	for _, x := range places {
 		best := math.NaN()
 		for _, c := range cells {
-			value := f.measure.of(c).value
+			value := f.measure.of(c).Value
 			if f.x.of(c) == x && (math.IsNaN(best) || f.measure.higher && value > best || !f.measure.higher && value < best) {
 				best = value
 			}
@@ -197,10 +214,6 @@ type facet struct {
 }
 
 func (one facet) series(shown []*cell) []series { return ordered(where(shown, one.holds)) }
-
-func facetOf(facets []facet, shown []*cell, s series) bool {
-	return slices.ContainsFunc(facets, func(one facet) bool { return slices.Contains(one.series(shown), s) })
-}
 
 // grouped names the group of a series in panels of one family: a family that serializes is divided by
 // its codecs.
@@ -247,7 +260,7 @@ func (f *lineFigure) split(facets []facet, shown []*cell) (panels []facet, colum
 func (f *lineFigure) facets(shown []*cell, engines []string, perEngine bool) (facets []facet, columns int) {
 	placements, sizes := distinct(shown, func(c *cell) string { return c.Placement }), []int64{0}
 	if f.perSize {
-		sizes = representative(payload.values(shown), 3)
+		sizes = representative(payload.values(shown))
 	}
 	tails := distinct(shown, func(c *cell) int { return c.percentile })
 	if len(engines) != 1 && !perEngine {
@@ -275,43 +288,39 @@ func (f *lineFigure) facets(shown []*cell, engines []string, perEngine bool) (fa
 	return facets, min(len(facets), 3)
 }
 
-// addCurves draws the series of a panel. The series stand a little beside their true place,
-// so that intervals do not hide one another. Later families are drawn first: what the figure
-// is about lies on top.
+// addCurves draws the series of a panel, each interrupted by a cell that cannot be drawn. They stand a
+// little beside their true place, so that intervals do not hide one another. Later families are drawn
+// first: what the figure is about lies on top.
 func (f *lineFigure) addCurves(p *plot.Plot, cells []*cell, all []series, looks map[series]style) {
 	slices.SortStableFunc(cells, func(a, b *cell) int { return cmp.Compare(f.x.of(a), f.x.of(b)) })
 	all = where(all, func(s series) bool { return slices.ContainsFunc(cells, func(c *cell) bool { return c.series == s }) })
 	step := min(0.008, 0.03/float64(len(all)))
 	for i, s := range slices.Backward(all) {
 		aside := math.Pow(p.X.Max/p.X.Min, (float64(i)-float64(len(all)-1)/2)*step)
-		f.addCurve(p, where(cells, func(c *cell) bool { return c.series == s }), aside, looks[s])
-	}
-}
-
-// addCurve draws one series, which a cell that cannot be drawn interrupts.
-func (f *lineFigure) addCurve(p *plot.Plot, cells []*cell, aside float64, look style) {
-	saturated := &plotter.Scatter{GlyphStyle: saturatedMark}
-	var marks []mark
-	for _, c := range cells {
-		m := mark{x: float64(f.x.of(c)) * aside, cell: c}
-		if e := f.measure.of(c); f.why(c) == "" {
-			m.Estimate = results.Estimate{Value: e.value, Lo: e.lo, Hi: e.hi}
-			if c.Saturated() {
-				saturated.XYs = append(saturated.XYs, plotter.XY{X: m.x, Y: e.value})
+		saturated := &plotter.Scatter{GlyphStyle: crossMark}
+		var marks []mark
+		for _, c := range where(cells, func(c *cell) bool { return c.series == s }) {
+			m := mark{x: float64(f.x.of(c)) * aside, cell: c}
+			if f.why(c) == "" {
+				m.Estimate = f.measure.of(c)
+				if c.Saturated() {
+					saturated.XYs = append(saturated.XYs, plotter.XY{X: m.x, Y: m.Value})
+				}
 			}
+			marks = append(marks, m)
 		}
-		marks = append(marks, m)
+		drawCurve(p, marks, looks[s])
+		p.Add(saturated)
 	}
-	drawCurve(p, marks, look)
-	p.Add(saturated)
 }
 
 // A mark is a number in a panel.
 type mark struct {
 	x float64
 	results.Estimate
-	cell *cell           // of the run, else
-	from published.Value // what was published
+	measured results.Estimate // as it was before it was normalised
+	cell     *cell            // of the run, else
+	from     published.Value  // what was published
 }
 
 // drawCurve draws the run's marks with their intervals and links, and a line between them. What cannot be drawn
@@ -335,25 +344,12 @@ func drawCurve(p *plot.Plot, marks []mark, look style) {
 		p.Add(link{m.x, m.Value, m.cell})
 		if m.Lo < m.Hi {
 			intervals.XYs = append(intervals.XYs, point)
-			intervals.YErrors = append(intervals.YErrors, estimate{m.Value, m.Lo, m.Hi}.interval(p.Y))
+			intervals.YErrors = append(intervals.YErrors, interval(m.Estimate, p.Y))
 		}
 	}
 	p.Add(markers)
 }
 
-// saturatedMark lies on the marker of a cell of which the rate was not reached: its latency grows
-// with the length of the window.
-var saturatedMark = draw.GlyphStyle{Color: black, Radius: 2.6, Shape: draw.CrossGlyph{}}
-
-// lineLegend names the engines where the panels do not.
-func lineLegend(all []series, looks map[series]style, perEngine bool) legend {
-	l := legend{iconWidth: 18}
-	for _, s := range all {
-		label := join(s.variant(), when(!perEngine && len(engines(all)) > 1, s.engine))
-		if !slices.ContainsFunc(l.entries, func(e entry) bool { return e.label == label }) {
-			look := looks[s]
-			l.entries = append(l.entries, look.entry(label))
-		}
-	}
-	return l
-}
+// crossMark lies on the marker of a published value that has a flag, and of a cell of which the rate was not
+// reached: its latency grows with the length of the window.
+var crossMark = draw.GlyphStyle{Color: black, Radius: 2.6, Shape: draw.CrossGlyph{}}

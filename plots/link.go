@@ -27,19 +27,14 @@ func (l link) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 	if canvas, ok := whole.(*recording); ok {
 		x, y := p.Transforms(&c)
-		canvas.links = append(canvas.links, placed{l.cell, vg.Point{X: x(l.x), Y: y(l.y)}})
+		canvas.links = append(canvas.links, link{x(l.x).Points(), y(l.y).Points(), l.cell})
 	}
 }
 
-// recording is a drawing without any format, and the links in it.
+// recording is a drawing without any format, and the links in it, by points of the drawing.
 type recording struct {
 	recorder.Canvas
-	links []placed
-}
-
-type placed struct {
-	*cell
-	at vg.Point
+	links []link
 }
 
 // LinkTo is what links of a figure begin with, before a cell's id: a page beside the directory of figures.
@@ -51,7 +46,7 @@ func (r *recording) addLinks(svg []byte, height vg.Length) []byte {
 	var links bytes.Buffer
 	for _, l := range r.links {
 		fmt.Fprintf(&links, "<a href=\"%s%s\" tabindex=\"-1\"><title>%s</title><circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill-opacity=\"0\"/></a>\n",
-			LinkTo, l.ID(), html.EscapeString(l.Name()), l.at.X.Points(), (height - l.at.Y).Points())
+			LinkTo, l.cell.ID(), html.EscapeString(l.cell.Name()), l.x, height.Points()-l.y)
 	}
 	links.WriteString(end)
 	return bytes.Replace(svg, []byte(end), links.Bytes(), 1)

@@ -24,26 +24,19 @@ import (
 // own. What a figure shows is in the tables below.
 
 // A system is one of the paper's and what stands for it in a run: the first of the transports that
-// the run has. One that is best is the mechanism that is best here, which was not published.
+// the run has. One that is best is the mechanism that is best here, which was not published. What was
+// published has the outline of the shape.
 type system struct {
 	published  string
 	transports []string
 	color      color.NRGBA
-	shape      hollow
+	shape      onWhite
 	best       bool
 }
 
-// hollow is a shape, and its outline for what was published.
-type hollow struct{ shape, outline draw.GlyphDrawer }
-
 var (
-	round   = hollow{draw.CircleGlyph{}, draw.RingGlyph{}}
-	square  = hollow{draw.BoxGlyph{}, draw.SquareGlyph{}}
-	pointed = hollow{draw.PyramidGlyph{}, draw.TriangleGlyph{}}
-	tilted  = hollow{diamond{true}, diamond{false}}
-)
+	tilted = onWhite{diamond{true}, diamond{false}}
 
-var (
 	userMode   = system{"roadrunner-user", []string{"user/copy"}, blue, round, false}
 	userBest   = system{"", []string{"user", "user/remap"}, skyBlue, round, true}
 	kernelMode = system{"roadrunner-kernel", []string{"kernel/stream"}, bluishGreen, square, false}
@@ -81,16 +74,11 @@ var (
 	}
 )
 
-// grouped names a figure of the paper by the panels that it has.
-func grouped(number string) string {
-	return "The Roadrunner paper's figure " + number + " (by grouping)."
-}
-
 var groups = []group{
-	{"intra", grouped("7"), published.Roadrunner, "sequential", "", "intra", "intra-node", withinNode, payload, 0, 1, "limit/memcpy", metrics},
-	{"inter", grouped("8"), published.Roadrunner, "sequential", "", "inter", "inter-node", betweenNodes, payload, 0, 1, "limit/tcp", metrics},
-	{"fanout-intra", grouped("9"), published.Roadrunner, "parallel", "parallel-log", "intra", "intra-node", withinNode, fanout, 10 << 20, 0, "limit/memcpy", metrics},
-	{"fanout-inter", grouped("10"), published.Roadrunner, "parallel", "parallel-log", "inter", "inter-node", betweenNodes, fanout, 10 << 20, 0, "limit/tcp", metrics},
+	{"intra", "The Roadrunner paper's figure 7 (by grouping).", published.Roadrunner, "sequential", "", "intra", "intra-node", withinNode, payload, 0, 1, "limit/memcpy", metrics},
+	{"inter", "The Roadrunner paper's figure 8 (by grouping).", published.Roadrunner, "sequential", "", "inter", "inter-node", betweenNodes, payload, 0, 1, "limit/tcp", metrics},
+	{"fanout-intra", "The Roadrunner paper's figure 9 (by grouping).", published.Roadrunner, "parallel", "parallel-log", "intra", "intra-node", withinNode, fanout, 10 << 20, 0, "limit/memcpy", metrics},
+	{"fanout-inter", "The Roadrunner paper's figure 10 (by grouping).", published.Roadrunner, "parallel", "parallel-log", "inter", "inter-node", betweenNodes, fanout, 10 << 20, 0, "limit/tcp", metrics},
 	{"cwasi-seq", "CWASI, one target.", published.CWASI, "cwasi-sequential", "", "intra", "intra-node", ofCWASI, payload, 0, 1, "limit/unix", cwasiMetrics},
 	{"cwasi-fanout", "CWASI, fan-out 10.", published.CWASI, "cwasi-fanout10", "", "intra", "intra-node", ofCWASI, payload, 0, 10, "limit/unix", cwasiMetrics[:2]},
 	{"cwasi-fanout", "CWASI, fan-out.", published.CWASI, "cwasi-fanout", "", "intra", "intra-node", ofCWASI, fanout, 2 << 20, 0, "limit/unix", cwasiMetrics[2:]},
@@ -158,7 +146,7 @@ func paperFigures() []figure {
 	figures := []figure{
 		{coldStartFigure, motivationColdStart},
 		{"motivation-io", share{
-			number: "2b", experiment: "motivation-io", systems: []system{named(container, "container"), named(inWasm, "wasmedge")}, sizes: []int64{1 << 20, 60 << 20, 100 << 20},
+			number: "2b", experiment: "motivation-io", systems: []system{{published: "container", transports: container.transports}, {published: "wasmedge", transports: inWasm.transports}}, sizes: []int64{1 << 20, 60 << 20, 100 << 20},
 			parts: []sharedPart{{"serialization", "serialization", orange, []string{"serialization_median_ns"}}, {"transfer, copies in and out of Wasm included", "transfer", blue, []string{"vm_io_median_ns", "transfer_median_ns"}}},
 		}.compose},
 		{"breakdown", share{
@@ -174,11 +162,6 @@ func paperFigures() []figure {
 		}
 	}
 	return figures
-}
-
-func named(s system, published string) system {
-	s.published = published
-	return s
 }
 
 // A paperFigure is one panel of the paper's, or two where the measured rate stands beside.
@@ -205,17 +188,30 @@ func (f *paperFigure) compose(cells []*cell) (*sheet, error) {
 	first := f.curves(chosen, f.metric)
 	seen := make(map[string]bool)
 	s.yTitle = f.title
-	s.panels[0] = append(s.panels[0], f.panel(s, f.metric, first, f.published(f.metric), cells, seen))
+	var limit []*cell
+	if f.limited {
+		limit = system{transports: []string{f.group.limit}}.in(where(cells, f.comparable), "")
+	}
+	s.panels[0] = append(s.panels[0], f.panel(s, f.metric, first, f.published(f.metric), limit, seen))
 	if f.beside != nil {
-		other := f.other()
-		if marks := f.curves(chosen, other); slices.ContainsFunc(marks, func(c curve) bool { return len(c.marks) > 0 }) {
-			p := f.panel(s, other, marks, f.published(other), nil, seen)
-			p.Add(frame{other.title})
-			s.panels[0][0].Add(frame{f.title})
-			s.panels[0], s.width, s.yTitle, s.apart = append(s.panels[0], p), pageWidth, "", true
+		other := *f.beside
+		if other.id == rate.id && f.log != "" {
+			other.title, other.published = "targets over makespan, in 1/s", "makespan"
+		}
+		p := f.panel(s, other, f.curves(chosen, other), f.published(other), nil, seen)
+		p.Add(frame{other.title})
+		s.panels[0][0].Add(frame{f.title})
+		s.panels[0], s.width, s.yTitle, s.apart = append(s.panels[0], p), pageWidth, "", true
+	}
+	for _, c := range first {
+		if slices.ContainsFunc(c.marks, func(k mark) bool { return positive(k.Value) }) {
+			s.legend.entries = append(s.legend.entries, c.look().entry(c.label))
 		}
 	}
-	s.legend.entries = append(f.entries(first, cells), publishedEntries(seen)...)
+	if len(limit) > 0 {
+		s.legend.entries = append(s.legend.entries, lineEntry(f.group.limit, limitLine))
+	}
+	s.legend.entries = append(s.legend.entries, publishedEntries(seen)...)
 	words := []string{f.group.caption, "Hollow: as published, other hardware.", f.metric.caption}
 	if f.size > 0 {
 		words = append(words, "One payload is "+sizeLabel(float64(f.size))+".")
@@ -224,21 +220,10 @@ func (f *paperFigure) compose(cells []*cell) (*sheet, error) {
 	return s, nil
 }
 
-// other is what stands beside.
-func (f *paperFigure) other() metric {
-	m := *f.beside
-	if m.id == rate.id && f.log != "" {
-		m.title, m.published = "targets over makespan, in 1/s", "makespan"
-	}
-	return m
-}
-
-func cellsIn(chosen [][]*cell) []*cell { return slices.Concat(chosen...) }
-
 // captionOf puts a caption together: what it is, on which engine, what is wrong with what was published, and
 // what the run lacks.
 func captionOf(words []string, chosen [][]*cell, seen map[string]bool, lacking []string) string {
-	cells := cellsIn(chosen)
+	cells := slices.Concat(chosen...)
 	if engines := engines(ordered(cells)); len(engines) > 0 {
 		words = append(words, "Engine: "+strings.Join(engines, ", ")+".")
 	}
@@ -257,12 +242,8 @@ func captionOf(words []string, chosen [][]*cell, seen map[string]bool, lacking [
 // comparedSystems is how many of a figure's systems a run must have: one is not compared with any.
 const comparedSystems = 2
 
+// lacking names the command that measures what the figure shows.
 func (f *paperFigure) lacking() error {
-	return errNoData("the run lacks its cells; measure them with: " + f.command())
-}
-
-// command measures what the figure shows.
-func (f *paperFigure) command() string {
 	var transports []string
 	for _, s := range f.systems {
 		transports = append(transports, s.transports[0])
@@ -276,22 +257,15 @@ func (f *paperFigure) command() string {
 	if f.fanout > 1 {
 		line += fmt.Sprintf(" --fanout %d", f.fanout)
 	}
-	return line + placementFlags(f.placement)
+	return errNoData("the run lacks its cells; measure them with: " + line + when(f.placement == "inter", " --placement inter --peer JOIN"))
 }
 
 // counts are what the papers have measured of an axis.
 var counts = map[string]string{fanout.name: "1,10,20,40,60,80,100", fanin.name: "1,2,5,10"}
 
-func placementFlags(placement string) string {
-	if placement == "inter" {
-		return " --placement inter --peer JOIN"
-	}
-	return ""
-}
-
 // choose finds each system's cells in the run, and names the systems that have none.
 func (f *paperFigure) choose(cells []*cell) (chosen [][]*cell, lacking []string) {
-	cells = where(cells, func(c *cell) bool { return f.comparable(c) && c.Placement == f.placement })
+	cells = where(cells, f.comparable)
 	if f.size > 0 && !slices.ContainsFunc(cells, func(c *cell) bool { return f.x.of(c) > 1 && f.systemOf(c) && c.usable() }) {
 		return nil, nil
 	}
@@ -309,7 +283,7 @@ func (f *paperFigure) choose(cells []*cell) (chosen [][]*cell, lacking []string)
 // shared leaves out the points of the axis that most systems lack: they belong to another experiment of the run.
 func (f *paperFigure) shared(chosen [][]*cell) [][]*cell {
 	have := make(map[int64]int)
-	for _, c := range cellsIn(chosen) { // of a system there is one cell at a point
+	for _, c := range slices.Concat(chosen...) { // of a system there is one cell at a point
 		have[f.x.of(c)]++
 	}
 	kept := make([][]*cell, 0, len(chosen))
@@ -325,7 +299,7 @@ func (f *paperFigure) shared(chosen [][]*cell) [][]*cell {
 
 // comparable says that a cell differs from the paper's in nothing but the system.
 func (f *paperFigure) comparable(c *cell) bool {
-	alone := c.Concurrency == 1 && c.Rate == 0 && c.SizeMix == "" && c.series.standIn == ""
+	alone := c.Placement == f.placement && c.Concurrency == 1 && c.Rate == 0 && c.SizeMix == "" && c.series.standIn == ""
 	return alone && (f.x.name == fanin.name || c.Fanin <= 1) && (f.size == 0 || c.SizeBytes == f.size) && (f.fanout == 0 || c.Fanout == f.fanout)
 }
 
@@ -396,9 +370,19 @@ func (f *paperFigure) curves(chosen [][]*cell, m metric) (curves []curve) {
 		named.condition = "" // which is the same, or as near as the run has it, for all systems
 		c := curve{system: f.systems[i], label: join(named.variant(), when(f.systems[i].best, "best here"))}
 		for _, one := range cells {
-			c.marks = append(c.marks, mark{x: float64(f.x.of(one)), Estimate: f.estimate(one, m), cell: one})
+			e := f.estimate(one, m)
+			c.marks = append(c.marks, mark{x: float64(f.x.of(one)), Estimate: e, measured: e, cell: one})
 		}
 		curves = append(curves, c)
+	}
+	if m.normalised {
+		scale := 1 / largestOf(curves)
+		for _, c := range curves {
+			for i := range c.marks {
+				e := &c.marks[i].Estimate
+				e.Value, e.Lo, e.Hi = e.Value*scale, e.Lo*scale, e.Hi*scale
+			}
+		}
 	}
 	return curves
 }
@@ -470,30 +454,16 @@ func largestOf(curves []curve) (largest float64) {
 	return largest
 }
 
-// panel draws the run's curves, the limit where there is one among the cells, and what was
-// published, and adds rows to the sheet's table.
-func (f *paperFigure) panel(s *sheet, m metric, own, theirs []curve, cells []*cell, seen map[string]bool) *plot.Plot {
-	scale := 1.0
-	if m.normalised {
-		scale = 1 / largestOf(own)
-	}
+// panel draws the run's curves, the limit, and what was published, and adds rows to the sheet's table.
+func (f *paperFigure) panel(s *sheet, m metric, own, theirs []curve, limit []*cell, seen map[string]bool) *plot.Plot {
 	var xs, ys []float64
-	for _, c := range own {
+	for _, c := range slices.Concat(own, theirs) {
 		for _, k := range c.marks {
-			xs, ys = append(xs, k.x), append(ys, k.Value*scale, k.Lo*scale, k.Hi*scale)
+			xs, ys = append(xs, k.x), append(ys, k.Value, k.Lo, k.Hi, k.from.Other*m.scale)
 		}
 	}
-	for _, c := range theirs {
-		for _, k := range c.marks {
-			xs, ys = append(xs, k.x), append(ys, k.Value, k.from.Other*m.scale)
-		}
-	}
-	var limit []*cell
-	if m.limited && cells != nil {
-		limit = system{transports: []string{f.group.limit}}.in(where(cells, func(c *cell) bool { return f.comparable(c) && c.Placement == f.placement }), "")
-		for _, c := range limit {
-			ys = append(ys, f.estimate(c, m).Value)
-		}
+	for _, c := range limit {
+		ys = append(ys, f.estimate(c, m).Value)
 	}
 	p := newPanel(plotter.Grid{Vertical: across, Horizontal: across})
 	label := func(x float64) string {
@@ -510,33 +480,27 @@ func (f *paperFigure) panel(s *sheet, m metric, own, theirs []curve, cells []*ce
 	if len(limit) > 0 {
 		line := &plotter.Line{LineStyle: limitLine}
 		for _, c := range limit {
-			if value := f.estimate(c, m).Value; positive(value) {
-				line.XYs = append(line.XYs, plotter.XY{X: float64(f.x.of(c)), Y: value})
-				s.table = append(s.table, f.row(m, mark{Estimate: f.estimate(c, m), cell: c}, "limit", "", value))
+			if e := f.estimate(c, m); positive(e.Value) {
+				line.XYs = append(line.XYs, plotter.XY{X: float64(f.x.of(c)), Y: e.Value})
+				s.table = append(s.table, f.row(m, mark{Estimate: e, measured: e, cell: c}, "limit", ""))
 			}
 		}
 		p.Add(line)
 	}
 	for _, c := range slices.Backward(own) {
-		marks := slices.Clone(c.marks)
-		for i := range marks {
-			e := &marks[i].Estimate
-			e.Value, e.Lo, e.Hi = e.Value*scale, e.Lo*scale, e.Hi*scale
-		}
-		drawCurve(p, marks, c.look())
+		drawCurve(p, c.marks, c.look())
 	}
 	for _, c := range theirs {
 		drawPublished(p, c, m, seen)
 	}
 	p.Add(frame{})
-	for _, c := range own {
-		for _, k := range c.marks {
-			s.table = append(s.table, f.row(m, k, "run", c.published, k.Value*scale))
+	for i, c := range slices.Concat(own, theirs) {
+		from := "run"
+		if i >= len(own) {
+			from = "published"
 		}
-	}
-	for _, c := range theirs {
 		for _, k := range c.marks {
-			s.table = append(s.table, f.row(m, k, "published", c.published, k.Value))
+			s.table = append(s.table, f.row(m, k, from, c.published))
 		}
 	}
 	return p
@@ -553,21 +517,14 @@ func (s system) look() style {
 	return look
 }
 
-func (s system) hollowMark() draw.GlyphStyle {
-	return draw.GlyphStyle{Color: shade(s.color, 1), Radius: 2.4, Shape: s.shape.outline}
-}
-
-// crossMark lies on a published value that has a flag, otherMark is what the log has instead.
-var (
-	crossMark = draw.GlyphStyle{Color: black, Radius: 2.6, Shape: draw.CrossGlyph{}}
-	otherMark = draw.GlyphStyle{Color: black, Radius: 1.7, Shape: draw.PlusGlyph{}}
-)
+// otherMark is what the log has instead of a published value.
+var otherMark = draw.GlyphStyle{Color: black, Radius: 1.7, Shape: draw.PlusGlyph{}}
 
 // drawPublished draws hollow markers. What the log has instead stands at the same place, with a line
 // to what was published.
 func drawPublished(p *plot.Plot, c curve, m metric, seen map[string]bool) {
-	markers, crosses := &plotter.Scatter{GlyphStyle: c.hollowMark()}, &plotter.Scatter{GlyphStyle: crossMark}
-	other := otherMark
+	markers := &plotter.Scatter{GlyphStyle: draw.GlyphStyle{Color: shade(c.color, 1), Radius: 2.4, Shape: c.shape.outline}}
+	crosses, other := &plotter.Scatter{GlyphStyle: crossMark}, otherMark
 	other.Color = shade(c.color, 1)
 	others := &plotter.Scatter{GlyphStyle: other}
 	for _, k := range c.marks {
@@ -590,37 +547,19 @@ func drawPublished(p *plot.Plot, c curve, m metric, seen map[string]bool) {
 	p.Add(markers, others, crosses)
 }
 
-// entries are the legend's of the run.
-func (f *paperFigure) entries(curves []curve, cells []*cell) (entries []entry) {
-	for _, c := range curves {
-		if !slices.ContainsFunc(c.marks, func(k mark) bool { return positive(k.Value) }) {
-			continue
-		}
-		look := c.look()
-		entries = append(entries, look.entry(c.label))
-	}
-	if f.limited && slices.ContainsFunc(cells, func(c *cell) bool {
-		return c.Transport == f.group.limit && f.comparable(c) && c.Placement == f.placement
-	}) {
-		entries = append(entries, entry{f.group.limit, []plot.Thumbnailer{&plotter.Line{LineStyle: limitLine}}})
-	}
-	return entries
-}
-
 func publishedEntries(seen map[string]bool) []entry {
 	outline := draw.GlyphStyle{Color: black, Radius: 2.4, Shape: draw.RingGlyph{}}
-	entries := []entry{{"as published; other hardware", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: outline}}}}
+	entries := []entry{markEntry("as published; other hardware", outline)}
 	if len(seen) > 0 {
-		entries = append(entries, entry{"doubtful: see below", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: outline}, &plotter.Scatter{GlyphStyle: crossMark}}},
-			entry{"the study's other value", []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: otherMark}}})
+		entries = append(entries, markEntry("doubtful: see below", outline, crossMark), markEntry("the study's other value", otherMark))
 	}
 	return entries
 }
 
 // row is one of the CSV behind a figure.
-func (f *paperFigure) row(m metric, k mark, from, system string, drawn float64) []string {
+func (f *paperFigure) row(m metric, k mark, from, system string) []string {
 	why := "yes"
-	if !positive(drawn) {
+	if !positive(k.Value) {
 		why = "no: zero, or no number"
 	}
 	shown := strings.TrimPrefix(m.title, "measured ")
@@ -632,7 +571,7 @@ func (f *paperFigure) row(m metric, k mark, from, system string, drawn float64) 
 			why = "no: " + string(c.Status) + when(c.Reason != "", ", "+c.Reason)
 		}
 		return []string{from, system, c.Transport, c.Engine, c.Codec, c.Placement, strconv.FormatInt(c.SizeBytes, 10), strconv.Itoa(c.Fanout), strconv.Itoa(c.Fanin), c.FanoutOrder, c.Origin, strconv.Itoa(starts),
-			shown, m.unit, decimal(k.Value), decimal(k.Lo), decimal(k.Hi), decimal(drawn), "", "", "", why, c.ID()}
+			shown, m.unit, decimal(k.measured.Value), decimal(k.measured.Lo), decimal(k.measured.Hi), decimal(k.Value), "", "", "", why, c.ID()}
 	}
 	of, unit := map[string]float64{payload.name: float64(f.size), fanout.name: float64(f.fanout), fanin.name: 1}, m.unit
 	if of[f.x.name] = k.x; k.x == mixed && f.x.name == fanin.name {
@@ -642,7 +581,7 @@ func (f *paperFigure) row(m metric, k mark, from, system string, drawn float64) 
 		unit = "of the panel's maximum"
 	}
 	return []string{from, system, "", "", "", f.placement, decimal(of[payload.name]), decimal(of[fanout.name]), decimal(of[fanin.name]), "", "", "",
-		shown, unit, decimal(k.Value), "", "", decimal(drawn), k.from.Flag, decimal(k.from.Other * m.scale), k.from.Source, why, ""}
+		shown, unit, decimal(k.Value), "", "", decimal(k.Value), k.from.Flag, decimal(k.from.Other * m.scale), k.from.Source, why, ""}
 }
 
 // A share is a figure of bars: what part of a latency is what, in the run and as published.
@@ -677,7 +616,7 @@ func (b share) compose(cells []*cell) (*sheet, error) {
 	var draws []func(row float64)
 	for _, size := range b.sizes {
 		for _, system := range b.systems {
-			for _, c := range cellsIn(chosen) {
+			for _, c := range slices.Concat(chosen...) {
 				if c.SizeBytes != size || !c.usable() || !slices.Contains(system.transports, c.Transport) {
 					continue
 				}
@@ -716,9 +655,9 @@ func (b share) compose(cells []*cell) (*sheet, error) {
 		drawn(float64(len(draws) - 1 - i))
 	}
 	for _, part := range b.parts {
-		s.legend.entries = append(s.legend.entries, entry{part.name, []plot.Thumbnailer{&plotter.BarChart{Color: part.fill}}})
+		s.legend.entries = append(s.legend.entries, barEntry(part.name, part.fill))
 	}
-	linear(p, 1, 1, func(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) })
+	linear(p, 1, 1, percentLabel)
 	p.X.Max = 1.6
 	nameRows(p, names)
 	p.Add(frame{})

@@ -86,12 +86,6 @@ type chartLine struct {
 	line draw.LineStyle
 }
 
-var (
-	containerLine = draw.LineStyle{Color: orange, Width: 1.2}
-	tenthLine     = draw.LineStyle{Color: orange, Width: 0.9, Dashes: []vg.Length{4, 2}}
-	fractionLine  = draw.LineStyle{Color: orange, Width: 0.9, Dashes: []vg.Length{1, 2}}
-)
-
 func newChart(title string, label func(float64) string) *chart {
 	return &chart{title: title, label: label, legend: legend{iconWidth: 12}, table: [][]string{{
 		"from", "program", "runtime", "phase", "unit", "value", "lo", "hi", "starts", "source", "cell_id"}}}
@@ -106,13 +100,50 @@ func (c *chart) publishedNumber(v published.Value, program, phase, unit string, 
 	c.table = append(c.table, []string{"published", program, join(v.System, v.Placement), phase, unit, decimal(value), "", "", "", v.Source, ""})
 }
 
-func (c *chart) explain(label string, look draw.GlyphStyle) {
-	c.legend.entries = append(c.legend.entries, entry{label, []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: look}}})
+func (c *chart) explain(entries ...entry) { c.legend.entries = append(c.legend.entries, entries...) }
+
+// A step is a phase of programs, and what is drawn of it: without a colour, that of the runtime.
+type step struct {
+	phase, label string
+	look         draw.GlyphStyle
 }
 
-func (c *chart) explainLine(label string, line draw.LineStyle) {
-	c.legend.entries = append(c.legend.entries, entry{label, []plot.Thumbnailer{&plotter.Line{LineStyle: line}}})
+// measure adds a row for each runtime of programs that has any of the steps: the geometric mean over the programs.
+func (c *chart) measure(found []*cell, prefix string, steps ...step) {
+	for _, runtime := range runtimesIn(found) {
+		row := chartRow{name: prefix + runtime}
+		for _, s := range steps {
+			var all []results.Estimate
+			look := s.look
+			for _, one := range found {
+				if one.Runtime() == runtime && one.Phase == s.phase {
+					e := one.estimate("latency_median_ns")
+					all = append(all, e)
+					c.number(one, s.phase, "ns", e)
+					look.Color = cmp.Or[color.Color](s.look.Color, runtimeColor(runtime))
+				}
+			}
+			switch len(all) {
+			case 0:
+			case 1:
+				row.marks = append(row.marks, chartMark{all[0], look})
+			default:
+				row.marks = append(row.marks, chartMark{geometricMean(all), look})
+			}
+		}
+		if len(row.marks) > 0 {
+			c.rows = append(c.rows, row)
+		}
+	}
 }
+
+// only is what was published, without an interval.
+func only(value float64) results.Estimate {
+	return results.Estimate{Value: value, Lo: math.NaN(), Hi: math.NaN()}
+}
+
+// asPublished is the mark of it, where it has no shape of its own.
+var asPublished = filled(vermillion, draw.RingGlyph{})
 
 func (c *chart) sheet(caption string) *sheet {
 	p := newPanel(plotter.Grid{Vertical: across})
@@ -134,12 +165,10 @@ func (c *chart) sheet(caption string) *sheet {
 	for i, r := range c.rows {
 		y := float64(len(c.rows) - 1 - i)
 		for _, m := range r.marks {
-			at := plotter.XYs{{X: m.Value, Y: y}}
-			if m.Lo < m.Hi && m.Lo > 0 {
-				e := estimate{m.Value, m.Lo, m.Hi}
-				p.Add(&plotter.XErrorBars{XYs: at, XErrors: plotter.XErrors{e.interval(p.X)}, LineStyle: draw.LineStyle{Color: m.look.Color, Width: 0.8}, CapWidth: 3})
+			if m.Lo > 0 {
+				sideways(p, m.Estimate, y, draw.LineStyle{Color: m.look.Color, Width: 0.8}, 3)
 			}
-			p.Add(&plotter.Scatter{XYs: at, GlyphStyle: m.look})
+			p.Add(&plotter.Scatter{XYs: plotter.XYs{{X: m.Value, Y: y}}, GlyphStyle: m.look})
 		}
 	}
 	nameRows(p, names)
@@ -153,11 +182,11 @@ func filled(c color.Color, shape draw.GlyphDrawer) draw.GlyphStyle {
 }
 
 // runtimeColor tells WebAssembly, native programs and containers apart.
-func runtimeColor(one *cell) color.NRGBA {
+func runtimeColor(runtime string) color.NRGBA {
 	switch {
-	case one.Runtime() == containerRuntime:
+	case runtime == containerRuntime:
 		return orange
-	case one.Engine == "native":
+	case runtime == "native", strings.HasPrefix(runtime, "native "):
 		return grey
 	}
 	return blue
@@ -168,33 +197,30 @@ func runtimeColor(one *cell) color.NRGBA {
 func shortProgram(cells []*cell, program string) (*sheet, error) {
 	found := ofKind(cells, "compute/"+program)
 	c := newChart("time until the program has ended", durationLabel)
-	for _, runtime := range runtimesIn(found) {
-		one := phaseIn(found, runtime, program, "total")
-		if one == nil {
-			continue
-		}
-		e := one.estimate("latency_median_ns")
-		c.rows = append(c.rows, chartRow{runtime, []chartMark{{e, filled(runtimeColor(one), draw.CircleGlyph{})}}})
-		c.number(one, "total", "ns", e)
-		if runtime == containerRuntime {
-			c.lines = append(c.lines, chartLine{e.Value, containerLine}, chartLine{e.Value / 10, tenthLine}, chartLine{e.Value / 500, fractionLine})
-		}
-	}
+	c.measure(found, "", step{"total", "", filled(nil, draw.CircleGlyph{})})
 	if len(c.rows) < comparedSystems {
 		return nil, errNoData("fewer than two runtimes have run it; measure it with: rrbench sweep --experiment compute --transports compute/" + program)
 	}
 	for _, v := range published.Compute() {
 		if v.Experiment == "compute-repository" && v.Metric == "execution_time_mean" && v.X == program && strings.Contains(v.Placement, "Xeon") {
-			c.rows = append(c.rows, chartRow{"published: " + v.System, []chartMark{{results.Estimate{Value: v.Value * 1e9, Lo: math.NaN(), Hi: math.NaN()}, filled(vermillion, draw.RingGlyph{})}}})
+			c.rows = append(c.rows, chartRow{"published: " + v.System, []chartMark{{only(v.Value * 1e9), asPublished}}})
 			c.publishedNumber(v, program, "total", "ns", v.Value*1e9)
 		}
 	}
-	c.explain("this run: code kept, in a host that runs; commands from their start", filled(blue, draw.CircleGlyph{}))
-	c.explain("as published, other hardware", filled(vermillion, draw.RingGlyph{}))
-	if len(c.lines) > 0 {
-		c.explainLine("container", containerLine)
-		c.explainLine("a tenth of it", tenthLine)
-		c.explainLine("a five-hundredth of it", fractionLine)
+	c.explain(markEntry("this run: code kept, in a host that runs; commands from their start", filled(blue, draw.CircleGlyph{})), markEntry("as published, other hardware", asPublished))
+	if one := phaseIn(found, containerRuntime, program, "total"); one != nil {
+		for _, l := range []struct {
+			label string
+			parts float64
+			line  draw.LineStyle
+		}{
+			{"container", 1, draw.LineStyle{Color: orange, Width: 1.2}},
+			{"a tenth of it", 10, draw.LineStyle{Color: orange, Width: 0.9, Dashes: []vg.Length{4, 2}}},
+			{"a five-hundredth of it", 500, draw.LineStyle{Color: orange, Width: 0.9, Dashes: []vg.Length{1, 2}}},
+		} {
+			c.lines = append(c.lines, chartLine{one.estimate("latency_median_ns").Value / l.parts, l.line})
+			c.explain(lineEntry(l.label, l.line))
+		}
 	}
 	return c.sheet("The study says that " + program + " takes a tenth to a five-hundredth of a container's time."), nil
 }
@@ -220,16 +246,16 @@ func slowdown(cells []*cell) (*sheet, error) {
 	for _, runtime := range runtimesIn(found) {
 		row := chartRow{name: runtime}
 		var ratios []results.Estimate
-		var mean *cell
+		starts := 0
 		for i, program := range longPrograms {
 			one, native := ran(found, runtime, program), ran(found, "native", program)
-			if one == nil || native == nil || runtime == "native" || one.measured == nil || native.measured == nil {
+			if one == nil || native == nil || runtime == "native" {
 				continue
 			}
 			ratio := one.measured.Sample(measure).Over(native.measured.Sample(measure))
-			mean = one
+			starts = one.Starts
 			ratios = append(ratios, ratio)
-			row.marks = append(row.marks, chartMark{results.Estimate{Value: ratio.Value, Lo: math.NaN(), Hi: math.NaN()}, draw.GlyphStyle{Color: shade(runtimeColor(one), 2), Radius: 1.8, Shape: shapes[i]}})
+			row.marks = append(row.marks, chartMark{only(ratio.Value), draw.GlyphStyle{Color: shade(runtimeColor(runtime), 2), Radius: 1.8, Shape: shapes[i]}})
 			c.number(one, one.Phase, "ratio", ratio)
 			if !slices.Contains(used, program) {
 				used = append(used, program)
@@ -239,10 +265,10 @@ func slowdown(cells []*cell) (*sheet, error) {
 			continue
 		}
 		e := geometricMean(ratios)
-		row.marks = append(row.marks, chartMark{e, filled(runtimeColor(mean), draw.CircleGlyph{})})
+		row.marks = append(row.marks, chartMark{e, filled(runtimeColor(runtime), draw.CircleGlyph{})})
 		row.name += fmt.Sprintf("  %.2f ×", e.Value)
 		c.rows = append(c.rows, row)
-		c.table = append(c.table, []string{"run", "geometric mean", runtime, "", "ratio", decimal(e.Value), decimal(e.Lo), decimal(e.Hi), strconv.Itoa(mean.Starts), "", ""})
+		c.table = append(c.table, []string{"run", "geometric mean", runtime, "", "ratio", decimal(e.Value), decimal(e.Lo), decimal(e.Hi), strconv.Itoa(starts), "", ""})
 	}
 	if len(c.rows) == 0 {
 		return nil, errNoData("no runtime has run a long program beside the native one; measure some with: rrbench sweep --experiment compute")
@@ -256,25 +282,25 @@ func slowdown(cells []*cell) (*sheet, error) {
 				for _, docker := range values {
 					if v.System == system && system != "docker" && docker.System == "docker" && docker.X == v.X {
 						ratio := v.Value / docker.Value
-						ratios = append(ratios, results.Estimate{Value: ratio, Lo: math.NaN(), Hi: math.NaN()})
+						ratios = append(ratios, only(ratio))
 						c.publishedNumber(v, v.X, "run", "ratio to docker", ratio)
 					}
 				}
 			}
 			if len(ratios) > 0 {
 				e := geometricMean(ratios)
-				c.rows = append(c.rows, chartRow{fmt.Sprintf("published: %s, %s  %.2f ×", system, where, e.Value), []chartMark{{e, filled(vermillion, draw.RingGlyph{})}}})
+				c.rows = append(c.rows, chartRow{fmt.Sprintf("published: %s, %s  %.2f ×", system, where, e.Value), []chartMark{{e, asPublished}}})
 			}
 		}
 	}
 	c.lines = []chartLine{{1, draw.LineStyle{Color: grey, Width: 0.8}}}
-	c.explain("geometric mean, 95 % interval", filled(blue, draw.CircleGlyph{}))
+	c.explain(markEntry("geometric mean, 95 % interval", filled(blue, draw.CircleGlyph{})))
 	for i, program := range longPrograms {
 		if slices.Contains(used, program) {
-			c.explain(program, draw.GlyphStyle{Color: shade(blue, 2), Radius: 1.8, Shape: shapes[i]})
+			c.explain(markEntry(program, draw.GlyphStyle{Color: shade(blue, 2), Radius: 1.8, Shape: shapes[i]}))
 		}
 	}
-	c.explain("as published, over Docker, other hardware", filled(vermillion, draw.RingGlyph{}))
+	c.explain(markEntry("as published, over Docker, other hardware", asPublished))
 	return c.sheet("Engines: the program's own run. Commands: from their start to their end, compiling included where it is no step of its own."), nil
 }
 
@@ -291,39 +317,15 @@ func geometricMean(ratios []results.Estimate) results.Estimate {
 	return results.Estimate{Value: math.Exp(mean), Lo: math.Exp(mean - half), Hi: math.Exp(mean + half)}
 }
 
-func factorLabel(factor float64) string { return strconv.FormatFloat(factor, 'g', 3, 64) + " ×" }
-
 // compileTimes shows what it takes until a program can run: the geometric mean over programs.
 func compileTimes(cells []*cell) (*sheet, error) {
-	found := ofKind(cells, "compute/")
 	c := newChart("time, geometric mean over the programs", durationLabel)
-	steps := []struct {
-		phase, label string
-		look         draw.GlyphStyle
-	}{
+	steps := []step{
 		{"compile", "compile, module never seen", filled(blue, draw.CircleGlyph{})},
 		{"compile-cached", "load code that was kept", filled(bluishGreen, draw.BoxGlyph{})},
 		{"instantiate", "instantiate", filled(reddishPurple, draw.PyramidGlyph{})},
 	}
-	for _, runtime := range runtimesIn(found) {
-		row := chartRow{name: runtime}
-		for _, step := range steps {
-			var all []results.Estimate
-			for _, one := range found {
-				if one.Runtime() == runtime && one.Phase == step.phase {
-					e := one.estimate("latency_median_ns")
-					all = append(all, e)
-					c.number(one, step.phase, "ns", e)
-				}
-			}
-			if len(all) > 0 {
-				row.marks = append(row.marks, chartMark{geometricMean(all), step.look})
-			}
-		}
-		if len(row.marks) > 0 {
-			c.rows = append(c.rows, row)
-		}
-	}
+	c.measure(ofKind(cells, "compute/"), "", steps...)
 	if len(c.rows) == 0 {
 		return nil, errNoData("no runtime has compiled a program; measure some with: rrbench sweep --experiment compute --engines wazero,wasmtime")
 	}
@@ -334,16 +336,16 @@ func compileTimes(cells []*cell) (*sheet, error) {
 		var all []results.Estimate
 		for _, v := range values {
 			if v.System == system {
-				all = append(all, results.Estimate{Value: v.Value * 1e9, Lo: math.NaN(), Hi: math.NaN()})
+				all = append(all, only(v.Value*1e9))
 				c.publishedNumber(v, v.X, "compile", "ns", v.Value*1e9)
 			}
 		}
-		c.rows = append(c.rows, chartRow{"published: " + system, []chartMark{{geometricMean(all), filled(vermillion, draw.RingGlyph{})}}})
+		c.rows = append(c.rows, chartRow{"published: " + system, []chartMark{{geometricMean(all), asPublished}}})
 	}
-	for _, step := range steps {
-		c.explain(step.label, step.look)
+	for _, s := range steps {
+		c.explain(markEntry(s.label, s.look))
 	}
-	c.explain("compile, as published: larger modules, other hardware", filled(vermillion, draw.RingGlyph{}))
+	c.explain(markEntry("compile, as published: larger modules, other hardware", asPublished))
 	return c.sheet("What a module never seen takes and what kept code takes are measured in fresh processes."), nil
 }
 
@@ -351,36 +353,26 @@ func compileTimes(cells []*cell) (*sheet, error) {
 func motivationColdStart(cells []*cell) (*sheet, error) {
 	found := ofKind(cells, "coldstart/")
 	c := newChart("time", durationLabel)
+	steps := []step{
+		{"pull", "pull", filled(bluishGreen, draw.BoxGlyph{})},
+		{"unpack", "unpack", filled(blue, draw.PyramidGlyph{})},
+		{"total", "run: the rest, from unpacked files to the end", filled(vermillion, draw.CircleGlyph{})},
+	}
 	parts := []struct {
-		phase, published, label string
-		scale                   float64
-		full, hollow            draw.GlyphStyle
+		phase, published string
+		scale            float64
+		hollow           draw.GlyphStyle
 	}{
-		{"pull", "pull", "pull", 1e6, filled(bluishGreen, draw.BoxGlyph{}), filled(bluishGreen, draw.SquareGlyph{})},
-		{"unpack", "unpack", "unpack", 1e6, filled(blue, draw.PyramidGlyph{}), filled(blue, draw.TriangleGlyph{})},
-		{"total", "run", "run: the rest, from unpacked files to the end", 1e9, filled(vermillion, draw.CircleGlyph{}), filled(vermillion, draw.RingGlyph{})},
+		{"pull", "pull", 1e6, filled(bluishGreen, draw.SquareGlyph{})}, {"unpack", "unpack", 1e6, filled(blue, draw.TriangleGlyph{})}, {"total", "run", 1e9, asPublished},
 	}
 	for _, program := range []string{"hello", "resize"} {
-		for _, runtime := range runtimesIn(found) {
-			row := chartRow{name: program + " · " + runtime}
-			for _, part := range parts {
-				if one := phaseIn(found, runtime, program, part.phase); one != nil {
-					e := one.estimate("latency_median_ns")
-					row.marks = append(row.marks, chartMark{e, part.full})
-					c.number(one, part.phase, "ns", e)
-				}
-			}
-			// The paper has containers and WebAssembly by a shim of containerd: a process alone is neither.
-			if len(row.marks) > 0 && runtime != "native" {
-				c.rows = append(c.rows, row)
-			}
-		}
+		c.measure(ofKind(cells, "coldstart/"+program), program+" · ", steps...)
 		for _, system := range []string{"container", "wasmedge"} {
 			row := chartRow{name: program + " · published: " + system}
 			for _, part := range parts {
 				for _, v := range published.Of(published.Roadrunner(), "motivation-coldstart", "intra-node", part.published) {
 					if v.X == program && v.System == system {
-						row.marks = append(row.marks, chartMark{results.Estimate{Value: v.Value * part.scale, Lo: math.NaN(), Hi: math.NaN()}, part.hollow})
+						row.marks = append(row.marks, chartMark{only(v.Value * part.scale), part.hollow})
 						c.publishedNumber(v, program, part.phase, "ns", v.Value*part.scale)
 					}
 				}
@@ -391,10 +383,12 @@ func motivationColdStart(cells []*cell) (*sheet, error) {
 	if !slices.ContainsFunc(found, func(one *cell) bool { return one.Phase == "pull" }) {
 		return nil, errNoData("the run has no cold start; measure one with: rrbench sweep --experiment coldstart")
 	}
-	for _, part := range parts {
-		c.explain(part.label, part.full)
+	// The paper has containers and WebAssembly by a shim of containerd: a process alone is neither.
+	c.rows = slices.DeleteFunc(c.rows, func(r chartRow) bool { return strings.HasSuffix(r.name, " · native") })
+	for _, s := range steps {
+		c.explain(markEntry(s.label, s.look))
 	}
-	c.explain("hollow: as published, other hardware", filled(black, draw.RingGlyph{}))
+	c.explain(markEntry("hollow: as published, other hardware", filled(black, draw.RingGlyph{})))
 	return c.sheet("The Roadrunner paper's figure 2a. Its cold start is pull and unpack, of larger images from a registry; here an image is one layer with the program, pulled from a file of this machine. In a run here the module was never seen."), nil
 }
 
@@ -437,8 +431,7 @@ func coldStartPhases(cells []*cell) (*sheet, error) {
 				bar = append(bar, piece{length, part.fill, false})
 				sum += length
 			}
-			first := phaseIn(found, runtime, program, "first-byte")
-			if first != nil {
+			if first := phaseIn(found, runtime, program, "first-byte"); first != nil {
 				table.number(first, "first-byte", "ns", first.estimate("latency_median_ns"))
 			}
 			largest = max(largest, sum)
@@ -456,7 +449,7 @@ func coldStartPhases(cells []*cell) (*sheet, error) {
 		return nil, errNoData("the run has no cold start; measure one with: rrbench sweep --experiment coldstart")
 	}
 	for _, part := range startParts {
-		s.legend.entries = append(s.legend.entries, entry{part.phase, []plot.Thumbnailer{&plotter.BarChart{Color: part.fill}}})
+		s.legend.entries = append(s.legend.entries, barEntry(part.phase, part.fill))
 	}
 	s.panelHeight, s.table = rowHeight*vg.Length(rows), table.table
 	s.caption = "Medians of the phases. A command compiles within its run, unless that is a step of its own; a process begins to run when it is created."
@@ -478,17 +471,18 @@ func density(cells []*cell) (*sheet, error) {
 		values, counts = append(values, each(c)), append(counts, float64(c.Concurrency))
 	}
 	logarithmic(&p.X, counts, 0.04, decades(countLabel, 0.1))
-	logarithmic(&p.Y, values, 0.06, powersOfTwo(sizeLabel))
+	powers := make([]int64, 50)
+	for i := range powers {
+		powers[i] = 1 << i
+	}
+	logarithmic(&p.Y, values, 0.06, at(powers, sizeLabel, 0.12))
 	colors := []color.NRGBA{blue, bluishGreen, reddishPurple, skyBlue, vermillion}
 	for i, runtime := range runtimesIn(found) {
 		color := colors[i%len(colors)]
-		switch runtime {
-		case "native":
-			color = grey
-		case containerRuntime:
-			color = orange
+		if runtime == "native" || runtime == containerRuntime {
+			color = runtimeColor(runtime)
 		}
-		look := style{draw.LineStyle{Color: color, Width: 1.1}, draw.GlyphStyle{Color: color, Radius: 2.2, Shape: shapes[i%len(shapes)]}}
+		look := styleOf(color, i)
 		var line plotter.XYs
 		of := where(found, func(c *cell) bool { return c.Runtime() == runtime })
 		slices.SortFunc(of, func(a, b *cell) int { return cmp.Compare(a.Concurrency, b.Concurrency) })
@@ -525,15 +519,4 @@ func inGiB(of []*cell) float64 {
 	before := of[len(of)-2]
 	more := (last.PSSPeak - before.PSSPeak) / float64(last.Concurrency-before.Concurrency)
 	return (1<<30-last.PSSPeak)/max(more, 1) + float64(last.Concurrency)
-}
-
-// powersOfTwo marks a logarithmic axis of memory.
-func powersOfTwo(label func(float64) string) plot.TickerFunc {
-	return func(low, high float64) []plot.Tick {
-		var ticks []plot.Tick
-		for value := math.Exp2(math.Floor(math.Log2(low))); value <= high; value *= 2 {
-			ticks = append(ticks, plot.Tick{Value: value, Label: label(value)})
-		}
-		return thin(ticks, low, high, 0.12)
-	}
 }

@@ -1,12 +1,15 @@
 package plots
 
 import (
+	"cmp"
 	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"rrbench/results"
 )
 
 // A rowFigure has a row for each series and a panel for each of a few payload sizes.
@@ -30,9 +33,9 @@ const (
 func (f *rowFigure) compose() (*sheet, error) {
 	shown := where(f.cells, func(c *cell) bool { return f.why(c) == "" })
 	if len(shown) == 0 {
-		return nil, errNoData("no cell has the numbers")
+		return nil, errNoNumbers
 	}
-	chosen, all := representative(payload.values(shown), 3), ordered(shown)
+	chosen, all := representative(payload.values(shown)), ordered(shown)
 	panels := make([]*plot.Plot, len(chosen))
 	for i, size := range chosen {
 		panels[i] = f.panel(where(shown, func(c *cell) bool { return c.SizeBytes == size }), all)
@@ -43,11 +46,7 @@ func (f *rowFigure) compose() (*sheet, error) {
 		s.width = columnWidth
 	}
 	s.table = tableOf(f.cells, f.columns, func(c *cell) string {
-		why := f.why(c)
-		if why == "" && !slices.Contains(chosen, c.SizeBytes) {
-			why = "another size"
-		}
-		return why
+		return cmp.Or(f.why(c), when(!slices.Contains(chosen, c.SizeBytes), "another size"))
 	})
 	return s, nil
 }
@@ -87,12 +86,8 @@ func dots(f *lineFigure) (*sheet, error) {
 		logarithmic(&p.X, m.values(cells), 0.07, decades(m.label, sparse))
 		for _, c := range cells {
 			e, look := m.of(c), looks[c.series]
-			at := plotter.XYs{{X: e.value, Y: row(c)}}
-			if e.lo < e.hi {
-				line := draw.LineStyle{Color: look.line.Color, Width: 0.9}
-				p.Add(&plotter.XErrorBars{XYs: at, XErrors: plotter.XErrors{e.interval(p.X)}, LineStyle: line, CapWidth: 3.3})
-			}
-			p.Add(&plotter.Scatter{XYs: at, GlyphStyle: look.glyph}, link{e.value, row(c), c})
+			sideways(p, e, row(c), draw.LineStyle{Color: look.line.Color, Width: 0.9}, 3.3)
+			p.Add(&plotter.Scatter{XYs: plotter.XYs{{X: e.Value, Y: row(c)}}, GlyphStyle: look.glyph}, link{e.Value, row(c), c})
 		}
 	}
 	return rows.compose()
@@ -102,7 +97,7 @@ func dots(f *lineFigure) (*sheet, error) {
 type dot struct {
 	name, column string
 	shape        draw.GlyphDrawer
-	of           func(*cell) estimate
+	of           func(*cell) results.Estimate
 }
 
 // dotFigure has the numbers of a cell in its row, joined by a line, on a logarithmic axis. A cell
@@ -112,11 +107,11 @@ func dotFigure(cells []*cell, title string, dots ...dot) (*sheet, error) {
 	looks := styles(ordered(cells), false)
 	f := &rowFigure{cells: cells, title: title, legend: legend{iconWidth: 6}}
 	for _, d := range dots {
-		f.columns = append(f.columns, csvColumn{d.column, func(c *cell) float64 { return d.of(c).value }})
-		f.legend.entries = append(f.legend.entries, entry{d.name, []plot.Thumbnailer{&plotter.Scatter{GlyphStyle: draw.GlyphStyle{Color: black, Radius: 2, Shape: d.shape}}}})
+		f.columns = append(f.columns, csvColumn{d.column, func(c *cell) float64 { return d.of(c).Value }})
+		f.legend.entries = append(f.legend.entries, markEntry(d.name, draw.GlyphStyle{Color: black, Radius: 2, Shape: d.shape}))
 	}
 	f.why = func(c *cell) string {
-		if slices.ContainsFunc(dots, func(d dot) bool { return positive(d.of(c).value) }) {
+		if slices.ContainsFunc(dots, func(d dot) bool { return positive(d.of(c).Value) }) {
 			return c.lacks()
 		}
 		return c.lacks(0)
@@ -125,30 +120,26 @@ func dotFigure(cells []*cell, title string, dots ...dot) (*sheet, error) {
 		var values []float64
 		for _, c := range cells {
 			for _, d := range dots {
-				values = append(values, d.of(c).value)
+				values = append(values, d.of(c).Value)
 			}
 		}
 		logarithmic(&p.X, values, 0.07, decades(durationLabel, sparse))
 		for _, c := range cells {
 			color := looks[c.series].line.Color
-			joined := &plotter.Line{LineStyle: draw.LineStyle{Color: color, Width: 1.2}}
 			marks := new(plotter.Scatter)
 			var shapes []draw.GlyphStyle
 			for _, d := range dots {
 				e := d.of(c)
-				if !positive(e.value) {
+				if !positive(e.Value) {
 					continue
 				}
-				at := plotter.XYs{{X: e.value, Y: row(c)}}
-				if e.lo < e.hi {
-					p.Add(&plotter.XErrorBars{XYs: at, XErrors: plotter.XErrors{e.interval(p.X)}, LineStyle: draw.LineStyle{Color: color, Width: 0.5}, CapWidth: 2.4})
-				}
-				joined.XYs, marks.XYs = append(joined.XYs, at...), append(marks.XYs, at...)
-				p.Add(link{e.value, row(c), c})
+				sideways(p, e, row(c), draw.LineStyle{Color: color, Width: 0.5}, 2.4)
+				marks.XYs = append(marks.XYs, plotter.XY{X: e.Value, Y: row(c)})
+				p.Add(link{e.Value, row(c), c})
 				shapes = append(shapes, draw.GlyphStyle{Color: color, Radius: 2, Shape: d.shape})
 			}
 			marks.GlyphStyleFunc = func(i int) draw.GlyphStyle { return shapes[i] }
-			p.Add(joined, marks)
+			p.Add(&plotter.Line{XYs: marks.XYs, LineStyle: draw.LineStyle{Color: color, Width: 1.2}}, marks)
 		}
 	}
 	return f.compose()
@@ -158,17 +149,19 @@ func dotFigure(cells []*cell, title string, dots ...dot) (*sheet, error) {
 // one: when B's handler is entered, when it has read every byte, and when A may write again.
 func consumedAndDelivered(cells []*cell) (*sheet, error) {
 	return dotFigure(cells, "time since A asked for the transfer (median)",
-		dot{"delivered: B's handler is entered", "latency_median_ns", draw.CircleGlyph{}, func(c *cell) estimate { return estimate{value: c.LatencyMedian} }},
-		dot{"consumed: B has read every byte", "consumed_median_ns", ring, func(c *cell) estimate { return estimate{value: c.ConsumedMedian} }},
-		dot{"cycle: A may write its next payload", "cycle_median_ns", bar{}, func(c *cell) estimate { return estimate{value: c.CycleMedian} }})
+		dot{"delivered: B's handler is entered", "latency_median_ns", draw.CircleGlyph{}, func(c *cell) results.Estimate { return results.Estimate{Value: c.LatencyMedian} }},
+		dot{"consumed: B has read every byte", "consumed_median_ns", round, func(c *cell) results.Estimate { return results.Estimate{Value: c.ConsumedMedian} }},
+		dot{"cycle: A may write its next payload", "cycle_median_ns", bar{}, func(c *cell) results.Estimate { return results.Estimate{Value: c.CycleMedian} }})
 }
 
 // cpu shows what a hand-off costs the machine, in user and in kernel mode. JSON takes a thousand times
 // what moving pages does: bars would show nothing else.
 func cpu(cells []*cell) (*sheet, error) {
 	return dotFigure(cells, "CPU time a hand-off, all processes (mean)",
-		dot{"user mode", "cpu_user_ns_per_op", draw.CircleGlyph{}, func(c *cell) estimate { return estimate{value: c.CPUUser} }},
-		dot{"kernel mode, with the interval that its ticks allow", "cpu_kernel_ns_per_op", ring, func(c *cell) estimate { return estimate{c.CPUKernel, c.CPUKernelLo, c.CPUKernelHi} }})
+		dot{"user mode", "cpu_user_ns_per_op", draw.CircleGlyph{}, func(c *cell) results.Estimate { return results.Estimate{Value: c.CPUUser} }},
+		dot{"kernel mode, with the interval that its ticks allow", "cpu_kernel_ns_per_op", round, func(c *cell) results.Estimate {
+			return results.Estimate{Value: c.CPUKernel, Lo: c.CPUKernelLo, Hi: c.CPUKernelHi}
+		}})
 }
 
 // A bar is an upright marker.

@@ -24,6 +24,11 @@ type style struct {
 	glyph draw.GlyphStyle
 }
 
+// styleOf is a thin line with one of the shapes, at the usual size.
+func styleOf(c color.Color, shape int) style {
+	return style{draw.LineStyle{Color: c, Width: 1.1}, draw.GlyphStyle{Color: c, Radius: 2.2, Shape: shapes[shape%len(shapes)]}}
+}
+
 // entry explains the look in a legend.
 func (s style) entry(label string) entry {
 	return entry{label, []plot.Thumbnailer{&plotter.Line{LineStyle: s.line}, &plotter.Scatter{GlyphStyle: s.glyph}}}
@@ -32,13 +37,16 @@ func (s style) entry(label string) entry {
 // shapes and shades are of coprime number: the variants of a family differ. The outline of a
 // shape is outlined places behind it.
 var shapes = []draw.GlyphDrawer{
-	draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, ring,
-	onWhite{draw.BoxGlyph{}, draw.SquareGlyph{}}, onWhite{draw.PyramidGlyph{}, draw.TriangleGlyph{}}, draw.CrossGlyph{}, draw.PlusGlyph{},
+	draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, round, square, pointed, draw.CrossGlyph{}, draw.PlusGlyph{},
 }
 
 const outlined = 3
 
-var ring = onWhite{draw.CircleGlyph{}, draw.RingGlyph{}}
+var (
+	round   = onWhite{draw.CircleGlyph{}, draw.RingGlyph{}}
+	square  = onWhite{draw.BoxGlyph{}, draw.SquareGlyph{}}
+	pointed = onWhite{draw.PyramidGlyph{}, draw.TriangleGlyph{}}
+)
 
 // onWhite is an outline that hides what lies below it.
 type onWhite struct{ shape, outline draw.GlyphDrawer }
@@ -59,16 +67,16 @@ func styles(all []series, dashed bool) map[series]style {
 	for _, s := range all {
 		family := where(all, func(other series) bool { return other.family == s.family })
 		variant := slices.Index(distinct(family, series.variant), s.variant())
-		line, shape := draw.LineStyle{Color: shade(s.color, variant), Width: 1.1}, variant
+		look := styleOf(shade(s.color, variant), variant)
 		switch {
 		case s.limit:
-			line.Dashes, line.Width = []vg.Length{1, 1.6}, 1
+			look.line.Dashes, look.line.Width = limitLine.Dashes, limitLine.Width
 		case dashed && s.engine != "":
 			engine := slices.Index(engines(all), s.engine)
-			line.Dashes = engineDashes[engine%len(engineDashes)]
-			shape += engine % 2 * outlined
+			look = styleOf(look.line.Color, variant+engine%2*outlined)
+			look.line.Dashes = engineDashes[engine%len(engineDashes)]
 		}
-		looks[s] = style{line, draw.GlyphStyle{Color: line.Color, Radius: 2.2, Shape: shapes[shape%len(shapes)]}}
+		looks[s] = look
 	}
 	return looks
 }

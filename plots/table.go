@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -57,11 +58,5 @@ func join(parts ...string) string {
 }
 
 func placementName(placement string) string {
-	switch placement {
-	case "intra":
-		return "one host"
-	case "inter":
-		return "two hosts"
-	}
-	return placement
+	return cmp.Or(map[string]string{"intra": "one host", "inter": "two hosts"}[placement], placement)
 }

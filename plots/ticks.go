@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -24,11 +25,13 @@ func compact(text string) string {
 func sizeLabel(bytes float64) string  { return results.FormatSize(bytes) }
 func durationLabel(ns float64) string { return compact(results.FormatDuration(ns)) }
 
-// cpuLabel and shareLabel are of numbers around 1.
-func cpuLabel(ns float64) string      { return strconv.FormatFloat(ns, 'g', 3, 64) + " ns" }
-func shareLabel(share float64) string { return strconv.FormatFloat(share, 'g', 3, 64) }
-
 func rateLabel(rate float64) string { return compact(results.FormatRate(rate)) }
+
+// These are of numbers around 1.
+func cpuLabel(ns float64) string        { return shareLabel(ns) + " ns" }
+func factorLabel(factor float64) string { return shareLabel(factor) + " ×" }
+func shareLabel(share float64) string   { return strconv.FormatFloat(share, 'g', 3, 64) }
+func percentLabel(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) }
 
 // decades marks a logarithmic axis at powers of ten, where it is short at 1, 2 and 5 of each.
 func decades(label func(float64) string, apart float64) plot.TickerFunc {

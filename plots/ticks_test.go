@@ -62,7 +62,7 @@ func TestRepresentativeSizes(t *testing.T) {
 		{[]int64{1, 2, 10, 50, 100}, []int64{1, 10, 100}},
 		{[]int64{1, 98, 99, 100}, []int64{1, 98, 100}},
 	} {
-		got := representative(test.all, 3)
+		got := representative(test.all)
 		if len(got) != len(test.want) {
 			t.Fatalf("%v of %v", got, test.all)
 		}
