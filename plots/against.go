@@ -27,12 +27,10 @@ var (
 
 func countLabel(count float64) string { return strconv.FormatFloat(count, 'f', -1, 64) }
 
-// values are those that occur, ascending.
 func (x property) values(cells []*cell) []int64 {
 	return slices.Sorted(slices.Values(distinct(cells, x.of)))
 }
 
-// smallest selects the cells with the smallest value.
 func (x property) smallest(cells []*cell) []*cell {
 	values := x.values(cells)
 	return where(cells, func(c *cell) bool { return x.of(c) == values[0] })
@@ -101,7 +99,6 @@ func varying(x property, cells []*cell) ([]*cell, error) {
 	return cells, nil
 }
 
-// againstCount draws lines against a count that varies.
 func againstCount(x property, m measure) func([]*cell) (*sheet, error) {
 	return func(cells []*cell) (*sheet, error) {
 		cells, err := varying(x, cells)

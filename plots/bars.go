@@ -57,7 +57,6 @@ type piece struct {
 	outlined bool
 }
 
-// pieces are a cell's parts at a scale.
 func pieces(parts []part, c *cell, scale float64) (all []piece) {
 	for _, p := range parts {
 		all = append(all, piece{p.length(c) * scale, p.fill, false})
@@ -84,6 +83,27 @@ func stack(p *plot.Plot, pieces []piece, row float64, words string, c *cell) {
 	if c != nil {
 		p.Add(link{end, row, c})
 	}
+}
+
+// A barRow is a bar in a row of a panel of its own.
+type barRow struct {
+	name, words string
+	pieces      []piece
+	cell        *cell
+}
+
+// barPanel has rows from the top, on an axis from zero.
+func barPanel(title string, rows []barRow, largest, unit float64, label func(float64) string) *plot.Plot {
+	p := newPanel(plotter.Grid{Vertical: across})
+	var names []string
+	for i, row := range rows {
+		stack(p, row.pieces, float64(len(rows)-1-i), row.words, row.cell)
+		names = append(names, row.name)
+	}
+	linear(p, largest, unit, label)
+	nameRows(p, names)
+	p.Add(frame{title})
+	return p
 }
 
 // linear makes a panel's horizontal axis linear from zero to the largest value, marked at

@@ -155,7 +155,6 @@ func distinct[T any, Value comparable](all []T, property func(T) Value) []Value 
 	return values
 }
 
-// engines lists the WebAssembly engines.
 func engines(all []series) []string {
 	return where(distinct(all, func(s series) string { return s.engine }), func(engine string) bool { return engine != "" })
 }

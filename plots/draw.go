@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -40,7 +41,6 @@ func (o Omission) String() string {
 	return fmt.Sprintf("%s not drawn: %s", strings.Join(o.Figures, ", "), o.Reason)
 }
 
-// omit notes a figure that is not drawn.
 func (r *Report) omit(name, reason string) {
 	i := slices.IndexFunc(r.Omitted, func(o Omission) bool { return o.Reason == reason })
 	if i < 0 {
@@ -93,7 +93,6 @@ func (f figure) of(programs bool) figure {
 	}}
 }
 
-// runFigures are those of a run for itself.
 func runFigures() []figure {
 	return []figure{
 		{"latency-size", againstSize(latency)},
@@ -144,26 +143,22 @@ func drawAll(figures []figure, directory *results.Directory, contents *results.C
 	}
 	note := strings.TrimSpace(contents.Damage.Note() + " " + contents.Mixed)
 	failures := []error{contents.Damage.Err()}
-	type drawn struct {
-		files []string
-		err   error
-	}
-	all := make([]drawn, len(figures))
+	files, errs := make([][]string, len(figures)), make([]error, len(figures))
 	var drawing errgroup.Group
 	drawing.SetLimit(runtime.GOMAXPROCS(0))
 	for i, figure := range figures {
 		drawing.Go(func() error {
-			all[i].files, all[i].err = figure.draw(cells, note, directory)
+			files[i], errs[i] = figure.draw(cells, note, directory)
 			return nil
 		})
 	}
 	_ = drawing.Wait()
-	for i, one := range all {
-		report.Files = append(report.Files, one.files...)
-		if reason, ok := errors.AsType[errNoData](one.err); ok {
+	report.Files = slices.Concat(files...)
+	for i, err := range errs {
+		if reason, ok := errors.AsType[errNoData](err); ok {
 			report.omit(figures[i].name, string(reason))
-		} else if one.err != nil {
-			failures = append(failures, fmt.Errorf("figure %s: %w", figures[i].name, one.err))
+		} else if err != nil {
+			failures = append(failures, fmt.Errorf("figure %s: %w", figures[i].name, err))
 		}
 	}
 	return report, errors.Join(failures...)
@@ -199,9 +194,8 @@ func (f figure) draw(cells []*cell, note string, directory *results.Directory) (
 	}
 	var stays error
 	for _, extension := range extensions {
-		path := filepath.Join(directory.Figures(), f.name+extension)
-		if _, missing := os.Lstat(path); missing == nil {
-			stays = cmp.Or(stays, os.Remove(path))
+		if err := os.Remove(filepath.Join(directory.Figures(), f.name+extension)); !errors.Is(err, fs.ErrNotExist) {
+			stays = cmp.Or(stays, err)
 		}
 	}
 	if stays != nil {

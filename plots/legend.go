@@ -53,7 +53,6 @@ func (l legend) tiles(width vg.Length) (draw.Tiles, vg.Length) {
 	return draw.Tiles{Cols: columns, Rows: rows, PadX: between}, vg.Length(columns)*pitch - between
 }
 
-// height is what the legend takes below the panels.
 func (l legend) height(width vg.Length) vg.Length {
 	const entryHeight = 9.5
 	tiles, _ := l.tiles(width)

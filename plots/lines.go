@@ -27,7 +27,6 @@ type measure struct {
 	higher bool
 }
 
-// titleOf names the measure and its intervals.
 func (m measure) titleOf(shown []*cell) string {
 	with := where(shown, func(c *cell) bool { return m.of(c).Lo > 0 })
 	switch len(with) {
@@ -47,7 +46,6 @@ func (m measure) columns() []csvColumn {
 	}
 }
 
-// values are what an axis of the measure has to hold.
 func (m measure) values(cells []*cell) []float64 {
 	var values []float64
 	for _, c := range cells {
@@ -77,16 +75,13 @@ type lineFigure struct {
 	cells   []*cell
 	x       property
 	measure measure
-	// perSize gives each payload size a panel.
 	perSize bool
 }
 
-// shown selects the cells of which anything can be drawn.
 func (f *lineFigure) shown() []*cell {
 	return where(f.cells, func(c *cell) bool { return f.why(c) == "" })
 }
 
-// why tells why a cell is not drawn, or nothing.
 func (f *lineFigure) why(c *cell) string {
 	return c.lacks(f.measure.of(c).Value, float64(f.x.of(c)))
 }
@@ -353,3 +348,43 @@ func drawCurve(p *plot.Plot, marks []mark, look style) {
 // crossMark lies on the marker of a published value that has a flag, and of a cell of which the rate was not
 // reached: its latency grows with the length of the window.
 var crossMark = draw.GlyphStyle{Color: black, Radius: 2.6, Shape: draw.CrossGlyph{}}
+
+// engineColors are those of lines that tell engines from one another, apart for colour-blind eyes too
+// (https://jfly.uni-koeln.de/color/).
+var engineColors = []color.Color{blue, vermillion, bluishGreen, reddishPurple, skyBlue, orange}
+
+// besideEngines gives each transport a panel, with a line for each engine.
+func besideEngines(cells []*cell) (*sheet, error) {
+	f := &lineFigure{x: payload, measure: latency, cells: where(sized(cells), func(c *cell) bool { return c.series.engine != "" && !c.series.limit })}
+	shown := f.shown()
+	all := ordered(shown)
+	names := engines(all)
+	if len(names) < 2 {
+		return nil, errNoData("there are not two engines to compare: rrbench sweep --engines wazero,wasmtime")
+	}
+	looks := make(map[series]style, len(all))
+	l := legend{iconWidth: 18}
+	for i, name := range names {
+		look := styleOf(engineColors[i%len(engineColors)], i)
+		for _, s := range all {
+			if s.engine == name {
+				looks[s] = look
+			}
+		}
+		l.entries = append(l.entries, look.entry(name))
+	}
+	var facets []facet
+	placements := distinct(shown, func(c *cell) string { return c.Placement })
+	for _, placement := range placements {
+		for _, variant := range distinct(all, series.variant) {
+			one := facet{
+				title: join(variant, when(len(placements) > 1, placementName(placement))),
+				holds: func(c *cell) bool { return c.Placement == placement && c.series.variant() == variant },
+			}
+			if slices.ContainsFunc(shown, one.holds) {
+				facets = append(facets, one)
+			}
+		}
+	}
+	return f.sheet(facets, min(len(facets), 3), l, all, looks)
+}

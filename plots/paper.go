@@ -170,7 +170,6 @@ type paperFigure struct {
 	metric
 }
 
-// A curve is a system's marks.
 type curve struct {
 	system
 	label string
@@ -321,7 +320,6 @@ func (f *paperFigure) engine(cells []*cell) (most string) {
 	return most
 }
 
-// usable says that there is something to draw of a cell.
 func (c *cell) usable() bool { return c.lacks() == "" && c.measured != nil }
 
 // in are the system's cells in one engine, of one transport, codec, origin, consumption, launcher and order, and
@@ -362,7 +360,6 @@ func preferred(cells []*cell, of func(*cell) string, values ...string) []*cell {
 	return cells
 }
 
-// curves are what the run has of a metric.
 func (f *paperFigure) curves(chosen [][]*cell, m metric) (curves []curve) {
 	for _, cells := range chosen {
 		i := slices.IndexFunc(f.systems, func(s system) bool { return slices.Contains(s.transports, cells[0].Transport) })
@@ -402,7 +399,6 @@ func inverse(e results.Estimate, of float64) results.Estimate {
 	return results.Estimate{Value: of / e.Value, Lo: of / e.Hi, Hi: of / e.Lo}
 }
 
-// published are what was published of a metric.
 func (f *paperFigure) published(m metric) (curves []curve) {
 	experiment := f.experiment + m.suffix
 	if m.id == rate.id {
@@ -556,7 +552,6 @@ func publishedEntries(seen map[string]bool) []entry {
 	return entries
 }
 
-// row is one of the CSV behind a figure.
 func (f *paperFigure) row(m metric, k mark, from, system string) []string {
 	why := "yes"
 	if !positive(k.Value) {
@@ -609,11 +604,8 @@ func (b share) compose(cells []*cell) (*sheet, error) {
 	}
 	s := &sheet{xTitle: "share of the latency; the number is all of it", width: columnWidth, legend: legend{iconWidth: 6}}
 	s.table = [][]string{{"from", "system", "transport", "engine", "codec", "size_bytes", "part", "unit", "value", "flag", "source", "cell_id"}}
-	p := newPanel(plotter.Grid{Vertical: across})
-	var names []string
 	seen := make(map[string]bool)
-	// Rows from the top; the axis counts from the bottom, so bars are drawn when all are known.
-	var draws []func(row float64)
+	var rows []barRow
 	for _, size := range b.sizes {
 		for _, system := range b.systems {
 			for _, c := range slices.Concat(chosen...) {
@@ -629,8 +621,7 @@ func (b share) compose(cells []*cell) (*sheet, error) {
 					lengths = append(lengths, length)
 					s.table = append(s.table, []string{"run", system.published, c.Transport, c.Engine, c.Codec, strconv.FormatInt(size, 10), part.name, "ns", decimal(length), "", "", c.ID()})
 				}
-				names = append(names, join(c.series.variant(), when(len(b.sizes) > 1, sizeLabel(float64(size)))))
-				draws = append(draws, func(row float64) { b.bar(p, lengths, row, c, "") })
+				rows = append(rows, b.bar(c.series.variant(), size, lengths, c, ""))
 			}
 			var lengths []float64
 			flag := ""
@@ -646,36 +637,30 @@ func (b share) compose(cells []*cell) (*sheet, error) {
 				}
 			}
 			if len(lengths) == len(b.parts) {
-				names = append(names, join("published: "+system.published, when(len(b.sizes) > 1, sizeLabel(float64(size)))))
-				draws = append(draws, func(row float64) { b.bar(p, lengths, row, nil, when(flag != "", " × "+flag)) })
+				rows = append(rows, b.bar("published: "+system.published, size, lengths, nil, when(flag != "", " × "+flag)))
 			}
 		}
-	}
-	for i, drawn := range draws {
-		drawn(float64(len(draws) - 1 - i))
 	}
 	for _, part := range b.parts {
 		s.legend.entries = append(s.legend.entries, barEntry(part.name, part.fill))
 	}
-	linear(p, 1, 1, percentLabel)
+	p := barPanel("", rows, 1, 1, percentLabel)
 	p.X.Max = 1.6
-	nameRows(p, names)
-	p.Add(frame{})
-	s.panels, s.panelHeight = [][]*plot.Plot{{p}}, rowHeight*vg.Length(len(names))
+	s.panels, s.panelHeight = [][]*plot.Plot{{p}}, rowHeight*vg.Length(len(rows))
 	words := []string{fmt.Sprintf("The Roadrunner paper's figure %s, between two nodes. Outlined: as published, other hardware.", b.number), b.caption}
 	s.caption = captionOf(words, chosen, seen, lacking)
 	return s, nil
 }
 
-// bar draws the parts of a latency as shares, outlined where they were published.
-func (b share) bar(p *plot.Plot, lengths []float64, row float64, c *cell, more string) {
+// bar has the parts of a latency as shares, outlined where they were published.
+func (b share) bar(name string, size int64, lengths []float64, c *cell, more string) barRow {
 	total := 0.0
 	for _, length := range lengths {
 		total += length
 	}
-	var all []piece
+	row := barRow{name: join(name, when(len(b.sizes) > 1, sizeLabel(float64(size)))), words: results.FormatDuration(total) + more, cell: c}
 	for i, part := range b.parts {
-		all = append(all, piece{lengths[i] / max(total, 1), part.fill, c == nil})
+		row.pieces = append(row.pieces, piece{lengths[i] / max(total, 1), part.fill, c == nil})
 	}
-	stack(p, all, row, results.FormatDuration(total)+more, c)
+	return row
 }

@@ -35,7 +35,6 @@ func programFigures() []figure {
 	}
 }
 
-// program is the name behind the kind.
 func (c *cell) program() string { return c.Transport[strings.IndexByte(c.Transport, '/')+1:] }
 
 // ofKind selects the cells of an experiment's programs that can be used; "compute/nop" selects one program.
@@ -61,11 +60,10 @@ func runtimesIn(cells []*cell) []string {
 
 // A chart has rows of marks on a logarithmic axis.
 type chart struct {
-	title string
-	label func(float64) string
-	rows  []chartRow
-	lines []chartLine
-	// legend explains the marks.
+	title  string
+	label  func(float64) string
+	rows   []chartRow
+	lines  []chartLine
 	legend legend
 	table  [][]string
 }
@@ -91,7 +89,6 @@ func newChart(title string, label func(float64) string) *chart {
 		"from", "program", "runtime", "phase", "unit", "value", "lo", "hi", "starts", "source", "cell_id"}}}
 }
 
-// number adds a line to the CSV of what a run has measured.
 func (c *chart) number(one *cell, phase, unit string, e results.Estimate) {
 	c.table = append(c.table, []string{"run", one.program(), one.Runtime(), phase, unit, decimal(e.Value), decimal(e.Lo), decimal(e.Hi), strconv.Itoa(one.Starts), "", one.ID()})
 }
@@ -123,12 +120,11 @@ func (c *chart) measure(found []*cell, prefix string, steps ...step) {
 					look.Color = cmp.Or[color.Color](s.look.Color, runtimeColor(runtime))
 				}
 			}
-			switch len(all) {
-			case 0:
-			case 1:
-				row.marks = append(row.marks, chartMark{all[0], look})
-			default:
+			switch {
+			case len(all) > 1:
 				row.marks = append(row.marks, chartMark{geometricMean(all), look})
+			case len(all) == 1:
+				row.marks = append(row.marks, chartMark{all[0], look})
 			}
 		}
 		if len(row.marks) > 0 {
@@ -225,7 +221,6 @@ func shortProgram(cells []*cell, program string) (*sheet, error) {
 	return c.sheet("The study says that " + program + " takes a tenth to a five-hundredth of a container's time."), nil
 }
 
-// longPrograms are those that compute for a while.
 var longPrograms = []string{"nbody", "fannkuch-redux", "mandelbrot", "mandelbrot-simd", "binary-trees", "fasta"}
 
 // ran is the cell of what running takes: of a command that is all there is.
@@ -405,16 +400,16 @@ var startParts = []struct {
 func coldStartPhases(cells []*cell) (*sheet, error) {
 	found := ofKind(cells, "coldstart/")
 	table := newChart("", nil)
+	var panels []*plot.Plot
 	s := &sheet{xTitle: "time until the program has ended, module never seen", width: pageWidth, legend: legend{iconWidth: 6}, apart: true}
-	rows := 0
+	most := 0
 	for _, program := range []string{"hello", "resize"} {
-		p := newPanel(plotter.Grid{Vertical: across})
-		shown := where(runtimesIn(found), func(runtime string) bool { return phaseIn(found, runtime, program, "total") != nil })
-		if len(shown) == 0 {
-			continue
-		}
+		var rows []barRow
 		largest := 0.0
-		for i, runtime := range shown {
+		for _, runtime := range runtimesIn(found) {
+			if phaseIn(found, runtime, program, "total") == nil {
+				continue
+			}
 			var bar []piece
 			sum := 0.0
 			for _, part := range startParts {
@@ -435,23 +430,19 @@ func coldStartPhases(cells []*cell) (*sheet, error) {
 				table.number(first, "first-byte", "ns", first.estimate("latency_median_ns"))
 			}
 			largest = max(largest, sum)
-			stack(p, bar, float64(len(shown)-1-i), results.FormatDuration(sum), nil)
+			rows = append(rows, barRow{name: runtime, words: results.FormatDuration(sum), pieces: bar})
 		}
-		linear(p, largest, 1e6, durationLabel)
-		nameRows(p, shown)
-		p.Add(frame{program})
-		if len(s.panels) == 0 {
-			s.panels = [][]*plot.Plot{nil}
+		if len(rows) > 0 {
+			panels, most = append(panels, barPanel(program, rows, largest, 1e6, durationLabel)), max(most, len(rows))
 		}
-		s.panels[0], rows = append(s.panels[0], p), max(rows, len(shown))
 	}
-	if len(s.panels) == 0 {
+	if len(panels) == 0 {
 		return nil, errNoData("the run has no cold start; measure one with: rrbench sweep --experiment coldstart")
 	}
 	for _, part := range startParts {
 		s.legend.entries = append(s.legend.entries, barEntry(part.phase, part.fill))
 	}
-	s.panelHeight, s.table = rowHeight*vg.Length(rows), table.table
+	s.panels, s.panelHeight, s.table = [][]*plot.Plot{panels}, rowHeight*vg.Length(most), table.table
 	s.caption = "Medians of the phases. A command compiles within its run, unless that is a step of its own; a process begins to run when it is created."
 	return s, nil
 }
@@ -465,6 +456,7 @@ func density(cells []*cell) (*sheet, error) {
 	p := newPanel(plotter.Grid{Vertical: across, Horizontal: across})
 	s := &sheet{xTitle: "idle instances", yTitle: "memory an instance (PSS of all processes)", width: columnWidth, panelHeight: 2.1 * vg.Inch, legend: legend{iconWidth: 16}}
 	s.table = [][]string{{"from", "program", "runtime", "instances", "pss_bytes", "pss_bytes_per_instance", "bytes_of_image", "bytes_of_program", "bytes_of_runtime", "made_after_ns", "starts", "cell_id"}}
+	measured := where(cells, func(c *cell) bool { return c.measured != nil })
 	each := func(c *cell) float64 { return c.PSSPeak / float64(max(c.Concurrency, 1)) }
 	var values, counts []float64
 	for _, c := range found {
@@ -487,10 +479,8 @@ func density(cells []*cell) (*sheet, error) {
 		of := where(found, func(c *cell) bool { return c.Runtime() == runtime })
 		slices.SortFunc(of, func(a, b *cell) int { return cmp.Compare(a.Concurrency, b.Concurrency) })
 		bytesOf := func(phase string) string {
-			for _, c := range cells {
-				if c.Runtime() == runtime && c.program() == of[0].program() && c.Phase == phase && c.measured != nil {
-					return strconv.FormatInt(c.measured.PayloadBytes(), 10)
-				}
+			if c := phaseIn(measured, runtime, of[0].program(), phase); c != nil {
+				return strconv.FormatInt(c.measured.PayloadBytes(), 10)
 			}
 			return ""
 		}

@@ -36,10 +36,24 @@ func (f *rowFigure) compose() (*sheet, error) {
 		return nil, errNoNumbers
 	}
 	chosen, all := representative(payload.values(shown)), ordered(shown)
-	panels := make([]*plot.Plot, len(chosen))
-	for i, size := range chosen {
-		panels[i] = f.panel(where(shown, func(c *cell) bool { return c.SizeBytes == size }), all)
-		panels[i].Add(frame{sizeLabel(float64(size))})
+	severalPlacements := slices.ContainsFunc(all, func(s series) bool { return s.placement != all[0].placement })
+	var panels []*plot.Plot
+	for _, size := range chosen {
+		p := newPanel(plotter.Grid{Vertical: across})
+		f.fill(p, where(shown, func(c *cell) bool { return c.SizeBytes == size }), func(c *cell) float64 { return float64(len(all) - 1 - slices.Index(all, c.series)) })
+		var names []string
+		for i, s := range all {
+			// What tells the series from the others.
+			names = append(names, join(s.variant(), s.engine, when(severalPlacements, placementName(s.placement))))
+			if i > 0 && s.family != all[i-1].family {
+				y := float64(len(all)-1-i) + 0.5
+				between := plotter.XYs{{X: p.X.Min, Y: y}, {X: p.X.Max, Y: y}}
+				p.Add(&plotter.Line{XYs: between, LineStyle: draw.LineStyle{Color: grey, Width: 0.3}})
+			}
+		}
+		nameRows(p, names)
+		p.Add(frame{sizeLabel(float64(size))})
+		panels = append(panels, p)
 	}
 	s := &sheet{panels: [][]*plot.Plot{panels}, xTitle: f.title, legend: f.legend, width: pageWidth, panelHeight: rowHeight * vg.Length(len(all))}
 	if len(chosen) == 1 {
@@ -49,24 +63,6 @@ func (f *rowFigure) compose() (*sheet, error) {
 		return cmp.Or(f.why(c), when(!slices.Contains(chosen, c.SizeBytes), "another size"))
 	})
 	return s, nil
-}
-
-func (f *rowFigure) panel(cells []*cell, all []series) *plot.Plot {
-	p := newPanel(plotter.Grid{Vertical: across})
-	f.fill(p, cells, func(c *cell) float64 { return float64(len(all) - 1 - slices.Index(all, c.series)) })
-	severalPlacements := slices.ContainsFunc(all, func(s series) bool { return s.placement != all[0].placement })
-	var names []string
-	for i, s := range all {
-		// What tells the series from the others.
-		names = append(names, join(s.variant(), s.engine, when(severalPlacements, placementName(s.placement))))
-		if i > 0 && s.family != all[i-1].family {
-			y := float64(len(all)-1-i) + 0.5
-			between := plotter.XYs{{X: p.X.Min, Y: y}, {X: p.X.Max, Y: y}}
-			p.Add(&plotter.Line{XYs: between, LineStyle: draw.LineStyle{Color: grey, Width: 0.3}})
-		}
-	}
-	nameRows(p, names)
-	return p
 }
 
 // nameRows gives a panel rows with these names, from the top: the axis counts from the bottom.
@@ -164,7 +160,6 @@ func cpu(cells []*cell) (*sheet, error) {
 		}})
 }
 
-// A bar is an upright marker.
 type bar struct{}
 
 func (bar) DrawGlyph(c *draw.Canvas, look draw.GlyphStyle, at vg.Point) {

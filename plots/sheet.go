@@ -55,7 +55,6 @@ const (
 // resolution of a PNG, in dots an inch: what printers ask for line art is not less.
 const resolution = 300
 
-// extensions name the formats of a figure.
 var extensions = []string{".png", ".svg", ".pdf", ".csv"}
 
 func (s *sheet) encode(extension string) ([]byte, error) {
@@ -155,7 +154,6 @@ func (s *sheet) noteHeight() vg.Length {
 	return 0
 }
 
-// below is the height of what stands below the panels.
 func (s *sheet) below() vg.Length {
 	return edge + s.noteHeight() + s.legend.height(s.width) + axisTitle.Height(s.xTitle) + gap
 }
@@ -216,7 +214,6 @@ func (s *sheet) shareAxes() {
 // across are the lines through a panel at the labelled ticks of its axes.
 var across = draw.LineStyle{Color: lightGrey, Width: 0.4}
 
-// newPanel returns a coordinate system without data.
 func newPanel(grid plotter.Grid) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = nil
@@ -261,7 +258,6 @@ func (f frame) Plot(c draw.Canvas, _ *plot.Plot) {
 	c.FillText(panelTitle, vg.Point{X: c.Center().X, Y: c.Max.Y + gap - 1}, f.title)
 }
 
-// GlyphBoxes makes room for the title.
 func (f frame) GlyphBoxes(*plot.Plot) []plot.GlyphBox {
 	if f.title == "" {
 		return nil

@@ -10,6 +10,8 @@ import (
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"rrbench/results"
 )
 
 var (
@@ -18,7 +20,6 @@ var (
 	lightGrey = color.Gray{225}
 )
 
-// A style is how a series looks.
 type style struct {
 	line  draw.LineStyle
 	glyph draw.GlyphStyle
@@ -29,7 +30,6 @@ func styleOf(c color.Color, shape int) style {
 	return style{draw.LineStyle{Color: c, Width: 1.1}, draw.GlyphStyle{Color: c, Radius: 2.2, Shape: shapes[shape%len(shapes)]}}
 }
 
-// entry explains the look in a legend.
 func (s style) entry(label string) entry {
 	return entry{label, []plot.Thumbnailer{&plotter.Line{LineStyle: s.line}, &plotter.Scatter{GlyphStyle: s.glyph}}}
 }
@@ -115,4 +115,50 @@ func (d diamond) DrawGlyph(c *draw.Canvas, look draw.GlyphStyle, at vg.Point) {
 	}
 	c.SetLineStyle(draw.LineStyle{Color: look.Color, Width: 0.5})
 	c.Stroke(path)
+}
+
+// A kind is what figures need to know of a transport.
+type kind struct {
+	family string
+	// place of the family in legends and rows, and of the transport among its family.
+	place, within int
+	color         color.NRGBA
+	// limit says that it is no transport but what the machine reaches without functions.
+	limit bool
+}
+
+// Okabe and Ito's colours.
+var (
+	orange        = color.NRGBA{230, 159, 0, 255}
+	skyBlue       = color.NRGBA{86, 180, 233, 255}
+	bluishGreen   = color.NRGBA{0, 158, 115, 255}
+	blue          = color.NRGBA{0, 114, 178, 255}
+	vermillion    = color.NRGBA{213, 94, 0, 255}
+	reddishPurple = color.NRGBA{204, 121, 167, 255}
+	grey          = color.NRGBA{90, 90, 90, 255}
+)
+
+// families are those of transports, in the order of legends.
+var families = []struct {
+	name  string
+	color color.NRGBA
+}{{"user", blue}, {"kernel", bluishGreen}, {"network", reddishPurple}, {"auto", skyBlue}, {"http", vermillion}, {"redis", orange}, {results.LimitFamily, grey}}
+
+func kindOf(info results.TransportInfo) kind {
+	k := kind{family: info.Family, place: len(families), within: info.Place, color: color.NRGBA{A: 255}, limit: info.Family == results.LimitFamily}
+	for place, known := range families {
+		if known.name == info.Family {
+			k.place, k.color = place, known.color
+		}
+	}
+	return k
+}
+
+// shade varies a colour: as it is, darker, lighter, and so on.
+func shade(base color.NRGBA, variant int) color.NRGBA {
+	mix := func(to, share float64) color.NRGBA {
+		channel := func(from uint8) uint8 { return uint8(float64(from)*(1-share) + to*share) }
+		return color.NRGBA{channel(base.R), channel(base.G), channel(base.B), 255}
+	}
+	return []color.NRGBA{base, mix(0, 0.42), mix(255, 0.42)}[variant%3]
 }

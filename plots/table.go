@@ -8,7 +8,6 @@ import (
 	"strings"
 )
 
-// A csvColumn is a number of the CSV behind a figure.
 type csvColumn struct {
 	name string
 	of   func(*cell) float64
@@ -44,7 +43,6 @@ func decimal(value float64) string {
 	return when(!math.IsNaN(value) && !math.IsInf(value, 0), strconv.FormatFloat(value, 'f', -1, 64))
 }
 
-// when is a text under a condition.
 func when(condition bool, text string) string {
 	if condition {
 		return text

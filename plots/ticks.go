@@ -98,7 +98,6 @@ func rounded(largest, unit float64, label func(float64) string) plot.ConstantTic
 // memoryLabel writes bytes in decimal units, as an axis with decades does.
 func memoryLabel(bytes float64) string { return compact(humanize.Bytes(uint64(bytes))) }
 
-// plainLabel writes a number without a unit.
 func plainLabel(value float64) string {
 	scaled, prefix := humanize.ComputeSI(value)
 	if value < 1 {
