@@ -27,7 +27,7 @@ type Command struct {
 	// Compile is the template by which modules are compiled before, from {module} to {compiled}; empty where that is no
 	// step of its own.
 	Compile []string
-	// Ask is what asks the command for its version, in place of --version.
+	// Ask is the word that asks the command for its version, in place of --version.
 	Ask    string
 	Script string
 	// Install says how to get it.
@@ -113,16 +113,22 @@ func (c Command) Programs() []string {
 const asked = 20 * time.Second
 
 func (c Command) Version(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(ctx, asked)
-	defer cancel()
-	command := exec.CommandContext(ctx, c.Words[0], strings.Fields(cmp.Or(c.Ask, "--version"))...)
-	command.WaitDelay = time.Second
-	output, err := command.CombinedOutput()
-	line, _, _ := strings.Cut(strings.TrimSpace(string(output)), "\n")
+	line, err := versionOf(ctx, c.Words[0], cmp.Or(c.Ask, "--version"))
 	if err != nil || line == "" {
 		return "unknown"
 	}
 	return foreign.Line(line, foreign.Usual)
+}
+
+// versionOf is the first line that a program answers.
+func versionOf(ctx context.Context, program, question string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, asked)
+	defer cancel()
+	command := exec.CommandContext(ctx, program, question)
+	command.WaitDelay = time.Second
+	output, err := command.CombinedOutput()
+	line, _, _ := strings.Cut(strings.TrimSpace(string(output)), "\n")
+	return strings.TrimSpace(line), err
 }
 
 // Check looks for the command, and has it run a module that does nothing: what it lacks, it says itself.

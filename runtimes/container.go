@@ -51,11 +51,7 @@ func (c Container) Run(ctx context.Context, r Request) (outcome Outcome, err err
 	program, phases := r.Native, []shim.Phase(nil)
 	var files unpacked
 	if r.Kind == ColdStart {
-		content, err := os.ReadFile(program)
-		if err != nil {
-			return Outcome{}, err
-		}
-		if files, phases, err = r.Store.fetch(r.Name, content); err != nil {
+		if files, phases, err = r.fetchNative(); err != nil {
 			return Outcome{}, err
 		}
 		defer files.remove()

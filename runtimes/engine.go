@@ -80,11 +80,8 @@ func (e Engine) Run(ctx context.Context, r Request) (outcome Outcome, err error)
 	}
 	outcome = Outcome{Output: outputOf(&done.Output), Memory: done.Memory, Disk: files.onDisk(append(e.Programs(), "/proc/self/exe"))}
 	create := within(Create, began, created, measure.Usage{})
-	for _, phase := range done.Phases {
-		if phase.Name == shim.PhaseOpen {
-			create.Ns += phase.Ns
-			create.Usage = phase.Usage
-		}
+	if open, err := pick(done.Phases, []string{shim.PhaseOpen}); err == nil {
+		create.Ns, create.Usage = create.Ns+open[0].Ns, open[0].Usage
 	}
 	phases = append(append(phases, create), done.Phases...)
 	if r.Idle > 0 {

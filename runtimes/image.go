@@ -117,6 +117,15 @@ func (s *Store) fetch(name string, content []byte) (unpacked, []shim.Phase, erro
 	return u, phases, nil
 }
 
+// fetchNative does so with the native program.
+func (r *Request) fetchNative() (unpacked, []shim.Phase, error) {
+	content, err := os.ReadFile(r.Native)
+	if err != nil {
+		return unpacked{}, nil, err
+	}
+	return r.Store.fetch(r.Name, content)
+}
+
 // pull copies the image and checks what has come.
 func (i packed) pull(to string) (err error) {
 	from, err := os.Open(i.path)

@@ -5,13 +5,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"maps"
 
 	"rrbench/child"
 	"rrbench/private"
@@ -19,9 +18,6 @@ import (
 )
 
 var errNoCompiler = &Unavailable{Runtime: nativeEngine, Reason: "no C compiler has been found for it", Remedy: "apt-get install gcc libc6-dev"}
-
-// compilers are tried in this order.
-var compilers = []string{"clang", "gcc", "cc"}
 
 // nativeFlags are like those of the modules: workloads/build.sh.
 var nativeFlags = []string{"-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno"}
@@ -31,15 +27,13 @@ type Compiler struct{ Path, Version string }
 
 // FindCompiler looks for one that works.
 func FindCompiler(ctx context.Context) (Compiler, error) {
-	for _, name := range compilers {
+	for _, name := range []string{"clang", "gcc", "cc"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			continue
 		}
-		output, err := exec.CommandContext(ctx, path, "--version").Output()
-		if err == nil {
-			version, _, _ := strings.Cut(string(output), "\n")
-			return Compiler{path, strings.TrimSpace(version)}, nil
+		if version, err := versionOf(ctx, path, "--version"); err == nil {
+			return Compiler{path, version}, nil
 		}
 	}
 	return Compiler{}, errNoCompiler

@@ -47,11 +47,7 @@ func (n Native) Run(ctx context.Context, r Request) (Outcome, error) {
 	if r.Kind == Compute {
 		return runProcess(ctx, r, nil, n.Phases(r.Kind), append([]string{r.Native}, r.Arguments...))
 	}
-	content, err := os.ReadFile(r.Native)
-	if err != nil {
-		return Outcome{}, err
-	}
-	files, phases, err := r.Store.fetch(r.Name, content)
+	files, phases, err := r.fetchNative()
 	if err != nil {
 		return Outcome{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -81,15 +82,12 @@ func ReadFile(ctx context.Context, path string) (file *inputs.File, reference st
 
 // Built returns the module of one of a set of guests that build.sh has put into a folder.
 func Built(files embed.FS, folder, name string, set []string) ([]byte, error) {
-	for _, known := range set {
-		if name != known {
-			continue
-		}
-		wasm, err := files.ReadFile(folder + "/" + name + ".wasm")
-		if err != nil {
-			return nil, fmt.Errorf("guest %s is not part of this program: make build", name)
-		}
-		return wasm, nil
+	if !slices.Contains(set, name) {
+		return nil, fmt.Errorf("guest %q is unknown: use %s or the path of a .wasm file", name, strings.Join(set, ", "))
 	}
-	return nil, fmt.Errorf("guest %q is unknown: use %s or the path of a .wasm file", name, strings.Join(set, ", "))
+	wasm, err := files.ReadFile(folder + "/" + name + ".wasm")
+	if err != nil {
+		return nil, fmt.Errorf("guest %s is not part of this program: make build", name)
+	}
+	return wasm, nil
 }
