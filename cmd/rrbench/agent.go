@@ -33,8 +33,10 @@ time. The driver reaches TCP ports of this node that the kernel chooses, and one
 for the clock. With the agent ends whatever it has started.`,
 		Example: `  rrbench agent --listen 10.0.0.2:7433`,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
-			if options.MemoryLimit, err = amountOf(memory); err != nil {
-				return fmt.Errorf("--memory-limit: %w: %w", err, errCommandLine)
+			if memory != "" {
+				if options.MemoryLimit, err = payloads.ParseBytes(memory); err != nil {
+					return fmt.Errorf("--memory-limit: %w: %w", err, errCommandLine)
+				}
 			}
 			if err := allow(c.Context(), guests); err != nil {
 				return fmt.Errorf("--allow-guest: %w: %w", err, errCommandLine)
@@ -59,13 +61,6 @@ for the clock. With the agent ends whatever it has started.`,
 	c.Flags().StringVar(&memory, "memory-limit", "", "memory that the functions here may take, all together (default what is free)")
 	c.Flags().StringArrayVar(&guests, "allow-guest", nil, "WebAssembly module `FILE` that may run here beside those that are built in; repeat for more")
 	return c
-}
-
-func amountOf(text string) (int64, error) {
-	if text == "" {
-		return 0, nil
-	}
-	return payloads.ParseBytes(text)
 }
 
 // allow has the shims of this process take these guests alone, and those that are built in.

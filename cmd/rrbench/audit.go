@@ -3,14 +3,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"rrbench/audit"
 	"rrbench/foreign"
@@ -22,13 +20,8 @@ import (
 func auditCommand() *cobra.Command {
 	var flags sweep.Config
 	c := &cobra.Command{
-		Use: "audit [DIR]",
-		Args: func(_ *cobra.Command, arguments []string) error {
-			if len(arguments) > 1 {
-				return fmt.Errorf("give one run directory, or none and --transport: %w", errCommandLine)
-			}
-			return nil
-		},
+		Use:   "audit [DIR]",
+		Args:  between(0, 1, "give one run directory, or none and --transport"),
 		Short: "Count what one hand-off of a transport copies and calls",
 		Long: `Audit runs hand-offs of one transport in real shims and counts, for each process that
 takes part: bytes copied in user space, bytes that cross the kernel, system calls, page
@@ -46,8 +39,8 @@ or be counted here, 2 when the request cannot be carried out as written.`,
   rrbench audit results/runs/20260131T120000Z-quick`,
 		RunE: func(c *cobra.Command, arguments []string) error {
 			if len(arguments) == 1 {
-				if given := firstChanged(c.Flags()); given != "" {
-					return fmt.Errorf("--%s is for the audit of one transport, and a run has its own: %w", given, errCommandLine)
+				if given := givenFlags(c); given != nil {
+					return fmt.Errorf("%s is for the audit of one transport, and a run has its own: %w", given[0], errCommandLine)
 				}
 				return auditRun(c.Context(), arguments[0])
 			}
@@ -76,7 +69,7 @@ or be counted here, 2 when the request cannot be carried out as written.`,
 	p.one("fanout", "fanout", "")
 	p.one("payload", "", "what is sent: text, records, bytes (default bytes, text for JSON)")
 	p.one("guest", "", "")
-	p.ofTransports()
+	p.every(func(parameter *sweep.Parameter) bool { return parameter.Scope == sweep.OfTransports })
 	p.one("deadline", "", "")
 	return c
 }
@@ -89,11 +82,7 @@ const auditedSize = 10 << 20
 
 // auditRun counts the hand-offs of a run's transports. What cannot be counted has its reason in its row.
 func auditRun(ctx context.Context, path string) error {
-	directory, err := results.Open(path)
-	if err != nil {
-		return err
-	}
-	contents, err := directory.Read()
+	directory, contents, err := openRun(path)
 	if err != nil {
 		return err
 	}
@@ -128,10 +117,4 @@ func auditRun(ctx context.Context, path string) error {
 		return fmt.Errorf("nothing could be counted: %s", rows[0].Reason)
 	}
 	return directory.WriteCopies(rows)
-}
-
-// firstChanged names a flag that was given, empty for none.
-func firstChanged(flags *pflag.FlagSet) (name string) {
-	flags.Visit(func(f *pflag.Flag) { name = cmp.Or(name, f.Name) })
-	return name
 }

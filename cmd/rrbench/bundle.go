@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"rrbench/results"
 )
 
 func bundleCommand() *cobra.Command {
@@ -48,11 +46,7 @@ report.html says then; 2 when there is no such run, or the claims file has a fau
 			if err != nil {
 				return err
 			}
-			directory, err := results.Open(path)
-			if err != nil {
-				return err
-			}
-			if err := written.Bundle(directory, out, program); err != nil {
+			if err := written.Bundle(out, program); err != nil {
 				return fmt.Errorf("%s: nothing was packed: %w", out, err)
 			}
 			fmt.Fprintln(stdout, out)

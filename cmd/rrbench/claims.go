@@ -86,11 +86,7 @@ func readClaims(path string) ([]byte, []claims.Claim, error) {
 
 // readRun reads a run that has at least one cell to read.
 func readRun(path string) (*results.Directory, results.Contents, error) {
-	directory, err := openRun(path)
-	if err != nil {
-		return nil, results.Contents{}, err
-	}
-	contents, err := directory.Read()
+	directory, contents, err := openRun(path)
 	if err == nil && len(contents.Measured()) == 0 {
 		problem := "has no cell that was measured"
 		if damage := contents.Damage.Lines(); len(damage) > 0 {
@@ -124,23 +120,21 @@ func printClaims(rows []claims.Row) {
 		out.AppendRow(table.Row{title, published, r.Cells, r.Engine, r.Here(), verdict})
 	}
 	if len(tested) > 0 {
-		out.Render()
-		fmt.Fprintln(stdout)
+		show(out)
 	}
 	named := make(map[string]bool)
 	for i := range rows {
 		r := &rows[i]
-		if note := "note"; tested[r.ID] && !named[r.ID+note] && r.Note != "" {
-			named[r.ID+note] = true
-			fmt.Fprintf(stdout, "%s: %s\n", r.ID, r.Note)
-		}
-		if tested[r.ID] || named[r.ID] {
+		if named[r.ID] || tested[r.ID] && r.Note == "" {
 			continue
 		}
 		named[r.ID] = true
-		line := fmt.Sprintf("%s not tested: %s", r.ID, r.Reason)
-		if r.Command != "" {
-			line += "; measure it with: " + r.Command
+		line := r.ID + ": " + r.Note
+		if !tested[r.ID] {
+			line = fmt.Sprintf("%s not tested: %s", r.ID, r.Reason)
+			if r.Command != "" {
+				line += "; measure it with: " + r.Command
+			}
 		}
 		fmt.Fprintln(stdout, line)
 	}

@@ -8,15 +8,12 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"rrbench/results"
 )
 
-// errSlower ends a comparison that --fail-above is to fail.
-var errSlower = errors.New("slower")
-
-// A comparison is what compare was asked for.
 type comparison struct {
 	by, base, format, failAbove string
 }
@@ -44,12 +41,7 @@ damaged; 2 when there is no such run, nothing to compare, or a threshold below t
 		Example: `  rrbench compare results/runs/before results/runs/after
   rrbench compare --fail-above 10% results/runs/before results/runs/after
   rrbench compare --by engine --base engine=wazero results/runs/20260131T120000Z-quick`,
-		Args: func(_ *cobra.Command, arguments []string) error {
-			if len(arguments) < 1 || len(arguments) > 2 {
-				return fmt.Errorf("give two run directories, or one and --by COLUMN: %w", errCommandLine)
-			}
-			return nil
-		},
+		Args: between(1, 2, "give two run directories, or one and --by COLUMN"),
 		RunE: func(_ *cobra.Command, arguments []string) error {
 			if err := oneOf("--format", request.format, formats); err != nil {
 				return err
@@ -112,7 +104,7 @@ func (q *comparison) run(paths []string) error {
 		}
 	}
 	if slower > 0 {
-		return fmt.Errorf("%d cells are %w by more than %s", slower, errSlower, q.failAbove)
+		return fmt.Errorf("%d cells are slower by more than %s", slower, q.failAbove)
 	}
 	return nil
 }
@@ -187,4 +179,22 @@ func percent(ratio float64) string {
 		return fmt.Sprintf("×%.3g", ratio)
 	}
 	return fmt.Sprintf("%+.1f %%", 100*(ratio-1))
+}
+
+// newTable is a plain table on standard output that wraps long cells.
+func newTable(columns ...any) table.Writer {
+	out := results.PlainTable(stdout)
+	out.AppendHeader(table.Row(columns))
+	configs := make([]table.ColumnConfig, len(columns))
+	for i := range columns {
+		configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: 60, WidthMaxEnforcer: text.WrapSoft}
+	}
+	out.SetColumnConfigs(configs)
+	return out
+}
+
+// show prints a table with an empty line below.
+func show(out table.Writer) {
+	out.Render()
+	fmt.Fprintln(stdout)
 }

@@ -41,7 +41,11 @@ func doctorCommand() *cobra.Command {
 		Run: func(c *cobra.Command, _ []string) {
 			out := newTable("subject", "state", "detail", "remedy")
 			for _, f := range examine(c.Context()) {
-				out.AppendRow(table.Row{f.subject, f.state(), f.detail, f.remedy})
+				state := "ok"
+				if f.lacking {
+					state = "advice"
+				}
+				out.AppendRow(table.Row{f.subject, state, f.detail, f.remedy})
 			}
 			out.Render()
 		},
@@ -55,13 +59,6 @@ type finding struct {
 	lacking bool
 	// remedy is the command or the change that mends it.
 	remedy string
-}
-
-func (f finding) state() string {
-	if f.lacking {
-		return "advice"
-	}
-	return "ok"
 }
 
 // remedied is the finding with the remedy if something is lacking.
@@ -89,13 +86,54 @@ func judge(subject, detail string, err error) finding {
 	return f
 }
 
+// comfortableMemory runs the paper's largest payload on every transport.
+const comfortableMemory = 4 << 30
+
+// pipeBytes is the pipe size below which network/splice does not come near what it can do.
+const pipeBytes = 1 << 20
+
 // examine looks at everything. It changes nothing.
 func examine(ctx context.Context) []finding {
 	e := measure.ReadEnvironment()
+	machine := fmt.Sprintf("%s, %d CPUs at %.0f MHz", e.CPUModel, e.CPUs, e.CPUMHz)
+	if e.Virtualization != "" {
+		machine += "; virtual: " + e.Virtualization
+	}
+	restrictions, stolen := e.Restrictions(), e.StolenSince(&measure.Environment{})
+	variables, goes := slices.Sorted(maps.Keys(e.GoVariables)), "as Go has it"
+	if len(variables) > 0 {
+		goes = strings.Join(variables, ", ") + " of the environment are for this program alone, functions run without"
+	}
+	available, memoryErr := measure.AvailableMemory()
+	governor := line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+	pipe, pipes := line("/proc/sys/fs/pipe-max-size"), "not known"
+	limit, _ := strconv.ParseUint(pipe, 10, 64)
+	if pipe != "" {
+		pipes = humanize.IBytes(limit) + " at most"
+	}
+	// Those of runs that were killed together with their runc or containerd.
+	left := append(runc.Leftovers(), containerd.Leftovers()...)
 	findings := []finding{
 		{subject: "operating system", detail: runtime.GOOS + "/" + runtime.GOARCH},
-		hardware(&e), restrictions(&e), stolen(&e), goVariables(&e),
-		freeMemory(), governor(), load(&e), pipes(), leftovers(), tuned(ctx),
+		finding{subject: "machine", detail: machine}.
+			remedied(e.Virtualization != "", "measure on bare metal where microseconds count: mapping pages costs more here"),
+		finding{subject: "limits", detail: cmp.Or(strings.Join(restrictions, "; "), "none by control groups or affinity")}.
+			remedied(restrictions != nil, "measure outside of what sets them, or say so beside the results: manifest.json has them"),
+		finding{subject: "stolen CPU time", detail: fmt.Sprintf("%.2f %% since the machine started", stolen*100)}.
+			remedied(stolen >= measure.NoticeableSteal, "use a machine whose processors no other machine shares; each run says what was stolen while it lasted"),
+		finding{subject: "Go environment", detail: goes}.
+			remedied(len(variables) > 0, "unset "+strings.Join(variables, " ")),
+		judge("memory", humanize.IBytes(uint64(available))+" free", memoryErr).
+			remedied(memoryErr == nil && available < comfortableMemory, "cells that do not fit are skipped; end other programs or give smaller --sizes"),
+		finding{subject: "CPU frequency governor", detail: cmp.Or(governor, "not visible, as on most virtual machines")}.
+			remedied(governor != "" && governor != "performance", "cpupower frequency-set -g performance"),
+		finding{subject: "load average", detail: strconv.FormatFloat(e.LoadAverage[0], 'f', 2, 64)}.
+			remedied(e.LoadAverage[0] > 0.5, "wait until the machine is idle, or end other programs"),
+		finding{subject: "pipe size", detail: pipes}.
+			remedied(pipe != "" && limit < pipeBytes, fmt.Sprintf("sysctl -w fs.pipe-max-size=%d", pipeBytes)),
+		finding{subject: "containers left behind", detail: cmp.Or(strings.Join(left, ", "), "none")}.
+			remedied(len(left) > 0, "the next run of http/container, or by containerd, removes them"),
+		tuned(ctx),
 	}
 	for _, name := range catalogue.Names() {
 		findings = append(findings, judge("engine "+name, "runs here", catalogue.Check(name)))
@@ -113,101 +151,20 @@ func examine(ctx context.Context) []finding {
 		_, err := workloads.Guest(name)
 		findings = append(findings, judge("guest "+name, "built", err).remedied(err != nil, "make guests"))
 	}
-	findings = append(findings, starting())
 	path, err := exec.LookPath("clang")
-	compiler := finding{subject: "clang", detail: path}
-	if err != nil {
-		compiler.detail = "not found; rebuilds the C guest; the committed build serves without it"
-	}
 	native, lacking := runtimes.FindCompiler(ctx)
-	programs := finding{subject: "native programs", detail: native.Version}
-	if lacking != nil {
-		programs.detail = "no C compiler for those of --experiment compute and coldstart"
-	}
-	return append(findings, compiler.remedied(err != nil, "apt-get install clang lld"), programs.remedied(lacking != nil, "apt-get install gcc libc6-dev"), counting())
+	return append(findings,
+		judge("launcher containerd", "a private one starts functions", launch.New("").For(transport.Info{Launcher: transport.LauncherContainerd}).Check("")),
+		finding{subject: "clang", detail: cmp.Or(path, "not found; rebuilds the C guest; the committed build serves without it")}.remedied(err != nil, "apt-get install clang lld"),
+		finding{subject: "native programs", detail: cmp.Or(native.Version, "no C compiler for those of --experiment compute and coldstart")}.
+			remedied(lacking != nil, "apt-get install gcc libc6-dev"),
+		counting())
 }
 
-// hardware says what runs this system, a machine or another program.
-func hardware(e *measure.Environment) finding {
-	f := finding{subject: "machine", detail: fmt.Sprintf("%s, %d CPUs at %.0f MHz", e.CPUModel, e.CPUs, e.CPUMHz)}
-	if e.Virtualization != "" {
-		f.detail += "; virtual: " + e.Virtualization
-	}
-	return f.remedied(e.Virtualization != "", "measure on bare metal where microseconds count: mapping pages costs more here")
-}
-
-// restrictions are what control groups and affinity leave of the machine.
-func restrictions(e *measure.Environment) finding {
-	lines := e.Restrictions()
-	return finding{subject: "limits", detail: cmp.Or(strings.Join(lines, "; "), "none by control groups or affinity")}.
-		remedied(lines != nil, "measure outside of what sets them, or say so beside the results: manifest.json has them")
-}
-
-// stolen is what the hypervisor has taken since the machine was started.
-func stolen(e *measure.Environment) finding {
-	share := e.StolenSince(&measure.Environment{})
-	return finding{subject: "stolen CPU time", detail: fmt.Sprintf("%.2f %% since the machine started", share*100)}.
-		remedied(share >= measure.NoticeableSteal, "use a machine whose processors no other machine shares; each run says what was stolen while it lasted")
-}
-
-// goVariables are of no consequence for what is measured, and may slow this program down.
-func goVariables(e *measure.Environment) finding {
-	names := slices.Sorted(maps.Keys(e.GoVariables))
-	f := finding{subject: "Go environment", detail: "as Go has it"}
-	if len(names) > 0 {
-		f.detail = strings.Join(names, ", ") + " of the environment are for this program alone, functions run without"
-	}
-	return f.remedied(len(names) > 0, "unset "+strings.Join(names, " "))
-}
-
-// comfortableMemory runs the paper's largest payload on every transport.
-const comfortableMemory = 4 << 30
-
-func freeMemory() finding {
-	available, err := measure.AvailableMemory()
-	return judge("memory", humanize.IBytes(uint64(available))+" free", err).
-		remedied(err == nil && available < comfortableMemory, "cells that do not fit are skipped; end other programs or give smaller --sizes")
-}
-
-func governor() finding {
-	f := finding{subject: "CPU frequency governor", detail: "not visible, as on most virtual machines"}
-	text, err := os.ReadFile("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-	if err != nil {
-		return f
-	}
-	f.detail = strings.TrimSpace(string(text))
-	return f.remedied(f.detail != "performance", "cpupower frequency-set -g performance")
-}
-
-func load(e *measure.Environment) finding {
-	average := e.LoadAverage[0]
-	return finding{subject: "load average", detail: strconv.FormatFloat(average, 'f', 2, 64)}.
-		remedied(average > 0.5, "wait until the machine is idle, or end other programs")
-}
-
-// pipeBytes is the pipe size below which network/splice does not come near what it can do.
-const pipeBytes = 1 << 20
-
-func pipes() finding {
-	text, err := os.ReadFile("/proc/sys/fs/pipe-max-size")
-	if err != nil {
-		return finding{subject: "pipe size", detail: "not known"}
-	}
-	limit, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-	return finding{subject: "pipe size", detail: humanize.IBytes(uint64(limit)) + " at most"}.
-		remedied(limit < pipeBytes, fmt.Sprintf("sysctl -w fs.pipe-max-size=%d", pipeBytes))
-}
-
-// leftovers looks for containers of runs that were killed together with their runc or containerd.
-func leftovers() finding {
-	left := append(runc.Leftovers(), containerd.Leftovers()...)
-	return finding{subject: "containers left behind", detail: cmp.Or(strings.Join(left, ", "), "none")}.
-		remedied(len(left) > 0, "the next run of http/container, or by containerd, removes them")
-}
-
-// starting says whether containerd can start functions.
-func starting() finding {
-	return judge("launcher containerd", "a private one starts functions", launch.New("").For(transport.Info{Launcher: transport.LauncherContainerd}).Check(""))
+// line is what a file of the kernel's says, empty where there is none.
+func line(path string) string {
+	text, _ := os.ReadFile(path)
+	return strings.TrimSpace(string(text))
 }
 
 // tuned says whether transports that choose by size do so as this machine was measured.

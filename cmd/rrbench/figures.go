@@ -36,20 +36,24 @@ then; 2 when there is no such run.`,
 }
 
 func draw(path string) (plots.Report, error) {
-	directory, err := openRun(path)
-	if err != nil {
+	directory, contents, err := openRun(path)
+	if directory == nil {
 		return plots.Report{}, err
 	}
-	contents, err := directory.Read()
 	if err != nil {
 		return plots.Report{}, fmt.Errorf("figures: %w", err)
 	}
 	return plots.Draw(directory, &contents)
 }
 
-// openRun opens a run to read all of it. A million rows are half a GiB that stays: the collector must not
-// wait for as much again.
-func openRun(path string) (*results.Directory, error) {
+// openRun reads a run; of one that cannot be read there is the directory, unless that is none. A million
+// rows are half a GiB that stays: the collector must not wait for as much again.
+func openRun(path string) (*results.Directory, results.Contents, error) {
 	debug.SetGCPercent(20)
-	return results.Open(path)
+	directory, err := results.Open(path)
+	if err != nil {
+		return nil, results.Contents{}, err
+	}
+	contents, err := directory.Read()
+	return directory, contents, err
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -27,12 +28,7 @@ module's file name. The layout plain is for this project's shim and for runwasi'
 crun's annotation, and artifact is that of the CNCF's working group, which containerd can
 import (with --no-unpack) and push. See docs/containerd.md.`,
 		Example: `  rrbench image hello.wasm -o hello.tar`,
-		Args: func(_ *cobra.Command, arguments []string) error {
-			if len(arguments) != 1 {
-				return fmt.Errorf("give one module, FUNCTION.wasm: %w", errCommandLine)
-			}
-			return nil
-		},
+		Args:    between(1, 1, "give one module, FUNCTION.wasm"),
 		RunE: func(c *cobra.Command, arguments []string) error {
 			name := strings.ToLower(strings.TrimSuffix(filepath.Base(arguments[0]), ".wasm"))
 			if !slices.Contains(image.Layouts, image.Layout(layout)) {
@@ -42,15 +38,11 @@ import (with --no-unpack) and push. See docs/containerd.md.`,
 			if err != nil {
 				return err
 			}
-			file, err := renameio.NewPendingFile(output, renameio.WithTempDir(filepath.Dir(output)), renameio.WithPermissions(0o644))
-			if err != nil {
-				return fmt.Errorf("write the image: %w", err)
-			}
-			defer file.Cleanup()
-			if _, err := image.Write(file, image.Layout(layout), name, name, module); err != nil {
+			var archive bytes.Buffer
+			if _, err := image.Write(&archive, image.Layout(layout), name, name, module); err != nil {
 				return fmt.Errorf("%s: %w", arguments[0], err)
 			}
-			if err := file.CloseAtomicallyReplace(); err != nil {
+			if err := renameio.WriteFile(output, archive.Bytes(), 0o644, renameio.WithTempDir(filepath.Dir(output))); err != nil {
 				return fmt.Errorf("write the image: %w", err)
 			}
 			fmt.Fprintf(stdout, "%s: %s\n", output, image.Reference(name))

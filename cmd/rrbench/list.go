@@ -33,12 +33,14 @@ func listCommand() *cobra.Command {
 			out := newTable("transport", "functions", "codecs", "here", "what it does")
 			for _, t := range transports.Named() {
 				info := t.Info()
-				_, standIn, _ := info.Parameter.Resolve("")
-				out.AppendRow(table.Row{info.Name, functionsOf(info), codecsOf(info), hereOr(launch.Check(t, ""), standIn), info.Summary})
+				err := launch.Check(t, "")
+				state := here(err)
+				if _, s, _ := info.Parameter.Resolve(""); s != nil && err == nil {
+					state = fmt.Sprintf("with %s standing in for %s (%s)", s.Name, s.For, s.Remedy)
+				}
+				out.AppendRow(table.Row{info.Name, functionsOf(info), codecsOf(info), state, info.Summary})
 			}
-			out.Render()
-			fmt.Fprintln(stdout)
-
+			show(out)
 			listCrossovers(chosen)
 
 			out = newTable("engine", "here")
@@ -49,9 +51,7 @@ func listCommand() *cobra.Command {
 				}
 				out.AppendRow(table.Row{name, state})
 			}
-			out.Render()
-			fmt.Fprintln(stdout)
-
+			show(out)
 			out = newTable("command", "here", "for --experiment compute and coldstart")
 			for _, command := range runtimes.Commands() {
 				stands := command.Words[0] + " as a process"
@@ -60,9 +60,7 @@ func listCommand() *cobra.Command {
 				}
 				out.AppendRow(table.Row{command.Runtime, here(command.Check(c.Context(), runtimes.Program{})), stands})
 			}
-			out.Render()
-			fmt.Fprintln(stdout)
-
+			show(out)
 			out = newTable("guest", "here", "of")
 			for _, name := range workloads.Guests() {
 				_, err := workloads.Guest(name)
@@ -76,14 +74,14 @@ func listCommand() *cobra.Command {
 					}
 				}
 			}
-			out.Render()
-			fmt.Fprintln(stdout)
-
+			show(out)
 			out = newTable("codec", "what it is")
-			out.AppendRow(table.Row{transport.None, "the bytes of the object as they lie in memory, Roadrunner's"})
-			out.AppendRow(table.Row{transport.Raw, "a body or value that is the bytes themselves"})
-			out.AppendRow(table.Row{transport.JSON, "encoding/json/v2"})
-			out.AppendRow(table.Row{transport.JSONStd, "encoding/json"})
+			out.AppendRows([]table.Row{
+				{transport.None, "the bytes of the object as they lie in memory, Roadrunner's"},
+				{transport.Raw, "a body or value that is the bytes themselves"},
+				{transport.JSON, "encoding/json/v2"},
+				{transport.JSONStd, "encoding/json"},
+			})
 			out.Render()
 			return nil
 		},
@@ -106,8 +104,7 @@ func listCrossovers(chosen crossovers.Choice) {
 			out.AppendRow(table.Row{info.Name, engine, transport.FormatCrossover(from), origin})
 		}
 	}
-	out.Render()
-	fmt.Fprintln(stdout)
+	show(out)
 	if chosen.Warning != "" {
 		fmt.Fprintln(os.Stderr, "warning:", chosen.Warning)
 	}
@@ -118,14 +115,6 @@ func here(err error) string {
 		return "yes"
 	}
 	return "no: " + err.Error()
-}
-
-// hereOr is here where nothing stands in for what a transport needs.
-func hereOr(err error, standIn *transport.StandIn) string {
-	if err != nil || standIn == nil {
-		return here(err)
-	}
-	return fmt.Sprintf("with %s standing in for %s (%s)", standIn.Name, standIn.For, standIn.Remedy)
 }
 
 func functionsOf(info transport.Info) string {

@@ -8,9 +8,7 @@ import (
 
 // machineCommands are those that measure, or look at what can be measured here.
 func machineCommands() []*cobra.Command {
-	return []*cobra.Command{
-		sweepCommand(), agentCommand(), listCommand(), doctorCommand(), auditCommand(), tuneCommand(), imageCommand(), shimCommand(), functionCommand(), standInCommand(), enginesCommand(),
-	}
+	return append(ownCommands(), sweepCommand(), agentCommand(), listCommand(), doctorCommand(), auditCommand(), tuneCommand(), imageCommand())
 }
 
 // engineVersions asks each engine that is built in; one that cannot run here says why.

@@ -52,34 +52,27 @@ func (o *output) Write(text []byte) (n int, err error) {
 // interruptible ends its context at the first SIGINT, SIGTERM or, unless nohup has it ignored, SIGHUP;
 // the second one ends the program at once.
 func interruptible() (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ending := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
-		signal.Notify(signals, syscall.SIGHUP)
+		ending = append(ending, syscall.SIGHUP)
 	}
-	go func() {
-		if _, open := <-signals; open {
-			signal.Stop(signals)
-			cancel(errInterrupted)
-		}
-	}()
-	return ctx, func() { signal.Stop(signals); close(signals); cancel(nil) }
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signalled, stop := signal.NotifyContext(ctx, ending...)
+	context.AfterFunc(signalled, func() { stop(); cancel(errInterrupted) })
+	return ctx, stop
 }
 
 // status prints an error and chooses the exit status.
 func status(stderr io.Writer, err error) int {
-	var usage usageError
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitOK
-	case errors.Is(err, errFailedCells):
-		return exitFailed
-	case errors.As(err, &usage), errors.Is(err, errCommandLine):
+	}
+	if !errors.Is(err, errFailedCells) {
 		fmt.Fprintln(stderr, "rrbench:", err)
+	}
+	if usage := usageError(nil); errors.As(err, &usage) || errors.Is(err, errCommandLine) {
 		return exitUsage
 	}
-	fmt.Fprintln(stderr, "rrbench:", err)
 	return exitFailed
 }
 
@@ -110,16 +103,11 @@ beside the baselines that it is compared with, on several WebAssembly runtimes.`
 	root.SetFlagErrorFunc(commandLineFault)
 	for _, sub := range append(machineCommands(), figuresCommand(), claimsCommand(), compareCommand(), exportCommand(), reportCommand(), bundleCommand(), versionCommand()) {
 		if sub.Args == nil {
-			sub.Args = noArguments
+			sub.Args = none("unexpected argument")
 		}
 		root.AddCommand(sub)
 	}
-	root.Args = func(_ *cobra.Command, arguments []string) error {
-		if len(arguments) > 0 {
-			return fmt.Errorf("unknown command %q: %w", arguments[0], errCommandLine)
-		}
-		return nil
-	}
+	root.Args = none("unknown command")
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	return root
 }
@@ -131,16 +119,22 @@ func commandLineFault(c *cobra.Command, err error) error {
 	return fmt.Errorf("%w: %w", err, errCommandLine)
 }
 
-func noArguments(c *cobra.Command, arguments []string) error {
-	if len(arguments) > 0 {
-		return fmt.Errorf("unexpected argument %q: %w", arguments[0], errCommandLine)
+func none(called string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, arguments []string) error {
+		if len(arguments) > 0 {
+			return fmt.Errorf("%s %q: %w", called, arguments[0], errCommandLine)
+		}
+		return nil
 	}
-	return nil
 }
 
-func oneDirectory(c *cobra.Command, arguments []string) error {
-	if len(arguments) != 1 {
-		return fmt.Errorf("give one run directory, for example results/runs/…: %w", errCommandLine)
+func between(least, most int, otherwise string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, arguments []string) error {
+		if len(arguments) < least || len(arguments) > most {
+			return fmt.Errorf("%s: %w", otherwise, errCommandLine)
+		}
+		return nil
 	}
-	return nil
 }
+
+var oneDirectory = between(1, 1, "give one run directory, for example results/runs/…")

@@ -5,7 +5,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -19,72 +18,58 @@ import (
 )
 
 // printOutcome writes the table and the paths of the results.
-func printOutcome(w io.Writer, o *sweep.Outcome, figures int) error {
-	if err := results.WriteTable(w, o.Summaries, o.Transports); err != nil {
-		return err
-	}
+func printOutcome(o *sweep.Outcome, figures int) {
+	_ = results.WriteTable(stdout, o.Summaries, o.Transports)
 	for _, warning := range o.Warnings {
-		fmt.Fprintln(w, "note:", warning)
+		fmt.Fprintln(stdout, "note:", warning)
 	}
-	if err := o.SetUps.Write(w); err != nil {
-		return err
-	}
+	_ = o.SetUps.Write(stdout)
 	if o.Took > 0 {
-		fmt.Fprintf(w, "\nthe run took %v, %.0f %% of it measuring\n", o.Took.Round(time.Second), 100*o.Measured.Seconds()/o.Took.Seconds())
+		fmt.Fprintf(stdout, "\nthe run took %v, %.0f %% of it measuring\n", o.Took.Round(time.Second), 100*o.Measured.Seconds()/o.Took.Seconds())
 	}
 	written := o.Files
 	if figures > 0 {
 		written = append(written, fmt.Sprintf("%d files in figures/", figures))
 	}
-	_, err := fmt.Fprintf(w, "\nresults: %s  (%s)\n", o.Directory, strings.Join(written, ", "))
-	return err
+	fmt.Fprintf(stdout, "\nresults: %s  (%s)\n", o.Directory, strings.Join(written, ", "))
 }
 
 // printPlan writes the plan's cells and what it takes to run them.
-func printPlan(w io.Writer, p *sweep.Planned) error {
+func printPlan(p *sweep.Planned) {
 	skipped, peak := 0, int64(0)
 	for _, cell := range p.Cells {
+		var line string
 		if cell.Kind != "" {
-			line := fmt.Sprintf("%-10s  %-24s on %-18s by %-8s", cell.Experiment, cell.Payload, cell.Engine, cell.Launcher)
+			line = fmt.Sprintf("%-10s  %-24s on %-18s by %-8s", cell.Experiment, cell.Payload, cell.Engine, cell.Launcher)
 			if cell.Concurrency > 1 || cell.Phases == runtimes.Idle {
 				line += fmt.Sprintf("  %d idle", cell.Concurrency)
 			}
-			if cell.Skip != "" {
-				skipped++
-				line += "  skipped: " + cell.Skip
+		} else {
+			line = fmt.Sprintf("%-10s  %-16s %-9s %-8s %10s  fan-out %-4d concurrency %d", cell.Experiment, cell.Transport, cell.Engine,
+				cell.Codec, humanize.IBytes(uint64(cell.SizeBytes)), cell.Fanout, cell.Concurrency) + conditions(cell.Point)
+			if p.Infos[cmp.Or(cell.Route, cell.Transport)].Crossover() != nil {
+				line += "  crossover " + cell.Parameter
 			}
-			if _, err := fmt.Fprintln(w, strings.TrimRight(line, " ")); err != nil {
-				return err
-			}
-			continue
 		}
-		line := fmt.Sprintf("%-10s  %-16s %-9s %-8s %10s  fan-out %-4d concurrency %d", cell.Experiment, cell.Transport, cell.Engine,
-			cell.Codec, humanize.IBytes(uint64(cell.SizeBytes)), cell.Fanout, cell.Concurrency)
-		line += conditions(cell.Point)
-		if p.Infos[cmp.Or(cell.Route, cell.Transport)].Crossover() != nil {
-			line += "  crossover " + cell.Parameter
-		}
-		if cell.Skip != "" {
+		switch {
+		case cell.Skip != "":
 			skipped++
 			line += "  skipped: " + cell.Skip
-		} else {
+		case cell.Kind == "":
 			peak = max(peak, p.Memory(cell))
 		}
-		if _, err := fmt.Fprintln(w, line); err != nil {
-			return err
-		}
+		fmt.Fprintln(stdout, strings.TrimRight(line, " "))
 	}
 	if p.Crossovers != "" {
-		fmt.Fprintln(w, "\ncrossovers:", p.Crossovers)
+		fmt.Fprintln(stdout, "\ncrossovers:", p.Crossovers)
 	}
 	for _, warning := range p.Warnings {
-		fmt.Fprintln(w, "note:", warning)
+		fmt.Fprintln(stdout, "note:", warning)
 	}
-	_, err := fmt.Fprintf(w, "\n%d cells, %d skipped; %s, %d warm-up rounds a start; seed %d\n"+
+	fmt.Fprintf(stdout, "\n%d cells, %d skipped; %s, %d warm-up rounds a start; seed %d\n"+
 		"about %v, at most about %s of memory; results would go to %s\n",
 		len(p.Cells), skipped, repetitions(p.Cells), p.Warmup, p.Seed,
 		p.Estimate(p.Infos).Round(time.Second), humanize.IBytes(uint64(peak)), p.Out)
-	return err
 }
 
 // repetitions says how often cells are measured.
@@ -116,9 +101,5 @@ func conditions(p results.Point) string {
 	if p.Fanout > 1 {
 		words = append(words, p.FanoutOrder)
 	}
-	text := strings.Join(strings.Fields(strings.Join(words, " ")), " ")
-	if text == "" {
-		return ""
-	}
-	return "  " + text
+	return strings.TrimRight("  "+strings.Join(strings.Fields(strings.Join(words, " ")), " "), " ")
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -23,9 +22,9 @@ func newProgress(out *os.File, quiet bool) sweep.Progress {
 		return errorsOnly{out}
 	}
 	if kind := os.Getenv("TERM"); kind != "" && kind != "dumb" && columns(out) > 0 {
-		return &bar{out: out}
+		return &bar{errorsOnly: errorsOnly{out}}
 	}
-	return &lines{out: out}
+	return &lines{errorsOnly: errorsOnly{out}}
 }
 
 // columns is the width of a terminal, and 0 where there is none or it does not say.
@@ -55,7 +54,7 @@ func (f fitting) Write(text []byte) (int, error) {
 }
 
 // errorsOnly tells of failures alone.
-type errorsOnly struct{ out io.Writer }
+type errorsOnly struct{ out *os.File }
 
 func (errorsOnly) Visiting(sweep.Advance) {}
 func (errorsOnly) End()                   {}
@@ -66,11 +65,10 @@ func (e errorsOnly) Failed(cell sweep.PlannedCell, reason string) {
 
 // bar is a progress bar with the time left.
 type bar struct {
-	out *os.File
+	errorsOnly
 	bar *progressbar.ProgressBar
 }
 
-// barUnits is its length.
 const barUnits = 10_000
 
 func (b *bar) Visiting(a sweep.Advance) {
@@ -103,7 +101,7 @@ func advance(a sweep.Advance) string {
 
 func (b *bar) Failed(cell sweep.PlannedCell, reason string) {
 	_ = b.bar.Clear()
-	fmt.Fprintf(b.out, "failed: %s: %s\n", describe(cell), reason)
+	b.errorsOnly.Failed(cell, reason)
 }
 
 func (b *bar) End() {
@@ -114,7 +112,7 @@ func (b *bar) End() {
 
 // lines prints a line every so often, for logs.
 type lines struct {
-	out   io.Writer
+	errorsOnly
 	spoke time.Time
 }
 
@@ -130,12 +128,6 @@ func (l *lines) Visiting(a sweep.Advance) {
 		fmt.Fprintf(l.out, "%3.0f %%  %s\n", 100*share(a), advance(a))
 	}
 }
-
-func (l *lines) Failed(cell sweep.PlannedCell, reason string) {
-	fmt.Fprintf(l.out, "failed: %s: %s\n", describe(cell), reason)
-}
-
-func (l *lines) End() {}
 
 func describe(cell sweep.PlannedCell) string {
 	text := fmt.Sprintf("%s %s %s %s", cell.Transport, cell.Engine, cell.Codec, payloads.FormatSize(cell.SizeBytes))

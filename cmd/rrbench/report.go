@@ -41,14 +41,14 @@ func writeReport(path string) (report.Report, error) {
 		return report.Report{}, err
 	}
 	file := filepath.Join(path, results.ClaimsSourceFile)
-	source, _, err := readClaims(file)
+	source, chosen, err := readClaims(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		source, _, err = readClaims("")
+		source, chosen, err = readClaims("")
 	}
 	if err != nil {
 		return report.Report{}, err
 	}
-	written, err := report.Write(directory, contents, source)
+	written, err := report.Write(directory, contents, source, chosen)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", path, err)
 	}

@@ -3,15 +3,18 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"rrbench/agent"
+	transports "rrbench/catalogue"
 	"rrbench/sweep"
 )
 
@@ -45,8 +48,8 @@ failed, 2 when the request cannot be carried out as written.`,
 				}
 			}
 			if flags.Resume != "" {
-				if given := givenFlags(c, "resume", "force-resume", "guest", "peer", "containerd", "quiet"); given != "" {
-					return fmt.Errorf("--resume takes the plan from the run directory, leave out %s: %w", given, errCommandLine)
+				if given := givenFlags(c, "resume", "force-resume", "guest", "peer", "containerd", "quiet"); given != nil {
+					return fmt.Errorf("--resume takes the plan from the run directory, leave out %s: %w", strings.Join(given, ", "), errCommandLine)
 				}
 			}
 			if flags.DryRun {
@@ -54,7 +57,8 @@ failed, 2 when the request cannot be carried out as written.`,
 				if err != nil {
 					return err
 				}
-				return printPlan(stdout, preview)
+				printPlan(preview)
+				return nil
 			}
 			outcome, err := sweep.Execute(c.Context(), request)
 			if outcome == nil {
@@ -63,9 +67,7 @@ failed, 2 when the request cannot be carried out as written.`,
 			figures, drawErr := draw(outcome.Directory)
 			err = errors.Join(err, drawErr)
 			if !flags.Quiet {
-				if err := printOutcome(stdout, outcome, len(figures.Files)); err != nil {
-					return err
-				}
+				printOutcome(outcome, len(figures.Files))
 			}
 			switch {
 			case err != nil:
@@ -78,20 +80,51 @@ failed, 2 when the request cannot be carried out as written.`,
 			return nil
 		},
 	}
-	newParameters(c.Flags(), &flags).all()
+	newParameters(c.Flags(), &flags).every(func(*sweep.Parameter) bool { return true })
 	return c
 }
 
 // givenFlags names the flags that were given, other than the allowed ones.
-func givenFlags(c *cobra.Command, allowed ...string) string {
-	var given []string
+func givenFlags(c *cobra.Command, allowed ...string) (given []string) {
 	c.Flags().Visit(func(f *pflag.Flag) {
-		for _, name := range allowed {
-			if f.Name == name {
-				return
-			}
+		if !slices.Contains(allowed, f.Name) {
+			given = append(given, "--"+f.Name)
 		}
-		given = append(given, "--"+f.Name)
 	})
-	return strings.Join(given, ", ")
+	return given
+}
+
+// parameters are flags of a command, which fill what is asked for.
+type parameters struct {
+	flags *pflag.FlagSet
+	asked *sweep.Config
+	table []*sweep.Parameter
+}
+
+func newParameters(flags *pflag.FlagSet, asked *sweep.Config) parameters {
+	flags.SortFlags = false
+	return parameters{flags, asked, sweep.Parameters(transports.All())}
+}
+
+// every makes a flag of each that is wanted.
+func (p parameters) every(wanted func(*sweep.Parameter) bool) {
+	for _, parameter := range p.table {
+		if wanted(parameter) {
+			p.add(sweep.Flag{Parameter: parameter, Config: p.asked}, "")
+		}
+	}
+}
+
+// one makes a flag of the one of that name, with a help of its own unless that is empty. Where
+// single is not empty, it is the flag's name, and the flag takes one value of a list.
+func (p parameters) one(name, single, help string) {
+	i := slices.IndexFunc(p.table, func(parameter *sweep.Parameter) bool { return parameter.Name == name })
+	p.add(sweep.Flag{Parameter: p.table[i], Config: p.asked, Single: single}, help)
+}
+
+func (p parameters) add(value sweep.Flag, help string) {
+	flag := p.flags.VarPF(value, cmp.Or(value.Single, value.Name), "", cmp.Or(help, value.Help()))
+	if value.Type() == "bool" {
+		flag.NoOptDefVal = "true"
+	}
 }

@@ -149,8 +149,7 @@ func printCurve(curve *tune.Curve) {
 			curve.Choice(p.Size),
 		})
 	}
-	out.Render()
-	fmt.Fprintln(stdout)
+	show(out)
 }
 
 func duration(nanoseconds float64) string {

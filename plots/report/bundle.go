@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -50,12 +51,12 @@ type part struct {
 
 // Bundle writes an archive of a run and its report, with the program at a path. The same files give the
 // same bytes: order, owner and times are fixed, the times by the manifest.
-func (r *Report) Bundle(directory *results.Directory, out, program string) error {
-	parts, err := r.parts(directory, program)
+func (r *Report) Bundle(out, program string) error {
+	parts, err := r.parts(program)
 	if err != nil {
 		return err
 	}
-	root, err := filepath.Abs(directory.Path())
+	root, err := filepath.Abs(r.directory.Path())
 	if err != nil {
 		return err
 	}
@@ -117,23 +118,24 @@ func (p part) write(archive *tar.Writer, root string, at time.Time) ([]byte, err
 }
 
 // parts are the files of the archive in its order.
-func (r *Report) parts(directory *results.Directory, program string) ([]part, error) {
+func (r *Report) parts(program string) ([]part, error) {
 	parts := []part{
 		{name: "LICENSE", content: rrbench.License}, {name: "CITATION.cff", content: rrbench.Citation},
 		{name: "repeat.sh", content: repeat, executable: true}, {name: "bin/rrbench", path: program, executable: true},
 	}
-	if texts := filepath.Join(filepath.Dir(program), "THIRD-PARTY.txt"); isFile(texts) {
+	texts := filepath.Join(filepath.Dir(program), "THIRD-PARTY.txt")
+	if info, err := os.Stat(texts); err == nil && info.Mode().IsRegular() {
 		parts = append(parts, part{name: "bin/THIRD-PARTY.txt", path: texts})
 	}
 	for _, path := range r.Files {
 		switch name := filepath.Base(path); {
-		case filepath.Dir(path) != directory.Figures():
+		case filepath.Dir(path) != r.directory.Figures():
 			parts = append(parts, part{name: name, path: path})
 		case filepath.Ext(name) != ".png":
 			parts = append(parts, part{name: "figures/" + name, path: path})
 		}
 	}
-	for _, path := range directory.Files() {
+	for _, path := range r.directory.Files() {
 		parts = append(parts, part{name: "run/" + filepath.Base(path), path: path})
 	}
 	parts = append(parts, r.experimentParts()...)
@@ -161,11 +163,6 @@ func (r *Report) parts(directory *results.Directory, program string) ([]part, er
 	return parts, nil
 }
 
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
-}
-
 // experimentParts are experiments of a configuration file, one a cell, and what they have in common.
 func (r *Report) experimentParts() (parts []part) {
 	settings := r.manifest.Settings()
@@ -173,7 +170,7 @@ func (r *Report) experimentParts() (parts []part) {
 	for _, c := range r.cells() {
 		var whole, own strings.Builder
 		fmt.Fprintf(&own, "  - name: %s\n", scalar(c.Experiment))
-		all, _ := settings(c.Summary)
+		all, _ := settings(c)
 		for _, one := range all {
 			value := scalar(one.Value)
 			switch {
@@ -190,7 +187,7 @@ func (r *Report) experimentParts() (parts []part) {
 			fmt.Fprintf(&own, "    %s: %s\n", one.Name, value)
 		}
 		common = whole.String()
-		parts = append(parts, part{name: "cells/" + c.id + ".yaml", content: []byte(own.String())})
+		parts = append(parts, part{name: "cells/" + c.ID() + ".yaml", content: []byte(own.String())})
 	}
 	return append(parts, part{name: "cells/run.yaml", content: []byte(common)})
 }
@@ -242,10 +239,9 @@ func (r *Report) about(program string) (*about, error) {
 	}
 	for _, list := range []map[string]string{m.Versions.Engines, m.Versions.Servers} {
 		var names []string
-		for name, version := range list {
-			names = append(names, name+" "+version)
+		for _, name := range slices.Sorted(maps.Keys(list)) {
+			names = append(names, name+" "+list[name])
 		}
-		slices.Sort(names)
 		if len(names) > 0 {
 			a.Environment = append(a.Environment, strings.Join(names, ", "))
 		}
@@ -265,7 +261,11 @@ func (r *Report) about(program string) (*about, error) {
 // experiments numbers the claims and what measures them; the first is the run.
 func (r *Report) experiments(a *about) {
 	m := &r.manifest
-	run := &experiment{Number: "E1", Command: strings.Join(Commands(m), "; "), Human: 1, Compute: minutes(m)}
+	took := time.Duration(m.TookNs)
+	if took == 0 && m.End != nil {
+		took = m.End.Sub(m.Start)
+	}
+	run := &experiment{Number: "E1", Command: strings.Join(commands(m), "; "), Human: 1, Compute: int(math.Ceil(took.Minutes()))}
 	a.Experiments = []*experiment{run}
 	byID, byCommand := make(map[string]*numbered), make(map[string]*experiment)
 	for i := range r.claims {
@@ -302,13 +302,4 @@ func (r *Report) experiments(a *about) {
 		}
 	}
 	run.Claims = strings.Join(tested, ", ")
-}
-
-// minutes are those of the whole run.
-func minutes(m *results.Manifest) int {
-	took := time.Duration(m.TookNs)
-	if took == 0 && m.End != nil {
-		took = m.End.Sub(m.Start)
-	}
-	return int(math.Ceil(took.Minutes()))
 }

@@ -4,8 +4,8 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jszwec/csvutil"
 
 	"rrbench/plots"
 	"rrbench/results"
@@ -34,7 +36,11 @@ var (
 	//go:embed listjs/LICENSE
 	libraryLicence string
 
-	page = template.Must(template.New("report").Parse(pageText))
+	page = template.Must(template.New("report").Funcs(template.FuncMap{
+		"fields": strings.Fields, "pretty": pretty,
+		"part":    func(i int) int { return i + 2 }, // the first is the run's
+		"rfc3339": func(t time.Time) string { return t.Format(time.RFC3339) },
+	}).Parse(pageText))
 )
 
 // A Report is a run with what was made of it.
@@ -42,10 +48,11 @@ type Report struct {
 	// Files are those that were written, in order.
 	Files []string
 
-	manifest results.Manifest
-	contents results.Contents
-	claims   []claims.Row
-	figures  plots.Report
+	directory *results.Directory
+	manifest  results.Manifest
+	contents  results.Contents
+	claims    []claims.Row
+	figures   plots.Report
 }
 
 // Complete says that the page was written.
@@ -53,18 +60,14 @@ func (r *Report) Complete() bool {
 	return len(r.Files) > 0 && filepath.Base(r.Files[len(r.Files)-1]) == results.ReportFile
 }
 
-// Write draws the run's figures, judges the claims by it, and writes claims.yaml, claims.csv and report.html
+// Write draws the run's figures, judges the claims that were chosen from a source by it, and writes claims.yaml, claims.csv and report.html
 // into its directory. Of a run whose files are damaged it makes what the rest allows, and the page says
 // so; the error names the files and lines.
-func Write(directory *results.Directory, contents results.Contents, source []byte) (Report, error) {
-	report := Report{contents: contents}
+func Write(directory *results.Directory, contents results.Contents, source []byte, chosen []claims.Claim) (Report, error) {
+	report := Report{directory: directory, contents: contents}
 	var err error
 	if report.manifest, err = directory.Manifest(); err != nil && !errors.Is(err, os.ErrNotExist) {
 		report.contents.Damage = append(report.contents.Damage, err)
-	}
-	chosen, err := claims.Read(bytes.NewReader(source))
-	if err != nil {
-		return report, err
 	}
 	if report.claims, err = claims.Evaluate(chosen, contents.Measured()); err != nil {
 		return report, err
@@ -100,17 +103,14 @@ func Write(directory *results.Directory, contents results.Contents, source []byt
 type claimRow struct {
 	*claims.Row
 	Anchor string
-	IDs    []string
 }
 
 // A figure is one of the page, with the cells that are drawn in it.
 type figure struct {
 	ID      string
 	Drawing template.HTML
-	Cells   []named
+	Cells   []*results.Summary
 }
-
-type named struct{ ID, Name string }
 
 // A value is a cell's in a column of the page's table; Sort is what it is sorted and searched by.
 type value struct {
@@ -118,91 +118,56 @@ type value struct {
 	Number                   bool
 }
 
-// A row is a cell of the run.
 type row struct {
-	ID, Command, Parameter string
-	Values                 []value
-	Trials                 *trials
-}
-
-// trials are the rows of trials.csv that a cell has.
-type trials struct {
-	Index   int
-	Numbers string
-}
-
-// A fact is a part of the environment.
-type fact struct {
-	Title, Text string
-	Open        bool
+	ID, Command, Parameter, Trials string
+	Values                         []value
 }
 
 func (r *Report) page() ([]byte, error) {
 	m := &r.manifest
-	data := struct {
-		Name, Start, End, Counts, Program, Commit, Mixed, Verdicts string
-		Style                                                      template.CSS
-		Library                                                    template.JS
-		Licence                                                    string
-		Damage, Warnings, Commands                                 []string
-		Tested                                                     []claimRow
-		Untested                                                   []*claims.Row
-		Figures                                                    []figure
-		Omitted                                                    []plots.Omission
-		Columns                                                    []value
-		Cells                                                      []row
-		Facts                                                      []fact
-	}{
-		Name: m.Name, Counts: r.counts(), Program: Program(m), Commit: commit(m), Mixed: r.contents.Mixed, Verdicts: verdicts(r.claims),
-		Style: template.CSS(style), Library: template.JS(library), Licence: libraryLicence,
-		Damage: r.contents.Damage.Lines(), Omitted: r.figures.Omitted, Cells: r.rows(),
+	warnings := m.Warnings
+	if warnings == nil {
+		warnings = results.Warnings(r.contents.Summaries, r.contents.Transports, m.Noise)
 	}
-	if data.Name == "" {
-		data.Name = "run"
-	}
-	if !m.Start.IsZero() {
-		data.Start = m.Start.Format(time.RFC3339)
-	}
-	if m.End != nil {
-		data.End = m.End.Format(time.RFC3339)
-	}
-	data.Warnings = m.Warnings
-	if m.Warnings == nil {
-		data.Warnings = results.Warnings(r.contents.Summaries, r.contents.Transports, m.Noise)
-	}
-	data.Commands = Commands(m)
+	var tested []claimRow
+	var untested []*claims.Row
 	seen := make(map[string]bool)
 	for i := range r.claims {
-		c := &r.claims[i]
-		if c.Verdict == claims.NotTested {
-			continue
+		if c := &r.claims[i]; c.Verdict != claims.NotTested {
+			tested = append(tested, claimRow{c, when(!seen[c.ID], c.ID)})
+			seen[c.ID] = true
 		}
-		one := claimRow{Row: c, IDs: strings.Fields(c.CellIDs)}
-		if !seen[c.ID] {
-			one.Anchor = c.ID
-		}
-		seen[c.ID] = true
-		data.Tested = append(data.Tested, one)
 	}
 	for i := range r.claims {
 		if c := &r.claims[i]; !seen[c.ID] {
 			seen[c.ID] = true
-			data.Untested = append(data.Untested, c)
+			untested = append(untested, c)
 		}
 	}
-	if len(data.Cells) > 0 {
-		data.Columns = data.Cells[0].Values
+	rows := r.rows()
+	var columns []value
+	if len(rows) > 0 {
+		columns = rows[0].Values
 	}
-	var err error
-	if data.Figures, err = r.drawings(); err != nil {
-		return nil, err
-	}
-	if data.Facts, err = facts(m); err != nil {
+	figures, err := r.drawings()
+	if err != nil {
 		return nil, err
 	}
 	var content bytes.Buffer
-	err = page.Execute(&content, data)
+	err = page.Execute(&content, map[string]any{
+		"Name": cmp.Or(m.Name, "run"), "Manifest": m, "Counts": r.counts(), "Program": program(m), "Commit": commit(m), "Mixed": r.contents.Mixed,
+		"Verdicts": verdicts(r.claims), "Style": template.CSS(style), "Library": template.JS(library), "Licence": libraryLicence,
+		"Damage": r.contents.Damage.Lines(), "Warnings": warnings, "Commands": commands(m), "Tested": tested, "Untested": untested,
+		"Figures": figures, "Omitted": r.figures.Omitted, "Columns": columns, "Cells": rows,
+	})
 	return content.Bytes(), err
+}
+
+func when(condition bool, text string) string {
+	if condition {
+		return text
+	}
+	return ""
 }
 
 func (r *Report) counts() string {
@@ -215,21 +180,19 @@ func (r *Report) counts() string {
 
 // verdicts counts the rows of each.
 func verdicts(rows []claims.Row) string {
+	counts := make(map[claims.Verdict]int)
+	for i := range rows {
+		counts[rows[i].Verdict]++
+	}
 	var words []string
 	for _, verdict := range []claims.Verdict{claims.Reproduced, claims.Larger, claims.Smaller, claims.Contradicted, claims.Undecided, claims.NotTested} {
-		count := 0
-		for i := range rows {
-			if rows[i].Verdict == verdict {
-				count++
-			}
-		}
-		words = append(words, fmt.Sprintf("%s: %d", verdict, count))
+		words = append(words, fmt.Sprintf("%s: %d", verdict, counts[verdict]))
 	}
 	return strings.Join(words, ", ")
 }
 
-// Commands are the command lines of the run's parts.
-func Commands(m *results.Manifest) (lines []string) {
+// commands are the command lines of the run's parts.
+func commands(m *results.Manifest) (lines []string) {
 	for _, segment := range m.Segments() {
 		var words []string
 		for _, word := range segment.Command {
@@ -242,25 +205,19 @@ func Commands(m *results.Manifest) (lines []string) {
 	return lines
 }
 
-// commit is that of the program that measured.
-func commit(m *results.Manifest) string {
-	if m.Versions.Program == "" {
-		return results.UnknownVersion
-	}
-	return m.Versions.Program
-}
+// commit is that of the program that measured, program its name.
+func commit(m *results.Manifest) string { return cmp.Or(m.Versions.Program, results.UnknownVersion) }
 
-// Program names the program that measured.
-func Program(m *results.Manifest) string {
+func program(m *results.Manifest) string {
 	return results.Program{Version: commit(m), Digest: m.Versions.ProgramDigest}.String()
 }
 
 // drawings are the figures as they were drawn, with links to the cells that their CSV has.
 func (r *Report) drawings() ([]figure, error) {
-	names := make(map[string]string)
+	known := make(map[string]*results.Summary)
 	for i := range r.contents.Summaries {
 		s := &r.contents.Summaries[i]
-		names[s.ID()] = s.Name()
+		known[s.ID()] = s
 	}
 	var figures []figure
 	for _, path := range r.figures.Files {
@@ -282,8 +239,8 @@ func (r *Report) drawings() ([]figure, error) {
 			return nil, err
 		}
 		for _, id := range ids {
-			if name, known := names[id]; known {
-				f.Cells = append(f.Cells, named{id, name})
+			if known[id] != nil {
+				f.Cells = append(f.Cells, known[id])
 			}
 		}
 		figures = append(figures, f)
@@ -292,54 +249,43 @@ func (r *Report) drawings() ([]figure, error) {
 }
 
 // cellsOf lists the cells that the CSV behind a figure has drawn, each once.
-func cellsOf(path string) ([]string, error) {
-	file, err := os.Open(path)
+func cellsOf(path string) (ids []string, err error) {
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	lines, err := csv.NewReader(file).ReadAll()
-	if err != nil || len(lines) == 0 {
-		return nil, err
+	var lines []struct {
+		ID    string  `csv:"cell_id"`
+		Drawn *string `csv:"drawn"` // not every figure has it
 	}
-	id, drawn := slices.Index(lines[0], "cell_id"), slices.Index(lines[0], "drawn")
-	var ids []string
-	seen := make(map[string]bool)
-	for _, line := range lines[1:] {
-		if id < 0 || line[id] == "" || seen[line[id]] || drawn >= 0 && line[drawn] != "yes" {
-			continue
+	err = csvutil.Unmarshal(content, &lines)
+	for _, line := range lines {
+		if line.ID != "" && (line.Drawn == nil || *line.Drawn == "yes") && !slices.Contains(ids, line.ID) {
+			ids = append(ids, line.ID)
 		}
-		seen[line[id]] = true
-		ids = append(ids, line[id])
 	}
-	return ids, nil
+	return ids, err
 }
 
 // cells are those of the run, each id once.
-func (r *Report) cells() (cells []identified) {
+func (r *Report) cells() (cells []*results.Summary) {
 	seen := make(map[string]bool)
 	for i := range r.contents.Summaries {
 		s := &r.contents.Summaries[i]
 		if id := s.ID(); !seen[id] {
 			seen[id] = true
-			cells = append(cells, identified{s, id})
+			cells = append(cells, s)
 		}
 	}
 	return cells
 }
 
-type identified struct {
-	*results.Summary
-	id string
-}
-
-func (r *Report) rows() []row {
+func (r *Report) rows() (rows []row) {
 	settings := r.manifest.Settings()
-	of := trialsOf(r.contents.Trials)
-	var rows []row
+	trials := trialsOf(r.contents.Trials)
 	for _, c := range r.cells() {
-		flags, parameter := settings(c.Summary)
-		rows = append(rows, row{c.id, results.CommandOf(flags), parameter, valuesOf(c.Summary), of[c.id]})
+		flags, parameter := settings(c)
+		rows = append(rows, row{c.ID(), results.CommandOf(flags), parameter, trials[c.ID()], valuesOf(c)})
 	}
 	return rows
 }
@@ -364,7 +310,6 @@ func valuesOf(s *results.Summary) []value {
 	if s.Fanin > 1 {
 		conditions = append(conditions, fmt.Sprintf("fan-in %d", s.Fanin))
 	}
-	conditions = slices.DeleteFunc(conditions, func(word string) bool { return word == "" })
 	status := string(s.Status)
 	for _, more := range []string{s.Reason, s.Notes} {
 		if more != "" {
@@ -377,7 +322,7 @@ func valuesOf(s *results.Summary) []value {
 		{"size", "size", size, fmt.Sprintf("%d %s", s.SizeBytes, size), true},
 		number("fan", "fan-out", strconv.Itoa(s.Fanout), float64(s.Fanout)),
 		{"load", "concurrency", load, load, true},
-		text("conditions", strings.Join(conditions, " ")),
+		text("conditions", strings.Join(strings.Fields(strings.Join(conditions, " ")), " ")),
 		number("starts", "starts", strconv.Itoa(s.Starts), float64(s.Starts)),
 		number("latency", "latency [95 % interval]", results.FormatInterval(s.LatencyMedian, s.LatencyLo, s.LatencyHi), s.LatencyMedian),
 		number("consumed", "consumed", results.FormatDuration(s.ConsumedMedian), s.ConsumedMedian),
@@ -389,8 +334,8 @@ func valuesOf(s *results.Summary) []value {
 	}
 }
 
-// trialsOf has the numbers of each cell's hand-offs, as ranges.
-func trialsOf(all []results.Trial) map[string]*trials {
+// trialsOf names each cell's hand-offs in trials.csv, as ranges of their numbers.
+func trialsOf(all []results.Trial) map[string]string {
 	type span struct{ first, last int }
 	spans := make(map[results.Point][]span)
 	index := make(map[results.Point]int)
@@ -404,44 +349,19 @@ func trialsOf(all []results.Trial) map[string]*trials {
 		}
 		spans[t.Point] = append(of, span{t.Trial, t.Trial})
 	}
-	found := make(map[string]*trials, len(spans))
+	found := make(map[string]string, len(spans))
 	for point, of := range spans {
 		var words []string
 		for _, s := range of {
-			word := strconv.Itoa(s.first)
-			if s.last > s.first {
-				word += "–" + strconv.Itoa(s.last)
-			}
-			words = append(words, word)
+			words = append(words, strconv.Itoa(s.first)+when(s.last > s.first, "–"+strconv.Itoa(s.last)))
 		}
-		found[point.ID()] = &trials{index[point], strings.Join(words, ", ")}
+		found[point.ID()] = fmt.Sprintf("cell %d, trials %s", index[point], strings.Join(words, ", "))
 	}
 	return found
 }
 
-// facts is what the manifest says of the machines and the software.
-func facts(m *results.Manifest) (all []fact, err error) {
-	add := func(title string, open bool, value any) {
-		text, problem := json.MarshalIndent(value, "", "  ")
-		err = errors.Join(err, problem)
-		all = append(all, fact{title, string(text), open})
-	}
-	add("Versions", true, m.Versions)
-	add("This machine, before the run", true, m.Before)
-	if m.After != nil {
-		add("This machine, after the run", false, m.After)
-	}
-	for _, peer := range m.Peers {
-		add("Peer "+peer.Address, false, peer)
-	}
-	if len(m.Shims) > 0 {
-		add("Environment of the functions' processes", false, m.Shims)
-	}
-	if len(m.Inputs) > 0 {
-		add("Inputs, with SHA-256", false, m.Inputs)
-	}
-	for i, segment := range m.Resumed {
-		add(fmt.Sprintf("Part %d of a resumed run", i+2), false, segment)
-	}
-	return all, err
+// pretty is what the manifest says of a machine or of software.
+func pretty(value any) (string, error) {
+	text, err := json.MarshalIndent(value, "", "  ")
+	return string(text), err
 }
