@@ -1,4 +1,4 @@
-//go:build cgo && linux && (wasmer || v8 || wasmedge)
+//go:build cgo && linux
 
 package bridge
 

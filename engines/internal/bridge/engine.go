@@ -1,4 +1,4 @@
-//go:build cgo && linux && (wasmer || v8 || wasmedge)
+//go:build cgo && linux
 
 package bridge
 
@@ -29,6 +29,8 @@ type Config struct {
 	Capabilities  engines.Capabilities
 	// Backend is a *backend in C, for ever valid.
 	Backend unsafe.Pointer
+	// Bounds: the engine bounds each guest's stack and memory by itself.
+	Bounds bool
 	// Lenient: the engine takes features, and cannot be told not to, that it is not said to have.
 	Lenient bool
 	// CacheDir is where code is kept, if the backend can serialize; empty means the user's.
@@ -71,8 +73,10 @@ func boundMainStack() error {
 
 // Open makes an engine.
 func Open(config Config) (engines.Engine, error) {
-	if err := boundMainStack(); err != nil {
-		return nil, fmt.Errorf("engine %s: limit the stack: %w", config.Name, err)
+	if !config.Bounds {
+		if err := boundMainStack(); err != nil {
+			return nil, fmt.Errorf("engine %s: limit the stack: %w", config.Name, err)
+		}
 	}
 	e := &engine{Config: config, backend: (*C.backend)(config.Backend)}
 	if e.backend.serialize != nil {
@@ -125,11 +129,13 @@ func (e *engine) Compile(ctx context.Context, wasm []byte) (engines.Module, erro
 	if err != nil {
 		return nil, fmt.Errorf("engine %s refuses the module: %w", e.Config.Name, err)
 	}
-	imported, err := engines.ImportMemory(wasm)
-	if err != nil {
-		return nil, fmt.Errorf("engine %s refuses the module: %w", e.Config.Name, err)
+	code := wasm
+	if !e.Bounds {
+		if code, err = engines.ImportMemory(wasm); err != nil {
+			return nil, fmt.Errorf("engine %s refuses the module: %w", e.Config.Name, err)
+		}
 	}
-	compiled, err := e.compile(imported)
+	compiled, err := e.compile(code)
 	if err != nil {
 		return nil, engines.Refused(e.Config.Name, e.Config.Capabilities.Features, wasm, err.Error())
 	}
@@ -145,10 +151,8 @@ func (e *engine) compile(wasm []byte) (unsafe.Pointer, error) {
 	}
 	key := e.disk.Key(wasm)
 	if dir, ok := e.disk.Find(key); ok {
-		if code, err := os.ReadFile(filepath.Join(dir, codeFile)); err == nil && len(code) > 0 {
-			if found := C.backend_deserialize(e.backend, bytePointer(code), C.size_t(len(code))); found != nil {
-				return found, nil
-			}
+		if found := e.load(filepath.Join(dir, codeFile)); found != nil {
+			return found, nil
 		}
 	}
 	compiled, err := e.compileNow(wasm)
@@ -165,6 +169,20 @@ func (e *engine) compile(wasm []byte) (unsafe.Pointer, error) {
 		}))
 	}
 	return compiled, err
+}
+
+// load returns nil where the file is of no use.
+func (e *engine) load(path string) unsafe.Pointer {
+	if e.backend.deserialize_file != nil {
+		name := C.CString(path)
+		defer C.free(unsafe.Pointer(name))
+		return C.backend_deserialize_file(e.backend, name)
+	}
+	code, err := os.ReadFile(path)
+	if err != nil || len(code) == 0 {
+		return nil
+	}
+	return C.backend_deserialize(e.backend, bytePointer(code), C.size_t(len(code)))
 }
 
 func (e *engine) compileNow(wasm []byte) (unsafe.Pointer, error) {

@@ -1,4 +1,4 @@
-//go:build cgo && linux && (wasmer || v8 || wasmedge)
+//go:build cgo && linux
 
 package bridge
 
@@ -96,8 +96,11 @@ func (in *instance) create(limit uint64) error {
 	message := C.backend_instantiate(in.module.engine.backend, in.guest, in.module.compiled, unsafe.SliceData(imports), C.size_t(len(imports)),
 		C.bool(types.Memory != nil), C.uint32_t(minimum), C.uint32_t(maximum))
 	in.depth--
-	if message == nil {
+	switch {
+	case message == nil:
 		return nil
+	case bool(in.guest.refused) && in.failure == nil:
+		return errors.New(take(message))
 	}
 	return in.explain("the start function", message)
 }
