@@ -40,17 +40,11 @@ type description struct {
 type answer struct {
 	// Revision is that of the source.
 	Revision string
-	Engines  []description `json:",omitempty"`
-	Module   *compiled     `json:",omitempty"`
-	Error    string        `json:",omitempty"`
+	Engines  []description        `json:",omitempty"`
+	Module   *engines.ModuleTypes `json:",omitempty"`
+	Error    string               `json:",omitempty"`
 	// Lacking is Error's engines.Lacking.
 	Lacking engines.Feature `json:",omitempty"`
-}
-
-// compiled is what a module says of itself.
-type compiled struct {
-	Imports, Exports []engines.FunctionType
-	ExportsMemory    bool
 }
 
 // Answer is the second program's part: without an engine's name it describes the engines that are
@@ -116,7 +110,7 @@ func (a *answer) compile(ctx context.Context, name string, in io.Reader) error {
 		return err
 	}
 	defer module.Close()
-	a.Module = &compiled{module.Imports(), module.Exports(), module.ExportsMemory()}
+	a.Module = &engines.ModuleTypes{Imported: module.Imports(), Exported: module.Exports(), ShowsMemory: module.ExportsMemory()}
 	return nil
 }
 
@@ -254,13 +248,10 @@ func (r remote) Compile(ctx context.Context, wasm []byte) (engines.Module, error
 // remoteModule is known by its types alone.
 type remoteModule struct {
 	engine remote
-	*compiled
+	*engines.ModuleTypes
 }
 
-func (m remoteModule) Imports() []engines.FunctionType { return m.compiled.Imports }
-func (m remoteModule) Exports() []engines.FunctionType { return m.compiled.Exports }
-func (m remoteModule) ExportsMemory() bool             { return m.compiled.ExportsMemory }
-func (m remoteModule) Close() error                    { return nil }
+func (remoteModule) Close() error { return nil }
 
 func (m remoteModule) Instantiate(context.Context, engines.InstanceConfig) (engines.Instance, error) {
 	return nil, fmt.Errorf("engine %s runs in %s, not in this program", m.engine.description.Name, m.engine.path)

@@ -18,9 +18,8 @@ type instance struct {
 	module *module
 	guest  api.Module
 	hosts  []crossing.Host
-	// linear is nil for a guest without memory, memory for one that does not export it.
+	// linear is nil for a guest without memory.
 	linear    *linearMemory
-	memory    *memory
 	calls     callContext
 	functions map[string]*function
 	// failure is what ended the call that is being unwound.
@@ -49,8 +48,8 @@ func (c *callContext) Value(key any) any {
 }
 
 func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig) (engines.Instance, error) {
-	return crossing.Instantiate(ctx, config, m.imports, func(resolved []engines.HostFunction) (engines.Instance, error) {
-		if err := m.retain(); err != nil {
+	return crossing.Instantiate(ctx, config, m.Imported, func(resolved []engines.HostFunction) (engines.Instance, error) {
+		if err := m.Retain(); err != nil {
 			return nil, err
 		}
 		in := &instance{
@@ -89,9 +88,6 @@ func (in *instance) create(limit uint64) (err error) {
 		if in.failure != nil {
 			panic(in.failure)
 		}
-		if in.module.exportsMemory {
-			in.memory = &memory{in}
-		}
 		return in.linear
 	})
 	creation := &callContext{experimental.WithMemoryAllocator(context.Background(), allocator), in, true}
@@ -108,10 +104,10 @@ func (in *instance) create(limit uint64) (err error) {
 }
 
 func (in *instance) Memory() engines.Memory {
-	if in.memory == nil {
+	if in.linear == nil || !in.module.ShowsMemory {
 		return nil
 	}
-	return in.memory
+	return (*memory)(in)
 }
 
 func (in *instance) Close() error {
@@ -129,5 +125,5 @@ func (in *instance) Close() error {
 	if in.linear != nil {
 		in.linear.Free()
 	}
-	return errors.Join(err, in.module.release())
+	return errors.Join(err, in.module.Release())
 }

@@ -29,7 +29,7 @@ var (
 func (f *function) DirectCall(module, name string, handler engines.Function) engines.DirectCall {
 	in := f.instance
 	to, ok := handler.(*function)
-	if !ok || in.closed || to.instance.closed || in == to.instance || in.memory == nil || to.instance.memory == nil ||
+	if !ok || in.closed || to.instance.closed || in == to.instance || in.Memory() == nil || to.instance.Memory() == nil ||
 		in.module.engine.backend != to.instance.module.engine.backend {
 		return nil
 	}

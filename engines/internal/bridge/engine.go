@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"unsafe"
 
@@ -80,11 +79,10 @@ func Open(config Config) (engines.Engine, error) {
 	}
 	e := &engine{Config: config, backend: (*C.backend)(config.Backend)}
 	if e.backend.serialize != nil {
-		disk, err := codecache.Open(config.CacheDir, config.Name, config.Version)
-		if err != nil && config.CacheDir != "" {
+		var err error
+		if e.disk, err = codecache.Open(config.CacheDir, config.Name, config.Version); err != nil {
 			return nil, fmt.Errorf("engine %s: %w", config.Name, err)
 		}
-		e.disk = disk
 	}
 	return e, nil
 }
@@ -103,11 +101,10 @@ func (e *engine) CacheFault() error {
 
 // module is compiled; instances hold what they need of it by themselves.
 type module struct {
+	*engines.ModuleTypes
+	crossing.Lifetime
 	engine   *engine
-	types    *engines.ModuleTypes
 	compiled unsafe.Pointer
-
-	gate crossing.Gate
 }
 
 var _ engines.Module = (*module)(nil)
@@ -116,7 +113,7 @@ func (e *engine) Compile(ctx context.Context, wasm []byte) (engines.Module, erro
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
-	wasm, err := engines.Admit(e.Config.Name, wasm)
+	wasm, types, err := engines.Admit(e.Config.Name, wasm)
 	if err != nil {
 		return nil, err
 	}
@@ -125,21 +122,19 @@ func (e *engine) Compile(ctx context.Context, wasm []byte) (engines.Module, erro
 			return nil, err
 		}
 	}
-	types, err := engines.TypesOf(wasm)
-	if err != nil {
-		return nil, fmt.Errorf("engine %s refuses the module: %w", e.Config.Name, err)
-	}
 	code := wasm
 	if !e.Bounds {
-		if code, err = engines.ImportMemory(wasm); err != nil {
-			return nil, fmt.Errorf("engine %s refuses the module: %w", e.Config.Name, err)
-		}
+		code = engines.ImportMemory(wasm, types.Memory)
 	}
 	compiled, err := e.compile(code)
 	if err != nil {
 		return nil, engines.Refused(e.Config.Name, e.Config.Capabilities.Features, wasm, err.Error())
 	}
-	return &module{engine: e, types: types, compiled: compiled}, nil
+	free := func() error {
+		C.backend_free_module(e.backend, compiled)
+		return nil
+	}
+	return &module{ModuleTypes: types, Lifetime: crossing.Lifetime{Free: free}, engine: e, compiled: compiled}, nil
 }
 
 // codeFile is the one file of a cache entry.
@@ -195,11 +190,3 @@ func (e *engine) compileNow(wasm []byte) (unsafe.Pointer, error) {
 }
 
 func bytePointer(bytes []byte) *C.uint8_t { return (*C.uint8_t)(unsafe.SliceData(bytes)) }
-
-func (m *module) Imports() []engines.FunctionType { return slices.Clone(m.types.Imports) }
-func (m *module) Exports() []engines.FunctionType { return slices.Clone(m.types.Exports) }
-func (m *module) ExportsMemory() bool             { return m.types.ExportsMemory }
-
-func (m *module) Close() error {
-	return m.gate.Close(func() { C.backend_free_module(m.engine.backend, m.compiled) })
-}

@@ -51,7 +51,8 @@ type Cache struct {
 
 // Open makes the engine's directory below base, or below the user's cache directory when
 // base is empty. Version is the engine's: code is of use to the same one only. The error says
-// why code from there could not be trusted; the cache beside it keeps nothing.
+// why code from there could not be trusted; the cache beside it keeps nothing, and is all there is
+// of a directory that nobody asked for.
 func Open(base, engine, version string) (*Cache, error) {
 	c := &Cache{version: version}
 	c.dir, c.fault = directory(base, engine)
@@ -63,6 +64,9 @@ func Open(base, engine, version string) (*Cache, error) {
 		for stage := range private.Abandoned(c.dir, stagePrefix) {
 			_ = stage.Remove()
 		}
+	}
+	if base == "" {
+		return c, nil
 	}
 	return c, c.fault
 }
