@@ -40,7 +40,7 @@ func (t *ModuleTypes) Export(name string) (_ FunctionType, ok bool) {
 func (a *admission) export(name string, kind byte, index uint64) {
 	switch {
 	case kind == 2:
-		a.types.ShowsMemory = a.types.ShowsMemory || name == "memory"
+		a.types.ShowsMemory = a.types.ShowsMemory || name == memoryName
 	case kind == 0 && index < uint64(len(a.functions)) && a.functions[index] < uint64(len(a.signatures)):
 		if function := a.signatures[a.functions[index]]; function.numbers() {
 			function.Name = name
@@ -83,12 +83,11 @@ func (f FunctionType) numbers() bool {
 	return !slices.ContainsFunc(f.Params, other) && !slices.ContainsFunc(f.Results, other)
 }
 
-// The import by which a module gets its memory from its host (ImportMemory). Some engines have one module of a name, so no
-// host function has this one.
-const (
-	MemoryImportModule = "rrbench-memory"
-	MemoryImportName   = "memory"
-)
+// MemoryImportModule has the memory that a module gets from its host (ImportMemory). Some engines have one module of a
+// name, so no host function has this one.
+const MemoryImportModule = "rrbench-memory"
+
+const memoryName = "memory"
 
 // ImportMemory has an admitted module with this memory import that as the last of its imports, in place of
 // declaring it. So an instance's memory has a maximum of its own on engines that know of none but
@@ -97,7 +96,7 @@ func ImportMemory(wasm []byte, memory *MemoryType) []byte {
 	if memory == nil {
 		return wasm
 	}
-	imported := appendSized(appendSized(nil, []byte(MemoryImportModule)), []byte(MemoryImportName))
+	imported := appendSized(appendSized(nil, []byte(MemoryImportModule)), []byte(memoryName))
 	imported = append(imported, 2, 1) // a memory, with a maximum
 	imported = binary.AppendUvarint(binary.AppendUvarint(imported, memory.Min), memory.Max)
 

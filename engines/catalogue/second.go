@@ -52,32 +52,30 @@ type answer struct {
 func Answer(ctx context.Context, name string, in io.Reader, out io.Writer) error {
 	reply := answer{Revision: revision()}
 	if name == "" {
-		for _, one := range catalogue {
-			if reply.Engines = append(reply.Engines, describe(one)...); ctx.Err() != nil {
+		for _, one := range BuiltIn() {
+			if reply.Engines = append(reply.Engines, describe(one)); ctx.Err() != nil {
 				return ctx.Err()
 			}
 		}
 	} else if err := reply.compile(ctx, name, in); err != nil {
 		reply.Error = err.Error()
-		if lacking := (*engines.Lacking)(nil); errors.As(err, &lacking) {
+		if lacking, ok := errors.AsType[*engines.Lacking](err); ok {
 			reply.Lacking = lacking.Feature
 		}
 	}
 	return json.NewEncoder(out).Encode(reply)
 }
 
-func describe(one entry) []description {
-	found := description{Name: one.name}
+func describe(name string) description {
+	found := description{Name: name}
+	one, _ := find(name)
 	err := one.check()
 	var engine engines.Engine
 	if err == nil {
 		engine, err = one.open("")
 	}
-	var unavailable *engines.Unavailable
-	switch {
-	case engines.IsNotBuilt(err):
-		return nil
-	case errors.As(err, &unavailable):
+	switch unavailable, ok := errors.AsType[*engines.Unavailable](err); {
+	case ok:
 		found.Reason, found.Remedy = unavailable.Reason, unavailable.Remedy
 	case err != nil:
 		found.Reason, found.Remedy = err.Error(), "see there"
@@ -88,7 +86,7 @@ func describe(one entry) []description {
 			found.CacheFault = fault.Error()
 		}
 	}
-	return []description{found}
+	return found
 }
 
 func (a *answer) compile(ctx context.Context, name string, in io.Reader) error {
@@ -192,8 +190,7 @@ func (o *other) run(ctx context.Context, module io.Reader, arguments ...string) 
 // open is the engine as the second program has it; notBuilt is the error where it does not.
 func (o *other) open(name string, notBuilt error) (engines.Engine, error) {
 	if o.fault != nil {
-		unavailable := (*engines.Unavailable)(nil)
-		if errors.As(notBuilt, &unavailable) && !errors.Is(o.fault, fs.ErrNotExist) && !errors.Is(o.fault, errNowhere) {
+		if unavailable, ok := errors.AsType[*engines.Unavailable](notBuilt); ok && !errors.Is(o.fault, fs.ErrNotExist) && !errors.Is(o.fault, errNowhere) {
 			return nil, &engines.Unavailable{Engine: name, Reason: o.fault.Error(), Remedy: unavailable.Remedy}
 		}
 		return nil, notBuilt
@@ -215,8 +212,6 @@ type remote struct {
 	*other
 	description
 }
-
-var _ engines.Engine = remote{}
 
 func (r remote) Name() string                       { return r.description.Name }
 func (r remote) Version() string                    { return r.description.Version }

@@ -29,8 +29,6 @@ type engine struct {
 	disk   *codecache.Cache
 }
 
-var _ engines.Engine = (*engine)(nil)
-
 // Check returns nil when the engine can run here, else an *engines.Unavailable.
 func Check() error {
 	switch runtime.GOARCH {

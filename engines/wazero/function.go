@@ -18,8 +18,6 @@ type function struct {
 	running int
 }
 
-var _ engines.Function = (*function)(nil)
-
 func (in *instance) Function(name string) (engines.Function, bool) {
 	if f, ok := in.functions[name]; ok {
 		return f, true

@@ -13,6 +13,10 @@ import (
 	"rrbench/engines/internal/crossing"
 )
 
+// largest is the largest memory in bytes: wazero's compiled code reads a memory's length
+// as 32 bits, for which 4 GiB is nothing.
+const largest = engines.AddressSpace - engines.PageSize
+
 type instance struct {
 	name   string
 	module *module
@@ -27,8 +31,6 @@ type instance struct {
 	depth   int
 	closed  bool
 }
-
-var _ engines.Instance = (*instance)(nil)
 
 // callContext leads a host function to the instance that called it.
 type callContext struct {
@@ -109,6 +111,11 @@ func (in *instance) Memory() engines.Memory {
 	}
 	return (*memory)(in)
 }
+
+type memory instance
+
+func (m *memory) Bytes() []byte { return m.linear.view }
+func (m *memory) Size() uint64  { return uint64(len(m.linear.view)) }
 
 func (in *instance) Close() error {
 	if in.closed {

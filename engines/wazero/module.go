@@ -23,8 +23,6 @@ type module struct {
 	cache wazero.CompilationCache
 }
 
-var _ engines.Module = (*module)(nil)
-
 // apiTypes relies on both sides using the encoding of the binary format.
 func apiTypes(types []engines.ValueType) []api.ValueType {
 	converted := make([]api.ValueType, len(types))

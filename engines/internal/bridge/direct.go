@@ -21,10 +21,7 @@ type directCall struct {
 	handle C.uintptr_t
 }
 
-var (
-	_ engines.DirectCaller = (*function)(nil)
-	_ engines.DirectCall   = (*directCall)(nil)
-)
+var _ engines.DirectCaller = (*function)(nil)
 
 func (f *function) DirectCall(module, name string, handler engines.Function) engines.DirectCall {
 	in := f.instance

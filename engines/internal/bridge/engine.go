@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -34,18 +33,8 @@ type Config struct {
 	Lenient bool
 	// CacheDir is where code is kept, if the backend can serialize; empty means the user's.
 	CacheDir string
-	// Causes have parts of the engine's texts for why a call ended, and the words for it that all engines have.
+	// Causes, of which the first counts, have parts of the engine's texts for why a call ended, and the words for it that all engines have.
 	Causes [][2]string
-}
-
-// cause is the first of the causes that a text tells, else the text.
-func (c *Config) cause(message string) string {
-	for _, one := range c.Causes {
-		if strings.Contains(message, one[0]) {
-			return one[1]
-		}
-	}
-	return message
 }
 
 type engine struct {
@@ -54,8 +43,6 @@ type engine struct {
 	// disk is nil for an engine whose code cannot be kept.
 	disk *codecache.Cache
 }
-
-var _ engines.Engine = (*engine)(nil)
 
 // mainStack is what the main thread's stack may grow to, in bytes, where it would have no end: a guest's
 // recursion would take all memory. Other threads have theirs from the start.
@@ -106,8 +93,6 @@ type module struct {
 	engine   *engine
 	compiled unsafe.Pointer
 }
-
-var _ engines.Module = (*module)(nil)
 
 func (e *engine) Compile(ctx context.Context, wasm []byte) (engines.Module, error) {
 	if err := ctx.Err(); err != nil {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"unsafe"
 
 	"rrbench/engines"
@@ -36,8 +37,6 @@ type instance struct {
 	depth   int
 	closed  bool
 }
-
-var _ engines.Instance = (*instance)(nil)
 
 func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig) (engines.Instance, error) {
 	return crossing.Instantiate(ctx, config, m.Imported, func(resolved []engines.HostFunction) (engines.Instance, error) {
@@ -145,8 +144,6 @@ func (in *instance) Close() error {
 
 type memory instance
 
-var _ engines.Memory = (*memory)(nil)
-
 // Bytes needs no call: the bridge notes base and size whenever the guest has run.
 func (m *memory) Bytes() []byte {
 	if m.guest == nil {
@@ -163,7 +160,13 @@ func (in *instance) explain(function string, message *C.char) error {
 	failure := in.failure
 	in.failure = nil
 	if failure == nil {
-		failure = errors.New(in.module.engine.cause(text))
+		for _, cause := range in.module.engine.Causes {
+			if strings.Contains(text, cause[0]) {
+				text = cause[1]
+				break
+			}
+		}
+		failure = errors.New(text)
 	}
 	return crossing.Ended(function, failure)
 }
@@ -183,8 +186,6 @@ type function struct {
 	// callee and guest are C memory: as integers they pass cgo unexamined.
 	callee, guest C.uintptr_t
 }
-
-var _ engines.Function = (*function)(nil)
 
 func (in *instance) Function(name string) (engines.Function, bool) {
 	if f, ok := in.functions[name]; ok {
