@@ -15,8 +15,6 @@ type adaptive struct {
 	crossover transport.Crossover
 }
 
-var _ transport.Transport = adaptive{}
-
 func (a adaptive) standard() transport.Transport {
 	if a.learning != nil {
 		return a.learning(a.crossover.Default)

@@ -11,8 +11,6 @@ import (
 // plan settles which; no function is ever started by this name, so it is not among All.
 type auto struct{}
 
-var _ transport.Transport = auto{}
-
 func (auto) Info() transport.Info {
 	return transport.Info{
 		Name:    "auto",

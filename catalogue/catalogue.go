@@ -1,4 +1,4 @@
-// Package catalogue lists the transports. A new one is one line here.
+// Package catalogue lists the transports. A new one is one line here, a new limit one in package limits.
 package catalogue
 
 import (
@@ -20,7 +20,7 @@ import (
 // All returns every transport, in display order. A transport that cannot run here is in
 // the list all the same; its Check says why.
 func All() []transport.Transport {
-	return []transport.Transport{
+	return slices.Concat([]transport.Transport{
 		user.NewCopy(),
 		user.NewRemap(),
 		adaptive{user.NewAdaptive, user.NewLearning, transport.Crossover{Below: "user/copy", From: "user/remap", Default: user.DefaultCrossover, Learns: true}},
@@ -39,18 +39,7 @@ func All() []transport.Transport {
 		external.New(),
 		redis.New(),
 		redis.NewPubSub(),
-		limits.NewMemcpy(),
-		limits.NewMremap(),
-		limits.NewWindow(),
-		limits.NewUnix(),
-		limits.NewDescriptor(),
-		limits.NewCMA(),
-		limits.NewRing(),
-		limits.NewSpin(),
-		limits.NewTCP(),
-		limits.NewSplice(),
-		redis.NewLimit(),
-	}
+	}, limits.All(), []transport.Transport{redis.NewLimit()})
 }
 
 // Named returns those that a user can name: every transport, and those that stand for one of them.
@@ -68,7 +57,8 @@ func find(all []transport.Transport, name string) (transport.Transport, error) {
 			return t, nil
 		}
 		names = append(names, known)
-		if resembles(known, name) {
+		// What was meant may be a part of it ("copy", "kernel/"), or a slip or two away.
+		if lower := strings.ToLower(name); len(lower) >= 3 && strings.Contains(known, lower) || distance(known, lower) <= 2 {
 			near = append(near, known)
 		}
 	}
@@ -77,16 +67,6 @@ func find(all []transport.Transport, name string) (transport.Transport, error) {
 	}
 	slices.Sort(names)
 	return nil, fmt.Errorf("unknown transport %q: known are %s", name, strings.Join(names, ", "))
-}
-
-// resembles says whether a user that typed name may have meant known: it is a part of it
-// ("copy", "kernel/"), or a slip or two away.
-func resembles(known, name string) bool {
-	name = strings.ToLower(name)
-	if len(name) >= 3 && strings.Contains(known, name) {
-		return true
-	}
-	return distance(known, name) <= 2
 }
 
 // distance is the Levenshtein distance in bytes.

@@ -53,7 +53,7 @@ const (
 )
 
 // Admit is what every engine asks before it compiles: it returns the module as it is to be
-// compiled, or an error that says why it is none, or which bound it exceeds. Whatever an
+// compiled and its types, or an error that says why it is none, or which bound it exceeds. Whatever an
 // admitted module does, what it makes its host hold is bounded: by InstanceConfig for the
 // linear memory, by MaxTableElements for tables, which all get a maximum here since not all
 // engines have a limit to set, and by the bounds of what is declared. Numbers that announce
@@ -64,40 +64,41 @@ const (
 // Names are left out: nothing needs them, and each would be kept.
 //
 // The error is a *Lacking for a feature that no engine is asked for.
-func Admit(engine string, wasm []byte) ([]byte, error) {
+func Admit(engine string, wasm []byte) ([]byte, *ModuleTypes, error) {
 	if err := CheckPreamble(wasm); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(wasm) > MaxModule {
-		return nil, fmt.Errorf("a WebAssembly module of %d bytes: build it smaller than %d", len(wasm), MaxModule)
+		return nil, nil, fmt.Errorf("a WebAssembly module of %d bytes: build it smaller than %d", len(wasm), MaxModule)
 	}
-	var a admission
-	admitted, err := a.admit(wasm)
-	if errors.Is(err, errFeature) {
-		return nil, &Lacking{Engine: engine, Feature: a.needs[len(a.needs)-1]}
+	a := admission{admitted: append(make([]byte, 0, len(wasm)+maxTables*4), wasm[:preambleSize]...)}
+	switch err := a.sections(wasm, a.section); {
+	case errors.Is(err, errFeature):
+		return nil, nil, &Lacking{Engine: engine, Feature: a.needs[len(a.needs)-1]}
+	case err != nil:
+		return nil, nil, fmt.Errorf("a WebAssembly module that cannot be taken: %w", err)
+	case a.fault != nil:
+		return nil, nil, fmt.Errorf("engine %s refuses the module: %w", engine, a.fault)
 	}
-	return admitted, err
+	return a.admitted, &a.types, nil
 }
 
-func (a *admission) admit(wasm []byte) ([]byte, error) {
-	a.admitted = append(make([]byte, 0, len(wasm)+maxTables*4), wasm[:preambleSize]...)
+// sections has a module's looked at one after the other; whole has a section's header too.
+func (a *admission) sections(wasm []byte, look func(id byte, content *reader, whole []byte)) error {
 	r := reader{rest: wasm[preambleSize:], admission: a}
 	for len(r.rest) > 0 {
 		whole := r.rest
 		id := r.byte()
 		content := reader{rest: r.sized(), admission: a}
+		if r.err == nil {
+			look(id, &content, whole[:len(whole)-len(r.rest)])
+			r.err = content.err
+		}
 		if r.err != nil {
-			break
-		}
-		a.section(id, &content, whole[:len(whole)-len(r.rest)])
-		if r.err = content.err; r.err != nil {
-			break
+			return r.err
 		}
 	}
-	if r.err != nil {
-		return nil, fmt.Errorf("a WebAssembly module that cannot be taken: %w", r.err)
-	}
-	return a.admitted, nil
+	return nil
 }
 
 // admission is what a module has declared so far.
@@ -112,9 +113,15 @@ type admission struct {
 	// when instructions is set.
 	needs        []Feature
 	instructions bool
+
+	// signatures are the module's types, functions those of its functions, the imported ones first.
+	signatures []FunctionType
+	functions  []uint64
+	types      ModuleTypes
+	// fault is what an otherwise sound module imports that no host has.
+	fault error
 }
 
-// section looks at a section; whole has its header too.
 func (a *admission) section(id byte, r *reader, whole []byte) {
 	switch id {
 	case customSection:
@@ -130,23 +137,22 @@ func (a *admission) section(id byte, r *reader, whole []byte) {
 			default:
 				r.fail("a type of the form %#x, which is not a function's", form)
 			}
-			for range [...]string{"parameters", "results"} {
-				for range r.count("parameters or results", maxParams) {
-					r.valueType()
-				}
-			}
+			a.signatures = append(a.signatures, FunctionType{Params: r.valueTypes(), Results: r.valueTypes()})
 		}
 	case importSection:
 		a.imports(r)
 	case functionSection:
-		r.count("functions", maxFunctions)
+		for range r.count("functions", maxFunctions) {
+			a.functions = append(a.functions, r.unsigned())
+		}
 	case tableSection:
 		a.tableSection(r)
 		return
 	case memorySection:
 		for i := range r.count("memories", maxExports) {
-			min, _ := r.limits(0)
-			if a.memory = min * PageSize; i >= maxMemories {
+			least, most := r.limits(AddressSpace / PageSize)
+			a.types.Memory = &MemoryType{least, most}
+			if a.memory = least * PageSize; i >= maxMemories {
 				r.end(SeveralMemories)
 			}
 		}
@@ -158,9 +164,7 @@ func (a *admission) section(id byte, r *reader, whole []byte) {
 		}
 	case exportSection:
 		for range r.count("exports", maxExports) {
-			r.sized()
-			r.byte()
-			r.unsigned()
+			a.export(string(r.sized()), r.byte(), r.unsigned())
 		}
 	case startSection, dataCountSection:
 	case elementSection:
@@ -201,7 +205,11 @@ func (a *admission) imports(r *reader) {
 			r.fail("it imports %s, which is no function: build it with memory, tables and globals of its own",
 				foreign.Line(string(module)+"."+string(name), foreign.Usual))
 		}
-		r.unsigned()
+		index := r.unsigned()
+		a.functions = append(a.functions, index)
+		if r.err == nil && a.fault == nil {
+			a.fault = a.importFunction(index, string(module), string(name))
+		}
 	}
 }
 
@@ -237,8 +245,12 @@ func (a *admission) tableSection(r *reader) {
 		content = binary.AppendUvarint(content, t.min)
 		content = binary.AppendUvarint(content, min(t.max, t.min+share))
 	}
-	a.admitted = append(a.admitted, tableSection)
-	a.admitted = append(binary.AppendUvarint(a.admitted, uint64(len(content))), content...)
+	a.admitted = appendSized(append(a.admitted, tableSection), content)
+}
+
+// appendSized appends bytes behind their length, as reader.sized reads them.
+func appendSized(to []byte, content []byte) []byte {
+	return append(binary.AppendUvarint(to, uint64(len(content))), content...)
 }
 
 // segment looks at an element segment: a bit says that it is not active, one that it names

@@ -49,7 +49,9 @@ func TestAdmitKeepsToBounds(t *testing.T) {
 		"results": {func(n int) []byte {
 			return section(typeSection, slices.Concat([]byte{1, 0x60, 0}, many(n, byte(I32)))...)
 		}, maxParams, "results"},
-		"imports":   {func(n int) []byte { return section(importSection, many(n, 1, 'm', 1, 'f', 0, 0)...) }, maxImports, "imports"},
+		"imports": {func(n int) []byte {
+			return append(section(typeSection, 1, 0x60, 0, 0), section(importSection, many(n, 1, 'm', 1, 'f', 0, 0)...)...)
+		}, maxImports, "imports"},
 		"functions": {func(n int) []byte { return section(functionSection, many(n, 0)...) }, maxFunctions, "functions"},
 		"tables":    {func(n int) []byte { return section(tableSection, many(n, funcref, 0, 0)...) }, maxTables, "tables"},
 		"globals":   {func(n int) []byte { return section(globalSection, many(n, byte(I32), 1, 0x41, 0, 0x0b)...) }, maxGlobals, "globals"},
@@ -80,10 +82,10 @@ func TestAdmitKeepsToBounds(t *testing.T) {
 		}, MaxModule, "smaller"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := Admit("engine", module(test.make(test.most))); err != nil {
+			if _, _, err := Admit("engine", module(test.make(test.most))); err != nil {
 				t.Errorf("at the bound: %v", err)
 			}
-			_, err := Admit("engine", module(test.make(test.most+1)))
+			_, _, err := Admit("engine", module(test.make(test.most+1)))
 			if err == nil || !strings.Contains(err.Error(), test.words) || !strings.Contains(err.Error(), fmt.Sprint(test.most)) && name != "two segments" {
 				t.Errorf("beyond the bound: %v", err)
 			}
@@ -132,7 +134,7 @@ func TestAdmitRefusesAnnouncements(t *testing.T) {
 		"element outside": slices.Concat(section(tableSection, 1, funcref, 0, 2), section(elementSection, 1, 0, 0x41, 2, 0x0b, 1, 0)),
 		"no table":        section(elementSection, 1, 0, 0x41, 0, 0x0b, 1, 0),
 	} {
-		if admitted, err := Admit("engine", module(bad)); err == nil {
+		if admitted, _, err := Admit("engine", module(bad)); err == nil {
 			t.Errorf("%s: admitted as % x", name, admitted)
 		} else if strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: error %q has several lines", name, err)
@@ -162,14 +164,14 @@ func TestAdmitFindsFeatures(t *testing.T) {
 		"two memories":     {section(memorySection, 2, 0, 1, 0, 1), SeveralMemories},
 		"small pages":      {section(memorySection, 1, 8, 1, 0), PageSizes},
 	} {
-		_, err := Admit("engine", module(test.module))
+		_, _, err := Admit("engine", module(test.module))
 		if lacking := (*Lacking)(nil); !errors.As(err, &lacking) || lacking.Feature != test.want || lacking.Engine != "engine" {
 			t.Errorf("%s: error is %v, want that of %s", name, err, test.want)
 		}
 	}
 	// Of imports that are no functions it says no more than that.
 	for name, kind := range map[string][]byte{"table": {1, funcref, 0, 0}, "memory": {2, 4, 0}, "global": {3, byte(I32), 0}} {
-		_, err := Admit("engine", module(section(importSection, slices.Concat([]byte{1, 1, 'm', 1, 'x'}, kind)...)))
+		_, _, err := Admit("engine", module(section(importSection, slices.Concat([]byte{1, 1, 'm', 1, 'x'}, kind)...)))
 		if err == nil || !strings.Contains(err.Error(), "it imports m.x, which is no function") {
 			t.Errorf("imported %s: %v", name, err)
 		}
@@ -200,7 +202,7 @@ func TestRefusedFindsFeatures(t *testing.T) {
 		body := append([]byte{0}, all+code+all+"\x0b"...)
 		body = append(binary.AppendUvarint(nil, uint64(len(body))), body...)
 		wasm := module(section(codeSection, append([]byte{1}, body...)...))
-		if _, err := Admit("engine", wasm); err != nil {
+		if _, _, err := Admit("engine", wasm); err != nil {
 			t.Errorf("% x is not admitted: %v", code, err)
 		}
 		err := Refused("engine", []Feature{ExtendedConstants}, wasm, "why")
@@ -233,7 +235,7 @@ func TestAdmitGivesTablesAMaximum(t *testing.T) {
 		"names": {module(section(customSection, 4, 'n', 'a', 'm', 'e', 1, 2, 3), start), module(start)},
 		"other": {module(section(customSection, 3, 'n', 'a', 'm', 1), start), module(section(customSection, 3, 'n', 'a', 'm', 1), start)},
 	} {
-		got, err := Admit("engine", test.from)
+		got, _, err := Admit("engine", test.from)
 		if err != nil || !bytes.Equal(got, test.want) {
 			t.Errorf("%s: %x, %v, want %x", name, got, err, test.want)
 		}
@@ -255,11 +257,11 @@ func FuzzAdmit(f *testing.F) {
 	))
 	f.Fuzz(func(t *testing.T, wasm []byte) {
 		_ = Refused("engine", nil, wasm, "")
-		once, err := Admit("engine", wasm)
+		once, _, err := Admit("engine", wasm)
 		if err != nil {
 			return
 		}
-		if twice, err := Admit("engine", once); err != nil || !bytes.Equal(once, twice) {
+		if twice, _, err := Admit("engine", once); err != nil || !bytes.Equal(once, twice) {
 			t.Errorf("%x became %x and then %x, %v", wasm, once, twice, err)
 		}
 	})

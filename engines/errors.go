@@ -41,6 +41,6 @@ func NotBuilt(engine string) error {
 
 // IsNotBuilt says whether an error is of NotBuilt.
 func IsNotBuilt(err error) bool {
-	var unavailable *Unavailable
-	return errors.As(err, &unavailable) && unavailable.Reason == notBuilt
+	unavailable, ok := errors.AsType[*Unavailable](err)
+	return ok && unavailable.Reason == notBuilt
 }

@@ -64,7 +64,7 @@ func Refused(engine string, has []Feature, wasm []byte, cause string) error {
 // all instructions.
 func CheckFeatures(engine string, has []Feature, wasm []byte) error {
 	a := admission{instructions: true}
-	_, _ = a.admit(wasm)
+	_ = a.sections(wasm, a.section)
 	for _, feature := range a.needs {
 		if !slices.Contains(has, feature) {
 			return &Lacking{Engine: engine, Feature: feature}

@@ -2,6 +2,7 @@ package engines
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -18,15 +19,10 @@ func Resolve(imports []FunctionType, offered []HostFunction) ([]HostFunction, er
 	var missing []string
 	for i, wanted := range imports {
 		candidates := byPath[wanted.Path()]
-		found := false
-		for _, candidate := range candidates {
-			if candidate.SameSignature(wanted) {
-				resolved[i], found = *candidate, true
-				break
-			}
-		}
+		fitting := slices.IndexFunc(candidates, func(h *HostFunction) bool { return h.SameSignature(wanted) })
 		switch {
-		case found:
+		case fitting >= 0:
+			resolved[i] = *candidates[fitting]
 		case len(candidates) > 0:
 			have := candidates[0].FunctionType
 			have.ImportModule = candidates[0].Module

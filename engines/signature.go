@@ -9,21 +9,11 @@ import (
 )
 
 func (v ValueType) String() string {
-	switch v {
-	case I32:
-		return "i32"
-	case I64:
-		return "i64"
-	case F32:
-		return "f32"
-	case F64:
-		return "f64"
+	if v < F64 || v > I32 {
+		return fmt.Sprintf("0x%02x", byte(v))
 	}
-	return fmt.Sprintf("0x%02x", byte(v))
+	return [...]string{"f64", "f32", "i64", "i32"}[v-F64]
 }
-
-// narrow says that a value uses the lower half of its stack slot only.
-func (v ValueType) narrow() bool { return v == I32 || v == F32 }
 
 // Narrow lists the places of the 32-bit values among types. An engine clears the upper
 // halves of these stack slots, which some runtimes leave filled with whatever a register
@@ -31,7 +21,7 @@ func (v ValueType) narrow() bool { return v == I32 || v == F32 }
 func Narrow(types []ValueType) []int {
 	var places []int
 	for place, valueType := range types {
-		if valueType.narrow() {
+		if valueType == I32 || valueType == F32 {
 			places = append(places, place)
 		}
 	}

@@ -32,6 +32,11 @@ const (
 // Open implements transport.Transport. Every target has answered rightly to a small
 // payload when it returns, which leaves as many connections open as there are targets.
 func (URL) Open(ctx context.Context, setup transport.Setup, targets []transport.Endpoint) (transport.Route, error) {
+	// For functions that look at nothing else.
+	contentType := "application/json"
+	if setup.Codec == transport.Raw {
+		contentType = "application/octet-stream"
+	}
 	peers := make([]http.Peer, len(targets))
 	for i, endpoint := range targets {
 		if endpoint.Transport != Name {
@@ -44,7 +49,7 @@ func (URL) Open(ctx context.Context, setup transport.Setup, targets []transport.
 		peers[i] = http.Peer{
 			URL: address,
 			Header: nethttp.Header{
-				"Content-Type": {contentType(setup.Codec)},
+				"Content-Type": {contentType},
 				headerCodec:    {string(setup.Codec)},
 				headerPayload:  {string(setup.Payload)},
 			},
@@ -61,14 +66,6 @@ func (URL) Open(ctx context.Context, setup transport.Setup, targets []transport.
 		return nil, fmt.Errorf("try the function with %d bytes: %w", greetingSize, err)
 	}
 	return route, nil
-}
-
-// contentType is the body's, for functions that look at nothing else.
-func contentType(codec transport.Codec) string {
-	if codec == transport.Raw {
-		return "application/octet-stream"
-	}
-	return "application/json"
 }
 
 // greet sends a small payload to all targets at once, so that each gets a connection.
@@ -128,12 +125,10 @@ func hint(response *nethttp.Response) string {
 
 // excerpt is the beginning of a text that some server wrote, on one line.
 func excerpt(body []byte) string {
-	const limit = 80
-	text := foreign.Line(string(body), limit)
-	if text == "" {
-		return ""
+	if text := foreign.Line(string(body), 80); text != "" {
+		return fmt.Sprintf(" %q", text)
 	}
-	return fmt.Sprintf(" %q", text)
+	return ""
 }
 
 // parseAnswer reads {"length":…,"digest":"…"}. Other members are ignored.
@@ -151,10 +146,7 @@ func parseAnswer(body []byte) (length, digest uint64, err error) {
 		}
 		return 0, 0, errAnswer
 	}
-	if len(*answer.Digest) != 16 {
-		return 0, 0, errAnswer
-	}
-	if digest, err = strconv.ParseUint(*answer.Digest, 16, 64); err != nil {
+	if digest, err = strconv.ParseUint(*answer.Digest, 16, 64); err != nil || len(*answer.Digest) != 16 {
 		return 0, 0, errAnswer
 	}
 	return *answer.Length, digest, nil

@@ -24,8 +24,6 @@ var module []byte
 // URL is the transport http/external.
 type URL struct{}
 
-var _ transport.Transport = URL{}
-
 // New is http/external.
 func New() transport.Transport { return URL{} }
 
@@ -72,8 +70,7 @@ func (URL) Check() error { return nil }
 func parse(text string) (*url.URL, error) {
 	parsed, err := url.Parse(text)
 	if err != nil {
-		var cause *url.Error
-		if errors.As(err, &cause) {
+		if cause, ok := errors.AsType[*url.Error](err); ok {
 			err = cause.Err
 		}
 		return nil, fmt.Errorf("url %q: %w (write http://HOST:PORT/PATH)", text, err)

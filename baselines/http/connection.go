@@ -29,7 +29,7 @@ type wholeWriter struct{ *net.TCPConn }
 
 func (c wholeWriter) ReadFrom(r io.Reader) (int64, error) {
 	if limited, ok := r.(*io.LimitedReader); ok {
-		if b, ok := limited.R.(*body); ok && int64(len(b.rest)) <= limited.N {
+		if b, ok := limited.R.(*body); ok && int64(b.Len()) <= limited.N {
 			n, err := b.WriteTo(c.TCPConn)
 			limited.N -= n
 			// A peer may close when it has answered early. Told of this error, net/http would not

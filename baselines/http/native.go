@@ -11,8 +11,6 @@ import (
 // transports of this package differ in what starts these shims and in nothing else.
 type native struct{ name, summary, launcher string }
 
-var _ transport.Transport = native{}
-
 // New is http/native: the shims are processes.
 func New() transport.Transport {
 	return native{"http/native", "native functions exchange HTTP/1.1 requests with net/http, JSON or raw bodies", transport.LauncherProcess}

@@ -15,14 +15,13 @@ import (
 
 // post is the way to one peer. It is used by one goroutine at a time.
 type post struct {
+	Peer
 	client *nethttp.Transport
 	// request is copied for each use.
 	request nethttp.Request
-	nonce   []byte
 	// broken is why the connection was given up.
 	broken error
 	body   *body
-	answer func(*nethttp.Response, []byte, *transport.Delivery) error
 	// reply has room for one byte too many, which shows a reply that is too long.
 	reply []byte
 }
@@ -32,11 +31,10 @@ func newPost(client *nethttp.Transport, peer Peer) *post {
 	// Without it net/http sends its own name.
 	header["User-Agent"] = nil
 	return &post{
+		Peer:    peer,
 		client:  client,
 		body:    newBody(),
-		nonce:   peer.Nonce,
 		request: nethttp.Request{URL: peer.URL, Host: peer.URL.Host, Header: header},
-		answer:  peer.Answer,
 		reply:   make([]byte, peer.ReplyLimit+1),
 	}
 }
@@ -61,7 +59,7 @@ func (p *post) greet(ctx context.Context, timeout time.Duration) (measure.Usage,
 	request := p.request.WithContext(ctx)
 	request.Method = nethttp.MethodGet
 	request.Header = p.request.Header.Clone()
-	expected := prove(request.Header, p.nonce)
+	expected := prove(request.Header, p.Nonce)
 	var d transport.Delivery
 	response, err := p.exchange(request, &d)
 	if err == nil {
@@ -72,7 +70,7 @@ func (p *post) greet(ctx context.Context, timeout time.Duration) (measure.Usage,
 
 // reconnect greets a peer again whose connection was given up. It is no part of a hand-off.
 func (p *post) reconnect(deadline time.Duration) {
-	if p.broken == nil || p.nonce == nil {
+	if p.broken == nil || p.Nonce == nil {
 		return
 	}
 	if deadline <= 0 {
@@ -83,7 +81,7 @@ func (p *post) reconnect(deadline time.Duration) {
 
 // send posts wire and fills the delivery in. When it returns nothing refers to wire.
 func (p *post) send(ctx context.Context, wire []byte, d *transport.Delivery) {
-	if p.broken != nil && p.nonce != nil {
+	if p.broken != nil && p.Nonce != nil {
 		d.Err = p.broken
 		return
 	}
@@ -134,7 +132,7 @@ func (p *post) exchange(request *nethttp.Request, d *transport.Delivery) (*netht
 		return nil, p.explain(fmt.Sprintf("read the reply (%s, incomplete after %d%s bytes)", response.Status, n, announced), err)
 	}
 	// What is missing of a refusal says no more than its status.
-	return response, p.answer(response, p.reply[:n], d)
+	return response, p.Answer(response, p.reply[:n], d)
 }
 
 // readReply reads to the end of a reply or of into. A reply that ends before its announced

@@ -13,10 +13,8 @@ import (
 	"rrbench/transport"
 )
 
-const (
-	// headerLimit bounds a request's header, in bytes.
-	headerLimit = 16 << 10
-)
+// headerLimit bounds a request's header, in bytes.
+const headerLimit = 16 << 10
 
 func (n native) Serve(ctx context.Context, setup transport.Setup) (transport.Target, error) {
 	f, err := function.NewTarget(setup)

@@ -23,10 +23,75 @@ import (
 	"errors"
 	"fmt"
 
+	"rrbench/memory"
+	"rrbench/modes/kernel"
+	"rrbench/modes/network"
 	"rrbench/modes/sockets"
 	"rrbench/payloads"
 	"rrbench/transport"
 )
+
+// All are the limits, in display order.
+func All() []transport.Transport {
+	return []transport.Transport{
+		&memoryLimit{limit{"limit/memcpy", "no function: memcpy from one warm buffer to another", 1}, false, false},
+		&memoryLimit{limit{"limit/mremap", "no function: warm pages move from one place to another", 2}, true, false},
+		&memoryLimit{limit{"limit/window", "no function: warm pages move from one place to another, 1 GiB at once", 10}, true, true},
+		&socket{limit: limit{"limit/unix", "no function: write and read over a Unix stream socket", 3}},
+		&socket{
+			limit: limit{"limit/descriptor", "no function: references to a memory file over a Unix socket, read where it is mapped", 4},
+			// Less moving pages into and out of functions' memories.
+			like:        kernel.NewMemfd(),
+			newRoom:     func() room { return &file{} },
+			newReferrer: func(from room, _ []int) (sockets.Referrer, error) { return describe(from.(*file)), nil },
+			newResolver: func(r *Receiver) sockets.Resolver { return &mapper{Receiver: r} },
+		},
+		&socket{
+			limit:       limit{"limit/cma", "no function: one process reads another's memory with process_vm_readv", 5},
+			like:        kernel.NewCMA(),
+			newReferrer: func(_ room, processes []int) (sockets.Referrer, error) { return kernel.NewRemoteRead(processes) },
+			newResolver: func(r *Receiver) sockets.Resolver { return &reader{Receiver: r} },
+		},
+		&socket{
+			limit: limit{"limit/ring", "no function: a ring in shared memory, receivers sleep until something comes", 11},
+			like:  kernel.NewRing(),
+			ring:  memory.Sleeping,
+		},
+		&socket{
+			limit: limit{"limit/spin", "no function: a ring in shared memory, receivers spin until something comes", 12},
+			like:  kernel.NewRing(),
+			ring:  memory.Spinning,
+		},
+		&socket{limit: limit{"limit/tcp", "no function: write and read over TCP", 6}, network: true},
+		&socket{
+			limit:     limit{"limit/splice", "no function: warm pages spliced through a pipe to TCP, read as limit/tcp does", 7},
+			network:   true,
+			newWriter: network.NewSplicing,
+			detach:    network.Detach,
+			facts:     network.PipeFacts,
+		},
+	}
+}
+
+// limit is what is said of each.
+type limit struct {
+	name, summary string
+	place         int
+}
+
+func (l *limit) info(hosting transport.Hosting) transport.Info {
+	return transport.Info{
+		Name:            l.name,
+		Summary:         l.summary,
+		Family:          transport.Limit,
+		Place:           l.place,
+		Hosting:         hosting,
+		Runs:            transport.NoFunction,
+		Codecs:          []transport.Codec{transport.None},
+		CopiesPerTarget: 1,
+		CopiesAtSource:  1,
+	}
+}
 
 // Source is the warm memory that a limit sends from.
 type Source struct {

@@ -12,50 +12,16 @@ import (
 	"rrbench/transport"
 )
 
-// memory is a limit inside one process.
+// memoryLimit is a limit inside one process.
 type memoryLimit struct {
-	name, summary string
-	place         int
-	// moves: the pages move, else their bytes are copied. windows: with the window that they are in.
+	limit
+	// moves: the pages move, else their bytes are copied; of several targets the last gets them, after the
+	// others have copied. windows: with the aligned GiB that they are in, which the kernel moves as one.
 	moves, windows bool
 }
 
-var _ transport.Transport = (*memoryLimit)(nil)
-
-// NewMemcpy is limit/memcpy: one process copies from one warm buffer to another.
-func NewMemcpy() transport.Transport {
-	return &memoryLimit{"limit/memcpy", "no function: memcpy from one warm buffer to another", 1, false, false}
-}
-
-// NewMremap is limit/mremap: one process moves warm pages to another place, mremap(2). Of
-// several targets the last gets them, after the others have copied.
-func NewMremap() transport.Transport {
-	return &memoryLimit{"limit/mremap", "no function: warm pages move from one place to another", 2, true, false}
-}
-
-// NewWindow is limit/window: as limit/mremap, but what moves is the aligned GiB that the pages are
-// in, which the kernel moves as one, whatever there is in it.
-func NewWindow() transport.Transport {
-	return &memoryLimit{"limit/window", "no function: warm pages move from one place to another, 1 GiB at once", 10, true, true}
-}
-
-func (m *memoryLimit) Info() transport.Info {
-	return transport.Info{
-		Name:            m.name,
-		Summary:         m.summary,
-		Family:          transport.Limit,
-		Place:           m.place,
-		Hosting:         transport.SharedProcess,
-		Runs:            transport.NoFunction,
-		Codecs:          []transport.Codec{transport.None},
-		CopiesPerTarget: 1,
-		CopiesAtSource:  1,
-	}
-}
-
-func (m *memoryLimit) Check() error {
-	return nil
-}
+func (m *memoryLimit) Info() transport.Info { return m.info(transport.SharedProcess) }
+func (m *memoryLimit) Check() error         { return nil }
 
 // memoryTargets are the buffers that this process offers.
 var memoryTargets transport.Local[memoryTarget]

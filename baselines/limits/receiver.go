@@ -7,7 +7,6 @@ import (
 	"rrbench/memory"
 	"rrbench/modes"
 	"rrbench/modes/kernel"
-	"rrbench/modes/sockets"
 	"rrbench/transport"
 	"rrbench/transport/stream"
 )
@@ -19,8 +18,6 @@ type Receiver struct {
 	payload []byte
 	writes  bool
 }
-
-var _ stream.Receiver = (*Receiver)(nil)
 
 // NewReceiver makes one for payloads of at most setup.Size bytes.
 func NewReceiver(setup transport.Setup) (*Receiver, error) {
@@ -57,8 +54,6 @@ type reader struct {
 	remote kernel.RemoteReader
 }
 
-var _ sockets.Resolver = (*reader)(nil)
-
 func (r *reader) Resolve(n uint64, reference stream.Reference) error {
 	into, err := r.Place(n)
 	if err != nil {
@@ -76,8 +71,6 @@ type mapper struct {
 	// scratch is for Revert.
 	scratch []byte
 }
-
-var _ sockets.Resolver = (*mapper)(nil)
 
 func (m *mapper) Resolve(n uint64, reference stream.Reference) error {
 	if reference.Descriptor < 0 {

@@ -1,6 +1,8 @@
 package wasi
 
 import (
+	"embed"
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -8,6 +10,7 @@ import (
 	"rrbench/baselines/wasi/abi"
 	"rrbench/engines"
 	"rrbench/transport"
+	"rrbench/workloads"
 )
 
 // Name is the transport's.
@@ -18,8 +21,6 @@ type Guests struct {
 	// memoryLimit bounds a guest's memory in bytes; zero is all that it can address.
 	memoryLimit uint64
 }
-
-var _ transport.Transport = Guests{}
 
 // New is http/wasi on this host's loopback.
 func New() transport.Transport { return Guests{} }
@@ -68,10 +69,8 @@ func addressOf(text string) (address, port uint64, err error) {
 	if !parsed.Addr().Unmap().Is4() {
 		return 0, 0, fmt.Errorf("address %s: guests know IPv4 alone", text)
 	}
-	for _, b := range parsed.Addr().Unmap().As4() {
-		address = address<<8 | uint64(b)
-	}
-	return address, uint64(parsed.Port()), nil
+	four := parsed.Addr().Unmap().As4()
+	return uint64(binary.BigEndian.Uint32(four[:])), uint64(parsed.Port()), nil
 }
 
 // limit is the most memory that a guest may have: a page less than it can address, so that
@@ -81,4 +80,20 @@ func (g Guests) limit() uint64 {
 		return g.memoryLimit
 	}
 	return engines.AddressSpace - engines.PageSize
+}
+
+//go:embed guests/built
+var built embed.FS
+
+const (
+	goGuest = "http-go"
+	cGuest  = "http-c"
+)
+
+var _ transport.GuestOwner = Guests{}
+
+func (Guests) GuestNames() []string { return []string{goGuest, cGuest} }
+
+func (g Guests) GuestModule(name string) ([]byte, error) {
+	return workloads.Built(built, "guests/built", name, g.GuestNames())
 }

@@ -84,7 +84,7 @@ type known struct{ engines.Engine }
 // Compile says of what the engine lacks which others have it.
 func (k known) Compile(ctx context.Context, wasm []byte) (engines.Module, error) {
 	module, err := k.Engine.Compile(ctx, wasm)
-	if lacking := (*engines.Lacking)(nil); errors.As(err, &lacking) {
+	if lacking, ok := errors.AsType[*engines.Lacking](err); ok {
 		lacking.Having = nil
 		for _, name := range Names() {
 			other, err := New(name, Options{})

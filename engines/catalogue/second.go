@@ -40,17 +40,11 @@ type description struct {
 type answer struct {
 	// Revision is that of the source.
 	Revision string
-	Engines  []description `json:",omitempty"`
-	Module   *compiled     `json:",omitempty"`
-	Error    string        `json:",omitempty"`
+	Engines  []description        `json:",omitempty"`
+	Module   *engines.ModuleTypes `json:",omitempty"`
+	Error    string               `json:",omitempty"`
 	// Lacking is Error's engines.Lacking.
 	Lacking engines.Feature `json:",omitempty"`
-}
-
-// compiled is what a module says of itself.
-type compiled struct {
-	Imports, Exports []engines.FunctionType
-	ExportsMemory    bool
 }
 
 // Answer is the second program's part: without an engine's name it describes the engines that are
@@ -58,32 +52,30 @@ type compiled struct {
 func Answer(ctx context.Context, name string, in io.Reader, out io.Writer) error {
 	reply := answer{Revision: revision()}
 	if name == "" {
-		for _, one := range catalogue {
-			if reply.Engines = append(reply.Engines, describe(one)...); ctx.Err() != nil {
+		for _, one := range BuiltIn() {
+			if reply.Engines = append(reply.Engines, describe(one)); ctx.Err() != nil {
 				return ctx.Err()
 			}
 		}
 	} else if err := reply.compile(ctx, name, in); err != nil {
 		reply.Error = err.Error()
-		if lacking := (*engines.Lacking)(nil); errors.As(err, &lacking) {
+		if lacking, ok := errors.AsType[*engines.Lacking](err); ok {
 			reply.Lacking = lacking.Feature
 		}
 	}
 	return json.NewEncoder(out).Encode(reply)
 }
 
-func describe(one entry) []description {
-	found := description{Name: one.name}
+func describe(name string) description {
+	found := description{Name: name}
+	one, _ := find(name)
 	err := one.check()
 	var engine engines.Engine
 	if err == nil {
 		engine, err = one.open("")
 	}
-	var unavailable *engines.Unavailable
-	switch {
-	case engines.IsNotBuilt(err):
-		return nil
-	case errors.As(err, &unavailable):
+	switch unavailable, ok := errors.AsType[*engines.Unavailable](err); {
+	case ok:
 		found.Reason, found.Remedy = unavailable.Reason, unavailable.Remedy
 	case err != nil:
 		found.Reason, found.Remedy = err.Error(), "see there"
@@ -94,7 +86,7 @@ func describe(one entry) []description {
 			found.CacheFault = fault.Error()
 		}
 	}
-	return []description{found}
+	return found
 }
 
 func (a *answer) compile(ctx context.Context, name string, in io.Reader) error {
@@ -116,7 +108,7 @@ func (a *answer) compile(ctx context.Context, name string, in io.Reader) error {
 		return err
 	}
 	defer module.Close()
-	a.Module = &compiled{module.Imports(), module.Exports(), module.ExportsMemory()}
+	a.Module = &engines.ModuleTypes{Imported: module.Imports(), Exported: module.Exports(), ShowsMemory: module.ExportsMemory()}
 	return nil
 }
 
@@ -198,8 +190,7 @@ func (o *other) run(ctx context.Context, module io.Reader, arguments ...string) 
 // open is the engine as the second program has it; notBuilt is the error where it does not.
 func (o *other) open(name string, notBuilt error) (engines.Engine, error) {
 	if o.fault != nil {
-		unavailable := (*engines.Unavailable)(nil)
-		if errors.As(notBuilt, &unavailable) && !errors.Is(o.fault, fs.ErrNotExist) && !errors.Is(o.fault, errNowhere) {
+		if unavailable, ok := errors.AsType[*engines.Unavailable](notBuilt); ok && !errors.Is(o.fault, fs.ErrNotExist) && !errors.Is(o.fault, errNowhere) {
 			return nil, &engines.Unavailable{Engine: name, Reason: o.fault.Error(), Remedy: unavailable.Remedy}
 		}
 		return nil, notBuilt
@@ -221,8 +212,6 @@ type remote struct {
 	*other
 	description
 }
-
-var _ engines.Engine = remote{}
 
 func (r remote) Name() string                       { return r.description.Name }
 func (r remote) Version() string                    { return r.description.Version }
@@ -254,13 +243,10 @@ func (r remote) Compile(ctx context.Context, wasm []byte) (engines.Module, error
 // remoteModule is known by its types alone.
 type remoteModule struct {
 	engine remote
-	*compiled
+	*engines.ModuleTypes
 }
 
-func (m remoteModule) Imports() []engines.FunctionType { return m.compiled.Imports }
-func (m remoteModule) Exports() []engines.FunctionType { return m.compiled.Exports }
-func (m remoteModule) ExportsMemory() bool             { return m.compiled.ExportsMemory }
-func (m remoteModule) Close() error                    { return nil }
+func (remoteModule) Close() error { return nil }
 
 func (m remoteModule) Instantiate(context.Context, engines.InstanceConfig) (engines.Instance, error) {
 	return nil, fmt.Errorf("engine %s runs in %s, not in this program", m.engine.description.Name, m.engine.path)

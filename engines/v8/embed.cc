@@ -441,6 +441,6 @@ extern "C" int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes) 
 }
 
 const backend *v8_backend(void) {
-  static const backend v8 = {compile, free_module, nullptr, nullptr, instantiate, find_function, free_guest};
+  static const backend v8 = {compile, free_module, nullptr, nullptr, nullptr, instantiate, find_function, free_guest};
   return &v8;
 }

@@ -10,15 +10,11 @@ const storageSize = 128
 
 // addressBuffer is what pointer and length at a place in memory describe.
 func (m memory) addressBuffer(pointer uint64) ([]byte, error) {
-	buffer, err := m.readUint32(pointer)
+	vector, err := m.slice(pointer, vectorSize)
 	if err != nil {
 		return nil, err
 	}
-	length, err := m.readUint32(pointer + 4)
-	if err != nil {
-		return nil, err
-	}
-	return m.slice(uint64(buffer), uint64(length))
+	return m.sliceOf(vector)
 }
 
 // readAddress reads the address that a guest wants to bind or connect to.

@@ -1,6 +1,11 @@
 package wasip1
 
-import "rrbench/engines"
+import (
+	"slices"
+	"strings"
+
+	"rrbench/engines"
+)
 
 const moduleName = "wasi_snapshot_preview1"
 
@@ -15,7 +20,7 @@ type call struct {
 
 // calls are those of preview 1, but for sockets. A signature has a letter a parameter, i for 32 bits and I
 // for 64; the result is the Errno, but for proc_exit, which does not return.
-var calls = []call{
+var calls = slices.Concat(
 	define("args_get", "ii", putStrings((*System).arguments)),
 	define("args_sizes_get", "ii", putSizes((*System).arguments)),
 	define("clock_res_get", "ii", (*System).clockResGet),
@@ -36,13 +41,13 @@ var calls = []call{
 	define("fd_prestat_dir_name", "iii", notImplemented),
 	define("fd_prestat_get", "ii", (*System).fdPrestatGet),
 	define("fd_pwrite", "iiiIi", notImplemented),
-	define("fd_read", "iiii", (*System).fdRead),
+	define("fd_read", "iiii", transferring(descriptor.read)),
 	define("fd_readdir", "iiiIi", notImplemented),
 	define("fd_renumber", "ii", notImplemented),
 	define("fd_seek", "iIii", notImplemented),
 	define("fd_sync", "i", notImplemented),
 	define("fd_tell", "ii", notImplemented),
-	define("fd_write", "iiii", (*System).fdWrite),
+	define("fd_write", "iiii", transferring(descriptor.write)),
 	define("path_create_directory", "iii", notImplemented),
 	define("path_filestat_get", "iiiii", notImplemented),
 	define("path_filestat_set_times", "iiiiIIi", notImplemented),
@@ -58,24 +63,30 @@ var calls = []call{
 	define("proc_raise", "i", notImplemented),
 	define("random_get", "ii", (*System).randomGet),
 	define("sched_yield", "", (*System).schedYield),
+)
+
+// define has a call a name, where there are several.
+func define(names, params string, handler handler) []call {
+	defined := exiting(names, params, handler)
+	for i := range defined {
+		defined[i].function.Results = []engines.ValueType{engines.I32}
+	}
+	return defined
 }
 
-func define(name, params string, handler handler) call {
-	c := exiting(name, params, handler)
-	c.function.Results = []engines.ValueType{engines.I32}
-	return c
-}
-
-func exiting(name, params string, handler handler) call {
-	function := engines.FunctionType{Name: name}
+func exiting(names, params string, handler handler) (defined []call) {
+	var types []engines.ValueType
 	for _, param := range params {
 		valueType := engines.I32
 		if param == 'I' {
 			valueType = engines.I64
 		}
-		function.Params = append(function.Params, valueType)
+		types = append(types, valueType)
 	}
-	return call{function, handler}
+	for name := range strings.FieldsSeq(names) {
+		defined = append(defined, call{engines.FunctionType{Name: name, Params: types}, handler})
+	}
+	return defined
 }
 
 func notImplemented(*System, memory, []uint64) error { return ENOSYS }

@@ -11,10 +11,10 @@ type descriptor interface {
 	// are parts of the guest's memory.
 	read(s *System, buffers [][]byte) (int, error)
 	write(s *System, buffers [][]byte) (int, error)
-	stat() stat
-	setFlags(flags uint16)
-	// watch says how to wait for the descriptor.
-	watch() watch
+	status() *stat
+	// watch says which of the operating system's descriptors to wait for. ready is set where there is
+	// nothing to wait for, hangup with it at the end of a file.
+	watch() (system int, ready, hangup bool)
 	close() error
 }
 
@@ -24,6 +24,8 @@ type stat struct {
 	flags    uint16
 	rights   uint64
 }
+
+func (s *stat) status() *stat { return s }
 
 const (
 	characterDevice = 2
@@ -100,7 +102,7 @@ func (s *System) fdFdstatGet(m memory, stack []uint64) error {
 	if err != nil {
 		return err
 	}
-	stat := d.stat()
+	stat := d.status()
 	clear(out)
 	out[0] = stat.fileType
 	binary.LittleEndian.PutUint16(out[2:], stat.flags)
@@ -110,8 +112,8 @@ func (s *System) fdFdstatGet(m memory, stack []uint64) error {
 
 func (s *System) fdFdstatSetFlags(_ memory, stack []uint64) error {
 	d, err := s.descriptors.get(stack[0])
-	if err == nil {
-		d.setFlags(uint16(stack[1]))
+	if err == nil && d.status().rights&rightFlags != 0 {
+		d.status().flags = uint16(stack[1])
 	}
 	return err
 }
@@ -119,12 +121,11 @@ func (s *System) fdFdstatSetFlags(_ memory, stack []uint64) error {
 // fdPrestatGet ends a guest's search for open directories.
 func (s *System) fdPrestatGet(memory, []uint64) error { return EBADF }
 
-func (s *System) fdRead(m memory, stack []uint64) error {
-	return s.transfer(m, stack[0], stack[1], stack[2], stack[3], descriptor.read)
-}
-
-func (s *System) fdWrite(m memory, stack []uint64) error {
-	return s.transfer(m, stack[0], stack[1], stack[2], stack[3], descriptor.write)
+// transferring is the handler of fd_read and fd_write.
+func transferring(move func(descriptor, *System, [][]byte) (int, error)) handler {
+	return func(s *System, m memory, stack []uint64) error {
+		return s.transfer(m, stack[0], stack[1], stack[2], stack[3], move)
+	}
 }
 
 // transfer reads or writes count vectors and puts the number of bytes at length, which is

@@ -2,6 +2,8 @@ package wasip1
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,65 +13,44 @@ import (
 type Errno uint16
 
 const (
-	EACCES          Errno = 2
-	EADDRINUSE      Errno = 3
-	EADDRNOTAVAIL   Errno = 4
-	EAFNOSUPPORT    Errno = 5
-	EAGAIN          Errno = 6
-	EALREADY        Errno = 7
-	EBADF           Errno = 8
-	ECANCELED       Errno = 11
-	ECONNABORTED    Errno = 13
-	ECONNREFUSED    Errno = 14
-	ECONNRESET      Errno = 15
-	EDESTADDRREQ    Errno = 17
-	EFAULT          Errno = 21
-	EHOSTUNREACH    Errno = 23
-	EINPROGRESS     Errno = 26
-	EINTR           Errno = 27
-	EINVAL          Errno = 28
-	EIO             Errno = 29
-	EISCONN         Errno = 30
-	EMFILE          Errno = 33
-	EMSGSIZE        Errno = 35
-	ENETDOWN        Errno = 38
-	ENETRESET       Errno = 39
-	ENETUNREACH     Errno = 40
-	ENOBUFS         Errno = 42
-	ENOMEM          Errno = 48
-	ENOPROTOOPT     Errno = 50
-	ENOSYS          Errno = 52
-	ENOTCONN        Errno = 53
-	ENOTSOCK        Errno = 57
-	ENOTSUP         Errno = 58
-	EPERM           Errno = 63
-	EPIPE           Errno = 64
-	EPROTONOSUPPORT Errno = 66
-	EPROTOTYPE      Errno = 67
-	ETIMEDOUT       Errno = 73
+	EACCES       Errno = 2
+	EAFNOSUPPORT Errno = 5
+	EAGAIN       Errno = 6
+	EBADF        Errno = 8
+	ECONNREFUSED Errno = 14
+	EFAULT       Errno = 21
+	EINPROGRESS  Errno = 26
+	EINVAL       Errno = 28
+	EIO          Errno = 29
+	EMFILE       Errno = 33
+	ENOMEM       Errno = 48
+	ENOPROTOOPT  Errno = 50
+	ENOSYS       Errno = 52
+	ENOTCONN     Errno = 53
+	ENOTSOCK     Errno = 57
+	ENOTSUP      Errno = 58
+	EPIPE        Errno = 64
+	EPROTOTYPE   Errno = 67
 )
 
 func (e Errno) Error() string { return fmt.Sprintf("WASI error %d", uint16(e)) }
 
-// errnos are the answers to what calls on sockets fail with; all else is EIO.
-var errnos = map[unix.Errno]Errno{
-	unix.EACCES: EACCES, unix.EADDRINUSE: EADDRINUSE, unix.EADDRNOTAVAIL: EADDRNOTAVAIL,
-	unix.EAFNOSUPPORT: EAFNOSUPPORT, unix.EAGAIN: EAGAIN, unix.EALREADY: EALREADY, unix.EBADF: EBADF,
-	unix.ECANCELED: ECANCELED, unix.ECONNABORTED: ECONNABORTED, unix.ECONNREFUSED: ECONNREFUSED,
-	unix.ECONNRESET: ECONNRESET, unix.EDESTADDRREQ: EDESTADDRREQ, unix.EFAULT: EFAULT,
-	unix.EHOSTUNREACH: EHOSTUNREACH, unix.EINPROGRESS: EINPROGRESS, unix.EINTR: EINTR, unix.EINVAL: EINVAL,
-	unix.EISCONN: EISCONN, unix.EMFILE: EMFILE, unix.ENFILE: EMFILE, unix.EMSGSIZE: EMSGSIZE,
-	unix.ENETDOWN: ENETDOWN, unix.ENETRESET: ENETRESET, unix.ENETUNREACH: ENETUNREACH, unix.ENOBUFS: ENOBUFS,
-	unix.ENOMEM: ENOMEM, unix.ENOPROTOOPT: ENOPROTOOPT, unix.ENOTCONN: ENOTCONN, unix.ENOTSOCK: ENOTSOCK,
-	unix.EOPNOTSUPP: ENOTSUP, unix.EPERM: EPERM, unix.EPIPE: EPIPE, unix.EPROTONOSUPPORT: EPROTONOSUPPORT,
-	unix.EPROTOTYPE: EPROTOTYPE, unix.ETIMEDOUT: ETIMEDOUT,
-}
+// names are those of preview 1 in the order of its numbers, which begin with success. They are the system's, too.
+var names = strings.Fields("0 E2BIG EACCES EADDRINUSE EADDRNOTAVAIL EAFNOSUPPORT EAGAIN EALREADY EBADF EBADMSG EBUSY " +
+	"ECANCELED ECHILD ECONNABORTED ECONNREFUSED ECONNRESET EDEADLK EDESTADDRREQ EDOM EDQUOT EEXIST EFAULT EFBIG " +
+	"EHOSTUNREACH EIDRM EILSEQ EINPROGRESS EINTR EINVAL EIO EISCONN EISDIR ELOOP EMFILE EMLINK EMSGSIZE EMULTIHOP " +
+	"ENAMETOOLONG ENETDOWN ENETRESET ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT ENOEXEC ENOLCK ENOLINK ENOMEM ENOMSG " +
+	"ENOPROTOOPT ENOSPC ENOSYS ENOTCONN ENOTDIR ENOTEMPTY ENOTRECOVERABLE ENOTSOCK ENOTSUP ENOTTY ENXIO EOVERFLOW " +
+	"EOWNERDEAD EPERM EPIPE EPROTO EPROTONOSUPPORT EPROTOTYPE ERANGE EROFS ESPIPE ESRCH ESTALE ETIMEDOUT ETXTBSY EXDEV")
 
+// errnoOf is the answer to what calls on sockets fail with.
 func errnoOf(err error) Errno {
-	if number, ok := err.(unix.Errno); ok {
-		if errno, ok := errnos[number]; ok {
-			return errno
-		}
+	number, _ := err.(unix.Errno)
+	if number == unix.ENFILE {
+		return EMFILE
+	}
+	if place := slices.Index(names, unix.ErrnoName(number)); place > 0 {
+		return Errno(place)
 	}
 	return EIO
 }

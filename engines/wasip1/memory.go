@@ -15,6 +15,11 @@ func (m memory) slice(pointer, length uint64) ([]byte, error) {
 	return m[pointer : pointer+length : pointer+length], nil
 }
 
+// sliceOf is the part that a vector describes.
+func (m memory) sliceOf(vector []byte) ([]byte, error) {
+	return m.slice(uint64(binary.LittleEndian.Uint32(vector)), uint64(binary.LittleEndian.Uint32(vector[4:])))
+}
+
 func (m memory) readUint32(pointer uint64) (uint32, error) {
 	b, err := m.slice(pointer, 4)
 	if err != nil {
@@ -58,7 +63,7 @@ func (m memory) vectors(buffers [][]byte, pointer, count uint64) ([][]byte, erro
 	array = array[:min(count, maxVectors)*vectorSize]
 	total := 0
 	for ; len(array) > 0 && total < maxTransfer; array = array[vectorSize:] {
-		buffer, err := m.slice(uint64(binary.LittleEndian.Uint32(array)), uint64(binary.LittleEndian.Uint32(array[4:])))
+		buffer, err := m.sliceOf(array)
 		if err != nil {
 			return nil, err
 		}

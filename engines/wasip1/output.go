@@ -17,11 +17,14 @@ const (
 )
 
 // standardInput is the host's, or at its end.
-type standardInput struct{ from io.Reader }
+type standardInput struct {
+	stat
+	from io.Reader
+}
 
 // read reads into the first buffer that has room, which preview 1 allows. The lock is free
 // meanwhile.
-func (i standardInput) read(s *System, buffers [][]byte) (int, error) {
+func (i *standardInput) read(s *System, buffers [][]byte) (int, error) {
 	for _, buffer := range buffers {
 		if len(buffer) == 0 || i.from == nil {
 			continue
@@ -40,25 +43,19 @@ func (i standardInput) read(s *System, buffers [][]byte) (int, error) {
 	return 0, nil
 }
 
-func (standardInput) write(*System, [][]byte) (int, error) { return 0, EBADF }
-func (standardInput) stat() stat                           { return stat{characterDevice, 0, rightRead | rightPoll} }
-func (standardInput) setFlags(uint16)                      {}
-func (i standardInput) watch() watch                       { return watch{ready: true, hangup: i.from == nil} }
-func (standardInput) close() error                         { return nil }
+func (*standardInput) write(*System, [][]byte) (int, error) { return 0, EBADF }
+func (i *standardInput) watch() (int, bool, bool)           { return 0, true, i.from == nil }
+func (*standardInput) close() error                         { return nil }
 
 // standardOutput goes to the host.
 type standardOutput struct {
-	to    io.Writer
-	flags uint16
+	stat
+	to io.Writer
 }
 
-func (o *standardOutput) read(*System, [][]byte) (int, error) { return 0, EBADF }
-func (o *standardOutput) stat() stat {
-	return stat{characterDevice, o.flags, rightWrite | rightFlags | rightPoll}
-}
-func (o *standardOutput) setFlags(flags uint16) { o.flags = flags }
-func (o *standardOutput) watch() watch          { return watch{ready: true} }
-func (o *standardOutput) close() error          { return nil }
+func (*standardOutput) read(*System, [][]byte) (int, error) { return 0, EBADF }
+func (*standardOutput) watch() (int, bool, bool)            { return 0, true, false }
+func (*standardOutput) close() error                        { return nil }
 
 func (o *standardOutput) write(s *System, buffers [][]byte) (int, error) {
 	written := 0
@@ -75,23 +72,23 @@ func (o *standardOutput) write(s *System, buffers [][]byte) (int, error) {
 }
 
 // tail keeps the end of what is written to it.
-type tail struct{ kept []byte }
+type tail []byte
 
 func (t *tail) write(p []byte) {
 	if excess := len(p) - keptOutput; excess > 0 {
 		p = p[excess:]
 	}
-	if excess := len(t.kept) + len(p) - keptOutput; excess > 0 {
-		t.kept = t.kept[:copy(t.kept, t.kept[excess:])]
+	if excess := len(*t) + len(p) - keptOutput; excess > 0 {
+		*t = (*t)[:copy(*t, (*t)[excess:])]
 	}
-	t.kept = append(t.kept, p...)
+	*t = append(*t, p...)
 }
 
 // Output is the end of what the guest wrote to standard output and error, at most 64 KiB.
 func (s *System) Output() string {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	return string(s.output.kept)
+	return string(s.output)
 }
 
 // goCause is what a program in Go writes when it ends against its will, without the stacks

@@ -21,14 +21,6 @@ const (
 	eventHangup   = 1
 )
 
-// watch says how to wait for a descriptor.
-type watch struct {
-	// ready is set where there is nothing to wait for, hangup with it at the end of a file.
-	ready, hangup bool
-	// system is the operating system's descriptor, where ready is not set.
-	system int
-}
-
 // subscription is one thing that a guest waits for.
 type subscription struct {
 	userdata uint64
@@ -106,10 +98,9 @@ func (s *System) subscribeDescriptor(next *subscription, number uint64) {
 		next.errno, next.ready = EBADF, true
 		return
 	}
-	watch := d.watch()
-	next.ready, next.hangup = watch.ready, watch.hangup
-	if !watch.ready {
-		next.place = s.waiter.add(watch.system, next.tag == tagWrite)
+	var system int
+	if system, next.ready, next.hangup = d.watch(); !next.ready {
+		next.place = s.waiter.add(system, next.tag == tagWrite)
 	}
 }
 

@@ -10,9 +10,9 @@ import (
 // streamSocket is a TCP socket. To the system it is always non-blocking; for a guest that
 // wants to block, the call waits where Close and the deadline can end that. See tcp(7).
 type streamSocket struct {
+	stat
 	descriptor int
 	ipv6       bool
-	flags      uint16
 	// to is the peer that the guest has connected to.
 	to netip.AddrPort
 	// sending and receiving are how many nanoseconds calls took since System.TakeSending and
@@ -23,7 +23,8 @@ type streamSocket struct {
 func newStreamSocket(descriptor int, ipv6 bool, flags uint16) *streamSocket {
 	// As Go's net package does for every connection; preview 1 has no such option.
 	_ = unix.SetsockoptInt(descriptor, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	return &streamSocket{descriptor: descriptor, ipv6: ipv6, flags: flags}
+	const rights = rightRead | rightFlags | rightWrite | rightPoll | rightShutdown | rightAccept
+	return &streamSocket{stat: stat{socketStream, flags, rights}, descriptor: descriptor, ipv6: ipv6}
 }
 
 // await waits for the socket, or answers EAGAIN to a guest that does not want to wait.
@@ -148,33 +149,6 @@ func (k *streamSocket) endAfter(message []byte, wait time.Duration) {
 	}
 }
 
-func (k *streamSocket) connect(s *System, address netip.AddrPort) error {
-	target, err := k.systemAddress(address)
-	if err != nil {
-		return err
-	}
-	k.to = address
-	s.tune(k.descriptor, address.Addr())
-	err = unix.Connect(k.descriptor, target)
-	if err != unix.EINPROGRESS && err != unix.EINTR {
-		return answer(err)
-	}
-	if k.flags&flagNonblock != 0 {
-		return EINPROGRESS
-	}
-	if err := k.await(s, true); err != nil {
-		return err
-	}
-	failure, err := unix.GetsockoptInt(k.descriptor, unix.SOL_SOCKET, unix.SO_ERROR)
-	if err != nil {
-		return errnoOf(err)
-	}
-	if failure != 0 {
-		return errnoOf(unix.Errno(failure))
-	}
-	return nil
-}
-
 func (k *streamSocket) accept(s *System, flags uint16) (*streamSocket, error) {
 	var from unix.Sockaddr
 	descriptor, err := k.retry(s, false, func() (accepted int, err error) {
@@ -185,7 +159,7 @@ func (k *streamSocket) accept(s *System, flags uint16) (*streamSocket, error) {
 		return nil, err
 	}
 	if peer, err := addressOf(from, nil); err == nil {
-		s.tune(descriptor, peer.Addr())
+		_ = s.config.Tune(descriptor, peer.Addr())
 	}
 	return newStreamSocket(descriptor, k.ipv6, flags), nil
 }
@@ -217,20 +191,8 @@ func (s *System) eachSocket(do func(*streamSocket)) {
 	}
 }
 
-// tune asks the host to set a socket's options.
-func (s *System) tune(descriptor int, peer netip.Addr) {
-	if s.config.Tune != nil {
-		_ = s.config.Tune(descriptor, peer)
-	}
-}
-
-func (k *streamSocket) stat() stat {
-	return stat{socketStream, k.flags, rightRead | rightFlags | rightWrite | rightPoll | rightShutdown | rightAccept}
-}
-
-func (k *streamSocket) setFlags(flags uint16) { k.flags = flags }
-func (k *streamSocket) watch() watch          { return watch{system: k.descriptor} }
-func (k *streamSocket) close() error          { return answer(unix.Close(k.descriptor)) }
+func (k *streamSocket) watch() (int, bool, bool) { return k.descriptor, false, false }
+func (k *streamSocket) close() error             { return answer(unix.Close(k.descriptor)) }
 
 // systemAddress is an address of the socket's family. An IPv6 socket takes IPv4 addresses
 // too, in their mapped form.

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"rrbench/engines"
 )
 
@@ -518,6 +520,20 @@ func TestErrnosOfTheSystem(t *testing.T) {
 	}
 	if answer(nil) != nil {
 		t.Error("success is an error")
+	}
+	for system, want := range map[unix.Errno]Errno{
+		unix.EACCES: EACCES, unix.EADDRINUSE: 3, unix.EADDRNOTAVAIL: 4, unix.EAFNOSUPPORT: EAFNOSUPPORT, unix.EAGAIN: EAGAIN,
+		unix.EALREADY: 7, unix.EBADF: EBADF, unix.ECANCELED: 11, unix.ECONNABORTED: 13, unix.ECONNREFUSED: ECONNREFUSED,
+		unix.ECONNRESET: 15, unix.EDESTADDRREQ: 17, unix.EFAULT: EFAULT, unix.EHOSTUNREACH: 23, unix.EINPROGRESS: EINPROGRESS,
+		unix.EINTR: 27, unix.EINVAL: EINVAL, unix.EISCONN: 30, unix.EMFILE: EMFILE, unix.ENFILE: EMFILE, unix.EMSGSIZE: 35,
+		unix.ENETDOWN: 38, unix.ENETRESET: 39, unix.ENETUNREACH: 40, unix.ENOBUFS: 42, unix.ENOMEM: ENOMEM,
+		unix.ENOPROTOOPT: ENOPROTOOPT, unix.ENOTCONN: ENOTCONN, unix.ENOTSOCK: ENOTSOCK, unix.EOPNOTSUPP: ENOTSUP,
+		unix.EPERM: 63, unix.EPIPE: EPIPE, unix.EPROTONOSUPPORT: 66, unix.EPROTOTYPE: EPROTOTYPE, unix.ETIMEDOUT: 73,
+		unix.ERESTART: EIO, 0: EIO,
+	} {
+		if got := errnoOf(system); got != want {
+			t.Errorf("%v is %d, want %d", system, got, want)
+		}
 	}
 }
 

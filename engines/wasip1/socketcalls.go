@@ -1,44 +1,34 @@
 package wasip1
 
 import (
-	"encoding/binary"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
 
 // socketCalls are preview 1's calls for sockets and WasmEdge's.
-var socketCalls = []call{
-	define("sock_open", "iii", (*System).sockOpen),
-	define("sock_open_v2", "iii", (*System).sockOpen),
-	define("sock_bind", "iii", onSocket((*System).sockBind)),
-	define("sock_bind_v2", "iii", onSocket((*System).sockBind)),
-	define("sock_listen", "ii", onSocket((*System).sockListen)),
-	define("sock_listen_v2", "ii", onSocket((*System).sockListen)),
-	define("sock_connect", "iii", onSocket((*System).sockConnect)),
-	define("sock_connect_v2", "iii", onSocket((*System).sockConnect)),
-	define("sock_accept", "iii", onSocket((*System).sockAccept)),
-	define("sock_accept", "ii", onSocket((*System).sockAcceptPlain)),
-	define("sock_accept_v2", "iii", onSocket((*System).sockAccept)),
-	define("sock_recv", "iiiiii", onSocket((*System).sockRecv)),
-	define("sock_recv_v2", "iiiiii", onSocket((*System).sockRecv)),
+var socketCalls = slices.Concat(
+	define("sock_open sock_open_v2", "iii", (*System).sockOpen),
+	define("sock_bind sock_bind_v2", "iii", onSocket((*System).sockBind)),
+	define("sock_listen sock_listen_v2", "ii", onSocket((*System).sockListen)),
+	define("sock_connect sock_connect_v2", "iii", onSocket((*System).sockConnect)),
+	define("sock_accept", "iii", accepting(true)),
+	define("sock_accept", "ii", accepting(false)),
+	define("sock_accept_v2", "iii", accepting(true)),
+	define("sock_recv sock_recv_v2", "iiiiii", onSocket((*System).sockRecv)),
 	define("sock_recv_from", "iiiiiii", notImplemented),
-	define("sock_recv_from", "iiiiiiii", notImplemented),
-	define("sock_recv_from_v2", "iiiiiiii", notImplemented),
-	define("sock_send", "iiiii", onSocket((*System).sockSend)),
-	define("sock_send_v2", "iiiii", onSocket((*System).sockSend)),
-	define("sock_send_to", "iiiiiii", notImplemented),
-	define("sock_send_to_v2", "iiiiiii", notImplemented),
+	define("sock_recv_from sock_recv_from_v2", "iiiiiiii", notImplemented),
+	define("sock_send sock_send_v2", "iiiii", onSocket((*System).sockSend)),
+	define("sock_send_to sock_send_to_v2", "iiiiiii", notImplemented),
 	define("sock_shutdown", "ii", onSocket((*System).sockShutdown)),
 	define("sock_getlocaladdr", "iiii", addressCall(unix.Getsockname, true)),
-	define("sock_getlocaladdr", "iii", addressCall(unix.Getsockname, false)),
-	define("sock_getlocaladdr_v2", "iii", addressCall(unix.Getsockname, false)),
+	define("sock_getlocaladdr sock_getlocaladdr_v2", "iii", addressCall(unix.Getsockname, false)),
 	define("sock_getpeeraddr", "iiii", addressCall(unix.Getpeername, true)),
-	define("sock_getpeeraddr", "iii", addressCall(unix.Getpeername, false)),
-	define("sock_getpeeraddr_v2", "iii", addressCall(unix.Getpeername, false)),
+	define("sock_getpeeraddr sock_getpeeraddr_v2", "iii", addressCall(unix.Getpeername, false)),
 	define("sock_getsockopt", "iiiii", onSocket((*System).sockGetOption)),
 	define("sock_setsockopt", "iiiii", onSocket((*System).sockSetOption)),
 	define("sock_getaddrinfo", "iiiiiiii", notImplemented),
-}
+)
 
 // onSocket is the handler of a call whose first parameter is a socket.
 func onSocket(serve func(*System, *streamSocket, memory, []uint64) error) handler {
@@ -121,50 +111,62 @@ func (s *System) sockConnect(k *streamSocket, m memory, stack []uint64) error {
 	if err != nil {
 		return err
 	}
-	return k.connect(s, address)
-}
-
-func (s *System) sockAccept(k *streamSocket, m memory, stack []uint64) error {
-	return s.acceptFrom(k, m, uint16(stack[1]), stack[2])
-}
-
-func (s *System) sockAcceptPlain(k *streamSocket, m memory, stack []uint64) error {
-	return s.acceptFrom(k, m, 0, stack[1])
-}
-
-func (s *System) acceptFrom(k *streamSocket, m memory, flags uint16, result uint64) error {
-	if _, err := m.slice(result, 4); err != nil {
-		return err
-	}
-	accepted, err := k.accept(s, flags)
+	target, err := k.systemAddress(address)
 	if err != nil {
 		return err
 	}
-	return s.putDescriptor(m, result, accepted)
+	k.to = address
+	_ = s.config.Tune(k.descriptor, address.Addr())
+	err = unix.Connect(k.descriptor, target)
+	if err != unix.EINPROGRESS && err != unix.EINTR {
+		return answer(err)
+	}
+	if k.flags&flagNonblock != 0 {
+		return EINPROGRESS
+	}
+	if err := k.await(s, true); err != nil {
+		return err
+	}
+	failure, err := unix.GetsockoptInt(k.descriptor, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && failure != 0 {
+		err = unix.Errno(failure)
+	}
+	return answer(err)
+}
+
+// accepting is the handler of a sock_accept with or without flags.
+func accepting(withFlags bool) handler {
+	return onSocket(func(s *System, k *streamSocket, m memory, stack []uint64) error {
+		flags, result := uint16(0), stack[1]
+		if withFlags {
+			flags, result = uint16(stack[1]), stack[2]
+		}
+		if _, err := m.slice(result, 4); err != nil {
+			return err
+		}
+		accepted, err := k.accept(s, flags)
+		if err != nil {
+			return err
+		}
+		return s.putDescriptor(m, result, accepted)
+	})
 }
 
 func (s *System) sockRecv(k *streamSocket, m memory, stack []uint64) error {
-	vectors, count, flags, length, outFlags := stack[1], stack[2], stack[3], stack[4], stack[5]
+	flags := stack[3]
 	if flags&^(receivePeek|receiveAll) != 0 {
 		return EINVAL
 	}
-	if _, err := m.slice(length, 4); err != nil {
-		return err
-	}
-	out, err := m.slice(outFlags, 2)
+	out, err := m.slice(stack[5], 2)
 	if err != nil {
 		return err
 	}
-	s.buffers, err = m.vectors(s.buffers[:0], vectors, count)
-	if err != nil {
+	receive := func(_ descriptor, s *System, buffers [][]byte) (int, error) { return k.receive(s, buffers, flags) }
+	if err := s.transfer(m, stack[0], stack[1], stack[2], stack[4], receive); err != nil {
 		return err
 	}
-	n, err := k.receive(s, s.buffers, flags)
-	if err != nil {
-		return err
-	}
-	binary.LittleEndian.PutUint16(out, 0) // a stream truncates nothing
-	return m.putUint32(length, uint32(n))
+	clear(out) // a stream truncates nothing
+	return nil
 }
 
 // Flags of sock_recv.

@@ -2,24 +2,18 @@ package wasip1
 
 import "golang.org/x/sys/unix"
 
-// WasmEdge's numbers of the options that a guest can read or set. See socket(7).
-var (
-	readable = map[uint64]int{
-		0: unix.SO_REUSEADDR, 1: unix.SO_TYPE, 2: unix.SO_ERROR, 4: unix.SO_BROADCAST, 5: unix.SO_SNDBUF,
-		6: unix.SO_RCVBUF, 7: unix.SO_KEEPALIVE, 8: unix.SO_OOBINLINE, 10: unix.SO_RCVLOWAT, 13: unix.SO_ACCEPTCONN,
-	}
-	writable = map[uint64]int{
-		0: unix.SO_REUSEADDR, 4: unix.SO_BROADCAST, 5: unix.SO_SNDBUF,
-		6: unix.SO_RCVBUF, 7: unix.SO_KEEPALIVE, 8: unix.SO_OOBINLINE, 10: unix.SO_RCVLOWAT,
-	}
-)
+// options are WasmEdge's numbers of those that a guest can read, and set but for three. See socket(7).
+var options = map[uint64]int{
+	0: unix.SO_REUSEADDR, 1: unix.SO_TYPE, 2: unix.SO_ERROR, 4: unix.SO_BROADCAST, 5: unix.SO_SNDBUF,
+	6: unix.SO_RCVBUF, 7: unix.SO_KEEPALIVE, 8: unix.SO_OOBINLINE, 10: unix.SO_RCVLOWAT, 13: unix.SO_ACCEPTCONN,
+}
 
 // optionSize is the size of all options that are served.
 const optionSize = 4
 
 func (s *System) sockGetOption(k *streamSocket, m memory, stack []uint64) error {
 	level, name, value, length := stack[1], stack[2], stack[3], stack[4]
-	option, known := readable[name]
+	option, known := options[name]
 	if level != 0 || !known {
 		return ENOPROTOOPT
 	}
@@ -55,9 +49,9 @@ func (s *System) sockGetOption(k *streamSocket, m memory, stack []uint64) error 
 
 func (s *System) sockSetOption(k *streamSocket, m memory, stack []uint64) error {
 	level, name, value, length := stack[1], stack[2], stack[3], stack[4]
-	option, known := writable[name]
+	option, known := options[name]
 	switch {
-	case level != 0 || !known:
+	case level != 0, !known, option == unix.SO_TYPE, option == unix.SO_ERROR, option == unix.SO_ACCEPTCONN:
 		return ENOPROTOOPT
 	case length != optionSize:
 		return EINVAL

@@ -61,6 +61,9 @@ func New(config Config) (*System, error) {
 		start := time.Now()
 		config.Monotonic = func() int64 { return int64(time.Since(start)) }
 	}
+	if config.Tune == nil {
+		config.Tune = func(int, netip.Addr) error { return nil }
+	}
 	waiter, err := newWaiter()
 	if err != nil {
 		return nil, err
@@ -70,9 +73,10 @@ func New(config Config) (*System, error) {
 	if errors == nil {
 		errors = config.Output
 	}
-	s.descriptors.add(standardInput{config.Input})
-	s.descriptors.add(&standardOutput{to: config.Output})
-	s.descriptors.add(&standardOutput{to: errors})
+	output := stat{characterDevice, 0, rightWrite | rightFlags | rightPoll}
+	s.descriptors.add(&standardInput{stat{characterDevice, 0, rightRead | rightPoll}, config.Input})
+	s.descriptors.add(&standardOutput{output, config.Output})
+	s.descriptors.add(&standardOutput{output, errors})
 	return s, nil
 }
 
@@ -106,14 +110,8 @@ func (s *System) Close() error {
 // gets a last message, and some time to read it, since a connection that is closed with
 // bytes unread is reset. It must not be called while the guest runs.
 func (s *System) CloseAfter(message []byte, wait time.Duration) error {
-	s.lock.Lock()
 	var connected sync.WaitGroup
-	for _, entry := range s.descriptors.entries {
-		if k, ok := entry.(*streamSocket); ok && !s.closed {
-			connected.Go(func() { k.endAfter(message, wait) })
-		}
-	}
-	s.lock.Unlock()
+	s.eachSocket(func(k *streamSocket) { connected.Go(func() { k.endAfter(message, wait) }) })
 	connected.Wait()
 	return s.Close()
 }
@@ -174,7 +172,7 @@ func (s *System) wait(timeout time.Duration) error {
 			timeout = max(left, 0)
 		}
 	}
-	s.waiter.begin()
+	s.waiter.waiting = true
 	s.lock.Unlock()
 	err := s.waiter.wait(timeout)
 	s.lock.Lock()

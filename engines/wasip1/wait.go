@@ -9,7 +9,7 @@ import (
 
 // waiter waits for descriptors, and can be interrupted. See ppoll(2), eventfd(2).
 //
-// One goroutine waits, between begin and end; interrupt and close may come from others,
+// One goroutine waits, from waiting being set to end; interrupt and close may come from others,
 // all but wait under the system's lock. The event descriptor is closed by the caller that comes
 // last, so that a wait never sees its number used again.
 type waiter struct {
@@ -52,8 +52,6 @@ func (w *waiter) ready(place int) (ready, hangup bool) {
 	return events != 0, events&unix.POLLHUP != 0
 }
 
-func (w *waiter) begin() { w.waiting = true }
-
 // wait returns nil when something is ready, the time has passed, or after an interrupt.
 func (w *waiter) wait(timeout time.Duration) error {
 	var limit *unix.Timespec
@@ -61,8 +59,7 @@ func (w *waiter) wait(timeout time.Duration) error {
 		w.limit = unix.NsecToTimespec(int64(timeout))
 		limit = &w.limit
 	}
-	_, err := unix.Ppoll(w.polls, limit, nil)
-	switch err {
+	switch _, err := unix.Ppoll(w.polls, limit, nil); err {
 	case nil:
 		return nil
 	case unix.EINTR:

@@ -121,13 +121,13 @@ func TestOutputTailIsBounded(t *testing.T) {
 		all.WriteString(text)
 		want := all.String()
 		want = want[max(0, len(want)-keptOutput):]
-		if string(kept.kept) != want {
+		if string(kept) != want {
 			t.Fatalf("after %d writes the tail is wrong", i)
 		}
 	}
 	kept.write(bytes.Repeat([]byte("x"), 3*keptOutput))
-	if len(kept.kept) != keptOutput || cap(kept.kept) > 4*keptOutput {
-		t.Errorf("kept %d bytes in %d", len(kept.kept), cap(kept.kept))
+	if len(kept) != keptOutput || cap(kept) > 4*keptOutput {
+		t.Errorf("kept %d bytes in %d", len(kept), cap(kept))
 	}
 }
 
@@ -341,7 +341,7 @@ func TestEveryCallOfPreview1IsThere(t *testing.T) {
 	w := newWorld(t, Config{})
 	var imports []engines.FunctionType
 	for name, params := range preview1 {
-		function := define(name, params, nil).function
+		function := define(name, params, nil)[0].function
 		if name == "proc_exit" {
 			function.Results = nil
 		}

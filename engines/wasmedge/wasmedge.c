@@ -444,7 +444,7 @@ static void free_guest(guest *g) {
 }
 
 const backend *wasmedge_backend(void) {
-  static const backend wasmedge = {compile, free_module, serialize, deserialize, instantiate, find_function, free_guest};
+  static const backend wasmedge = {compile, free_module, serialize, deserialize, NULL, instantiate, find_function, free_guest};
   return &wasmedge;
 }
 

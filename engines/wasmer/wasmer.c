@@ -358,6 +358,6 @@ static void free_guest(guest *g) {
 }
 
 const backend *wasmer_backend(void) {
-  static const backend wasmer = {compile, free_module, serialize, deserialize, instantiate, find_function, free_guest};
+  static const backend wasmer = {compile, free_module, serialize, deserialize, NULL, instantiate, find_function, free_guest};
   return &wasmer;
 }

@@ -1,6 +1,6 @@
-//go:build cgo && !wasmer
+//go:build cgo && linux && !wasmer
 
-#include "bridge.h"
+#include "wasmtime.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -103,12 +103,9 @@ static void *new_memory(void *env, const void *type, size_t minimum, size_t maxi
   return NULL;
 }
 
-bool place_memories(uintptr_t config, size_t offset, size_t modulus) {
-  placement *at = malloc(sizeof *at);
-  if (!at)
-    return false;
-  *at = (placement){offset, modulus};
-  wasmtime_memory_creator_t creator = {at, new_memory, free};
-  wasmtime_config_host_memory_creator_set((void *)config, &creator);
-  return true;
+void place_memories(void *config, size_t offset, size_t modulus) {
+  static placement at;
+  at = (placement){offset, modulus};
+  wasmtime_memory_creator_t creator = {&at, new_memory, NULL};
+  wasmtime_config_host_memory_creator_set(config, &creator);
 }

@@ -1,4 +1,4 @@
-//go:build !cgo || wasmer
+//go:build !cgo || !linux || wasmer
 
 package wasmtime
 

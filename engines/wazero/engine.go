@@ -29,8 +29,6 @@ type engine struct {
 	disk   *codecache.Cache
 }
 
-var _ engines.Engine = (*engine)(nil)
-
 // Check returns nil when the engine can run here, else an *engines.Unavailable.
 func Check() error {
 	switch runtime.GOARCH {
@@ -53,7 +51,7 @@ func New(cacheDir string) (engines.Engine, error) {
 	}
 	version := engines.LibraryVersion(library, wazero.NewRuntime)
 	disk, err := codecache.Open(cacheDir, Name, version+listed())
-	if err != nil && cacheDir != "" {
+	if err != nil {
 		return nil, fmt.Errorf("engine %s: %w", Name, err)
 	}
 	return &engine{
@@ -80,8 +78,8 @@ func (e *engine) CacheFault() error { return e.disk.Fault() }
 
 func (e *engine) Capabilities() engines.Capabilities {
 	return engines.Capabilities{
-		StableBase:             reserved,
-		PrivateAnonymousMemory: reserved,
+		StableBase:             true,
+		PrivateAnonymousMemory: true,
 		UninterruptibleCalls:   true,
 		KeepsCode:              true,
 	}

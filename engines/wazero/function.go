@@ -18,21 +18,12 @@ type function struct {
 	running int
 }
 
-var _ engines.Function = (*function)(nil)
-
 func (in *instance) Function(name string) (engines.Function, bool) {
 	if f, ok := in.functions[name]; ok {
 		return f, true
 	}
-	if in.closed {
-		return nil, false
-	}
-	exported := in.guest.ExportedFunction(name)
-	if exported == nil {
-		return nil, false
-	}
-	kind, ok := functionType(name, exported.Definition())
-	if !ok {
+	kind, ok := in.module.Export(name)
+	if in.closed || !ok {
 		return nil, false
 	}
 	f := &function{
@@ -40,7 +31,7 @@ func (in *instance) Function(name string) (engines.Function, bool) {
 		kind:          kind,
 		slots:         kind.Slots(),
 		narrowResults: engines.Narrow(kind.Results),
-		callees:       []callee{newCallee(exported)},
+		callees:       []callee{newCallee(in.guest.ExportedFunction(name))},
 	}
 	in.functions[name] = f
 	return f, true

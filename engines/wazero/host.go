@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/sys"
 
 	"rrbench/engines"
 	"rrbench/engines/internal/crossing"
@@ -37,23 +36,9 @@ func (in *instance) explain(function string, err error) error {
 	if failure != nil {
 		return crossing.Ended(function, failure)
 	}
-	var exit *sys.ExitError
-	if errors.As(err, &exit) {
-		return &engines.Exit{Status: exit.ExitCode()}
-	}
-	return &engines.Trap{Function: function, Cause: &summary{err}}
-}
-
-// summary is an error with the first line of another's text, which Unwrap gives whole,
-// the guest's stack included.
-type summary struct{ whole error }
-
-func (s *summary) Unwrap() error { return s.whole }
-
-func (s *summary) Error() string {
-	line := strings.TrimPrefix(firstLine(s.whole), "wasm error: ")
+	line := strings.TrimPrefix(firstLine(err), "wasm error: ")
 	if cause, recovered := strings.CutSuffix(line, " (recovered by wazero)"); recovered {
-		return "panic in a host function: " + cause
+		line = "panic in a host function: " + cause
 	}
-	return line
+	return &engines.Trap{Function: function, Cause: errors.New(line)}
 }

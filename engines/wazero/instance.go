@@ -13,14 +13,17 @@ import (
 	"rrbench/engines/internal/crossing"
 )
 
+// largest is the largest memory in bytes: wazero's compiled code reads a memory's length
+// as 32 bits, for which 4 GiB is nothing.
+const largest = engines.AddressSpace - engines.PageSize
+
 type instance struct {
 	name   string
 	module *module
 	guest  api.Module
 	hosts  []crossing.Host
-	// linear is nil for a guest without memory, memory for one that does not export it.
+	// linear is nil for a guest without memory.
 	linear    *linearMemory
-	memory    *memory
 	calls     callContext
 	functions map[string]*function
 	// failure is what ended the call that is being unwound.
@@ -28,8 +31,6 @@ type instance struct {
 	depth   int
 	closed  bool
 }
-
-var _ engines.Instance = (*instance)(nil)
 
 // callContext leads a host function to the instance that called it.
 type callContext struct {
@@ -49,8 +50,8 @@ func (c *callContext) Value(key any) any {
 }
 
 func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig) (engines.Instance, error) {
-	return crossing.Instantiate(ctx, config, m.imports, func(resolved []engines.HostFunction) (engines.Instance, error) {
-		if err := m.retain(); err != nil {
+	return crossing.Instantiate(ctx, config, m.Imported, func(resolved []engines.HostFunction) (engines.Instance, error) {
+		if err := m.Retain(); err != nil {
 			return nil, err
 		}
 		in := &instance{
@@ -89,9 +90,6 @@ func (in *instance) create(limit uint64) (err error) {
 		if in.failure != nil {
 			panic(in.failure)
 		}
-		if in.module.exportsMemory {
-			in.memory = &memory{in}
-		}
 		return in.linear
 	})
 	creation := &callContext{experimental.WithMemoryAllocator(context.Background(), allocator), in, true}
@@ -108,11 +106,16 @@ func (in *instance) create(limit uint64) (err error) {
 }
 
 func (in *instance) Memory() engines.Memory {
-	if in.memory == nil {
+	if in.linear == nil || !in.module.ShowsMemory {
 		return nil
 	}
-	return in.memory
+	return (*memory)(in)
 }
+
+type memory instance
+
+func (m *memory) Bytes() []byte { return m.linear.view }
+func (m *memory) Size() uint64  { return uint64(len(m.linear.view)) }
 
 func (in *instance) Close() error {
 	if in.closed {
@@ -129,5 +132,5 @@ func (in *instance) Close() error {
 	if in.linear != nil {
 		in.linear.Free()
 	}
-	return errors.Join(err, in.module.release())
+	return errors.Join(err, in.module.Release())
 }

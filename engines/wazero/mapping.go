@@ -9,9 +9,6 @@ import (
 	pages "rrbench/memory"
 )
 
-// reserved says that memories of this engine never move and are private anonymous pages.
-const reserved = true
-
 // guard is the inaccessible rest of a reservation in bytes, so that an overrun of the host
 // faults where it happens.
 const guard = 1 << 20
@@ -57,8 +54,6 @@ func (r *linearMemory) Reallocate(size uint64) []byte {
 	}
 	return r.region[:size:size]
 }
-
-func (r *linearMemory) bytes() []byte { return r.view }
 
 // Free unmaps the memory; wazero and the instance both call it.
 func (r *linearMemory) Free() {

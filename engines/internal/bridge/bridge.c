@@ -1,4 +1,4 @@
-//go:build cgo && linux && (wasmer || v8 || wasmedge)
+//go:build cgo && linux
 
 #define _GNU_SOURCE
 #include "bridge.h"
@@ -162,6 +162,7 @@ void *backend_compile(const backend *b, const uint8_t *wasm, size_t length, char
 void backend_free_module(const backend *b, void *module) { b->free_module(module); }
 uint8_t *backend_serialize(const backend *b, void *module, size_t *length) { return b->serialize(module, length); }
 void *backend_deserialize(const backend *b, const uint8_t *code, size_t length) { return b->deserialize(code, length); }
+void *backend_deserialize_file(const backend *b, const char *path) { return b->deserialize_file(path); }
 char *backend_instantiate(const backend *b, guest *g, void *module, const import_t *imports, size_t count,
                           bool has_memory, uint32_t minimum, uint32_t maximum) {
   return b->instantiate(g, module, imports, count, has_memory, minimum, maximum);

@@ -44,6 +44,7 @@ struct guest {
   reserved (*reserve_beside)(const guest *, size_t length, size_t lead);
   void (*give_back)(reserved);
   size_t offset, modulus; // the place: what is left of the base's division by modulus, a power of two
+  bool refused; // instantiate has failed, and before the start section
   // replace has a memory that was made just now be mapped as package memory maps pages, so that what moves out of it
   // and back is one with the rest again. It returns false where that cannot be.
   bool (*replace)(const guest *);
@@ -75,9 +76,10 @@ typedef struct {
   // it any more.
   void *(*compile)(const uint8_t *wasm, size_t length, char **error);
   void (*free_module)(void *module);
-  // serialize returns code for deserialize, freed by free(3); both are NULL where there is no such thing.
+  // serialize returns code for deserialize or deserialize_file, freed by free(3). What there is not is NULL.
   uint8_t *(*serialize)(void *module, size_t *length);
   void *(*deserialize)(const uint8_t *code, size_t length);
+  void *(*deserialize_file)(const char *path);
   // instantiate sets guest.own, refresh and call and runs the start section. maximum is that of the
   // memory in pages, minimum is what it begins with; both are 0 where has_memory is false. It
   // returns NULL or why not; free_guest follows in any case.
@@ -114,6 +116,7 @@ void *backend_compile(const backend *b, const uint8_t *wasm, size_t length, char
 void backend_free_module(const backend *b, void *module);
 uint8_t *backend_serialize(const backend *b, void *module, size_t *length);
 void *backend_deserialize(const backend *b, const uint8_t *code, size_t length);
+void *backend_deserialize_file(const backend *b, const char *path);
 char *backend_instantiate(const backend *b, guest *g, void *module, const import_t *imports, size_t count,
                           bool has_memory, uint32_t minimum, uint32_t maximum);
 void *backend_function(const backend *b, guest *g, text name, signature type);

@@ -1,4 +1,4 @@
-//go:build cgo && linux && (wasmer || v8 || wasmedge)
+//go:build cgo && linux
 
 package bridge
 
@@ -21,15 +21,12 @@ type directCall struct {
 	handle C.uintptr_t
 }
 
-var (
-	_ engines.DirectCaller = (*function)(nil)
-	_ engines.DirectCall   = (*directCall)(nil)
-)
+var _ engines.DirectCaller = (*function)(nil)
 
 func (f *function) DirectCall(module, name string, handler engines.Function) engines.DirectCall {
 	in := f.instance
 	to, ok := handler.(*function)
-	if !ok || in.closed || to.instance.closed || in == to.instance || in.memory == nil || to.instance.memory == nil ||
+	if !ok || in.closed || to.instance.closed || in == to.instance || in.Memory() == nil || to.instance.Memory() == nil ||
 		in.module.engine.backend != to.instance.module.engine.backend {
 		return nil
 	}

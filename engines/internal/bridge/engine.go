@@ -1,4 +1,4 @@
-//go:build cgo && linux && (wasmer || v8 || wasmedge)
+//go:build cgo && linux
 
 package bridge
 
@@ -12,8 +12,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -29,22 +27,14 @@ type Config struct {
 	Capabilities  engines.Capabilities
 	// Backend is a *backend in C, for ever valid.
 	Backend unsafe.Pointer
+	// Bounds: the engine bounds each guest's stack and memory by itself.
+	Bounds bool
 	// Lenient: the engine takes features, and cannot be told not to, that it is not said to have.
 	Lenient bool
 	// CacheDir is where code is kept, if the backend can serialize; empty means the user's.
 	CacheDir string
-	// Causes have parts of the engine's texts for why a call ended, and the words for it that all engines have.
+	// Causes, of which the first counts, have parts of the engine's texts for why a call ended, and the words for it that all engines have.
 	Causes [][2]string
-}
-
-// cause is the first of the causes that a text tells, else the text.
-func (c *Config) cause(message string) string {
-	for _, one := range c.Causes {
-		if strings.Contains(message, one[0]) {
-			return one[1]
-		}
-	}
-	return message
 }
 
 type engine struct {
@@ -53,8 +43,6 @@ type engine struct {
 	// disk is nil for an engine whose code cannot be kept.
 	disk *codecache.Cache
 }
-
-var _ engines.Engine = (*engine)(nil)
 
 // mainStack is what the main thread's stack may grow to, in bytes, where it would have no end: a guest's
 // recursion would take all memory. Other threads have theirs from the start.
@@ -71,16 +59,17 @@ func boundMainStack() error {
 
 // Open makes an engine.
 func Open(config Config) (engines.Engine, error) {
-	if err := boundMainStack(); err != nil {
-		return nil, fmt.Errorf("engine %s: limit the stack: %w", config.Name, err)
+	if !config.Bounds {
+		if err := boundMainStack(); err != nil {
+			return nil, fmt.Errorf("engine %s: limit the stack: %w", config.Name, err)
+		}
 	}
 	e := &engine{Config: config, backend: (*C.backend)(config.Backend)}
 	if e.backend.serialize != nil {
-		disk, err := codecache.Open(config.CacheDir, config.Name, config.Version)
-		if err != nil && config.CacheDir != "" {
+		var err error
+		if e.disk, err = codecache.Open(config.CacheDir, config.Name, config.Version); err != nil {
 			return nil, fmt.Errorf("engine %s: %w", config.Name, err)
 		}
-		e.disk = disk
 	}
 	return e, nil
 }
@@ -99,20 +88,17 @@ func (e *engine) CacheFault() error {
 
 // module is compiled; instances hold what they need of it by themselves.
 type module struct {
+	*engines.ModuleTypes
+	crossing.Lifetime
 	engine   *engine
-	types    *engines.ModuleTypes
 	compiled unsafe.Pointer
-
-	gate crossing.Gate
 }
-
-var _ engines.Module = (*module)(nil)
 
 func (e *engine) Compile(ctx context.Context, wasm []byte) (engines.Module, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
-	wasm, err := engines.Admit(e.Config.Name, wasm)
+	wasm, types, err := engines.Admit(e.Config.Name, wasm)
 	if err != nil {
 		return nil, err
 	}
@@ -121,19 +107,19 @@ func (e *engine) Compile(ctx context.Context, wasm []byte) (engines.Module, erro
 			return nil, err
 		}
 	}
-	types, err := engines.TypesOf(wasm)
-	if err != nil {
-		return nil, fmt.Errorf("engine %s refuses the module: %w", e.Config.Name, err)
+	code := wasm
+	if !e.Bounds {
+		code = engines.ImportMemory(wasm, types.Memory)
 	}
-	imported, err := engines.ImportMemory(wasm)
-	if err != nil {
-		return nil, fmt.Errorf("engine %s refuses the module: %w", e.Config.Name, err)
-	}
-	compiled, err := e.compile(imported)
+	compiled, err := e.compile(code)
 	if err != nil {
 		return nil, engines.Refused(e.Config.Name, e.Config.Capabilities.Features, wasm, err.Error())
 	}
-	return &module{engine: e, types: types, compiled: compiled}, nil
+	free := func() error {
+		C.backend_free_module(e.backend, compiled)
+		return nil
+	}
+	return &module{ModuleTypes: types, Lifetime: crossing.Lifetime{Free: free}, engine: e, compiled: compiled}, nil
 }
 
 // codeFile is the one file of a cache entry.
@@ -145,10 +131,8 @@ func (e *engine) compile(wasm []byte) (unsafe.Pointer, error) {
 	}
 	key := e.disk.Key(wasm)
 	if dir, ok := e.disk.Find(key); ok {
-		if code, err := os.ReadFile(filepath.Join(dir, codeFile)); err == nil && len(code) > 0 {
-			if found := C.backend_deserialize(e.backend, bytePointer(code), C.size_t(len(code))); found != nil {
-				return found, nil
-			}
+		if found := e.load(filepath.Join(dir, codeFile)); found != nil {
+			return found, nil
 		}
 	}
 	compiled, err := e.compileNow(wasm)
@@ -167,6 +151,20 @@ func (e *engine) compile(wasm []byte) (unsafe.Pointer, error) {
 	return compiled, err
 }
 
+// load returns nil where the file is of no use.
+func (e *engine) load(path string) unsafe.Pointer {
+	if e.backend.deserialize_file != nil {
+		name := C.CString(path)
+		defer C.free(unsafe.Pointer(name))
+		return C.backend_deserialize_file(e.backend, name)
+	}
+	code, err := os.ReadFile(path)
+	if err != nil || len(code) == 0 {
+		return nil
+	}
+	return C.backend_deserialize(e.backend, bytePointer(code), C.size_t(len(code)))
+}
+
 func (e *engine) compileNow(wasm []byte) (unsafe.Pointer, error) {
 	var message *C.char
 	compiled := C.backend_compile(e.backend, bytePointer(wasm), C.size_t(len(wasm)), &message)
@@ -177,11 +175,3 @@ func (e *engine) compileNow(wasm []byte) (unsafe.Pointer, error) {
 }
 
 func bytePointer(bytes []byte) *C.uint8_t { return (*C.uint8_t)(unsafe.SliceData(bytes)) }
-
-func (m *module) Imports() []engines.FunctionType { return slices.Clone(m.types.Imports) }
-func (m *module) Exports() []engines.FunctionType { return slices.Clone(m.types.Exports) }
-func (m *module) ExportsMemory() bool             { return m.types.ExportsMemory }
-
-func (m *module) Close() error {
-	return m.gate.Close(func() { C.backend_free_module(m.engine.backend, m.compiled) })
-}

@@ -1,4 +1,4 @@
-//go:build cgo && linux && (wasmer || v8 || wasmedge)
+//go:build cgo && linux
 
 package bridge
 
@@ -11,7 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
+	"strings"
 	"unsafe"
 
 	"rrbench/engines"
@@ -30,7 +30,6 @@ type instance struct {
 	module      *module
 	guest       *C.guest
 	hosts       []crossing.Host
-	memory      *memory
 	functions   map[string]*function
 	directCalls []*C.direct_call
 	// failure is what ended the call that is being unwound.
@@ -39,48 +38,37 @@ type instance struct {
 	closed  bool
 }
 
-var _ engines.Instance = (*instance)(nil)
-
-var errNoMemory = errors.New("the C library has no memory left")
-
 func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig) (engines.Instance, error) {
-	return crossing.Instantiate(ctx, config, m.types.Imports, func(resolved []engines.HostFunction) (engines.Instance, error) {
-		return m.instantiate(config.Name, resolved, config.Limit())
+	return crossing.Instantiate(ctx, config, m.Imported, func(resolved []engines.HostFunction) (engines.Instance, error) {
+		limit := config.Limit()
+		if m.Memory != nil && m.Memory.Min*engines.PageSize > limit {
+			return nil, &engines.MemoryTooLarge{Wanted: m.Memory.Min * engines.PageSize, Limit: limit}
+		}
+		if err := m.Retain(); err != nil {
+			return nil, err
+		}
+		defer m.Release()
+		in := &instance{name: config.Name, module: m, hosts: crossing.Hosts(resolved), functions: map[string]*function{}}
+		instances.add(in)
+		if in.guest = C.bridge_guest_new(C.uintptr_t(in.number), C.size_t(pages.LinearPlace.Offset), C.size_t(pages.LinearPlace.Modulus)); in.guest == nil {
+			instances.remove(in)
+			return nil, errors.New("the C library has no memory left")
+		}
+		if err := in.create(limit); err != nil {
+			return nil, errors.Join(err, in.Close())
+		}
+		return in, nil
 	})
-}
-
-func (m *module) instantiate(name string, resolved []engines.HostFunction, limit uint64) (engines.Instance, error) {
-	if m.types.Memory != nil && m.types.Memory.Min*engines.PageSize > limit {
-		return nil, &engines.MemoryTooLarge{Wanted: m.types.Memory.Min * engines.PageSize, Limit: limit}
-	}
-	release, err := m.gate.Borrow()
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	in := &instance{name: name, module: m, hosts: crossing.Hosts(resolved), functions: map[string]*function{}}
-	in.number = instances.Add(in)
-	if in.guest = C.bridge_guest_new(C.uintptr_t(in.number), C.size_t(pages.LinearPlace.Offset), C.size_t(pages.LinearPlace.Modulus)); in.guest == nil {
-		instances.Remove(in.number)
-		return nil, errNoMemory
-	}
-	if m.types.ExportsMemory {
-		in.memory = &memory{in}
-	}
-	if err := in.create(limit); err != nil {
-		return nil, errors.Join(err, in.Close())
-	}
-	return in, nil
 }
 
 // create makes the guest and runs its start section.
 func (in *instance) create(limit uint64) error {
-	types := in.module.types
+	types := in.module.ModuleTypes
 	var pinned runtime.Pinner
 	defer pinned.Unpin()
 	imports := make([]C.import_t, len(types.Places))
 	for i, place := range types.Places {
-		function := types.Imports[place]
+		function := types.Imported[place]
 		imports[i] = C.import_t{
 			module: textOf(&pinned, function.ImportModule),
 			name:   textOf(&pinned, function.Name),
@@ -96,8 +84,11 @@ func (in *instance) create(limit uint64) error {
 	message := C.backend_instantiate(in.module.engine.backend, in.guest, in.module.compiled, unsafe.SliceData(imports), C.size_t(len(imports)),
 		C.bool(types.Memory != nil), C.uint32_t(minimum), C.uint32_t(maximum))
 	in.depth--
-	if message == nil {
+	switch {
+	case message == nil:
 		return nil
+	case bool(in.guest.refused) && in.failure == nil:
+		return errors.New(take(message))
 	}
 	return in.explain("the start function", message)
 }
@@ -127,10 +118,10 @@ func signatureOf(pinned *runtime.Pinner, function engines.FunctionType) C.signat
 }
 
 func (in *instance) Memory() engines.Memory {
-	if in.memory == nil {
+	if !in.module.ShowsMemory {
 		return nil
 	}
-	return in.memory
+	return (*memory)(in)
 }
 
 func (in *instance) Close() error {
@@ -142,7 +133,7 @@ func (in *instance) Close() error {
 	}
 	in.closed = true
 	C.backend_free_guest(in.module.engine.backend, in.guest)
-	instances.Remove(in.number)
+	instances.remove(in)
 	for _, call := range in.directCalls {
 		C.free(unsafe.Pointer(call))
 	}
@@ -151,26 +142,17 @@ func (in *instance) Close() error {
 	return nil
 }
 
-type memory struct{ instance *instance }
-
-var _ engines.Memory = (*memory)(nil)
+type memory instance
 
 // Bytes needs no call: the bridge notes base and size whenever the guest has run.
 func (m *memory) Bytes() []byte {
-	guest := m.instance.guest
-	if guest == nil {
+	if m.guest == nil {
 		return nil
 	}
-	return unsafe.Slice((*byte)(guest.base), guest.size)
+	return unsafe.Slice((*byte)(m.guest.base), m.guest.size)
 }
 
-func (m *memory) Size() uint64 {
-	guest := m.instance.guest
-	if guest == nil {
-		return 0
-	}
-	return uint64(guest.size)
-}
+func (m *memory) Size() uint64 { return uint64(len(m.Bytes())) }
 
 // explain makes the error of a call out of the engine's text, and frees that.
 func (in *instance) explain(function string, message *C.char) error {
@@ -178,7 +160,13 @@ func (in *instance) explain(function string, message *C.char) error {
 	failure := in.failure
 	in.failure = nil
 	if failure == nil {
-		failure = errors.New(in.module.engine.cause(text))
+		for _, cause := range in.module.engine.Causes {
+			if strings.Contains(text, cause[0]) {
+				text = cause[1]
+				break
+			}
+		}
+		failure = errors.New(text)
 	}
 	return crossing.Ended(function, failure)
 }
@@ -199,20 +187,16 @@ type function struct {
 	callee, guest C.uintptr_t
 }
 
-var _ engines.Function = (*function)(nil)
-
 func (in *instance) Function(name string) (engines.Function, bool) {
 	if f, ok := in.functions[name]; ok {
 		return f, true
 	}
-	exports := in.module.types.Exports
-	place := slices.IndexFunc(exports, func(f engines.FunctionType) bool { return f.Name == name })
-	if in.closed || place < 0 {
+	kind, ok := in.module.Export(name)
+	if in.closed || !ok {
 		return nil, false
 	}
 	var pinned runtime.Pinner
 	defer pinned.Unpin()
-	kind := exports[place]
 	callee := C.backend_function(in.module.engine.backend, in.guest, textOf(&pinned, name), signatureOf(&pinned, kind))
 	if callee == nil {
 		return nil, false

@@ -51,7 +51,8 @@ type Cache struct {
 
 // Open makes the engine's directory below base, or below the user's cache directory when
 // base is empty. Version is the engine's: code is of use to the same one only. The error says
-// why code from there could not be trusted; the cache beside it keeps nothing.
+// why code from there could not be trusted; the cache beside it keeps nothing, and is all there is
+// of a directory that nobody asked for.
 func Open(base, engine, version string) (*Cache, error) {
 	c := &Cache{version: version}
 	c.dir, c.fault = directory(base, engine)
@@ -63,6 +64,9 @@ func Open(base, engine, version string) (*Cache, error) {
 		for stage := range private.Abandoned(c.dir, stagePrefix) {
 			_ = stage.Remove()
 		}
+	}
+	if base == "" {
+		return c, nil
 	}
 	return c, c.fault
 }
@@ -128,26 +132,22 @@ func (c *Cache) Keep(key string, write func(dir string) error) error {
 	if err := write(stage.Path); err != nil {
 		return fmt.Errorf("write a cache entry: %w", err)
 	}
-	return c.commit(stage.Path, key)
-}
-
-func (c *Cache) commit(stage, key string) error {
-	sum, err := digest(stage)
+	sum, err := digest(stage.Path)
 	if err != nil {
 		return fmt.Errorf("digest a cache entry: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(stage, digestFile), []byte(sum), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(stage.Path, digestFile), []byte(sum), 0o600); err != nil {
 		return fmt.Errorf("write the digest of a cache entry: %w", err)
 	}
 	entry := filepath.Join(c.dir, key)
-	if os.Rename(stage, entry) == nil {
+	if os.Rename(stage.Path, entry) == nil {
 		return nil
 	}
 	// Another process may have been faster; a directory is only replaced when empty.
 	if err := os.RemoveAll(entry); err != nil {
 		return fmt.Errorf("replace a cache entry: %w", err)
 	}
-	if err := os.Rename(stage, entry); err != nil {
+	if err := os.Rename(stage.Path, entry); err != nil {
 		return fmt.Errorf("commit a cache entry: %w", err)
 	}
 	return nil

@@ -63,24 +63,17 @@ func Ended(function string, failure error) error {
 
 // Host is a host function as an instance calls it.
 type Host struct {
-	Handler func(caller engines.Instance, stack []uint64) error
+	engines.HostFunction
 	// NarrowParams are the places of 32-bit parameters.
 	NarrowParams []int
-	// Path is the import's module and name, with a dot between them.
-	Path      string
-	Signature engines.FunctionType
 }
 
 // Hosts are an instance's, in the order of its imports.
 func Hosts(resolved []engines.HostFunction) []Host {
 	hosts := make([]Host, len(resolved))
 	for i, function := range resolved {
-		hosts[i] = Host{
-			Handler:      function.Handler,
-			NarrowParams: engines.Narrow(function.Params),
-			Path:         function.Module + "." + function.Name,
-			Signature:    function.FunctionType,
-		}
+		function.ImportModule = function.Module
+		hosts[i] = Host{function, engines.Narrow(function.Params)}
 	}
 	return hosts
 }
@@ -91,7 +84,7 @@ func (h *Host) Failure(err error) error {
 	if _, exit := err.(*engines.Exit); exit {
 		return err
 	}
-	return fmt.Errorf("host function %s: %w", h.Path, err)
+	return fmt.Errorf("host function %s: %w", h.Path(), err)
 }
 
 // Call calls the handler for an engine through whose frames no panic must pass, since nothing would put
@@ -100,7 +93,7 @@ func (h *Host) Call(caller engines.Instance, stack []uint64) (failure error) {
 	returned := false
 	defer func() {
 		if !returned {
-			failure = fmt.Errorf("panic in a host function: %s: %v", h.Path, recover())
+			failure = fmt.Errorf("panic in a host function: %s: %v", h.Path(), recover())
 		}
 	}()
 	ClearUpperHalves(stack, h.NarrowParams)
@@ -131,9 +124,7 @@ func Direct(hosts []Host, module, name string, function, handler engines.Functio
 	if !function.SameSignature(statusOfRange) || !handler.SameSignature(digestOfRange) {
 		return -1
 	}
-	index := slices.IndexFunc(hosts, func(h Host) bool { return h.Path == module+"."+name })
-	if index >= 0 && !hosts[index].Signature.SameSignature(statusOfRange) {
-		return -1
-	}
-	return index
+	return slices.IndexFunc(hosts, func(h Host) bool {
+		return h.Module == module && h.Name == name && h.SameSignature(statusOfRange)
+	})
 }

@@ -86,16 +86,11 @@ func addressOf(address uint32) netip.Addr {
 func listen(address, port uint32) uint32 {
 	var err error
 	setup.Address = addressOf(address).String()
-	served, err = http.New().Serve(context.Background(), setup)
-	if err != nil {
-		status(err)
-		return 0
+	var chosen netip.AddrPort
+	if served, err = http.New().Serve(context.Background(), setup); err == nil {
+		chosen, err = netip.ParseAddrPort(served.Endpoint().Address)
 	}
-	chosen, err := netip.ParseAddrPort(served.Endpoint().Address)
-	if err != nil {
-		status(err)
-		return 0
-	}
+	status(err)
 	return uint32(chosen.Port())
 }
 
