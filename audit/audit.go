@@ -1,3 +1,19 @@
+// Package audit counts what one hand-off of a transport copies and calls: bytes copied in
+// user space, bytes that cross the kernel, system calls, page faults, context switches, for
+// each process that takes part. Nothing in a report is taken from knowledge of a transport.
+//
+// Transports are not aware of it. The functions live in shims as always; package audit has
+// the kernel run small programs (counts.c, eBPF) where system calls end, tasks are switched
+// and pages are allocated, and where the processes enter the functions that copy memory
+// (uprobes). The programs add up in the kernel, so nothing is lost, and they go when this
+// process ends, however it ends: there is nothing to clean up.
+//
+// Two functions, enter and leave in shim/watch.go, mark what belongs to a hand-off; a shim's
+// runner calls them before and after each step of a round: only what happens while a
+// recorded round is being sent is counted as the hand-off, from t0 until the source knows
+// that every target has consumed the payload. Preparing payloads lies outside. The target's
+// handler reads the payload within; reading copies nothing, but the faults of its first
+// touch count.
 package audit
 
 import (
@@ -14,8 +30,7 @@ import (
 const (
 	// countedBytes bounds what the counted hand-offs move, so that an audit takes seconds.
 	countedBytes = 64 << 20
-	// fewestHandoffs and mostHandoffs are counted: a mean over one would show whatever
-	// the processes do now and then.
+	// A mean over one hand-off would show whatever the processes do now and then.
 	fewestHandoffs = 3
 	mostHandoffs   = 50
 	// warmup comes before the counted hand-offs; what is made at first use is made then.
@@ -24,9 +39,7 @@ const (
 	window = 200 * time.Millisecond
 )
 
-// Run counts hand-offs of the one cell that the flags describe. It starts the cell's
-// functions, warms them up, counts, and ends them, also when the context ends. What is
-// wrong with the flags is a *sweep.UsageError.
+// Run counts hand-offs of the one cell that the flags describe.
 func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
 	cell, setup, info, err := plan(ctx, flags)
 	if err != nil {
@@ -88,7 +101,6 @@ func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
 	return newReport(cell, rounds, len(shims.Shims()), found), nil
 }
 
-// handOver runs a batch of which every hand-off must succeed.
 func handOver(ctx context.Context, shims *shim.Cell, batch shim.Batch) error {
 	_, err := shims.Run(ctx, batch, func(r shim.Record) error {
 		if r.Err != nil {

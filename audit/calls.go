@@ -26,7 +26,6 @@ const (
 	Unknown        Class = "not classified"           // the table does not have it
 )
 
-// call is what is known of a system call.
 type call struct {
 	name  string
 	class Class
@@ -53,7 +52,6 @@ const (
 	fourth   = kernelPlaceFourthArgument
 )
 
-// zerocopy is the variant of the sending calls.
 const zerocopy = "MSG_ZEROCOPY"
 
 func lends(at kernelPlace) flags { return flags{at, unix.MSG_ZEROCOPY, zerocopy, ByReference} }
@@ -158,7 +156,6 @@ var older = map[Class]map[uint32]string{
 	Arranges: {2: "open", 4: "stat", 22: "pipe", 33: "dup2", 87: "unlink", 158: "arch_prctl"},
 }
 
-// describe names a call and its variant, and classifies it.
 func describe(number uint32, variant kernelVariant) (name string, class Class) {
 	if c, known := moving[number]; known {
 		switch variant {

@@ -1,11 +1,15 @@
 package audit
 
 import (
+	"debug/elf"
+	"debug/gosym"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
+	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -31,9 +35,7 @@ type counter struct {
 	counts
 }
 
-// counts is what a counter has found.
 type counts struct {
-	// sums of all rounds.
 	sums map[kernelKey]kernelSum
 	// participants are the shims, and what else did anything.
 	participants map[uint32]participant
@@ -42,7 +44,6 @@ type counts struct {
 	copies, faults string
 }
 
-// participant is a process.
 type participant struct {
 	// family is that of the shim that has started it, as follow got it.
 	family uint32
@@ -50,7 +51,6 @@ type participant struct {
 	name   string
 }
 
-// Remedy is what makes counting possible.
 const Remedy = "run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE, on a kernel with BTF"
 
 // Check returns nil where an audit can count, else what stands in the way.
@@ -113,14 +113,12 @@ func newCounter() (_ *counter, err error) {
 	return c, nil
 }
 
-// follow has a shim take part, and whatever processes it starts from now on.
 func (c *counter) follow(pid int, family uint32) error {
 	c.participants[uint32(pid)] = participant{family: family, shim: true}
 	return c.Maps[kernelMapParticipants].Put(uint32(pid), family)
 }
 
-// arm puts the uprobes into every process that takes part and lives, after everything has
-// been started and warmed up. The source is the shim whose runner tells the rounds.
+// arm puts the uprobes into every process that lives, after all has been warmed up. The source tells the rounds.
 func (c *counter) arm(source int) error {
 	var pid, family uint32
 	found := make(map[string]bool)
@@ -212,8 +210,7 @@ func (c *counter) watch(pid int) (names []string, err error) {
 	return names, nil
 }
 
-// probe runs a program where a process enters a function, which has an offset in its file or,
-// where that is 0, a symbol.
+// probe runs a program where a process enters a function, known by its offset or, where that is 0, a symbol.
 func (c *counter) probe(file *link.Executable, pid int, symbol string, offset uint64, program string) error {
 	attached, err := file.Uprobe(symbol, c.Programs[program], &link.UprobeOptions{Address: offset, PID: pid})
 	if err != nil {
@@ -223,8 +220,7 @@ func (c *counter) probe(file *link.Executable, pid int, symbol string, offset ui
 	return nil
 }
 
-// read takes the sums. The hand-offs that the kernel has seen must be those that were
-// asked for.
+// read takes the sums. The kernel must have seen the hand-offs that were asked for.
 func (c *counter) read(rounds int) (*counts, error) {
 	var seen uint64
 	if err := errors.Join(c.Variables[kernelVarHandoffs].Get(&seen), c.Variables[kernelVarNow].Set(kernelPhaseOff)); err != nil {
@@ -253,17 +249,13 @@ func (c *counter) read(rounds int) (*counts, error) {
 	return &c.counts, each.Err()
 }
 
-// programName is what the kernel calls a process; one that has ended has no name.
 func programName(pid uint32) string {
-	process, err := procfs.NewProc(int(pid))
-	if err != nil {
-		return "ended"
+	if process, err := procfs.NewProc(int(pid)); err == nil {
+		if name, err := process.Comm(); err == nil {
+			return name
+		}
 	}
-	name, err := process.Comm()
-	if err != nil {
-		return "ended"
-	}
-	return name
+	return "ended"
 }
 
 // close ends everything: descriptors hold the programs, so the kernel does it, too, when this
@@ -276,4 +268,55 @@ func (c *counter) close() {
 	}
 	closing.Wait()
 	c.Collection.Close()
+}
+
+// ownFunctions returns where this program's functions begin in its file. It reads the table
+// that the Go runtime itself needs, which programs without symbols have too, such as tests.
+// Addresses there count from where Go's code begins, which one function tells: a breakpoint
+// at a wrong address would ruin the program.
+func ownFunctions() (map[string]uint64, error) {
+	file, err := elf.Open("/proc/self/exe")
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	section := file.Section(".gopclntab")
+	if section == nil {
+		return nil, errors.New("this program has no section .gopclntab")
+	}
+	data, err := section.Data()
+	if err != nil {
+		return nil, err
+	}
+	table, err := gosym.NewTable(nil, gosym.NewLineTable(data, 0))
+	if err != nil {
+		return nil, err
+	}
+	self, err := procfs.Self()
+	if err != nil {
+		return nil, err
+	}
+	mappings, err := self.ProcMaps()
+	if err != nil {
+		return nil, err
+	}
+	pc := reflect.ValueOf(Run).Pointer()
+	known := table.LookupFunc(runtime.FuncForPC(pc).Name())
+	offsets := make(map[string]uint64)
+	for _, m := range mappings {
+		if known == nil || pc < m.StartAddr || pc >= m.EndAddr {
+			continue
+		}
+		for _, f := range table.Funcs {
+			offsets[f.Name] = f.Entry - known.Entry + uint64(pc-m.StartAddr) + uint64(m.Offset)
+		}
+	}
+	return offsets, nil
+}
+
+// runsThisProgram says whether a process runs the same file as this one.
+func runsThisProgram(pid int) bool {
+	own, err := os.Stat("/proc/self/exe")
+	its, err2 := os.Stat(processFile(pid, "exe"))
+	return err == nil && err2 == nil && os.SameFile(own, its)
 }

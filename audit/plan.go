@@ -11,9 +11,7 @@ import (
 	"rrbench/transport"
 )
 
-// plan settles flags into one cell, as a sweep would, so that the same is refused in the
-// same words. The first engine that runs here serves where none is given, and the codec raw
-// where there is one.
+// plan settles flags into one cell, as a sweep would, with the first engine that runs and the codec raw where there is one.
 func plan(ctx context.Context, flags sweep.Config) (cell sweep.PlannedCell, setup transport.Setup, info transport.Info, err error) {
 	flags.Concurrency, flags.Placement = []int{1}, []string{"intra"}
 	config, err := sweep.Resolve(flags, sweep.Config{})
@@ -34,11 +32,16 @@ func plan(ctx context.Context, flags sweep.Config) (cell sweep.PlannedCell, setu
 		if axes.Codecs == nil && slices.Contains(info.Codecs, transport.Raw) {
 			axes.Codecs = []string{string(transport.Raw)}
 		}
-		if flags.Payload == "" && !serializes(axes.Codecs) {
+		// Where the codec does not look at what the payload consists of, that is of bytes: those are made without the
+		// millions of small copies that text is put together from, each of which a probe would slow down.
+		serializes := func(c string) bool { return c != string(transport.None) && c != string(transport.Raw) }
+		if flags.Payload == "" && !slices.ContainsFunc(axes.Codecs, serializes) {
 			axes.Payload = payloads.Bytes
 		}
 		if info.Runs == transport.Wasm && flags.Engines == nil {
-			axes.Engines = []string{firstEngine(machine)}
+			runs := func(engine string) bool { return machine.EngineCheck(engine) == nil }
+			first := max(slices.IndexFunc(machine.Engines, runs), 0) // where none runs, for the error
+			axes.Engines = machine.Engines[first : first+1]
 		}
 	}
 	settled, err := sweep.NewPlan(config, machine)
@@ -50,21 +53,4 @@ func plan(ctx context.Context, flags sweep.Config) (cell sweep.PlannedCell, setu
 		return cell, setup, info, fmt.Errorf("%s cannot be audited here: %s", cell.Transport, cell.Skip)
 	}
 	return cell, settled.Setup(&cell), info, nil
-}
-
-// serializes says whether the codec looks at what the payload consists of. Where it does
-// not, the payload is of bytes unless it was asked for: those are made without the millions
-// of small copies that text is put together from, each of which a probe would slow down.
-func serializes(codecs []string) bool {
-	return slices.ContainsFunc(codecs, func(c string) bool { return c != string(transport.None) && c != string(transport.Raw) })
-}
-
-// firstEngine is the first that runs here, or the first of all, for its error.
-func firstEngine(machine sweep.Machine) string {
-	for _, name := range machine.Engines {
-		if machine.EngineCheck(name) == nil {
-			return name
-		}
-	}
-	return machine.Engines[0]
 }

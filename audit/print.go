@@ -13,7 +13,6 @@ import (
 	"rrbench/results"
 )
 
-// Summary is the report in one sentence.
 func (r *Report) Summary() string {
 	sum := r.Sum
 	parts := []string{r.amount(sum.Copied) + " copied in user space", r.amount(sum.Through()) + " through the kernel"}
@@ -34,11 +33,9 @@ func (r *Report) Summary() string {
 	return r.Title() + ": " + strings.Join(parts, ", ")
 }
 
-// visible says whether bytes are a part of the payload that shows.
 func (r *Report) visible(bytes uint64) bool { return r.Multiples(bytes) >= 0.005 }
 
-// amount is a sum of bytes a hand-off: in multiples of the payload, or in bytes where that
-// would read 0.00.
+// amount is a sum of bytes a hand-off, in multiples of the payload unless that would read 0.00.
 func (r *Report) amount(bytes uint64) string {
 	if bytes == 0 {
 		return "0 bytes"
@@ -59,7 +56,6 @@ func (r *Report) amount(bytes uint64) string {
 // address is address space a hand-off: it says nothing of the payload.
 func (r *Report) address(bytes uint64) string { return humanize.IBytes(bytes / uint64(r.Rounds)) }
 
-// mean is a number a hand-off.
 func (r *Report) mean(n uint64) string {
 	each := float64(n) / float64(r.Rounds)
 	if each < 10 && n%uint64(r.Rounds) != 0 {
@@ -68,8 +64,7 @@ func (r *Report) mean(n uint64) string {
 	return strconv.FormatFloat(each, 'f', 0, 64)
 }
 
-// rows are the lines of the first table: figures of a participant or of all, and what counted
-// them. Some are left out where there is nothing.
+// rows are the lines of the first table, without those where there is nothing.
 func (r *Report) rows(f Figures) []table.Row {
 	const (
 		calls       = "tracepoint sys_exit: results and arguments of every call"
@@ -112,7 +107,6 @@ func (r *Report) rows(f Figures) []table.Row {
 	return rows
 }
 
-// Print writes the report as text.
 func (r *Report) Print(w io.Writer) error {
 	out := results.PlainTable(w)
 	header, rows := table.Row{"one hand-off"}, r.rows(r.Sum)

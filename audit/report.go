@@ -13,7 +13,6 @@ import (
 	"rrbench/transport"
 )
 
-// Report is what one hand-off of a transport costs in copies and calls.
 type Report struct {
 	Cell sweep.PlannedCell
 	// Rounds were counted; figures are means of them.
@@ -25,10 +24,8 @@ type Report struct {
 	found       *counts
 }
 
-// Participant is a process, or several of the same role, in one hand-off.
 type Participant struct {
-	Role string
-	// Processes are the numbers of those of that role.
+	Role      string
 	Processes map[uint32]bool
 	Figures
 	// Calls are the system calls by their names.
@@ -36,21 +33,17 @@ type Participant struct {
 	order int
 }
 
-// Figures are sums over the counted rounds.
 type Figures struct {
-	// Copied is what was copied in user space: Small is the part of it in copies of less
-	// than 1 KiB.
+	// Copied is what was copied in user space, Small the part of it in copies of less than 1 KiB.
 	Copied, Small uint64
 	ByClass       map[Class]kernelSum
-	// Lent sends with MSG_ZEROCOPY went out without a copy, NotLent ones were copied by the
-	// kernel after all.
+	// Lent sends with MSG_ZEROCOPY went out without a copy, NotLent ones with one.
 	Lent, NotLent uint64
 	// KernelPages and UserPages are bytes of memory taken from the kernel.
 	KernelPages, UserPages uint64
 	Faults, Switches       uint64
 }
 
-// Call is a system call of a participant.
 type Call struct {
 	Name  string
 	Class Class
@@ -61,7 +54,6 @@ func (s *kernelSum) add(t kernelSum) {
 	s.Count, s.Bytes, s.Failed = s.Count+t.Count, s.Bytes+t.Bytes, s.Failed+t.Failed
 }
 
-// newReport adds the counts up by role.
 func newReport(cell sweep.PlannedCell, rounds, shims int, found *counts) *Report {
 	report := &Report{Cell: cell, Rounds: rounds, found: found}
 	roles := make(map[string]*Participant)
@@ -115,7 +107,6 @@ func newReport(cell sweep.PlannedCell, rounds, shims int, found *counts) *Report
 	return report
 }
 
-// sortedCalls begins with the call with most bytes.
 func (p *Participant) sortedCalls() []Call {
 	return slices.SortedFunc(maps.Values(p.Calls), func(a, b Call) int {
 		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name))
@@ -172,14 +163,12 @@ func (f *Figures) addTo(class Class, v kernelSum) {
 	f.ByClass[class] = v
 }
 
-// reclassify notes that the kernel has copied each of the sends that were to lend pages.
 func (f *Figures) reclassify(sends kernelSum) {
 	lent := f.ByClass[ByReference]
 	f.ByClass[ByReference] = kernelSum{Count: lent.Count - sends.Count, Bytes: lent.Bytes - sends.Bytes, Failed: lent.Failed - sends.Failed}
 	f.addTo(CopiesAfterAll, sends)
 }
 
-// calls is the number of system calls of some classes, or of all.
 func (f Figures) calls(classes ...Class) uint64 {
 	var n uint64
 	for class, v := range f.ByClass {
@@ -190,47 +179,39 @@ func (f Figures) calls(classes ...Class) uint64 {
 	return n
 }
 
-// withData are the classes of the calls that deal with bytes or pages; the others wait,
-// meter and arrange.
+// withData are the classes of the calls that deal with bytes or pages.
 var withData = []Class{CopiesIn, CopiesOut, CopiesAcross, CopiesAfterAll, ByReference, Remaps, RemapsWindow, Maps, Unknown}
 
-// Through is how many bytes the kernel copied on its callers' behalf: in, out, across, and
-// within where it said so.
+// Through is how many bytes the kernel copied, where it says so.
 func (f Figures) Through() uint64 {
 	return f.ByClass[CopiesAfterAll].Bytes + f.ByClass[CopiesIn].Bytes + f.ByClass[CopiesOut].Bytes + f.ByClass[CopiesAcross].Bytes
 }
 
-// Moved is how many bytes of payloads changed their place with the pages that they are in. A window has
-// one payload.
+// Moved is how many bytes of payloads changed their place with their pages. A window has one payload.
 func (r *Report) Moved(f Figures) uint64 {
 	windows := f.ByClass[RemapsWindow]
 	return f.ByClass[Remaps].Bytes + min(windows.Bytes, windows.Count*uint64(r.Cell.SizeBytes))
 }
 
-// Multiples is a sum of bytes as multiples of the payload, a hand-off.
 func (r *Report) Multiples(bytes uint64) float64 {
 	return float64(bytes) / float64(r.Rounds) / float64(r.Cell.SizeBytes)
 }
 
-// Copies is the report as a row of a run's audit.csv.
 func (r *Report) Copies() results.Copies {
 	return results.Copies{Transport: r.Cell.Transport, Engine: r.Cell.Engine, Codec: r.Cell.Codec, SizeBytes: r.Cell.SizeBytes,
 		User: r.Multiples(r.Sum.Copied), Kernel: r.Multiples(r.Sum.Through()), ByReference: r.Multiples(r.Sum.ByClass[ByReference].Bytes),
 		Moved: r.Multiples(r.Moved(r.Sum)), Calls: float64(r.Sum.calls(withData...)) / float64(r.Rounds)}
 }
 
-// Title names what was audited.
 func (r *Report) Title() string {
-	words := []string{r.Cell.Transport}
-	if r.Cell.Engine != transport.NativeEngine {
-		words = append(words, r.Cell.Engine)
+	title := r.Cell.Transport
+	for _, word := range []string{r.Cell.Engine, r.Cell.Codec, payloads.FormatSize(r.Cell.SizeBytes)} {
+		if word != transport.NativeEngine && word != string(transport.None) {
+			title += ", " + word
+		}
 	}
-	if r.Cell.Codec != string(transport.None) {
-		words = append(words, r.Cell.Codec)
-	}
-	words = append(words, payloads.FormatSize(r.Cell.SizeBytes))
 	if r.Cell.Fanout > 1 {
-		words = append(words, fmt.Sprintf("fan-out %d", r.Cell.Fanout))
+		title += fmt.Sprintf(", fan-out %d", r.Cell.Fanout)
 	}
-	return strings.Join(words, ", ")
+	return title
 }

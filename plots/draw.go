@@ -185,7 +185,7 @@ func (f figure) draw(cells []*cell, note string, directory *results.Directory) (
 	for i, content := range contents {
 		if err == nil {
 			var path string
-			path, err = directory.WriteFigure(f.name+extensions[i], content)
+			path, err = directory.Write(filepath.Join(results.FiguresDirectory, f.name+extensions[i]), content)
 			files = append(files, path)
 		}
 	}

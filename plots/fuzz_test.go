@@ -26,7 +26,7 @@ func FuzzPictures(f *testing.F) {
 	plan := resultstest.Single()
 	plan.Transports, plan.Sizes, plan.Fanouts, plan.Concurrencies, plan.Rounds = []string{"user/copy", "limit/memcpy"}, []int64{1, 1 << 20}, []int{1, 3}, []int{1, 2}, 3
 	var text bytes.Buffer
-	if err := results.WriteSummaries(&text, resultstest.Summarize(resultstest.Trials(plan))); err != nil {
+	if err := results.WriteRows(&text, resultstest.Summarize(resultstest.Trials(plan))); err != nil {
 		f.Fatal(err)
 	}
 	whole, err := csv.NewReader(&text).ReadAll()

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,7 +19,6 @@ import (
 	"rrbench/foreign"
 )
 
-// columns returns the header of the CSV file with these rows.
 func columns[Row any]() []string {
 	header, err := csvutil.Header(*new(Row), "csv")
 	if err != nil {
@@ -27,7 +27,6 @@ func columns[Row any]() []string {
 	return header
 }
 
-// notes explains the columns, for the manifest.
 func notes[Row any]() map[string]string {
 	all := make(map[string]string)
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Row]()) {
@@ -38,48 +37,24 @@ func notes[Row any]() map[string]string {
 	return all
 }
 
-// rowWriter writes rows as lines of a CSV file.
-type rowWriter[Row any] struct {
-	lines   *csv.Writer
-	encoder *csvutil.Encoder
-}
-
-func newRowWriter[Row any](w io.Writer) *rowWriter[Row] {
+func newEncoder(w io.Writer) (*csv.Writer, *csvutil.Encoder) {
 	lines := csv.NewWriter(w)
 	encoder := csvutil.NewEncoder(lines)
 	encoder.AutoHeader = false
 	encoder.WithMarshalers(csvutil.NewMarshalers(
 		csvutil.MarshalFunc(func(text string) ([]byte, error) { return []byte(oneLine(text)), nil }),
 		csvutil.MarshalFunc(func(number float64) ([]byte, error) { return []byte(formatNumber(number)), nil })))
-	return &rowWriter[Row]{lines, encoder}
-}
-
-func (w *rowWriter[Row]) header() error {
-	if err := w.lines.Write(columns[Row]()); err != nil {
-		return err
-	}
-	w.lines.Flush()
-	return w.lines.Error()
-}
-
-func (w *rowWriter[Row]) write(rows []Row) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	if err := w.encoder.Encode(rows); err != nil {
-		return err
-	}
-	w.lines.Flush()
-	return w.lines.Error()
+	return lines, encoder
 }
 
 // WriteRows writes a CSV file, its header first. A row's type is a struct with tags csv.
 func WriteRows[Row any](w io.Writer, rows []Row) error {
-	writer := newRowWriter[Row](w)
-	if err := writer.header(); err != nil {
+	lines, encoder := newEncoder(w)
+	if err := errors.Join(encoder.EncodeHeader(*new(Row)), encoder.Encode(rows)); err != nil {
 		return err
 	}
-	return writer.write(rows)
+	lines.Flush()
+	return lines.Error()
 }
 
 // oneLine makes free text fit into one field of one line.
@@ -105,13 +80,7 @@ func newRowReader[Row any](header []string) (*rowReader[Row], error) {
 		}
 		known[name] = true
 	}
-	var missing []string
-	for _, name := range columns[Row]() {
-		if !known[name] {
-			missing = append(missing, name)
-		}
-	}
-	if len(missing) > 0 {
+	if missing := slices.DeleteFunc(columns[Row](), func(name string) bool { return known[name] }); len(missing) > 0 {
 		return nil, missingColumns(missing)
 	}
 	r := &rowReader[Row]{header: len(header), texts: make(map[string]string)}
@@ -129,7 +98,6 @@ func newRowReader[Row any](header []string) (*rowReader[Row], error) {
 	return r, nil
 }
 
-// missingColumns are those that a header lacks.
 type missingColumns []string
 
 func (m missingColumns) Error() string { return "header: columns missing: " + strings.Join(m, ", ") }
@@ -168,19 +136,15 @@ func (r *rowReader[Row]) row(line string) (row Row, err error) {
 // Recovered is what a CSV file holds that may have lost its end.
 type Recovered[Row any] struct {
 	Rows []Row
-	// Damage has one error for each thing that could not be read: a last line cut short
-	// when the writer was killed, or a line that is no row.
+	// Damage has one error for each line that is no row.
 	Damage Damage
 	// WholeBytes is the length of the file up to the end of its last complete line.
 	WholeBytes int64
-	// Header is the file's first line.
-	Header string
+	Header     string
 }
 
-// recoverRows reads a file of which the writer may have been killed. A last line without
-// its line break is ignored, other lines that cannot be parsed are left out; Damage names
-// both. The error is one of reading, or a header that lacks columns. A file without even a
-// whole header has no rows.
+// recoverRows reads a file of which the writer may have been killed. What is no whole row is left out, and
+// named in Damage. The error is one of reading, or a header that lacks columns.
 func recoverRows[Row any](r io.Reader) (Recovered[Row], error) {
 	var recovered Recovered[Row]
 	var rows *rowReader[Row]
@@ -245,21 +209,6 @@ func measureFile(file *os.File) (lines, size int, err error) {
 	}
 }
 
-// readRows reads a file that must be whole: anything that recoverRows would leave out is an
-// error that names the line and the column.
-func readRows[Row any](r io.Reader) ([]Row, error) {
-	recovered, err := recoverRows[Row](r)
-	switch {
-	case err != nil:
-		return nil, err
-	case recovered.WholeBytes == 0:
-		return nil, errors.New("line 1: header missing")
-	case len(recovered.Damage) > 0:
-		return nil, recovered.Damage[0]
-	}
-	return recovered.Rows, nil
-}
-
 // splitHeader refuses by name what spreadsheets save that is no CSV of this package.
 func splitHeader(line string) ([]string, error) {
 	switch {
@@ -271,8 +220,7 @@ func splitHeader(line string) ([]string, error) {
 	return split(nil, line)
 }
 
-// split cuts one line into its fields, which it appends. Rows are always one line: no field written by this
-// package contains a line break.
+// split cuts a line into its fields, which it appends. No row has a line break.
 func split(fields []string, line string) ([]string, error) {
 	if !strings.ContainsAny(line, "\"\r") {
 		for field := range strings.SplitSeq(line, ",") {
@@ -292,7 +240,6 @@ func split(fields []string, line string) ([]string, error) {
 	return fields, err
 }
 
-// shorten cuts text after at most n bytes, at a character's border.
 func shorten(text string, n int) string {
 	if len(text) <= n {
 		return text
@@ -300,8 +247,7 @@ func shorten(text string, n int) string {
 	return strings.ToValidUTF8(text[:n], "") + "…"
 }
 
-// parseWhole reads a whole number within bounds: what is beyond was never measured, and cannot
-// be drawn.
+// parseWhole reads a whole number within bounds: what is beyond was never measured.
 func parseWhole[Int int | int64](least, most Int) func([]byte, *Int) error {
 	return func(text []byte, into *Int) error {
 		value, err := strconv.ParseInt(string(text), 10, 64)
@@ -331,8 +277,7 @@ func parseNumber(text []byte, into *float64) error {
 	return nil
 }
 
-// formatNumber writes a number in plain decimal notation with three decimals at most, or
-// with six significant digits where that is finer.
+// formatNumber writes three decimals at most, or six significant digits where that is finer.
 func formatNumber(value float64) string {
 	if !finite(value) {
 		return ""
@@ -341,10 +286,7 @@ func formatNumber(value float64) string {
 	if magnitude := math.Abs(value); magnitude > 0 && magnitude < 100 {
 		decimals = 5 - int(math.Floor(math.Log10(magnitude)))
 	}
-	text := strconv.FormatFloat(value, 'f', decimals, 64)
-	if strings.Contains(text, ".") {
-		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
-	}
+	text := trimZeros(strconv.FormatFloat(value, 'f', decimals, 64))
 	if text == "-0" {
 		return "0"
 	}

@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 )
 
-// Answer is what a comparison comes to.
 type Answer string
 
 const (
@@ -20,7 +20,6 @@ const (
 	Undecided Answer = "undecided"
 )
 
-// Comparison is that of one cell's latency with a reference's.
 type Comparison struct {
 	Point
 	// Base is the reference: its transport, engine and codec, or where it is from.
@@ -32,17 +31,14 @@ type Comparison struct {
 	Ratio         float64 `csv:"ratio"`
 	Lo            float64 `csv:"ratio_lo"`
 	Hi            float64 `csv:"ratio_hi"`
-	// Holm is the probability of such a difference if the true one is within the threshold, adjusted for all
-	// comparisons of the family.
+	// Holm is the probability of such a difference if the true one is within the threshold, adjusted.
 	Holm   float64 `csv:"p_holm"`
 	Answer Answer  `csv:"answer"`
 }
 
-// Pair is a cell and its reference.
 type Pair struct {
 	Base, Other *Measured
-	// Reference is what the comparison calls the reference.
-	Reference string
+	Reference   string
 }
 
 // PairRuns pairs the cells that two runs have in common; the first is the reference.
@@ -59,45 +55,31 @@ func PairRuns(base, other []*Measured, reference string) (pairs []Pair) {
 	return pairs
 }
 
-// columnOf is a column of a cell's row as text; unknown is an error.
-func columnOf(p Point, column string) (string, error) {
+// named finds what has a column's name.
+func named[T any](all []T, column string, name func(T) string) (T, error) {
 	var known []string
-	for name, value := range Columns(&p) {
-		if name == column {
-			return fmt.Sprint(value), nil
+	for _, one := range all {
+		if name(one) == column {
+			return one, nil
 		}
-		known = append(known, name)
+		known = append(known, name(one))
 	}
-	return "", fmt.Errorf("unknown column %q; known are %s", column, strings.Join(known, ", "))
-}
-
-// without is a cell without a column, so that those that differ in it alone are equal.
-func without(p Point, column string) Point {
-	for name, value := range Columns(&p) {
-		if name == column {
-			value.SetZero()
-		}
-	}
-	return p
+	return *new(T), fmt.Errorf("unknown column %q; known are %s", column, strings.Join(known, ", "))
 }
 
 // PairBy pairs the cells of one run that differ in a column alone with those that have the reference
 // value there; empty for that of the first cell. Between transports, what one of them does not have is no difference:
 // an engine, a codec, an origin, a way of consuming. The error is one of the request.
 func PairBy(cells []*Measured, column, base string) (pairs []Pair, err error) {
+	field, err := named(pointFields, column, func(f reflect.StructField) string { return f.Tag.Get("csv") })
+	if err != nil {
+		return nil, err
+	}
 	// What a cell does not have is no value to compare by.
 	lacking := map[string]string{"engine": "native", "codec": "none"}[column]
-	value := func(m *Measured) string {
-		text, unknown := columnOf(m.Point, column)
-		err = unknown
-		return text
-	}
 	var references, others []*Measured
 	for _, m := range cells {
-		has := value(m)
-		if err != nil {
-			return nil, err
-		}
+		has := fmt.Sprint(reflect.ValueOf(m.Point).FieldByIndex(field.Index))
 		if has == lacking && !m.IsProgram() { // of programs, native is a runtime
 			continue
 		}
@@ -112,9 +94,9 @@ func PairBy(cells []*Measured, column, base string) (pairs []Pair, err error) {
 	}
 	for _, m := range others {
 		// Between transports a buffer and a heap are compared where neither has what the other has.
-		found := alike(m, references, column, false)
+		found := alike(m, references, field, false)
 		if len(found) == 0 && column == "transport" {
-			found = alike(m, references, column, true)
+			found = alike(m, references, field, true)
 		}
 		for _, b := range found {
 			reference := base
@@ -128,10 +110,11 @@ func PairBy(cells []*Measured, column, base string) (pairs []Pair, err error) {
 }
 
 // alike are the references that differ from a cell in the column alone, or in its origin too.
-func alike(m *Measured, references []*Measured, column string, anyOrigin bool) (found []*Measured) {
+func alike(m *Measured, references []*Measured, column reflect.StructField, anyOrigin bool) (found []*Measured) {
 	for _, b := range references {
-		x, y := without(m.Point, column), without(b.Point, column)
-		if column == "transport" {
+		x, y := m.Point, b.Point
+		reflect.ValueOf(&x).Elem().FieldByIndex(column.Index).Set(reflect.ValueOf(y).FieldByIndex(column.Index))
+		if column.Name == "Transport" {
 			bridge(&x.Engine, &y.Engine, "native")
 			bridge(&x.Codec, &y.Codec, "none")
 			bridge(&x.Origin, &y.Origin, "")
@@ -155,19 +138,16 @@ func bridge(a, b *string, none string) {
 	}
 }
 
-// Compare compares the latencies of pairs, all of them one family. A threshold of 1.1 is a tenth more or less. The
-// order is that of the pairs.
+// Compare compares the latencies of pairs, all of them one family. A threshold of 1.1 is a tenth more or less.
 func Compare(pairs []Pair, threshold float64) []Comparison {
 	latency := measures[0]
 	comparisons, probabilities := make([]Comparison, len(pairs)), make([]float64, len(pairs))
 	for i, pair := range pairs {
 		base, other := pair.Base.Sample(latency), pair.Other.Sample(latency)
-		c := Comparison{Point: pair.Other.Point, Base: pair.Reference, BaseStarts: len(base), Starts: len(other), Answer: Undecided}
-		c.BaseMedian, c.LatencyMedian = base.Estimate().Value, other.Estimate().Value
 		e := other.Over(base)
-		c.Ratio, c.Lo, c.Hi = e.Value, e.Lo, e.Hi
+		comparisons[i] = Comparison{Point: pair.Other.Point, Base: pair.Reference, BaseStarts: len(base), Starts: len(other), Answer: Undecided,
+			BaseMedian: base.Estimate().Value, LatencyMedian: other.Estimate().Value, Ratio: e.Value, Lo: e.Lo, Hi: e.Hi}
 		probabilities[i] = welchOf(other, base).beyond(math.Log(threshold))
-		comparisons[i] = c
 	}
 	for i, p := range holm(probabilities) {
 		c := &comparisons[i]
@@ -199,10 +179,7 @@ func Largest(noise []Noise) (Noise, bool) {
 	if len(noise) == 0 {
 		return Noise{}, false
 	}
-	return slices.MaxFunc(noise, func(a, b Noise) int {
-		return int(math.Copysign(1, math.Abs(math.Log(a.Ratio))-math.Abs(math.Log(b.Ratio))))
-	}), true
+	return slices.MaxFunc(noise, func(a, b Noise) int { return cmp.Compare(a.Factor(), b.Factor()) }), true
 }
 
-// Factor is how far the halves differ, as a factor of at least 1.
 func (n Noise) Factor() float64 { return math.Exp(math.Abs(math.Log(n.Ratio))) }

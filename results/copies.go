@@ -1,7 +1,6 @@
 package results
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 	"strings"
@@ -19,11 +18,9 @@ type Copies struct {
 	ByReference float64 `csv:"passed_by_reference"`
 	Moved       float64 `csv:"moved_as_pages"`
 	Calls       float64 `csv:"calls_with_data"`
-	// Reason is why the hand-off was not counted, empty where it was.
-	Reason string `csv:"reason"`
+	Reason      string  `csv:"reason"`
 }
 
-// Of says that a cell's hand-offs are those that were counted.
 func (c *Copies) Of(s *Summary) bool {
 	return plainHandoff(s) && c.Transport == s.Transport && c.Engine == engineOf(s) && c.Codec == s.Codec && c.SizeBytes == s.SizeBytes
 }
@@ -36,15 +33,14 @@ func Auditable(summaries []Summary, limit int64) (rows []Copies) {
 		if !plainHandoff(s) || s.Status != OK || s.SizeBytes > limit {
 			continue
 		}
-		row := Copies{Transport: s.Transport, Engine: engineOf(s), Codec: s.Codec, SizeBytes: s.SizeBytes}
+		row := Copies{Transport: s.Transport, Engine: engineOf(s), Codec: s.Codec}
 		at := slices.IndexFunc(rows, func(r Copies) bool {
 			return r.Transport == row.Transport && r.Engine == row.Engine && r.Codec == row.Codec
 		})
 		if at < 0 {
-			rows = append(rows, row)
-		} else {
-			rows[at].SizeBytes = max(rows[at].SizeBytes, row.SizeBytes)
+			at, rows = len(rows), append(rows, row)
 		}
+		rows[at].SizeBytes = max(rows[at].SizeBytes, s.SizeBytes)
 	}
 	slices.SortStableFunc(rows, func(a, b Copies) int { return cmp.Compare(a.Transport, b.Transport) })
 	return rows
@@ -60,13 +56,4 @@ func plainHandoff(s *Summary) bool {
 func engineOf(s *Summary) string {
 	engine, _, _ := strings.Cut(s.Engine, "+")
 	return engine
-}
-
-// WriteCopies writes audit.csv.
-func (d *Directory) WriteCopies(rows []Copies) error {
-	var content bytes.Buffer
-	if err := WriteRows(&content, rows); err != nil {
-		return err
-	}
-	return replace(d.file(auditFile), content.Bytes())
 }

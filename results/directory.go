@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/google/renameio/v2"
 )
 
@@ -24,7 +25,8 @@ const (
 	windowsFile  = "windows.csv"
 	summaryFile  = "summary.csv"
 	auditFile    = "audit.csv"
-	figuresName  = "figures"
+
+	FiguresDirectory = "figures"
 
 	// What is made of a run: what it was judged by, the verdicts, the page.
 	ClaimsSourceFile = "claims.yaml"
@@ -39,8 +41,7 @@ type Directory struct {
 	locked *os.File
 }
 
-// DirectoryError is a directory that cannot be used as asked. It is an error of usage: its
-// one line names the directory and the remedy.
+// DirectoryError is a directory that cannot be used as asked, an error of usage.
 type DirectoryError struct {
 	Path    string
 	Problem string
@@ -52,13 +53,11 @@ func (e *DirectoryError) Error() string {
 	return fmt.Sprintf("results directory %s %s: %s", e.Path, e.Problem, e.Remedy)
 }
 
-// Usage marks an error of usage.
 func (*DirectoryError) Usage() {}
 
 func (e *DirectoryError) Unwrap() error { return e.Cause }
 
-// DefaultPath is the directory of a run that was not given one: a name under results/runs
-// that sorts by time. The name is the preset's, or empty.
+// DefaultPath is the directory of a run that was not given one; it sorts by time.
 func DefaultPath(start time.Time, name string) string {
 	if name == "" {
 		name = "sweep"
@@ -66,8 +65,7 @@ func DefaultPath(start time.Time, name string) string {
 	return filepath.Join("results", "runs", start.UTC().Format("20060102T150405Z")+"-"+name)
 }
 
-// Create makes the directory of a new run, parents included. A directory that exists must
-// be empty and writable; everything else is a *DirectoryError.
+// Create makes the directory of a new run. One that exists must be empty and writable.
 func Create(path string) (*Directory, error) {
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return nil, unwritable(path, err)
@@ -83,7 +81,7 @@ func Create(path string) (*Directory, error) {
 	case len(entries) > 0:
 		err = occupied(path)
 	default:
-		if err = os.Mkdir(filepath.Join(path, figuresName), 0o755); err == nil {
+		if err = os.Mkdir(filepath.Join(path, FiguresDirectory), 0o755); err == nil {
 			return d, nil
 		}
 		err = unwritable(path, err)
@@ -91,8 +89,7 @@ func Create(path string) (*Directory, error) {
 	return nil, errors.Join(err, d.Close())
 }
 
-// Open opens the directory of a run for reading, or for resuming it. A path without a
-// run's files is a *DirectoryError.
+// Open opens the directory of a run, which has a run's files, for reading, or for resuming it.
 func Open(path string) (*Directory, error) {
 	remedy := "name a directory that rrbench sweep has written"
 	info, err := os.Stat(path)
@@ -104,10 +101,8 @@ func Open(path string) (*Directory, error) {
 	case !info.IsDir():
 		return nil, &DirectoryError{path, "is not a directory", remedy, nil}
 	}
-	for _, name := range []string{trialsFile, summaryFile} {
-		if info, err := os.Stat(filepath.Join(path, name)); err == nil && info.Mode().IsRegular() {
-			return &Directory{path: path}, nil
-		}
+	if d := (&Directory{path: path}); d.has(trialsFile) || d.has(summaryFile) {
+		return d, nil
 	}
 	return nil, &DirectoryError{path, "holds neither " + trialsFile + " nor " + summaryFile, remedy, nil}
 }
@@ -126,63 +121,64 @@ func unwritable(path string, err error) error {
 
 // reason is an error without the operation and the path that a *fs.PathError repeats.
 func reason(err error) string {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
-		return pathError.Err.Error()
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err.Error()
 	}
 	return err.Error()
 }
 
-// Path is the directory's path as it was given.
 func (d *Directory) Path() string { return d.path }
 
 func (d *Directory) file(name string) string { return filepath.Join(d.path, name) }
 
-// Figures is the path of the directory of figures. It may not exist.
-func (d *Directory) Figures() string { return d.file(figuresName) }
+func (d *Directory) has(name string) bool {
+	info, err := os.Stat(d.file(name))
+	return err == nil && info.Mode().IsRegular()
+}
+
+func (d *Directory) Figures() string { return d.file(FiguresDirectory) }
 
 // CreateJournal starts trials.csv and windows.csv. It refuses where they are.
 func (d *Directory) CreateJournal() (*Journal, error) {
-	// A directory with trials.csv is a run: windows.csv is there before it.
-	windows, err := newAppender[Window](d.file(windowsFile))
-	if err == nil {
-		var trials *appender[Trial]
-		if trials, err = newAppender[Trial](d.file(trialsFile)); err == nil {
-			return &Journal{trials, windows}, nil
-		}
-		_ = windows.close()
-	}
-	if errors.Is(err, fs.ErrExist) {
+	journal, _, _, err := d.openJournal(os.O_EXCL)
+	switch {
+	case errors.Is(err, fs.ErrExist):
 		return nil, occupied(d.path)
+	case err != nil:
+		return nil, unwritable(d.path, err)
 	}
-	return nil, unwritable(d.path, err)
+	return journal, nil
 }
 
-// Journaled is what trials.csv and windows.csv hold. Damage tells what could not be read.
+func (d *Directory) openJournal(flag int) (_ *Journal, _ Journaled, file string, err error) {
+	// A directory with trials.csv is a run: windows.csv is there before it.
+	windows, other, err := openAppender[Window](d.file(windowsFile), flag)
+	if err != nil {
+		return nil, Journaled{}, windowsFile, err
+	}
+	trials, rows, err := openAppender[Trial](d.file(trialsFile), flag)
+	if err != nil {
+		return nil, Journaled{}, trialsFile, errors.Join(err, windows.close())
+	}
+	return &Journal{trials, windows}, journaled(rows, other), "", nil
+}
+
 type Journaled struct {
 	Trials  []Trial
 	Windows []Window
 	Damage  Damage
 }
 
-// ResumeJournal opens trials.csv and windows.csv to append to them. Half-written last lines
-// are cut off; the rest of what they hold is returned, without what was repeated.
+// ResumeJournal opens them to append, cuts off half-written last lines, and returns the rest.
 func (d *Directory) ResumeJournal() (*Journal, Journaled, error) {
 	if err := d.lock(); err != nil {
 		return nil, Journaled{}, err
 	}
-	refuse := func(file string, err error) error {
-		return &DirectoryError{d.path, "cannot be resumed (" + file + ": " + reason(err) + ")", "start a new run with --out", err}
-	}
-	trials, rows, err := resumeAppender[Trial](d.file(trialsFile))
+	journal, rows, file, err := d.openJournal(0)
 	if err != nil {
-		return nil, Journaled{}, refuse(trialsFile, err)
+		err = &DirectoryError{d.path, "cannot be resumed (" + file + ": " + reason(err) + ")", "start a new run with --out", err}
 	}
-	windows, other, err := resumeAppender[Window](d.file(windowsFile))
-	if err != nil {
-		return nil, Journaled{}, errors.Join(refuse(windowsFile, err), trials.close())
-	}
-	return &Journal{trials, windows}, journaled(rows, other), nil
+	return journal, rows, err
 }
 
 // journaled has the repetitions of a resumed run in place of what they repeat.
@@ -200,18 +196,13 @@ func (d *Directory) Journaled() (Journaled, error) {
 
 // Contents is what a run directory holds for tables and figures.
 type Contents struct {
-	Trials  []Trial
-	Windows []Window
-	// Summaries has one row a cell.
+	Journaled
 	Summaries []Summary
-	// Copies has what was counted of hand-offs, nothing for most runs.
-	Copies []Copies
+	Copies    []Copies
 	// Transports is what the manifest says of them, and nothing where there is no manifest.
 	Transports Transports
 	// Mixed is for a caption, empty where one program on one machine has measured all.
 	Mixed string
-	// Damage tells what could not be read, or is missing.
-	Damage Damage
 }
 
 // Read reads all that a run has left. The summaries are computed from trials.csv and
@@ -235,7 +226,7 @@ func (d *Directory) Read() (Contents, error) {
 		return Contents{}, cmp.Or(damage.Err(), noTrials)
 	}
 	rows := journaled(trials, windows)
-	c := Contents{Trials: rows.Trials, Windows: rows.Windows, Copies: copies.Rows, Transports: manifest.Transports}
+	c := Contents{Journaled: rows, Copies: copies.Rows, Transports: manifest.Transports}
 	if manifest.Mixed != "" {
 		c.Mixed = "Machines or programs were mixed, see manifest.json."
 	}
@@ -243,9 +234,9 @@ func (d *Directory) Read() (Contents, error) {
 	c.Summaries = Summarize(c.Trials, c.Windows, manifest.TickNs)
 	known := make(map[Point]bool)
 	for i := range c.Summaries {
-		known[c.Summaries[i].point()] = true
+		known[c.Summaries[i].Point()] = true
 	}
-	lost := slices.DeleteFunc(summaries.Rows, func(s Summary) bool { return known[s.point()] })
+	lost := slices.DeleteFunc(summaries.Rows, func(s Summary) bool { return known[s.Point()] })
 	c.Summaries = append(c.Summaries, lost...)
 	counted := manifest.Trials.OK + manifest.Trials.Skipped + manifest.Trials.Failed
 	switch {
@@ -265,8 +256,7 @@ func unlessMissing(err error) error {
 	return err
 }
 
-// readFile reads a file of rows as recoverRows does, and says what it is that is damaged. A file
-// without a header is damaged.
+// readFile is recoverRows of a file, which without a header is damaged.
 func readFile[Row any](path string) (Recovered[Row], error) {
 	file, err := open(path)
 	if err != nil {
@@ -295,16 +285,20 @@ func open(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
-// WriteSummaries replaces summary.csv.
 func (d *Directory) WriteSummaries(summaries []Summary) error {
-	var content bytes.Buffer
-	if err := WriteSummaries(&content, summaries); err != nil {
-		return err
-	}
-	return replace(d.file(summaryFile), content.Bytes())
+	return writeFile(d.file(summaryFile), summaries)
 }
 
-// Manifest reads manifest.json.
+func (d *Directory) WriteCopies(rows []Copies) error { return writeFile(d.file(auditFile), rows) }
+
+func writeFile[Row any](path string, rows []Row) error {
+	var content bytes.Buffer
+	if err := WriteRows(&content, rows); err != nil {
+		return err
+	}
+	return replace(path, content.Bytes())
+}
+
 func (d *Directory) Manifest() (Manifest, error) {
 	file, err := open(d.file(manifestFile))
 	if err != nil {
@@ -322,39 +316,59 @@ func (d *Directory) Manifest() (Manifest, error) {
 	return manifest, nil
 }
 
-// WriteManifest replaces manifest.json in one step.
 func (d *Directory) WriteManifest(manifest Manifest) error {
-	content, err := manifest.encode()
+	content, err := json.MarshalIndent(manifest, "", "  ")
 	if err != nil {
 		return fmt.Errorf("manifest: %w", err)
 	}
-	return replace(d.file(manifestFile), content)
+	return replace(d.file(manifestFile), append(content, '\n'))
 }
 
-// WriteFigure replaces a file in the directory of figures, and returns its path.
-func (d *Directory) WriteFigure(name string, content []byte) (string, error) {
-	path := filepath.Join(d.Figures(), name)
-	return path, replace(path, content)
-}
-
-// Files are the paths of those files that the run itself has left.
 func (d *Directory) Files() (paths []string) {
 	for _, name := range []string{manifestFile, summaryFile, trialsFile, windowsFile, auditFile} {
-		if info, err := os.Stat(d.file(name)); err == nil && info.Mode().IsRegular() {
+		if d.has(name) {
 			paths = append(paths, d.file(name))
 		}
 	}
 	return paths
 }
 
-// Write replaces a file of what was made of the run, and returns its path.
 func (d *Directory) Write(name string, content []byte) (string, error) {
 	path := d.file(name)
 	return path, replace(path, content)
 }
 
-// replace writes a file as a whole or not at all. Its temporary name stands beside it: no other
-// directory is needed.
+// replace writes a file as a whole or not at all, by way of a temporary one beside it.
 func replace(path string, content []byte) error {
 	return renameio.WriteFile(path, content, 0o644, renameio.WithTempDir(filepath.Dir(path)))
+}
+
+// Damage is what of a run's files cannot be read or is missing.
+type Damage []error
+
+func (d Damage) in(path string) {
+	for i := range d {
+		d[i] = fmt.Errorf("%s: %w", path, d[i])
+	}
+}
+
+func (d Damage) Lines() (lines []string) {
+	for _, err := range d {
+		lines = append(lines, err.Error())
+	}
+	return First(lines, "and %d more")
+}
+
+func (d Damage) Err() error {
+	if len(d) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(d.Lines(), "\n"))
+}
+
+func (d Damage) Note() string {
+	if len(d) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("The run's files are damaged in %d %s; what cannot be read is left out.", len(d), english.PluralWord(len(d), "place", ""))
 }

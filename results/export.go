@@ -5,14 +5,14 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
 	"strings"
 )
 
-// WriteJSON writes rows as a list of objects with the names of the CSV file's columns. Numbers that
-// a row does not have are left out.
+// WriteJSON writes rows as objects with the names of the CSV file's columns, without numbers that a row does not have.
 func WriteJSON[Row any](w io.Writer, rows []Row) error {
 	text := make(map[string]bool)
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Row]()) {
@@ -32,31 +32,24 @@ func WriteJSON[Row any](w io.Writer, rows []Row) error {
 		if i > 0 {
 			out.WriteString(",")
 		}
-		out.WriteString("\n  {")
-		separator := ""
+		var fields []string
 		for j, name := range lines[0] {
 			value := []byte(line[j])
 			if text[name] {
 				value, err = json.Marshal(line[j])
 			}
-			if len(value) == 0 {
-				continue
+			if len(value) > 0 {
+				fields = append(fields, fmt.Sprintf("%q: %s", name, value))
 			}
-			fmt.Fprintf(out, "%s%q: %s", separator, name, value)
-			separator = ", "
 		}
-		out.WriteString("}")
+		fmt.Fprintf(out, "\n  {%s}", strings.Join(fields, ", "))
 	}
 	out.WriteString("\n]\n")
-	if err != nil {
-		return err
-	}
-	return out.Flush()
+	return errors.Join(err, out.Flush())
 }
 
-// WriteBenchfmt writes cells in the format of Go's benchmarks, a line a start, for benchstat and other
-// programs that read it. In names a transport's slash is a colon: a slash begins the next key there.
-// Labels, as of the run, stand before them, in the order given, each "key: value".
+// WriteBenchfmt writes cells in the format of Go's benchmarks, a line a start, for benchstat, behind labels
+// "key: value". In names a transport's slash is a colon: a slash begins the next key there.
 func WriteBenchfmt(w io.Writer, cells []*Measured, labels ...string) error {
 	out := bufio.NewWriter(w)
 	for _, label := range labels {
@@ -70,10 +63,7 @@ func WriteBenchfmt(w io.Writer, cells []*Measured, labels ...string) error {
 	for _, m := range cells {
 		samples := make([]Sample, len(units))
 		for i, u := range units {
-			measure, err := MeasureOf(u.column)
-			if err != nil {
-				return err
-			}
+			measure, _ := MeasureOf(u.column) // which there is
 			samples[i] = m.Sample(measure)
 		}
 		name := benchmarkName(m.Point)
@@ -90,7 +80,6 @@ func WriteBenchfmt(w io.Writer, cells []*Measured, labels ...string) error {
 	return out.Flush()
 }
 
-// benchmarkName has a key for each column that a cell has a value in.
 func benchmarkName(p Point) string {
 	name := "BenchmarkHandOff"
 	for column, value := range Columns(&p) {

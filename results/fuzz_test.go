@@ -2,7 +2,6 @@ package results
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -23,8 +22,7 @@ func FuzzRecoverTrials(f *testing.F) {
 	f.Add("")
 	rewrite := func(trials []Trial) []byte {
 		var out bytes.Buffer
-		rows := newRowWriter[Trial](&out)
-		if err := errors.Join(rows.header(), rows.write(trials)); err != nil {
+		if err := WriteRows(&out, trials); err != nil {
 			f.Fatal(err)
 		}
 		return out.Bytes()

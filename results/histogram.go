@@ -9,14 +9,12 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Histogram counts latencies in nanoseconds, each to within 1 %. One that was read is kept as its text, which is a
-// hundredth as long.
+// Histogram counts latencies in nanoseconds, each to within 1 %. One that was read is kept as its text, a hundredth as long.
 type Histogram struct {
 	*hdrhistogram.Histogram
 	text []byte
 }
 
-// longestLatency is what a Histogram tells from longer ones.
 const longestLatency = int64(24 * 3600 * 1e9)
 
 // NewHistogram returns an empty one, which takes some 40 kB.
@@ -27,7 +25,6 @@ func (h *Histogram) Record(ns int64) {
 	_ = h.RecordValue(min(max(ns, 1), longestLatency)) // within the bounds it cannot fail
 }
 
-// Percentile is NaN for an empty histogram.
 func (h *Histogram) Percentile(percent float64) float64 {
 	if h.TotalCount() == 0 {
 		return math.NaN()
@@ -43,17 +40,14 @@ func (h *Histogram) MarshalText() ([]byte, error) {
 	return h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
 }
 
-// longestHistogram bounds what is read, in bytes of text.
 const longestHistogram = 64 << 10
 
-// UnmarshalText reads it.
 func (h *Histogram) UnmarshalText(text []byte) error {
 	_, err := decode(text)
 	h.Histogram, h.text = nil, bytes.Clone(text)
 	return err
 }
 
-// counts are those of a histogram that was read as well.
 func (h *Histogram) counts() *hdrhistogram.Histogram {
 	if h.text == nil {
 		return h.Histogram

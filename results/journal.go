@@ -2,11 +2,14 @@ package results
 
 import (
 	"bytes"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+
+	"github.com/jszwec/csvutil"
 )
 
 // Journal is trials.csv and windows.csv while a run writes them. Rows go to the file as they
@@ -17,63 +20,44 @@ type Journal struct {
 	windows *appender[Window]
 }
 
-// Append writes the rows of a batch with one system call. When it fails, the journal ends
-// where it ended before, as far as the file system allows, so a later Append is sound.
+// Append writes rows with one system call. When it fails, the journal ends where it ended before, if that can be.
 func (j *Journal) Append(trials []Trial) error { return j.trials.append(trials) }
 
-// AppendWindow is Append for a window.
 func (j *Journal) AppendWindow(window Window) error { return j.windows.append([]Window{window}) }
 
-// Close forces the rows to the disk and ends the journal.
-func (j *Journal) Close() error {
-	return errors.Join(j.windows.close(), j.trials.close())
-}
+func (j *Journal) Close() error { return errors.Join(j.windows.close(), j.trials.close()) }
 
-// appender is one file of a journal.
 type appender[Row any] struct {
-	file   *os.File
-	length int64
-	buffer bytes.Buffer
-	rows   *rowWriter[Row]
+	file    *os.File
+	length  int64
+	buffer  bytes.Buffer
+	lines   *csv.Writer
+	encoder *csvutil.Encoder
 }
 
-// newAppender starts a file with its header. It refuses one that exists, so two runs
-// cannot write into one directory.
-func newAppender[Row any](path string) (*appender[Row], error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+// openAppender opens a file to append to it, and returns what it holds. One that is missing is made; with os.O_EXCL
+// another is refused, so two runs cannot write into one directory.
+func openAppender[Row any](path string, flag int) (_ *appender[Row], recovered Recovered[Row], err error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|flag, 0o644)
 	if err != nil {
-		return nil, err
-	}
-	a := appenderTo[Row](file, 0)
-	if err := a.header(); err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return a, nil
-}
-
-// resumeAppender opens a file to append to it, cuts off a half-written last line, and
-// returns what the file holds. One that is missing is made.
-func resumeAppender[Row any](path string) (_ *appender[Row], _ Recovered[Row], err error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return nil, Recovered[Row]{}, err
+		return nil, recovered, err
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, file.Close())
 		}
 	}()
-	recovered, err := recoverRows[Row](file)
-	if err != nil {
+	if recovered, err = recoverRows[Row](file); err != nil {
 		return nil, recovered, err
 	}
 	recovered.Damage.in(path)
-	a := appenderTo[Row](file, recovered.WholeBytes)
+	a := &appender[Row]{file: file, length: recovered.WholeBytes}
+	a.lines, a.encoder = newEncoder(&a.buffer)
 	if err := a.cut(); err != nil {
 		return nil, recovered, err
 	}
-	if recovered.WholeBytes == 0 {
-		return a, recovered, a.header()
+	if a.length == 0 {
+		return a, recovered, a.append(nil)
 	}
 	if recovered.Header != strings.Join(columns[Row](), ",") {
 		return nil, recovered, errors.New("its columns are those of another version of this program; start a new run instead")
@@ -81,32 +65,17 @@ func resumeAppender[Row any](path string) (_ *appender[Row], _ Recovered[Row], e
 	return a, recovered, nil
 }
 
-func appenderTo[Row any](file *os.File, length int64) *appender[Row] {
-	a := &appender[Row]{file: file, length: length}
-	a.rows = newRowWriter[Row](&a.buffer)
-	return a
-}
-
 func (a *appender[Row]) append(rows []Row) error {
-	if len(rows) == 0 {
-		return nil
-	}
 	a.buffer.Reset()
-	if err := a.rows.write(rows); err != nil {
+	if a.length == 0 {
+		if err := a.encoder.EncodeHeader(*new(Row)); err != nil {
+			return err
+		}
+	}
+	if err := a.encoder.Encode(rows); err != nil {
 		return err
 	}
-	return a.flush()
-}
-
-func (a *appender[Row]) header() error {
-	a.buffer.Reset()
-	if err := a.rows.header(); err != nil {
-		return err
-	}
-	return a.flush()
-}
-
-func (a *appender[Row]) flush() error {
+	a.lines.Flush()
 	written, err := a.file.Write(a.buffer.Bytes())
 	if err != nil {
 		err = fmt.Errorf("journal: %w: the run's last rows are not in it; free space or name another directory", err)
@@ -126,6 +95,5 @@ func (a *appender[Row]) cut() error {
 }
 
 func (a *appender[Row]) close() error {
-	err := a.file.Sync()
-	return errors.Join(err, a.file.Close())
+	return errors.Join(a.file.Sync(), a.file.Close())
 }

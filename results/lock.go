@@ -1,7 +1,6 @@
 package results
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -31,23 +30,18 @@ func (d *Directory) lock() error {
 	return errors.Join(err, directory.Close())
 }
 
-// writer names the process that holds the lock of a directory, as far as /proc/locks tells
-// (proc_locks(5)).
+// writer names the process that holds the lock of a directory (proc_locks(5)).
 func writer(directory *os.File) string {
 	const unknown = "another process"
 	info, err := directory.Stat()
 	if err != nil {
 		return unknown
 	}
-	locks, err := os.Open("/proc/locks")
-	if err != nil {
-		return unknown
-	}
-	defer locks.Close()
+	locks, _ := os.ReadFile("/proc/locks")
 	inode := fmt.Sprintf(":%d", info.Sys().(*syscall.Stat_t).Ino)
-	for lines := bufio.NewScanner(locks); lines.Scan(); {
+	for line := range strings.Lines(string(locks)) {
 		// 1: FLOCK ADVISORY WRITE 4711 fe:00:12345 0 EOF
-		fields := strings.Fields(lines.Text())
+		fields := strings.Fields(line)
 		if len(fields) > 5 && fields[1] == "FLOCK" && strings.HasSuffix(fields[5], inode) {
 			return "process " + fields[4]
 		}

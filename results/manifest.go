@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"rrbench/measure"
 )
@@ -12,21 +15,17 @@ import (
 // Manifest says how the numbers of a run came about.
 type Manifest struct {
 	// Name is the preset, or "sweep".
-	Name string `json:"name"`
-	// Command is the command line, the program first.
-	Command []Text `json:"command"`
-	// Inputs are the files that the run depends on.
-	Inputs []Input `json:"inputs,omitempty"`
-	// Seed makes the order of the cells and the payloads.
-	Seed uint64 `json:"seed"`
+	Name    string  `json:"name"`
+	Command []Text  `json:"command"`
+	Inputs  []Input `json:"inputs,omitempty"`
+	Seed    uint64  `json:"seed"`
 	// Plan is the sweep's own description of what was to run.
 	Plan json.RawMessage `json:"plan,omitempty"`
 	// Transports are those of the plan; none in runs of earlier versions.
-	Transports Transports `json:"transports,omitempty"`
-	Versions   Versions   `json:"versions"`
-	// Before and After are the machine at the start and at the end.
-	Before measure.Environment  `json:"environment_before"`
-	After  *measure.Environment `json:"environment_after,omitempty"`
+	Transports Transports           `json:"transports,omitempty"`
+	Versions   Versions             `json:"versions"`
+	Before     measure.Environment  `json:"environment_before"`
+	After      *measure.Environment `json:"environment_after,omitempty"`
 	// Peers are the other nodes that took part, as they were at the start or the last resume.
 	Peers []Peer    `json:"peers,omitempty"`
 	Start time.Time `json:"start"`
@@ -38,24 +37,20 @@ type Manifest struct {
 	// machines than the rest, and by which; empty where they were not.
 	Mixed string `json:"mixed,omitempty"`
 	// Shims has the Go environment of shims of WebAssembly ("wasm") and of native ones ("native").
-	Shims map[string][]string `json:"shim_environment,omitempty"`
-	// Cells and Trials count outcomes.
-	Cells  Counts `json:"cells"`
-	Trials Counts `json:"trials"`
+	Shims  map[string][]string `json:"shim_environment,omitempty"`
+	Cells  Counts              `json:"cells"`
+	Trials Counts              `json:"trials"`
 	// TickNs is the length of a tick of the clock that tells user from kernel mode, DefaultTick
 	// where it is not known.
 	TickNs int64 `json:"cpu_tick_ns,omitempty"`
 	// SetUps are the functions' starts, those of earlier parts of a resumed run included.
 	SetUps SetUps `json:"set_ups,omitempty"`
 	// MeasuredNs of TookNs went by in warm-ups, windows and rounds, in all parts of the run.
-	MeasuredNs int64 `json:"measured_ns,omitempty"`
-	TookNs     int64 `json:"took_ns,omitempty"`
-	// Noise is what the run's cells that were measured twice differ by.
-	Noise []Noise `json:"noise,omitempty"`
-	// Warnings are what a reader of the numbers must know, one line each.
-	Warnings []string `json:"warnings,omitempty"`
-	// Columns explains the columns of each CSV file.
-	Columns map[string]map[string]string `json:"columns"`
+	MeasuredNs int64                        `json:"measured_ns,omitempty"`
+	TookNs     int64                        `json:"took_ns,omitempty"`
+	Noise      []Noise                      `json:"noise,omitempty"`
+	Warnings   []string                     `json:"warnings,omitempty"`
+	Columns    map[string]map[string]string `json:"columns"`
 }
 
 // Segment is a part of a run that one process has measured.
@@ -66,7 +61,6 @@ type Segment struct {
 	Environment measure.Environment `json:"environment"`
 }
 
-// Program is a build of this program.
 type Program struct {
 	// Version is its commit; Digest is the SHA-256 of its file.
 	Version string `json:"version"`
@@ -81,32 +75,26 @@ const (
 
 func (p Program) String() string { return fmt.Sprintf("%s (sha256:%s)", p.Version, p.Digest) }
 
-// Segments are the parts of a run, in the order in which they were measured.
 func (m *Manifest) Segments() []Segment {
 	first := Segment{m.Start, m.Command, Program{m.Versions.Program, m.Versions.ProgramDigest}, m.Before}
 	return append([]Segment{first}, m.Resumed...)
 }
 
-// Versions names the software that was measured.
 type Versions struct {
-	Program string `json:"program"`
-	// ProgramDigest is the SHA-256 of its file.
+	Program       string            `json:"program"`
 	ProgramDigest string            `json:"program_sha256,omitempty"`
 	Go            string            `json:"go"`
 	Engines       map[string]string `json:"engines,omitempty"`
 	Servers       map[string]string `json:"servers,omitempty"`
-	// Runtimes are commands that ran programs.
-	Runtimes map[string]string `json:"runtimes,omitempty"`
+	Runtimes      map[string]string `json:"runtimes,omitempty"`
 }
 
-// Counts counts outcomes.
 type Counts struct {
 	OK      int `json:"ok"`
 	Skipped int `json:"skipped"`
 	Failed  int `json:"failed"`
 }
 
-// Add counts one more.
 func (c *Counts) Add(status Status) {
 	switch status {
 	case OK:
@@ -118,7 +106,6 @@ func (c *Counts) Add(status Status) {
 	}
 }
 
-// NewManifest begins a manifest: the environment, the start and the column notes are set.
 func NewManifest() Manifest {
 	return Manifest{
 		Versions: Versions{Go: runtime.Version()},
@@ -131,7 +118,6 @@ func NewManifest() Manifest {
 	}
 }
 
-// Finish completes a manifest with the run's outcome, the environment and the end.
 func (m *Manifest) Finish(trials []Trial, summaries []Summary) {
 	m.Cells, m.Trials, m.Warnings = Counts{}, Counts{}, nil
 	for i := range trials {
@@ -141,17 +127,98 @@ func (m *Manifest) Finish(trials []Trial, summaries []Summary) {
 		m.Cells.Add(summaries[i].Status)
 	}
 	environment, end := measure.ReadEnvironment(), time.Now().UTC()
-	m.After, m.End = &environment, &end
+	m.After, m.End, m.Noise = &environment, &end, NoiseOf(trials)
 	if m.Mixed != "" {
 		m.Warnings = append(m.Warnings, m.Mixed)
 	}
-	m.Noise = NoiseOf(trials)
-	m.Warnings = append(append(m.Warnings, Warnings(summaries, m.Transports, m.Noise)...), environment.Restrictions()...)
 	segments := m.Segments()
-	m.Warnings = append(m.Warnings, environment.NoiseSince(&segments[len(segments)-1].Environment)...)
+	m.Warnings = slices.Concat(m.Warnings, Warnings(summaries, m.Transports, m.Noise), environment.Restrictions(),
+		environment.NoiseSince(&segments[len(segments)-1].Environment))
 }
 
-func (m Manifest) encode() ([]byte, error) {
-	content, err := json.MarshalIndent(m, "", "  ")
-	return append(content, '\n'), err
+type Peer struct {
+	Address     string              `json:"address"`
+	Program     Program             `json:"program"`
+	Environment measure.Environment `json:"environment"`
+	Engines     map[string]string   `json:"engines,omitempty"`
+	Link        measure.Link        `json:"link"`
+}
+
+// Input is a file that a run depends on, known by its content.
+type Input struct {
+	Kind InputKind `json:"kind"`
+	// Name is what the plan calls a guest.
+	Name string `json:"name,omitempty"`
+	// Path is absolute. Pipe says that there is nothing to read at it again.
+	Path   Text   `json:"path"`
+	Pipe   bool   `json:"pipe,omitempty"`
+	Digest string `json:"sha256"`
+}
+
+type InputKind string
+
+const (
+	GuestInput         InputKind = "guest"
+	ConfigurationInput InputKind = "configuration"
+	CrossoversInput    InputKind = "crossovers"
+	// ProgramInput is a program other than this one.
+	ProgramInput InputKind = "program"
+)
+
+// Text need not be UTF-8, as paths need not: JSON has its bytes in base64 then, as the only field of an object.
+type Text string
+
+type textBytes struct {
+	Base64 []byte `json:"base64"`
+}
+
+func (t Text) MarshalJSON() ([]byte, error) {
+	if utf8.ValidString(string(t)) {
+		return json.Marshal(string(t))
+	}
+	return json.Marshal(textBytes{[]byte(t)})
+}
+
+func (t *Text) UnmarshalJSON(encoded []byte) error {
+	var bytes textBytes
+	if err := json.Unmarshal(encoded, &bytes); err == nil {
+		*t = Text(bytes.Base64)
+		return nil
+	}
+	return json.Unmarshal(encoded, (*string)(t))
+}
+
+func Texts(arguments []string) []Text {
+	texts := make([]Text, len(arguments))
+	for i, argument := range arguments {
+		texts[i] = Text(argument)
+	}
+	return texts
+}
+
+// TransportInfo is what tables and figures need to know of a transport, which may be unknown where they are drawn.
+type TransportInfo struct {
+	Name    string `json:"name"`
+	Summary string `json:"summary"`
+	// Family is the group in which the transport is shown, Place its place among those of the
+	// group in legends.
+	Family string `json:"family"`
+	Place  int    `json:"place"`
+	// Limits name what does the same physical work without functions. The fastest counts.
+	Limits []string `json:"limits,omitempty"`
+	// Flag is that of the parameter that the transport has beside all others', if any.
+	Flag string `json:"flag,omitempty"`
+}
+
+const LimitFamily = "limit"
+
+type Transports []TransportInfo
+
+// Of is what the run says of a transport. One of an earlier version says nothing: the name begins with the family.
+func (t Transports) Of(name string) TransportInfo {
+	if i := slices.IndexFunc(t, func(info TransportInfo) bool { return info.Name == name }); i >= 0 {
+		return t[i]
+	}
+	family, _, _ := strings.Cut(name, "/")
+	return TransportInfo{Name: name, Family: family}
 }

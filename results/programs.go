@@ -2,6 +2,8 @@ package results
 
 import (
 	"cmp"
+	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -14,20 +16,9 @@ const (
 	idlePhase  = "idle"
 )
 
-// A programRow is a program on a runtime: its phases.
 type programRow struct {
 	*Summary
 	phases map[string]*Summary
-}
-
-// writePrograms prints what programs took, a row a runtime and a column a phase.
-func writePrograms(out *strings.Builder, summaries []Summary) {
-	for _, writer := range programTables(summaries) {
-		if out.Len() > 0 {
-			out.WriteByte('\n')
-		}
-		render(out, writer)
-	}
 }
 
 // programTables has one table for each experiment of programs, and one for idle instances.
@@ -36,34 +27,25 @@ func programTables(summaries []Summary) (tables []table.Writer) {
 		experiment string
 		idle       bool
 	}
-	var kinds []kind
-	rows := make(map[kind][]*programRow)
-	at := make(map[Point]*programRow)
-	for i := range summaries {
-		s := &summaries[i]
-		if s.N == 0 || s.Phase == "" {
-			continue
-		}
-		k := kind{s.Experiment, s.Phase == idlePhase}
-		if rows[k] == nil {
-			kinds = append(kinds, k)
-		}
-		key := s.point()
-		key.Phase = ""
-		if s.Phase == idlePhase {
-			key.Phase = idlePhase
-		}
-		if at[key] == nil {
-			at[key] = &programRow{s, make(map[string]*Summary)}
-			rows[k] = append(rows[k], at[key])
-		}
-		at[key].phases[s.Phase] = s
-	}
+	shown := slices.DeleteFunc(slices.Clone(summaries), func(s Summary) bool { return s.N == 0 || s.Phase == "" })
+	kinds, of := groups(shown, func(s Summary) kind { return kind{s.Experiment, s.Phase == idlePhase} })
 	for _, k := range kinds {
+		points, cells := groups(of[k], func(s Summary) Point {
+			p := s.Point()
+			p.Phase = ""
+			return p
+		})
+		rows := make([]*programRow, len(points))
+		for i, p := range points {
+			rows[i] = &programRow{&cells[p][0], make(map[string]*Summary)}
+			for j := range cells[p] {
+				rows[i].phases[cells[p][j].Phase] = &cells[p][j]
+			}
+		}
 		if k.idle {
-			tables = append(tables, idleTable(rows[k]))
+			tables = append(tables, idleTable(rows))
 		} else {
-			tables = append(tables, phaseTable(rows[k]))
+			tables = append(tables, phaseTable(rows))
 		}
 	}
 	return tables
@@ -83,16 +65,13 @@ func (s *Summary) Runtime() string {
 }
 
 func phaseTable(rows []*programRow) table.Writer {
-	var phases []string
+	named := make(map[string]*Summary)
 	for _, r := range rows {
-		for name := range r.phases {
-			if !slices.Contains(phases, name) && name != totalPhase {
-				phases = append(phases, name)
-			}
-		}
+		maps.Copy(named, r.phases)
 	}
+	delete(named, totalPhase)
 	order := []string{"pull", "unpack", "create", "start", "compile", "compile-cached", "instantiate", "first-byte", "run"}
-	slices.SortFunc(phases, func(a, b string) int {
+	phases := slices.SortedFunc(maps.Keys(named), func(a, b string) int {
 		return cmp.Or(cmp.Compare(slices.Index(order, a), slices.Index(order, b)), cmp.Compare(a, b))
 	})
 	header := table.Row{"program", "runtime", "n"}
@@ -100,29 +79,20 @@ func phaseTable(rows []*programRow) table.Writer {
 		header = append(header, name)
 	}
 	writer := alignedTable(append(header, "total [95 % interval]", "CPU user + kernel", "peak RSS"), 2)
+	none := &Summary{LatencyMedian: math.NaN(), CPUUser: math.NaN(), RSSPeak: math.NaN()} // of which nothing is shown
 	for i, r := range rows {
 		if i > 0 && r.Transport != rows[i-1].Transport {
 			writer.AppendRow(table.Row{""})
 		}
 		row := table.Row{r.Transport + marks(r.Summary), r.Runtime(), r.N}
 		for _, name := range phases {
-			row = append(row, phaseCell(r.phases[name], func(s *Summary) string { return FormatDuration(s.LatencyMedian) }))
+			row = append(row, FormatDuration(cmp.Or(r.phases[name], none).LatencyMedian))
 		}
-		total := r.phases[totalPhase]
-		row = append(row,
-			phaseCell(total, func(s *Summary) string { return FormatInterval(s.LatencyMedian, s.LatencyLo, s.LatencyHi) }),
-			phaseCell(total, func(s *Summary) string { return FormatSum(s.CPUUser, s.CPUKernel) }),
-			phaseCell(total, func(s *Summary) string { return format(s.RSSPeak, sizeScale) }))
-		writer.AppendRow(row)
+		total := cmp.Or(r.phases[totalPhase], none)
+		writer.AppendRow(append(row, FormatInterval(total.LatencyMedian, total.LatencyLo, total.LatencyHi),
+			FormatSum(total.CPUUser, total.CPUKernel), format(total.RSSPeak, sizeScale)))
 	}
 	return writer
-}
-
-func phaseCell(s *Summary, text func(*Summary) string) string {
-	if s == nil {
-		return ""
-	}
-	return text(s)
 }
 
 func idleTable(rows []*programRow) table.Writer {

@@ -2,22 +2,15 @@ package results
 
 import "slices"
 
-// Round is one repetition of a cell: a hand-off to every target from every concurrent
-// source.
-type Round struct {
-	Point
-	Block, Start, Rep int
-	// Noise says that the round serves to know the run's own noise alone.
-	Noise bool
-	// Rows are the round's hand-offs, one a worker and target, all ok. They point into
-	// the trials that the round was made of.
-	Rows []*Trial
-}
+// A round is one repetition of a cell: the hand-offs to every target from every concurrent source, all ok.
+type round []*Trial
 
-// gather gathers whole rounds in which every hand-off was ok, in the order of the trials, or the first hand-offs of
-// fresh functions as if each start's were a round. A round that lacks rows, because its writer was killed, is not among
-// them.
-func gather(trials []*Trial, first bool) (whole []Round) {
+// A start is the whole rounds of one start of the functions.
+type start []round
+
+// gather finds whole rounds in which every hand-off was ok, in the order of the trials, or the first hand-offs of fresh
+// functions as if each start's were a round. A round lacks rows when its writer was killed.
+func gather(trials []*Trial, first bool) (whole []round) {
 	type key struct {
 		cell, block, start, rep int
 		noise                   bool
@@ -31,7 +24,7 @@ func gather(trials []*Trial, first bool) (whole []Round) {
 		rows := rounds[k]
 		broken := slices.ContainsFunc(rows, func(t *Trial) bool { return t.Status != OK })
 		if !broken && len(rows) >= rows[0].Handoffs() {
-			whole = append(whole, Round{Point: rows[0].Point, Block: k.block, Start: k.start, Rep: k.rep, Noise: k.noise, Rows: rows})
+			whole = append(whole, rows)
 		}
 	}
 	return whole
@@ -50,61 +43,47 @@ func groups[Key comparable, Value any](values []Value, key func(Value) Key) (ord
 	return order, divided
 }
 
-// Makespan is the time from the round's first t0 to its last consumption, in nanoseconds.
-func (r *Round) Makespan() int64 {
-	first, last := r.Rows[0].T0, r.Rows[0].T0+r.Rows[0].Consumed
-	for _, row := range r.Rows[1:] {
+// makespan is the time from the round's first t0 to its last consumption, in nanoseconds.
+func (r round) makespan() float64 {
+	first, last := r[0].T0, r[0].T0+r[0].Consumed
+	for _, row := range r[1:] {
 		first, last = min(first, row.T0), max(last, row.T0+row.Consumed)
 	}
-	return last - first
+	return float64(last - first)
 }
 
-// median is that of a field over the round's hand-offs.
-func (r *Round) median(of func(*Trial) int64) float64 {
-	values := make([]float64, len(r.Rows))
-	for i, row := range r.Rows {
-		values[i] = float64(of(row))
+func medianOf[Value any](all []Value, of func(Value) int64) float64 { return median(each(all, of)) }
+
+func each[Value any, Number int64 | float64](all []Value, of func(Value) Number) []float64 {
+	numbers := make([]float64, len(all))
+	for i, value := range all {
+		numbers[i] = float64(of(value))
 	}
-	return median(values)
+	return numbers
 }
 
-// starts are whole rounds by the start of the functions that they were measured in.
-type starts [][]Round
+func (s start) median(of func(round) float64) float64 { return median(each(s, of)) }
 
-// startKey tells the starts of one cell apart.
+// handoffs is the median of the rounds, each the median over its hand-offs.
+func (s start) handoffs(of func(*Trial) int64) float64 {
+	return s.median(func(r round) float64 { return medianOf(r, of) })
+}
+
 type startKey struct{ block, start int }
 
-// startsOf divides rounds of one cell.
-func startsOf(rounds []Round, noise bool) (all starts) {
-	type key struct {
-		startKey
-		noise bool
-	}
-	order, divided := groups(rounds, func(r Round) key { return key{startKey{r.Block, r.Start}, r.Noise} })
+func (s start) key() startKey { return startKey{s[0][0].Block, s[0][0].Start} }
+
+func startsOf(rounds []round, noise bool) (all []start) {
+	rounds = slices.DeleteFunc(slices.Clone(rounds), func(r round) bool { return r[0].Noise != noise })
+	order, divided := groups(rounds, func(r round) startKey { return start{r}.key() })
 	for _, k := range order {
-		if k.noise == noise {
-			all = append(all, divided[k])
-		}
+		all = append(all, divided[k])
 	}
 	return all
 }
 
-// medians reduces each start to the median of its rounds.
-func (s starts) medians(of func(*Round) float64) []float64 {
-	medians := make([]float64, len(s))
-	for i, rounds := range s {
-		values := make([]float64, len(rounds))
-		for j := range rounds {
-			values[j] = of(&rounds[j])
-		}
-		medians[i] = median(values)
-	}
-	return medians
-}
-
-// Latest keeps the last row of each hand-off and target, in the order in which the
-// hand-offs first occurred. A run that was killed amid a round repeats the round when it
-// is resumed; the repetition counts. The trials are moved within their slice.
+// Latest keeps the last row of each hand-off and target, where that first was: a run that was killed amid a round repeats
+// it when it is resumed. The trials are moved within their slice.
 func Latest(trials []Trial) []Trial {
 	type key struct {
 		cell, block, start, rep, worker, target int32 // none is read that is larger
@@ -116,7 +95,6 @@ func Latest(trials []Trial) []Trial {
 	})
 }
 
-// LatestWindows keeps the last window of each start.
 func LatestWindows(windows []Window) []Window {
 	type key struct {
 		cell, block, start int

@@ -12,7 +12,6 @@ import (
 // latency. There is one entry for each transport and engine.
 type SetUps []SetUp
 
-// SetUp is that of one transport on one engine.
 type SetUp struct {
 	Transport string `json:"transport"`
 	Engine    string `json:"engine"`
@@ -21,7 +20,6 @@ type SetUp struct {
 	Times []int64 `json:"times_ns"`
 }
 
-// Add adds one start, which took ns nanoseconds.
 func (s *SetUps) Add(transport, engine string, ns int64) {
 	i := slices.IndexFunc(*s, func(u SetUp) bool { return u.Transport == transport && u.Engine == engine })
 	if i < 0 {
@@ -31,16 +29,8 @@ func (s *SetUps) Add(transport, engine string, ns int64) {
 	(*s)[i].Times = append((*s)[i].Times, ns)
 }
 
-// Write prints a line for each engine with the medians, the longest first.
 func (s SetUps) Write(w io.Writer) error {
-	var engines []string
-	lines := make(map[string][]SetUp)
-	for _, u := range s {
-		if lines[u.Engine] == nil {
-			engines = append(engines, u.Engine)
-		}
-		lines[u.Engine] = append(lines[u.Engine], u)
-	}
+	engines, lines := groups(s, func(u SetUp) string { return u.Engine })
 	var out strings.Builder
 	if len(engines) > 0 {
 		out.WriteString("\nfunctions were ready after (median; in no latency)\n")
@@ -58,10 +48,4 @@ func (s SetUps) Write(w io.Writer) error {
 	return err
 }
 
-func (u *SetUp) median() float64 {
-	values := make([]float64, len(u.Times))
-	for i, t := range u.Times {
-		values[i] = float64(t)
-	}
-	return median(values)
-}
+func (u *SetUp) median() float64 { return medianOf(u.Times, func(ns int64) int64 { return ns }) }

@@ -17,27 +17,20 @@ const outlierScore = 3.5
 // distribution.
 const madToSigma = 1.4826
 
-// The following return NaN for no values.
+// The following return NaN for no values, beside an error.
 
 func median(values []float64) float64 {
-	result, err := stats.Median(values)
-	return orNaN(result, err)
+	result, _ := stats.Median(values)
+	return result
 }
 
 func mean(values []float64) float64 {
-	result, err := stats.Mean(values)
-	return orNaN(result, err)
+	result, _ := stats.Mean(values)
+	return result
 }
 
 func maximum(values []float64) float64 {
-	result, err := stats.Max(values)
-	return orNaN(result, err)
-}
-
-func orNaN(result float64, err error) float64 {
-	if err != nil {
-		return math.NaN()
-	}
+	result, _ := stats.Max(values)
 	return result
 }
 
@@ -131,9 +124,7 @@ func (w welch) quantile(p float64) float64 {
 func (w welch) beyond(threshold float64) float64 {
 	excess := math.Abs(w.difference) - threshold
 	switch {
-	case math.IsNaN(w.error):
-		return 1
-	case excess <= 0:
+	case math.IsNaN(w.error), excess <= 0:
 		return 1
 	case w.error == 0:
 		return 0

@@ -3,7 +3,6 @@ package results
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
@@ -65,29 +64,21 @@ type Summary struct {
 	LatencyP50                               float64 `csv:"-"`
 	// SourceCPU is what the source's process uses in windows, in nanoseconds a byte that is consumed.
 	SourceCPU, SourceCPULo, SourceCPUHi float64 `csv:"-"`
-	// Outliers counts hand-offs whose latency is an outlier by the median absolute
-	// deviation. They are marked for the reader and counted in every statistic.
+	// Outliers counts hand-offs that are marked for the reader; every statistic has them.
 	Outliers int `csv:"-"`
 	// Clocks are the clocks by which the latencies were taken, when not one shared clock.
 	Clocks []string `csv:"-"`
 }
 
-// SummaryColumns returns the header of summary.csv.
-func SummaryColumns() []string { return columns[Summary]() }
+func (s *Summary) Name() string { return s.Point().Name() }
 
-// Name is the cell's.
-func (s *Summary) Name() string { return s.point().Name() }
+func (s *Summary) Point() Point { return Point{s.Cell, s.Load, s.Conditions} }
 
-func (s *Summary) point() Point { return Point{s.Cell, s.Load, s.Conditions} }
-
-// DefaultTick is the length of a tick, in nanoseconds, where a manifest has none: the kernel
-// counts one to user or kernel mode as a whole.
+// DefaultTick is in nanoseconds, where a manifest has none: the kernel counts a tick to user or kernel mode as a whole.
 const DefaultTick = int64(4e6)
 
-// Summarize computes the statistics of each cell that has trials, in the order of the plan. Rows
-// that a resumed run has repeated must be gone already (see Latest and LatestWindows). The tick
-// is that of the machine's CPU clock in nanoseconds, 0 for DefaultTick. What serves to know the
-// run's noise is left out, but for its failures.
+// Summarize computes the statistics of each cell that has trials, in the order of the plan. Rows that a resumed run has
+// repeated must be gone already (see Latest). The tick is that of the CPU clock in nanoseconds, 0 for DefaultTick.
 func Summarize(trials []Trial, windows []Window, tick int64) []Summary {
 	order, cells := byCell(trials)
 	ran := make(map[cellKey][]Window)
@@ -104,14 +95,12 @@ func Summarize(trials []Trial, windows []Window, tick int64) []Summary {
 	return summaries
 }
 
-// cellKey tells cells apart where experiments share them.
 type cellKey struct {
 	index int
 	point Point
 }
 
-// byCell divides trials, in the order of the plan. What serves to know the run's noise is left out, but
-// for its failures.
+// byCell divides trials. What serves to know the run's noise is left out, but for its failures.
 func byCell(trials []Trial) (order []cellKey, cells map[cellKey][]*Trial) {
 	var counted []*Trial
 	for i := range trials {
@@ -128,11 +117,11 @@ func summarize(point Point, trials []*Trial, windows []Window, tick float64) Sum
 	s := Summary{Cell: point.Cell, Load: point.Load, Conditions: point.Conditions}
 	s.Status, s.Reason = outcome(trials, windows)
 	windows = slices.DeleteFunc(windows, func(w Window) bool { return w.Noise })
-	rounds := slices.DeleteFunc(gather(trials, false), func(r Round) bool { return r.Noise })
+	rounds := slices.DeleteFunc(gather(trials, false), func(r round) bool { return r[0].Noise })
 	starts := startsOf(rounds, false)
 	s.N, s.Starts = len(rounds), len(starts)
 	estimate := func(of func(*Trial) int64) (point, lo, hi float64) {
-		return overStarts(starts.medians(func(r *Round) float64 { return r.median(of) }))
+		return overStarts(each(starts, func(s start) float64 { return s.handoffs(of) }))
 	}
 	s.LatencyMedian, s.LatencyLo, s.LatencyHi = estimate(latencyOf)
 	s.ConsumedMedian, s.ConsumedLo, s.ConsumedHi = estimate(func(t *Trial) int64 { return t.Consumed })
@@ -142,33 +131,22 @@ func summarize(point Point, trials []*Trial, windows []Window, tick float64) Sum
 	s.TransferMedian, _, _ = estimate(func(t *Trial) int64 { return t.Transfer })
 	s.CopyInMedian, _, _ = estimate(func(t *Trial) int64 { return t.CopyIn })
 	s.DeserializeMedian, _, _ = estimate(func(t *Trial) int64 { return t.Deserialize })
-	s.MakespanMedian, s.MakespanLo, s.MakespanHi = overStarts(starts.medians(func(r *Round) float64 { return float64(r.Makespan()) }))
+	s.MakespanMedian, s.MakespanLo, s.MakespanHi = overStarts(each(starts, func(s start) float64 { return s.median(round.makespan) }))
 	firsts := startsOf(gather(trials, true), false)
-	s.FirstMedian, _, _ = overStarts(firsts.medians(func(r *Round) float64 { return r.median(latencyOf) }))
+	s.FirstMedian, _, _ = overStarts(each(firsts, func(s start) float64 { return s.handoffs(latencyOf) }))
 
-	var rows []*Trial
-	for _, round := range rounds {
-		rows = append(rows, round.Rows...)
-	}
-	over := func(field func(*Trial) float64) []float64 {
-		values := make([]float64, len(rows))
-		for i, row := range rows {
-			values[i] = field(row)
-		}
-		return values
-	}
-	latencies := over(func(t *Trial) float64 { return float64(t.Latency) })
-	s.Outliers, s.Clocks = outliers(latencies), unsharedClocks(rows)
-	s.CPUUser = mean(over(func(t *Trial) float64 { return float64(t.CPUUser) }))
-	s.CPUKernel = mean(over(func(t *Trial) float64 { return float64(t.CPUKernel) }))
-	s.MinorFaults = mean(over(func(t *Trial) float64 { return t.MinorFaults }))
-	s.ContextSwitches = mean(over(func(t *Trial) float64 { return t.ContextSwitches }))
-	rss := over(func(t *Trial) float64 { return float64(t.RSSPeak) })
-	pss := over(func(t *Trial) float64 { return float64(t.PSSPeak) })
-	for i := range windows {
-		rss, pss = append(rss, float64(windows[i].RSSPeak)), append(pss, float64(windows[i].PSSPeak))
-	}
-	s.RSSPeak, s.PSSPeak = maximum(rss), maximum(pss)
+	rows := slices.Concat(rounds...)
+	latencies := each(rows, latencyOf)
+	s.Outliers = outliers(latencies)
+	clocks, _ := groups(rows, func(t *Trial) string { return t.Clock })
+	s.Clocks = slices.DeleteFunc(clocks, func(clock string) bool { return clock == "" || clock == ClockShared })
+	slices.Sort(s.Clocks)
+	s.CPUUser = mean(each(rows, func(t *Trial) int64 { return t.CPUUser }))
+	s.CPUKernel = mean(each(rows, func(t *Trial) int64 { return t.CPUKernel }))
+	s.MinorFaults = mean(each(rows, func(t *Trial) float64 { return t.MinorFaults }))
+	s.ContextSwitches = mean(each(rows, func(t *Trial) float64 { return t.ContextSwitches }))
+	s.RSSPeak = maximum(append(each(rows, func(t *Trial) int64 { return t.RSSPeak }), each(windows, func(w Window) int64 { return w.RSSPeak })...))
+	s.PSSPeak = maximum(append(each(rows, func(t *Trial) int64 { return t.PSSPeak }), each(windows, func(w Window) int64 { return w.PSSPeak })...))
 
 	if point.Sources() > 1 || point.Rate > 0 {
 		latencies = nil // those of rounds, not of the load
@@ -185,32 +163,30 @@ func summarize(point Point, trials []*Trial, windows []Window, tick float64) Sum
 
 // forgetHandoff takes away what a phase of a program's run does not have.
 func (s *Summary) forgetHandoff() {
-	for _, number := range []*float64{
-		&s.ConsumedMedian, &s.ConsumedLo, &s.ConsumedHi, &s.CycleMedian, &s.CycleLo, &s.CycleHi, &s.MakespanMedian, &s.MakespanLo, &s.MakespanHi,
-		&s.SerializeMedian, &s.CopyOutMedian, &s.TransferMedian, &s.CopyInMedian, &s.DeserializeMedian, &s.FirstMedian,
-		&s.OpsPerSecond, &s.BytesPerSecond, &s.CPUFunction, &s.SoftIRQ,
-	} {
-		*number = math.NaN()
-	}
-	// What is not known of a process, and what was not metered.
-	for _, number := range []*float64{&s.RSSPeak, &s.PSSPeak} {
-		if *number == 0 {
+	forget := func(numbers ...*float64) {
+		for _, number := range numbers {
 			*number = math.NaN()
 		}
 	}
-	unmetered := s.CPUUser+s.CPUKernel == 0
-	if unmetered {
-		s.CPUUser, s.CPUKernel = math.NaN(), math.NaN()
+	forget(&s.ConsumedMedian, &s.ConsumedLo, &s.ConsumedHi, &s.CycleMedian, &s.CycleLo, &s.CycleHi, &s.MakespanMedian, &s.MakespanLo, &s.MakespanHi,
+		&s.SerializeMedian, &s.CopyOutMedian, &s.TransferMedian, &s.CopyInMedian, &s.DeserializeMedian, &s.FirstMedian,
+		&s.OpsPerSecond, &s.BytesPerSecond, &s.CPUFunction, &s.SoftIRQ)
+	// What is not known of a process, and what was not metered.
+	for _, number := range []*float64{&s.RSSPeak, &s.PSSPeak} {
+		if *number == 0 {
+			forget(number)
+		}
 	}
-	// Control groups do not count these.
-	if unmetered || s.Launcher == containerd {
-		s.MinorFaults, s.ContextSwitches = math.NaN(), math.NaN()
+	if s.CPUUser+s.CPUKernel == 0 {
+		forget(&s.CPUUser, &s.CPUKernel, &s.MinorFaults, &s.ContextSwitches)
+	}
+	if s.Launcher == containerd { // control groups do not count these
+		forget(&s.MinorFaults, &s.ContextSwitches)
 	}
 }
 
 func latencyOf(t *Trial) int64 { return t.Latency }
 
-// tail computes percentiles over the latencies of rounds and windows.
 func (s *Summary) tail(latencies []float64, windows []Window) {
 	all := NewHistogram()
 	for _, latency := range latencies {
@@ -230,17 +206,13 @@ func (s *Summary) tail(latencies []float64, windows []Window) {
 	}
 }
 
-// rates computes the throughput from the windows, one a start.
+func (w Window) ops() float64        { return float64(w.OK) / float64(w.Ns) * 1e9 }
+func (w Window) throughput() float64 { return float64(w.Bytes) / float64(w.Ns) * 1e9 }
+
 func (s *Summary) rates(windows []Window) {
-	var ops, bytes []float64
-	for i := range windows {
-		if w := &windows[i]; w.Ns > 0 {
-			ops = append(ops, float64(w.OK)/float64(w.Ns)*1e9)
-			bytes = append(bytes, float64(w.Bytes)/float64(w.Ns)*1e9)
-		}
-	}
-	s.OpsPerSecond, _, _ = overStarts(ops)
-	s.BytesPerSecond, s.BytesPerSecondLo, s.BytesPerSecondHi = overStarts(bytes)
+	windows = slices.DeleteFunc(slices.Clone(windows), func(w Window) bool { return w.Ns <= 0 })
+	s.OpsPerSecond, _, _ = overStarts(each(windows, Window.ops))
+	s.BytesPerSecond, s.BytesPerSecondLo, s.BytesPerSecondHi = overStarts(each(windows, Window.throughput))
 }
 
 // cpu computes what only windows tell of CPU time: the functions' own, interrupts, and how far
@@ -269,16 +241,12 @@ func (s *Summary) cpu(windows []Window, tick float64) {
 // shortRound is the time below which a round's CPU time is its share of the window's.
 const shortRound = 100e3
 
-// reached is the share of an offered rate from which on it counts as reached.
 const reached = 0.95
 
-// achieved is the rate of hand-offs to all targets.
 func (s *Summary) achieved() float64 { return s.OpsPerSecond / float64(max(s.Fanout, 1)) }
 
-// Saturated says that the cell's hand-offs were asked for at a rate that it did not reach.
 func (s *Summary) Saturated() bool { return s.Rate > 0 && s.achieved() < reached*float64(s.Rate) }
 
-// note marks what limits the numbers.
 func (s *Summary) note(hasWindows bool, moved float64) {
 	var notes []string
 	if s.N > 0 && s.Starts < MinimumStarts {
@@ -329,12 +297,12 @@ func outcome(trials []*Trial, windows []Window) (Status, string) {
 	var skipped, failed *Trial
 	ran := false
 	for _, trial := range trials {
-		switch {
-		case trial.Status == Failed && failed == nil:
-			failed = trial
-		case trial.Status == Skipped && skipped == nil:
-			skipped = trial
-		case trial.Status == OK:
+		switch trial.Status {
+		case Failed:
+			failed = cmp.Or(failed, trial)
+		case Skipped:
+			skipped = cmp.Or(skipped, trial)
+		case OK:
 			ran = true
 		}
 	}
@@ -344,27 +312,10 @@ func outcome(trials []*Trial, windows []Window) (Status, string) {
 		return Failed, failed.Reason
 	case spoilt >= 0:
 		return Failed, windows[spoilt].Reason
-	case skipped != nil && !ran:
-		return Skipped, skipped.Reason
-	case skipped != nil:
+	case skipped == nil:
+		return OK, ""
+	case ran:
 		return OK, skipped.Reason
 	}
-	return OK, ""
+	return Skipped, skipped.Reason
 }
-
-func unsharedClocks(rows []*Trial) []string {
-	var clocks []string
-	for _, row := range rows {
-		if row.Clock != "" && row.Clock != "shared" && !slices.Contains(clocks, row.Clock) {
-			clocks = append(clocks, row.Clock)
-		}
-	}
-	slices.Sort(clocks)
-	return clocks
-}
-
-// WriteSummaries writes a summary.csv.
-func WriteSummaries(w io.Writer, summaries []Summary) error { return WriteRows(w, summaries) }
-
-// ReadSummaries reads a summary.csv. The error names the line and the column.
-func ReadSummaries(r io.Reader) ([]Summary, error) { return readRows[Summary](r) }

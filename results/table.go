@@ -10,18 +10,23 @@ import (
 	"strings"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// WriteTable prints what a run found for people to read: the cells grouped by size, then
-// the failed and the skipped ones with their reasons, then what to know about the numbers.
+// WriteTable prints what a run found for people to read.
 func WriteTable(w io.Writer, summaries []Summary, transports Transports) error {
 	var out strings.Builder
 	if writer := groupsOf(summaries, transports); writer != nil {
 		render(&out, writer)
 	}
-	writePrograms(&out, summaries)
+	for _, writer := range programTables(summaries) {
+		if out.Len() > 0 {
+			out.WriteByte('\n')
+		}
+		render(&out, writer)
+	}
 	writeOutcomes(&out, summaries, Failed)
 	writeOutcomes(&out, summaries, Skipped)
 	writeLegend(&out, summaries)
@@ -29,15 +34,6 @@ func WriteTable(w io.Writer, summaries []Summary, transports Transports) error {
 	return err
 }
 
-// A group is what the rows under one heading have in common.
-type group struct {
-	experiment, placement string
-	size                  int64
-}
-
-func groupOf(s *Summary) group { return group{s.Experiment, s.Placement, s.SizeBytes} }
-
-// WriteMarkdown prints the cells as a Markdown table, grouped by size.
 func WriteMarkdown(w io.Writer, summaries []Summary, transports Transports) error {
 	for _, writer := range append([]table.Writer{groupsOf(summaries, transports)}, programTables(summaries)...) {
 		if writer == nil {
@@ -81,14 +77,18 @@ func groupsOf(summaries []Summary, transports Transports) table.Writer {
 		header = append(header, c.title)
 	}
 	writer := alignedTable(header, slices.IndexFunc(columns, func(c tableColumn) bool { return c.right }))
-	var current group
 	for i, s := range shown {
-		if next := groupOf(s); i == 0 || next != current {
-			current = next
-			if i > 0 {
-				writer.AppendRow(table.Row{""})
-			}
-			writer.AppendRow(table.Row{current.heading(len(experiments) > 1, len(placements) > 1)})
+		heading := FormatSize(float64(s.SizeBytes))
+		if len(placements) > 1 && s.Placement != "" {
+			heading += " · " + s.Placement
+		}
+		if len(experiments) > 1 && s.Experiment != "" {
+			heading += " · " + s.Experiment
+		}
+		if i == 0 {
+			writer.AppendRow(table.Row{heading})
+		} else if last := shown[i-1]; last.SizeBytes != s.SizeBytes || last.Placement != s.Placement || last.Experiment != s.Experiment {
+			writer.AppendRows([]table.Row{{""}, {heading}})
 		}
 		var row table.Row
 		for _, c := range columns {
@@ -99,7 +99,6 @@ func groupsOf(summaries []Summary, transports Transports) table.Writer {
 	return writer
 }
 
-// A tableColumn is one of the table. Numbers, on the right, are behind all texts.
 type tableColumn struct {
 	title string
 	right bool
@@ -108,7 +107,7 @@ type tableColumn struct {
 
 // columnsOf leaves out what is the same for all rows, unless it is a number that was measured.
 func columnsOf(shown []*Summary, limits Limits, transports Transports) []tableColumn {
-	count := func(number int) string { return strconv.Itoa(number) }
+	count := strconv.Itoa
 	varying := []tableColumn{
 		{"origin", false, func(s *Summary) string { return s.Origin }},
 		{"consume", false, func(s *Summary) string { return s.Consume }},
@@ -161,18 +160,6 @@ func firsts[Value comparable](shown []*Summary, field func(*Summary) Value) map[
 	return order
 }
 
-func (g group) heading(experiment, placement bool) string {
-	heading := FormatSize(float64(g.size))
-	if placement && g.placement != "" {
-		heading += " · " + g.placement
-	}
-	if experiment && g.experiment != "" {
-		heading += " · " + g.experiment
-	}
-	return heading
-}
-
-// alignedTable has so many columns of text on the left.
 func alignedTable(header table.Row, left int) table.Writer {
 	style := table.StyleDefault
 	style.Options = table.Options{SeparateHeader: true}
@@ -189,7 +176,6 @@ func alignedTable(header table.Row, left int) table.Writer {
 	return writer
 }
 
-// PlainTable is one without lines, as commands print them.
 func PlainTable(w io.Writer) table.Writer {
 	out := table.NewWriter()
 	out.SetOutputMirror(w)
@@ -201,69 +187,47 @@ func PlainTable(w io.Writer) table.Writer {
 	return out
 }
 
-// The marks behind a transport's name; writeLegend explains them.
-const (
-	failedMark  = "!"
-	outlierMark = "°"
-	shortMark   = "~"
-	clockMark   = "†"
-	fullMark    = "^"
-)
+// The marks behind a transport's name, and their legend.
+var allMarks = []struct {
+	mark   string
+	of     func(*Summary) bool
+	legend string
+}{
+	{"!", func(s *Summary) bool { return s.Status == Failed }, "a trial failed; the numbers are of the others"},
+	{"~", func(s *Summary) bool { return s.Starts < MinimumStarts },
+		fmt.Sprintf("fewer than %d starts: the interval is wide, and there is none below %d", MinimumStarts, leastForInterval)},
+	{"°", func(s *Summary) bool { return s.Outliers > 0 },
+		fmt.Sprintf("has outliers (in all: {outliers}; more than %g scaled MADs from the median); none is left out", outlierScore)},
+	{"†", func(s *Summary) bool { return len(s.Clocks) > 0 }, "no clock is shared: the latency is until acknowledged or by an estimated offset, see clock in trials.csv"},
+	{"^", (*Summary).Saturated, "saturated: the rate was not reached, see notes in summary.csv"},
+}
 
 func marks(s *Summary) string {
-	var marks string
-	if s.Status == Failed {
-		marks += failedMark
+	marks := " "
+	for _, m := range allMarks {
+		if m.of(s) {
+			marks += m.mark
+		}
 	}
-	if s.Starts < MinimumStarts {
-		marks += shortMark
-	}
-	if s.Outliers > 0 {
-		marks += outlierMark
-	}
-	if len(s.Clocks) > 0 {
-		marks += clockMark
-	}
-	if s.Saturated() {
-		marks += fullMark
-	}
-	if marks == "" {
-		return ""
-	}
-	return " " + marks
+	return strings.TrimRight(marks, " ")
 }
 
 func writeLegend(out *strings.Builder, summaries []Summary) {
-	var failed, short, unshared, saturated bool
-	outlying := 0
+	shown, outlying := make(map[string]bool), 0
 	for i := range summaries {
-		s := &summaries[i]
-		if s.N == 0 {
-			continue
+		if s := &summaries[i]; s.N > 0 {
+			outlying += s.Outliers
+			for _, m := range allMarks {
+				shown[m.mark] = shown[m.mark] || m.of(s)
+			}
 		}
-		failed = failed || s.Status == Failed
-		short = short || s.Starts < MinimumStarts
-		unshared = unshared || len(s.Clocks) > 0
-		saturated = saturated || s.Saturated()
-		outlying += s.Outliers
 	}
-	if failed || short || unshared || saturated || outlying > 0 {
-		out.WriteByte('\n')
-	}
-	if failed {
-		fmt.Fprintf(out, "%s a trial failed; the numbers are of the others\n", failedMark)
-	}
-	if short {
-		fmt.Fprintf(out, "%s fewer than %d starts: the interval is wide, and there is none below %d\n", shortMark, MinimumStarts, leastForInterval)
-	}
-	if outlying > 0 {
-		fmt.Fprintf(out, "%s has outliers (in all: %d; more than %g scaled MADs from the median); none is left out\n", outlierMark, outlying, outlierScore)
-	}
-	if unshared {
-		fmt.Fprintf(out, "%s no clock is shared: the latency is until acknowledged or by an estimated offset, see clock in trials.csv\n", clockMark)
-	}
-	if saturated {
-		fmt.Fprintf(out, "%s saturated: the rate was not reached, see notes in summary.csv\n", fullMark)
+	separator := "\n"
+	for _, m := range allMarks {
+		if shown[m.mark] {
+			fmt.Fprintf(out, "%s%s %s\n", separator, m.mark, strings.Replace(m.legend, "{outliers}", strconv.Itoa(outlying), 1))
+			separator = ""
+		}
 	}
 }
 
@@ -272,51 +236,35 @@ func writeOutcomes(out *strings.Builder, summaries []Summary, status Status) {
 	type line struct {
 		transport, engine, codec, launcher, reason string
 	}
-	var order []line
-	sizes := make(map[line][]string)
-	count := 0
-	for i := range summaries {
-		s := &summaries[i]
-		if s.Status != status {
-			continue
-		}
-		count++
-		l := line{s.Transport, s.Engine, s.Codec, "", s.Reason}
-		if s.IsProgram() { // the programs of a runtime fail and lack alike
-			l.transport, l.codec, l.launcher = s.Experiment, "", s.Launcher
-		}
-		if _, known := sizes[l]; !known {
-			order = append(order, l)
-		}
-		size := FormatSize(float64(s.SizeBytes))
-		if s.IsProgram() {
-			_, size, _ = strings.Cut(s.Transport, "/")
-		}
-		if !slices.Contains(sizes[l], size) {
-			sizes[l] = append(sizes[l], size)
-		}
-	}
-	if count == 0 {
+	cells := slices.DeleteFunc(slices.Clone(summaries), func(s Summary) bool { return s.Status != status })
+	if len(cells) == 0 {
 		return
 	}
-	noun := "cells"
-	if count == 1 {
-		noun = "cell"
-	}
-	fmt.Fprintf(out, "\n%d %s %s\n", count, noun, status)
+	fmt.Fprintf(out, "\n%d %s %s\n", len(cells), english.PluralWord(len(cells), "cell", ""), status)
+	order, alike := groups(cells, func(s Summary) line {
+		if s.IsProgram() { // the programs of a runtime fail and lack alike
+			return line{s.Experiment, s.Engine, "", s.Launcher, s.Reason}
+		}
+		return line{s.Transport, s.Engine, s.Codec, "", s.Reason}
+	})
 	for _, l := range order {
-		if len(sizes[l]) > 3 && l.launcher != "" {
-			sizes[l] = []string{fmt.Sprintf("%d programs", len(sizes[l]))}
+		sizes, _ := groups(alike[l], func(s Summary) string {
+			if _, program, _ := strings.Cut(s.Transport, "/"); s.IsProgram() {
+				return program
+			}
+			return FormatSize(float64(s.SizeBytes))
+		})
+		if len(sizes) > 3 && l.launcher != "" {
+			sizes = []string{fmt.Sprintf("%d programs", len(sizes))}
 		}
 		name := strings.TrimSpace(l.transport + " " + l.engine + " " + l.codec)
 		if l.launcher != "" && l.launcher != processLauncher {
 			name += " in a container by " + l.launcher
 		}
-		fmt.Fprintf(out, "  %s, %s: %s\n", name, strings.Join(sizes[l], ", "), cmp.Or(l.reason, "no reason given"))
+		fmt.Fprintf(out, "  %s, %s: %s\n", name, strings.Join(sizes, ", "), cmp.Or(l.reason, "no reason given"))
 	}
 }
 
-// ratioToLimit holds a cell against the fastest of its transport's limits.
 func ratioToLimit(s, limit *Summary) string {
 	if limit == nil || math.IsNaN(s.LatencyMedian) {
 		return ""

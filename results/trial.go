@@ -15,7 +15,6 @@ import (
 	"strconv"
 )
 
-// Status is the outcome of a trial or a cell.
 type Status string
 
 const (
@@ -24,7 +23,6 @@ const (
 	Failed  Status = "failed"
 )
 
-// UnmarshalText accepts the three.
 func (s *Status) UnmarshalText(text []byte) error {
 	switch status := Status(text); status {
 	case OK, Skipped, Failed:
@@ -37,10 +35,8 @@ func (s *Status) UnmarshalText(text []byte) error {
 // Digest is a payload's digest, 16 hexadecimal digits in a file.
 type Digest uint64
 
-// MarshalText writes the digits.
 func (d Digest) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%016x", uint64(d)), nil }
 
-// UnmarshalText reads them.
 func (d *Digest) UnmarshalText(text []byte) error {
 	value, err := strconv.ParseUint(string(text), 16, 64)
 	if err != nil || len(text) != 16 {
@@ -58,7 +54,6 @@ const (
 	ClockAcknowledged = "acknowledged"
 )
 
-// Cell is one point of a sweep.
 type Cell struct {
 	Experiment  string `csv:"experiment" note:"part of the plan that the cell belongs to" json:"experiment"`
 	Transport   string `csv:"transport" note:"way the payload moved" json:"transport"`
@@ -73,7 +68,6 @@ type Cell struct {
 // Rate is in hand-offs to all targets a second, empty in a file for 0.
 type Rate int
 
-// MarshalText writes the number.
 func (r Rate) MarshalText() ([]byte, error) {
 	if r == 0 {
 		return nil, nil
@@ -81,7 +75,6 @@ func (r Rate) MarshalText() ([]byte, error) {
 	return strconv.AppendInt(nil, int64(r), 10), nil
 }
 
-// UnmarshalText reads it.
 func (r *Rate) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*r = 0
@@ -95,13 +88,11 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Load is the rate at which a cell's hand-offs are asked for.
 type Load struct {
 	// Rate is 0 for a closed loop: a source asks when its last hand-off is over.
 	Rate Rate `csv:"offered_ops_per_s" note:"rate at which hand-offs were asked for, in an open loop; empty for a closed one" json:"rate,omitempty"`
 }
 
-// Conditions are what a cell has beside its Cell.
 type Conditions struct {
 	Origin  string `csv:"origin" note:"buffer: the source's function filled a buffer that its host gave it; heap: memory of its own; host: the host put the payload there" json:"origin,omitempty"`
 	Consume string `csv:"consume" note:"read: the handler reads every byte; write: it also changes every page" json:"consume,omitempty"`
@@ -121,8 +112,7 @@ type Point struct {
 	Conditions
 }
 
-// Columns are the names and values of what tells cells apart, in the order of the CSV files. The values can
-// be set.
+// Columns are the names and values, which can be set, in the order of the CSV files.
 func Columns(p *Point) iter.Seq2[string, reflect.Value] {
 	return func(yield func(string, reflect.Value) bool) {
 		value := reflect.ValueOf(p).Elem()
@@ -136,7 +126,6 @@ func Columns(p *Point) iter.Seq2[string, reflect.Value] {
 
 var pointFields = slices.DeleteFunc(reflect.VisibleFields(reflect.TypeFor[Point]()), func(f reflect.StructField) bool { return f.Tag.Get("csv") == "" })
 
-// Sources is how many functions send, each to every target of its own.
 func (p Point) Sources() int { return max(p.Concurrency, 1) * max(p.Fanin, 1) }
 
 // Handoffs is how many there are to single targets in a round, and rows of each phase where programs run.
@@ -186,21 +175,19 @@ type Trial struct {
 	Digest          Digest  `csv:"digest" note:"digest that the target computed, 16 hexadecimal digits"`
 }
 
-// Window is one row of windows.csv: what the window of one start of a cell's functions has
-// come to, in which each worker repeats produce, send, consume, recycle without a pause, or at
-// the cell's rate.
+// Window is one row of windows.csv: of one start of a cell's functions, in which each worker repeats produce, send, consume,
+// recycle without a pause, or at the cell's rate.
 type Window struct {
 	CellIndex int  `csv:"cell" note:"number of the cell in the plan"`
 	Block     int  `csv:"block" note:"randomised pass over all cells"`
 	Start     int  `csv:"start" note:"start of the cell's functions"`
 	Noise     bool `csv:"noise" note:"true: serves to know the run's own noise alone"`
 	Point
-	Tried  int   `csv:"tried" note:"hand-offs to single targets that were begun"`
-	OK     int   `csv:"ok" note:"those that were consumed, whole"`
-	Failed int   `csv:"failed" note:"the others"`
-	Bytes  int64 `csv:"bytes" note:"payload bytes that were consumed"`
-	Ns     int64 `csv:"window_ns" note:"how long the window was"`
-	// CPU time by role.
+	Tried        int   `csv:"tried" note:"hand-offs to single targets that were begun"`
+	OK           int   `csv:"ok" note:"those that were consumed, whole"`
+	Failed       int   `csv:"failed" note:"the others"`
+	Bytes        int64 `csv:"bytes" note:"payload bytes that were consumed"`
+	Ns           int64 `csv:"window_ns" note:"how long the window was"`
 	SourceUser   int64 `csv:"a_cpu_user_ns" note:"user CPU time of the source's process; in user mode of all functions"`
 	SourceKernel int64 `csv:"a_cpu_kernel_ns" note:"its kernel CPU time"`
 	TargetUser   int64 `csv:"b_cpu_user_ns" note:"user CPU time of the targets' processes"`
@@ -209,12 +196,11 @@ type Window struct {
 	ServerKernel int64 `csv:"server_cpu_kernel_ns" note:"its kernel CPU time"`
 	SoftIRQ      int64 `csv:"softirq_ns" note:"the machine's interrupt work, in ticks of 10 ms"`
 	// FunctionNs is of one hand-off to one target.
-	FunctionNs      float64 `csv:"function_ns_per_op" note:"CPU time in which functions alone produce and handle one payload, calibrated in the same start; a fan-out's produce is shared"`
-	MinorFaults     int64   `csv:"minor_faults" note:"minor page faults of all participants"`
-	ContextSwitches int64   `csv:"ctx_switches" note:"context switches of all participants"`
-	RSSPeak         int64   `csv:"rss_peak_bytes" note:"peak resident set, summed over all participants"`
-	PSSPeak         int64   `csv:"pss_peak_bytes" note:"peak proportional set, summed over all participants"`
-	// Latencies may be nil.
-	Latencies *Histogram `csv:"latencies" note:"latencies of the hand-offs in ns, in an open loop since they were due: an HdrHistogram, compressed, in base64"`
-	Reason    string     `csv:"reason" note:"why the first of the failed did, or what else there is to know"`
+	FunctionNs      float64    `csv:"function_ns_per_op" note:"CPU time in which functions alone produce and handle one payload, calibrated in the same start; a fan-out's produce is shared"`
+	MinorFaults     int64      `csv:"minor_faults" note:"minor page faults of all participants"`
+	ContextSwitches int64      `csv:"ctx_switches" note:"context switches of all participants"`
+	RSSPeak         int64      `csv:"rss_peak_bytes" note:"peak resident set, summed over all participants"`
+	PSSPeak         int64      `csv:"pss_peak_bytes" note:"peak proportional set, summed over all participants"`
+	Latencies       *Histogram `csv:"latencies" note:"latencies of the hand-offs in ns, in an open loop since they were due: an HdrHistogram, compressed, in base64"`
+	Reason          string     `csv:"reason" note:"why the first of the failed did, or what else there is to know"`
 }

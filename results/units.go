@@ -23,7 +23,6 @@ func FormatDuration(ns float64) string { return format(ns, durationScale) }
 // FormatRate writes bytes a second in decimal units: "6.81 GB/s".
 func FormatRate(bytesPerSecond float64) string { return format(bytesPerSecond, rateScale) }
 
-// A unit is what a number is written in: its name and how much of the base it is.
 type unit struct {
 	name   string
 	factor float64
@@ -55,8 +54,7 @@ func format(value float64, units []unit) string {
 	return u.digits(value) + " " + u.name
 }
 
-// digits writes the value in the unit with three significant digits, or with all those
-// before the point. Whole numbers of the base unit have no decimals.
+// digits has three significant digits, or all before the point, and no decimals of whole numbers of the base unit.
 func (u unit) digits(value float64) string {
 	scaled := value / u.factor
 	decimals := 2

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// Noise is what a cell that was measured twice in one run, by two halves of its starts, tells of
-// the run: changes as small as the difference are no finding.
+// Noise is what a cell differs by that one run has measured twice: changes as small are no finding.
 type Noise struct {
 	Point
 	// Ratio is that of the halves' latencies, each the geometric mean of its starts' medians,
@@ -16,7 +15,6 @@ type Noise struct {
 	Hi    float64 `json:"hi"`
 }
 
-// NoiseOf compares the halves of each cell that has two of at least three starts.
 func NoiseOf(trials []Trial) (all []Noise) {
 	twice := make(map[Point]bool)
 	for i := range trials {
@@ -30,12 +28,14 @@ func NoiseOf(trials []Trial) (all []Noise) {
 			some = append(some, &trials[i])
 		}
 	}
-	order, halves := groups(gather(some, false), func(r Round) Point { return r.Point })
-	latency := func(r *Round) float64 { return r.median(latencyOf) }
+	order, halves := groups(gather(some, false), func(r round) Point { return r[0].Point })
+	latencies := func(starts []start) []float64 {
+		return each(starts, func(s start) float64 { return s.handoffs(latencyOf) })
+	}
 	for _, point := range order {
 		rounds := halves[point]
 		n := Noise{Point: point}
-		n.Ratio, n.Lo, n.Hi = ratioOfStarts(startsOf(rounds, true).medians(latency), startsOf(rounds, false).medians(latency))
+		n.Ratio, n.Lo, n.Hi = ratioOfStarts(latencies(startsOf(rounds, true)), latencies(startsOf(rounds, false)))
 		if finite(n.Lo) && finite(n.Hi) {
 			all = append(all, n)
 		}
@@ -48,7 +48,6 @@ func (n Noise) String() string {
 	return fmt.Sprintf("noise of this run: %s measured twice differs by %s %% [%s, %s]", n.Name(), percent(n.Ratio), percent(n.Lo), percent(n.Hi))
 }
 
-// processLauncher is the launcher of what is in no container.
 const processLauncher = "process"
 
 // containerd is the launcher that no transport has by itself, and is therefore named.
@@ -56,49 +55,32 @@ const containerd = "containerd"
 
 // Name names a cell, with what is not usual of it.
 func (p Point) Name() string {
-	words := []string{p.Transport, p.Engine}
-	if p.Codec != "none" {
-		words = append(words, p.Codec)
+	when := func(is bool, words ...any) string {
+		if !is {
+			return ""
+		}
+		return fmt.Sprint(words...)
 	}
-	if p.Phase == "" {
-		words = append(words, FormatSize(float64(p.SizeBytes)))
-	}
-	words = append(words, p.Origin, p.Consume)
-	if p.SizeMix != "" {
-		words = append(words, "mix of", p.SizeMix)
-	}
-	if p.Launcher == containerd || p.Phase != "" && p.Launcher != processLauncher {
-		words = append(words, "by", p.Launcher)
-	}
-	if p.Fanout > 1 {
-		words = append(words, p.FanoutOrder, fmt.Sprintf("fan-out %d", p.Fanout))
-	}
-	if p.Phase != "" {
-		words = append(words, "phase "+p.Phase)
-	}
-	if p.Fanin > 1 {
-		words = append(words, fmt.Sprintf("fan-in %d", p.Fanin))
-	}
-	if p.Concurrency > 1 {
-		words = append(words, fmt.Sprintf("concurrency %d", p.Concurrency))
-	}
-	if p.Rate > 0 {
-		words = append(words, fmt.Sprintf("at %d/s", p.Rate))
+	words := []string{
+		p.Transport, p.Engine, when(p.Codec != "none", p.Codec), when(p.Phase == "", FormatSize(float64(p.SizeBytes))), p.Origin, p.Consume,
+		when(p.SizeMix != "", "mix of ", p.SizeMix),
+		when(p.Launcher == containerd || p.Phase != "" && p.Launcher != processLauncher, "by ", p.Launcher),
+		when(p.Fanout > 1, p.FanoutOrder, " fan-out ", p.Fanout), when(p.Phase != "", "phase ", p.Phase), when(p.Fanin > 1, "fan-in ", p.Fanin),
+		when(p.Concurrency > 1, "concurrency ", p.Concurrency), when(p.Rate > 0, "at ", p.Rate, "/s"),
 	}
 	return strings.Join(strings.Fields(strings.Join(words, " ")), " ")
 }
 
-// Warnings lists what a reader of the statistics must know, one line each.
 func Warnings(summaries []Summary, transports Transports, noise []Noise) []string {
 	var warnings []string
 	short, outlying, outliers := 0, 0, 0
 	for i := range summaries {
-		if summaries[i].N > 0 && summaries[i].Starts < MinimumStarts {
+		s := &summaries[i]
+		if s.N > 0 && s.Starts < MinimumStarts {
 			short++
 		}
-		if summaries[i].Outliers > 0 {
+		if outliers += s.Outliers; s.Outliers > 0 {
 			outlying++
-			outliers += summaries[i].Outliers
 		}
 	}
 	if short > 0 {
@@ -113,39 +95,39 @@ func Warnings(summaries []Summary, transports Transports, noise []Noise) []strin
 	return append(warnings, beaten(summaries, transports)...)
 }
 
-// beaten names the cells that are faster than all of their limits by more than noise: what they
-// beat limits nothing.
+// beaten names the cells that are faster than all of their limits by more than noise.
 func beaten(summaries []Summary, transports Transports) (lines []string) {
-	const named = 5
-	limits, count := LimitsOf(summaries, transports), 0
+	limits := LimitsOf(summaries, transports)
 	for i := range summaries {
 		s := &summaries[i]
 		limit := limits.Of(s, transports)
 		if limit == nil || !(s.LatencyHi < limit.LatencyLo) {
 			continue
 		}
-		if count++; count <= named {
-			lines = append(lines, fmt.Sprintf("%s takes %s and beats its limit, %s with %s: that is no limit", s.point().Name(),
-				FormatInterval(s.LatencyMedian, s.LatencyLo, s.LatencyHi), limit.Transport, FormatInterval(limit.LatencyMedian, limit.LatencyLo, limit.LatencyHi)))
-		}
+		lines = append(lines, fmt.Sprintf("%s takes %s and beats its limit, %s with %s: that is no limit", s.Name(),
+			FormatInterval(s.LatencyMedian, s.LatencyLo, s.LatencyHi), limit.Transport, FormatInterval(limit.LatencyMedian, limit.LatencyLo, limit.LatencyHi)))
 	}
-	if count > named {
-		lines = append(lines, fmt.Sprintf("and %d more cells beat their limits", count-named))
-	}
-	return lines
+	return First(lines, "and %d more cells beat their limits")
 }
 
-// Limits are the cells of what does work without functions, by transport and by where a
-// transport is compared with it.
-type Limits map[string]map[Point]*Summary
+// First keeps the first few lines, and one that counts the others.
+func First(lines []string, others string) []string {
+	const few = 5
+	if len(lines) <= few {
+		return lines
+	}
+	return append(lines[:few:few], fmt.Sprintf(others, len(lines)-few))
+}
 
-// besideLimit is everything of a cell but what a limit does not have, or does not vary with.
-func besideLimit(p Point) Point {
-	p.Transport, p.Engine, p.Codec, p.Origin, p.Consume, p.Launcher, p.Load = "", "", "", "", "", "", Load{}
+// Limits are the cells of what does work without functions, by where a transport is compared with them.
+type Limits map[Point]*Summary
+
+// limitOf is a limit's everything but what it does not have, or does not vary with, where a cell is compared with it.
+func limitOf(p Point, limit string) Point {
+	p.Transport, p.Engine, p.Codec, p.Origin, p.Consume, p.Launcher, p.Load = limit, "", "", "", "", "", Load{}
 	return p
 }
 
-// LimitsOf finds the limits among a run's cells.
 func LimitsOf(summaries []Summary, transports Transports) Limits {
 	all := make(Limits)
 	for i := range summaries {
@@ -153,11 +135,8 @@ func LimitsOf(summaries []Summary, transports Transports) Limits {
 		if transports.Of(s.Transport).Family != LimitFamily || !(s.LatencyMedian > 0) {
 			continue
 		}
-		if all[s.Transport] == nil {
-			all[s.Transport] = make(map[Point]*Summary)
-		}
-		if at := besideLimit(s.point()); all[s.Transport][at] == nil {
-			all[s.Transport][at] = s
+		if at := limitOf(s.Point(), s.Transport); all[at] == nil {
+			all[at] = s
 		}
 	}
 	return all
@@ -166,7 +145,7 @@ func LimitsOf(summaries []Summary, transports Transports) Limits {
 // Of is the fastest of the limits of a cell's transport, or nil.
 func (l Limits) Of(s *Summary, transports Transports) (fastest *Summary) {
 	for _, name := range transports.Of(s.Transport).Limits {
-		if limit := l[name][besideLimit(s.point())]; limit != nil && (fastest == nil || limit.LatencyMedian < fastest.LatencyMedian) {
+		if limit := l[limitOf(s.Point(), name)]; limit != nil && (fastest == nil || limit.LatencyMedian < fastest.LatencyMedian) {
 			fastest = limit
 		}
 	}

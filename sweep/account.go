@@ -9,9 +9,8 @@ import (
 	"rrbench/transport"
 )
 
-// account compares the rows of a run with what was planned: every hand-off must have ended
-// as ok, failed or skipped, and every start that has gone well had a window. It names each cell
-// that lacks some.
+// account names each cell that lacks some of what was planned: every hand-off must have ended as ok, failed or skipped,
+// and every start that has gone well had a window.
 func (p *Plan) account(trials []results.Trial, windows []results.Window) (missing []string) {
 	rows, lacking := make([]int, len(p.Cells)), make([]int, len(p.Cells))
 	for i := range trials {
@@ -28,14 +27,13 @@ func (p *Plan) account(trials []results.Trial, windows []results.Window) (missin
 		if cell.Skip != "" {
 			planned = 1 // the row that says why
 		}
-		if rows[i] < planned {
-			missing = append(missing, fmt.Sprintf("cell %d, %s %s %s %d bytes: %d of %d hand-offs have no row in trials.csv", i,
-				cell.Transport, cell.Engine, cell.Codec, cell.SizeBytes, planned-rows[i], planned))
+		lack := func(n, of int, what string) {
+			if n > 0 {
+				missing = append(missing, fmt.Sprintf("cell %d, %s %s %s %d bytes: %d of %d %s", i, cell.Transport, cell.Engine, cell.Codec, cell.SizeBytes, n, of, what))
+			}
 		}
-		if n := lacking[i]; n > 0 {
-			missing = append(missing, fmt.Sprintf("cell %d, %s %s %s %d bytes: %d of %d starts have no row in windows.csv", i,
-				cell.Transport, cell.Engine, cell.Codec, cell.SizeBytes, n, cell.Starts*cell.halves()+cell.More))
-		}
+		lack(planned-rows[i], planned, "hand-offs have no row in trials.csv")
+		lack(lacking[i], cell.Starts*cell.halves()+cell.More, "starts have no row in windows.csv")
 	}
 	return missing
 }
@@ -62,18 +60,6 @@ func (p *Plan) withoutWindow(trials []results.Trial, windows []results.Window) (
 	return visits
 }
 
-// mentioned is how many cells a summary mentions one by one.
-const mentioned = 5
-
-// capped keeps the first few lines and counts the others.
-func capped(lines []string) []string {
-	if len(lines) <= mentioned {
-		return lines
-	}
-	return append(lines[:mentioned:mentioned], fmt.Sprintf("and %d more lines of this kind", len(lines)-mentioned))
-}
-
-// check says what is wrong with a plan that comes from a file.
 func (p *Plan) check(infos map[string]transport.Info) error {
 	switch {
 	case len(p.Cells) == 0:

@@ -2,7 +2,10 @@ package sweep
 
 import (
 	"cmp"
+	"embed"
+	"fmt"
 	"maps"
+	"path"
 	"strconv"
 	"time"
 
@@ -10,45 +13,31 @@ import (
 	"rrbench/transport"
 )
 
-// Config is what a user asks for. The flags of rrbench sweep fill one, a YAML file with
-// the same names fills another, a preset is a third; Resolve lays them over one another. A zero
+// Config is what a user asks for, in flags, a YAML file or a preset, which Resolve lays over one another. A zero
 // field is one that was not given. Parameters says how each is read.
 type Config struct {
 	Preset string
 	Axes
-	// Experiments are several sweeps in one run; each inherits the axes that it does not
-	// give itself from the Config around it.
+	// Experiments are several sweeps in one run; each inherits the axes that it does not give itself.
 	Experiments []Experiment
-	// Warmup is the number of rounds that are sent, verified and discarded each time a
-	// cell's functions are started.
-	Warmup *int
-	// Seed makes the order of the cells and every payload.
-	Seed *uint64
-	// Deadline bounds one round of hand-offs.
+	// Warmup is the number of rounds that are discarded at each start of a cell.
+	Warmup   *int
+	Seed     *uint64
 	Deadline time.Duration
 	// UntilWidth is how narrow each interval is to become, Budget how long that may take.
 	UntilWidth Share
 	Budget     time.Duration
-	// Out is the run directory.
-	Out string
-	// File is the configuration file that the flags narrow, Resume the directory of the run to go on
-	// with; either may be empty.
-	File, Resume string
-	// Peer are the join lines of other nodes.
-	Peer []string
-	// Containerd is the socket of one that is to be used in place of a private one.
-	Containerd string
-	// name is that of the experiment of which this was read.
-	name string
-	// ForceResume goes on with another program, or on another machine, than the run was begun with.
-	ForceResume bool
-	// MemoryLimit is what the processes of a cell may take, all together.
-	MemoryLimit Size
-	// DryRun asks for the plan alone, Quiet for nothing but errors on the terminal.
+	Out        string
+	// File is the configuration file, Resume the directory of the run to go on with.
+	File, Resume  string
+	Peer          []string
+	Containerd    string
+	name          string
+	ForceResume   bool
+	MemoryLimit   Size
 	DryRun, Quiet bool
 }
 
-// Experiment is a named group of cells.
 type Experiment struct {
 	Name string
 	Axes
@@ -81,32 +70,26 @@ type Axes struct {
 	Launcher []string
 	// ContainerdRuntime names other runtimes of containerd that run programs, or a transport's target.
 	ContainerdRuntime []string
-	// Reps is the number of measured rounds of a cell. Starts and Rounds say the same: so many
-	// starts of its functions of so many rounds each. All are fixed before the run.
+	// Reps is the number of measured rounds of a cell; Starts, of Rounds each, say the same.
 	Reps, Starts, Rounds int
 	Payload              payloads.Kind
-	// Guest is a built-in guest's name or the path of a Wasm module.
-	Guest string
+	Guest                string
 	// Parameters are what a user tells single transports, by transport.Parameter.Flag.
 	Parameters map[string]string
 	// from says of parameters where in which file they stand, for errors.
 	from map[string]string
 }
 
-// Share is a part of 1.
 type Share float64
 
 func (s Share) String() string { return strconv.FormatFloat(100*float64(s), 'g', -1, 64) + "%" }
 
-// Size is a payload size in bytes.
 type Size int64
 
 func (s Size) String() string { return payloads.FormatSize(int64(s)) }
 
-// Resolve settles one request from the flags, a config file and the preset that either
-// names. Flags narrow every experiment; the axes at the top of the file are what its
-// experiments do not give themselves; the preset serves for the rest. Without a preset the
-// defaults of "quick" serve, as a single experiment.
+// Resolve settles one request from the flags, a file and the preset that either names. Flags narrow every experiment; the
+// axes at the top of the file are what its experiments do not give themselves; the preset, or "quick", serves for the rest.
 func Resolve(flags, file Config) (Config, error) {
 	settled := flags.over(file)
 	name := settled.Preset
@@ -115,28 +98,25 @@ func Resolve(flags, file Config) (Config, error) {
 		return Config{}, settled.fault("preset", err)
 	}
 	experiments := file.Experiments
-	switch {
-	case experiments != nil:
-		for i := range experiments {
-			experiments[i].Axes = experiments[i].over(file.Axes)
-		}
-	case name != "":
-		experiments = base.Experiments
-		for i := range experiments {
-			experiments[i].Axes = file.Axes.over(experiments[i].Axes)
-		}
-	default:
-		experiments = []Experiment{{Name: "sweep", Axes: file.Axes.over(base.Axes)}}
+	for i, e := range experiments {
+		experiments[i].Axes = e.over(file.Axes)
 	}
-	for i := range experiments {
-		experiments[i].Axes = flags.Axes.over(experiments[i].over(base.Axes))
+	if experiments == nil {
+		if experiments = base.Experiments; name == "" {
+			experiments = []Experiment{{Name: "sweep", Axes: base.Axes}}
+		}
+		for i, e := range experiments {
+			experiments[i].Axes = file.Axes.over(e.Axes)
+		}
+	}
+	for i, e := range experiments {
+		experiments[i].Axes = flags.Axes.over(e.over(base.Axes))
 	}
 	settled = settled.over(base)
 	settled.Experiments = experiments
 	return settled, nil
 }
 
-// given is what the user gives a transport, empty for nothing.
 func (a Axes) given(info transport.Info) string {
 	if info.Parameter == nil {
 		return ""
@@ -152,7 +132,6 @@ func (a Axes) fault(name string, cause error) error {
 	return usage("%v (--%s)", cause, name)
 }
 
-// check finds values that cannot be meant, wherever they come from.
 func (c Config) check() error {
 	for _, p := range Parameters(nil) {
 		if err := p.check(&c); err != nil {
@@ -162,7 +141,6 @@ func (c Config) check() error {
 	return nil
 }
 
-// over asks for what c asks for, and for what base does where c leaves it open.
 func (c Config) over(base Config) Config {
 	own := c
 	// What is said of repetitions in one place is not mixed with what the other says.
@@ -189,7 +167,43 @@ func (c Config) over(base Config) Config {
 	return c
 }
 
-// usual is the preset that serves where none is named.
 const usual = "quick"
 
 func (a Axes) over(base Axes) Axes { return Config{Axes: a}.over(Config{Axes: base}).Axes }
+
+const mib = 1 << 20
+
+// presets are configuration files like a user's own. What stands above the experiments of one
+// is what they share, and what a sweep without experiments falls back to.
+//
+//go:embed presets/*.yaml
+var presets embed.FS
+
+// Presets lists the names of the presets, the shortest one first.
+func Presets() []string { return []string{"smoke", "quick", "paper"} }
+
+func preset(name string) (Config, error) {
+	file := path.Join("presets", name+".yaml")
+	content, err := presets.ReadFile(file)
+	if err != nil {
+		return Config{}, presetNames.check("preset", name)
+	}
+	c, err := ParseConfig(file, content, Parameters(nil))
+	// What the user can change are the flags.
+	c.from = nil
+	for i := range c.Experiments {
+		c.Experiments[i].from = nil
+	}
+	return c, err
+}
+
+// UsageError is a request that cannot be carried out as it was written.
+type UsageError struct{ message string }
+
+func (e *UsageError) Error() string { return e.message }
+
+func (*UsageError) Usage() {}
+
+func usage(format string, arguments ...any) error {
+	return &UsageError{fmt.Sprintf(format, arguments...)}
+}

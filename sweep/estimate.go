@@ -18,16 +18,13 @@ const (
 	// Bytes a second of a function that makes a payload, or takes it in.
 	bytesPerSecond     = 1.5e9
 	rawPerSecond       = 0.8e9
-	jsonPerSecond      = 0.22e9
-	oldJSONPerSecond   = 0.11e9
 	linkBytesPerSecond = 0.117e9 // 1 Gbit/s
 	// wasmSlowdown is what serializing costs a WebAssembly function more than a native one.
 	wasmSlowdown = 2
 )
 
-var bytesBy = map[transport.Codec]float64{transport.Raw: rawPerSecond, transport.JSON: jsonPerSecond, transport.JSONStd: oldJSONPerSecond}
+var bytesBy = map[transport.Codec]float64{transport.Raw: rawPerSecond, transport.JSON: 0.22e9, transport.JSONStd: 0.11e9}
 
-// estimate is about how many seconds a visit takes.
 func (p *Plan) estimate(v Visit, infos map[string]transport.Info) float64 {
 	cell := &p.Cells[v.Cell]
 	if cell.Kind != "" {
@@ -56,7 +53,6 @@ func (p *Plan) estimate(v Visit, infos map[string]transport.Info) float64 {
 	return seconds + window + float64(cell.steps(v)+p.Warmup)*handoff
 }
 
-// Estimate is about how long the whole plan takes.
 func (p *Plan) Estimate(infos map[string]transport.Info) time.Duration {
 	var seconds float64
 	for _, visit := range p.Schedule() {
@@ -73,21 +69,18 @@ func byName(transports []transport.Transport) map[string]transport.Info {
 	return infos
 }
 
-// forecast is what a run knows of how long it takes: each cell's visits so far are the measure of those to
-// come, and what none has been visited of takes longer than its estimate by what others have taken longer.
+// forecast is what a run knows of how long it takes: by the visits of each cell so far, or by its estimate and the
+// pace of all visits.
 type forecast struct {
-	cells []visited
-	// done is how long all visits have taken, estimated how long these were to take.
+	cells     []visited
 	done      time.Duration
 	estimated float64
 }
 
-// visited is what is known of a cell: how many visits are to come, and how long those were that are over.
 type visited struct {
 	left, over int
 	took       time.Duration
-	// estimated is that of one visit, in seconds.
-	estimated float64
+	estimated  float64
 }
 
 // trusted is for how many seconds of estimated work the estimates are believed, whatever the first visits
@@ -105,7 +98,6 @@ func newForecast(plan *Plan, infos map[string]transport.Info, visits []Visit) *f
 	return f
 }
 
-// expect says how many visits of a cell are to come.
 func (f *forecast) expect(cell, visits int) { f.cells[cell].left = visits }
 
 func (f *forecast) took(visit Visit, took time.Duration) {
@@ -114,17 +106,16 @@ func (f *forecast) took(visit Visit, took time.Duration) {
 	f.done, f.estimated = f.done+took, f.estimated+c.estimated
 }
 
-// left is how long the visits to come take.
 func (f *forecast) left() time.Duration {
 	pace := (f.done.Seconds() + trusted) / (f.estimated + trusted)
 	seconds := 0.0
 	for i := range f.cells {
-		switch c := &f.cells[i]; {
-		case c.over > 0:
-			seconds += float64(c.left) * c.took.Seconds() / float64(c.over)
-		default:
-			seconds += float64(c.left) * c.estimated * pace
+		c := &f.cells[i]
+		each := c.estimated * pace
+		if c.over > 0 {
+			each = c.took.Seconds() / float64(c.over)
 		}
+		seconds += float64(c.left) * each
 	}
 	return time.Duration(seconds * float64(time.Second))
 }

@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,16 +25,12 @@ import (
 	"rrbench/workloads"
 )
 
-// Request is a sweep as a user asks for it.
 type Request struct {
-	// Flags win over the config file that they name; the plan of a run that they resume is taken
-	// from its directory, but for where its guest is.
-	Flags Config
-	// Command is the command line for the manifest.
+	// Flags win over the config file that they name.
+	Flags    Config
 	Command  []string
 	Progress Progress
-	// Join joins another node, given its agent's line.
-	Join func(ctx context.Context, line string) (Peer, error)
+	Join     func(ctx context.Context, line string) (Peer, error)
 	// Machine is what to plan with and to measure; nil stands for ThisMachine.
 	Machine *Machine
 }
@@ -48,8 +45,7 @@ func (r *Request) machine(ctx context.Context) (Machine, error) {
 	return machine, err
 }
 
-// Execute plans, measures and summarizes. The outcome is nil only when nothing was
-// measured; beside an error it holds what was.
+// Execute plans, measures and summarizes. Beside an error the outcome is what was measured, or nil.
 func Execute(ctx context.Context, request Request) (_ *Outcome, err error) {
 	machine, err := request.machine(ctx)
 	if err != nil {
@@ -68,14 +64,12 @@ func Execute(ctx context.Context, request Request) (_ *Outcome, err error) {
 		Progress: request.Progress,
 		SetUps:   &run.manifest.SetUps,
 		Done:     run.done,
+		Found:    run.found,
+		Measured: time.Duration(run.manifest.MeasuredNs),
+		Began:    time.Now().Add(-time.Duration(run.manifest.TookNs)),
 	}
-	before, measured := run.manifest.TookNs, run.manifest.MeasuredNs
-	began := time.Now()
-	runner.Began = began.Add(-time.Duration(before))
-	runner.Found = run.found
 	account := func() {
-		run.manifest.MeasuredNs = measured + int64(runner.Measured)
-		run.manifest.TookNs = before + int64(time.Since(began))
+		run.manifest.MeasuredNs, run.manifest.TookNs = int64(runner.Measured), int64(time.Since(runner.Began))
 	}
 	runner.Save = func() (err error) {
 		account()
@@ -93,7 +87,6 @@ func Execute(ctx context.Context, request Request) (_ *Outcome, err error) {
 	return outcome, errors.Join(err, finishErr)
 }
 
-// run is a sweep under way.
 type run struct {
 	directory *results.Directory
 	manifest  results.Manifest
@@ -106,11 +99,11 @@ func begin(ctx context.Context, request Request, machine *Machine) (*run, error)
 	if request.Flags.Resume != "" {
 		return resume(ctx, request, machine)
 	}
-	settled, err := planOf(ctx, request, machine)
+	planned, err := planOf(ctx, request, machine)
 	if err != nil {
 		return nil, err
 	}
-	plan, out := settled.plan, settled.out
+	plan := planned.Plan
 	program, err := ThisProgram()
 	if err != nil {
 		return nil, err
@@ -118,7 +111,7 @@ func begin(ctx context.Context, request Request, machine *Machine) (*run, error)
 	manifest := results.NewManifest()
 	manifest.Name = plan.name()
 	manifest.Command = results.Texts(request.Command)
-	manifest.Inputs = append(settled.inputs, programs(plan.Cells, *machine)...)
+	manifest.Inputs = append(planned.inputs, programs(plan.Cells, *machine)...)
 	manifest.Seed = plan.Seed
 	manifest.Peers = machine.facts()
 	manifest.Transports = plan.transports(*machine)
@@ -130,24 +123,20 @@ func begin(ctx context.Context, request Request, machine *Machine) (*run, error)
 	if manifest.Plan, err = json.Marshal(plan); err != nil {
 		return nil, fmt.Errorf("write the plan: %w", err)
 	}
-	if out == "" {
-		out = results.DefaultPath(manifest.Start, manifest.Name)
-	}
-	directory, err := results.Create(out)
+	directory, err := results.Create(cmp.Or(planned.Out, results.DefaultPath(manifest.Start, manifest.Name)))
 	if err != nil {
 		return nil, err
 	}
-	if err := directory.WriteManifest(manifest); err != nil {
-		return nil, errors.Join(err, directory.Close())
+	var journal *results.Journal
+	if err = directory.WriteManifest(manifest); err == nil {
+		journal, err = directory.CreateJournal()
 	}
-	journal, err := directory.CreateJournal()
 	if err != nil {
 		return nil, errors.Join(err, directory.Close())
 	}
 	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan}, nil
 }
 
-// journaled reads the journal back.
 func (r *run) journaled() (results.Journaled, error) {
 	rows, err := r.directory.Journaled()
 	if err != nil {
@@ -156,13 +145,11 @@ func (r *run) journaled() (results.Journaled, error) {
 	return rows, err
 }
 
-// found summarizes what the journal holds.
 func (r *run) found() ([]results.Summary, error) {
 	rows, err := r.journaled()
 	return results.Summarize(rows.Trials, rows.Windows, r.manifest.TickNs), err
 }
 
-// finish closes the journal, summarizes, and completes the manifest.
 func (r *run) finish() (*Outcome, error) {
 	if err := r.journal.Close(); err != nil {
 		return nil, fmt.Errorf("close the journal: %w", err)
@@ -171,27 +158,20 @@ func (r *run) finish() (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	missing := capped(r.plan.account(rows.Trials, rows.Windows))
+	missing := results.First(r.plan.account(rows.Trials, rows.Windows), "and %d more lines of this kind")
 	summaries := results.Summarize(rows.Trials, rows.Windows, r.manifest.TickNs)
-	outcome := &Outcome{Directory: r.directory.Path(), Summaries: summaries, Transports: r.manifest.Transports, Missing: missing}
-	for _, s := range summaries {
-		if s.Status == results.Failed {
-			outcome.Failed++
-		}
-	}
-	r.manifest.Finish(rows.Trials, summaries)
-	r.manifest.Warnings = slices.Concat(r.manifest.Warnings, r.plan.Warnings, missing)
+	m := &r.manifest
+	m.Finish(rows.Trials, summaries)
+	m.Warnings = slices.Concat(m.Warnings, r.plan.Warnings, missing)
 	if r.plan.Stopped != "" {
-		r.manifest.Warnings = append(r.manifest.Warnings, "more starts were measured until: "+r.plan.Stopped)
+		m.Warnings = append(m.Warnings, "more starts were measured until: "+r.plan.Stopped)
 	}
 	for _, line := range rows.Damage.Lines() {
-		if !slices.Contains(r.manifest.Warnings, line) {
-			r.manifest.Warnings = append(r.manifest.Warnings, line)
+		if !slices.Contains(m.Warnings, line) {
+			m.Warnings = append(m.Warnings, line)
 		}
 	}
-	outcome.Warnings = r.manifest.Warnings
-	outcome.SetUps = r.manifest.SetUps
-	outcome.Measured, outcome.Took = time.Duration(r.manifest.MeasuredNs), time.Duration(r.manifest.TookNs)
+	outcome := &Outcome{Manifest: *m, Directory: r.directory.Path(), Summaries: summaries, Missing: missing}
 	written := func(name string, err error) error {
 		if err == nil {
 			outcome.Files = append(outcome.Files, name)
@@ -200,20 +180,11 @@ func (r *run) finish() (*Outcome, error) {
 	}
 	err = written("summary.csv", r.directory.WriteSummaries(summaries))
 	outcome.Files = append(outcome.Files, "trials.csv", "windows.csv")
-	return outcome, errors.Join(err, written("manifest.json", r.directory.WriteManifest(r.manifest)))
+	return outcome, errors.Join(err, written("manifest.json", r.directory.WriteManifest(*m)))
 }
 
-// settled is a request with all that it names read.
-type settled struct {
-	plan *Plan
-	// out is the directory asked for; it may be empty.
-	out    string
-	inputs []results.Input
-}
-
-// planOf settles a request.
-func planOf(ctx context.Context, request Request, machine *Machine) (*settled, error) {
-	s := new(settled)
+func planOf(ctx context.Context, request Request, machine *Machine) (*Planned, error) {
+	var inputs []results.Input
 	var file Config
 	if path := request.Flags.File; path != "" {
 		c, source, err := ReadConfig(ctx, path, Parameters(machine.Transports))
@@ -221,7 +192,7 @@ func planOf(ctx context.Context, request Request, machine *Machine) (*settled, e
 			return nil, err
 		}
 		file = c
-		s.inputs = append(s.inputs, inputOf(results.ConfigurationInput, "", source))
+		inputs = append(inputs, inputOf(results.ConfigurationInput, "", source))
 	}
 	config, err := Resolve(request.Flags, file)
 	if err != nil {
@@ -231,7 +202,7 @@ func planOf(ctx context.Context, request Request, machine *Machine) (*settled, e
 	if err != nil {
 		return nil, err
 	}
-	s.inputs = append(s.inputs, guests...)
+	inputs = append(inputs, guests...)
 	// Where it is one placement of several, and not by flag, its cells can wait for a node.
 	between := func(e Experiment) bool { return slices.Contains(e.Placement, inter) }
 	apart := func(e Experiment) bool { return !between(e) || len(e.Placement) > 1 }
@@ -245,14 +216,14 @@ func planOf(ctx context.Context, request Request, machine *Machine) (*settled, e
 		seed := rand.Uint64()
 		config.Seed = &seed
 	}
-	if s.plan, err = NewPlan(config, *machine); err != nil {
+	plan, err := NewPlan(config, *machine)
+	if err != nil {
 		return nil, err
 	}
-	if source := machine.Crossovers.Source; source != nil && s.plan.Crossovers == machine.Crossovers.Origin() {
-		s.inputs = append(s.inputs, inputOf(results.CrossoversInput, "", source))
+	if source := machine.Crossovers.Source; source != nil && plan.Crossovers == machine.Crossovers.Origin() {
+		inputs = append(inputs, inputOf(results.CrossoversInput, "", source))
 	}
-	s.out = config.Out
-	return s, nil
+	return &Planned{plan, byName(machine.Transports), config.Out, inputs}, nil
 }
 
 // ThisMachine is what a plan needs to know of this machine and program. A file of crossovers
@@ -268,7 +239,6 @@ func ThisMachine(ctx context.Context) (Machine, error) {
 	return MachineWith(chosen)
 }
 
-// MachineWith is ThisMachine with these crossovers.
 func MachineWith(chosen crossovers.Choice) (Machine, error) {
 	available, err := measure.AvailableMemory()
 	if err != nil {
@@ -292,20 +262,17 @@ func MachineWith(chosen crossovers.Choice) (Machine, error) {
 	}, nil
 }
 
-// runtimesBy are the runtimes of programs, those of containerd by one of these launchers.
 func runtimesBy(launchers *launch.Launchers) func([]runtimes.Command, []string) []runtimes.Runtime {
 	return func(added []runtimes.Command, handlers []string) []runtimes.Runtime {
 		return runtimes.All(engines.Names(), engines.Check, shimsOf, launchers.Containerd, added, handlers)
 	}
 }
 
-// shimsOf starts shims that have an engine.
 func shimsOf(engine string) shim.Launcher {
 	info, _ := launch.By(transport.Info{Runs: transport.Wasm}, "", engine) // its own launcher is always its own
 	return launch.For(info)
 }
 
-// checkGuest says why a guest cannot be had.
 func checkGuest(name string) error {
 	for _, t := range catalogue.All() {
 		if owner, ok := t.(transport.GuestOwner); ok && slices.Contains(owner.GuestNames(), name) {
@@ -317,14 +284,8 @@ func checkGuest(name string) error {
 	return err
 }
 
-func (p *Plan) name() string {
-	if p.Preset == "" {
-		return "sweep"
-	}
-	return p.Preset
-}
+func (p *Plan) name() string { return cmp.Or(p.Preset, "sweep") }
 
-// transports is what those of the plan say of themselves.
 func (p *Plan) transports(machine Machine) (infos results.Transports) {
 	all := slices.Clone(machine.Transports)
 	for _, cell := range p.Cells {
@@ -348,8 +309,7 @@ func (p *Plan) transports(machine Machine) (infos results.Transports) {
 	return append(infos, p.programInfos()...)
 }
 
-// askEngines asks each engine that the plan uses and that runs here for its version, and
-// whether it can keep what it compiles.
+// askEngines asks each for its version, and whether it can keep what it compiles.
 func (p *Plan) askEngines() map[string]string {
 	versions := make(map[string]string)
 	for _, name := range engines.Names() {
@@ -369,7 +329,6 @@ func (p *Plan) askEngines() map[string]string {
 	return versions
 }
 
-// serverVersions asks the transports that the plan uses and that run here.
 func serverVersions(plan *Plan, machine Machine) map[string]string {
 	versions := make(map[string]string)
 	for _, t := range machine.Transports {
@@ -384,12 +343,35 @@ func serverVersions(plan *Plan, machine Machine) map[string]string {
 	return versions
 }
 
-func programVersion(e measure.Environment) string {
-	switch {
-	case e.Commit == "":
-		return results.UnknownVersion
-	case e.Modified:
-		return e.Commit + results.Modified
+type Outcome struct {
+	results.Manifest
+	Directory string
+	Files     []string
+	Summaries []results.Summary
+	// Missing names the cells of which planned hand-offs have no row, one line each.
+	Missing []string
+}
+
+// Planned is a request with all that it names read, and its plan.
+type Planned struct {
+	*Plan
+	Infos map[string]transport.Info
+	// Out is where the results would go, empty in planOf where nothing was asked for.
+	Out    string
+	inputs []results.Input
+}
+
+func (p *Planned) Memory(cell PlannedCell) int64 { return memoryOf(p.Infos[cell.mechanism()], cell) }
+
+func Preview(ctx context.Context, request Request) (*Planned, error) {
+	machine, err := request.machine(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return e.Commit
+	defer machine.close()
+	planned, err := planOf(ctx, request, &machine)
+	if err == nil && planned.Out == "" {
+		planned.Out = results.DefaultPath(time.Now(), planned.name())
+	}
+	return planned, err
 }

@@ -78,8 +78,8 @@ func TestFaultsAreAccountedFor(t *testing.T) {
 	if len(outcome.Missing) > 0 {
 		t.Errorf("hand-offs without rows: %q", outcome.Missing)
 	}
-	if want := len(faults) - healthy; outcome.Failed != want {
-		t.Errorf("%d cells failed, not %d", outcome.Failed, want)
+	if want := len(faults) - healthy; outcome.Cells.Failed != want {
+		t.Errorf("%d cells failed, not %d", outcome.Cells.Failed, want)
 	}
 	rows := make(map[string]map[string]int)
 	for _, trial := range latest(trials) {

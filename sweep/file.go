@@ -17,11 +17,9 @@ import (
 	"rrbench/inputs"
 )
 
-// longestConfig bounds a configuration file in bytes.
 const longestConfig = 1 << 20
 
-// ReadConfig reads a YAML file with these parameters as keys, and returns the file beside what it
-// asks for.
+// ReadConfig reads a YAML file with these parameters as keys.
 func ReadConfig(ctx context.Context, path string, table []*Parameter) (Config, *inputs.File, error) {
 	file, err := inputs.Kind{Most: longestConfig}.Read(ctx, path)
 	if err != nil {
@@ -31,8 +29,7 @@ func ReadConfig(ctx context.Context, path string, table []*Parameter) (Config, *
 	return c, file, err
 }
 
-// ParseConfig reads YAML text. Errors are of type *UsageError; they name the path, the line, the
-// key and what is expected.
+// ParseConfig reads YAML text. A *UsageError names the path, the line, the key and what is expected.
 func ParseConfig(path string, content []byte, table []*Parameter) (Config, error) {
 	r := reader{"config file " + path, OfRun, table}
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
@@ -50,7 +47,6 @@ func ParseConfig(path string, content []byte, table []*Parameter) (Config, error
 	return r.read(first.Content[0])
 }
 
-// reader makes a Config of the nodes of a YAML file.
 type reader struct {
 	name string
 	// scope is the widest that a key may have.
@@ -64,7 +60,6 @@ func (r reader) fault(at *yaml.Node, format string, arguments ...any) error {
 
 func (r reader) place(at *yaml.Node) string { return fmt.Sprintf("%s, line %d", r.name, at.Line) }
 
-// broken is about what the parser refuses.
 func (r reader) broken(err error) error {
 	var several *yaml.TypeError
 	if errors.As(err, &several) {
@@ -170,7 +165,6 @@ func (r reader) set(c *Config, key, value *yaml.Node) error {
 	return nil
 }
 
-// resolved is the node that an alias stands for.
 func resolved(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
 		return node.Alias

@@ -12,8 +12,8 @@ import (
 	"rrbench/workloads"
 )
 
-// ReadGuests reads the files that a settled request names as guests, each once, and has it name
-// them by their content. From then on this process knows them, and gives them to its shims.
+// ReadGuests reads the files that a settled request names as guests, and has it name them by their content. From then on
+// this process knows them, and gives them to its shims.
 func (c *Config) ReadGuests(ctx context.Context) ([]results.Input, error) {
 	var read []results.Input
 	references := make(map[string]string)
@@ -39,9 +39,8 @@ func (c *Config) ReadGuests(ctx context.Context) ([]results.Input, error) {
 	return read, nil
 }
 
-// readAgain reads a run's guests anew, and makes them known: from another file, which may be empty
-// for none, or from where they were read. Whatever is there must be what was; it may be absent
-// only where nothing is left to be measured with it.
+// readAgain makes a run's guests known again, from another file or from where they were read. They must be what they
+// were, and may be absent only where nothing is left to be measured with them.
 func readAgain(ctx context.Context, guests []results.Input, given string, left []PlannedCell) error {
 	var other *inputs.File
 	if given != "" {
@@ -57,18 +56,17 @@ func readAgain(ctx context.Context, guests []results.Input, given string, left [
 		needed := slices.ContainsFunc(left, func(c PlannedCell) bool { return c.Guest == guest.Name })
 		file := other
 		if other == nil || len(guests) > 1 && string(other.Digest()) != guest.Digest {
-			if guest.Pipe && !needed {
-				continue
-			}
-			if guest.Pipe {
+			if guest.Pipe && needed {
 				return usage("guest %s (sha256:%s) was read from a pipe: give it again with --guest", guest.Name, guest.Digest)
 			}
-			var err error
-			file, _, err = workloads.ReadFile(ctx, string(guest.Path))
-			if err != nil && (needed || ctx.Err() != nil) {
-				return unread(ctx, err, "or give the same module with --guest")
+			if guest.Pipe {
+				continue
 			}
-			if err != nil {
+			var err error
+			if file, _, err = workloads.ReadFile(ctx, string(guest.Path)); err != nil {
+				if needed || ctx.Err() != nil {
+					return unread(ctx, err, "or give the same module with --guest")
+				}
 				continue
 			}
 		}
@@ -81,8 +79,7 @@ func readAgain(ctx context.Context, guests []results.Input, given string, left [
 	return nil
 }
 
-// unread is the error of a file that could not be read: the user's to mend, but where the user
-// has ended the wait for it.
+// unread is an error of reading: the user's to mend, but where the user has ended the wait.
 func unread(ctx context.Context, err error, remedy string) error {
 	if ctx.Err() != nil {
 		return err
@@ -94,7 +91,6 @@ func inputOf(kind results.InputKind, name string, file *inputs.File) results.Inp
 	return results.Input{Kind: kind, Name: name, Path: results.Text(file.Path), Pipe: file.Pipe, Digest: string(file.Digest())}
 }
 
-// programs are those that the cells start, other than this one.
 func programs(cells []PlannedCell, machine Machine) (found []results.Input) {
 	var paths []string
 	for _, cell := range cells {
@@ -129,7 +125,6 @@ func programs(cells []PlannedCell, machine Machine) (found []results.Input) {
 	return found
 }
 
-// checkPrograms refuses programs that have changed.
 func checkPrograms(then, now []results.Input) error {
 	for _, program := range now {
 		i := slices.IndexFunc(then, func(other results.Input) bool {

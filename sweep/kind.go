@@ -16,10 +16,8 @@ import (
 	"rrbench/transport"
 )
 
-// kind is what the values of a parameter may be: the same for a flag, a configuration file
-// and the plan in a manifest.
+// kind is what the values of a parameter may be, in a flag, a file or the plan in a manifest.
 type kind struct {
-	// name is for help, "integer" for example.
 	name string
 	// article and bounds say together what to give: "an integer from" and "1 to 5".
 	article, bounds string
@@ -39,21 +37,20 @@ var (
 
 func (k kind) expects() string { return strings.TrimSpace(k.article + " " + k.bounds) }
 
-// parse makes a value of text. The error begins with the name.
 func (k kind) parse(name, text string) (any, error) {
 	value, err := k.read(text)
 	switch {
-	case errors.Is(err, errUnmeant) && decimal.MatchString(text):
-		err = fmt.Errorf("%s %s: give %s", name, text, k.expects())
 	case errors.Is(err, errUnmeant):
-		err = fmt.Errorf("%s %q: give %s", name, text, k.expects())
+		if !decimal.MatchString(text) {
+			text = strconv.Quote(text)
+		}
+		err = fmt.Errorf("%s %s: give %s", name, text, k.expects())
 	case err != nil:
 		err = named(name, err)
 	}
 	return value, err
 }
 
-// named is an error that begins with the name of what it is about.
 func named(name string, err error) error {
 	if strings.HasPrefix(err.Error(), name) {
 		return err
@@ -61,13 +58,11 @@ func named(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// check is parse for a value that is there already.
 func (k kind) check(name string, value any) error {
 	_, err := k.parse(name, fmt.Sprint(value))
 	return err
 }
 
-// asMeant is the value of a kind, where that is in its bounds.
 func asMeant[T any](value T, meant bool) (any, error) {
 	if !meant {
 		return nil, errUnmeant
@@ -82,24 +77,21 @@ func integer(least, most uint64) kind {
 	}}
 }
 
-// size is of a payload, in bytes.
 func size() kind {
-	return kind{"size", "a size such as 64KiB, from", "1B to " + payloads.FormatSize(payloads.MaxSize), "", func(text string) (any, error) {
-		if octal.MatchString(text) {
-			return nil, errUnmeant
-		}
-		return payloads.ParseSize(text)
-	}}
+	return kind{"size", "a size such as 64KiB, from", "1B to " + payloads.FormatSize(payloads.MaxSize), "", unlessOctal(payloads.ParseSize)}
 }
 
-// amount is of memory, in bytes.
 func amount() kind {
-	return kind{"memory", "an amount of memory such as 8GiB", "", "", func(text string) (any, error) {
+	return kind{"memory", "an amount of memory such as 8GiB", "", "", unlessOctal(payloads.ParseBytes)}
+}
+
+func unlessOctal[T any](read func(string) (T, error)) func(string) (any, error) {
+	return func(text string) (any, error) {
 		if octal.MatchString(text) {
 			return nil, errUnmeant
 		}
-		return payloads.ParseBytes(text)
-	}}
+		return read(text)
+	}
 }
 
 func duration(least, most time.Duration) kind {
@@ -110,7 +102,6 @@ func duration(least, most time.Duration) kind {
 	}}
 }
 
-// percentage is a share of 1, written in per cent.
 func percentage(least, most float64) kind {
 	bounds := fmt.Sprintf("%g%% to %g%%", 100*least, 100*most)
 	return kind{"percentage", "a percentage such as 5%, from", bounds, "", func(text string) (any, error) {
@@ -138,8 +129,7 @@ func text(name string, most int) kind {
 	}}
 }
 
-// of is what a transport accepts. What this machine lacks is not the value's fault. Errors leave
-// it to the transport to repeat a value, which may hold a password.
+// of is what a transport accepts. It is left to the transport to repeat a value, which may hold a password.
 func of(p *transport.Parameter) kind {
 	line := text("text", maxText)
 	return kind{line.name, line.article, "", "", func(text string) (any, error) {
@@ -154,7 +144,6 @@ func of(p *transport.Parameter) kind {
 	}}
 }
 
-// command is a runtime's.
 func command() kind {
 	return kind{"command", "NAME='COMMAND {module} {args}'", "", "", func(text string) (any, error) {
 		_, err := runtimes.ParseCommand(text)
@@ -164,7 +153,6 @@ func command() kind {
 
 var handlerForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,200}\.v[0-9]+$`)
 
-// handler names a runtime of containerd's, which finds its shim by that.
 func handler() kind {
 	return kind{"name", "the name of a runtime of containerd's, like io.containerd.wasmtime.v1", "", "", func(text string) (any, error) {
 		return asMeant(text, handlerForm.MatchString(text))

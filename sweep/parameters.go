@@ -26,12 +26,10 @@ const (
 	// maxText is of a name or a path, in bytes.
 	maxText = 4096
 	// maxCells, maxHandoffs and maxBytes are of a whole plan.
-	maxCells    = 10_000
-	maxHandoffs = 1_000_000_000
-	maxBytes    = 1 << 56
-	// shortestDeadline is what a round takes at least to be worth a deadline.
-	shortestDeadline = time.Millisecond
-	longestDeadline  = 24 * time.Hour
+	maxCells        = 10_000
+	maxHandoffs     = 1_000_000_000
+	maxBytes        = 1 << 56
+	longestDeadline = 24 * time.Hour
 	// usualBudget is of --until-width, mostMore how many starts it adds to a cell at most.
 	usualBudget = 30 * time.Minute
 	mostMore    = 1000
@@ -53,20 +51,12 @@ var (
 	placements    = oneOf(transport.PlacementShim, transport.PlacementIntra, inter)
 	kinds         = oneOf(payloads.Kinds()...)
 	repetitions   = integer(1, maxReps)
-	rates         = integer(1, maxRate)
-	origins       = oneOf(transport.Origins()...)
-	consumptions  = oneOf(transport.ConsumeRead, transport.ConsumeWrite)
-	orders        = oneOf(parallel, serial)
-	launchers     = oneOf(launch.Names()...)
 	warmups       = integer(0, maxReps)
-	deadlines     = duration(shortestDeadline, longestDeadline)
-	widths        = percentage(0.001, 1)
-	budgets       = duration(time.Second, longestDeadline)
+	deadlines     = duration(time.Millisecond, longestDeadline) // a round that is worth one takes longer
 )
 
-// Parameters is the table of all that a user may ask of a sweep, in the order of the help. Each
-// is a flag of rrbench sweep; the others than those of the command line alone are keys of
-// configuration files and presets too. A new one is a line here, and the field that it fills.
+// Parameters is the table of all that a user may ask of a sweep, in the order of the help: flags, and but for those of the
+// command line alone keys of files. A new one is a line here, and the field that it fills.
 func Parameters(transports []transport.Transport) []*Parameter {
 	name, file := text("name", maxText), text("file", maxText)
 	table := []*Parameter{
@@ -81,23 +71,21 @@ func Parameters(transports []transport.Transport) []*Parameter {
 		{"concurrency", concurrencies, OfCells, func(c *Config) any { return &c.Concurrency }, "", "hand-offs under way at once"},
 		{"size-mix", sizes, OfCells, func(c *Config) any { return &c.SizeMix }, "none", "sizes of which each payload has one, in place of --sizes"},
 		{"fanin", fanins, OfCells, func(c *Config) any { return &c.Fanin }, "", "sources that send to one target at once"},
-		{"fanout-order", orders, OfCells, func(c *Config) any { return &c.FanoutOrder }, "", "order in which targets are served"},
-		{"rate", rates, OfCells, func(c *Config) any { return &c.Rate }, "as fast as they go", "hand-offs a second, in an open loop"},
-		{"origin", origins, OfCells, func(c *Config) any { return &c.Origin }, "buffer, or what the function can", "where in the source's memory a payload lies"},
-		{"consume", consumptions, OfCells, func(c *Config) any { return &c.Consume }, "", "what the target's handler does with a payload"},
+		{"fanout-order", oneOf(parallel, serial), OfCells, func(c *Config) any { return &c.FanoutOrder }, "", "order in which targets are served"},
+		{"rate", integer(1, maxRate), OfCells, func(c *Config) any { return &c.Rate }, "as fast as they go", "hand-offs a second, in an open loop"},
+		{"origin", oneOf(transport.Origins()...), OfCells, func(c *Config) any { return &c.Origin }, "buffer, or what the function can", "where in the source's memory a payload lies"},
+		{"consume", oneOf(transport.ConsumeRead, transport.ConsumeWrite), OfCells, func(c *Config) any { return &c.Consume }, "", "what the target's handler does with a payload"},
 		{"reps", repetitions, OfCells, func(c *Config) any { return &c.Reps }, "", "measured rounds of a cell, spread over its starts"},
 		{"starts", repetitions, OfCells, func(c *Config) any { return &c.Starts }, "", "starts of a cell's functions, of --rounds each"},
 		{"rounds", repetitions, OfCells, func(c *Config) any { return &c.Rounds }, "", "measured rounds of each start"},
 		{"placement", placements, OfCells, func(c *Config) any { return &c.Placement }, "", "where the target runs: in the source's shim (auto alone), on this node, or on the --peer"},
 		{"containerd-runtime", handler(), OfCells, func(c *Config) any { return &c.ContainerdRuntime }, "none", "other runtimes of containerd, io.containerd.wasmtime.v1 for example: they run programs of --experiment compute and coldstart, and the function of http/external"},
-		{"launcher", launchers, OfCells, func(c *Config) any { return &c.Launcher }, "each transport's own", "what starts the functions' processes"},
+		{"launcher", oneOf(launch.Names()...), OfCells, func(c *Config) any { return &c.Launcher }, "each transport's own", "what starts the functions' processes"},
 		{"payload", kinds, OfCells, func(c *Config) any { return &c.Payload }, "", "what is sent"},
 		{"guest", file, OfCells, func(c *Config) any { return &c.Guest }, "", "WebAssembly function: c, go or a module `FILE`; of http/wasi http-go, its default, or http-c, which knows raw alone"},
-	}
-	table = append(table, []*Parameter{
 		{"runtime", command(), OfCells, func(c *Config) any { return &c.Runtime }, "those known, see rrbench list", "command `NAME='COMMAND {module} {args}'` that runs programs, for --experiment compute and coldstart"},
 		{"full", boolean(), OfCells, func(c *Config) any { return &c.Full }, "", "run --experiment compute with published arguments, which takes minutes a program"},
-	}...)
+	}
 	for _, t := range transports {
 		if p := t.Info().Parameter; p != nil && !slices.ContainsFunc(table, func(other *Parameter) bool { return other.Name == p.Flag }) {
 			table = append(table, &Parameter{p.Flag, of(p), OfTransports, func(c *Config) any { return c.Parameters }, p.Default, p.Help})
@@ -106,8 +94,8 @@ func Parameters(transports []transport.Transport) []*Parameter {
 	return append(table, []*Parameter{
 		{"warmup", warmups, OfRun, func(c *Config) any { return &c.Warmup }, "", "discarded rounds at each start of a cell"},
 		{"seed", integer(0, math.MaxUint64), OfRun, func(c *Config) any { return &c.Seed }, "random, recorded", "seed of order and payloads"},
-		{"until-width", widths, OfRun, func(c *Config) any { return &c.UntilWidth }, "as planned", "more starts until the 95 % interval of each cell's latency is this share of it, from end to end"},
-		{"budget", budgets, OfRun, func(c *Config) any { return &c.Budget }, usualBudget.String(), "time after which --until-width begins no more starts; those planned are measured in any case"},
+		{"until-width", percentage(0.001, 1), OfRun, func(c *Config) any { return &c.UntilWidth }, "as planned", "more starts until the 95 % interval of each cell's latency is this share of it, from end to end"},
+		{"budget", duration(time.Second, longestDeadline), OfRun, func(c *Config) any { return &c.Budget }, usualBudget.String(), "time after which --until-width begins no more starts; those planned are measured in any case"},
 		{"deadline", deadlines, OfRun, func(c *Config) any { return &c.Deadline }, "", "longest time of one hand-off, and of a guest's initialisation"},
 		{"memory-limit", amount(), OfRun, func(c *Config) any { return &c.MemoryLimit }, "what is free", "memory that a cell may take"},
 		{"out", file, OfRun, func(c *Config) any { return &c.Out }, "results/runs/…", "run `DIR`ectory, new or empty"},
@@ -124,30 +112,23 @@ func Parameters(transports []transport.Transport) []*Parameter {
 type Scope int
 
 const (
-	// OfCells may differ from experiment to experiment.
 	OfCells Scope = iota
-	// OfTransports may too; single transports have it.
 	OfTransports
-	// OfRun is one for all experiments.
 	OfRun
 	// OfCommand is of the command line, not of what is measured: a flag alone.
 	OfCommand
 )
 
-// Parameter is one thing that a user may ask for.
 type Parameter struct {
-	// Name is the flag's and the key's.
 	Name string
 	kind
 	Scope Scope
-	// at points to the field that it fills: a value that cannot be meant where it is zero, a pointer
-	// to a value, or a list of them; or it is the map from names to values.
+	// at points to the field that it fills: a value, a pointer to one, or a list; or it is the map from names to values.
 	at func(*Config) any
 	// standard says what is in use where nothing is given; empty where that is a preset's.
 	standard, help string
 }
 
-// List says that there may be several values.
 func (p *Parameter) List() bool {
 	return reflect.TypeOf(p.at(new(Config))).Elem().Kind() == reflect.Slice
 }
@@ -156,7 +137,6 @@ func (p *Parameter) field(c *Config) reflect.Value { return reflect.ValueOf(p.at
 
 func (p *Parameter) given(c *Config) bool { return !p.field(c).IsZero() }
 
-// values are those that c asks for, as texts.
 func (p *Parameter) values(c *Config) (texts []string) {
 	field := p.field(c)
 	switch {
@@ -197,7 +177,6 @@ func (p *Parameter) set(c *Config, name, text string) error {
 	return nil
 }
 
-// check finds values that cannot be meant, wherever they come from.
 func (p *Parameter) check(c *Config) error {
 	texts := p.values(c)
 	if len(texts) == 0 && p.given(c) {
@@ -211,7 +190,6 @@ func (p *Parameter) check(c *Config) error {
 	return nil
 }
 
-// Help is one line, with the bounds of the value and what is in use where it is not given.
 func (p *Parameter) Help() string {
 	text, standard := p.help, p.standard
 	if p.bounds != "" {
@@ -226,7 +204,6 @@ func (p *Parameter) Help() string {
 	return text
 }
 
-// unsaid is what is in use where nothing is given.
 var unsaid = sync.OnceValue(func() Config {
 	base, err := preset(usual)
 	if err != nil {
@@ -248,13 +225,13 @@ func (f Flag) Set(text string) error {
 	name, texts := cmp.Or(f.Single, f.Name), []string{text}
 	if f.several() {
 		texts = strings.Split(text, ",")
-		for i := range texts {
-			texts[i] = strings.TrimSpace(texts[i])
-		}
 	} else if f.Single != "" {
 		f.field(f.Config).SetZero() // the last one counts
 	}
 	for _, text := range texts {
+		if f.several() {
+			text = strings.TrimSpace(text)
+		}
 		if err := f.set(f.Config, name, text); err != nil {
 			return usage("%v (--%s)", err, name)
 		}
@@ -264,7 +241,6 @@ func (f Flag) Set(text string) error {
 
 func (f Flag) several() bool { return f.List() && f.Single == "" }
 
-// Type is the kind of the value.
 func (f Flag) Type() string {
 	if f.several() {
 		return f.name + "s"

@@ -42,7 +42,7 @@ func TestFlagAndKeyMeanTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return settled{*s.plan, s.out}
+		return settled{*s.Plan, s.Out}
 	}
 	without := settle(Config{})
 	for _, p := range Parameters(machine.Transports) {

@@ -17,31 +17,25 @@ import (
 
 const inter = transport.PlacementInter
 
-// Peer is another node, on which targets run.
 type Peer interface {
-	// Launcher starts shims of a transport there.
 	Launcher(transport.Info) shim.Launcher
 	// Lacks says why a transport or an engine cannot run there, empty where both can.
 	Lacks(info transport.Info, engine string) string
-	// Memory is how many bytes shims there may take.
 	Memory() int64
 	// Reach makes sure that the node is there. What it cannot mend it returns again each time.
 	Reach(context.Context) error
 	// Clock asks for the difference of the clocks, in an exchange of some milliseconds.
 	Clock(context.Context) (offset.Estimate, error)
-	// Facts are for the manifest.
 	Facts() results.Peer
 	Close() error
 }
 
-// PeerVariable is the environment variable for the lines of peers, separated by spaces, where the
-// flag is not given.
+// PeerVariable is the environment variable for lines of peers, where the flag is not given.
 const PeerVariable = "RRBENCH_PEER"
 
 // awaitingPeer is why a cell is skipped for want of another node. The run that is resumed with one takes it up.
 const awaitingPeer = lacking + "no second node was given: run rrbench agent there, and rrbench sweep --resume DIR --peer JOIN here"
 
-// awaitPeers skips the cells that need another node where there is none.
 func (p *Plan) awaitPeers(machine Machine) {
 	for i := range p.Cells {
 		if cell := &p.Cells[i]; len(machine.Peers) == 0 && cell.Placement == inter && cell.Skip == "" {
@@ -52,7 +46,6 @@ func (p *Plan) awaitPeers(machine Machine) {
 
 func (c *PlannedCell) awaitsPeer() bool { return c.Skip == awaitingPeer }
 
-// takeUp plans the cells that have waited for the nodes that there are now.
 func (p *Plan) takeUp(machine Machine) error {
 	for i := range p.Cells {
 		cell := &p.Cells[i]
@@ -69,7 +62,6 @@ func (p *Plan) takeUp(machine Machine) error {
 	return nil
 }
 
-// peerLines are those of the nodes that the user names.
 func (r *Request) peerLines() []string {
 	if r.Flags.Peer != nil {
 		return r.Flags.Peer
@@ -77,7 +69,6 @@ func (r *Request) peerLines() []string {
 	return strings.Fields(os.Getenv(PeerVariable))
 }
 
-// joinPeers joins the nodes on which targets are to run, unless it has.
 func (r *Request) joinPeers(ctx context.Context, machine *Machine) error {
 	lines := r.peerLines()
 	switch {
@@ -96,7 +87,6 @@ func (r *Request) joinPeers(ctx context.Context, machine *Machine) error {
 	return nil
 }
 
-// close leaves the peers, and ends what launchers have started.
 func (m *Machine) close() error {
 	var errs []error
 	if m.CloseLaunchers != nil {
@@ -109,7 +99,6 @@ func (m *Machine) close() error {
 	return errors.Join(errs...)
 }
 
-// facts are those of all peers.
 func (m *Machine) facts() (all []results.Peer) {
 	for _, peer := range m.Peers {
 		all = append(all, peer.Facts())
@@ -117,7 +106,6 @@ func (m *Machine) facts() (all []results.Peer) {
 	return all
 }
 
-// lacking says why the targets of a cell cannot run on the peers.
 func (m *Machine) lacking(info transport.Info, cell PlannedCell) string {
 	if !info.Across {
 		return info.Name + " does not leave its host"
@@ -135,23 +123,15 @@ func (m *Machine) lacking(info transport.Info, cell PlannedCell) string {
 	return ""
 }
 
-// launchers are those of a cell's targets, none where the source's serves for all.
-func (m *Machine) launchers(info transport.Info, cell PlannedCell) (all []shim.Launcher) {
+func (m *Machine) peersOf(cell PlannedCell) []Peer {
 	if cell.Placement != inter {
 		return nil
 	}
-	for _, peer := range m.Peers {
-		all = append(all, peer.Launcher(info))
-	}
-	return all
+	return m.Peers
 }
 
-// reach returns why the peers of a cell are out of reach.
 func (m *Machine) reach(ctx context.Context, cell PlannedCell) error {
-	if cell.Placement != inter {
-		return nil
-	}
-	for _, peer := range m.Peers {
+	for _, peer := range m.peersOf(cell) {
 		if err := peer.Reach(ctx); err != nil {
 			return err
 		}
@@ -159,45 +139,32 @@ func (m *Machine) reach(ctx context.Context, cell PlannedCell) error {
 	return nil
 }
 
-// clocks are those of a cell's peers while its functions run.
 type clocks struct {
 	peers []Peer
 	// estimates are of each peer, nil where one was not to be had.
 	estimates [][]offset.Estimate
 }
 
-// clocksOf is nil where all share one clock.
-func (m *Machine) clocksOf(cell PlannedCell) *clocks {
-	if cell.Placement != inter {
-		return nil
-	}
-	return &clocks{m.Peers, make([][]offset.Estimate, len(m.Peers))}
-}
+func newClocks(peers []Peer) *clocks { return &clocks{peers, make([][]offset.Estimate, len(peers))} }
 
 // read asks each peer, between batches. One that does not answer has later rows acknowledged.
 func (c *clocks) read(ctx context.Context) {
-	if c == nil {
-		return
-	}
 	for i, peer := range c.peers {
-		e, err := peer.Clock(ctx)
-		if err != nil {
+		if e, err := peer.Clock(ctx); err == nil {
+			c.estimates[i] = append(c.estimates[i], e)
+		} else {
 			c.estimates[i] = nil
-			continue
 		}
-		c.estimates[i] = append(c.estimates[i], e)
 	}
 }
 
 // boundShare is what part of a latency the clocks' bound may be.
 const boundShare = 20
 
-// translate has the rows of a batch, whose moments are of two clocks, say what can be known of their
-// latencies: by the clocks' offset if its bound is small beside each of them and their moments are in
-// order then, else until the source knew, after the nanoseconds in acknowledged. Rows of one batch
-// are of one kind.
+// translate has the rows of a batch, whose moments are of two clocks, say what can be known of their latencies: by the
+// clocks' offset if its bound is small beside each of them and their moments are in order then, else until the source knew.
 func (c *clocks) translate(trials []results.Trial, acknowledged []int64) {
-	if c == nil {
+	if len(c.estimates) == 0 { // all share one clock
 		return
 	}
 	lines := make([]offset.Line, len(c.estimates))

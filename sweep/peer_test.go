@@ -233,7 +233,7 @@ func TestCellsAwaitAPeer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := settled.plan
+	plan := settled.Plan
 	waiting := func() (n int) {
 		for i := range plan.Cells {
 			if cell := &plan.Cells[i]; cell.awaitsPeer() != (cell.Placement == inter && cell.Transport == "limit/tcp") {

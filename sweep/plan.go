@@ -24,8 +24,7 @@ import (
 	"rrbench/tune/crossovers"
 )
 
-// Plan is a settled sweep: every cell, in a fixed order, and how often each is measured.
-// It is written to the manifest and a resumed run takes it from there.
+// Plan is a settled sweep, as it is written to the manifest and taken from there when the run is resumed.
 type Plan struct {
 	Preset string `json:"preset,omitempty"`
 	Seed   uint64 `json:"seed"`
@@ -43,11 +42,9 @@ type Plan struct {
 	// Crossovers says where the cells' crossovers come from; empty where no cell has one.
 	Crossovers string        `json:"crossovers,omitempty"`
 	Cells      []PlannedCell `json:"cells"`
-	// Warnings are what a reader of the numbers must know, one line each.
-	Warnings []string `json:"warnings,omitempty"`
+	Warnings   []string      `json:"warnings,omitempty"`
 }
 
-// PlannedCell is a cell with what it takes to run it.
 type PlannedCell struct {
 	results.Point
 	// Reps is the number of measured rounds, spread over so many starts of fresh functions.
@@ -61,12 +58,11 @@ type PlannedCell struct {
 	Guest   string        `json:"guest,omitempty"`
 	// Kind is that of an experiment on programs, empty for hand-offs; Phases are those of a run, separated by commas, and
 	// Command is the command of a runtime that the user has added. Full says that arguments are the published ones.
-	Kind    runtimes.Kind `json:"kind,omitempty"`
-	Phases  string        `json:"phases,omitempty"`
-	Command string        `json:"command,omitempty"`
-	Full    bool          `json:"full,omitempty"`
-	// Parameter is for transport.Setup.Parameter.
-	Parameter string `json:"parameter,omitempty"`
+	Kind      runtimes.Kind `json:"kind,omitempty"`
+	Phases    string        `json:"phases,omitempty"`
+	Command   string        `json:"command,omitempty"`
+	Full      bool          `json:"full,omitempty"`
+	Parameter string        `json:"parameter,omitempty"`
 	// StandIn is the name of what takes part for want of the real thing. The cell's engine
 	// column says so behind the engine's name.
 	StandIn string `json:"stand_in,omitempty"`
@@ -76,7 +72,6 @@ type PlannedCell struct {
 	Skip string `json:"skip,omitempty"`
 }
 
-// mechanism is the transport that moves the cell's payloads.
 func (c *PlannedCell) mechanism() string { return cmp.Or(c.Route, c.Transport) }
 
 // runtime is the engine that runs the cell's functions.
@@ -87,7 +82,6 @@ func (c *PlannedCell) runtime() string {
 	return strings.TrimSuffix(c.Engine, "+"+c.StandIn)
 }
 
-// Machine is what a plan needs to know of the machine and of the program.
 type Machine struct {
 	Transports    []transport.Transport
 	FindTransport func(name string) (transport.Transport, error)
@@ -97,18 +91,15 @@ type Machine struct {
 	GuestCheck  func(name string) error
 	// FunctionCheck says what a guest can do as a function on an engine, or why it cannot be one.
 	FunctionCheck func(engine, guest string) (modes.Abilities, error)
-	// Peers are the nodes on which targets run with placement inter, in turns.
-	Peers []Peer
-	// Crossovers are those to use where the user gives none.
-	Crossovers crossovers.Choice
+	Peers         []Peer
+	Crossovers    crossovers.Choice
 	// Programs are those of an experiment, Runtimes what runs them, with the commands that a user adds.
 	Programs func(context.Context, runtimes.Kind, bool) ([]runtimes.Program, error)
 	Runtimes func(added []runtimes.Command, handlers []string) []runtimes.Runtime
 	// Launcher finds what starts the shims of a transport. CloseLaunchers, when not nil, ends what
 	// launchers have in common.
-	Launcher       func(transport.Info) shim.Launcher
-	CloseLaunchers func() error
-	// AvailableMemory is in bytes.
+	Launcher        func(transport.Info) shim.Launcher
+	CloseLaunchers  func() error
 	AvailableMemory int64
 	Resources       shim.Resources
 }
@@ -116,8 +107,7 @@ type Machine struct {
 // processMemory is what a shim needs beside payloads, roughly, in bytes.
 const processMemory = 48 * mib
 
-// NewPlan turns a settled request into a plan. Errors are of type *UsageError and name the
-// value and the remedy.
+// NewPlan turns a settled request into a plan. A *UsageError names the value and the remedy.
 func NewPlan(config Config, machine Machine) (*Plan, error) {
 	if err := config.check(); err != nil {
 		return nil, err
@@ -126,7 +116,7 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 		Preset:   config.Preset,
 		Seed:     *config.Seed,
 		Warmup:   *config.Warmup,
-		Window:   usualWindow,
+		Window:   cmp.Or(windows[config.Preset], time.Second),
 		Deadline: config.Deadline,
 	}
 	switch width := float64(config.UntilWidth); {
@@ -134,12 +124,6 @@ func NewPlan(config Config, machine Machine) (*Plan, error) {
 		plan.UntilWidth, plan.Budget = width, cmp.Or(config.Budget, usualBudget)
 	case config.Budget > 0:
 		return nil, config.fault("budget", errors.New("budget is for starts until intervals are narrow: give until-width as well"))
-	}
-	switch plan.Preset {
-	case "smoke":
-		plan.Window = shortWindow
-	case "paper":
-		plan.Window = longWindow
 	}
 	if limit := int64(config.MemoryLimit); limit > 0 {
 		machine.AvailableMemory = min(machine.AvailableMemory, limit)
@@ -174,8 +158,7 @@ func tooManyCells(n float64) error {
 	return usage("%s cells are more than the %s that a run may have: give shorter lists, or several runs", humanize.Commaf(n), humanize.Comma(maxCells))
 }
 
-// checkVolume refuses what no machine ends, and what would make sums of a run overflow. Each
-// factor is in its bounds, so none overflows here.
+// checkVolume refuses what no machine ends, and what would make sums of a run overflow.
 func (p *Plan) checkVolume() error {
 	var handoffs, bytes float64
 	for _, cell := range p.Cells {
@@ -190,13 +173,11 @@ func (p *Plan) checkVolume() error {
 	return nil
 }
 
-// Windows of a cell, all of its starts together: usually, where the run is a trial of the machine, and where ten starts
+// windows of a cell, all of its starts together, by preset: where the run is a trial of the machine, and where ten starts
 // would take longer than a second of windows in them.
-const (
-	usualWindow = time.Second
-	longWindow  = 2 * time.Second
-	shortWindow = 100 * time.Millisecond
-)
+var windows = map[string]time.Duration{"smoke": 100 * time.Millisecond, "paper": longWindow}
+
+const longWindow = 2 * time.Second
 
 // chooseTwice has one cell of each experiment measured twice, unless one is: that of middling length.
 func (p *Plan) chooseTwice(infos map[string]transport.Info) {
@@ -219,14 +200,12 @@ func (p *Plan) chooseTwice(infos map[string]transport.Info) {
 	}
 }
 
-// mostStarts is over how many starts the rounds of --reps are spread at most, leastStarts at least
-// where there are as many.
+// mostStarts and leastStarts bound over how many starts the rounds of --reps are spread.
 const (
 	mostStarts  = 10
 	leastStarts = 3
 )
 
-// repetitions settles how many rounds a cell has, and in how many starts.
 func (a Axes) repetitions() (reps, starts int) {
 	if a.Reps == 0 {
 		return a.Starts * a.Rounds, a.Starts
@@ -234,7 +213,6 @@ func (a Axes) repetitions() (reps, starts int) {
 	return a.Reps, min(a.Reps, mostStarts, max(leastStarts, int(math.Ceil(math.Sqrt(float64(a.Reps))))))
 }
 
-// mix is how a cell's sizes are written.
 func mix(sizes []Size) string {
 	names := make([]string, len(sizes))
 	for i, size := range sizes {
@@ -243,7 +221,6 @@ func mix(sizes []Size) string {
 	return strings.Join(names, ",")
 }
 
-// parseMix reads it; the largest is that of the cell.
 func parseMix(text string, largest int64) ([]int64, error) {
 	if text == "" {
 		return []int64{largest}, nil
@@ -262,20 +239,17 @@ func parseMix(text string, largest int64) ([]int64, error) {
 	return sizes, nil
 }
 
-// sizes are those that a cell's payloads have.
 func (c *PlannedCell) sizes() []int64 {
 	sizes, _ := parseMix(c.SizeMix, c.SizeBytes) // a plan has been checked
 	return sizes
 }
 
-// product is of lists of values: points that have each of one list with each of the others. Beyond
-// what a run may have they are only counted.
+// product is of lists of values. Beyond what a run may have points are only counted.
 type product struct {
 	points []results.Point
 	count  float64
 }
 
-// times goes on with another list.
 func times[T any](p *product, values []T, set func(*results.Point, T)) {
 	var all []results.Point
 	for _, point := range p.points {
@@ -288,7 +262,6 @@ func times[T any](p *product, values []T, set func(*results.Point, T)) {
 	p.points, p.count = all, p.count*float64(len(values))
 }
 
-// conditions are those of an experiment's cells, but for what depends on the function.
 func (a Axes) conditions(all *product, info transport.Info) {
 	if a.SizeMix != nil {
 		times(all, [][]Size{a.SizeMix}, func(p *results.Point, mixed []Size) {
@@ -325,7 +298,6 @@ func (a Axes) conditions(all *product, info transport.Info) {
 	}
 }
 
-// expand makes the product of an experiment's axes.
 func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	chosen, err := m.chooseTransports(e.Axes)
 	if err != nil {
@@ -341,7 +313,6 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	reps, starts := e.repetitions()
 	var cells []PlannedCell
 	guests := make(map[string]ability) // of the guest, by engine
-	fits := false
 	asked := m.routed(chosen, e.Axes)
 	if e.ContainerdRuntime != nil && !slices.ContainsFunc(asked, routed.byContainerd) {
 		return nil, e.fault("containerd-runtime", errors.New("containerd-runtime is for programs and for http/external: give experiment compute or coldstart, or that transport, as well"))
@@ -353,8 +324,8 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 			info, _ = launch.By(info, transport.LauncherContainerd, transport.NativeEngine) // which it can do, by its parameter
 		}
 		value, replacement, err := info.Parameter.Resolve(one.given)
-		var cannot *transport.Unavailable
-		if err != nil && !errors.As(err, &cannot) {
+		cannot, unavailable := errors.AsType[*transport.Unavailable](err)
+		if err != nil && !unavailable {
 			return nil, e.fault(info.Parameter.Flag, err)
 		}
 		standIn, behind := "", ""
@@ -389,35 +360,35 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 			if cell.Skip = m.reasonToSkip(t, cell); cell.Skip == "" && across != nil {
 				cell.Skip = across.Error()
 			}
-			if cell.Skip == "" && cannot != nil {
+			if cell.Skip == "" && unavailable {
 				cell.Skip = cannot.Error()
 			}
 			var can ability
 			if foreignGuest && cell.Skip == "" {
-				var known bool
-				if can, known = guests[engine]; !known {
+				if _, known := guests[engine]; !known {
 					can.Abilities, can.fault = m.FunctionCheck(engine, e.Guest)
 					guests[engine] = can
 				}
-				if fits = fits || can.fault == nil; can.fault != nil {
+				if can = guests[engine]; can.fault != nil {
 					cell.Skip = foreign.Error(can.fault)
 				}
 			}
 			cells = append(cells, e.origins(cell, info, can, foreignGuest)...)
 		}
 	}
-	if !fits {
-		for _, can := range guests {
-			if can.fault != nil {
-				return nil, e.fault("guest", errors.New(foreign.Error(can.fault)))
-			}
+	for _, can := range guests {
+		if can.fault == nil {
+			return cells, nil
 		}
+		err = can.fault
+	}
+	if err != nil { // on no engine
+		return nil, e.fault("guest", errors.New(foreign.Error(err)))
 	}
 	return cells, nil
 }
 
-// routed is a transport with the placements that it is asked for, the name of one that it stands
-// for there, and what it is given as its parameter.
+// routed is a transport with what it is asked for, or what stands for it at some placements.
 type routed struct {
 	transport.Transport
 	name, route string
@@ -425,7 +396,6 @@ type routed struct {
 	given       string
 }
 
-// byContainerd says that a runtime of containerd's starts the target.
 func (r routed) byContainerd() bool { return strings.HasPrefix(r.given, transport.ByContainerd) }
 
 // routed finds what stands for a transport at each placement, and with each runtime of containerd's that starts its target.
@@ -453,14 +423,12 @@ func (m Machine) routed(chosen []transport.Transport, a Axes) (all []routed) {
 	return all
 }
 
-// ability is what a guest can do on an engine, or why nothing.
 type ability struct {
 	modes.Abilities
 	fault error
 }
 
-// origins makes a cell of each origin that was asked for, or the first that the function can. What
-// it cannot is skipped.
+// origins makes a cell of each origin that was asked for, or the first that the function can.
 func (a Axes) origins(cell PlannedCell, info transport.Info, can ability, foreignGuest bool) []PlannedCell {
 	switch {
 	case info.Runs == transport.NoFunction:
@@ -494,8 +462,7 @@ func (a Axes) origins(cell PlannedCell, info transport.Info, can ability, foreig
 	return cells
 }
 
-// chooseTransports finds those that were named, or else all but those that lack a parameter
-// which they need.
+// chooseTransports finds those that were named, or else all but those that lack a parameter.
 func (m Machine) chooseTransports(a Axes) ([]transport.Transport, error) {
 	if a.Transports == nil {
 		return slices.DeleteFunc(slices.Clone(m.Transports), func(t transport.Transport) bool {
@@ -527,7 +494,6 @@ func (m Machine) chooseEngines(a Axes) ([]string, error) {
 	return a.Engines, nil
 }
 
-// checkAxes finds values that cannot be meant, at all or on this machine.
 func (m Machine) checkAxes(a Axes) error {
 	if err := (Config{Axes: a}).check(); err != nil {
 		return err
@@ -554,13 +520,10 @@ func enginesOf(info transport.Info, asked []string) []string {
 	return slices.DeleteFunc(slices.Clone(asked), func(name string) bool { return name == transport.NativeEngine })
 }
 
-// usualCodecs are those of a transport that serializes, where the user names none: the
-// strong JSON, and what tells fewer copies from no JSON.
+// usualCodecs are where the user names none: the strong JSON, and what tells fewer copies from no JSON.
 var usualCodecs = []transport.Codec{transport.JSON, transport.Raw}
 
-// codecsOf keeps codecs that were asked for and that the transport does not have, for a
-// row that says so. A transport that serializes nothing has the codec none, whatever was
-// asked for.
+// codecsOf keeps codecs that were asked for and that the transport does not have, for a row that says so.
 func codecsOf(info transport.Info, asked []string) []transport.Codec {
 	if len(info.Codecs) == 1 && info.Codecs[0] == transport.None {
 		return info.Codecs
@@ -575,7 +538,6 @@ func codecsOf(info transport.Info, asked []string) []transport.Codec {
 	return codecs
 }
 
-// reasonToSkip is empty for a cell that can run.
 func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	info, err := launch.By(t.Info(), cell.Launcher, cell.runtime())
 	if err != nil {
@@ -608,7 +570,11 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	if info.Runs == transport.Wasm {
 		err := m.EngineCheck(cell.runtime())
 		if err == nil {
-			err = engines.CheckAddressSpace(cell.runtime(), instancesOf(info, cell))
+			instances := cell.Sources() // of the shim that has most
+			if info.Hosting == transport.SharedProcess {
+				instances += cell.Concurrency * cell.Fanout
+			}
+			err = engines.CheckAddressSpace(cell.runtime(), instances)
 		}
 		if err != nil {
 			return err.Error()
@@ -629,33 +595,60 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	return ""
 }
 
-// instancesOf is the most that one shim of the cell has.
-func instancesOf(info transport.Info, cell PlannedCell) int {
-	if info.Hosting == transport.SharedProcess {
-		return cell.Sources() + cell.Concurrency*cell.Fanout
-	}
-	return cell.Sources()
-}
-
-// buffersOf is how many payloads the functions of a cell hold at their peak.
 func buffersOf(info transport.Info, cell PlannedCell) int64 {
 	return int64(cell.Sources()*info.CopiesAtSource + cell.Concurrency*cell.Fanout*info.CopiesPerTarget)
 }
 
-// memoryOf estimates a cell's peak memory in bytes.
 func memoryOf(info transport.Info, cell PlannedCell) int64 {
 	return buffersOf(info, cell)*cell.SizeBytes + int64(shim.ShimsOf(info, cell.Fanout))*processMemory
 }
 
-// distinct drops cells that two experiments, or a repeated flag value, both name.
+// distinct drops cells that are there twice.
 func distinct(cells []PlannedCell) []PlannedCell {
 	seen := make(map[PlannedCell]bool, len(cells))
-	kept := cells[:0]
-	for _, cell := range cells {
-		if !seen[cell] {
-			seen[cell] = true
-			kept = append(kept, cell)
+	return slices.DeleteFunc(cells, func(cell PlannedCell) bool {
+		again := seen[cell]
+		seen[cell] = true
+		return again
+	})
+}
+
+// parameterFor is a cell's parameter: for a transport that chooses by size the crossover in bytes, so that both ends of
+// a hand-off, and a run that is resumed elsewhere or later, have the same.
+func (m Machine) parameterFor(info transport.Info, value, engine string) string {
+	choice := info.Crossover()
+	if choice == nil {
+		return value
+	}
+	switch value {
+	case "":
+		from, _ := m.Crossovers.InUse(info, engine)
+		return choice.StartAt(from)
+	case transport.BuiltIn:
+		return choice.StartAt(choice.Default)
+	}
+	return value
+}
+
+func (p *Plan) noteCrossovers(experiments []Experiment, machine Machine) {
+	var given, looked bool
+	for _, t := range machine.Transports {
+		info := t.Info()
+		if info.Crossover() == nil || !slices.ContainsFunc(p.Cells, func(c PlannedCell) bool { return c.Transport == info.Name }) {
+			continue
+		}
+		for _, e := range experiments {
+			given = given || e.given(info) != ""
+			looked = looked || e.given(info) == ""
 		}
 	}
-	return kept
+	switch {
+	case looked:
+		p.Crossovers = machine.Crossovers.Origin()
+		if machine.Crossovers.Warning != "" {
+			p.Warnings = append(p.Warnings, machine.Crossovers.Warning)
+		}
+	case given:
+		p.Crossovers = "given"
+	}
 }

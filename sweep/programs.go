@@ -15,10 +15,8 @@ import (
 	"rrbench/transport"
 )
 
-// idleCounts are how many idle instances are tried.
 var idleCounts = []int{1, 10, 100, 1000}
 
-// expandAny makes the cells of an experiment of any kind.
 func (m Machine) expandAny(config *Config, e Experiment) ([]PlannedCell, error) {
 	kind := runtimes.Kind(e.Kind)
 	if e.Kind == "size" {
@@ -50,7 +48,6 @@ func (m Machine) expandAny(config *Config, e Experiment) ([]PlannedCell, error) 
 	return m.expandPrograms(context.Background(), e)
 }
 
-// kindOf tells programs by the names of what runs them, empty for hand-offs.
 func kindOf(transport string) runtimes.Kind {
 	family, _, _ := strings.Cut(transport, "/")
 	if kind := runtimes.Kind(family); kind == runtimes.Compute || kind == runtimes.ColdStart {
@@ -111,19 +108,17 @@ func (m Machine) expandPrograms(ctx context.Context, e Experiment) ([]PlannedCel
 	return cells, nil
 }
 
-// checks asks runtimes whether they can run programs: commands, which try, once each, whatever the program.
+// checks asks runtimes whether they can run programs: commands, which try, once each.
 type checks map[string]error
 
 func (c checks) of(ctx context.Context, r runtimes.Runtime, p runtimes.Program) error {
 	if _, command := r.(runtimes.Command); !command {
 		return r.Check(ctx, p)
 	}
-	fault, known := c[r.Name()]
-	if !known {
-		fault = r.Check(ctx, p)
-		c[r.Name()] = fault
+	if _, known := c[r.Name()]; !known {
+		c[r.Name()] = r.Check(ctx, p)
 	}
-	return fault
+	return c[r.Name()]
 }
 
 // programsOnce makes the programs of each kind when they are first asked for: each asks the compiler and draws pictures.
@@ -133,22 +128,19 @@ func programsOnce() func(context.Context, runtimes.Kind, bool) ([]runtimes.Progr
 		full bool
 	}
 	made := make(map[key][]runtimes.Program)
-	return func(ctx context.Context, kind runtimes.Kind, full bool) ([]runtimes.Program, error) {
-		if programs, known := made[key{kind, full}]; known {
-			return programs, nil
-		}
-		programs, err := runtimes.Programs(ctx, kind, full)
-		if err == nil {
-			made[key{kind, full}] = programs
+	return func(ctx context.Context, kind runtimes.Kind, full bool) (programs []runtimes.Program, err error) {
+		programs, known := made[key{kind, full}]
+		if !known {
+			if programs, err = runtimes.Programs(ctx, kind, full); err == nil {
+				made[key{kind, full}] = programs
+			}
 		}
 		return programs, err
 	}
 }
 
-// idleProgram is the one of which idle instances are counted.
 const idleProgram = "hello"
 
-// choosePrograms keeps those that were named as transports.
 func (a Axes) choosePrograms(kind runtimes.Kind, all []runtimes.Program) (chosen []runtimes.Program, err error) {
 	if a.Transports == nil {
 		return all, nil
@@ -167,7 +159,6 @@ func (a Axes) choosePrograms(kind runtimes.Kind, all []runtimes.Program) (chosen
 	return chosen, nil
 }
 
-// chooseRuntimes keeps those that were named as engines.
 func (a Axes) chooseRuntimes(m Machine) (chosen []runtimes.Runtime, err error) {
 	all, err := m.runtimes(a)
 	if err != nil {
@@ -211,7 +202,6 @@ func (m Machine) runtimes(a Axes) ([]runtimes.Runtime, error) {
 	return m.Runtimes(added, a.ContainerdRuntime), nil
 }
 
-// runtimeOf finds what runs a cell's program.
 func (m Machine) runtimeOf(cell *PlannedCell) (runtimes.Runtime, error) {
 	if cell.Command != "" {
 		return runtimes.ParseCommand(cell.Command)
@@ -228,21 +218,18 @@ func (m Machine) runtimeOf(cell *PlannedCell) (runtimes.Runtime, error) {
 	return nil, fmt.Errorf("this program has no runtime %s by %s", cell.Engine, cell.Launcher)
 }
 
-// programOf finds a cell's program.
 func (m Machine) programOf(ctx context.Context, cell *PlannedCell) (runtimes.Program, error) {
 	programs, err := m.Programs(ctx, cell.Kind, cell.Full)
 	if err != nil {
 		return runtimes.Program{}, err
 	}
-	for _, p := range programs {
-		if p.Line() == string(cell.Payload) {
-			return p, nil
-		}
+	i := slices.IndexFunc(programs, func(p runtimes.Program) bool { return p.Line() == string(cell.Payload) })
+	if i < 0 {
+		return runtimes.Program{}, fmt.Errorf("this program has no %q", cell.Payload)
 	}
-	return runtimes.Program{}, fmt.Errorf("this program has no %q", cell.Payload)
+	return programs[i], nil
 }
 
-// checkProgram says why a cell's program cannot run here.
 func (m Machine) checkProgram(ctx context.Context, cell *PlannedCell, checked checks) error {
 	r, err := m.runtimeOf(cell)
 	if err != nil {
@@ -255,7 +242,6 @@ func (m Machine) checkProgram(ctx context.Context, cell *PlannedCell, checked ch
 	return checked.of(ctx, r, p)
 }
 
-// checkProgram says what is wrong with a planned cell of a program that comes from a file.
 func (c *PlannedCell) checkProgram() error {
 	switch {
 	case c.Kind != runtimes.Compute && c.Kind != runtimes.ColdStart:
@@ -268,24 +254,20 @@ func (c *PlannedCell) checkProgram() error {
 	return concurrencies.check("concurrency", min(c.Concurrency, maxConcurrency))
 }
 
-// fullLonger is by how much a deadline is longer for published arguments.
 const fullLonger = 20
 
-// programSeconds is about how long a run takes, for the progress bar and --dry-run only.
 func (c *PlannedCell) programSeconds() float64 {
-	seconds := 0.3
 	switch {
 	case c.Full:
-		seconds = 15
+		return 15
 	case c.Concurrency > 1:
-		seconds += 0.003 * float64(c.Concurrency)
+		return 0.3 + 0.003*float64(c.Concurrency)
 	}
-	return seconds
+	return 0.3
 }
 
-// measureProgram runs a cell's program once a step.
-func (r *Runner) measureProgram(ctx context.Context, request visitRequest, out *visitJournal) error {
-	cell := r.Plan.Cells[request.Cell]
+func (r *Runner) measureProgram(ctx context.Context, visit Visit, begun int) error {
+	cell := r.Plan.Cells[visit.Cell]
 	runtime, err := r.Machine.runtimeOf(&cell)
 	if err != nil {
 		return err
@@ -294,7 +276,7 @@ func (r *Runner) measureProgram(ctx context.Context, request visitRequest, out *
 	if err != nil {
 		return err
 	}
-	for step := request.doneSteps; step < cell.steps(request.Visit); step++ {
+	for step := begun; step < cell.steps(visit); step++ {
 		asked := runtimes.Request{Program: program, Kind: cell.Kind, Deadline: r.Plan.Deadline, Store: &r.images}
 		if cell.Full {
 			asked.Deadline *= fullLonger
@@ -303,37 +285,35 @@ func (r *Runner) measureProgram(ctx context.Context, request visitRequest, out *
 			asked.Idle = cell.Concurrency
 		}
 		began := time.Now()
-		outcome, err := runtime.Run(ctx, asked)
+		ran, err := runtime.Run(ctx, asked)
 		r.Measured += time.Since(began)
 		if err != nil {
 			return err
 		}
 		var rows []results.Trial
-		for _, phase := range outcome.Phases {
-			row := results.Trial{
-				Point: cell.Point, Payload: string(cell.Payload), PayloadBytes: outcome.Output.Length, Status: results.OK, Clock: clockOf(cell),
-				T0: phase.T0, Latency: phase.Ns, CPUUser: phase.Usage.UserNs, CPUKernel: phase.Usage.KernelNs,
-				MinorFaults: float64(phase.Usage.MinorFaults), ContextSwitches: float64(phase.Usage.ContextSwitches), Digest: results.Digest(outcome.Output.Digest),
-			}
-			row.Phase = phase.Name
-			if length, of := outcome.Disk[phase.Name]; of {
+		for _, phase := range ran.Phases {
+			row := outcome(cell, results.OK, "")
+			row.Phase, row.T0, row.Latency = phase.Name, phase.T0, phase.Ns
+			row.PayloadBytes, row.Digest = ran.Output.Length, results.Digest(ran.Output.Digest)
+			row.CPUUser, row.CPUKernel = phase.Usage.UserNs, phase.Usage.KernelNs
+			row.MinorFaults, row.ContextSwitches = float64(phase.Usage.MinorFaults), float64(phase.Usage.ContextSwitches)
+			if length, of := ran.Disk[phase.Name]; of {
 				row.PayloadBytes = length
 			}
 			switch phase.Name {
 			case runtimes.Run, runtimes.Total, runtimes.Idle:
-				row.RSSPeak, row.PSSPeak = outcome.Memory.RSSPeak, outcome.Memory.PSSPeak
+				row.RSSPeak, row.PSSPeak = ran.Memory.RSSPeak, ran.Memory.PSSPeak
 			}
-			cell.place(&row, request.Visit, step)
+			cell.place(&row, visit, step)
 			rows = append(rows, row)
 		}
-		if err := out.rows(rows); err != nil {
+		if err := r.appendVisit(visit, rows); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// programInfos are of the plan's programs, for the manifest.
 func (p *Plan) programInfos() (infos results.Transports) {
 	for _, cell := range p.Cells {
 		if cell.Kind != "" && !slices.ContainsFunc(infos, func(i results.TransportInfo) bool { return i.Name == cell.Transport }) {
@@ -343,7 +323,6 @@ func (p *Plan) programInfos() (infos results.Transports) {
 	return infos
 }
 
-// askRuntimes asks each that the plan uses for its version.
 func (p *Plan) askRuntimes(ctx context.Context, machine Machine) map[string]string {
 	versions := make(map[string]string)
 	for i := range p.Cells {

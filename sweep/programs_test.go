@@ -87,8 +87,8 @@ func TestPrograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(outcome.Missing) > 0 || outcome.Failed != 2 {
-		t.Errorf("missing %v, %d failed", outcome.Missing, outcome.Failed)
+	if len(outcome.Missing) > 0 || outcome.Cells.Failed != 2 {
+		t.Errorf("missing %v, %d failed", outcome.Missing, outcome.Cells.Failed)
 	}
 	found := make(map[string]results.Summary)
 	for _, s := range outcome.Summaries {

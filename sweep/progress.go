@@ -15,34 +15,25 @@ import (
 	"rrbench/transport"
 )
 
-// runProgress is what a run knows of itself so far: after a start nothing, after a resume what the
-// journal holds.
 type runProgress struct {
-	// visits are those that have rows.
 	visits map[Visit]*visitProgress
-	// failed holds the first reason of each cell that failed in this run. A resumed run
-	// tries the cells again that failed before, in the blocks that remain.
+	// failed holds the first reason of each cell that failed in this run; a resumed one tries them again.
 	failed map[int]string
-	// next is the number of the next hand-off.
-	next int
+	next   int
 }
 
-// visitProgress is what is journaled of a visit.
 type visitProgress struct {
 	rows map[handoff]bool
 	// ended is why the rounds of the visit that have no rows are not attempted.
 	ended string
 }
 
-// handoff is a hand-off to one target among those of a visit.
 type handoff struct {
 	step, worker, target int
-	// phase is that of a program's run; empty for hand-offs.
-	phase string
+	phase                string
 }
 
-// loadProgress reads what a journal holds. A row that cannot be of this plan is an error. A visit
-// that has all rows and has lost its window begins anew.
+// loadProgress reads what a journal holds. A visit that has all rows and has lost its window begins anew.
 func loadProgress(plan *Plan, done results.Journaled) (*runProgress, error) {
 	p := &runProgress{visits: make(map[Visit]*visitProgress), failed: make(map[int]string)}
 	for _, trial := range done.Trials {
@@ -61,11 +52,9 @@ func loadProgress(plan *Plan, done results.Journaled) (*runProgress, error) {
 	return p, nil
 }
 
-// lacking begins the reason of a visit that has failed before anything was measured, for want of
-// something that may be there when the run is resumed: it is tried again then.
+// lacking begins the reason of a visit that is tried again when the run is resumed, for what may be there then.
 const lacking = "lacking: "
 
-// reasonOf is why a visit has failed.
 func reasonOf(err error) string {
 	var carrier *transport.Unavailable
 	var engine *engines.Unavailable
@@ -78,10 +67,8 @@ func reasonOf(err error) string {
 	return lacking + foreign.Error(err)
 }
 
-// exhausted are errors of a machine that has no more of something.
 var exhausted = []error{syscall.ENOMEM, syscall.EAGAIN, syscall.EMFILE, syscall.ENFILE, syscall.ENOSPC}
 
-// lacked says that a row is one of a visit that reasonOf says so of.
 func lacked(trial *results.Trial) bool {
 	return trial.Status != results.OK && strings.HasPrefix(strings.TrimPrefix(trial.Reason, notAttempted), lacking)
 }
@@ -101,12 +88,10 @@ func (p *visitProgress) add(plan *Plan, trial *results.Trial) {
 	}
 }
 
-// forget has a step without rows again.
 func (p *visitProgress) forget(step int) {
 	maps.DeleteFunc(p.rows, func(h handoff, _ bool) bool { return h.step == step })
 }
 
-// whole counts the steps from the first on that have all their rows.
 func (p *visitProgress) whole(cell PlannedCell) int {
 	for step := 0; ; step++ {
 		for h := range cell.handoffs(step) {
@@ -117,7 +102,6 @@ func (p *visitProgress) whole(cell PlannedCell) int {
 	}
 }
 
-// checkRow says why a row cannot be one of the plan's.
 func (p *Plan) checkRow(trial *results.Trial) error {
 	if trial.CellIndex < 0 || trial.CellIndex >= len(p.Cells) {
 		return fmt.Errorf("cell %d, where the plan has %d", trial.CellIndex, len(p.Cells))

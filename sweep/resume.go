@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,8 +17,7 @@ import (
 	"rrbench/tune/crossovers"
 )
 
-// resume takes an interrupted run up again, with the plan in its manifest. Whatever is in the
-// way of that is found before anything is written.
+// resume takes an interrupted run up again. Whatever is in the way of that is found before anything is written.
 func resume(ctx context.Context, request Request, machine *Machine) (_ *run, err error) {
 	path := request.Flags.Resume
 	defer func() {
@@ -102,18 +102,13 @@ func resume(ctx context.Context, request Request, machine *Machine) (_ *run, err
 	return &run{directory: directory, manifest: manifest, journal: journal, plan: plan, done: recovered}, nil
 }
 
-// left are the cells of which rounds are to be measured when the run goes on.
 func (p *Plan) left(done results.Journaled) ([]PlannedCell, error) {
 	past, err := loadProgress(p, done)
 	if err != nil {
 		return nil, err
 	}
+	narrowing := p.UntilWidth > 0 && p.Stopped == ""
 	indices := make(map[int]bool)
-	if p.UntilWidth > 0 && p.Stopped == "" {
-		for i := range p.Cells {
-			indices[i] = p.Cells[i].Skip == ""
-		}
-	}
 	for _, visit := range p.Schedule() {
 		if cell := &p.Cells[visit.Cell]; past.of(visit).whole(*cell) < cell.steps(visit) {
 			indices[visit.Cell] = true
@@ -121,14 +116,13 @@ func (p *Plan) left(done results.Journaled) ([]PlannedCell, error) {
 	}
 	var cells []PlannedCell
 	for i, cell := range p.Cells {
-		if indices[i] {
+		if indices[i] || narrowing && cell.Skip == "" {
 			cells = append(cells, cell)
 		}
 	}
 	return cells, nil
 }
 
-// check says why cells cannot run here that could when they were planned.
 func (m Machine) check(ctx context.Context, cells []PlannedCell) error {
 	checked := make(checks)
 	for _, cell := range cells {
@@ -160,11 +154,15 @@ func ThisProgram() (results.Program, error) {
 	if err != nil {
 		return results.Program{}, fmt.Errorf("read this program: %w", err)
 	}
-	return results.Program{Version: programVersion(measure.ReadEnvironment()), Digest: string(digest)}, nil
+	e := measure.ReadEnvironment()
+	version := cmp.Or(e.Commit, results.UnknownVersion)
+	if e.Commit != "" && e.Modified {
+		version += results.Modified
+	}
+	return results.Program{Version: version, Digest: string(digest)}, nil
 }
 
-// checkSegment refuses to go on with another program, or on another machine, than those that have
-// measured a part of the run, unless the user insists.
+// checkSegment refuses another program or machine than those that have measured a part of the run.
 func checkSegment(before []results.Segment, now results.Segment, force bool) error {
 	if force || slices.ContainsFunc(before, func(s results.Segment) bool { return difference(s, now) == "" }) {
 		return nil
@@ -172,7 +170,6 @@ func checkSegment(before []results.Segment, now results.Segment, force bool) err
 	return usage("%s: go on with that, begin a new run with --out, or mix them with --force-resume, which figures and tables then say", difference(before[0], now))
 }
 
-// difference says in what a segment differs from an earlier one that bears on what is measured.
 func difference(then, now results.Segment) string {
 	property, theirs, ours := crossovers.MachineOf(now.Environment).Differs(crossovers.MachineOf(then.Environment))
 	switch quota, allowed := then.Environment.CPUQuota, now.Environment.CPUQuota; {
@@ -186,7 +183,6 @@ func difference(then, now results.Segment) string {
 	return fmt.Sprintf("%s %s then, %s now", property, theirs, ours)
 }
 
-// mixture says how the segments of a run differ, empty where they do not.
 func mixture(segments []results.Segment) string {
 	var differences []string
 	for _, segment := range segments[1:] {

@@ -4,9 +4,12 @@
 package sweep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -27,22 +30,17 @@ type Journal interface {
 // Progress shows how a run advances. Its methods are called from one goroutine, never
 // while something is measured.
 type Progress interface {
-	// Visiting is called before each visit.
 	Visiting(Advance)
-	// Failed reports a failed visit.
 	Failed(cell PlannedCell, reason string)
 	End()
 }
 
-// Runner carries out a plan.
 type Runner struct {
 	Plan     *Plan
 	Machine  Machine
 	Journal  Journal
 	Progress Progress
-	// SetUps takes the functions' starts.
-	SetUps *results.SetUps
-	// Measured is how long warm-ups, windows and rounds took.
+	SetUps   *results.SetUps
 	Measured time.Duration
 	// Done is what the journal of the run that is resumed holds, nothing for a fresh one.
 	Done results.Journaled
@@ -55,11 +53,12 @@ type Runner struct {
 
 	infos    map[string]transport.Info
 	forecast *forecast
-	// images are those of programs.
-	images runtimes.Store
+	past     *runProgress
+	// unwritten is why something could not be written.
+	unwritten error
+	images    runtimes.Store
 }
 
-// Advance is how far a run is.
 type Advance struct {
 	// Cell is what is visited now, in a block of so many.
 	Block, Blocks int
@@ -70,38 +69,35 @@ type Advance struct {
 	UpTo       bool
 }
 
-// Run visits all cells. A cell that fails gets failed rows with their cause, and skipped ones
-// for what is not attempted after that, and the run goes on; the error is one that ends the
-// run: a full disk, or the context's end, after which the journal holds every finished batch.
+// Run visits all cells. A cell that fails gets failed rows, and skipped ones for what is not attempted after that; the error
+// is one that ends the run, as a full disk, after which the journal holds every finished batch.
 func (r *Runner) Run(ctx context.Context) (err error) {
 	r.infos = byName(r.Machine.Transports)
 	defer func() { err = errors.Join(err, r.images.Close()) }()
-	past, err := loadProgress(r.Plan, r.Done)
-	if err != nil {
+	if r.past, err = loadProgress(r.Plan, r.Done); err != nil {
 		return err
 	}
-	if err := r.journalSkipped(past); err != nil {
+	if err := r.journalSkipped(); err != nil {
 		return err
 	}
 	visits := slices.DeleteFunc(r.Plan.Schedule(), func(visit Visit) bool {
 		cell := &r.Plan.Cells[visit.Cell]
-		return past.of(visit).whole(*cell) >= cell.steps(visit)
+		return r.past.of(visit).whole(*cell) >= cell.steps(visit)
 	})
 	r.forecast = newForecast(r.Plan, r.infos, visits)
 	defer r.Progress.End()
 	for _, visit := range visits {
-		if err := r.next(ctx, visit, past); err != nil {
+		if err := r.next(ctx, visit); err != nil {
 			return err
 		}
 	}
 	if r.Plan.UntilWidth > 0 && r.Plan.Stopped == "" {
-		return r.narrow(ctx, past)
+		return r.narrow(ctx)
 	}
 	return nil
 }
 
-// next runs the visit that comes next, with what is known of the time that the run takes.
-func (r *Runner) next(ctx context.Context, visit Visit, past *runProgress) error {
+func (r *Runner) next(ctx context.Context, visit Visit) error {
 	done, left := r.forecast.done, r.forecast.left()
 	budget := r.Plan.UntilWidth > 0 && r.Plan.Stopped == ""
 	if rest := r.Plan.Budget - time.Since(r.Began); budget && visit.Block < r.Plan.Cells[visit.Cell].Starts {
@@ -111,77 +107,78 @@ func (r *Runner) next(ctx context.Context, visit Visit, past *runProgress) error
 	}
 	r.Progress.Visiting(Advance{visit.Block, r.Plan.Blocks, r.Plan.Cells[visit.Cell], done, left, budget})
 	began := time.Now()
-	err := r.visit(ctx, visit, past)
+	err := r.visit(ctx, visit)
 	r.forecast.took(visit, time.Since(began))
 	return err
 }
 
-// visit runs one visit and journals it, whatever comes of it: after it, every hand-off that
-// is planned for the visit has its row.
-func (r *Runner) visit(ctx context.Context, visit Visit, past *runProgress) error {
-	cell, progress := r.Plan.Cells[visit.Cell], past.of(visit)
-	defer delete(past.visits, visit)
+// visit runs one visit, after which every hand-off that is planned for it has its row.
+func (r *Runner) visit(ctx context.Context, visit Visit) error {
+	cell, progress := r.Plan.Cells[visit.Cell], r.past.of(visit)
+	defer delete(r.past.visits, visit)
 	whole := progress.whole(cell)
 	if whole >= cell.steps(visit) {
 		return nil
 	}
 	if progress.ended == "" {
-		progress.ended = past.failed[visit.Cell]
+		progress.ended = r.past.failed[visit.Cell]
 	}
 	if progress.ended != "" {
-		return r.journalRest(past, visit, "")
+		return r.journalRest(visit, "")
 	}
 	if err := r.Machine.reach(ctx, cell); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		progress.ended = lacking + foreign.Error(err)
-		return r.journalRest(past, visit, "")
+		return r.journalRest(visit, "")
 	}
-	out := &visitJournal{runner: r, past: past, visit: visit}
-	err := r.measureVisit(ctx, visitRequest{Visit: visit, doneSteps: whole}, out)
+	err := r.measureVisit(ctx, visit, whole)
 	switch {
-	case out.err != nil:
-		return fmt.Errorf("write the trials: %w", out.err)
+	case r.unwritten != nil:
+		return r.unwritten
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil && progress.ended == "":
 		reason := reasonOf(err)
-		out.failed(reason)
-		return r.journalRest(past, visit, reason)
+		r.failed(visit, reason)
+		return r.journalRest(visit, reason)
 	}
-	return r.journalRest(past, visit, "")
+	return r.journalRest(visit, "")
 }
 
-// visitJournal takes what a visit finds.
-type visitJournal struct {
-	runner *Runner
-	past   *runProgress
-	visit  Visit
-	// err is why something could not be written.
-	err error
+// append journals rows.
+func (r *Runner) append(rows []results.Trial) error {
+	return r.written(r.Journal.Append(r.past.numbered(rows)))
 }
 
-func (j *visitJournal) rows(rows []results.Trial) error {
-	progress := j.past.of(j.visit)
+// written notes why something could not be written, which ends the run.
+func (r *Runner) written(err error) error {
+	if err != nil {
+		r.unwritten = fmt.Errorf("write the trials: %w", err)
+	}
+	return r.unwritten
+}
+
+// appendVisit journals what a visit has found.
+func (r *Runner) appendVisit(visit Visit, rows []results.Trial) error {
 	for i := range rows {
-		progress.add(j.runner.Plan, &rows[i])
+		r.past.of(visit).add(r.Plan, &rows[i])
 		if rows[i].Status == results.Failed {
-			j.failed(rows[i].Reason)
+			r.failed(visit, rows[i].Reason)
 		}
 	}
-	j.err = j.runner.Journal.Append(j.past.numbered(rows))
-	return j.err
+	return r.append(rows)
 }
 
-func (j *visitJournal) window(w shim.Window, memory measure.Memory) error {
+func (r *Runner) appendWindow(visit Visit, w shim.Window, memory measure.Memory) error {
 	if w.Tried == 0 {
 		return nil
 	}
-	cell := &j.runner.Plan.Cells[j.visit.Cell]
+	cell := &r.Plan.Cells[visit.Cell]
 	all := w.Source.Add(w.Targets).Add(w.Server)
 	row := results.Window{
-		CellIndex: j.visit.Cell, Block: j.visit.Block, Start: cell.start(j.visit), Noise: j.visit.Noise, Point: cell.Point,
+		CellIndex: visit.Cell, Block: visit.Block, Start: cell.start(visit), Noise: visit.Noise, Point: cell.Point,
 		Tried: w.Tried, OK: w.OK, Failed: w.Failed, Bytes: w.Bytes, Ns: w.Ns, Reason: w.Reason,
 		SourceUser: w.Source.UserNs, SourceKernel: w.Source.KernelNs, TargetUser: w.Targets.UserNs, TargetKernel: w.Targets.KernelNs,
 		ServerUser: w.Server.UserNs, ServerKernel: w.Server.KernelNs, SoftIRQ: w.SoftIRQ, FunctionNs: w.FunctionNs,
@@ -190,27 +187,24 @@ func (j *visitJournal) window(w shim.Window, memory measure.Memory) error {
 	if w.Latencies != nil {
 		row.Latencies = &results.Histogram{Histogram: w.Latencies}
 	}
-	j.err = j.runner.Journal.AppendWindow(row)
-	return j.err
+	return r.written(r.Journal.AppendWindow(row))
 }
 
-// failed notes the first failure of a visit.
-func (j *visitJournal) failed(reason string) {
-	if j.past.failed[j.visit.Cell] == "" {
-		j.past.failed[j.visit.Cell] = reason
-		j.runner.Progress.Failed(j.runner.Plan.Cells[j.visit.Cell], reason)
+func (r *Runner) failed(visit Visit, reason string) {
+	if r.past.failed[visit.Cell] == "" {
+		r.past.failed[visit.Cell] = reason
+		r.Progress.Failed(r.Plan.Cells[visit.Cell], reason)
 	}
-	j.past.of(j.visit).ended = reason
+	r.past.of(visit).ended = reason
 }
 
 // notAttempted begins the reason of a round that was left out since an earlier one had failed.
 const notAttempted = "not attempted after: "
 
-// journalRest writes the rows that a visit lacks: skipped ones, as its rounds are not
-// attempted after a failure. Where a reason is given, no row tells of the failure yet: the
-// first round without rows, or the last one if there is none, has failed.
-func (r *Runner) journalRest(past *runProgress, visit Visit, reason string) error {
-	cell, progress := r.Plan.Cells[visit.Cell], past.of(visit)
+// journalRest writes skipped rows for what a visit lacks. Where a reason is given, no row tells of the failure yet: the first
+// round without rows, or the last one if there is none, has failed.
+func (r *Runner) journalRest(visit Visit, reason string) error {
+	cell, progress := r.Plan.Cells[visit.Cell], r.past.of(visit)
 	steps := cell.steps(visit)
 	blamed := progress.whole(cell)
 	if blamed >= steps && reason != "" {
@@ -233,14 +227,10 @@ func (r *Runner) journalRest(past *runProgress, visit Visit, reason string) erro
 			rows = append(rows, row)
 		}
 	}
-	if err := r.Journal.Append(past.numbered(rows)); err != nil {
-		return fmt.Errorf("write the trials: %w", err)
-	}
-	return nil
+	return r.append(rows)
 }
 
-// journalSkipped writes the row of each cell that cannot run here.
-func (r *Runner) journalSkipped(past *runProgress) error {
+func (r *Runner) journalSkipped() error {
 	told := make(map[int]string)
 	for i := range r.Done.Trials {
 		told[r.Done.Trials[i].CellIndex] = r.Done.Trials[i].Reason
@@ -253,10 +243,79 @@ func (r *Runner) journalSkipped(past *runProgress) error {
 			rows = append(rows, row)
 		}
 	}
-	return r.Journal.Append(past.numbered(rows))
+	return r.Journal.Append(r.past.numbered(rows))
 }
 
-// outcome is a row without measurements.
 func outcome(cell PlannedCell, status results.Status, reason string) results.Trial {
-	return results.Trial{Point: cell.Point, Payload: string(cell.Payload), Status: status, Reason: reason, Clock: clockOf(cell)}
+	return results.Trial{Point: cell.Point, Payload: string(cell.Payload), Status: status, Reason: reason, Clock: cmp.Or(cell.Clock, results.ClockShared)}
+}
+
+// narrow measures more blocks, each a start of the cells whose interval is wider than asked for, until there is none
+// or the budget has ended. A start is in the recorded plan before its first row is journaled.
+func (r *Runner) narrow(ctx context.Context) error {
+	p := r.Plan
+	for {
+		wide, err := r.wide()
+		if err != nil {
+			return err
+		}
+		if len(wide) == 0 {
+			p.Stopped = fmt.Sprintf("every interval is within %v of its latency, or can become no narrower", Share(p.UntilWidth))
+			return r.Save()
+		}
+		random := rand.New(rand.NewPCG(p.Seed, uint64(p.Blocks)))
+		random.Shuffle(len(wide), func(i, j int) { wide[i], wide[j] = wide[j], wide[i] })
+		for _, i := range wide {
+			cell := &p.Cells[i]
+			if time.Since(r.Began) > p.Budget {
+				p.Stopped = fmt.Sprintf("the budget of %v has ended: the intervals of %d cells are wider than %v of the latency", p.Budget, len(wide), Share(p.UntilWidth))
+				return r.Save()
+			}
+			visit := Visit{Block: cell.Starts + cell.More, Cell: i}
+			cell.More++
+			p.Blocks = max(p.Blocks, cell.Starts+cell.More)
+			if err := r.Save(); err != nil {
+				return err
+			}
+			if err := r.next(ctx, visit); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (r *Runner) wide() (indices []int, err error) {
+	summaries, err := r.Found()
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[results.Point]*results.Summary)
+	for i := range summaries {
+		known[summaries[i].Point()] = &summaries[i]
+	}
+	for i := range r.Plan.Cells {
+		cell := &r.Plan.Cells[i]
+		point := cell.Point
+		if phases := cell.phases(); cell.Kind != "" {
+			point.Phase = phases[len(phases)-1]
+		}
+		s := known[point]
+		if s == nil || s.Status != results.OK || cell.Skip != "" || cell.More >= mostMore {
+			continue
+		}
+		// NaN, of fewer starts than make an interval, is not narrow.
+		if width := (s.LatencyHi - s.LatencyLo) / s.LatencyMedian; !(width <= r.Plan.UntilWidth) {
+			indices = append(indices, i)
+			r.forecast.expect(i, min(startsMissing(width/r.Plan.UntilWidth, s.Starts), mostMore-cell.More))
+		}
+	}
+	return indices, nil
+}
+
+// startsMissing is about how many starts more narrow an interval, which shrinks with the root of their number.
+func startsMissing(factor float64, starts int) int {
+	if math.IsNaN(factor) {
+		return max(leastStarts-starts, 1)
+	}
+	return int(min(max(math.Ceil(float64(starts)*(factor*factor-1)), 1), mostMore))
 }

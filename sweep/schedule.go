@@ -8,13 +8,10 @@ import (
 	"rrbench/results"
 )
 
-// Visit is one start of a cell's functions: the first hand-off, warm-up, the window, then a share
-// of the rounds.
+// Visit is one start of a cell's functions.
 type Visit struct {
 	Block int
-	// Cell is an index into Plan.Cells.
-	Cell int
-	// Noise: the start is one of those of a cell's second half.
+	Cell  int
 	Noise bool
 }
 
@@ -40,7 +37,6 @@ func (p *Plan) Schedule() []Visit {
 	return visits
 }
 
-// rounds is the number of measured rounds of a visit.
 func (c *PlannedCell) rounds(v Visit) int {
 	rounds := c.Reps / c.Starts
 	if v.Block < c.Starts && v.Block < c.Reps%c.Starts {
@@ -49,11 +45,9 @@ func (c *PlannedCell) rounds(v Visit) int {
 	return rounds
 }
 
-// steps is what a visit has rows of: the first hand-off, then the rounds.
 func (c *PlannedCell) steps(v Visit) int { return c.firsts() + c.rounds(v) }
 
-// firsts is 1 where the first hand-off of fresh functions is recorded beside the rounds. All runs of a program are of a
-// fresh one.
+// firsts is 1 where the first hand-off of fresh functions is recorded; all runs of a program are of a fresh one.
 func (c *PlannedCell) firsts() int {
 	if c.Kind != "" {
 		return 0
@@ -64,28 +58,25 @@ func (c *PlannedCell) firsts() int {
 // phases are those of a program's run; of a hand-off there is one without a name.
 func (c *PlannedCell) phases() []string { return strings.Split(c.Phases, ",") }
 
-// handoffs are what a step has rows of.
+// handoffs are what a step has rows of: each target of each source, or the phases of a program's run.
 func (c *PlannedCell) handoffs(step int) iter.Seq[handoff] {
+	workers, targets := c.Sources(), c.Fanout
+	if c.Kind != "" {
+		workers, targets = 1, 1 // one row tells of all that run at once
+	}
 	return func(yield func(handoff) bool) {
-		if c.Kind != "" {
-			for _, phase := range c.phases() {
-				if !yield(handoff{step: step, phase: phase}) {
-					return
-				}
-			}
-			return
-		}
-		for worker := range c.Sources() {
-			for target := range c.Fanout {
-				if !yield(handoff{step: step, worker: worker, target: target}) {
-					return
+		for worker := range workers {
+			for target := range targets {
+				for _, phase := range c.phases() {
+					if !yield(handoff{step, worker, target, phase}) {
+						return
+					}
 				}
 			}
 		}
 	}
 }
 
-// rowsOfStep counts them.
 func (c *PlannedCell) rowsOfStep() int {
 	if c.Kind != "" {
 		return len(c.phases())
@@ -116,7 +107,6 @@ func (c *PlannedCell) start(v Visit) int {
 	return v.Block
 }
 
-// halves is how many there are of a cell's starts.
 func (c *PlannedCell) halves() int {
 	if c.Twice {
 		return 2
@@ -124,13 +114,11 @@ func (c *PlannedCell) halves() int {
 	return 1
 }
 
-// place marks a row as one of a step of a visit.
 func (c *PlannedCell) place(row *results.Trial, v Visit, step int) {
 	row.CellIndex, row.Block, row.Noise, row.Start = v.Cell, v.Block, v.Noise, c.start(v)
 	row.First, row.Rep = step < c.firsts(), c.firstRep(v)+max(step-c.firsts(), 0)
 }
 
-// placeOf is where place put a row.
 func (c *PlannedCell) placeOf(row *results.Trial) (Visit, int) {
 	v := Visit{Block: row.Block, Cell: row.CellIndex, Noise: row.Noise}
 	if row.First {

@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,24 +16,15 @@ import (
 	"rrbench/transport"
 )
 
-// batchBytes bounds what one batch moves, so that little is under way, and can be lost, at any
-// moment.
+// batchBytes bounds what one batch moves, and can be lost.
 const batchBytes = 256 * mib
 
-// visitRequest is a visit less the steps that an earlier run has finished.
-type visitRequest struct {
-	Visit
-	// doneSteps are already in the journal.
-	doneSteps int
-}
-
-// measureVisit starts the functions of the visit's cell, measures and ends them. Rows reach
-// the journal as soon as their batch is over, also when it or a later one fails; the error
-// then says why, if no row does.
-func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *visitJournal) (err error) {
-	cell := r.Plan.Cells[request.Cell]
+// measureVisit measures a visit of which begun steps are in the journal already. Rows reach it as soon as their batch is over;
+// the error is why it ended, if no row says that.
+func (r *Runner) measureVisit(ctx context.Context, visit Visit, begun int) (err error) {
+	cell := r.Plan.Cells[visit.Cell]
 	if cell.Kind != "" {
-		return r.measureProgram(ctx, request, out)
+		return r.measureProgram(ctx, visit, begun)
 	}
 	info, err := launch.By(r.infos[cell.mechanism()], cell.Launcher, cell.runtime())
 	if err != nil {
@@ -41,7 +33,12 @@ func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *vi
 	if err := checkStandIn(info, cell); err != nil {
 		return err
 	}
-	shims, err := shim.StartCell(ctx, r.Machine.Launcher(info), info, r.Plan.Setup(&cell), r.Machine.launchers(info, cell)...)
+	peers := r.Machine.peersOf(cell)
+	var launchers []shim.Launcher // of the targets, none where the source's serves for all
+	for _, peer := range peers {
+		launchers = append(launchers, peer.Launcher(info))
+	}
+	shims, err := shim.StartCell(ctx, r.Machine.Launcher(info), info, r.Plan.Setup(&cell), launchers...)
 	if err != nil {
 		return err
 	}
@@ -51,19 +48,11 @@ func (r *Runner) measureVisit(ctx context.Context, request visitRequest, out *vi
 		return err
 	}
 	r.SetUps.Add(cell.Transport, cell.Engine, int64(took))
-	clocks := r.Machine.clocksOf(cell)
+	clocks := newClocks(peers)
 	clocks.read(ctx)
-	for done := request.doneSteps; done < cell.steps(request.Visit); {
-		batch := r.batch(request, done)
-		measured, err := r.measureBatch(ctx, cell, request, shims, clocks, batch, done)
-		// The window first: a visit whose rows are there is not repeated when the run is resumed.
-		if err := out.window(measured.window, measured.memory); err != nil {
-			return err
-		}
-		if err := out.rows(measured.trials); err != nil {
-			return err
-		}
-		if err != nil || anyFailed(measured.trials) {
+	for done := begun; done < cell.steps(visit); {
+		batch := r.batch(visit, done, done == begun)
+		if failed, err := r.measureBatch(ctx, shims, clocks, visit, batch, done); err != nil || failed {
 			return err
 		}
 		done += stepsOf(batch)
@@ -89,7 +78,6 @@ func checkStandIn(info transport.Info, cell PlannedCell) error {
 	}
 }
 
-// Setup is the set-up that both ends of a cell's hand-offs get.
 func (p *Plan) Setup(cell *PlannedCell) transport.Setup {
 	return transport.Setup{
 		Engine:    cell.runtime(),
@@ -108,19 +96,19 @@ func (p *Plan) Setup(cell *PlannedCell) transport.Setup {
 
 // batch is the next batch of a visit of which done steps are over. Only the first warms up and has
 // a window; what that has shown of CPU time holds for the batches after it.
-func (r *Runner) batch(request visitRequest, done int) shim.Batch {
-	cell := &r.Plan.Cells[request.Cell]
+func (r *Runner) batch(visit Visit, done int, first bool) shim.Batch {
+	cell := &r.Plan.Cells[visit.Cell]
 	perRound := cell.SizeBytes * int64(cell.Handoffs())
 	batch := shim.Batch{
 		Payload:  cell.Payload,
 		Sizes:    cell.sizes(),
-		Seed:     r.Plan.payloadSeed(request.Visit, done),
+		Seed:     r.Plan.payloadSeed(visit, done),
 		First:    done == 0,
-		Rounds:   min(int(max(1, batchBytes/perRound)), cell.steps(request.Visit)-max(done, 1)),
+		Rounds:   min(int(max(1, batchBytes/perRound)), cell.steps(visit)-max(done, 1)),
 		Deadline: r.Plan.Deadline,
 		Apart:    cell.Placement == inter,
 	}
-	if done == request.doneSteps && r.Plan.Window > 0 {
+	if first && r.Plan.Window > 0 {
 		batch.Warmup = r.Plan.Warmup
 		batch.Window = r.Plan.Window / time.Duration(cell.Starts)
 		batch.Least = leastInWindow(cell.Starts)
@@ -132,10 +120,8 @@ func (r *Runner) batch(request visitRequest, done int) shim.Batch {
 // leastInWindows is how many hand-offs the windows of a cell have all together, of each worker.
 const leastInWindows = 3
 
-// leastInWindow is that of each of so many starts.
 func leastInWindow(starts int) int { return (leastInWindows + starts - 1) / starts }
 
-// stepsOf is how many steps of a visit a batch has.
 func stepsOf(b shim.Batch) int {
 	if b.First {
 		return 1 + b.Rounds
@@ -143,57 +129,52 @@ func stepsOf(b shim.Batch) int {
 	return b.Rounds
 }
 
-// measured is what a batch has come to.
-type measured struct {
-	trials []results.Trial
-	window shim.Window
-	memory measure.Memory
-}
-
-// measureBatch runs one batch and turns its records into rows, which are returned beside an
-// error, too.
-func (r *Runner) measureBatch(ctx context.Context, cell PlannedCell, request visitRequest, shims *shim.Cell, clocks *clocks, batch shim.Batch, done int) (m measured, err error) {
+func (r *Runner) measureBatch(ctx context.Context, shims *shim.Cell, clocks *clocks, visit Visit, batch shim.Batch, done int) (failed bool, err error) {
+	cell := r.Plan.Cells[visit.Cell]
 	expected := expectation{cell: cell, batch: batch}
 	began := time.Now()
+	var trials []results.Trial
 	var acknowledged []int64
-	m.window, err = shims.Run(ctx, batch, func(record shim.Record) error {
+	window, err := shims.Run(ctx, batch, func(record shim.Record) error {
 		step, err := expected.accept(&record)
 		if err != nil {
 			return err
 		}
 		trial := row(cell, record)
 		trial.PayloadBytes = batch.Spec(record.Seed).Size
-		cell.place(&trial, request.Visit, done+step)
-		m.trials, acknowledged = append(m.trials, trial), append(acknowledged, record.Timeline.AcknowledgedAfter())
+		cell.place(&trial, visit, done+step)
+		trials, acknowledged = append(trials, trial), append(acknowledged, record.Timeline.AcknowledgedAfter())
 		return nil
 	})
 	r.Measured += time.Since(began)
 	clocks.read(ctx)
-	clocks.translate(m.trials, acknowledged)
+	clocks.translate(trials, acknowledged)
 	if err == nil {
 		err = expected.end()
 	}
-	// After a failure, participants may have stopped answering.
-	if anyFailed(m.trials) {
-		explainFailures(m.trials, shims.Ended())
+	var memory measure.Memory
+	if failed = slices.ContainsFunc(trials, failure); failed {
+		// Participants may have stopped answering.
+		explainFailures(trials, shims.Ended())
+	} else if err == nil {
+		memory, err = shims.Memory(ctx)
+		for i := range trials {
+			trials[i].RSSPeak, trials[i].PSSPeak = memory.RSSPeak, memory.PSSPeak
+		}
 	}
-	if err != nil || anyFailed(m.trials) {
-		return m, err
+	// The window first: a visit whose rows are there is not repeated when the run is resumed.
+	unwritten := r.appendWindow(visit, window, memory)
+	if unwritten == nil {
+		unwritten = r.appendVisit(visit, trials)
 	}
-	m.memory, err = shims.Memory(ctx)
-	for i := range m.trials {
-		m.trials[i].RSSPeak, m.trials[i].PSSPeak = m.memory.RSSPeak, m.memory.PSSPeak
-	}
-	return m, err
+	return failed, cmp.Or(unwritten, err)
 }
 
-// explainFailures adds to the reasons of failed rows how participants have ended.
+func failure(t results.Trial) bool { return t.Status == results.Failed }
+
 func explainFailures(trials []results.Trial, ended error) {
-	if ended == nil {
-		return
-	}
 	for i := range trials {
-		if trials[i].Status == results.Failed {
+		if ended != nil && failure(trials[i]) {
 			trials[i].Reason += " (" + foreign.Error(ended) + ")"
 		}
 	}
@@ -202,14 +183,12 @@ func explainFailures(trials []results.Trial, ended error) {
 // expectation is what a batch must answer: one record for each step, worker and target, in
 // this order. Only a failed hand-off ends it sooner, with its round.
 type expectation struct {
-	cell  PlannedCell
-	batch shim.Batch
-	// records were accepted; failed says that one of the last round's is of a failure.
+	cell    PlannedCell
+	batch   shim.Batch
 	records int
 	failed  bool
 }
 
-// place is where the next record belongs.
 func (e *expectation) place() handoff {
 	workers, targets := e.cell.Sources(), e.cell.Fanout
 	return handoff{step: e.records / (workers * targets), worker: e.records / targets % workers, target: e.records % targets}
@@ -245,22 +224,9 @@ func (e *expectation) String() string {
 	return fmt.Sprintf("%d rounds of %d hand-offs to %d targets each", stepsOf(e.batch), e.cell.Sources(), e.cell.Fanout)
 }
 
-func anyFailed(trials []results.Trial) bool {
-	return slices.ContainsFunc(trials, func(t results.Trial) bool { return t.Status == results.Failed })
-}
-
-// row makes a journal row of a shim's record.
 func row(cell PlannedCell, r shim.Record) results.Trial {
-	trial := results.Trial{
-		Seed:    r.Seed,
-		Point:   cell.Point,
-		Payload: string(cell.Payload),
-		Worker:  r.Worker,
-		Target:  r.Target,
-		Status:  results.OK,
-		Clock:   clockOf(cell),
-		T0:      r.Timeline.Start,
-	}
+	trial := outcome(cell, results.OK, "")
+	trial.Seed, trial.Worker, trial.Target, trial.T0 = r.Seed, r.Worker, r.Target, r.Timeline.Start
 	if r.Err != nil {
 		trial.Status, trial.Reason = results.Failed, foreign.Error(r.Err)
 		return trial
@@ -274,12 +240,4 @@ func row(cell PlannedCell, r shim.Record) results.Trial {
 	trial.MinorFaults, trial.ContextSwitches = r.MinorFaults, r.ContextSwitches
 	trial.Digest = results.Digest(r.Digest)
 	return trial
-}
-
-// clockOf is the clock by which a cell's latencies are taken.
-func clockOf(cell PlannedCell) string {
-	if cell.Clock == "" {
-		return results.ClockShared
-	}
-	return cell.Clock
 }

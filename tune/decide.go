@@ -9,26 +9,19 @@ import (
 	"rrbench/transport"
 )
 
-// Point is what was measured at one size.
 type Point struct {
-	// Size is the payload's, in bytes.
 	Size int64
-	// Below and From are the median times of the two mechanisms until every byte was read,
-	// in nanoseconds, over all visits.
+	// Below and From are the median times of the two mechanisms until every byte was read, in nanoseconds.
 	Below, From float64
-	// Ratio is From's time over Below's, the median of the visits' ratios; Lo and Hi are the
-	// smallest and the largest.
+	// Ratio is From's time over Below's, the median of the visits'; Lo and Hi are the extremes.
 	Ratio, Lo, Hi float64
 	// LatencyRatio is the same of the latencies.
 	LatencyRatio float64
-	// Visits is the number of visits.
-	Visits int
+	Visits       int
 
-	// logs are the logarithms of the visits' ratios.
 	logs []float64
 }
 
-// Reasons for a crossover.
 const (
 	measured    = "measured"
 	confirmed   = "built in, and the measurement agrees"
@@ -37,8 +30,7 @@ const (
 	alwaysFast  = "measured: by reference was faster at every size"
 )
 
-// decide returns the crossover in bytes that the points, in ascending order of size, speak
-// for, and why. The built-in one is among their sizes.
+// decide returns the crossover in bytes that the points, by size, speak for, and why. The built-in one is among them.
 func decide(points []Point, builtIn int64) (from int64, because string) {
 	logs := make([]float64, len(points))
 	for i, p := range points {
@@ -61,8 +53,7 @@ func decide(points []Point, builtIn int64) (from int64, because string) {
 	return between(points[best-1].Size, points[best].Size, logs[best-1], logs[best]), measured
 }
 
-// divide returns the index from which on the sum of the logarithms is least; of several it
-// is the one closest to now.
+// divide returns the index from which on the sum of the logarithms is least, of several the closest to now.
 func divide(logs []float64, now int) int {
 	distance := func(i int) int { return max(i-now, now-i) }
 	best, least, sum := len(logs), 0.0, 0.0
@@ -79,8 +70,7 @@ func divide(logs []float64, now int) int {
 // nine visits, one or none does so by chance with a probability of 4 % (a sign test).
 const dissent = 1
 
-// better says that the visits found the sizes that change sides, between the divisions now
-// and best, to be faster for it on average.
+// better says that the visits found the sizes between the divisions now and best to be faster if they change sides.
 func better(points []Point, now, best int) bool {
 	changing, sign := points[min(now, best):max(now, best)], 1.0
 	if best > now {
@@ -99,8 +89,7 @@ func better(points []Point, now, best int) bool {
 	return against <= dissent
 }
 
-// between is where the logarithm of the ratio, which is above zero at the lower size and
-// below it at the upper one, passes zero, were it a straight line over that of the size.
+// between is where the logarithm of the ratio passes zero, were it a straight line over that of the size.
 func between(lower, upper int64, atLower, atUpper float64) int64 {
 	if atLower <= 0 || atUpper >= 0 {
 		return upper
@@ -110,8 +99,26 @@ func between(lower, upper int64, atLower, atUpper float64) int64 {
 	return min(wholePages(int64(size)), upper)
 }
 
-// median reorders nothing; that of nothing is not a number.
 func median(values []float64) float64 {
 	middle, _ := stats.Median(values)
 	return middle
+}
+
+// pageSize is that of the machines whose crossovers are built in: it is pages that are handed over.
+const pageSize = 4096
+
+func wholePages(size int64) int64 { return (size + pageSize - 1) / pageSize * pageSize }
+
+// ladder returns sizes around a crossover, and it: close where it is likely to be right, far enough to find out.
+func ladder(builtIn int64) (sizes []int64) {
+	for _, part := range []float64{1. / 8, 1. / 4, 1. / 2, 3. / 4, 1, 3. / 2, 2, 4, 8} {
+		size := int64(float64(builtIn) * part)
+		if size != builtIn {
+			size = max(wholePages(size), pageSize)
+		}
+		if len(sizes) == 0 || size > sizes[len(sizes)-1] {
+			sizes = append(sizes, size)
+		}
+	}
+	return sizes
 }

@@ -1,3 +1,18 @@
+// Package tune measures a machine's crossovers: the payload sizes from which the transports
+// user, kernel and network hand over by reference in less time than by copying.
+//
+// What measures is a sweep: the two mechanisms on each engine, over a ladder of sizes around
+// the built-in crossover. A block of it visits each size with both, in random order, and whatever
+// disturbs the machine for longer disturbs both.
+//
+// What decides is the time from t0 until the target's handler has read every byte: a
+// hand-off by reference leaves to the reader what a copy has done before the handler is
+// entered. The ratio of the latencies is shown beside it.
+//
+// The crossover divides the ladder so that the total of the logarithms of the times is
+// least: one size that came out wrong does not move it. It takes the place of the built-in
+// one only if the visits agree, but for one at most, that the sizes between the two are the
+// better for it.
 package tune
 
 import (
@@ -23,32 +38,26 @@ const (
 	deadline = 10 * time.Second
 )
 
-// Request says what to measure.
 type Request struct {
 	// Transports are those whose crossovers are sought; others are left out.
 	Transports []transport.Transport
 	Engines    []string
-	// Seed makes the order of the visits and the payloads.
-	Seed     uint64
-	Machine  sweep.Machine
-	Progress sweep.Progress
+	Seed       uint64
+	Machine    sweep.Machine
+	Progress   sweep.Progress
 }
 
-// Curve is the outcome for one transport on one engine.
 type Curve struct {
 	Transport, Engine string
 	transport.Crossover
-	// Points are in ascending order of size.
 	Points []Point
 	// Chosen is the crossover in bytes, Because says why.
 	Chosen  int64
 	Because string
-	// Skipped is why nothing was measured; empty when something was.
 	Skipped string
 }
 
-// Measure finds the crossovers by a sweep. An error, also the context's end, leaves nothing
-// behind; the first hand-off that fails is one.
+// Measure finds the crossovers by a sweep, which the first hand-off that fails ends.
 func Measure(ctx context.Context, request Request) ([]*Curve, error) {
 	plan, curves, err := request.plan()
 	if err != nil {
@@ -70,8 +79,7 @@ func Measure(ctx context.Context, request Request) ([]*Curve, error) {
 	return curves, nil
 }
 
-// plan makes the sweep: each mechanism that is chosen from, at sizes around the crossover
-// that is built in. An experiment has the name of the transport that chooses.
+// plan makes the sweep. An experiment has the name of the transport that chooses.
 func (r Request) plan() (*sweep.Plan, []*Curve, error) {
 	warmup := warmUp
 	config := sweep.Config{Seed: &r.Seed, Warmup: &warmup, Deadline: deadline}
@@ -109,7 +117,6 @@ func (r Request) plan() (*sweep.Plan, []*Curve, error) {
 	return plan, curves, nil
 }
 
-// findings is a sweep's journal, in memory.
 type findings struct{ rows []results.Trial }
 
 func (f *findings) Append(rows []results.Trial) error {
@@ -119,7 +126,6 @@ func (f *findings) Append(rows []results.Trial) error {
 
 func (*findings) AppendWindow(results.Window) error { return nil }
 
-// strict ends a sweep with the first failure.
 type strict struct {
 	sweep.Progress
 	stop context.CancelCauseFunc
@@ -129,10 +135,8 @@ func (s strict) Failed(cell sweep.PlannedCell, reason string) {
 	s.stop(fmt.Errorf("%s on %s: %s", cell.Transport, cell.Engine, reason))
 }
 
-// times are those of a mechanism's hand-offs in nanoseconds.
 type times struct{ latency, consumed []float64 }
 
-// conclude sums up the rows that are the curve's and finds the crossover.
 func (c *Curve) conclude(rows []results.Trial) {
 	found := make([][visits][2]times, len(c.Points))
 	for _, row := range rows {
@@ -157,7 +161,6 @@ func (c *Curve) conclude(rows []results.Trial) {
 	c.Chosen, c.Because = decide(c.Points, c.Default)
 }
 
-// conclude sums up the visits of a size.
 func (p *Point) conclude(found [][2]times) {
 	var below, from, latency []float64
 	for _, visit := range found {
@@ -173,7 +176,6 @@ func (p *Point) conclude(found [][2]times) {
 
 func logRatio(a, b []float64) float64 { return math.Log(median(a) / median(b)) }
 
-// Choice is the name of the mechanism that payloads of a size get.
 func (c *Curve) Choice(size int64) string {
 	if size < c.Chosen {
 		return c.Below
@@ -181,7 +183,6 @@ func (c *Curve) Choice(size int64) string {
 	return c.From
 }
 
-// File is what to write of the curves that were measured, now and on this machine.
 func File(curves []*Curve) *crossovers.File {
 	f := &crossovers.File{Format: crossovers.Format, Measured: time.Now().UTC().Truncate(time.Second), Machine: crossovers.ThisMachine()}
 	for _, c := range curves {

@@ -36,7 +36,7 @@ Exit status: 0; 1 when a file of the run is damaged; 2 when there is no such run
 			case "markdown":
 				err = results.WriteMarkdown(stdout, contents.Summaries, contents.Transports)
 			case "csv":
-				err = results.WriteSummaries(stdout, contents.Summaries)
+				err = results.WriteRows(stdout, contents.Summaries)
 			case "json":
 				err = results.WriteJSON(stdout, contents.Summaries)
 			case "benchfmt":

@@ -24,8 +24,10 @@ func printOutcome(o *sweep.Outcome, figures int) {
 		fmt.Fprintln(stdout, "note:", warning)
 	}
 	_ = o.SetUps.Write(stdout)
-	if o.Took > 0 {
-		fmt.Fprintf(stdout, "\nthe run took %v, %.0f %% of it measuring\n", o.Took.Round(time.Second), 100*o.Measured.Seconds()/o.Took.Seconds())
+	if took := time.Duration(o.TookNs); took > 0 {
+		fmt.Fprintf(stdout, "
+the run took %v, %.0f %% of it measuring
+", took.Round(time.Second), 100*float64(o.MeasuredNs)/float64(o.TookNs))
 	}
 	written := o.Files
 	if figures > 0 {

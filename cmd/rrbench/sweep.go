@@ -74,7 +74,7 @@ failed, 2 when the request cannot be carried out as written.`,
 				return err
 			case len(outcome.Missing) > 0:
 				return fmt.Errorf("the run lacks what was planned: %s", strings.Join(outcome.Missing, "; "))
-			case outcome.Failed > 0:
+			case outcome.Cells.Failed > 0:
 				return errFailedCells
 			}
 			return nil

@@ -174,10 +174,10 @@ func (r *Report) experimentParts() (parts []part) {
 		for _, one := range all {
 			value := scalar(one.Value)
 			switch {
-			case one.Whole:
+			case one.Place == results.WholePlace:
 				fmt.Fprintf(&whole, "%s: %s\n", one.Name, value)
 				continue
-			case one.List:
+			case one.Place == results.ListPlace:
 				values := strings.Split(one.Value, ",")
 				for j := range values {
 					values[j] = scalar(values[j])

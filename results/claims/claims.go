@@ -28,6 +28,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/vm"
 	"go.yaml.in/yaml/v3"
 
 	"rrbench/results"
@@ -36,7 +37,6 @@ import (
 //go:embed claims.yaml
 var builtIn []byte
 
-// Claim is one of a claims file.
 type Claim struct {
 	ID      string `yaml:"id"`
 	Paper   string `yaml:"paper"`
@@ -59,12 +59,13 @@ type Claim struct {
 	ComputeMinutes int    `yaml:"compute_minutes"`
 	// Note is what else there is to know, for example that the source does not allow the value.
 	Note string `yaml:"note"`
+
+	program *vm.Program // of Expression
 }
 
 // Cell has the values of a cell's columns, each one or several.
 type Cell map[string]Values
 
-// Values are of one column.
 type Values []string
 
 // UnmarshalYAML accepts one value or a list.
@@ -81,10 +82,8 @@ func (v *Values) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-// DefaultTolerance is the factor of claims that have none.
 const DefaultTolerance = 1.5
 
-// An Error is a fault of a claims file. It is an error of usage.
 type Error struct {
 	Claim string
 	Cause error
@@ -97,12 +96,10 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("claims file: %s: %v", e.Claim, e.Cause)
 }
 
-// Usage marks an error of usage.
 func (*Error) Usage() {}
 
 func (e *Error) Unwrap() error { return e.Cause }
 
-// BuiltIn are the claims of the papers that rrbench compares with.
 func BuiltIn() []Claim {
 	claims, err := Read(bytes.NewReader(builtIn))
 	if err != nil {
@@ -180,11 +177,11 @@ func (c *Claim) check() error {
 			}
 		}
 	}
-	_, err := expr.Compile(c.Expression, expr.Env(c.environment(nil, nil, "")))
+	var err error
+	c.program, err = expr.Compile(c.Expression, expr.Env(c.environment(nil, nil, "")))
 	return err
 }
 
-// A Row is what was found of one claim for one choice of its cells' values, a row of claims.csv.
 type Row struct {
 	ID             string  `csv:"id"`
 	Paper          string  `csv:"paper"`
@@ -213,50 +210,38 @@ type Row struct {
 	published Published
 }
 
-// Here is the value in the form in which the other was published, with its interval.
 func (r *Row) Here() string { return r.published.format(r.Value, r.Lo, r.Hi) }
 
-// errNotTested is why a claim was not tested.
 type errNotTested string
 
 func (e errNotTested) Error() string { return string(e) }
 
-// Evaluate judges claims by the cells of a run. An *Error names the claim that has a fault, for example
-// a division by zero.
+// Evaluate judges claims by the cells of a run. An *Error names the claim that has a fault.
 func Evaluate(claims []Claim, cells []*results.Measured) ([]Row, error) {
 	var rows []Row
 	for i := range claims {
 		c := &claims[i]
-		program, err := expr.Compile(orZero(c.Expression), expr.Env(c.environment(nil, nil, "")))
-		if err != nil {
-			return nil, &Error{c.ID, oneLine(err)}
-		}
 		for _, variant := range c.variants() {
 			for _, engine := range enginesOf(variant, cells) {
 				row := c.row(variant, engine)
-				e := results.Estimate{}
-				var outcome any
-				if c.Expression == "" {
-					err = errNotTested(c.Needs)
-				} else {
+				e, err := results.Sample(nil).Estimate(), error(errNotTested(c.Needs))
+				if c.program != nil {
 					environment := c.environment(variant, cells, engine)
 					row.CellIDs = c.ids(environment)
-					outcome, err = expr.Run(program, environment)
-				}
-				if err == nil {
-					e, err = final(outcome)
+					var outcome any
+					if outcome, err = expr.Run(c.program, environment); err == nil {
+						e, err = final(outcome)
+					}
 				}
 				switch reason, untested := errors.AsType[errNotTested](err); {
 				case untested:
 					row.Verdict, row.Reason = NotTested, string(reason)
-					nothing := results.Sample(nil).Estimate()
-					row.Value, row.Lo, row.Hi = nothing.Value, nothing.Lo, nothing.Hi
 				case err != nil:
 					return nil, &Error{c.ID, oneLine(err)}
 				default:
-					row.Value, row.Lo, row.Hi = e.Value, e.Lo, e.Hi
 					row.Verdict, row.Reason = Judge(c.Published, c.Tolerance, e)
 				}
+				row.Value, row.Lo, row.Hi = e.Value, e.Lo, e.Hi
 				rows = append(rows, row)
 			}
 		}
@@ -264,7 +249,6 @@ func Evaluate(claims []Claim, cells []*results.Measured) ([]Row, error) {
 	return rows, nil
 }
 
-// ids are those of the cells that an environment has, in the order in which the expression names them.
 func (c *Claim) ids(environment map[string]any) string {
 	var ids []string
 	for _, name := range c.names() {
@@ -274,14 +258,6 @@ func (c *Claim) ids(environment map[string]any) string {
 		}
 	}
 	return strings.Join(ids, " ")
-}
-
-// orZero stands in for an expression that there is not.
-func orZero(expression string) string {
-	if expression == "" {
-		return "0"
-	}
-	return expression
 }
 
 func (c *Claim) row(variant map[string]map[string]string, engine string) Row {
@@ -316,10 +292,8 @@ var usual = map[string]string{"fanout": "1", "fanin": "1", "concurrency": "1", "
 
 const preferredOrigin = "buffer"
 
-// all covers every size.
 const all = "all"
 
-// variants are the choices of values where columns have several.
 func (c *Claim) variants() []map[string]map[string]string {
 	variants := []map[string]map[string]string{{}}
 	for _, name := range slices.Sorted(maps.Keys(c.Cells)) {
@@ -334,7 +308,6 @@ func (c *Claim) variants() []map[string]map[string]string {
 	return variants
 }
 
-// withEach has each of the maps once with each of the values at a key.
 func withEach[Value any](all []map[string]Value, key string, values []Value) (product []map[string]Value) {
 	for _, one := range all {
 		for _, value := range values {
@@ -346,11 +319,9 @@ func withEach[Value any](all []map[string]Value, key string, values []Value) (pr
 	return product
 }
 
-// native is the engine of what needs none.
 const native = "native"
 
-// enginesOf are those of the run that have any of a claim's cells, and none where there is none or
-// the claim names them itself.
+// enginesOf are those of the run that have any of a claim's cells, unless the claim names them.
 func enginesOf(variant map[string]map[string]string, cells []*results.Measured) (engines []string) {
 	for _, cell := range variant {
 		for _, m := range cells {
@@ -366,21 +337,17 @@ func enginesOf(variant map[string]map[string]string, cells []*results.Measured) 
 	return engines
 }
 
-// A column is what a claim takes the median of.
-type column struct{ results.Measure }
-
-// cellOf is a claim's cell: those of the run that it covers, by size.
 type cellOf struct {
 	name  string
 	cells map[int64]*results.Measured
 	err   error
 }
 
-// environment is what an expression can use.
 func (c *Claim) environment(variant map[string]map[string]string, cells []*results.Measured, engine string) map[string]any {
-	environment := map[string]any{"median": median, "ratio": ratio, "reduction": ratio, "min": smallest, "max": largest}
+	environment := map[string]any{"median": median, "ratio": ratio, "reduction": ratio,
+		"min": pick(func(a, b float64) bool { return a < b }), "max": pick(func(a, b float64) bool { return a > b })}
 	for _, m := range results.Measures() {
-		environment[m.Column] = column{m}
+		environment[m.Column] = m
 	}
 	for name := range c.Cells {
 		environment[name] = cellOf{name: name}
@@ -391,7 +358,6 @@ func (c *Claim) environment(variant map[string]map[string]string, cells []*resul
 	return environment
 }
 
-// find finds the cells of a run that a claim's cell covers.
 func find(name string, wanted map[string]string, cells []*results.Measured, engine string) cellOf {
 	found := cellOf{name: name, cells: make(map[int64]*results.Measured)}
 	for _, m := range cells {
@@ -460,7 +426,6 @@ func covers(wanted map[string]string, m *results.Measured, engine string) bool {
 	return true
 }
 
-// bytesOf reads a size: "100MiB", or a number of bytes.
 func bytesOf(text string) (int64, error) {
 	if text == all {
 		return 0, nil
@@ -482,10 +447,9 @@ func (c *Claim) names() []string {
 	})
 }
 
-// measuredBy is the command that measures the cells.
 func (c *Claim) measuredBy() string {
-	flags := []struct{ column, flag string }{{"transport", "--transports"}, {"codec", "--codecs"}, {"size_bytes", "--sizes"}, {"fanout", "--fanout"}, {"fanout_order", "--fanout-order"}, {"fanin", "--fanin"}, {"placement", "--placement"}}
-	line := "rrbench sweep"
+	flags := []struct{ column, flag string }{{"transport", "transports"}, {"codec", "codecs"}, {"size_bytes", "sizes"}, {"fanout", "fanout"}, {"fanout_order", "fanout-order"}, {"fanin", "fanin"}, {"placement", "placement"}}
+	var settings []results.Setting
 	for _, f := range flags {
 		var values []string
 		for _, name := range c.names() {
@@ -499,9 +463,10 @@ func (c *Claim) measuredBy() string {
 			}
 		}
 		if len(values) > 0 {
-			line += " " + f.flag + " " + strings.Join(values, ",")
+			settings = append(settings, results.Setting{Name: f.flag, Value: strings.Join(values, ",")})
 		}
 	}
+	line := results.CommandOf(settings)
 	if strings.Contains(line, "--placement inter") {
 		line += " --peer JOIN"
 	}

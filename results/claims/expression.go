@@ -9,103 +9,79 @@ import (
 	"rrbench/results"
 )
 
-// A quantity is what an expression computes: by size, a sample a cell, or a ratio of two.
-type quantity struct {
-	samples map[int64]results.Sample
-	ratios  map[int64]results.Estimate
+// A quantity is what an expression computes, by size.
+type quantity map[int64]value
+
+// A value is of a sample, or a ratio of two.
+type value struct {
+	sample results.Sample
+	results.Estimate
 }
 
-func (q quantity) sizes() []int64 {
-	return slices.Sorted(func(yield func(int64) bool) {
-		for _, sizes := range []func(func(int64) bool){maps.Keys(q.samples), maps.Keys(q.ratios)} {
-			for size := range sizes {
-				if !yield(size) {
-					return
-				}
-			}
-		}
-	})
-}
-
-func (q quantity) estimate(size int64) results.Estimate {
-	if sample, ok := q.samples[size]; ok {
-		return sample.Estimate()
-	}
-	return q.ratios[size]
-}
-
-// median is a column of a cell.
-func median(of column, cell cellOf) (quantity, error) {
+func median(of results.Measure, cell cellOf) (quantity, error) {
 	if cell.err != nil {
-		return quantity{}, cell.err
+		return nil, cell.err
 	}
-	q := quantity{samples: make(map[int64]results.Sample)}
+	q := make(quantity)
 	for size, m := range cell.cells {
-		if sample := m.Sample(of.Measure); len(sample) > 0 {
-			q.samples[size] = sample
+		if sample := m.Sample(of); len(sample) > 0 {
+			q[size] = value{sample, sample.Estimate()}
 		}
 	}
-	if len(q.samples) == 0 {
-		return q, errNotTested(fmt.Sprintf("the run's cells %s have no %s", cell.name, of.Column))
+	if len(q) == 0 {
+		return nil, errNotTested(fmt.Sprintf("the run's cells %s have no %s", cell.name, of.Column))
 	}
 	return q, nil
 }
 
 // ratio divides medians, size by size; two cells of one size each may differ in it.
 func ratio(a, b quantity) (quantity, error) {
-	if a.samples == nil || b.samples == nil {
-		return quantity{}, errors.New("ratio and reduction are of two medians")
-	}
-	q := quantity{ratios: make(map[int64]results.Estimate)}
-	for size, sample := range a.samples {
-		other, both := b.samples[size]
-		if len(a.samples) == 1 && len(b.samples) == 1 {
-			other, both = b.samples[b.sizes()[0]], true
+	q := make(quantity)
+	for size, v := range a {
+		other, both := b[size]
+		if len(a) == 1 && len(b) == 1 {
+			other, both = b.one(), true
 		}
-		if !both {
+		switch {
+		case v.sample == nil || b.one().sample == nil:
+			return nil, errors.New("ratio and reduction are of two medians")
+		case !both:
 			continue
+		case other.sample.Zero():
+			return nil, fmt.Errorf("division by zero: the divisor is 0 at %s", results.FormatSize(float64(size)))
 		}
-		if other.Zero() {
-			return q, fmt.Errorf("division by zero: the divisor is 0 at %s", results.FormatSize(float64(size)))
-		}
-		q.ratios[size] = sample.Over(other)
+		q[size] = value{Estimate: v.sample.Over(other.sample)}
 	}
-	if len(q.ratios) == 0 {
-		return q, errNotTested("the run has no size of both cells")
+	if len(q) == 0 {
+		return nil, errNotTested("the run has no size of both cells")
 	}
 	return q, nil
 }
 
-func smallest(q quantity) quantity {
-	return q.pick(func(a, b results.Estimate) bool { return a.Value < b.Value })
-}
-
-func largest(q quantity) quantity {
-	return q.pick(func(a, b results.Estimate) bool { return a.Value > b.Value })
-}
+func (q quantity) one() value { return slices.Collect(maps.Values(q))[0] }
 
 // pick keeps the size that is before all others.
-func (q quantity) pick(before func(a, b results.Estimate) bool) quantity {
-	chosen := int64(-1)
-	for _, size := range q.sizes() {
-		if chosen < 0 || before(q.estimate(size), q.estimate(chosen)) {
-			chosen = size
+func pick(before func(a, b float64) bool) func(quantity) quantity {
+	return func(q quantity) quantity {
+		sizes := slices.Sorted(maps.Keys(q))
+		chosen := sizes[0]
+		for _, size := range sizes {
+			if before(q[size].Value, q[chosen].Value) {
+				chosen = size
+			}
 		}
+		return quantity{chosen: q[chosen]}
 	}
-	maps.DeleteFunc(q.samples, func(size int64, _ results.Sample) bool { return size != chosen })
-	maps.DeleteFunc(q.ratios, func(size int64, _ results.Estimate) bool { return size != chosen })
-	return q
 }
 
 // final is what an expression has come to: one number.
 func final(outcome any) (results.Estimate, error) {
 	q, ok := outcome.(quantity)
-	if !ok {
+	switch {
+	case !ok:
 		return results.Estimate{}, fmt.Errorf("the expression is %v, not a ratio, a reduction or a median", outcome)
+	case len(q) > 1:
+		return results.Estimate{}, fmt.Errorf("the expression covers %d sizes: choose with min or max", len(q))
 	}
-	sizes := q.sizes()
-	if len(sizes) > 1 {
-		return results.Estimate{}, fmt.Errorf("the expression covers %d sizes: choose with min or max", len(sizes))
-	}
-	return q.estimate(sizes[0]), nil
+	return q.one().Estimate, nil
 }

@@ -12,7 +12,6 @@ import (
 	"rrbench/results"
 )
 
-// Verdict is what a run says of a claim.
 type Verdict string
 
 const (
@@ -29,7 +28,6 @@ const (
 	NotTested Verdict = "not tested"
 )
 
-// form is how a ratio is published.
 type form int
 
 const (
@@ -38,7 +36,6 @@ const (
 	share
 )
 
-// Published is a published ratio, or a range of them.
 type Published struct {
 	// Text is as in the claims file. Lo and Hi are ratios, equal for one value.
 	Text   string
@@ -48,7 +45,6 @@ type Published struct {
 
 var publishedForm = regexp.MustCompile(`^(<=\s*)?([-+]?[0-9.]+?)(?:\.\.([-+]?[0-9.]+))?\s*(%|x|×)$`)
 
-// UnmarshalYAML reads the text.
 func (p *Published) UnmarshalYAML(node *yaml.Node) error {
 	parts := publishedForm.FindStringSubmatch(node.Value)
 	if parts == nil {
@@ -91,7 +87,6 @@ func (p *Published) UnmarshalYAML(node *yaml.Node) error {
 	return err
 }
 
-// format writes a ratio and its interval as what was published.
 func (p Published) format(value, lo, hi float64) string {
 	if math.IsNaN(value) {
 		return ""
@@ -125,8 +120,7 @@ func (p Published) one(ratio float64) string {
 	return strconv.FormatFloat(ratio, 'g', 3, 64)
 }
 
-// direction is -1 where a reduction was published, 1 for an increase, and 0 for a share or a range
-// that holds both.
+// direction is -1 for a reduction, 1 for an increase, 0 for a share or a range that holds both.
 func (p Published) direction() int {
 	switch {
 	case p.form == share:
@@ -139,8 +133,7 @@ func (p Published) direction() int {
 	return 0
 }
 
-// Judge compares what was measured with what was published. Both are ratios. The verdict is that of the
-// whole interval; the reason says why there is none.
+// Judge gives the verdict of the whole interval, or the reason why there is none. Both are ratios.
 func Judge(published Published, tolerance float64, here results.Estimate) (Verdict, string) {
 	if math.IsNaN(here.Value) {
 		return NotTested, "there is no ratio: not every start has a positive number"

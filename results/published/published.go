@@ -3,7 +3,6 @@
 package published
 
 import (
-	"bytes"
 	"embed"
 	"encoding/csv"
 	"math"
@@ -17,7 +16,6 @@ import (
 //go:embed roadrunner.csv cwasi.csv compute.csv
 var files embed.FS
 
-// Value is one published number.
 type Value struct {
 	// Experiment and Placement are the study's names, Metric and Unit what the number is.
 	Experiment string `csv:"experiment"`
@@ -55,7 +53,6 @@ var (
 	Compute    = sync.OnceValue(func() []Value { return read("compute.csv") })
 )
 
-// Of selects the values of one figure, in the order of the table.
 func Of(all []Value, experiment, placement, metric string) []Value {
 	return slices.DeleteFunc(slices.Clone(all), func(v Value) bool {
 		return v.Experiment != experiment || v.Placement != placement || v.Metric != metric
@@ -64,11 +61,11 @@ func Of(all []Value, experiment, placement, metric string) []Value {
 
 // read panics where a file cannot be read: it is part of the program.
 func read(name string) (values []Value) {
-	content, err := files.ReadFile(name)
+	file, err := files.Open(name)
 	if err != nil {
 		panic(err)
 	}
-	decoder, err := csvutil.NewDecoder(csv.NewReader(bytes.NewReader(content)))
+	decoder, err := csvutil.NewDecoder(csv.NewReader(file))
 	if err != nil {
 		panic(err)
 	}

@@ -177,6 +177,17 @@ func Windows(trials []results.Trial) []results.Window {
 	return windows
 }
 
+// times has each of the points with each of the values.
+func times[T any](points []results.Point, values []T, set func(*results.Point, T)) (all []results.Point) {
+	for _, point := range points {
+		for _, value := range values {
+			set(&point, value)
+			all = append(all, point)
+		}
+	}
+	return all
+}
+
 func points(plan Plan) []results.Point {
 	var all []results.Point
 	fanins := plan.Fanins
@@ -191,29 +202,16 @@ func points(plan Plan) []results.Point {
 		if strings.HasPrefix(transport, "http/") || strings.HasPrefix(transport, "redis") {
 			codecs = plan.Codecs
 		}
-		for _, engine := range engines {
-			for _, codec := range codecs {
-				for _, placement := range plan.Placements {
-					for _, size := range plan.Sizes {
-						for _, fanout := range plan.Fanouts {
-							for _, fanin := range fanins {
-								for _, concurrency := range plan.Concurrencies {
-									for _, rate := range plan.Rates {
-										for _, origin := range origins {
-											all = append(all, results.Point{
-												Cell: results.Cell{Experiment: "sweep", Transport: transport, Engine: engine, Codec: codec,
-													Placement: placement, SizeBytes: size, Fanout: fanout, Concurrency: concurrency},
-												Load: results.Load{Rate: rate}, Conditions: results.Conditions{Origin: origin, Fanin: fanin},
-											})
-										}
-									}
-								}
-							}
-						}
-					}
-				}
-			}
-		}
+		some := []results.Point{{Cell: results.Cell{Experiment: "sweep", Transport: transport}}}
+		some = times(some, engines, func(p *results.Point, engine string) { p.Engine = engine })
+		some = times(some, codecs, func(p *results.Point, codec string) { p.Codec = codec })
+		some = times(some, plan.Placements, func(p *results.Point, placement string) { p.Placement = placement })
+		some = times(some, plan.Sizes, func(p *results.Point, size int64) { p.SizeBytes = size })
+		some = times(some, plan.Fanouts, func(p *results.Point, n int) { p.Fanout = n })
+		some = times(some, fanins, func(p *results.Point, n int) { p.Fanin = n })
+		some = times(some, plan.Concurrencies, func(p *results.Point, n int) { p.Concurrency = n })
+		some = times(some, plan.Rates, func(p *results.Point, rate results.Rate) { p.Rate = rate })
+		all = append(all, times(some, origins, func(p *results.Point, origin string) { p.Origin = origin })...)
 	}
 	return all
 }

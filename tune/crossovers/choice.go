@@ -13,11 +13,9 @@ import (
 	"rrbench/transport"
 )
 
-// Variable is the environment variable that names the file to use; with the value
-// transport.BuiltIn none is used.
+// Variable is the environment variable that names the file to use, or transport.BuiltIn.
 const Variable = "RRBENCH_CROSSOVERS"
 
-// DefaultPath is where the file is unless Variable says otherwise.
 func DefaultPath() (string, error) {
 	directory, err := os.UserConfigDir()
 	if err != nil {
@@ -28,7 +26,6 @@ func DefaultPath() (string, error) {
 
 // Choice is which crossovers are in use. The zero Choice is what is built in.
 type Choice struct {
-	// Path is the file that was looked at, empty for none.
 	Path string
 	// Warning is why a file that is there is not used, one line; empty when all is well.
 	Warning string
@@ -37,8 +34,7 @@ type Choice struct {
 	file   *File
 }
 
-// Choose looks for the file. That a file cannot be used is an error when the user has named
-// it, else a warning. A file of another machine always is a warning.
+// Choose looks for the file. One that cannot be used is an error where the user has named it, else a warning.
 func Choose(ctx context.Context) (Choice, error) {
 	path := os.Getenv(Variable)
 	named := path != ""
@@ -71,8 +67,7 @@ func Choose(ctx context.Context) (Choice, error) {
 	return c, nil
 }
 
-// InUse is the crossover in bytes of a transport on an engine, and where it comes from, a few
-// words. The transport must have a crossover.
+// InUse is the crossover in bytes of a transport that has one, and where it comes from.
 func (c Choice) InUse(of transport.Info, engine string) (from int64, origin string) {
 	if c.file != nil {
 		if found, ok := c.file.find(of.Name, engine); ok {
@@ -92,5 +87,4 @@ func (c Choice) Origin() string {
 	return fmt.Sprintf("measured on %s, %s", c.file.Measured.Format(time.DateOnly), c.Path)
 }
 
-// Measured says that a file is used.
 func (c Choice) Measured() bool { return c.file != nil }

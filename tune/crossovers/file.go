@@ -1,3 +1,10 @@
+// Package crossovers keeps the payload sizes from which on this machine hands payloads over
+// by reference, and has them read, in less time than by copying: the file that rrbench tune writes, and the
+// choice between what is there and what is built in.
+//
+// A file holds for the machine that it was measured on. A plan writes the crossovers that
+// it uses into its cells, so a run that is resumed, or repeated from its manifest, does not
+// depend on the file.
 package crossovers
 
 import (
@@ -10,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -18,10 +26,10 @@ import (
 
 	"rrbench/foreign"
 	"rrbench/inputs"
+	"rrbench/measure"
 	"rrbench/transport"
 )
 
-// File is what was measured on a machine.
 type File struct {
 	// Format is the version of the layout, and of what it is that decides.
 	Format   int       `json:"format"`
@@ -31,23 +39,18 @@ type File struct {
 	Crossovers []Crossover `json:"crossovers"`
 }
 
-// Crossover is where a transport begins to hand over by reference on an engine.
 type Crossover struct {
 	Transport string `json:"transport"`
 	Engine    string `json:"engine"`
-	// From is the smallest payload that goes by reference.
-	From Size `json:"from"`
-	// Because says in a few words why From is what it is.
-	Because string `json:"because,omitempty"`
+	From      Size   `json:"from"`
+	Because   string `json:"because,omitempty"`
 }
 
 // Size is a crossover in bytes; transport.FormatCrossover writes it.
 type Size int64
 
-// MarshalText writes 144KiB, or never.
 func (s Size) MarshalText() ([]byte, error) { return []byte(transport.FormatCrossover(int64(s))), nil }
 
-// UnmarshalText reads what transport.ParseCrossover accepts.
 func (s *Size) UnmarshalText(text []byte) error {
 	if len(text) > longestText {
 		return fmt.Errorf("crossover of %d characters", len(text))
@@ -67,8 +70,7 @@ const (
 	longestText = 200
 )
 
-// Read reads a file, and returns beside what it says the file itself. The error is one line and
-// names the file, what is wrong with it, and the remedy.
+// Read reads a file. The error is one line with the remedy.
 func Read(ctx context.Context, path string) (*File, *inputs.File, error) {
 	source, err := inputs.Kind{Most: largestFile}.Read(ctx, path)
 	if err != nil {
@@ -93,7 +95,6 @@ func parse(text []byte) (*File, error) {
 	return f, f.check()
 }
 
-// check refuses what rrbench tune does not write.
 func (f *File) check() error {
 	switch {
 	case f.Format != Format:
@@ -125,10 +126,7 @@ func (f *File) check() error {
 func (f *File) Update(newer *File) *File {
 	merged := *newer
 	merged.Crossovers = slices.Clone(newer.Crossovers)
-	if f == nil {
-		return &merged
-	}
-	if property, _, _ := newer.Machine.Differs(f.Machine); property != "" {
+	if f == nil || f.Machine != newer.Machine {
 		return &merged
 	}
 	for _, c := range f.Crossovers {
@@ -140,26 +138,24 @@ func (f *File) Update(newer *File) *File {
 }
 
 func (f *File) find(transportName, engine string) (Crossover, bool) {
-	for _, c := range f.Crossovers {
-		if c.Transport == transportName && c.Engine == engine {
-			return c, true
-		}
+	i := slices.IndexFunc(f.Crossovers, func(c Crossover) bool { return c.Transport == transportName && c.Engine == engine })
+	if i < 0 {
+		return Crossover{}, false
 	}
-	return Crossover{}, false
+	return f.Crossovers[i], true
 }
 
-// CheckWritable says, before there is anything to write, why Write could not; it makes the
-// directory where there is none.
+// CheckWritable says beforehand why Write could not.
 func CheckWritable(path string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("write crossovers: %s is not a regular file", path)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("write crossovers: %w", err)
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
 	if err == nil {
-		err = errors.Join(file.Close(), os.Remove(file.Name()))
+		var file *os.File
+		if file, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"); err == nil {
+			err = errors.Join(file.Close(), os.Remove(file.Name()))
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("write crossovers: %w", err)
@@ -167,8 +163,7 @@ func CheckWritable(path string) error {
 	return nil
 }
 
-// Write replaces the file at a path in one step, and makes its directory where there is none:
-// a reader sees the old content or the new, and an interruption leaves one of them.
+// Write replaces the file at a path in one step.
 func (f *File) Write(path string) error {
 	text, err := json.MarshalIndent(f, "", "  ")
 	if err == nil {
@@ -181,4 +176,33 @@ func (f *File) Write(path string) error {
 		return fmt.Errorf("write crossovers: %w", err)
 	}
 	return nil
+}
+
+type Machine struct {
+	Architecture string `json:"architecture"`
+	CPUModel     string `json:"cpu_model"`
+	CPUs         int    `json:"cpus"`
+	Kernel       string `json:"kernel"`
+}
+
+func ThisMachine() Machine { return MachineOf(measure.ReadEnvironment()) }
+
+func MachineOf(e measure.Environment) Machine {
+	return Machine{Architecture: e.Architecture, CPUModel: e.CPUModel, CPUs: e.CPUs, Kernel: e.KernelRelease}
+}
+
+// Differs says in what another machine differs, and how either is.
+func (m Machine) Differs(other Machine) (property, theirs, ours string) {
+	quoted := func(text string) string { return fmt.Sprintf("%.80q", text) }
+	switch {
+	case m.Architecture != other.Architecture:
+		return "architecture", quoted(other.Architecture), quoted(m.Architecture)
+	case m.CPUModel != other.CPUModel:
+		return "CPU", quoted(other.CPUModel), quoted(m.CPUModel)
+	case m.CPUs != other.CPUs:
+		return "number of CPUs", strconv.Itoa(other.CPUs), strconv.Itoa(m.CPUs)
+	case m.Kernel != other.Kernel:
+		return "kernel", quoted(other.Kernel), quoted(m.Kernel)
+	}
+	return "", "", ""
 }
