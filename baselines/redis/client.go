@@ -1,12 +1,17 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -14,52 +19,123 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"rrbench/transport/stream"
 )
 
+const parameterForms = "unix, tcp, HOST:PORT, redis://[user[:password]@]host[:port][/db] or unix:///path"
+
+// passwordVariable holds the password of a user's server, as it does for redis-cli, for
+// those who do not want it in a command line and a manifest.
+const passwordVariable = "REDISCLI_AUTH"
+
+// The networks over which clients reach a server.
+const (
+	overUnix = "unix"
+	overTCP  = "tcp"
+)
+
+// place is where a server is, and how to be let in.
+type place struct {
+	// Private is a server of our own, of which a user chooses the network alone.
+	Private            bool `json:"-"`
+	Network, Address   string
+	Username, Password string
+	Database           int
+}
+
+// choose reads the parameter. The error does not repeat what may hold a password.
+func choose(parameter string) (place, error) {
+	switch parameter {
+	case "", overUnix, overTCP:
+		return place{Private: true, Network: cmp.Or(parameter, overUnix)}, nil
+	}
+	if !strings.Contains(parameter, "://") {
+		if host, port, err := net.SplitHostPort(parameter); err != nil || host == "" || port == "" {
+			return place{}, fmt.Errorf("redis server %q: give %s", parameter, parameterForms)
+		}
+		parameter = "redis://" + parameter
+	}
+	at, err := parseURL(parameter)
+	if err != nil {
+		return place{}, fmt.Errorf("URL of the redis server: %w: give %s", err, parameterForms)
+	}
+	return at, nil
+}
+
+// parseURL refuses what the library takes beside a place.
+func parseURL(text string) (at place, err error) {
+	parsed, err := url.Parse(text)
+	if detail := (*url.Error)(nil); errors.As(err, &detail) {
+		return at, detail.Err
+	}
+	settings := parsed.Query()
+	settings.Del("db")
+	port, err := strconv.ParseUint(cmp.Or(parsed.Port(), "6379"), 10, 16)
+	switch {
+	case parsed.Scheme != "redis" && parsed.Scheme != "unix":
+		return at, fmt.Errorf("scheme %q is not possible", parsed.Scheme)
+	case parsed.Scheme == "unix" && parsed.Host != "":
+		return at, errors.New("a socket has an absolute path")
+	case len(settings) > 0:
+		return at, fmt.Errorf("options %q are not possible", slices.Sorted(maps.Keys(settings)))
+	case err != nil || port == 0:
+		return at, fmt.Errorf("port %q is not possible", parsed.Port())
+	}
+	o, err := redis.ParseURL(text)
+	if err == nil {
+		at = place{Network: o.Network, Address: o.Addr, Username: o.Username, Password: cmp.Or(o.Password, os.Getenv(passwordVariable)), Database: o.DB}
+	}
+	return at, err
+}
+
 // The library logs what it returns as an error, too; a shim's output is no place for that.
 func init() { logging.Disable() }
 
-// client keeps one connection of the library's, which it neither takes out of a pool nor
-// probes before each command.
+var errLost = errors.New("the connection is lost")
+
+// newClient makes a client of a single connection and attempt. A payload that was sent again would be
+// two hand-offs in the time of one. Should a private server end, another user's process may listen
+// on its port, and what a lost connection was sent could be taken for an answer on the next.
+//
+// After PoolSize dials that failed, the library probes the server from a goroutine that
+// outlives the client by up to a second. A client dials fewer times before it is given up.
+func newClient(at place, deadline time.Duration) *redis.Client {
+	var dialled atomic.Bool
+	return redis.NewClient(&redis.Options{
+		Network: at.Network, Addr: at.Address, Username: at.Username, Password: at.Password, DB: at.Database,
+		Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if dialled.Swap(true) {
+				return nil, errLost
+			}
+			connection, err := new(net.Dialer).DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			if err := stream.Tune(connection); err != nil {
+				return nil, errors.Join(err, connection.Close())
+			}
+			return connection, nil
+		},
+		Protocol:              2,
+		MaxRetries:            -1,
+		DialerRetries:         1,
+		ReadTimeout:           cmp.Or(max(deadline, 0), -1), // and WriteTimeout; -1 is none
+		ContextTimeoutEnabled: true,
+		PoolSize:              64,
+		MaxActiveConns:        1,
+		DisableIdentity:       true,
+	})
+}
+
+// client keeps its connection, which it neither takes out of the library's pool nor probes before
+// each command.
 type client struct {
 	*redis.Conn
 	library *redis.Client
 }
 
 func (c *client) Close() error { return c.library.Close() }
-
-// newClient makes a client that connects once. No command is tried twice: a payload that was
-// sent again would be two hand-offs in the time of one.
-//
-// After PoolSize dials that failed, the library probes the server from a goroutine that
-// outlives the client by up to a second. A client dials fewer times before it is given up.
-func newClient(at place, deadline time.Duration) *redis.Client {
-	if deadline <= 0 {
-		deadline = -1 // none
-	}
-	return redis.NewClient(&redis.Options{
-		Network:                  at.Network,
-		Addr:                     at.Address,
-		Username:                 at.Username,
-		Password:                 at.Password,
-		DB:                       at.Database,
-		Dialer:                   dialOnce(),
-		Protocol:                 2,
-		MaxRetries:               -1,
-		DialerRetries:            1,
-		ReadTimeout:              deadline,
-		WriteTimeout:             deadline,
-		ContextTimeoutEnabled:    true,
-		PoolSize:                 64,
-		MaxActiveConns:           1,
-		ConnMaxIdleTime:          -1,
-		DisableIdentity:          true,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})
-}
 
 // connectTimeout is the least that a server has to let a client in.
 const connectTimeout = 5 * time.Second
@@ -75,30 +151,6 @@ func connect(ctx context.Context, at place, deadline time.Duration) (*client, er
 		return nil, errors.Join(explain("connect to redis-server at "+at.Address, err), c.Close())
 	}
 	return c, nil
-}
-
-// errLost is returned where a connection is not made a second time.
-var errLost = errors.New("the connection is lost")
-
-// dialOnce returns a dialer for one connection: should a private server end, another user's
-// process may listen on its port, and what a lost connection was sent could be taken for an
-// answer on the next.
-func dialOnce() func(ctx context.Context, network, address string) (net.Conn, error) {
-	var dialled atomic.Bool
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		if dialled.Swap(true) {
-			return nil, errLost
-		}
-		var dialer net.Dialer
-		connection, err := dialer.DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		if err := stream.Tune(connection); err != nil {
-			return nil, errors.Join(err, connection.Close())
-		}
-		return connection, nil
-	}
 }
 
 // explain names the remedy of what a server answers.

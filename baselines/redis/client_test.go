@@ -24,44 +24,47 @@ func TestOutputLimit(t *testing.T) {
 
 func TestCapacity(t *testing.T) {
 	for _, test := range []struct {
-		holds capacity
-		in    exchange
-		want  string
+		holds   capacity
+		message bool
+		want    string
 	}{
-		{capacity{}, values{}, ""},
-		{capacity{value: 1000, output: 999, memory: 5000, used: 4000, evicts: "allkeys-lru"}, values{}, ""},
-		{capacity{value: 999}, values{}, "proto-max-bulk-len"},
-		{capacity{value: 999}, messages{}, "proto-max-bulk-len"},
-		{capacity{output: 999}, messages{}, "client-output-buffer-limit"},
-		{capacity{memory: 1500, used: 1000, evicts: "allkeys-lru"}, values{}, "would evict other values"},
-		{capacity{memory: 1500, used: 1000, evicts: "allkeys-lru"}, messages{}, ""},
-		{capacity{memory: 1500, used: 1000}, values{}, ""},
+		{capacity{}, false, ""},
+		{capacity{value: 1000, output: 999, memory: 5000, used: 4000, evicts: "allkeys-lru"}, false, ""},
+		{capacity{value: 999}, false, "proto-max-bulk-len"},
+		{capacity{value: 999}, true, "proto-max-bulk-len"},
+		{capacity{output: 999}, true, "client-output-buffer-limit"},
+		{capacity{memory: 1500, used: 1000, evicts: "allkeys-lru"}, false, "would evict other values"},
+		{capacity{memory: 1500, used: 1000, evicts: "allkeys-lru"}, true, ""},
+		{capacity{memory: 1500, used: 1000}, false, ""},
+		{capacity{memory: 1500, used: 1000, evicts: "noeviction"}, false, ""},
 	} {
-		err := test.in.check(test.holds, 1000)
+		err := test.holds.check(1000, test.message)
 		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%+v: %v, want %q", test, err, test.want)
 		}
 	}
 }
 
+var gets = map[string]get{"GET": getValues, "SUBSCRIBE": getMessages}
+
 // A value or message of another length than was announced is not taken for the payload, and
 // leaves the memory beside its place as it was.
 func TestLengthsDiffer(t *testing.T) {
 	o := startOwn(t, overUnix)
-	for _, tr := range []exchange{values{}, messages{}} {
+	for name, get := range gets {
 		for _, sent := range []string{"", "ab", "abcd", strings.Repeat("a", 1<<20)} {
-			from, err := tr.fetcher(t.Context(), directions{o.place, "key"}, time.Minute)
+			fetch, from, err := get(t.Context(), directions{o.place, "key"}, time.Minute)
 			if err != nil {
 				t.Fatal(err)
 			}
 			o.ask(t, "SET", "key", sent)
 			o.ask(t, "PUBLISH", "key", sent)
 			memory := []byte("#########")
-			if _, err := from.fetch(1, memory[3:6:6]); err == nil {
-				t.Errorf("%T: %d bytes became %q", tr, len(sent), memory[3:6])
+			if _, err := fetch(1, memory[3:6:6]); err == nil {
+				t.Errorf("%s: %d bytes became %q", name, len(sent), memory[3:6])
 			}
 			if string(memory[:3]) != "###" || string(memory[6:]) != "###" {
-				t.Errorf("%T: %d bytes wrote beside their place: %q", tr, len(sent), memory)
+				t.Errorf("%s: %d bytes wrote beside their place: %q", name, len(sent), memory)
 			}
 			if err := from.Close(); err != nil {
 				t.Error(err)
@@ -73,7 +76,7 @@ func TestLengthsDiffer(t *testing.T) {
 // Messages that a target had no place for are skipped.
 func TestMessagesAreSkipped(t *testing.T) {
 	o := startOwn(t, overUnix)
-	from, err := messages{}.fetcher(t.Context(), directions{o.place, "key"}, time.Minute)
+	fetch, from, err := getMessages(t.Context(), directions{o.place, "key"}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +89,7 @@ func TestMessagesAreSkipped(t *testing.T) {
 		id   uint64
 		want string
 	}{{1, "a"}, {3, "b"}, {6, "c"}} {
-		if copied, err := from.fetch(test.id, into[:]); err != nil || copied == 0 || string(into[:]) != test.want {
+		if copied, err := fetch(test.id, into[:]); err != nil || copied == 0 || string(into[:]) != test.want {
 			t.Errorf("message %d is %q, %v", test.id, into, err)
 		}
 	}
@@ -100,9 +103,9 @@ func TestSilentServer(t *testing.T) {
 	}
 	defer listener.Close()
 	at := place{Network: overTCP, Address: listener.Addr().String(), Password: "secret"}
-	for _, tr := range []exchange{values{}, messages{}} {
+	for _, get := range gets {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		_, err := tr.fetcher(ctx, directions{at, "key"}, time.Hour)
+		_, _, err := get(ctx, directions{at, "key"}, time.Hour)
 		cancel()
 		if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), at.Address) || !strings.Contains(err.Error(), "longer deadline") {
 			t.Error(err)

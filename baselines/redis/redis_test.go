@@ -192,7 +192,7 @@ func TestRefusals(t *testing.T) {
 		good := tr.setup("wazero", 1000, 1)
 		target := transporttest.Serve(t, tr, good)
 		for want, change := range map[string]func(*transport.Setup){
-			"more than a value of the server holds: use at most 512MiB": func(s *transport.Setup) { s.Size = valueLimit + 1 },
+			"more than a value of the server holds: use at most 512MiB": func(s *transport.Setup) { s.Size = privateCapacity.value + 1 },
 			"at least one":                                func(s *transport.Setup) { s.Size = 0 },
 			`redis server "nowhere": give unix, tcp`:      func(s *transport.Setup) { s.Parameter = "nowhere" },
 			"guest own.wasm: " + tr.Info().Name + " runs": func(s *transport.Setup) { s.Guest, s.Codec = "own.wasm", transport.JSON },

@@ -1,23 +1,31 @@
 package redis
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"golang.org/x/sync/errgroup"
 
 	"rrbench/child"
 	"rrbench/measure"
 	"rrbench/private"
 	"rrbench/transport"
+	"rrbench/transport/stream"
 )
 
 // program is looked for on PATH.
@@ -31,8 +39,11 @@ func hasServer() bool {
 // mallocConf is the setting of the server's allocator, jemalloc. By default it returns
 // every block over 8 MiB to the kernel as soon as it is freed, so that each payload
 // faults all of its pages in anew, twice. A server that hands large payloads over all day
-// is configured to keep them.
-const mallocConf = "oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1"
+// is configured to keep them. The second name is that of servers that have jemalloc built in.
+const (
+	mallocConf   = "MALLOC_CONF=oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1"
+	jeMallocConf = "JE_" + mallocConf
+)
 
 // settings of the server: nothing is written to disk, nothing is evicted, no client is cut off for
 // the length of what it is sent, and deleting does not hold the next command up.
@@ -60,9 +71,8 @@ type server struct {
 	place
 	holds capacity
 	usage usage
-	// chosenAs is its name in servers, users how many routes it has: servers guards both.
-	chosenAs place
-	users    int
+	// users is how many routes it has; servers guards it.
+	users int
 
 	// The rest is of a private one: the program's name, its process and the end of what that said.
 	name    string
@@ -82,7 +92,7 @@ type usage interface {
 	Close() error
 }
 
-// servers are those in use.
+// servers are those in use, by how they were chosen.
 var servers = struct {
 	sync.Mutex
 	inUse map[place]*server
@@ -90,7 +100,7 @@ var servers = struct {
 
 // use returns the server of a choice: a private one runs until all routes have released it,
 // and one that has died is replaced.
-func use(ctx context.Context, at place) (*server, error) {
+func use(ctx context.Context, at place) (_ *server, err error) {
 	servers.Lock()
 	defer servers.Unlock()
 	s := servers.inUse[at]
@@ -99,11 +109,9 @@ func use(ctx context.Context, at place) (*server, error) {
 		if at.Private {
 			begin = start
 		}
-		var err error
 		if s, err = begin(ctx, at); err != nil {
 			return nil, err
 		}
-		s.chosenAs = at
 		servers.inUse[at] = s
 	}
 	s.users++
@@ -116,9 +124,7 @@ func (s *server) release() error {
 	if s.users--; s.users > 0 {
 		return nil
 	}
-	if servers.inUse[s.chosenAs] == s {
-		delete(servers.inUse, s.chosenAs)
-	}
+	maps.DeleteFunc(servers.inUse, func(_ place, other *server) bool { return other == s })
 	return s.stop()
 }
 
@@ -137,8 +143,7 @@ const directoryPrefix = "rrbench-redis-"
 // parents are where these may be: where temporary files belong, unless that is a relative path,
 // or one so long that a socket's below it is none.
 func parents() []string {
-	const longest = 64
-	if parent := os.TempDir(); filepath.IsAbs(parent) && len(parent) <= longest {
+	if parent := os.TempDir(); filepath.IsAbs(parent) && len(parent) <= 64 {
 		return []string{parent}
 	}
 	return private.ShortParents()
@@ -149,24 +154,23 @@ const loopback = transport.Loopback + ":0"
 
 var errPortTaken = errors.New("another process has the port")
 
-// start starts a server and waits until it answers: a redis-server, or where there is none
-// what stands in for it. A port is chosen anew where another process takes it meanwhile.
-func start(ctx context.Context, chosen place) (*server, error) {
+// start starts a server and waits until it answers. A port is chosen anew where another process
+// takes it meanwhile.
+func start(ctx context.Context, chosen place) (s *server, err error) {
 	if chosen.Network != overTCP {
 		return startAt(ctx, "")
 	}
-	const attempts = 5
-	for attempt := 1; ; attempt++ {
+	for range 5 {
 		listener, err := net.Listen("tcp", net.JoinHostPort(cmp.Or(chosen.Address, transport.Loopback), "0"))
 		if err != nil {
 			return nil, fmt.Errorf("find a port: %w", err)
 		}
 		_ = listener.Close()
-		s, err := startAt(ctx, listener.Addr().String())
-		if attempt == attempts || !errors.Is(err, errPortTaken) {
+		if s, err = startAt(ctx, listener.Addr().String()); !errors.Is(err, errPortTaken) {
 			return s, err
 		}
 	}
+	return nil, err
 }
 
 // startTimeout bounds how long a server may take to answer.
@@ -182,21 +186,26 @@ func startAt(ctx context.Context, tcp string) (_ *server, err error) {
 		return nil, fmt.Errorf("make a directory for %s: %w", program, err)
 	}
 	s := &server{
-		place:     place{Private: true, Network: overUnix, Address: filepath.Join(directory.Path, "socket"), Password: rand.Text()},
-		holds:     capacity{value: valueLimit},
+		place:     place{Network: overUnix, Address: filepath.Join(directory.Path, "socket"), Password: rand.Text()},
+		holds:     privateCapacity,
+		name:      program,
+		command:   exec.Command(program, "-"),
 		directory: directory,
 		ended:     make(chan struct{}),
 	}
-	if hasServer() {
-		s.name, s.command = program, s.redisServer(tcp)
-	} else {
-		s.name, s.command = standInName, s.standIn(tcp)
+	if !hasServer() {
+		s.name, s.command = standInName, exec.Command("/proc/self/exe", StandInCommand)
+		s.command.Args[0] = os.Args[0]
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("start %s: %w", s.name, err), s.stop())
 		}
 	}()
+	// The configuration goes through standard input, where no other user sees the password.
+	host, port, _ := net.SplitHostPort(cmp.Or(tcp, loopback)) // port 0 is none
+	s.command.Stdin = strings.NewReader(fmt.Sprintf("%sbind %s\nport %s\nunixsocket %q\nrequirepass %s\ndir %q\n", settings, host, port, s.Address, s.Password, directory.Path))
+	s.command.Env = append(os.Environ(), mallocConf, jeMallocConf)
 	s.command.Dir, s.command.Stdout, s.command.Stderr = directory.Path, &s.said, &s.said
 	if err := child.Start(s.command); err != nil {
 		return nil, err
@@ -217,17 +226,6 @@ func startAt(ctx context.Context, tcp string) (_ *server, err error) {
 		s.Network, s.Address = overTCP, tcp
 	}
 	return s, nil
-}
-
-// redisServer is the command. Its configuration goes through standard input, where no other
-// user sees the password.
-func (s *server) redisServer(tcp string) *exec.Cmd {
-	host, port, _ := net.SplitHostPort(cmp.Or(tcp, loopback)) // port 0 is none
-	command := exec.Command(program, "-")
-	command.Stdin = strings.NewReader(fmt.Sprintf("%sbind %s\nport %s\nunixsocket %q\nrequirepass %s\ndir %q\n", settings, host, port, s.Address, s.Password, s.directory.Path))
-	// The second name is that of servers that have jemalloc built in.
-	command.Env = append(os.Environ(), "MALLOC_CONF="+mallocConf, "JE_MALLOC_CONF="+mallocConf)
-	return command
 }
 
 // await waits until the server answers.
@@ -269,6 +267,14 @@ func (s *server) ending() error {
 	return fmt.Errorf("%s ended with %v: %s", s.name, s.command.ProcessState, line)
 }
 
+// explain adds how a private server has ended.
+func (s *server) explain(step string, err error) error {
+	if err = explain(step, err); err != nil && s.hasEnded() {
+		err = fmt.Errorf("%w: %w", err, s.ending())
+	}
+	return err
+}
+
 // stop ends a private server, which has nothing to lose, and the metering of any.
 func (s *server) stop() error {
 	var err error
@@ -283,4 +289,56 @@ func (s *server) stop() error {
 		<-s.ended
 	}
 	return errors.Join(err, s.directory.Remove())
+}
+
+// StandInCommand is the argument by which the program becomes the stand-in for a
+// redis-server: ServeStandIn.
+const StandInCommand = "redis-stand-in"
+
+// standInName is what rows say that were measured with the stand-in.
+const standInName = "miniredis"
+
+// ServeStandIn is a server in this process that knows enough of Redis to carry payloads, for machines
+// without redis-server. It is started with StandInCommand and given the same configuration, of which it
+// heeds where to listen and the password. Its figures are those of another program than Redis.
+func ServeStandIn(configuration io.Reader) error {
+	set := make(map[string]string)
+	for lines := bufio.NewScanner(configuration); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		set[name] = value
+	}
+	path, err := strconv.Unquote(set["unixsocket"])
+	if err != nil {
+		return fmt.Errorf("stand in for redis-server: where to listen: %w (it is started by rrbench itself)", err)
+	}
+	server := miniredis.NewMiniRedis()
+	// It starts without a listener of its own, since that would be one over TCP.
+	if _, err := server.Dial(); err != nil {
+		return err
+	}
+	server.RequireAuth(set["requirepass"])
+	// It answers at one address only when it has all: its parent asks at the first.
+	listener, err := net.Listen(overUnix, path)
+	listeners := []net.Listener{listener}
+	if err == nil && set["port"] != "0" {
+		listener, err = net.Listen(overTCP, net.JoinHostPort(set["bind"], set["port"]))
+		listeners = append(listeners, listener)
+	}
+	if err != nil {
+		return err
+	}
+	var accepting errgroup.Group
+	for _, listener := range listeners {
+		accepting.Go(func() error {
+			for {
+				connection, err := listener.Accept()
+				if err != nil {
+					return err
+				}
+				_ = stream.Tune(connection)
+				server.Server().ServeConn(connection)
+			}
+		})
+	}
+	return accepting.Wait()
 }

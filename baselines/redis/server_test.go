@@ -132,10 +132,11 @@ func TestPortIsTakenOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	subscription, err := messages{}.fetcher(t.Context(), directions{p.place, "channel"}, time.Second)
+	fetch, subscription, err := getMessages(t.Context(), directions{p.place, "channel"}, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer subscription.Close()
 	if err := p.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +145,7 @@ func TestPortIsTakenOver(t *testing.T) {
 		if err := client.Ping(t.Context()).Err(); err == nil {
 			t.Error("it answers")
 		}
-		if _, err := subscription.fetch(1, make([]byte, 1)); err == nil {
+		if _, err := fetch(1, make([]byte, 1)); err == nil {
 			t.Error("there is a message")
 		}
 	}

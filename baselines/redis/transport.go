@@ -3,6 +3,7 @@ package redis
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 
@@ -20,16 +22,12 @@ import (
 	"rrbench/transport/stream"
 )
 
-// valueLimit is the longest value that Redis holds unless it is configured otherwise, in bytes:
-// proto-max-bulk-len.
-const valueLimit = 512 << 20
-
 const limitName = "limit/redis"
 
-// through is a transport through a server.
+// through is a transport through a server, of messages or of values.
 type through struct {
 	info     transport.Info
-	exchange exchange
+	messages bool
 }
 
 var _ transport.Dependent = through{}
@@ -44,37 +42,37 @@ const (
 
 // New is the transport redis: SET and GET.
 func New() transport.Transport {
-	return newFunctions(transport.Info{
+	return through{info: withFunctions(transport.Info{
 		Name:            "redis",
 		Summary:         "A's shim SETs into a redis-server, B's shim GETs, straight from and into linear memory",
 		Place:           1,
 		CopiesPerTarget: jsonPerTarget,
-	}, values{})
+	})}
 }
 
 // NewPubSub is the transport redis/pubsub: PUBLISH to subscribers.
 func NewPubSub() transport.Transport {
-	return newFunctions(transport.Info{
+	return through{messages: true, info: withFunctions(transport.Info{
 		Name:            "redis/pubsub",
 		Summary:         "A's shim PUBLISHes to a redis-server, B's shim has SUBSCRIBEd, as CWASI does",
 		Place:           2,
 		CopiesPerTarget: jsonPerTarget + 1, // the message in the shim
 		ParallelOnly:    true,
-	}, messages{})
+	})}
 }
 
-func newFunctions(info transport.Info, exchange exchange) through {
+func withFunctions(info transport.Info) transport.Info {
 	info.Family, info.Runs, info.Codecs = transport.Redis, transport.Wasm, function.Codecs()
 	info.Limits, info.CopiesAtSource = []string{limitName}, jsonAtSource
 	info.Guests = map[transport.Codec][]string{transport.JSON: {guestName}, transport.JSONStd: {guestName}}
-	// The guest that serializes makes its objects itself where it can, as OriginHeap has it.
+	// The guest that serializes makes its objects itself, as OriginHeap has it.
 	info.Origins = transport.Origins()
-	return through{info, exchange}
+	return info
 }
 
 // NewLimit is limit/redis: SET and GET of warm buffers without any function.
 func NewLimit() transport.Transport {
-	return through{transport.Info{
+	return through{info: transport.Info{
 		Name:            limitName,
 		Summary:         "no function: SET and GET of a warm buffer on a redis-server",
 		Family:          transport.Limit,
@@ -83,7 +81,7 @@ func NewLimit() transport.Transport {
 		Codecs:          []transport.Codec{transport.None},
 		CopiesAtSource:  2,
 		CopiesPerTarget: 2,
-	}, values{}}
+	}}
 }
 
 func (t through) Info() transport.Info {
@@ -106,18 +104,28 @@ func (t through) read(parameter string) (*transport.StandIn, error) {
 	return &transport.StandIn{Name: standInName, For: "redis-server, which is not on PATH", Remedy: "apt-get install redis-server"}, nil
 }
 
+// choose reads the parameter, and refuses a server that could not be had here.
+func (t through) choose(parameter string) (place, error) {
+	at, err := choose(parameter)
+	if err == nil && at.Network == overTCP {
+		host, _, _ := net.SplitHostPort(cmp.Or(at.Address, loopback))
+		err = transport.CheckHost(t.info.Name, host)
+	}
+	return at, err
+}
+
 func (through) Check() error { return nil }
 
-func (through) Programs(parameter string) []string {
+func (t through) Programs(parameter string) []string {
 	path, err := exec.LookPath(program)
-	if at, mistake := choose(parameter); err != nil || mistake != nil || !at.Private {
+	if at, refused := t.choose(parameter); err != nil || refused != nil || !at.Private {
 		return nil
 	}
 	return []string{path}
 }
 
-func (through) Versions(parameter string) map[string]string {
-	at, err := choose(parameter)
+func (t through) Versions(parameter string) map[string]string {
+	at, err := t.choose(parameter)
 	name, version := program, ""
 	switch {
 	case err != nil:
@@ -139,36 +147,30 @@ func (through) Versions(parameter string) map[string]string {
 	return map[string]string{name: version}
 }
 
-// choose reads the parameter, and refuses a server that could not be had here.
-func (t through) choose(parameter string) (place, error) {
-	at, err := choose(parameter)
-	if err == nil && at.Network == overTCP {
-		host, _, _ := net.SplitHostPort(cmp.Or(at.Address, loopback))
-		err = transport.CheckHost(t.info.Name, host)
+// checkSetup refuses what cannot be before anything is started, and reads the parameter.
+func (t through) checkSetup(setup transport.Setup) (at place, err error) {
+	switch {
+	case !slices.Contains(t.info.Codecs, setup.Codec):
+		err = fmt.Errorf("codec %q is not possible, use one of %q", setup.Codec, t.info.Codecs)
+	case setup.Serial && setup.Fanout > 1 && t.messages:
+		return at, &transport.Unavailable{Transport: t.info.Name, Reason: "one PUBLISH serves all subscribers at once, not in turn", Remedy: "use --fanout-order parallel"}
+	case setup.Size < 1:
+		err = fmt.Errorf("a payload of %d bytes: it must have at least one", setup.Size)
+	default:
+		if at, err = t.choose(setup.Parameter); err == nil && at.Private {
+			// JSON, whose length is not known yet, is no shorter than the payload.
+			err = privateCapacity.check(setup.Size, t.messages)
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", t.info.Name, err)
 	}
 	return at, err
 }
 
-// checkSetup refuses what cannot be before anything is started, and reads the parameter.
-func (t through) checkSetup(setup transport.Setup) (place, error) {
-	switch {
-	case !slices.Contains(t.info.Codecs, setup.Codec):
-		return place{}, fmt.Errorf("%s: codec %q is not possible, use one of %q", t.info.Name, setup.Codec, t.info.Codecs)
-	case setup.Serial && setup.Fanout > 1 && t.info.ParallelOnly:
-		return place{}, &transport.Unavailable{Transport: t.info.Name, Reason: "one PUBLISH serves all subscribers at once, not in turn", Remedy: "use --fanout-order parallel"}
-	case setup.Size < 1:
-		return place{}, fmt.Errorf("%s: a payload of %d bytes: it must have at least one", t.info.Name, setup.Size)
-	}
-	at, err := t.choose(setup.Parameter)
-	if err == nil && at.Private {
-		// JSON, whose length is not known yet, is no shorter than the payload.
-		err = capacity{value: valueLimit}.check(setup.Size)
-	}
-	if err != nil {
-		return place{}, fmt.Errorf("%s: %w", t.info.Name, err)
-	}
-	return at, nil
-}
+// serverFact is the fact of an endpoint that says where a private server is which its target has
+// started: across hosts it is on the target's, over TCP.
+const serverFact = "server"
 
 // Serve implements transport.Transport. What has its source on another host listens where that one
 // reaches it, and starts the private server there.
@@ -181,59 +183,65 @@ func (t through) Serve(ctx context.Context, setup transport.Setup) (transport.Ta
 	if err != nil {
 		return nil, fmt.Errorf("%s: target: %w", t.info.Name, err)
 	}
-	service := stream.Service{
-		Receiver: &resolver{receiver: into, exchange: t.exchange, deadline: setup.Deadline},
-		Limit:    uint64(function.WireLimit(setup.Codec, setup.Size)),
-		Deadline: setup.Deadline,
+	resolver, end, address := &resolver{receiver: into, get: getValues, deadline: setup.Deadline}, into.Close, ""
+	if t.messages {
+		resolver.get = getMessages
 	}
-	end := into.Close
-	if chosen.Private && isApart(setup) {
+	service := stream.Service{Receiver: resolver, Limit: uint64(function.WireLimit(setup.Codec, setup.Size)), Deadline: setup.Deadline}
+	ip := net.ParseIP(setup.Address)
+	apart := ip != nil && !ip.IsLoopback()
+	if apart || chosen.Private && chosen.Network == overTCP {
+		address = setup.Listen()
+	}
+	if apart && chosen.Private {
 		own, err := use(ctx, place{Private: true, Network: overTCP, Address: setup.Address})
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: target: %w", t.info.Name, err), into.Close())
+			return nil, errors.Join(fmt.Errorf("%s: target: %w", t.info.Name, err), end())
 		}
 		end = func() error { return errors.Join(into.Close(), own.release()) }
-		encoded, err := json.Marshal(own.place)
-		if err != nil {
-			return nil, errors.Join(err, end())
-		}
+		encoded, _ := json.Marshal(directions{place: own.place}) // of texts and numbers
 		service.Facts = map[string]string{serverFact: string(encoded)}
-	}
-	address := ""
-	if isApart(setup) || chosen.Private && chosen.Network == overTCP {
-		address = setup.Listen()
 	}
 	return stream.Serve(t.info.Name, address, service, end)
 }
 
-// Open implements transport.Transport. It starts the server, unless another route of this
-// process has; every target is connected to it when it returns.
+// Open implements transport.Transport. It starts the server, unless another route of this process
+// or a target has; every target is connected to it when it returns.
 func (t through) Open(ctx context.Context, setup transport.Setup, targets []transport.Endpoint) (transport.Route, error) {
 	chosen, err := t.checkSetup(setup)
-	if err == nil {
-		chosen, err = serverThere(chosen, targets)
+	for _, target := range targets {
+		if there := target.Facts[serverFact]; err == nil && chosen.Private && there != "" {
+			var to directions
+			to, err = parseDirections([]byte(there))
+			chosen = to.place
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	s, err := newSender(ctx, setup, chosen, t.exchange)
+	shared, err := use(ctx, chosen)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t.info.Name, err)
 	}
-	encoded, err := json.Marshal(directions{s.server.place, s.key})
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
+	if err := shared.holds.check(setup.Size, t.messages); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", t.info.Name, err), shared.release())
 	}
+	s := &sender{server: shared, key: keyPrefix + rand.Text(), lifetime: max(time.Minute, 2*cmp.Or(max(setup.Deadline, 0), time.Hour/2)), serializes: setup.Codec.Serializes()}
+	if t.messages {
+		s.publish = s.publishPayload
+	}
+	encoded, _ := json.Marshal(directions{shared.place, s.key}) // of texts and numbers
 	r := &route{sender: s}
 	r.Route, err = sockets.Open(ctx, targets, sockets.Options{
 		FanOptions: stream.FanOptions{Transport: t.info.Name, Deadline: setup.Deadline, Serial: setup.Serial, Preparation: encoded},
-		NewSource: func(carry sockets.Carrier) (sockets.Source, error) {
-			return t.source(ctx, setup, carry)
+		NewSource:  func(carry sockets.Carrier) (sockets.Source, error) { return t.source(ctx, setup, carry) },
+		NewReferrer: func([]int) (_ sockets.Referrer, err error) {
+			s.client, err = connect(ctx, shared.place, setup.Deadline)
+			return s, err
 		},
-		NewReferrer: func([]int) (sockets.Referrer, error) { return t.exchange.referrer(s), nil },
 	})
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, shared.release())
 	}
 	return r, nil
 }

@@ -23,34 +23,16 @@ func attach(ctx context.Context, at place) (*server, error) {
 	if _, err := usage.Take(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w (allow this user INFO, or use a private server)", err), c.Close())
 	}
-	return &server{place: at, holds: capacityOf(ctx, c), usage: usage}, nil
-}
-
-// capacity is what a server holds, in bytes; what it does not tell, or does not limit, is 0.
-type capacity struct {
-	// value bounds a value, output what may wait for a subscriber.
-	value, output int64
-	// memory is maxmemory and used what was in use; evicts that other values make room.
-	memory, used int64
-	evicts       string
-}
-
-// capacityOf asks for the limits. Users that may not see the configuration learn them from
-// failures.
-func capacityOf(ctx context.Context, from *client) capacity {
-	info := from.InfoMap(ctx, memorySection)
-	set := from.ConfigGet(ctx, "proto-max-bulk-len").Val()
-	output := from.ConfigGet(ctx, "client-output-buffer-limit").Val()
-	holds := capacity{
-		value:  number(set["proto-max-bulk-len"]),
-		output: outputLimit(output["client-output-buffer-limit"]),
-		memory: number(info.Item(memorySection, "maxmemory")),
-		used:   number(info.Item(memorySection, "used_memory")),
-	}
-	if policy := info.Item(memorySection, "maxmemory_policy"); policy != "noeviction" {
-		holds.evicts = policy
-	}
-	return holds
+	info := func(field string) string { return c.InfoMap(ctx, memorySection).Item(memorySection, field) }
+	// Users that may not see the configuration learn its limits from failures.
+	set := func(name string) string { return c.ConfigGet(ctx, name).Val()[name] }
+	return &server{place: at, usage: usage, holds: capacity{
+		value:  number(set("proto-max-bulk-len")),
+		output: outputLimit(set("client-output-buffer-limit")),
+		memory: number(info("maxmemory")),
+		used:   number(info("used_memory")),
+		evicts: info("maxmemory_policy"),
+	}}, nil
 }
 
 // number is 0 where there is none.
@@ -67,22 +49,43 @@ func outputLimit(text string) int64 {
 	return number(hard)
 }
 
-func (holds capacity) check(n int64) error {
-	if holds.value == 0 || n <= holds.value {
-		return nil
-	}
-	return fmt.Errorf("%s are more than a value of the server holds: use at most %s, or raise its proto-max-bulk-len", payloads.FormatSize(n), payloads.FormatSize(holds.value))
+// capacity is what a server holds, in bytes; what it does not tell, or does not limit, is 0.
+type capacity struct {
+	// value bounds a value, output what may wait for a subscriber.
+	value, output int64
+	// memory is maxmemory and used what was in use; evicts is how others make room, maxmemory-policy.
+	memory, used int64
+	evicts       string
 }
 
-// reportedUsage is what a user's server reports of its own usage: CPU time and resident memory.
+// privateCapacity is what Redis holds unless it is configured otherwise: proto-max-bulk-len.
+var privateCapacity = capacity{value: 512 << 20}
+
+// check refuses what the server would not take, would cut off, or would drop a user's own
+// values for.
+func (holds capacity) check(n int64, message bool) error {
+	size := payloads.FormatSize
+	switch {
+	case message && holds.output > 0 && n > holds.output:
+		return fmt.Errorf("the server cuts off subscribers that %s wait for: its client-output-buffer-limit pubsub is %s; raise it, or set it to 0 0 0", size(n), size(holds.output))
+	case !message && holds.memory > 0 && holds.evicts != "" && holds.evicts != "noeviction" && holds.used+n > holds.memory:
+		return fmt.Errorf("to hold %s the server would evict other values: %s of its maxmemory of %s are in use and its policy is %s; raise maxmemory, or set maxmemory-policy noeviction",
+			size(n), size(holds.used), size(holds.memory), holds.evicts)
+	case holds.value > 0 && n > holds.value:
+		return fmt.Errorf("%s are more than a value of the server holds: use at most %s, or raise its proto-max-bulk-len", size(n), size(holds.value))
+	}
+	return nil
+}
+
+const memorySection = "Memory"
+
+// reportedUsage is what a user's server reports of its own usage.
 type reportedUsage struct {
 	client *client
 	mutex  sync.Mutex
 	last   measure.Usage
 	peak   int64
 }
-
-const memorySection = "Memory"
 
 // ask asks for the numbers in fields of a section of INFO.
 func (u *reportedUsage) ask(section string, fields ...string) ([]float64, error) {

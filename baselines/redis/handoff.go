@@ -1,0 +1,262 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"rrbench/measure"
+	"rrbench/modes"
+	"rrbench/modes/sockets"
+	"rrbench/transport"
+	"rrbench/transport/stream"
+)
+
+// route adds to deliveries what the server takes part in.
+type route struct {
+	*sockets.Route
+	sender *sender
+}
+
+var _ transport.MemoryReporter = (*route)(nil)
+
+func (r *route) Send(handoff *transport.Handoff) error {
+	if err := r.Route.Send(handoff); err != nil {
+		return err
+	}
+	used, err := r.sender.server.usage.Take()
+	if err != nil {
+		return err
+	}
+	for i := range handoff.Deliveries {
+		d := &handoff.Deliveries[i]
+		if moment := r.sender.serialized; moment != 0 {
+			d.Timeline.Serialized, d.Timeline.CopiedOut = moment, moment
+		}
+		d.Server = share(used, int64(i), int64(len(handoff.Deliveries)))
+	}
+	return nil
+}
+
+// Memory is the server's peak.
+func (r *route) Memory() (measure.Memory, error) { return r.sender.server.usage.Memory() }
+
+// share is the i-th of n parts, which add up to the whole.
+func share(u measure.Usage, i, n int64) measure.Usage {
+	part := func(whole int64) int64 { return whole*(i+1)/n - whole*i/n }
+	return measure.Usage{UserNs: part(u.UserNs), KernelNs: part(u.KernelNs), MinorFaults: part(u.MinorFaults), ContextSwitches: part(u.ContextSwitches)}
+}
+
+// keyPrefix says on a user's server whose key it is.
+const keyPrefix = "rrbench:payload:"
+
+// sender is a source's side of a server. The server is written to from the memory of the source, which is
+// suspended meanwhile.
+type sender struct {
+	server *server
+	client *client
+	// key is the payload's, or the channel's name.
+	key string
+	// lifetime is when a value goes away by itself whose source was killed. It outlives each hand-off.
+	lifetime   time.Duration
+	serializes bool
+	// serialized is when the payload under way was complete, zero where none is serialized.
+	serialized int64
+	lastID     uint64
+
+	// publish is set where payloads are messages, to publishPayload: references go first, so that a target has
+	// made room when a message comes, which then waits for nothing.
+	publish func() error
+	payload []byte
+	err     error
+}
+
+func (s *sender) Refer(_ *modes.Region, payload []byte) (stream.Reference, bool, error) {
+	if s.serializes {
+		s.serialized = measure.Now()
+	}
+	s.lastID++
+	s.payload = payload
+	err := s.server.holds.check(int64(len(payload)), s.publish != nil)
+	if err == nil && s.publish == nil {
+		err = s.server.explain("SET the payload", s.client.Set(context.Background(), s.key, payload, s.lifetime).Err())
+	}
+	return stream.Reference{ID: s.lastID, Descriptor: -1, Then: s.publish}, true, err
+}
+
+func (s *sender) publishPayload() error {
+	s.err = s.server.explain("PUBLISH the payload", s.client.Publish(context.Background(), s.key, s.payload).Err())
+	return s.err
+}
+
+// Finish deletes a value: it is there during a hand-off alone.
+func (s *sender) Finish(*modes.Region, []byte, int) error {
+	if s.publish != nil {
+		return s.err
+	}
+	return s.server.explain("delete the payload", s.client.Del(context.Background(), s.key).Err())
+}
+
+// Released has nothing to note: what was fetched is the target's own.
+func (s *sender) Released([]uint64) {}
+
+func (s *sender) Close() error { return errors.Join(s.client.Close(), s.server.release()) }
+
+// directions tell targets where payloads will be: the server, and their key or channel there.
+type directions struct {
+	place
+	Key string
+}
+
+func parseDirections(encoded []byte) (d directions, err error) {
+	if err = json.Unmarshal(encoded, &d); err != nil {
+		err = fmt.Errorf("read where the server is: %w", err)
+	}
+	return d, err
+}
+
+// fetch fills into with the payload that a reference has come to. Where it copies from other memory of
+// this process, copied is when the payload was there; it is zero where the payload is read straight
+// into its place.
+type fetch func(id uint64, into []byte) (copied int64, err error)
+
+// get connects to a server, until the client is closed. The context bounds connecting, the deadline
+// each fetch.
+type get func(ctx context.Context, from directions, deadline time.Duration) (fetch, *redis.Client, error)
+
+// getValues GETs payloads.
+func getValues(ctx context.Context, from directions, deadline time.Duration) (fetch, *redis.Client, error) {
+	c, err := connect(ctx, from.place, deadline)
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(_ uint64, into []byte) (copied int64, err error) {
+		n, err := c.GetToBuffer(context.Background(), from.Key, into).Result()
+		if err == nil && n != len(into) {
+			err = fmt.Errorf("it has %d bytes, %d were announced", n, len(into))
+		}
+		return 0, explain("GET the payload", err)
+	}, c.library, nil
+}
+
+// getMessages is for payloads that are PUBLISHed, in the order of the references' IDs, which begin with 1.
+// What the target had no place for is skipped.
+func getMessages(ctx context.Context, from directions, deadline time.Duration) (fetch, *redis.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, max(deadline, connectTimeout))
+	defer cancel()
+	library := newClient(from.place, deadline)
+	subscription := library.Subscribe(ctx)
+	err := subscription.Subscribe(ctx, from.Key)
+	if err == nil {
+		_, err = subscription.Receive(ctx) // that it holds
+	}
+	if err != nil {
+		return nil, nil, errors.Join(explain("SUBSCRIBE at "+from.Address, err), library.Close())
+	}
+	seen, broken := uint64(0), error(nil) // why messages are out of step with references
+	return func(id uint64, into []byte) (copied int64, err error) {
+		var received any
+		for ; broken == nil && seen < id; seen++ {
+			received, broken = subscription.ReceiveTimeout(context.Background(), max(deadline, 0))
+		}
+		copied = measure.Now()
+		if message, ok := received.(*redis.Message); broken == nil && (!ok || len(message.Payload) != len(into)) {
+			broken = errors.New("something else came than what was referred to")
+		} else if broken == nil {
+			copy(into, message.Payload)
+		}
+		return copied, explain("wait for the message", broken)
+	}, library, nil
+}
+
+// resolver finds payloads in a server.
+type resolver struct {
+	receiver
+	get      get
+	deadline time.Duration
+	// fetch gets payloads of the source that is connected, and is nil where none is; disconnect ends it.
+	fetch      fetch
+	disconnect func()
+	// copied is as fetch has it, garbage how many bytes were copied since they were collected.
+	copied  int64
+	garbage int
+}
+
+var (
+	_ stream.Preparer = (*resolver)(nil)
+	_ stream.Sharing  = (*resolver)(nil)
+)
+
+// ForSource returns a resolver that fetches by a connection of its own.
+func (r *resolver) ForSource() stream.Receiver {
+	return &resolver{receiver: r.receiver, get: r.get, deadline: r.deadline}
+}
+
+func (r *resolver) Prepare(ctx context.Context, encoded []byte) error {
+	from, err := parseDirections(encoded)
+	if err != nil {
+		return err
+	}
+	r.Disconnected()
+	fetch, library, err := r.get(ctx, from, r.deadline)
+	if err == nil {
+		stop := context.AfterFunc(ctx, func() { _ = library.Close() })
+		r.fetch, r.disconnect = fetch, func() { stop(); _ = library.Close() }
+	}
+	return err
+}
+
+func (r *resolver) Place(uint64) ([]byte, error) {
+	return nil, errors.New("payloads come through a server, not with their announcement")
+}
+
+func (r *resolver) Resolve(n uint64, reference stream.Reference) error {
+	if r.fetch == nil {
+		return errors.New("no server was named")
+	}
+	memory, err := r.receiver.Place(n)
+	if err != nil {
+		return err
+	}
+	if r.copied, err = r.fetch(reference.ID, memory); err != nil {
+		return errors.Join(err, r.receiver.Release())
+	}
+	if r.copied != 0 {
+		r.garbage += len(memory)
+	}
+	return nil
+}
+
+// Consume tells when the payload had come into this process.
+func (r *resolver) Consume(d *transport.Delivery) error {
+	d.Timeline.Received = cmp.Or(r.copied, d.Timeline.CopiedIn)
+	return r.receiver.Consume(d)
+}
+
+// garbageLimit is how many bytes of messages that were handled are left lying about. The
+// library allocates every message, and shims of WebAssembly functions leave collecting to
+// those who make garbage: between two payloads, here, the pages are still warm for the next.
+const garbageLimit = 16 << 20
+
+func (r *resolver) Release() error {
+	if r.garbage >= garbageLimit {
+		runtime.GC()
+		r.garbage = 0
+	}
+	return r.receiver.Release()
+}
+
+func (r *resolver) Holds() (held bool, released uint64) { return false, 0 }
+
+func (r *resolver) Disconnected() {
+	if r.fetch != nil {
+		r.disconnect()
+	}
+	r.fetch = nil
+}
