@@ -15,7 +15,7 @@ import (
 // attach looks at a user's server: whether it lets us in, what it holds, and whether it
 // tells its usage. It changes nothing there.
 func attach(ctx context.Context, at place) (*server, error) {
-	c, err := connect(ctx, at, connectTimeout)
+	c, err := connect(ctx, at, "", connectTimeout)
 	if err != nil {
 		return nil, err
 	}

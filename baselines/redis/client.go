@@ -44,28 +44,25 @@ type place struct {
 	Database           int
 }
 
-// choose reads the parameter. The error does not repeat what may hold a password.
-func choose(parameter string) (place, error) {
+// choose reads the parameter, and refuses what the library takes beside a place. The error does not repeat
+// what may hold a password.
+func choose(parameter string) (at place, err error) {
 	switch parameter {
 	case "", overUnix, overTCP:
 		return place{Private: true, Network: cmp.Or(parameter, overUnix)}, nil
 	}
 	if !strings.Contains(parameter, "://") {
 		if host, port, err := net.SplitHostPort(parameter); err != nil || host == "" || port == "" {
-			return place{}, fmt.Errorf("redis server %q: give %s", parameter, parameterForms)
+			return at, fmt.Errorf("redis server %q: give %s", parameter, parameterForms)
 		}
 		parameter = "redis://" + parameter
 	}
-	at, err := parseURL(parameter)
-	if err != nil {
-		return place{}, fmt.Errorf("URL of the redis server: %w: give %s", err, parameterForms)
-	}
-	return at, nil
-}
-
-// parseURL refuses what the library takes beside a place.
-func parseURL(text string) (at place, err error) {
-	parsed, err := url.Parse(text)
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("URL of the redis server: %w: give %s", err, parameterForms)
+		}
+	}()
+	parsed, err := url.Parse(parameter)
 	if detail := (*url.Error)(nil); errors.As(err, &detail) {
 		return at, detail.Err
 	}
@@ -82,11 +79,11 @@ func parseURL(text string) (at place, err error) {
 	case err != nil || port == 0:
 		return at, fmt.Errorf("port %q is not possible", parsed.Port())
 	}
-	o, err := redis.ParseURL(text)
-	if err == nil {
-		at = place{Network: o.Network, Address: o.Addr, Username: o.Username, Password: cmp.Or(o.Password, os.Getenv(passwordVariable)), Database: o.DB}
+	o, err := redis.ParseURL(parameter)
+	if err != nil {
+		return at, err
 	}
-	return at, err
+	return place{Network: o.Network, Address: o.Addr, Username: o.Username, Password: cmp.Or(o.Password, os.Getenv(passwordVariable)), Database: o.DB}, nil
 }
 
 // The library logs what it returns as an error, too; a shim's output is no place for that.
@@ -128,27 +125,35 @@ func newClient(at place, deadline time.Duration) *redis.Client {
 	})
 }
 
-// client keeps its connection, which it neither takes out of the library's pool nor probes before
-// each command.
+// client keeps one connection: conn's, which it neither takes out of the library's pool nor probes before
+// each command, or that of a subscription.
 type client struct {
 	*redis.Conn
-	library *redis.Client
+	subscription *redis.PubSub
+	library      *redis.Client
 }
 
+// Close ends a command under way, too.
 func (c *client) Close() error { return c.library.Close() }
 
 // connectTimeout is the least that a server has to let a client in.
 const connectTimeout = 5 * time.Second
 
-// connect makes a client that is connected. The context bounds that alone, the deadline each
-// command.
-func connect(ctx context.Context, at place, deadline time.Duration) (*client, error) {
+// connect makes a client that is connected, and has subscribed to a channel where one is named. The
+// context bounds that alone, the deadline each command.
+func connect(ctx context.Context, at place, channel string, deadline time.Duration) (*client, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(deadline, connectTimeout))
 	defer cancel()
 	library := newClient(at, deadline)
-	c := &client{library.Conn(), library}
-	if err := c.Ping(ctx).Err(); err != nil {
-		return nil, errors.Join(explain("connect to redis-server at "+at.Address, err), c.Close())
+	c := &client{library.Conn(), library.Subscribe(ctx), library}
+	step, err := "connect to redis-server", error(nil)
+	if channel == "" {
+		err = c.Ping(ctx).Err()
+	} else if step, err = "SUBSCRIBE", c.subscription.Subscribe(ctx, channel); err == nil {
+		_, err = c.subscription.Receive(ctx) // that it holds
+	}
+	if err != nil {
+		return nil, errors.Join(explain(step+" at "+at.Address, err), c.Close())
 	}
 	return c, nil
 }

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"os"
@@ -45,30 +46,43 @@ func TestCapacity(t *testing.T) {
 	}
 }
 
-var gets = map[string]get{"GET": getValues, "SUBSCRIBE": getMessages}
+// fetch has a target get what lies at a key, or was published there with that ID.
+func (r *resolver) fetch(id uint64, into []byte) error {
+	if r.messages {
+		return r.receive(id, into)
+	}
+	return r.get(into)
+}
+
+func encode(t *testing.T, d directions) []byte {
+	t.Helper()
+	encoded, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encoded
+}
 
 // A value or message of another length than was announced is not taken for the payload, and
 // leaves the memory beside its place as it was.
 func TestLengthsDiffer(t *testing.T) {
 	o := startOwn(t, overUnix)
-	for name, get := range gets {
+	for _, messages := range []bool{false, true} {
 		for _, sent := range []string{"", "ab", "abcd", strings.Repeat("a", 1<<20)} {
-			fetch, from, err := get(t.Context(), directions{o.place, "key"}, time.Minute)
-			if err != nil {
+			target := resolver{messages: messages, deadline: time.Minute}
+			if err := target.Prepare(t.Context(), encode(t, directions{o.place, "key"})); err != nil {
 				t.Fatal(err)
 			}
 			o.ask(t, "SET", "key", sent)
 			o.ask(t, "PUBLISH", "key", sent)
 			memory := []byte("#########")
-			if _, err := fetch(1, memory[3:6:6]); err == nil {
-				t.Errorf("%s: %d bytes became %q", name, len(sent), memory[3:6])
+			if err := target.fetch(1, memory[3:6:6]); err == nil {
+				t.Errorf("messages %t: %d bytes became %q", messages, len(sent), memory[3:6])
 			}
 			if string(memory[:3]) != "###" || string(memory[6:]) != "###" {
-				t.Errorf("%s: %d bytes wrote beside their place: %q", name, len(sent), memory)
+				t.Errorf("messages %t: %d bytes wrote beside their place: %q", messages, len(sent), memory)
 			}
-			if err := from.Close(); err != nil {
-				t.Error(err)
-			}
+			target.Disconnected()
 		}
 	}
 }
@@ -76,11 +90,11 @@ func TestLengthsDiffer(t *testing.T) {
 // Messages that a target had no place for are skipped.
 func TestMessagesAreSkipped(t *testing.T) {
 	o := startOwn(t, overUnix)
-	fetch, from, err := getMessages(t.Context(), directions{o.place, "key"}, time.Minute)
-	if err != nil {
+	target := resolver{messages: true, deadline: time.Minute}
+	if err := target.Prepare(t.Context(), encode(t, directions{o.place, "key"})); err != nil {
 		t.Fatal(err)
 	}
-	defer from.Close()
+	defer target.Disconnected()
 	for _, sent := range []string{"a", "long", "b", "long", "long", "c"} {
 		o.ask(t, "PUBLISH", "key", sent)
 	}
@@ -89,7 +103,7 @@ func TestMessagesAreSkipped(t *testing.T) {
 		id   uint64
 		want string
 	}{{1, "a"}, {3, "b"}, {6, "c"}} {
-		if copied, err := fetch(test.id, into[:]); err != nil || copied == 0 || string(into[:]) != test.want {
+		if err := target.fetch(test.id, into[:]); err != nil || target.copied == 0 || string(into[:]) != test.want {
 			t.Errorf("message %d is %q, %v", test.id, into, err)
 		}
 	}
@@ -103,9 +117,10 @@ func TestSilentServer(t *testing.T) {
 	}
 	defer listener.Close()
 	at := place{Network: overTCP, Address: listener.Addr().String(), Password: "secret"}
-	for _, get := range gets {
+	for _, messages := range []bool{false, true} {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		_, _, err := get(ctx, directions{at, "key"}, time.Hour)
+		target := resolver{messages: messages, deadline: time.Hour}
+		err := target.Prepare(ctx, encode(t, directions{at, "key"}))
 		cancel()
 		if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), at.Address) || !strings.Contains(err.Error(), "longer deadline") {
 			t.Error(err)

@@ -20,13 +20,8 @@ import (
 //go:embed guest/built
 var built embed.FS
 
-// guestName is the guest that serializes what it sends and deserializes what it gets. It
-// follows docs/guest-abi.md and has exports beside, see guest/function.go.
+// guestName is the guest that serializes what it sends and deserializes what it gets.
 const guestName = "json-go"
-
-func guestModule() ([]byte, error) {
-	return workloads.Built(built, "guest/built", guestName, []string{guestName})
-}
 
 // source is a function, or for the limit warm memory without any.
 func (t through) source(ctx context.Context, setup transport.Setup, carry sockets.Carrier) (sockets.Source, error) {
@@ -69,7 +64,7 @@ func (t through) load(ctx context.Context, setup transport.Setup, send modes.Sen
 	if err != nil {
 		return nil, err
 	}
-	wasm, err := guestModule()
+	wasm, err := workloads.Built(built, "guest/built", guestName, []string{guestName})
 	if err != nil {
 		return nil, err
 	}

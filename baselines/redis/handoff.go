@@ -114,77 +114,23 @@ type directions struct {
 	Key string
 }
 
-func parseDirections(encoded []byte) (d directions, err error) {
-	if err = json.Unmarshal(encoded, &d); err != nil {
-		err = fmt.Errorf("read where the server is: %w", err)
-	}
-	return d, err
-}
-
-// fetch fills into with the payload that a reference has come to. Where it copies from other memory of
-// this process, copied is when the payload was there; it is zero where the payload is read straight
-// into its place.
-type fetch func(id uint64, into []byte) (copied int64, err error)
-
-// get connects to a server, until the client is closed. The context bounds connecting, the deadline
-// each fetch.
-type get func(ctx context.Context, from directions, deadline time.Duration) (fetch, *redis.Client, error)
-
-// getValues GETs payloads.
-func getValues(ctx context.Context, from directions, deadline time.Duration) (fetch, *redis.Client, error) {
-	c, err := connect(ctx, from.place, deadline)
-	if err != nil {
-		return nil, nil, err
-	}
-	return func(_ uint64, into []byte) (copied int64, err error) {
-		n, err := c.GetToBuffer(context.Background(), from.Key, into).Result()
-		if err == nil && n != len(into) {
-			err = fmt.Errorf("it has %d bytes, %d were announced", n, len(into))
-		}
-		return 0, explain("GET the payload", err)
-	}, c.library, nil
-}
-
-// getMessages is for payloads that are PUBLISHed, in the order of the references' IDs, which begin with 1.
-// What the target had no place for is skipped.
-func getMessages(ctx context.Context, from directions, deadline time.Duration) (fetch, *redis.Client, error) {
-	ctx, cancel := context.WithTimeout(ctx, max(deadline, connectTimeout))
-	defer cancel()
-	library := newClient(from.place, deadline)
-	subscription := library.Subscribe(ctx)
-	err := subscription.Subscribe(ctx, from.Key)
-	if err == nil {
-		_, err = subscription.Receive(ctx) // that it holds
-	}
-	if err != nil {
-		return nil, nil, errors.Join(explain("SUBSCRIBE at "+from.Address, err), library.Close())
-	}
-	seen, broken := uint64(0), error(nil) // why messages are out of step with references
-	return func(id uint64, into []byte) (copied int64, err error) {
-		var received any
-		for ; broken == nil && seen < id; seen++ {
-			received, broken = subscription.ReceiveTimeout(context.Background(), max(deadline, 0))
-		}
-		copied = measure.Now()
-		if message, ok := received.(*redis.Message); broken == nil && (!ok || len(message.Payload) != len(into)) {
-			broken = errors.New("something else came than what was referred to")
-		} else if broken == nil {
-			copy(into, message.Payload)
-		}
-		return copied, explain("wait for the message", broken)
-	}, library, nil
-}
-
 // resolver finds payloads in a server.
 type resolver struct {
 	receiver
-	get      get
+	messages bool
 	deadline time.Duration
-	// fetch gets payloads of the source that is connected, and is nil where none is; disconnect ends it.
-	fetch      fetch
-	disconnect func()
-	// copied is as fetch has it, garbage how many bytes were copied since they were collected.
-	copied  int64
+
+	// client is connected to the server that key's directions lead to, as long as the source is to us.
+	client *client
+	key    string
+	stop   func() bool
+	// seen is the ID of the last message: they come in the order of the references, whose IDs begin with 1. What
+	// there was no place for waits to be skipped. broken is why they are out of step.
+	seen   uint64
+	broken error
+	// copied is when a message was there; it is zero for a value, which is read straight into its place.
+	copied int64
+	// garbage is how many bytes came in messages since they were collected.
 	garbage int
 }
 
@@ -195,19 +141,22 @@ var (
 
 // ForSource returns a resolver that fetches by a connection of its own.
 func (r *resolver) ForSource() stream.Receiver {
-	return &resolver{receiver: r.receiver, get: r.get, deadline: r.deadline}
+	return &resolver{receiver: r.receiver, messages: r.messages, deadline: r.deadline}
 }
 
 func (r *resolver) Prepare(ctx context.Context, encoded []byte) error {
-	from, err := parseDirections(encoded)
-	if err != nil {
-		return err
+	var from directions
+	if err := json.Unmarshal(encoded, &from); err != nil {
+		return fmt.Errorf("read where the server is: %w", err)
 	}
 	r.Disconnected()
-	fetch, library, err := r.get(ctx, from, r.deadline)
+	channel := ""
+	if r.messages {
+		channel = from.Key
+	}
+	c, err := connect(ctx, from.place, channel, r.deadline)
 	if err == nil {
-		stop := context.AfterFunc(ctx, func() { _ = library.Close() })
-		r.fetch, r.disconnect = fetch, func() { stop(); _ = library.Close() }
+		r.client, r.key, r.stop = c, from.Key, context.AfterFunc(ctx, func() { _ = c.Close() })
 	}
 	return err
 }
@@ -217,20 +166,44 @@ func (r *resolver) Place(uint64) ([]byte, error) {
 }
 
 func (r *resolver) Resolve(n uint64, reference stream.Reference) error {
-	if r.fetch == nil {
+	if r.client == nil {
 		return errors.New("no server was named")
 	}
-	memory, err := r.receiver.Place(n)
+	into, err := r.receiver.Place(n)
 	if err != nil {
 		return err
 	}
-	if r.copied, err = r.fetch(reference.ID, memory); err != nil {
+	if r.messages {
+		err = explain("wait for the message", r.receive(reference.ID, into))
+	} else {
+		err = explain("GET the payload", r.get(into))
+	}
+	if err != nil {
 		return errors.Join(err, r.receiver.Release())
 	}
-	if r.copied != 0 {
-		r.garbage += len(memory)
-	}
 	return nil
+}
+
+func (r *resolver) get(into []byte) error {
+	n, err := r.client.GetToBuffer(context.Background(), r.key, into).Result()
+	if err == nil && n != len(into) {
+		err = fmt.Errorf("it has %d bytes, %d were announced", n, len(into))
+	}
+	return err
+}
+
+func (r *resolver) receive(id uint64, into []byte) error {
+	var received any
+	for ; r.broken == nil && r.seen < id; r.seen++ {
+		received, r.broken = r.client.subscription.ReceiveTimeout(context.Background(), max(r.deadline, 0))
+	}
+	r.copied = measure.Now()
+	if message, ok := received.(*redis.Message); r.broken == nil && (!ok || len(message.Payload) != len(into)) {
+		r.broken = errors.New("something else came than what was referred to")
+	} else if r.broken == nil {
+		r.garbage += copy(into, message.Payload)
+	}
+	return r.broken
 }
 
 // Consume tells when the payload had come into this process.
@@ -255,8 +228,9 @@ func (r *resolver) Release() error {
 func (r *resolver) Holds() (held bool, released uint64) { return false, 0 }
 
 func (r *resolver) Disconnected() {
-	if r.fetch != nil {
-		r.disconnect()
+	if r.client != nil {
+		r.stop()
+		_ = r.client.Close()
 	}
-	r.fetch = nil
+	r.client = nil
 }

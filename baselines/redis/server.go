@@ -28,44 +28,6 @@ import (
 	"rrbench/transport/stream"
 )
 
-// program is looked for on PATH.
-const program = "redis-server"
-
-func hasServer() bool {
-	_, err := exec.LookPath(program)
-	return err == nil
-}
-
-// mallocConf is the setting of the server's allocator, jemalloc. By default it returns
-// every block over 8 MiB to the kernel as soon as it is freed, so that each payload
-// faults all of its pages in anew, twice. A server that hands large payloads over all day
-// is configured to keep them. The second name is that of servers that have jemalloc built in.
-const (
-	mallocConf   = "MALLOC_CONF=oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1"
-	jeMallocConf = "JE_" + mallocConf
-)
-
-// settings of the server: nothing is written to disk, nothing is evicted, no client is cut off for
-// the length of what it is sent, and deleting does not hold the next command up.
-const settings = `
-unixsocketperm 700
-daemonize no
-supervised no
-loglevel warning
-logfile ""
-save ""
-appendonly no
-databases 1
-maxmemory 0
-maxmemory-policy noeviction
-lazyfree-lazy-user-del yes
-lazyfree-lazy-server-del yes
-client-output-buffer-limit normal 0 0 0
-client-output-buffer-limit pubsub 0 0 0
-timeout 0
-tcp-keepalive 0
-`
-
 // server is what routes of this process share: a private one, or a user's.
 type server struct {
 	place
@@ -74,14 +36,11 @@ type server struct {
 	// users is how many routes it has; servers guards it.
 	users int
 
-	// The rest is of a private one: the program's name, its process and the end of what that said.
-	name    string
-	command *exec.Cmd
-	said    child.Tail
-	// directory holds the Unix socket, and is the server's working directory.
+	// The rest is of a private one: the program's name, its process, and the directory that holds the
+	// Unix socket.
+	name      string
+	daemon    *child.Daemon
 	directory *private.Directory
-	// ended is closed when the process has been waited for, and nil for a user's server.
-	ended chan struct{}
 }
 
 // usage tells what a server uses of its machine.
@@ -104,7 +63,7 @@ func use(ctx context.Context, at place) (_ *server, err error) {
 	servers.Lock()
 	defer servers.Unlock()
 	s := servers.inUse[at]
-	if s == nil || s.hasEnded() {
+	if s == nil || s.daemon.HasEnded() {
 		begin := attach
 		if at.Private {
 			begin = start
@@ -128,14 +87,50 @@ func (s *server) release() error {
 	return s.stop()
 }
 
-func (s *server) hasEnded() bool {
-	select {
-	case <-s.ended:
-		return true
-	default:
-		return false
+// stop ends a private server, which has nothing to lose, and the metering of any.
+func (s *server) stop() (err error) {
+	if s.usage != nil {
+		err = s.usage.Close()
 	}
+	if s.daemon != nil {
+		s.daemon.Kill()
+	}
+	if s.directory != nil {
+		err = errors.Join(err, s.directory.Remove())
+	}
+	return err
 }
+
+// program is looked for on PATH.
+const program = "redis-server"
+
+func hasServer() bool {
+	_, err := exec.LookPath(program)
+	return err == nil
+}
+
+// configuration of a private server, beside what is so by itself: nothing is written to disk, no
+// subscriber is cut off for the length of what it is sent, and deleting does not hold the next command up.
+const configuration = `bind %s
+port %s
+unixsocket %q
+unixsocketperm 700
+requirepass %s
+dir %q
+loglevel warning
+save ""
+databases 1
+lazyfree-lazy-user-del yes
+lazyfree-lazy-server-del yes
+client-output-buffer-limit pubsub 0 0 0
+tcp-keepalive 0
+`
+
+// mallocConf is the setting of the server's allocator, jemalloc. By default it returns
+// every block over 8 MiB to the kernel as soon as it is freed, so that each payload
+// faults all of its pages in anew, twice. A server that hands large payloads over all day
+// is configured to keep them. With JE_ before it, it is that of servers that have jemalloc built in.
+const mallocConf = "MALLOC_CONF=oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1"
 
 // directoryPrefix begins the names of the servers' directories.
 const directoryPrefix = "rrbench-redis-"
@@ -185,17 +180,12 @@ func startAt(ctx context.Context, tcp string) (_ *server, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for %s: %w", program, err)
 	}
-	s := &server{
-		place:     place{Network: overUnix, Address: filepath.Join(directory.Path, "socket"), Password: rand.Text()},
-		holds:     privateCapacity,
-		name:      program,
-		command:   exec.Command(program, "-"),
-		directory: directory,
-		ended:     make(chan struct{}),
-	}
+	at := place{Network: overUnix, Address: filepath.Join(directory.Path, "socket"), Password: rand.Text()}
+	s := &server{place: at, holds: privateCapacity, name: program, directory: directory}
+	command := exec.Command(program, "-")
 	if !hasServer() {
-		s.name, s.command = standInName, exec.Command("/proc/self/exe", StandInCommand)
-		s.command.Args[0] = os.Args[0]
+		s.name, command = standInName, exec.Command("/proc/self/exe", StandInCommand)
+		command.Args[0] = os.Args[0]
 	}
 	defer func() {
 		if err != nil {
@@ -204,20 +194,15 @@ func startAt(ctx context.Context, tcp string) (_ *server, err error) {
 	}()
 	// The configuration goes through standard input, where no other user sees the password.
 	host, port, _ := net.SplitHostPort(cmp.Or(tcp, loopback)) // port 0 is none
-	s.command.Stdin = strings.NewReader(fmt.Sprintf("%sbind %s\nport %s\nunixsocket %q\nrequirepass %s\ndir %q\n", settings, host, port, s.Address, s.Password, directory.Path))
-	s.command.Env = append(os.Environ(), mallocConf, jeMallocConf)
-	s.command.Dir, s.command.Stdout, s.command.Stderr = directory.Path, &s.said, &s.said
-	if err := child.Start(s.command); err != nil {
+	command.Stdin = strings.NewReader(fmt.Sprintf(configuration, host, port, at.Address, at.Password, directory.Path))
+	command.Env, command.Dir = append(os.Environ(), mallocConf, "JE_"+mallocConf), directory.Path
+	if s.daemon, err = child.StartDaemon(command); err != nil {
 		return nil, err
 	}
-	go func() {
-		defer close(s.ended)
-		_ = s.command.Wait()
-	}()
 	if err := s.await(ctx); err != nil {
 		return nil, err
 	}
-	meter, err := measure.NewProcessMeter(s.command.Process.Pid)
+	meter, err := measure.NewProcessMeter(s.daemon.Process.Pid)
 	if err != nil {
 		return nil, err
 	}
@@ -228,16 +213,24 @@ func startAt(ctx context.Context, tcp string) (_ *server, err error) {
 	return s, nil
 }
 
-// await waits until the server answers.
+// await waits until the server answers. What one has said that ends before is kept in a file.
 func (s *server) await(ctx context.Context) error {
 	for {
-		c, err := connect(ctx, s.place, startTimeout)
+		c, err := connect(ctx, s.place, "", startTimeout)
 		if err == nil {
 			return c.Close()
 		}
 		select {
-		case <-s.ended:
-			return s.notStarted()
+		case <-s.daemon.Ended:
+			_, all := s.daemon.Said.Said()
+			if strings.Contains(strings.ToLower(all), "address already in use") {
+				return fmt.Errorf("%w: %w", errPortTaken, s.ending())
+			}
+			log := s.directory.Path + ".log"
+			if err := os.WriteFile(log, []byte(all), 0o600); err != nil {
+				return errors.Join(s.ending(), err)
+			}
+			return fmt.Errorf("%w (all that it said: %s)", s.ending(), log)
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", ctx.Err(), err)
 		case <-time.After(5 * time.Millisecond):
@@ -245,50 +238,21 @@ func (s *server) await(ctx context.Context) error {
 	}
 }
 
-// notStarted is why a server has ended that never answered. What it said is kept in a file.
-func (s *server) notStarted() error {
-	_, all := s.said.Said()
-	if strings.Contains(strings.ToLower(all), "address already in use") {
-		return fmt.Errorf("%w: %w", errPortTaken, s.ending())
-	}
-	log := s.directory.Path + ".log"
-	if err := os.WriteFile(log, []byte(all), 0o600); err != nil {
-		return errors.Join(s.ending(), err)
-	}
-	return fmt.Errorf("%w (all that it said: %s)", s.ending(), log)
-}
-
 // ending is how the server has ended, with the last line that it said, less process and time.
 func (s *server) ending() error {
-	line, _ := s.said.Said()
+	line, _ := s.daemon.Said.Said()
 	if _, message, stamped := strings.Cut(line, " # "); stamped {
 		line = message
 	}
-	return fmt.Errorf("%s ended with %v: %s", s.name, s.command.ProcessState, line)
+	return fmt.Errorf("%s ended with %v: %s", s.name, s.daemon.ProcessState, line)
 }
 
 // explain adds how a private server has ended.
 func (s *server) explain(step string, err error) error {
-	if err = explain(step, err); err != nil && s.hasEnded() {
+	if err = explain(step, err); err != nil && s.daemon.HasEnded() {
 		err = fmt.Errorf("%w: %w", err, s.ending())
 	}
 	return err
-}
-
-// stop ends a private server, which has nothing to lose, and the metering of any.
-func (s *server) stop() error {
-	var err error
-	if s.usage != nil {
-		err = s.usage.Close()
-	}
-	if s.command == nil {
-		return err
-	}
-	if s.command.Process != nil {
-		_ = s.command.Process.Kill()
-		<-s.ended
-	}
-	return errors.Join(err, s.directory.Remove())
 }
 
 // StandInCommand is the argument by which the program becomes the stand-in for a

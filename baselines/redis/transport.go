@@ -32,55 +32,43 @@ type through struct {
 
 var _ transport.Dependent = through{}
 
-// Copies where JSON is serialized, which decides: at the source the object, what it is serialized
-// to with room to grow, and the server's value; at a target the server's reply, the serialized
-// object, the decoded one, and as much garbage before the guest's collector runs.
-const (
-	jsonAtSource  = 4
-	jsonPerTarget = 5
-)
-
 // New is the transport redis: SET and GET.
 func New() transport.Transport {
-	return through{info: withFunctions(transport.Info{
-		Name:            "redis",
-		Summary:         "A's shim SETs into a redis-server, B's shim GETs, straight from and into linear memory",
-		Place:           1,
-		CopiesPerTarget: jsonPerTarget,
-	})}
+	return withFunctions("redis", 1, "A's shim SETs into a redis-server, B's shim GETs, straight from and into linear memory", false)
 }
 
 // NewPubSub is the transport redis/pubsub: PUBLISH to subscribers.
 func NewPubSub() transport.Transport {
-	return through{messages: true, info: withFunctions(transport.Info{
-		Name:            "redis/pubsub",
-		Summary:         "A's shim PUBLISHes to a redis-server, B's shim has SUBSCRIBEd, as CWASI does",
-		Place:           2,
-		CopiesPerTarget: jsonPerTarget + 1, // the message in the shim
-		ParallelOnly:    true,
-	})}
+	return withFunctions("redis/pubsub", 2, "A's shim PUBLISHes to a redis-server, B's shim has SUBSCRIBEd, as CWASI does", true)
 }
 
-func withFunctions(info transport.Info) transport.Info {
-	info.Family, info.Runs, info.Codecs = transport.Redis, transport.Wasm, function.Codecs()
-	info.Limits, info.CopiesAtSource = []string{limitName}, jsonAtSource
-	info.Guests = map[transport.Codec][]string{transport.JSON: {guestName}, transport.JSONStd: {guestName}}
-	// The guest that serializes makes its objects itself, as OriginHeap has it.
-	info.Origins = transport.Origins()
-	return info
+func withFunctions(name string, place int, summary string, messages bool) transport.Transport {
+	t := through{messages: messages, info: transport.Info{
+		Name: name, Summary: summary, Family: transport.Redis, Place: place,
+		Runs:    transport.Wasm,
+		Codecs:  function.Codecs(),
+		Limits:  []string{limitName},
+		Guests:  map[transport.Codec][]string{transport.JSON: {guestName}, transport.JSONStd: {guestName}},
+		Origins: transport.Origins(),
+		// Where JSON is serialized, which decides: the object, what it is serialized to with room to grow, and the
+		// server's value; the server's reply, the serialized object, the decoded one, and as much garbage
+		// before the guest's collector runs.
+		CopiesAtSource: 4, CopiesPerTarget: 5,
+		ParallelOnly: messages,
+	}}
+	if messages {
+		t.info.CopiesPerTarget++ // the message in the shim
+	}
+	return t
 }
 
 // NewLimit is limit/redis: SET and GET of warm buffers without any function.
 func NewLimit() transport.Transport {
 	return through{info: transport.Info{
-		Name:            limitName,
-		Summary:         "no function: SET and GET of a warm buffer on a redis-server",
-		Family:          transport.Limit,
-		Place:           8,
-		Runs:            transport.NoFunction,
-		Codecs:          []transport.Codec{transport.None},
-		CopiesAtSource:  2,
-		CopiesPerTarget: 2,
+		Name: limitName, Summary: "no function: SET and GET of a warm buffer on a redis-server", Family: transport.Limit, Place: 8,
+		Runs:           transport.NoFunction,
+		Codecs:         []transport.Codec{transport.None},
+		CopiesAtSource: 2, CopiesPerTarget: 2,
 	}}
 }
 
@@ -130,7 +118,7 @@ func (t through) Versions(parameter string) map[string]string {
 	switch {
 	case err != nil:
 	case !at.Private:
-		if c, err := connect(context.Background(), at, connectTimeout); err == nil {
+		if c, err := connect(context.Background(), at, "", connectTimeout); err == nil {
 			version = c.InfoMap(context.Background(), "Server").Item("Server", "redis_version")
 			_ = c.Close()
 		}
@@ -168,7 +156,7 @@ func (t through) checkSetup(setup transport.Setup) (at place, err error) {
 	return at, err
 }
 
-// serverFact is the fact of an endpoint that says where a private server is which its target has
+// serverFact is the fact of an endpoint that names, as a user would, the private server that its target has
 // started: across hosts it is on the target's, over TCP.
 const serverFact = "server"
 
@@ -183,11 +171,12 @@ func (t through) Serve(ctx context.Context, setup transport.Setup) (transport.Ta
 	if err != nil {
 		return nil, fmt.Errorf("%s: target: %w", t.info.Name, err)
 	}
-	resolver, end, address := &resolver{receiver: into, get: getValues, deadline: setup.Deadline}, into.Close, ""
-	if t.messages {
-		resolver.get = getMessages
+	service := stream.Service{
+		Receiver: &resolver{receiver: into, messages: t.messages, deadline: setup.Deadline},
+		Limit:    uint64(function.WireLimit(setup.Codec, setup.Size)),
+		Deadline: setup.Deadline,
 	}
-	service := stream.Service{Receiver: resolver, Limit: uint64(function.WireLimit(setup.Codec, setup.Size)), Deadline: setup.Deadline}
+	address, end := "", into.Close
 	ip := net.ParseIP(setup.Address)
 	apart := ip != nil && !ip.IsLoopback()
 	if apart || chosen.Private && chosen.Network == overTCP {
@@ -199,8 +188,7 @@ func (t through) Serve(ctx context.Context, setup transport.Setup) (transport.Ta
 			return nil, errors.Join(fmt.Errorf("%s: target: %w", t.info.Name, err), end())
 		}
 		end = func() error { return errors.Join(into.Close(), own.release()) }
-		encoded, _ := json.Marshal(directions{place: own.place}) // of texts and numbers
-		service.Facts = map[string]string{serverFact: string(encoded)}
+		service.Facts = map[string]string{serverFact: fmt.Sprintf("redis://:%s@%s", own.Password, own.Address)}
 	}
 	return stream.Serve(t.info.Name, address, service, end)
 }
@@ -208,14 +196,10 @@ func (t through) Serve(ctx context.Context, setup transport.Setup) (transport.Ta
 // Open implements transport.Transport. It starts the server, unless another route of this process
 // or a target has; every target is connected to it when it returns.
 func (t through) Open(ctx context.Context, setup transport.Setup, targets []transport.Endpoint) (transport.Route, error) {
-	chosen, err := t.checkSetup(setup)
 	for _, target := range targets {
-		if there := target.Facts[serverFact]; err == nil && chosen.Private && there != "" {
-			var to directions
-			to, err = parseDirections([]byte(there))
-			chosen = to.place
-		}
+		setup.Parameter = cmp.Or(target.Facts[serverFact], setup.Parameter)
 	}
+	chosen, err := t.checkSetup(setup)
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +220,7 @@ func (t through) Open(ctx context.Context, setup transport.Setup, targets []tran
 		FanOptions: stream.FanOptions{Transport: t.info.Name, Deadline: setup.Deadline, Serial: setup.Serial, Preparation: encoded},
 		NewSource:  func(carry sockets.Carrier) (sockets.Source, error) { return t.source(ctx, setup, carry) },
 		NewReferrer: func([]int) (_ sockets.Referrer, err error) {
-			s.client, err = connect(ctx, shared.place, setup.Deadline)
+			s.client, err = connect(ctx, shared.place, "", setup.Deadline)
 			return s, err
 		},
 	})
