@@ -6,12 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
-	"net/url"
 	"os"
-	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -22,12 +18,6 @@ import (
 
 	"rrbench/transport/stream"
 )
-
-const parameterForms = "unix, tcp, HOST:PORT, redis://[user[:password]@]host[:port][/db] or unix:///path"
-
-// passwordVariable holds the password of a user's server, as it does for redis-cli, for
-// those who do not want it in a command line and a manifest.
-const passwordVariable = "REDISCLI_AUTH"
 
 // The networks over which clients reach a server.
 const (
@@ -44,59 +34,15 @@ type place struct {
 	Database           int
 }
 
-// choose reads the parameter, and refuses what the library takes beside a place. The error does not repeat
-// what may hold a password.
-func choose(parameter string) (at place, err error) {
-	switch parameter {
-	case "", overUnix, overTCP:
-		return place{Private: true, Network: cmp.Or(parameter, overUnix)}, nil
-	}
-	if !strings.Contains(parameter, "://") {
-		if host, port, err := net.SplitHostPort(parameter); err != nil || host == "" || port == "" {
-			return at, fmt.Errorf("redis server %q: give %s", parameter, parameterForms)
-		}
-		parameter = "redis://" + parameter
-	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("URL of the redis server: %w: give %s", err, parameterForms)
-		}
-	}()
-	parsed, err := url.Parse(parameter)
-	if detail := (*url.Error)(nil); errors.As(err, &detail) {
-		return at, detail.Err
-	}
-	settings := parsed.Query()
-	settings.Del("db")
-	port, err := strconv.ParseUint(cmp.Or(parsed.Port(), "6379"), 10, 16)
-	switch {
-	case parsed.Scheme != "redis" && parsed.Scheme != "unix":
-		return at, fmt.Errorf("scheme %q is not possible", parsed.Scheme)
-	case parsed.Scheme == "unix" && parsed.Host != "":
-		return at, errors.New("a socket has an absolute path")
-	case len(settings) > 0:
-		return at, fmt.Errorf("options %q are not possible", slices.Sorted(maps.Keys(settings)))
-	case err != nil || port == 0:
-		return at, fmt.Errorf("port %q is not possible", parsed.Port())
-	}
-	o, err := redis.ParseURL(parameter)
-	if err != nil {
-		return at, err
-	}
-	return place{Network: o.Network, Address: o.Addr, Username: o.Username, Password: cmp.Or(o.Password, os.Getenv(passwordVariable)), Database: o.DB}, nil
-}
-
 // The library logs what it returns as an error, too; a shim's output is no place for that.
 func init() { logging.Disable() }
 
 var errLost = errors.New("the connection is lost")
 
-// newClient makes a client of a single connection and attempt. A payload that was sent again would be
-// two hand-offs in the time of one. Should a private server end, another user's process may listen
-// on its port, and what a lost connection was sent could be taken for an answer on the next.
-//
-// After PoolSize dials that failed, the library probes the server from a goroutine that
-// outlives the client by up to a second. A client dials fewer times before it is given up.
+// newClient makes a client of a single connection and attempt: a payload that was sent again would be
+// two hand-offs in the time of one, and should a private server end, another user's process may listen
+// on its port. PoolSize is more often than a client dials: after as many failures a goroutine of the
+// library's, which outlives the client, probes the server.
 func newClient(at place, deadline time.Duration) *redis.Client {
 	var dialled atomic.Bool
 	return redis.NewClient(&redis.Options{
@@ -125,15 +71,14 @@ func newClient(at place, deadline time.Duration) *redis.Client {
 	})
 }
 
-// client keeps one connection: conn's, which it neither takes out of the library's pool nor probes before
-// each command, or that of a subscription.
+// client keeps one connection: that of commands, which is neither taken out of a pool nor probed before
+// each, or of a subscription.
 type client struct {
 	*redis.Conn
 	subscription *redis.PubSub
 	library      *redis.Client
 }
 
-// Close ends a command under way, too.
 func (c *client) Close() error { return c.library.Close() }
 
 // connectTimeout is the least that a server has to let a client in.

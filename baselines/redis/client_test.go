@@ -46,14 +46,6 @@ func TestCapacity(t *testing.T) {
 	}
 }
 
-// fetch has a target get what lies at a key, or was published there with that ID.
-func (r *resolver) fetch(id uint64, into []byte) error {
-	if r.messages {
-		return r.receive(id, into)
-	}
-	return r.get(into)
-}
-
 func encode(t *testing.T, d directions) []byte {
 	t.Helper()
 	encoded, err := json.Marshal(d)

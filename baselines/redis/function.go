@@ -11,7 +11,6 @@ import (
 	"rrbench/measure"
 	"rrbench/modes"
 	"rrbench/modes/sockets"
-	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/stream"
 	"rrbench/workloads"
@@ -28,11 +27,7 @@ func (t through) source(ctx context.Context, setup transport.Setup, carry socket
 	if t.info.Runs == transport.NoFunction {
 		return limits.NewSource(setup, carry)
 	}
-	function, err := t.load(ctx, setup, carry.Send)
-	if err == nil && setup.Codec.Serializes() {
-		return serializer{function}, nil
-	}
-	return function, err
+	return t.load(ctx, setup, carry.Send)
 }
 
 type receiver interface {
@@ -57,15 +52,10 @@ func (t through) load(ctx context.Context, setup transport.Setup, send modes.Sen
 	if !setup.Codec.Serializes() {
 		return modes.Load(ctx, setup, send)
 	}
-	if setup.Guest, err = modes.GuestOf(t.info, setup.Codec, setup.Guest); err != nil {
-		return nil, err
-	}
-	kind, err := abi.Kind(setup.Payload)
-	if err != nil {
-		return nil, err
-	}
-	wasm, err := workloads.Built(built, "guest/built", guestName, []string{guestName})
-	if err != nil {
+	setup.Guest, err = modes.GuestOf(t.info, setup.Codec, setup.Guest)
+	kind, unknown := abi.Kind(setup.Payload)
+	wasm, missing := workloads.Built(built, "guest/built", guestName, []string{guestName})
+	if err := errors.Join(err, unknown, missing); err != nil {
 		return nil, err
 	}
 	setup.Origin = transport.OriginHeap
@@ -78,20 +68,6 @@ func (t through) load(ctx context.Context, setup transport.Setup, send modes.Sen
 		return nil, errors.Join(err, function.Close())
 	}
 	return function, nil
-}
-
-// serializer is a guest that sends what it has serialized. It makes objects of the kind that begin has
-// named, where other guests make text alone.
-type serializer struct{ *modes.Function }
-
-func (s serializer) Prepare(spec payloads.Spec) error {
-	spec.Kind = payloads.Text
-	return s.Function.Prepare(spec)
-}
-
-func (s serializer) Rehearse(spec payloads.Spec) error {
-	spec.Kind = payloads.Text
-	return s.Function.Rehearse(spec)
 }
 
 // deserializer is a guest that deserializes the value before it enters the handler.

@@ -44,7 +44,6 @@ func (r *route) Send(handoff *transport.Handoff) error {
 	return nil
 }
 
-// Memory is the server's peak.
 func (r *route) Memory() (measure.Memory, error) { return r.sender.server.usage.Memory() }
 
 // share is the i-th of n parts, which add up to the whole.
@@ -56,8 +55,7 @@ func share(u measure.Usage, i, n int64) measure.Usage {
 // keyPrefix says on a user's server whose key it is.
 const keyPrefix = "rrbench:payload:"
 
-// sender is a source's side of a server. The server is written to from the memory of the source, which is
-// suspended meanwhile.
+// sender refers to payloads in a server, which is written to from the memory of a source.
 type sender struct {
 	server *server
 	client *client
@@ -70,8 +68,8 @@ type sender struct {
 	serialized int64
 	lastID     uint64
 
-	// publish is set where payloads are messages, to publishPayload: references go first, so that a target has
-	// made room when a message comes, which then waits for nothing.
+	// publish is publishPayload where payloads are messages, of which references go first: a target has made
+	// room when one comes.
 	publish func() error
 	payload []byte
 	err     error
@@ -103,10 +101,8 @@ func (s *sender) Finish(*modes.Region, []byte, int) error {
 	return s.server.explain("delete the payload", s.client.Del(context.Background(), s.key).Err())
 }
 
-// Released has nothing to note: what was fetched is the target's own.
 func (s *sender) Released([]uint64) {}
-
-func (s *sender) Close() error { return errors.Join(s.client.Close(), s.server.release()) }
+func (s *sender) Close() error      { return errors.Join(s.client.Close(), s.server.release()) }
 
 // directions tell targets where payloads will be: the server, and their key or channel there.
 type directions struct {
@@ -120,17 +116,17 @@ type resolver struct {
 	messages bool
 	deadline time.Duration
 
-	// client is connected to the server that key's directions lead to, as long as the source is to us.
+	// client is of the source that is connected, whose payloads are at the key.
 	client *client
 	key    string
 	stop   func() bool
-	// seen is the ID of the last message: they come in the order of the references, whose IDs begin with 1. What
-	// there was no place for waits to be skipped. broken is why they are out of step.
+	// seen is the ID of the last message: they come in the order of the references, whose IDs begin with 1.
+	// broken is why they are out of step.
 	seen   uint64
 	broken error
 	// copied is when a message was there; it is zero for a value, which is read straight into its place.
-	copied int64
 	// garbage is how many bytes came in messages since they were collected.
+	copied  int64
 	garbage int
 }
 
@@ -173,27 +169,22 @@ func (r *resolver) Resolve(n uint64, reference stream.Reference) error {
 	if err != nil {
 		return err
 	}
-	if r.messages {
-		err = explain("wait for the message", r.receive(reference.ID, into))
-	} else {
-		err = explain("GET the payload", r.get(into))
-	}
-	if err != nil {
-		return errors.Join(err, r.receiver.Release())
-	}
-	return nil
-}
-
-func (r *resolver) get(into []byte) error {
-	n, err := r.client.GetToBuffer(context.Background(), r.key, into).Result()
-	if err == nil && n != len(into) {
-		err = fmt.Errorf("it has %d bytes, %d were announced", n, len(into))
+	if err = r.fetch(reference.ID, into); err != nil {
+		err = errors.Join(err, r.receiver.Release())
 	}
 	return err
 }
 
-func (r *resolver) receive(id uint64, into []byte) error {
+func (r *resolver) fetch(id uint64, into []byte) error {
+	if !r.messages {
+		n, err := r.client.GetToBuffer(context.Background(), r.key, into).Result()
+		if err == nil && n != len(into) {
+			err = fmt.Errorf("it has %d bytes, %d were announced", n, len(into))
+		}
+		return explain("GET the payload", err)
+	}
 	var received any
+	// What there was no place for waits to be skipped.
 	for ; r.broken == nil && r.seen < id; r.seen++ {
 		received, r.broken = r.client.subscription.ReceiveTimeout(context.Background(), max(r.deadline, 0))
 	}
@@ -203,7 +194,7 @@ func (r *resolver) receive(id uint64, into []byte) error {
 	} else if r.broken == nil {
 		r.garbage += copy(into, message.Payload)
 	}
-	return r.broken
+	return explain("wait for the message", r.broken)
 }
 
 // Consume tells when the payload had come into this process.

@@ -145,7 +145,7 @@ func TestPortIsTakenOver(t *testing.T) {
 		if err := client.Ping(t.Context()).Err(); err == nil {
 			t.Error("it answers")
 		}
-		if err := subscribed.receive(1, make([]byte, 1)); err == nil {
+		if err := subscribed.fetch(1, make([]byte, 1)); err == nil {
 			t.Error("there is a message")
 		}
 	}
@@ -225,7 +225,7 @@ func TestServerOfTargets(t *testing.T) {
 			t.Fatal(err)
 		}
 		endpoint := target.Endpoint()
-		there, err := choose(endpoint.Facts[serverFact])
+		there, err := New().(through).choose(endpoint.Facts[serverFact])
 		if err != nil || !strings.HasPrefix(there.Address, host+":") || !strings.HasPrefix(endpoint.Address, host+":") {
 			t.Errorf("target at %s, its server at %s, %v", endpoint.Address, there.Address, err)
 		}

@@ -7,13 +7,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"net/url"
+	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
 
 	"rrbench/baselines/function"
 	"rrbench/engines"
@@ -84,22 +89,63 @@ func (t through) Info() transport.Info {
 	return info
 }
 
+const parameterForms = "unix, tcp, HOST:PORT, redis://[user[:password]@]host[:port][/db] or unix:///path"
+
+// passwordVariable holds the password of a user's server, as it does for redis-cli, for
+// those who do not want it in a command line and a manifest.
+const passwordVariable = "REDISCLI_AUTH"
+
+// choose reads the parameter. It refuses what the library takes beside a place, and a server that could not be
+// had here. The error does not repeat what may hold a password.
+func (t through) choose(parameter string) (at place, err error) {
+	switch {
+	case parameter == "" || parameter == overUnix:
+		return place{Private: true, Network: overUnix}, nil
+	case parameter == overTCP:
+		return place{Private: true, Network: overTCP}, transport.CheckLoopback(t.info.Name)
+	case !strings.Contains(parameter, "://"):
+		if host, port, err := net.SplitHostPort(parameter); err != nil || host == "" || port == "" {
+			return at, fmt.Errorf("redis server %q: give %s", parameter, parameterForms)
+		}
+		parameter = "redis://" + parameter
+	}
+	refuse := func(err error) (place, error) {
+		return at, fmt.Errorf("URL of the redis server: %w: give %s", err, parameterForms)
+	}
+	parsed, err := url.Parse(parameter)
+	if detail := (*url.Error)(nil); errors.As(err, &detail) {
+		return refuse(detail.Err)
+	}
+	settings := parsed.Query()
+	settings.Del("db")
+	port, err := strconv.ParseUint(cmp.Or(parsed.Port(), "6379"), 10, 16)
+	switch {
+	case parsed.Scheme != "redis" && parsed.Scheme != "unix":
+		return refuse(fmt.Errorf("scheme %q is not possible", parsed.Scheme))
+	case parsed.Scheme == "unix" && parsed.Host != "":
+		return refuse(errors.New("a socket has an absolute path"))
+	case len(settings) > 0:
+		return refuse(fmt.Errorf("options %q are not possible", slices.Sorted(maps.Keys(settings))))
+	case err != nil || port == 0:
+		return refuse(fmt.Errorf("port %q is not possible", parsed.Port()))
+	}
+	o, err := redis.ParseURL(parameter)
+	if err != nil {
+		return refuse(err)
+	}
+	if o.Network == overTCP {
+		host, _, _ := net.SplitHostPort(o.Addr)
+		err = transport.CheckHost(t.info.Name, host)
+	}
+	return place{Network: o.Network, Address: o.Addr, Username: o.Username, Password: cmp.Or(o.Password, os.Getenv(passwordVariable)), Database: o.DB}, err
+}
+
 // read says that miniredis takes the place of a private server where there is none.
 func (t through) read(parameter string) (*transport.StandIn, error) {
 	if at, err := t.choose(parameter); err != nil || !at.Private || hasServer() {
 		return nil, err
 	}
 	return &transport.StandIn{Name: standInName, For: "redis-server, which is not on PATH", Remedy: "apt-get install redis-server"}, nil
-}
-
-// choose reads the parameter, and refuses a server that could not be had here.
-func (t through) choose(parameter string) (place, error) {
-	at, err := choose(parameter)
-	if err == nil && at.Network == overTCP {
-		host, _, _ := net.SplitHostPort(cmp.Or(at.Address, loopback))
-		err = transport.CheckHost(t.info.Name, host)
-	}
-	return at, err
 }
 
 func (through) Check() error { return nil }

@@ -1,15 +1,12 @@
 //go:build wasip1
 
-// The functions of package baselines/function as a guest of docs/guest-abi.md: as a source it sends
-// what an object that it has made is serialized to; as a target it deserializes what it is handed before
-// it enters the handler. Beyond the ABI the host calls, with the numbers of package baselines/wasi/abi,
+// The functions of package baselines/function as a guest of docs/guest-abi.md, whose sources make objects of
+// any kind. Beyond the ABI the host calls, with the numbers of package baselines/wasi/abi,
 //
-//	begin(codec, kind, size i64, role)       first: what payloads will be like, of any kind; role
-//	                                         is 1 for a target, else 0, and 2 more where handlers
-//	                                         change every page of what they have read
-//	delivered() -> i64, length() -> i64      of the handler's last call: when it was
-//	                                         entered with a usable object, and how long
-//	                                         that is in memory
+//	begin(codec, kind, size i64, role)  first: what payloads will be like; role is 1 for a target, else 0,
+//	                                    and 2 more where handlers change what they have read
+//	delivered() -> i64                  when the handler was entered last, with a usable object
+//	length() -> i64                     how long that is in memory
 //
 // What cannot be done is a panic, whose message the host reports.
 package main
@@ -58,8 +55,6 @@ func begin(codec, payload uint32, size int64, role uint32) {
 	must(err)
 }
 
-// A target has one serialized object.
-//
 //go:wasmexport allocate_memory
 func allocateMemory(length uint32) uint32 {
 	buffer, err := target.Buffer(int64(length))
