@@ -44,8 +44,9 @@ type Function struct {
 
 	allocateExport, deallocateExport, handleExport, sendExport, produceExport export
 
-	// origin says who makes payloads, and where.
+	// origin says who makes payloads, and where; makes is the kind that the guest can make.
 	origin transport.Origin
+	makes  payloads.Kind
 	// prepared is the region that Send sends: the host's buffer, or memory of the guest's own.
 	prepared *Region
 	// ready is the size in bytes of the payload for which Recycle has made room, 0 for none.
@@ -198,8 +199,8 @@ func (f *Function) Prepare(spec payloads.Spec) error {
 
 // produce has the guest make a payload, and finds the region that it has made it in.
 func (f *Function) produce(spec payloads.Spec) error {
-	if spec.Kind != payloads.Text {
-		return fmt.Errorf("guest %s makes payloads of kind %s by itself, not %s: use origin %s", f.name, payloads.Text, spec.Kind, transport.OriginHost)
+	if spec.Kind != f.makes {
+		return fmt.Errorf("guest %s makes payloads of kind %s by itself, not %s: use origin %s", f.name, f.makes, spec.Kind, transport.OriginHost)
 	}
 	f.preparing, f.producing = true, true
 	err := f.enter(&f.produceExport, uint64(spec.Size), spec.Seed)

@@ -10,6 +10,7 @@ import (
 	"rrbench/engines/catalogue"
 	"rrbench/engines/wasip1"
 	"rrbench/measure"
+	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/workloads"
 )
@@ -41,9 +42,13 @@ func loadGuest(ctx context.Context, setup transport.Setup, send Sender, window b
 }
 
 // LoadModule is Load for a guest that is not one of package workloads: setup.Guest is only
-// its name.
+// its name. What it makes by itself is of setup.Payload's kind.
 func LoadModule(ctx context.Context, setup transport.Setup, wasm []byte, send Sender) (*Function, error) {
-	return loadModule(ctx, setup, wasm, send, false)
+	f, err := loadModule(ctx, setup, wasm, send, false)
+	if err == nil {
+		f.makes = setup.Payload
+	}
+	return f, err
 }
 
 func loadModule(ctx context.Context, setup transport.Setup, wasm []byte, send Sender, window bool) (*Function, error) {
@@ -94,7 +99,7 @@ func memoryLimit(setup transport.Setup) uint64 {
 const bufferReserve = 1 << 20
 
 func instantiate(ctx context.Context, module engines.Module, setup transport.Setup, limit uint64, send Sender) (_ *Function, err error) {
-	f := &Function{name: setup.Guest, sender: send, origin: cmp.Or(setup.Origin, transport.OriginHost), bufferLimit: uint64(max(setup.Size, 0)) + bufferReserve}
+	f := &Function{name: setup.Guest, sender: send, origin: cmp.Or(setup.Origin, transport.OriginHost), makes: payloads.Text, bufferLimit: uint64(max(setup.Size, 0)) + bufferReserve}
 	defer func() {
 		switch {
 		case errors.Is(err, transport.ErrNoAnswer):

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,91 +15,92 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"rrbench/transport/stream"
 )
 
+// The networks over which clients reach a server.
+const (
+	overUnix = "unix"
+	overTCP  = "tcp"
+)
+
+// place is where a server is, and how to be let in.
+type place struct {
+	// Private is a server of our own, of which a user chooses the network alone.
+	Private            bool `json:"-"`
+	Network, Address   string
+	Username, Password string
+	Database           int
+}
+
 // The library logs what it returns as an error, too; a shim's output is no place for that.
 func init() { logging.Disable() }
 
-// client keeps one connection of the library's, which it neither takes out of a pool nor
-// probes before each command.
+var errLost = errors.New("the connection is lost")
+
+// newClient makes a client of a single connection and attempt: a payload that was sent again would be
+// two hand-offs in the time of one, and should a private server end, another user's process may listen
+// on its port. PoolSize is more often than a client dials: after as many failures a goroutine of the
+// library's, which outlives the client, probes the server.
+func newClient(at place, deadline time.Duration) *redis.Client {
+	var dialled atomic.Bool
+	return redis.NewClient(&redis.Options{
+		Network: at.Network, Addr: at.Address, Username: at.Username, Password: at.Password, DB: at.Database,
+		Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if dialled.Swap(true) {
+				return nil, errLost
+			}
+			connection, err := new(net.Dialer).DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			if err := stream.Tune(connection); err != nil {
+				return nil, errors.Join(err, connection.Close())
+			}
+			return connection, nil
+		},
+		Protocol:              2,
+		MaxRetries:            -1,
+		DialerRetries:         1,
+		ReadTimeout:           cmp.Or(max(deadline, 0), -1), // and WriteTimeout; -1 is none
+		ContextTimeoutEnabled: true,
+		PoolSize:              64,
+		MaxActiveConns:        1,
+		DisableIdentity:       true,
+	})
+}
+
+// client keeps one connection: that of commands, which is neither taken out of a pool nor probed before
+// each, or of a subscription.
 type client struct {
 	*redis.Conn
-	library *redis.Client
+	subscription *redis.PubSub
+	library      *redis.Client
 }
 
 func (c *client) Close() error { return c.library.Close() }
 
-// newClient makes a client that connects once. No command is tried twice: a payload that was
-// sent again would be two hand-offs in the time of one.
-//
-// After PoolSize dials that failed, the library probes the server from a goroutine that
-// outlives the client by up to a second. A client dials fewer times before it is given up.
-func newClient(at place, deadline time.Duration) *redis.Client {
-	if deadline <= 0 {
-		deadline = -1 // none
-	}
-	return redis.NewClient(&redis.Options{
-		Network:                  at.Network,
-		Addr:                     at.Address,
-		Username:                 at.Username,
-		Password:                 at.Password,
-		DB:                       at.Database,
-		Dialer:                   dialOnce(),
-		Protocol:                 2,
-		MaxRetries:               -1,
-		DialerRetries:            1,
-		ReadTimeout:              deadline,
-		WriteTimeout:             deadline,
-		ContextTimeoutEnabled:    true,
-		PoolSize:                 64,
-		MaxActiveConns:           1,
-		ConnMaxIdleTime:          -1,
-		DisableIdentity:          true,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})
-}
-
 // connectTimeout is the least that a server has to let a client in.
 const connectTimeout = 5 * time.Second
 
-// connect makes a client that is connected. The context bounds that alone, the deadline each
-// command.
-func connect(ctx context.Context, at place, deadline time.Duration) (*client, error) {
+// connect makes a client that is connected, and has subscribed to a channel where one is named. The
+// context bounds that alone, the deadline each command.
+func connect(ctx context.Context, at place, channel string, deadline time.Duration) (*client, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(deadline, connectTimeout))
 	defer cancel()
 	library := newClient(at, deadline)
-	c := &client{library.Conn(), library}
-	if err := c.Ping(ctx).Err(); err != nil {
-		return nil, errors.Join(explain("connect to redis-server at "+at.Address, err), c.Close())
+	c := &client{library.Conn(), library.Subscribe(ctx), library}
+	step, err := "connect to redis-server", error(nil)
+	if channel == "" {
+		err = c.Ping(ctx).Err()
+	} else if step, err = "SUBSCRIBE", c.subscription.Subscribe(ctx, channel); err == nil {
+		_, err = c.subscription.Receive(ctx) // that it holds
+	}
+	if err != nil {
+		return nil, errors.Join(explain(step+" at "+at.Address, err), c.Close())
 	}
 	return c, nil
-}
-
-// errLost is returned where a connection is not made a second time.
-var errLost = errors.New("the connection is lost")
-
-// dialOnce returns a dialer for one connection: should a private server end, another user's
-// process may listen on its port, and what a lost connection was sent could be taken for an
-// answer on the next.
-func dialOnce() func(ctx context.Context, network, address string) (net.Conn, error) {
-	var dialled atomic.Bool
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		if dialled.Swap(true) {
-			return nil, errLost
-		}
-		var dialer net.Dialer
-		connection, err := dialer.DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		if err := stream.Tune(connection); err != nil {
-			return nil, errors.Join(err, connection.Close())
-		}
-		return connection, nil
-	}
 }
 
 // explain names the remedy of what a server answers.

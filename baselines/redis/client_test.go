@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"os"
@@ -24,48 +25,56 @@ func TestOutputLimit(t *testing.T) {
 
 func TestCapacity(t *testing.T) {
 	for _, test := range []struct {
-		holds capacity
-		in    exchange
-		want  string
+		holds   capacity
+		message bool
+		want    string
 	}{
-		{capacity{}, values{}, ""},
-		{capacity{value: 1000, output: 999, memory: 5000, used: 4000, evicts: "allkeys-lru"}, values{}, ""},
-		{capacity{value: 999}, values{}, "proto-max-bulk-len"},
-		{capacity{value: 999}, messages{}, "proto-max-bulk-len"},
-		{capacity{output: 999}, messages{}, "client-output-buffer-limit"},
-		{capacity{memory: 1500, used: 1000, evicts: "allkeys-lru"}, values{}, "would evict other values"},
-		{capacity{memory: 1500, used: 1000, evicts: "allkeys-lru"}, messages{}, ""},
-		{capacity{memory: 1500, used: 1000}, values{}, ""},
+		{capacity{}, false, ""},
+		{capacity{value: 1000, output: 999, memory: 5000, used: 4000, evicts: "allkeys-lru"}, false, ""},
+		{capacity{value: 999}, false, "proto-max-bulk-len"},
+		{capacity{value: 999}, true, "proto-max-bulk-len"},
+		{capacity{output: 999}, true, "client-output-buffer-limit"},
+		{capacity{memory: 1500, used: 1000, evicts: "allkeys-lru"}, false, "would evict other values"},
+		{capacity{memory: 1500, used: 1000, evicts: "allkeys-lru"}, true, ""},
+		{capacity{memory: 1500, used: 1000}, false, ""},
+		{capacity{memory: 1500, used: 1000, evicts: "noeviction"}, false, ""},
 	} {
-		err := test.in.check(test.holds, 1000)
+		err := test.holds.check(1000, test.message)
 		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%+v: %v, want %q", test, err, test.want)
 		}
 	}
 }
 
+func encode(t *testing.T, d directions) []byte {
+	t.Helper()
+	encoded, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encoded
+}
+
 // A value or message of another length than was announced is not taken for the payload, and
 // leaves the memory beside its place as it was.
 func TestLengthsDiffer(t *testing.T) {
 	o := startOwn(t, overUnix)
-	for _, tr := range []exchange{values{}, messages{}} {
+	for _, messages := range []bool{false, true} {
 		for _, sent := range []string{"", "ab", "abcd", strings.Repeat("a", 1<<20)} {
-			from, err := tr.fetcher(t.Context(), directions{o.place, "key"}, time.Minute)
-			if err != nil {
+			target := resolver{messages: messages, deadline: time.Minute}
+			if err := target.Prepare(t.Context(), encode(t, directions{o.place, "key"})); err != nil {
 				t.Fatal(err)
 			}
 			o.ask(t, "SET", "key", sent)
 			o.ask(t, "PUBLISH", "key", sent)
 			memory := []byte("#########")
-			if _, err := from.fetch(1, memory[3:6:6]); err == nil {
-				t.Errorf("%T: %d bytes became %q", tr, len(sent), memory[3:6])
+			if err := target.fetch(1, memory[3:6:6]); err == nil {
+				t.Errorf("messages %t: %d bytes became %q", messages, len(sent), memory[3:6])
 			}
 			if string(memory[:3]) != "###" || string(memory[6:]) != "###" {
-				t.Errorf("%T: %d bytes wrote beside their place: %q", tr, len(sent), memory)
+				t.Errorf("messages %t: %d bytes wrote beside their place: %q", messages, len(sent), memory)
 			}
-			if err := from.Close(); err != nil {
-				t.Error(err)
-			}
+			target.Disconnected()
 		}
 	}
 }
@@ -73,11 +82,11 @@ func TestLengthsDiffer(t *testing.T) {
 // Messages that a target had no place for are skipped.
 func TestMessagesAreSkipped(t *testing.T) {
 	o := startOwn(t, overUnix)
-	from, err := messages{}.fetcher(t.Context(), directions{o.place, "key"}, time.Minute)
-	if err != nil {
+	target := resolver{messages: true, deadline: time.Minute}
+	if err := target.Prepare(t.Context(), encode(t, directions{o.place, "key"})); err != nil {
 		t.Fatal(err)
 	}
-	defer from.Close()
+	defer target.Disconnected()
 	for _, sent := range []string{"a", "long", "b", "long", "long", "c"} {
 		o.ask(t, "PUBLISH", "key", sent)
 	}
@@ -86,7 +95,7 @@ func TestMessagesAreSkipped(t *testing.T) {
 		id   uint64
 		want string
 	}{{1, "a"}, {3, "b"}, {6, "c"}} {
-		if copied, err := from.fetch(test.id, into[:]); err != nil || copied == 0 || string(into[:]) != test.want {
+		if err := target.fetch(test.id, into[:]); err != nil || target.copied == 0 || string(into[:]) != test.want {
 			t.Errorf("message %d is %q, %v", test.id, into, err)
 		}
 	}
@@ -100,9 +109,10 @@ func TestSilentServer(t *testing.T) {
 	}
 	defer listener.Close()
 	at := place{Network: overTCP, Address: listener.Addr().String(), Password: "secret"}
-	for _, tr := range []exchange{values{}, messages{}} {
+	for _, messages := range []bool{false, true} {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		_, err := tr.fetcher(ctx, directions{at, "key"}, time.Hour)
+		target := resolver{messages: messages, deadline: time.Hour}
+		err := target.Prepare(ctx, encode(t, directions{at, "key"}))
 		cancel()
 		if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), at.Address) || !strings.Contains(err.Error(), "longer deadline") {
 			t.Error(err)

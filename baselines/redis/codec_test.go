@@ -10,6 +10,7 @@ import (
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
+	"rrbench/workloads"
 )
 
 // TestSerializing hands objects over that guests serialize and deserialize.
@@ -18,7 +19,7 @@ func TestSerializing(t *testing.T) {
 	if transporttest.Racing {
 		t.Skip("engines under the race detector compile the Go guest for minutes")
 	}
-	if _, err := guestModule(); err != nil {
+	if _, err := workloads.Built(built, "guest/built", guestName, []string{guestName}); err != nil {
 		t.Skip(err)
 	}
 	for _, engine := range catalogue.BuiltIn() {

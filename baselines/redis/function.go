@@ -11,22 +11,23 @@ import (
 	"rrbench/measure"
 	"rrbench/modes"
 	"rrbench/modes/sockets"
-	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/stream"
 	"rrbench/workloads"
 )
+
+//go:embed guest/built
+var built embed.FS
+
+// guestName is the guest that serializes what it sends and deserializes what it gets.
+const guestName = "json-go"
 
 // source is a function, or for the limit warm memory without any.
 func (t through) source(ctx context.Context, setup transport.Setup, carry sockets.Carrier) (sockets.Source, error) {
 	if t.info.Runs == transport.NoFunction {
 		return limits.NewSource(setup, carry)
 	}
-	function, err := t.load(ctx, setup, carry.Send)
-	if err == nil && setup.Codec.Serializes() {
-		return &serializer{function}, nil
-	}
-	return function, err
+	return t.load(ctx, setup, carry.Send)
 }
 
 type receiver interface {
@@ -45,38 +46,19 @@ func (t through) receiver(ctx context.Context, setup transport.Setup) (receiver,
 	return &modes.Receiver{Function: function}, err
 }
 
-//go:embed guest/built
-var built embed.FS
-
-// guestName is the guest that serializes what it sends and deserializes what it gets. It
-// follows docs/guest-abi.md and has exports beside, see guest/function.go.
-const guestName = "json-go"
-
-func guestModule() ([]byte, error) {
-	return workloads.Built(built, "guest/built", guestName, []string{guestName})
-}
-
 // load makes a function: of the guest that the setup names or, where it serializes, of the one
 // that can.
 func (t through) load(ctx context.Context, setup transport.Setup, send modes.Sender) (_ *modes.Function, err error) {
 	if !setup.Codec.Serializes() {
 		return modes.Load(ctx, setup, send)
 	}
-	if setup.Guest, err = modes.GuestOf(t.info, setup.Codec, setup.Guest); err != nil {
+	setup.Guest, err = modes.GuestOf(t.info, setup.Codec, setup.Guest)
+	kind, unknown := abi.Kind(setup.Payload)
+	wasm, missing := workloads.Built(built, "guest/built", guestName, []string{guestName})
+	if err := errors.Join(err, unknown, missing); err != nil {
 		return nil, err
 	}
-	setup.Origin = transport.OriginHost
-	if setup.Payload == payloads.Text {
-		setup.Origin = transport.OriginHeap // guests make no others
-	}
-	kind, err := abi.Kind(setup.Payload)
-	if err != nil {
-		return nil, err
-	}
-	wasm, err := guestModule()
-	if err != nil {
-		return nil, err
-	}
+	setup.Origin = transport.OriginHeap
 	function, err := modes.LoadModule(ctx, setup, wasm, send)
 	if err != nil {
 		return nil, err
@@ -88,21 +70,6 @@ func (t through) load(ctx context.Context, setup transport.Setup, send modes.Sen
 	return function, nil
 }
 
-// serializer is a guest that sends what it has serialized.
-type serializer struct{ *modes.Function }
-
-func (s *serializer) Prepare(spec payloads.Spec) error {
-	kind, err := abi.Kind(spec.Kind)
-	if err != nil {
-		return err
-	}
-	if err := s.Function.Prepare(spec); err != nil {
-		return err
-	}
-	_, err = s.Call("object", kind, spec.Seed)
-	return err
-}
-
 // deserializer is a guest that deserializes the value before it enters the handler.
 type deserializer struct{ modes.Receiver }
 
@@ -112,10 +79,9 @@ func (s *deserializer) Consume(d *transport.Delivery) error {
 	}
 	d.Timeline.Consumed = measure.Now()
 	delivered, err := s.Function.Call("delivered")
-	if err != nil {
-		return err
+	if err == nil {
+		d.Timeline.Delivered = int64(delivered)
+		d.Length, err = s.Function.Call("length")
 	}
-	d.Timeline.Delivered = int64(delivered)
-	d.Length, err = s.Function.Call("length")
 	return err
 }

@@ -28,7 +28,7 @@ func startOwn(t *testing.T, over string) own {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.stop() })
-	client, err := connect(t.Context(), s.place, time.Minute)
+	client, err := connect(t.Context(), s.place, "", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestOwnServer(t *testing.T) {
 		if private[program] == "" || private[program] != named[program] {
 			t.Errorf("its version is %v, that of a private one %v", named, private)
 		}
-		if o.hasEnded() {
+		if o.daemon.HasEnded() {
 			t.Error("the server has ended")
 		}
 	}
@@ -110,7 +110,7 @@ func TestOwnServerIsAccounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := measure.NewProcessMeter(o.command.Process.Pid)
+	known, err := measure.NewProcessMeter(o.daemon.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestValueIsEvicted(t *testing.T) {
 	}
 	close(stop)
 	<-stopped
-	if seen <= 0 || seen > lifetimeOf(20*time.Second) {
+	if seen <= 0 || seen > time.Minute {
 		t.Errorf("a value would have expired after %v", seen)
 	}
 }

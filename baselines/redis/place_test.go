@@ -20,13 +20,13 @@ func TestChoose(t *testing.T) {
 		"unix://u:p@/run/r.s?db=2":  {Network: overUnix, Address: "/run/r.s", Username: "u", Password: "p", Database: 2},
 		"redis://[::1]:7000/?db=11": {Network: overTCP, Address: "[::1]:7000", Database: 11},
 	} {
-		if got, err := choose(parameter); err != nil || got != want {
+		if got, err := New().(through).choose(parameter); err != nil || got != want {
 			t.Errorf("%q is %+v, %v; want %+v", parameter, got, err, want)
 		}
 	}
 	t.Setenv(passwordVariable, "from outside")
 	for parameter, want := range map[string]string{"host:1": "from outside", "redis://host": "from outside", "redis://:p@host": "p", "unix": ""} {
-		if got, err := choose(parameter); err != nil || got.Password != want {
+		if got, err := New().(through).choose(parameter); err != nil || got.Password != want {
 			t.Errorf("%q has the password %q, %v; want %q", parameter, got.Password, err, want)
 		}
 	}

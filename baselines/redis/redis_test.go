@@ -119,7 +119,7 @@ func TestServerIsAccounted(t *testing.T) {
 		first, second := transporttest.Serve(t, tr, setup), transporttest.Serve(t, tr, setup)
 		opened := transporttest.Open(t, tr, setup, first.Endpoint(), second.Endpoint())
 		handoff := transport.Handoff{Deliveries: make([]transport.Delivery, 2)}
-		pid := opened.(*route).sender.server.command.Process.Pid
+		pid := opened.(*route).sender.server.daemon.Process.Pid
 		meter, err := measure.NewProcessMeter(pid)
 		if err != nil {
 			t.Fatal(err)
@@ -180,7 +180,7 @@ func TestRoutesShareServer(t *testing.T) {
 		transporttest.MustClose(t, routes[0])
 		transporttest.HandOver(t, routes[1], payloads.Spec{Kind: payloads.Text, Seed: 9, Size: 1000}, &handoff)
 		transporttest.MustClose(t, routes[1], targets[0], targets[1])
-		if !s.hasEnded() {
+		if !s.daemon.HasEnded() {
 			t.Error("the server runs on")
 		}
 	})
@@ -192,7 +192,7 @@ func TestRefusals(t *testing.T) {
 		good := tr.setup("wazero", 1000, 1)
 		target := transporttest.Serve(t, tr, good)
 		for want, change := range map[string]func(*transport.Setup){
-			"more than a value of the server holds: use at most 512MiB": func(s *transport.Setup) { s.Size = valueLimit + 1 },
+			"more than a value of the server holds: use at most 512MiB": func(s *transport.Setup) { s.Size = privateCapacity.value + 1 },
 			"at least one":                                func(s *transport.Setup) { s.Size = 0 },
 			`redis server "nowhere": give unix, tcp`:      func(s *transport.Setup) { s.Parameter = "nowhere" },
 			"guest own.wasm: " + tr.Info().Name + " runs": func(s *transport.Setup) { s.Guest, s.Codec = "own.wasm", transport.JSON },
@@ -261,7 +261,7 @@ func TestServerIsKilled(t *testing.T) {
 		var handoff transport.Handoff
 		spec := payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 8 << 20}
 		transporttest.HandOver(t, opened, spec, &handoff)
-		go opened.(*route).sender.server.command.Process.Kill()
+		go opened.(*route).sender.server.daemon.Process.Kill()
 		failed := func() error {
 			if err := errors.Join(opened.Prepare(spec), opened.Send(&handoff)); err != nil {
 				return err

@@ -1,77 +1,46 @@
 package redis
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+
 	"rrbench/child"
 	"rrbench/measure"
+	"rrbench/payloads"
 	"rrbench/private"
 	"rrbench/transport"
+	"rrbench/transport/stream"
 )
-
-// program is looked for on PATH.
-const program = "redis-server"
-
-func hasServer() bool {
-	_, err := exec.LookPath(program)
-	return err == nil
-}
-
-// mallocConf is the setting of the server's allocator, jemalloc. By default it returns
-// every block over 8 MiB to the kernel as soon as it is freed, so that each payload
-// faults all of its pages in anew, twice. A server that hands large payloads over all day
-// is configured to keep them.
-const mallocConf = "oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1"
-
-// settings of the server: nothing is written to disk, nothing is evicted, no client is cut off for
-// the length of what it is sent, and deleting does not hold the next command up.
-const settings = `
-unixsocketperm 700
-daemonize no
-supervised no
-loglevel warning
-logfile ""
-save ""
-appendonly no
-databases 1
-maxmemory 0
-maxmemory-policy noeviction
-lazyfree-lazy-user-del yes
-lazyfree-lazy-server-del yes
-client-output-buffer-limit normal 0 0 0
-client-output-buffer-limit pubsub 0 0 0
-timeout 0
-tcp-keepalive 0
-`
 
 // server is what routes of this process share: a private one, or a user's.
 type server struct {
 	place
 	holds capacity
 	usage usage
-	// chosenAs is its name in servers, users how many routes it has: servers guards both.
-	chosenAs place
-	users    int
+	// users is how many routes it has; servers guards it.
+	users int
 
-	// The rest is of a private one: the program's name, its process and the end of what that said.
-	name    string
-	command *exec.Cmd
-	said    child.Tail
-	// directory holds the Unix socket, and is the server's working directory.
+	// The rest is of a private one: the program's name, its process, and the directory that holds the
+	// Unix socket.
+	name      string
+	daemon    *child.Daemon
 	directory *private.Directory
-	// ended is closed when the process has been waited for, and nil for a user's server.
-	ended chan struct{}
 }
 
 // usage tells what a server uses of its machine.
@@ -82,7 +51,7 @@ type usage interface {
 	Close() error
 }
 
-// servers are those in use.
+// servers are those in use, by how they were chosen.
 var servers = struct {
 	sync.Mutex
 	inUse map[place]*server
@@ -90,20 +59,18 @@ var servers = struct {
 
 // use returns the server of a choice: a private one runs until all routes have released it,
 // and one that has died is replaced.
-func use(ctx context.Context, at place) (*server, error) {
+func use(ctx context.Context, at place) (_ *server, err error) {
 	servers.Lock()
 	defer servers.Unlock()
 	s := servers.inUse[at]
-	if s == nil || s.hasEnded() {
+	if s == nil || s.daemon.HasEnded() {
 		begin := attach
 		if at.Private {
 			begin = start
 		}
-		var err error
 		if s, err = begin(ctx, at); err != nil {
 			return nil, err
 		}
-		s.chosenAs = at
 		servers.inUse[at] = s
 	}
 	s.users++
@@ -116,20 +83,54 @@ func (s *server) release() error {
 	if s.users--; s.users > 0 {
 		return nil
 	}
-	if servers.inUse[s.chosenAs] == s {
-		delete(servers.inUse, s.chosenAs)
-	}
+	maps.DeleteFunc(servers.inUse, func(_ place, other *server) bool { return other == s })
 	return s.stop()
 }
 
-func (s *server) hasEnded() bool {
-	select {
-	case <-s.ended:
-		return true
-	default:
-		return false
+// stop ends a private server, which has nothing to lose, and the metering of any.
+func (s *server) stop() (err error) {
+	if s.usage != nil {
+		err = s.usage.Close()
 	}
+	if s.daemon != nil {
+		s.daemon.Kill()
+	}
+	if s.directory != nil {
+		err = errors.Join(err, s.directory.Remove())
+	}
+	return err
 }
+
+// program is looked for on PATH.
+const program = "redis-server"
+
+func hasServer() bool {
+	_, err := exec.LookPath(program)
+	return err == nil
+}
+
+// configuration of a private server, beside what is so by itself: nothing is written to disk, no
+// subscriber is cut off for the length of what it is sent, and deleting does not hold the next command up.
+const configuration = `bind %s
+port %s
+unixsocket %q
+unixsocketperm 700
+requirepass %s
+dir %q
+loglevel warning
+save ""
+databases 1
+lazyfree-lazy-user-del yes
+lazyfree-lazy-server-del yes
+client-output-buffer-limit pubsub 0 0 0
+tcp-keepalive 0
+`
+
+// mallocConf is the setting of the server's allocator, jemalloc. By default it returns
+// every block over 8 MiB to the kernel as soon as it is freed, so that each payload
+// faults all of its pages in anew, twice. A server that hands large payloads over all day
+// is configured to keep them. With JE_ before it, it is that of servers that have jemalloc built in.
+const mallocConf = "MALLOC_CONF=oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1"
 
 // directoryPrefix begins the names of the servers' directories.
 const directoryPrefix = "rrbench-redis-"
@@ -137,8 +138,7 @@ const directoryPrefix = "rrbench-redis-"
 // parents are where these may be: where temporary files belong, unless that is a relative path,
 // or one so long that a socket's below it is none.
 func parents() []string {
-	const longest = 64
-	if parent := os.TempDir(); filepath.IsAbs(parent) && len(parent) <= longest {
+	if parent := os.TempDir(); filepath.IsAbs(parent) && len(parent) <= 64 {
 		return []string{parent}
 	}
 	return private.ShortParents()
@@ -149,24 +149,23 @@ const loopback = transport.Loopback + ":0"
 
 var errPortTaken = errors.New("another process has the port")
 
-// start starts a server and waits until it answers: a redis-server, or where there is none
-// what stands in for it. A port is chosen anew where another process takes it meanwhile.
-func start(ctx context.Context, chosen place) (*server, error) {
+// start starts a server and waits until it answers. A port is chosen anew where another process
+// takes it meanwhile.
+func start(ctx context.Context, chosen place) (s *server, err error) {
 	if chosen.Network != overTCP {
 		return startAt(ctx, "")
 	}
-	const attempts = 5
-	for attempt := 1; ; attempt++ {
+	for range 5 {
 		listener, err := net.Listen("tcp", net.JoinHostPort(cmp.Or(chosen.Address, transport.Loopback), "0"))
 		if err != nil {
 			return nil, fmt.Errorf("find a port: %w", err)
 		}
 		_ = listener.Close()
-		s, err := startAt(ctx, listener.Addr().String())
-		if attempt == attempts || !errors.Is(err, errPortTaken) {
+		if s, err = startAt(ctx, listener.Addr().String()); !errors.Is(err, errPortTaken) {
 			return s, err
 		}
 	}
+	return nil, err
 }
 
 // startTimeout bounds how long a server may take to answer.
@@ -181,34 +180,29 @@ func startAt(ctx context.Context, tcp string) (_ *server, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for %s: %w", program, err)
 	}
-	s := &server{
-		place:     place{Private: true, Network: overUnix, Address: filepath.Join(directory.Path, "socket"), Password: rand.Text()},
-		holds:     capacity{value: valueLimit},
-		directory: directory,
-		ended:     make(chan struct{}),
-	}
-	if hasServer() {
-		s.name, s.command = program, s.redisServer(tcp)
-	} else {
-		s.name, s.command = standInName, s.standIn(tcp)
+	at := place{Network: overUnix, Address: filepath.Join(directory.Path, "socket"), Password: rand.Text()}
+	s := &server{place: at, holds: privateCapacity, name: program, directory: directory}
+	command := exec.Command(program, "-")
+	if !hasServer() {
+		s.name, command = standInName, exec.Command("/proc/self/exe", StandInCommand)
+		command.Args[0] = os.Args[0]
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("start %s: %w", s.name, err), s.stop())
 		}
 	}()
-	s.command.Dir, s.command.Stdout, s.command.Stderr = directory.Path, &s.said, &s.said
-	if err := child.Start(s.command); err != nil {
+	// The configuration goes through standard input, where no other user sees the password.
+	host, port, _ := net.SplitHostPort(cmp.Or(tcp, loopback)) // port 0 is none
+	command.Stdin = strings.NewReader(fmt.Sprintf(configuration, host, port, at.Address, at.Password, directory.Path))
+	command.Env, command.Dir = append(os.Environ(), mallocConf, "JE_"+mallocConf), directory.Path
+	if s.daemon, err = child.StartDaemon(command); err != nil {
 		return nil, err
 	}
-	go func() {
-		defer close(s.ended)
-		_ = s.command.Wait()
-	}()
 	if err := s.await(ctx); err != nil {
 		return nil, err
 	}
-	meter, err := measure.NewProcessMeter(s.command.Process.Pid)
+	meter, err := measure.NewProcessMeter(s.daemon.Process.Pid)
 	if err != nil {
 		return nil, err
 	}
@@ -219,27 +213,24 @@ func startAt(ctx context.Context, tcp string) (_ *server, err error) {
 	return s, nil
 }
 
-// redisServer is the command. Its configuration goes through standard input, where no other
-// user sees the password.
-func (s *server) redisServer(tcp string) *exec.Cmd {
-	host, port, _ := net.SplitHostPort(cmp.Or(tcp, loopback)) // port 0 is none
-	command := exec.Command(program, "-")
-	command.Stdin = strings.NewReader(fmt.Sprintf("%sbind %s\nport %s\nunixsocket %q\nrequirepass %s\ndir %q\n", settings, host, port, s.Address, s.Password, s.directory.Path))
-	// The second name is that of servers that have jemalloc built in.
-	command.Env = append(os.Environ(), "MALLOC_CONF="+mallocConf, "JE_MALLOC_CONF="+mallocConf)
-	return command
-}
-
-// await waits until the server answers.
+// await waits until the server answers. What one has said that ends before is kept in a file.
 func (s *server) await(ctx context.Context) error {
 	for {
-		c, err := connect(ctx, s.place, startTimeout)
+		c, err := connect(ctx, s.place, "", startTimeout)
 		if err == nil {
 			return c.Close()
 		}
 		select {
-		case <-s.ended:
-			return s.notStarted()
+		case <-s.daemon.Ended:
+			_, all := s.daemon.Said.Said()
+			if strings.Contains(strings.ToLower(all), "address already in use") {
+				return fmt.Errorf("%w: %w", errPortTaken, s.ending())
+			}
+			log := s.directory.Path + ".log"
+			if err := os.WriteFile(log, []byte(all), 0o600); err != nil {
+				return errors.Join(s.ending(), err)
+			}
+			return fmt.Errorf("%w (all that it said: %s)", s.ending(), log)
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", ctx.Err(), err)
 		case <-time.After(5 * time.Millisecond):
@@ -247,40 +238,180 @@ func (s *server) await(ctx context.Context) error {
 	}
 }
 
-// notStarted is why a server has ended that never answered. What it said is kept in a file.
-func (s *server) notStarted() error {
-	_, all := s.said.Said()
-	if strings.Contains(strings.ToLower(all), "address already in use") {
-		return fmt.Errorf("%w: %w", errPortTaken, s.ending())
-	}
-	log := s.directory.Path + ".log"
-	if err := os.WriteFile(log, []byte(all), 0o600); err != nil {
-		return errors.Join(s.ending(), err)
-	}
-	return fmt.Errorf("%w (all that it said: %s)", s.ending(), log)
-}
-
 // ending is how the server has ended, with the last line that it said, less process and time.
 func (s *server) ending() error {
-	line, _ := s.said.Said()
+	line, _ := s.daemon.Said.Said()
 	if _, message, stamped := strings.Cut(line, " # "); stamped {
 		line = message
 	}
-	return fmt.Errorf("%s ended with %v: %s", s.name, s.command.ProcessState, line)
+	return fmt.Errorf("%s ended with %v: %s", s.name, s.daemon.ProcessState, line)
 }
 
-// stop ends a private server, which has nothing to lose, and the metering of any.
-func (s *server) stop() error {
-	var err error
-	if s.usage != nil {
-		err = s.usage.Close()
+// explain adds how a private server has ended.
+func (s *server) explain(step string, err error) error {
+	if err = explain(step, err); err != nil && s.daemon.HasEnded() {
+		err = fmt.Errorf("%w: %w", err, s.ending())
 	}
-	if s.command == nil {
+	return err
+}
+
+// attach looks at a user's server: whether it lets us in, what it holds, and whether it
+// tells its usage. It changes nothing there.
+func attach(ctx context.Context, at place) (*server, error) {
+	c, err := connect(ctx, at, "", connectTimeout)
+	if err != nil {
+		return nil, err
+	}
+	usage := &reportedUsage{client: c}
+	if _, err := usage.Take(); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w (allow this user INFO, or use a private server)", err), c.Close())
+	}
+	info := func(field string) string { return c.InfoMap(ctx, memorySection).Item(memorySection, field) }
+	// Users that may not see the configuration learn its limits from failures.
+	set := func(name string) string { return c.ConfigGet(ctx, name).Val()[name] }
+	return &server{place: at, usage: usage, holds: capacity{
+		value:  number(set("proto-max-bulk-len")),
+		output: outputLimit(set("client-output-buffer-limit")),
+		memory: number(info("maxmemory")),
+		used:   number(info("used_memory")),
+		evicts: info("maxmemory_policy"),
+	}}, nil
+}
+
+// number is 0 where there is none.
+func number(text string) (n int64) {
+	n, _ = strconv.ParseInt(text, 10, 64)
+	return n
+}
+
+// outputLimit finds the hard limit of subscribers: "normal 0 0 0 slave … pubsub hard soft
+// seconds".
+func outputLimit(text string) int64 {
+	_, limits, _ := strings.Cut(text, "pubsub ")
+	hard, _, _ := strings.Cut(limits, " ")
+	return number(hard)
+}
+
+// capacity is what a server holds, in bytes; what it does not tell, or does not limit, is 0.
+type capacity struct {
+	// value bounds a value, output what may wait for a subscriber.
+	value, output int64
+	// memory is maxmemory and used what was in use; evicts is how others make room, maxmemory-policy.
+	memory, used int64
+	evicts       string
+}
+
+// privateCapacity is what Redis holds unless it is configured otherwise: proto-max-bulk-len.
+var privateCapacity = capacity{value: 512 << 20}
+
+// check refuses what the server would not take, would cut off, or would drop a user's own
+// values for.
+func (holds capacity) check(n int64, message bool) error {
+	size := payloads.FormatSize
+	switch {
+	case message && holds.output > 0 && n > holds.output:
+		return fmt.Errorf("the server cuts off subscribers that %s wait for: its client-output-buffer-limit pubsub is %s; raise it, or set it to 0 0 0", size(n), size(holds.output))
+	case !message && holds.memory > 0 && holds.evicts != "" && holds.evicts != "noeviction" && holds.used+n > holds.memory:
+		return fmt.Errorf("to hold %s the server would evict other values: %s of its maxmemory of %s are in use and its policy is %s; raise maxmemory, or set maxmemory-policy noeviction",
+			size(n), size(holds.used), size(holds.memory), holds.evicts)
+	case holds.value > 0 && n > holds.value:
+		return fmt.Errorf("%s are more than a value of the server holds: use at most %s, or raise its proto-max-bulk-len", size(n), size(holds.value))
+	}
+	return nil
+}
+
+const memorySection = "Memory"
+
+// reportedUsage is what a user's server reports of its own usage.
+type reportedUsage struct {
+	*client
+	mutex sync.Mutex
+	last  measure.Usage
+	peak  int64
+}
+
+// ask asks for the numbers in fields of a section of INFO.
+func (u *reportedUsage) ask(section string, fields ...string) ([]float64, error) {
+	info := u.InfoMap(context.Background(), section)
+	err := info.Err()
+	numbers := make([]float64, len(fields))
+	for i, field := range fields {
+		if err == nil {
+			numbers[i], err = strconv.ParseFloat(info.Item(section, field), 64)
+		}
+	}
+	return numbers, explain("ask redis-server what it uses", err)
+}
+
+// Take reads CPU times, to the microsecond. The server tells neither faults nor context switches.
+func (u *reportedUsage) Take() (measure.Usage, error) {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	seconds, err := u.ask("CPU", "used_cpu_user", "used_cpu_sys")
+	if err != nil {
+		return measure.Usage{}, err
+	}
+	before := u.last
+	u.last = measure.Usage{UserNs: int64(seconds[0] * 1e9), KernelNs: int64(seconds[1] * 1e9)}
+	return u.last.Sub(before), nil
+}
+
+// Memory is the most resident memory that the server has reported.
+func (u *reportedUsage) Memory() (measure.Memory, error) {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	resident, err := u.ask(memorySection, "used_memory_rss")
+	u.peak = max(u.peak, int64(resident[0]))
+	return measure.Memory{RSSPeak: u.peak, PSSPeak: u.peak}, err
+}
+
+// StandInCommand is the argument by which the program becomes the stand-in for a
+// redis-server: ServeStandIn.
+const StandInCommand = "redis-stand-in"
+
+// standInName is what rows say that were measured with the stand-in.
+const standInName = "miniredis"
+
+// ServeStandIn is a server in this process that knows enough of Redis to carry payloads, for machines
+// without redis-server. It is started with StandInCommand and given the same configuration, of which it
+// heeds where to listen and the password. Its figures are those of another program than Redis.
+func ServeStandIn(configuration io.Reader) error {
+	set := make(map[string]string)
+	for lines := bufio.NewScanner(configuration); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		set[name] = value
+	}
+	path, err := strconv.Unquote(set["unixsocket"])
+	if err != nil {
+		return fmt.Errorf("stand in for redis-server: where to listen: %w (it is started by rrbench itself)", err)
+	}
+	server := miniredis.NewMiniRedis()
+	// It starts without a listener of its own, since that would be one over TCP.
+	if _, err := server.Dial(); err != nil {
 		return err
 	}
-	if s.command.Process != nil {
-		_ = s.command.Process.Kill()
-		<-s.ended
+	server.RequireAuth(set["requirepass"])
+	serve := func(listener net.Listener) error {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return err
+			}
+			_ = stream.Tune(connection)
+			server.Server().ServeConn(connection)
+		}
 	}
-	return errors.Join(err, s.directory.Remove())
+	// Its parent asks at the Unix socket first: it answers there when it listens everywhere.
+	if set["port"] != "0" {
+		listener, err := net.Listen(overTCP, net.JoinHostPort(set["bind"], set["port"]))
+		if err != nil {
+			return err
+		}
+		go func() { _ = serve(listener) }()
+	}
+	listener, err := net.Listen(overUnix, path)
+	if err != nil {
+		return err
+	}
+	return serve(listener)
 }

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -72,7 +71,7 @@ func TestServerHasPassword(t *testing.T) {
 		for _, password := range []string{"", "wrong"} {
 			at := s.place
 			at.Password = password
-			client, err := connect(context.Background(), at, time.Second)
+			client, err := connect(context.Background(), at, "", time.Second)
 			if err == nil {
 				_ = client.Close()
 				t.Errorf("password %q lets in", password)
@@ -128,14 +127,16 @@ func TestPortIsTakenOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := connect(t.Context(), p.place, time.Second)
+	client, err := connect(t.Context(), p.place, "", time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
-	subscription, err := messages{}.fetcher(t.Context(), directions{p.place, "channel"}, time.Second)
+	subscribed := resolver{messages: true, deadline: time.Second}
+	err = subscribed.Prepare(t.Context(), encode(t, directions{p.place, "channel"}))
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer subscribed.Disconnected()
 	if err := p.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +145,7 @@ func TestPortIsTakenOver(t *testing.T) {
 		if err := client.Ping(t.Context()).Err(); err == nil {
 			t.Error("it answers")
 		}
-		if _, err := subscription.fetch(1, make([]byte, 1)); err == nil {
+		if err := subscribed.fetch(1, make([]byte, 1)); err == nil {
 			t.Error("there is a message")
 		}
 	}
@@ -156,7 +157,7 @@ func waitToBeKilled(network string) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Println(s.command.Process.Pid)
+	fmt.Println(s.daemon.Process.Pid)
 	select {}
 }
 
@@ -224,8 +225,8 @@ func TestServerOfTargets(t *testing.T) {
 			t.Fatal(err)
 		}
 		endpoint := target.Endpoint()
-		var there place
-		if err := json.Unmarshal([]byte(endpoint.Facts[serverFact]), &there); err != nil || !strings.HasPrefix(there.Address, host+":") || !strings.HasPrefix(endpoint.Address, host+":") {
+		there, err := New().(through).choose(endpoint.Facts[serverFact])
+		if err != nil || !strings.HasPrefix(there.Address, host+":") || !strings.HasPrefix(endpoint.Address, host+":") {
 			t.Errorf("target at %s, its server at %s, %v", endpoint.Address, there.Address, err)
 		}
 		route, err := tr.Open(t.Context(), setup, []transport.Endpoint{endpoint})

@@ -3,15 +3,22 @@ package redis
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"net/url"
+	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
 
 	"rrbench/baselines/function"
 	"rrbench/engines"
@@ -20,70 +27,54 @@ import (
 	"rrbench/transport/stream"
 )
 
-// valueLimit is the longest value that Redis holds unless it is configured otherwise, in bytes:
-// proto-max-bulk-len.
-const valueLimit = 512 << 20
-
 const limitName = "limit/redis"
 
-// through is a transport through a server.
+// through is a transport through a server, of messages or of values.
 type through struct {
 	info     transport.Info
-	exchange exchange
+	messages bool
 }
 
 var _ transport.Dependent = through{}
 
-// Copies where JSON is serialized, which decides: at the source the object, what it is serialized
-// to with room to grow, and the server's value; at a target the server's reply, the serialized
-// object, the decoded one, and as much garbage before the guest's collector runs.
-const (
-	jsonAtSource  = 4
-	jsonPerTarget = 5
-)
-
 // New is the transport redis: SET and GET.
 func New() transport.Transport {
-	return newFunctions(transport.Info{
-		Name:            "redis",
-		Summary:         "A's shim SETs into a redis-server, B's shim GETs, straight from and into linear memory",
-		Place:           1,
-		CopiesPerTarget: jsonPerTarget,
-	}, values{})
+	return withFunctions("redis", 1, "A's shim SETs into a redis-server, B's shim GETs, straight from and into linear memory", false)
 }
 
 // NewPubSub is the transport redis/pubsub: PUBLISH to subscribers.
 func NewPubSub() transport.Transport {
-	return newFunctions(transport.Info{
-		Name:            "redis/pubsub",
-		Summary:         "A's shim PUBLISHes to a redis-server, B's shim has SUBSCRIBEd, as CWASI does",
-		Place:           2,
-		CopiesPerTarget: jsonPerTarget + 1, // the message in the shim
-		ParallelOnly:    true,
-	}, messages{})
+	return withFunctions("redis/pubsub", 2, "A's shim PUBLISHes to a redis-server, B's shim has SUBSCRIBEd, as CWASI does", true)
 }
 
-func newFunctions(info transport.Info, exchange exchange) through {
-	info.Family, info.Runs, info.Codecs = transport.Redis, transport.Wasm, function.Codecs()
-	info.Limits, info.CopiesAtSource = []string{limitName}, jsonAtSource
-	info.Guests = map[transport.Codec][]string{transport.JSON: {guestName}, transport.JSONStd: {guestName}}
-	// The guest that serializes makes its objects itself where it can, as OriginHeap has it.
-	info.Origins = transport.Origins()
-	return through{info, exchange}
+func withFunctions(name string, place int, summary string, messages bool) transport.Transport {
+	t := through{messages: messages, info: transport.Info{
+		Name: name, Summary: summary, Family: transport.Redis, Place: place,
+		Runs:    transport.Wasm,
+		Codecs:  function.Codecs(),
+		Limits:  []string{limitName},
+		Guests:  map[transport.Codec][]string{transport.JSON: {guestName}, transport.JSONStd: {guestName}},
+		Origins: transport.Origins(),
+		// Where JSON is serialized, which decides: the object, what it is serialized to with room to grow, and the
+		// server's value; the server's reply, the serialized object, the decoded one, and as much garbage
+		// before the guest's collector runs.
+		CopiesAtSource: 4, CopiesPerTarget: 5,
+		ParallelOnly: messages,
+	}}
+	if messages {
+		t.info.CopiesPerTarget++ // the message in the shim
+	}
+	return t
 }
 
 // NewLimit is limit/redis: SET and GET of warm buffers without any function.
 func NewLimit() transport.Transport {
-	return through{transport.Info{
-		Name:            limitName,
-		Summary:         "no function: SET and GET of a warm buffer on a redis-server",
-		Family:          transport.Limit,
-		Place:           8,
-		Runs:            transport.NoFunction,
-		Codecs:          []transport.Codec{transport.None},
-		CopiesAtSource:  2,
-		CopiesPerTarget: 2,
-	}, values{}}
+	return through{info: transport.Info{
+		Name: limitName, Summary: "no function: SET and GET of a warm buffer on a redis-server", Family: transport.Limit, Place: 8,
+		Runs:           transport.NoFunction,
+		Codecs:         []transport.Codec{transport.None},
+		CopiesAtSource: 2, CopiesPerTarget: 2,
+	}}
 }
 
 func (t through) Info() transport.Info {
@@ -98,6 +89,57 @@ func (t through) Info() transport.Info {
 	return info
 }
 
+const parameterForms = "unix, tcp, HOST:PORT, redis://[user[:password]@]host[:port][/db] or unix:///path"
+
+// passwordVariable holds the password of a user's server, as it does for redis-cli, for
+// those who do not want it in a command line and a manifest.
+const passwordVariable = "REDISCLI_AUTH"
+
+// choose reads the parameter. It refuses what the library takes beside a place, and a server that could not be
+// had here. The error does not repeat what may hold a password.
+func (t through) choose(parameter string) (at place, err error) {
+	switch {
+	case parameter == "" || parameter == overUnix:
+		return place{Private: true, Network: overUnix}, nil
+	case parameter == overTCP:
+		return place{Private: true, Network: overTCP}, transport.CheckLoopback(t.info.Name)
+	case !strings.Contains(parameter, "://"):
+		if host, port, err := net.SplitHostPort(parameter); err != nil || host == "" || port == "" {
+			return at, fmt.Errorf("redis server %q: give %s", parameter, parameterForms)
+		}
+		parameter = "redis://" + parameter
+	}
+	refuse := func(err error) (place, error) {
+		return at, fmt.Errorf("URL of the redis server: %w: give %s", err, parameterForms)
+	}
+	parsed, err := url.Parse(parameter)
+	if detail := (*url.Error)(nil); errors.As(err, &detail) {
+		return refuse(detail.Err)
+	}
+	settings := parsed.Query()
+	settings.Del("db")
+	port, err := strconv.ParseUint(cmp.Or(parsed.Port(), "6379"), 10, 16)
+	switch {
+	case parsed.Scheme != "redis" && parsed.Scheme != "unix":
+		return refuse(fmt.Errorf("scheme %q is not possible", parsed.Scheme))
+	case parsed.Scheme == "unix" && parsed.Host != "":
+		return refuse(errors.New("a socket has an absolute path"))
+	case len(settings) > 0:
+		return refuse(fmt.Errorf("options %q are not possible", slices.Sorted(maps.Keys(settings))))
+	case err != nil || port == 0:
+		return refuse(fmt.Errorf("port %q is not possible", parsed.Port()))
+	}
+	o, err := redis.ParseURL(parameter)
+	if err != nil {
+		return refuse(err)
+	}
+	if o.Network == overTCP {
+		host, _, _ := net.SplitHostPort(o.Addr)
+		err = transport.CheckHost(t.info.Name, host)
+	}
+	return place{Network: o.Network, Address: o.Addr, Username: o.Username, Password: cmp.Or(o.Password, os.Getenv(passwordVariable)), Database: o.DB}, err
+}
+
 // read says that miniredis takes the place of a private server where there is none.
 func (t through) read(parameter string) (*transport.StandIn, error) {
 	if at, err := t.choose(parameter); err != nil || !at.Private || hasServer() {
@@ -108,21 +150,21 @@ func (t through) read(parameter string) (*transport.StandIn, error) {
 
 func (through) Check() error { return nil }
 
-func (through) Programs(parameter string) []string {
+func (t through) Programs(parameter string) []string {
 	path, err := exec.LookPath(program)
-	if at, mistake := choose(parameter); err != nil || mistake != nil || !at.Private {
+	if at, refused := t.choose(parameter); err != nil || refused != nil || !at.Private {
 		return nil
 	}
 	return []string{path}
 }
 
-func (through) Versions(parameter string) map[string]string {
-	at, err := choose(parameter)
+func (t through) Versions(parameter string) map[string]string {
+	at, err := t.choose(parameter)
 	name, version := program, ""
 	switch {
 	case err != nil:
 	case !at.Private:
-		if c, err := connect(context.Background(), at, connectTimeout); err == nil {
+		if c, err := connect(context.Background(), at, "", connectTimeout); err == nil {
 			version = c.InfoMap(context.Background(), "Server").Item("Server", "redis_version")
 			_ = c.Close()
 		}
@@ -139,36 +181,30 @@ func (through) Versions(parameter string) map[string]string {
 	return map[string]string{name: version}
 }
 
-// choose reads the parameter, and refuses a server that could not be had here.
-func (t through) choose(parameter string) (place, error) {
-	at, err := choose(parameter)
-	if err == nil && at.Network == overTCP {
-		host, _, _ := net.SplitHostPort(cmp.Or(at.Address, loopback))
-		err = transport.CheckHost(t.info.Name, host)
+// checkSetup refuses what cannot be before anything is started, and reads the parameter.
+func (t through) checkSetup(setup transport.Setup) (at place, err error) {
+	switch {
+	case !slices.Contains(t.info.Codecs, setup.Codec):
+		err = fmt.Errorf("codec %q is not possible, use one of %q", setup.Codec, t.info.Codecs)
+	case setup.Serial && setup.Fanout > 1 && t.messages:
+		return at, &transport.Unavailable{Transport: t.info.Name, Reason: "one PUBLISH serves all subscribers at once, not in turn", Remedy: "use --fanout-order parallel"}
+	case setup.Size < 1:
+		err = fmt.Errorf("a payload of %d bytes: it must have at least one", setup.Size)
+	default:
+		if at, err = t.choose(setup.Parameter); err == nil && at.Private {
+			// JSON, whose length is not known yet, is no shorter than the payload.
+			err = privateCapacity.check(setup.Size, t.messages)
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", t.info.Name, err)
 	}
 	return at, err
 }
 
-// checkSetup refuses what cannot be before anything is started, and reads the parameter.
-func (t through) checkSetup(setup transport.Setup) (place, error) {
-	switch {
-	case !slices.Contains(t.info.Codecs, setup.Codec):
-		return place{}, fmt.Errorf("%s: codec %q is not possible, use one of %q", t.info.Name, setup.Codec, t.info.Codecs)
-	case setup.Serial && setup.Fanout > 1 && t.info.ParallelOnly:
-		return place{}, &transport.Unavailable{Transport: t.info.Name, Reason: "one PUBLISH serves all subscribers at once, not in turn", Remedy: "use --fanout-order parallel"}
-	case setup.Size < 1:
-		return place{}, fmt.Errorf("%s: a payload of %d bytes: it must have at least one", t.info.Name, setup.Size)
-	}
-	at, err := t.choose(setup.Parameter)
-	if err == nil && at.Private {
-		// JSON, whose length is not known yet, is no shorter than the payload.
-		err = capacity{value: valueLimit}.check(setup.Size)
-	}
-	if err != nil {
-		return place{}, fmt.Errorf("%s: %w", t.info.Name, err)
-	}
-	return at, nil
-}
+// serverFact is the fact of an endpoint that names, as a user would, the private server that its target has
+// started: across hosts it is on the target's, over TCP.
+const serverFact = "server"
 
 // Serve implements transport.Transport. What has its source on another host listens where that one
 // reaches it, and starts the private server there.
@@ -182,58 +218,60 @@ func (t through) Serve(ctx context.Context, setup transport.Setup) (transport.Ta
 		return nil, fmt.Errorf("%s: target: %w", t.info.Name, err)
 	}
 	service := stream.Service{
-		Receiver: &resolver{receiver: into, exchange: t.exchange, deadline: setup.Deadline},
+		Receiver: &resolver{receiver: into, messages: t.messages, deadline: setup.Deadline},
 		Limit:    uint64(function.WireLimit(setup.Codec, setup.Size)),
 		Deadline: setup.Deadline,
 	}
-	end := into.Close
-	if chosen.Private && isApart(setup) {
+	address, end := "", into.Close
+	ip := net.ParseIP(setup.Address)
+	apart := ip != nil && !ip.IsLoopback()
+	if apart || chosen.Private && chosen.Network == overTCP {
+		address = setup.Listen()
+	}
+	if apart && chosen.Private {
 		own, err := use(ctx, place{Private: true, Network: overTCP, Address: setup.Address})
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: target: %w", t.info.Name, err), into.Close())
+			return nil, errors.Join(fmt.Errorf("%s: target: %w", t.info.Name, err), end())
 		}
 		end = func() error { return errors.Join(into.Close(), own.release()) }
-		encoded, err := json.Marshal(own.place)
-		if err != nil {
-			return nil, errors.Join(err, end())
-		}
-		service.Facts = map[string]string{serverFact: string(encoded)}
-	}
-	address := ""
-	if isApart(setup) || chosen.Private && chosen.Network == overTCP {
-		address = setup.Listen()
+		service.Facts = map[string]string{serverFact: fmt.Sprintf("redis://:%s@%s", own.Password, own.Address)}
 	}
 	return stream.Serve(t.info.Name, address, service, end)
 }
 
-// Open implements transport.Transport. It starts the server, unless another route of this
-// process has; every target is connected to it when it returns.
+// Open implements transport.Transport. It starts the server, unless another route of this process
+// or a target has; every target is connected to it when it returns.
 func (t through) Open(ctx context.Context, setup transport.Setup, targets []transport.Endpoint) (transport.Route, error) {
-	chosen, err := t.checkSetup(setup)
-	if err == nil {
-		chosen, err = serverThere(chosen, targets)
+	for _, target := range targets {
+		setup.Parameter = cmp.Or(target.Facts[serverFact], setup.Parameter)
 	}
+	chosen, err := t.checkSetup(setup)
 	if err != nil {
 		return nil, err
 	}
-	s, err := newSender(ctx, setup, chosen, t.exchange)
+	shared, err := use(ctx, chosen)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t.info.Name, err)
 	}
-	encoded, err := json.Marshal(directions{s.server.place, s.key})
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
+	if err := shared.holds.check(setup.Size, t.messages); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", t.info.Name, err), shared.release())
 	}
+	s := &sender{server: shared, key: keyPrefix + rand.Text(), lifetime: max(time.Minute, 2*cmp.Or(max(setup.Deadline, 0), time.Hour/2)), serializes: setup.Codec.Serializes()}
+	if t.messages {
+		s.publish = s.publishPayload
+	}
+	encoded, _ := json.Marshal(directions{shared.place, s.key}) // of texts and numbers
 	r := &route{sender: s}
 	r.Route, err = sockets.Open(ctx, targets, sockets.Options{
 		FanOptions: stream.FanOptions{Transport: t.info.Name, Deadline: setup.Deadline, Serial: setup.Serial, Preparation: encoded},
-		NewSource: func(carry sockets.Carrier) (sockets.Source, error) {
-			return t.source(ctx, setup, carry)
+		NewSource:  func(carry sockets.Carrier) (sockets.Source, error) { return t.source(ctx, setup, carry) },
+		NewReferrer: func([]int) (_ sockets.Referrer, err error) {
+			s.client, err = connect(ctx, shared.place, "", setup.Deadline)
+			return s, err
 		},
-		NewReferrer: func([]int) (sockets.Referrer, error) { return t.exchange.referrer(s), nil },
 	})
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, shared.release())
 	}
 	return r, nil
 }

@@ -214,7 +214,7 @@ func (c *container) exit() (exit uint32, lost error) {
 		}
 		if c.daemon != nil {
 			select {
-			case <-c.ended:
+			case <-c.daemon.Ended:
 				return 0, errors.New(c.howEnded())
 			case <-time.After(100 * time.Millisecond):
 			}

@@ -120,12 +120,10 @@ func TestContainerdRestarts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = i.daemon.Process.Kill()
-	<-i.ended
+	i.daemon.Kill()
 	if _, err := cell.Run(t.Context(), batch(4), func(r shim.Record) error { return r.Err }); err != nil {
 		t.Errorf("a batch without containerd: %v", err)
 	}
-	i.ended = make(chan struct{})
 	if err := i.run(owner); err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func (s *Server) Close() error {
 func (s *Server) instance() (*instance, error) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if s.current != nil && !s.current.hasEnded() {
+	if s.current != nil && !s.current.daemon.HasEnded() {
 		return s.current, nil
 	}
 	if s.current != nil {
@@ -98,10 +98,8 @@ type instance struct {
 	directory  *private.Directory
 	address    string
 	connection *grpc.ClientConn
-	// daemon is nil for a containerd that was there. ended is closed when it has ended.
-	daemon      *exec.Cmd
-	output      child.Tail
-	ended       chan struct{}
+	// daemon is nil for a containerd that was there.
+	daemon      *child.Daemon
 	snapshotter string
 	containers  atomic.Int64
 	// snapshots are what the snapshotter calls the file systems of images, by their modules' names.
@@ -117,7 +115,7 @@ func (s *Server) start() (_ *instance, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for containerd: %w", err)
 	}
-	i := &instance{directory: directory, ended: make(chan struct{}), address: s.socket, snapshots: make(map[string]string)}
+	i := &instance{directory: directory, address: s.socket, snapshots: make(map[string]string)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, i.close())
@@ -168,42 +166,27 @@ func (i *instance) run(s *Server) error {
 	if err != nil {
 		return err
 	}
-	i.daemon = exec.Command(path, "--config", i.path("config.toml"))
-	i.daemon.Env = []string{"PATH=" + filepath.Dir(shims) + ":" + os.Getenv("PATH") + ":/usr/sbin:/usr/bin:/sbin:/bin"}
+	daemon := exec.Command(path, "--config", i.path("config.toml"))
+	daemon.Env = []string{"PATH=" + filepath.Dir(shims) + ":" + os.Getenv("PATH") + ":/usr/sbin:/usr/bin:/sbin:/bin"}
 	for _, name := range []string{"HOME", "XDG_CACHE_HOME"} {
 		if value, there := os.LookupEnv(name); there {
-			i.daemon.Env = append(i.daemon.Env, name+"="+value)
+			daemon.Env = append(daemon.Env, name+"="+value)
 		}
 	}
-	i.daemon.Stdout, i.daemon.Stderr = &i.output, &i.output
 	// Shims have its output open.
-	i.daemon.WaitDelay = time.Second
+	daemon.WaitDelay = time.Second
 	// A Ctrl-C at the terminal is for the driver alone: it ends its containers in order.
-	i.daemon.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := child.Start(i.daemon); err != nil {
-		i.daemon = nil
+	daemon.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if i.daemon, err = child.StartDaemon(daemon); err != nil {
 		return fmt.Errorf("start containerd: %w", err)
 	}
-	go func() {
-		_ = i.daemon.Wait()
-		close(i.ended)
-	}()
 	return nil
-}
-
-func (i *instance) hasEnded() bool {
-	select {
-	case <-i.ended:
-		return true
-	default:
-		return false
-	}
 }
 
 // howEnded says how the daemon ended.
 func (i *instance) howEnded() string {
 	text := fmt.Sprintf("containerd (process %d) was %s", i.daemon.Process.Pid, shim.HowEnded(i.daemon.ProcessState, nil))
-	if line, _ := i.output.Said(); line != "" && !i.daemon.ProcessState.Success() && i.daemon.ProcessState.Exited() {
+	if line, _ := i.daemon.Said.Said(); line != "" && !i.daemon.ProcessState.Success() && i.daemon.ProcessState.Exited() {
 		text += ": " + line
 	}
 	return text
@@ -226,17 +209,19 @@ func within(ctx context.Context, limit time.Duration) (context.Context, context.
 func (i *instance) answers() error {
 	ctx, cancel := within(context.Background(), startDeadline)
 	defer cancel()
-	go func() {
-		select {
-		case <-i.ended:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+	if i.daemon != nil {
+		go func() {
+			select {
+			case <-i.daemon.Ended:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
 	_, err := version.NewVersionClient(i.connection).Version(ctx, &emptypb.Empty{}, grpc.WaitForReady(i.daemon != nil))
 	switch {
-	case i.hasEnded():
-		_, all := i.output.Said()
+	case i.daemon.HasEnded():
+		_, all := i.daemon.Said.Said()
 		return fmt.Errorf("start containerd: %s (%s)", i.howEnded(), child.LastLine(all))
 	case err != nil:
 		return fmt.Errorf("containerd at %s does not answer: %w", i.address, err)
@@ -293,10 +278,9 @@ func (i *instance) close() error {
 	if i.daemon != nil {
 		_ = i.daemon.Process.Signal(syscall.SIGTERM)
 		select {
-		case <-i.ended:
+		case <-i.daemon.Ended:
 		case <-time.After(stopDeadline):
-			_ = i.daemon.Process.Kill()
-			<-i.ended
+			i.daemon.Kill()
 		}
 	}
 	return remove(i.directory)

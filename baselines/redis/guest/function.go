@@ -1,26 +1,17 @@
 //go:build wasip1
 
-// The functions of package baselines/function as a guest of docs/guest-abi.md: as a source
-// it serializes the object that lies in its memory and sends what came out; as a target it
-// deserializes what it is handed before it enters the handler. Built as a reactor:
+// The functions of package baselines/function as a guest of docs/guest-abi.md, whose sources make objects of
+// any kind. Beyond the ABI the host calls, with the numbers of package baselines/wasi/abi,
 //
-//	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared
-//
-// Beyond the ABI the host calls, with the numbers of package baselines/wasi/abi,
-//
-//	begin(codec, kind, size i64, role)       first: what payloads will be like; role is 1
-//	                                         for a target, else 0, and 2 more where handlers
-//	                                         change every page of what they have read
-//	object(kind, id i64)                     what the region that is sent next holds
-//	delivered() -> i64, length() -> i64      of the handler's last call: when it was
-//	                                         entered with a usable object, and how long
-//	                                         that is in memory
+//	begin(codec, kind, size i64, role)  first: what payloads will be like; role is 1 for a target, else 0,
+//	                                    and 2 more where handlers change what they have read
+//	delivered() -> i64                  when the handler was entered last, with a usable object
+//	length() -> i64                     how long that is in memory
 //
 // What cannot be done is a panic, whose message the host reports.
 package main
 
 import (
-	"errors"
 	"runtime/debug"
 	"unsafe"
 
@@ -35,13 +26,10 @@ import (
 const heapLimit = 3 << 30
 
 var (
+	kind   payloads.Kind
 	source *function.Source
-	// flat is the memory of what the source sends.
-	flat []byte
-	kind payloads.Kind
-	id   uint64
-	// own is what the host knows of flat: an object that was made here.
-	own []byte
+	// object is the source's, a region that the host knows.
+	object []byte
 
 	target   *function.Target
 	delivery transport.Delivery
@@ -53,11 +41,11 @@ func init() { debug.SetMemoryLimit(heapLimit) }
 
 //go:wasmexport begin
 func begin(codec, payload uint32, size int64, role uint32) {
-	setup := transport.Setup{Codec: abi.Codecs[codec], Payload: abi.Kinds[payload], Size: size}
+	kind = abi.Kinds[payload]
+	setup := transport.Setup{Codec: abi.Codecs[codec], Payload: kind, Size: size}
 	if role&2 != 0 {
 		setup.Consume = transport.ConsumeWrite
 	}
-	kind = setup.Payload
 	var err error
 	if role&1 != 0 {
 		target, err = function.NewTarget(setup)
@@ -67,50 +55,35 @@ func begin(codec, payload uint32, size int64, role uint32) {
 	must(err)
 }
 
-//go:wasmexport object
-func object(payload uint32, number uint64) { kind, id = abi.Kinds[payload], number }
-
-// A source has one object and a target one serialized one: the memory that is asked for is
-// theirs. There is none while it is in use.
-//
 //go:wasmexport allocate_memory
 func allocateMemory(length uint32) uint32 {
-	if target != nil {
-		buffer, err := target.Buffer(int64(length))
-		must(err)
-		return addressOf(buffer)
-	}
-	if uint64(cap(flat)) < uint64(length) {
-		flat = make([]byte, length)
-	}
-	flat = flat[:length]
-	return addressOf(flat)
-}
-
-//go:wasmexport produce
-func produce(length uint32, seed uint64) uint32 {
-	at := allocateMemory(length)
-	if len(own) == 0 || addressOf(own) != at || len(own) != len(flat) {
-		if len(own) > 0 {
-			releaseMemoryRegion(addressOf(own))
-		}
-		own = flat
-		locateMemoryRegion(at, length)
-	}
-	id = seed
-	payloads.Fill(flat, kind, id)
-	return at
+	buffer, err := target.Buffer(int64(length))
+	must(err)
+	return addressOf(buffer)
 }
 
 //go:wasmexport deallocate_memory
 func deallocateMemory(_, _ uint32) {}
 
-//go:wasmexport send
-func send(pointer, length uint32) int32 {
-	if pointer != addressOf(flat) || uint64(length) != uint64(len(flat)) {
-		panic(errors.New("what is to be sent is not the object"))
+//go:wasmexport produce
+func produce(length uint32, seed uint64) uint32 {
+	if len(object) != int(length) {
+		if object != nil {
+			releaseMemoryRegion(addressOf(object))
+		}
+		if cap(object) < int(length) {
+			object = make([]byte, length)
+		}
+		object = object[:length]
+		locateMemoryRegion(addressOf(object), length)
 	}
-	must(source.Hold(kind, id, flat))
+	payloads.Fill(object, kind, seed)
+	must(source.Hold(kind, seed, object))
+	return addressOf(object)
+}
+
+//go:wasmexport send
+func send(_, _ uint32) int32 {
 	wire, err := source.Encode()
 	must(err)
 	at := addressOf(wire)
@@ -125,9 +98,7 @@ func send(pointer, length uint32) int32 {
 //go:wasmexport handle
 func handle(_, _ uint32) uint64 {
 	if source != nil {
-		// A rehearsal: the object that lies here is handled without having been sent.
-		must(source.Hold(kind, id, flat))
-		return source.Handle()
+		return source.Handle() // a rehearsal
 	}
 	must(target.Handle(&delivery))
 	return delivery.Digest
@@ -144,7 +115,6 @@ func delivered() int64 { return delivery.Timeline.Delivered }
 //go:wasmexport length
 func length() uint64 { return delivery.Length }
 
-// must reports to the host why the guest cannot go on.
 func must(err error) {
 	if err != nil {
 		panic(err)

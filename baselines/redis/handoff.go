@@ -1,0 +1,227 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"rrbench/measure"
+	"rrbench/modes"
+	"rrbench/modes/sockets"
+	"rrbench/transport"
+	"rrbench/transport/stream"
+)
+
+// route adds to deliveries what the server takes part in.
+type route struct {
+	*sockets.Route
+	sender *sender
+}
+
+var _ transport.MemoryReporter = (*route)(nil)
+
+func (r *route) Send(handoff *transport.Handoff) error {
+	if err := r.Route.Send(handoff); err != nil {
+		return err
+	}
+	used, err := r.sender.server.usage.Take()
+	if err != nil {
+		return err
+	}
+	for i := range handoff.Deliveries {
+		d := &handoff.Deliveries[i]
+		if moment := r.sender.serialized; moment != 0 {
+			d.Timeline.Serialized, d.Timeline.CopiedOut = moment, moment
+		}
+		d.Server = share(used, int64(i), int64(len(handoff.Deliveries)))
+	}
+	return nil
+}
+
+func (r *route) Memory() (measure.Memory, error) { return r.sender.server.usage.Memory() }
+
+// share is the i-th of n parts, which add up to the whole.
+func share(u measure.Usage, i, n int64) measure.Usage {
+	part := func(whole int64) int64 { return whole*(i+1)/n - whole*i/n }
+	return measure.Usage{UserNs: part(u.UserNs), KernelNs: part(u.KernelNs), MinorFaults: part(u.MinorFaults), ContextSwitches: part(u.ContextSwitches)}
+}
+
+// keyPrefix says on a user's server whose key it is.
+const keyPrefix = "rrbench:payload:"
+
+// sender refers to payloads in a server, which is written to from the memory of a source.
+type sender struct {
+	server *server
+	client *client
+	// key is the payload's, or the channel's name.
+	key string
+	// lifetime is when a value goes away by itself whose source was killed. It outlives each hand-off.
+	lifetime   time.Duration
+	serializes bool
+	// serialized is when the payload under way was complete, zero where none is serialized.
+	serialized int64
+	lastID     uint64
+
+	// publish is publishPayload where payloads are messages, of which references go first: a target has made
+	// room when one comes.
+	publish func() error
+	payload []byte
+	err     error
+}
+
+func (s *sender) Refer(_ *modes.Region, payload []byte) (stream.Reference, bool, error) {
+	if s.serializes {
+		s.serialized = measure.Now()
+	}
+	s.lastID++
+	s.payload = payload
+	err := s.server.holds.check(int64(len(payload)), s.publish != nil)
+	if err == nil && s.publish == nil {
+		err = s.server.explain("SET the payload", s.client.Set(context.Background(), s.key, payload, s.lifetime).Err())
+	}
+	return stream.Reference{ID: s.lastID, Descriptor: -1, Then: s.publish}, true, err
+}
+
+func (s *sender) publishPayload() error {
+	s.err = s.server.explain("PUBLISH the payload", s.client.Publish(context.Background(), s.key, s.payload).Err())
+	return s.err
+}
+
+// Finish deletes a value: it is there during a hand-off alone.
+func (s *sender) Finish(*modes.Region, []byte, int) error {
+	if s.publish != nil {
+		return s.err
+	}
+	return s.server.explain("delete the payload", s.client.Del(context.Background(), s.key).Err())
+}
+
+func (s *sender) Released([]uint64) {}
+func (s *sender) Close() error      { return errors.Join(s.client.Close(), s.server.release()) }
+
+// directions tell targets where payloads will be: the server, and their key or channel there.
+type directions struct {
+	place
+	Key string
+}
+
+// resolver finds payloads in a server.
+type resolver struct {
+	receiver
+	messages bool
+	deadline time.Duration
+
+	// client is of the source that is connected, whose payloads are at the key.
+	client *client
+	key    string
+	stop   func() bool
+	// seen is the ID of the last message: they come in the order of the references, whose IDs begin with 1.
+	// broken is why they are out of step.
+	seen   uint64
+	broken error
+	// copied is when a message was there; it is zero for a value, which is read straight into its place.
+	// garbage is how many bytes came in messages since they were collected.
+	copied  int64
+	garbage int
+}
+
+var (
+	_ stream.Preparer = (*resolver)(nil)
+	_ stream.Sharing  = (*resolver)(nil)
+)
+
+// ForSource returns a resolver that fetches by a connection of its own.
+func (r *resolver) ForSource() stream.Receiver {
+	return &resolver{receiver: r.receiver, messages: r.messages, deadline: r.deadline}
+}
+
+func (r *resolver) Prepare(ctx context.Context, encoded []byte) error {
+	var from directions
+	if err := json.Unmarshal(encoded, &from); err != nil {
+		return fmt.Errorf("read where the server is: %w", err)
+	}
+	r.Disconnected()
+	channel := ""
+	if r.messages {
+		channel = from.Key
+	}
+	c, err := connect(ctx, from.place, channel, r.deadline)
+	if err == nil {
+		r.client, r.key, r.stop = c, from.Key, context.AfterFunc(ctx, func() { _ = c.Close() })
+	}
+	return err
+}
+
+func (r *resolver) Place(uint64) ([]byte, error) {
+	return nil, errors.New("payloads come through a server, not with their announcement")
+}
+
+func (r *resolver) Resolve(n uint64, reference stream.Reference) error {
+	if r.client == nil {
+		return errors.New("no server was named")
+	}
+	into, err := r.receiver.Place(n)
+	if err != nil {
+		return err
+	}
+	if err = r.fetch(reference.ID, into); err != nil {
+		err = errors.Join(err, r.receiver.Release())
+	}
+	return err
+}
+
+func (r *resolver) fetch(id uint64, into []byte) error {
+	if !r.messages {
+		n, err := r.client.GetToBuffer(context.Background(), r.key, into).Result()
+		if err == nil && n != len(into) {
+			err = fmt.Errorf("it has %d bytes, %d were announced", n, len(into))
+		}
+		return explain("GET the payload", err)
+	}
+	var received any
+	// What there was no place for waits to be skipped.
+	for ; r.broken == nil && r.seen < id; r.seen++ {
+		received, r.broken = r.client.subscription.ReceiveTimeout(context.Background(), max(r.deadline, 0))
+	}
+	r.copied = measure.Now()
+	if message, ok := received.(*redis.Message); r.broken == nil && (!ok || len(message.Payload) != len(into)) {
+		r.broken = errors.New("something else came than what was referred to")
+	} else if r.broken == nil {
+		r.garbage += copy(into, message.Payload)
+	}
+	return explain("wait for the message", r.broken)
+}
+
+// Consume tells when the payload had come into this process.
+func (r *resolver) Consume(d *transport.Delivery) error {
+	d.Timeline.Received = cmp.Or(r.copied, d.Timeline.CopiedIn)
+	return r.receiver.Consume(d)
+}
+
+// garbageLimit is how many bytes of messages that were handled are left lying about. The
+// library allocates every message, and shims of WebAssembly functions leave collecting to
+// those who make garbage: between two payloads, here, the pages are still warm for the next.
+const garbageLimit = 16 << 20
+
+func (r *resolver) Release() error {
+	if r.garbage >= garbageLimit {
+		runtime.GC()
+		r.garbage = 0
+	}
+	return r.receiver.Release()
+}
+
+func (r *resolver) Holds() (held bool, released uint64) { return false, 0 }
+
+func (r *resolver) Disconnected() {
+	if r.client != nil {
+		r.stop()
+		_ = r.client.Close()
+	}
+	r.client = nil
+}
