@@ -2,10 +2,15 @@
 package child
 
 import (
+	"fmt"
+	"net"
+	"os"
 	"os/exec"
 	"runtime"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Start starts a command that the kernel kills when this process ends, however that ends.
@@ -33,4 +38,21 @@ func last(calls <-chan func()) {
 	for call := range calls {
 		call()
 	}
+}
+
+// SocketPair makes a connection: this side of it, and the other as a file for a program to inherit. The two
+// sockets have no name anywhere.
+func SocketPair(kind int) (ours net.Conn, theirs *os.File, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	file := os.NewFile(uintptr(pair[0]), "ours")
+	theirs = os.NewFile(uintptr(pair[1]), "theirs")
+	defer file.Close()
+	if ours, err = net.FileConn(file); err != nil {
+		_ = theirs.Close()
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	return ours, theirs, nil
 }

@@ -156,7 +156,7 @@ func (c Containerd) idle(ctx context.Context, r Request) (outcome Outcome, err e
 	}
 	defer reader.Close()
 	defer null.Close()
-	all := make([]*containerd.Alone, r.Idle)
+	all := make([]*containerd.Container, r.Idle)
 	defer func() {
 		_ = writer.Close() // it ends them
 		var group errgroup.Group
@@ -186,5 +186,5 @@ func (c Containerd) idle(ctx context.Context, r Request) (outcome Outcome, err e
 	if err := group.Wait(); err != nil {
 		return Outcome{}, err
 	}
-	return atRest(ctx, r, began, all, (*containerd.Alone).PID)
+	return atRest(ctx, r, began, all, (*containerd.Container).PID)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"slices"
@@ -47,7 +46,7 @@ func (c Child) Prepare(string) (Pod, error) { return c, nil }
 func (Child) Close() error { return nil }
 
 func (c Child) Start(_ context.Context, name string, runs transport.Runs) (*Instance, error) {
-	connection, theirs, err := ControlPair()
+	connection, theirs, err := child.SocketPair(unix.SOCK_STREAM)
 	if err != nil {
 		return nil, err
 	}
@@ -89,23 +88,6 @@ func (c Child) Start(_ context.Context, name string, runs transport.Runs) (*Inst
 		// The error would be that it has ended already.
 		Kill: func() { _ = command.Process.Kill() },
 	}, nil
-}
-
-// ControlPair makes a control connection: this side of it, and the other as a file that a
-// program inherits as its descriptor 3. The two sockets have no name anywhere.
-func ControlPair() (ours net.Conn, theirs *os.File, err error) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("socketpair: %w", err)
-	}
-	file := os.NewFile(uintptr(pair[0]), "shim")
-	theirs = os.NewFile(uintptr(pair[1]), "driver")
-	defer file.Close()
-	if ours, err = net.FileConn(file); err != nil {
-		_ = theirs.Close()
-		return nil, nil, fmt.Errorf("socketpair: %w", err)
-	}
-	return ours, theirs, nil
 }
 
 // Environment is what all shims have of measure.GoVariables, whatever this process has: without

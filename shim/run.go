@@ -17,10 +17,6 @@ const largestReply = 256 << 10
 // Run runs a batch on a goroutine of its own and watches over it: a guest that never
 // returns keeps that goroutine, and its process, for good.
 func (s *server) Run(stream grpc.BidiStreamingServer[control.RunRequest, control.RunReply]) error {
-	return toStatus(s.run(stream))
-}
-
-func (s *server) run(stream grpc.BidiStreamingServer[control.RunRequest, control.RunReply]) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
 	request, err := stream.Recv()

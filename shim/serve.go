@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 
 	"rrbench/control"
@@ -52,7 +53,14 @@ func ServeConnection(connection net.Conn, find Find) error {
 	s := newServer(find)
 	g := grpc.NewServer(
 		grpc.MaxRecvMsgSize(largestMessage), grpc.MaxSendMsgSize(largestMessage),
-		grpc.StaticStreamWindowSize(1<<20), grpc.StaticConnWindowSize(1<<20))
+		grpc.StaticStreamWindowSize(1<<20), grpc.StaticConnWindowSize(1<<20),
+		grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+			reply, err := handle(ctx, request)
+			return reply, toStatus(err)
+		}),
+		grpc.StreamInterceptor(func(s any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+			return toStatus(handle(s, stream))
+		}))
 	control.RegisterShimServer(g, s)
 	if err := g.Serve(listener); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("answer the driver: %w", err)
@@ -89,3 +97,34 @@ func (c *onlyConnection) Close() error {
 }
 
 func (c *onlyConnection) Addr() net.Addr { return c.LocalAddr() }
+
+// inherit takes over the socket that spawn has left, and makes sure that nothing the shim
+// starts inherits it in turn.
+func inherit() (net.Conn, error) {
+	unix.CloseOnExec(inheritedDescriptor)
+	peer, err := unix.Getpeername(inheritedDescriptor)
+	if _, ok := peer.(*unix.SockaddrUnix); err != nil || !ok {
+		return nil, errors.New("this command hosts functions for rrbench, which starts it by itself: run rrbench sweep")
+	}
+	file := os.NewFile(inheritedDescriptor, "driver")
+	defer file.Close()
+	connection, err := net.FileConn(file)
+	if err != nil {
+		return nil, fmt.Errorf("take over the driver's socket: %w", err)
+	}
+	return connection, nil
+}
+
+// dieWith makes this process die with its parent, which must be the process driver. The
+// parent has asked for that on the child's behalf already, but the kernel forgets it when
+// the program file has capabilities; see PR_SET_PDEATHSIG(2const).
+func dieWith(driver int64) error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl PR_SET_PDEATHSIG: %w", err)
+	}
+	// A driver that ended before sent no signal, and left this process to another parent.
+	if parent := os.Getppid(); int64(parent) != driver {
+		return fmt.Errorf("the driver (process %d) has ended: the parent is process %d", driver, parent)
+	}
+	return nil
+}

@@ -61,7 +61,7 @@ func (s *server) end() { s.turn <- struct{}{} }
 func (s *server) Hello(_ context.Context, request *control.HelloRequest) (*control.HelloReply, error) {
 	if parent := request.GetDriverPid(); parent != 0 {
 		if err := dieWith(parent); err != nil {
-			return nil, toStatus(err)
+			return nil, err
 		}
 	}
 	s.address = request.GetAddress()
@@ -71,7 +71,7 @@ func (s *server) Hello(_ context.Context, request *control.HelloRequest) (*contr
 func (s *server) Add(_ context.Context, request *control.AddRequest) (*control.AddReply, error) {
 	if allowed, limited := os.LookupEnv(AllowedGuests); limited {
 		if digest := fmt.Sprintf("%x", sha256.Sum256(request.GetModule())); !slices.Contains(strings.Split(allowed, ","), digest) {
-			return nil, toStatus(fmt.Errorf("guest %.100q, sha256:%s, is not one that may run here: allow it where the agent runs (--allow-guest)", request.GetGuest(), digest))
+			return nil, fmt.Errorf("guest %.100q, sha256:%s, is not one that may run here: allow it where the agent runs (--allow-guest)", request.GetGuest(), digest)
 		}
 	}
 	workloads.Add(string(request.GetGuest()), request.GetModule())
@@ -89,10 +89,7 @@ func (s *server) Serve(ctx context.Context, request *control.ServeRequest) (*con
 		endpoint = target.Endpoint()
 		return nil
 	})
-	if err != nil {
-		return nil, toStatus(err)
-	}
-	return &control.ServeReply{Endpoint: endpointToControl(endpoint)}, nil
+	return &control.ServeReply{Endpoint: endpointToControl(endpoint)}, err
 }
 
 func (s *server) Open(ctx context.Context, request *control.OpenRequest) (*control.OpenReply, error) {
@@ -112,10 +109,7 @@ func (s *server) Open(ctx context.Context, request *control.OpenRequest) (*contr
 		s.costs = costs{}
 		return nil
 	})
-	if err != nil {
-		return nil, toStatus(err)
-	}
-	return &control.OpenReply{}, nil
+	return &control.OpenReply{}, err
 }
 
 // setUp runs one step that makes a function.
@@ -143,38 +137,28 @@ func (s *server) setUp(ctx context.Context, name string, c *control.Setup, step 
 	return err
 }
 
+// Memory adds up the peaks of this process and of those that work for its functions.
 func (s *server) Memory(ctx context.Context, _ *control.MemoryRequest) (*control.MemoryReply, error) {
-	memory, err := s.memory(ctx)
-	if err != nil {
-		return nil, toStatus(err)
-	}
-	return &control.MemoryReply{RssPeak: memory.RSSPeak, PssPeak: memory.PSSPeak}, nil
-}
-
-// memory adds up the peaks of this process and of those that work for its functions.
-func (s *server) memory(ctx context.Context) (measure.Memory, error) {
 	if err := s.begin(ctx); err != nil {
-		return measure.Memory{}, err
+		return nil, err
 	}
 	defer s.end()
 	// What reading takes belongs to no hand-off.
 	defer measure.TakeUsage()
 	total, err := measure.SelfMemory()
 	if err != nil {
-		return measure.Memory{}, err
+		return nil, err
 	}
 	for _, worker := range s.workers {
-		reporter, ok := worker.route.(transport.MemoryReporter)
-		if !ok {
-			continue
+		if reporter, ok := worker.route.(transport.MemoryReporter); ok {
+			memory, err := reporter.Memory()
+			if err != nil {
+				return nil, err
+			}
+			total = total.Add(memory)
 		}
-		memory, err := reporter.Memory()
-		if err != nil {
-			return measure.Memory{}, err
-		}
-		total = total.Add(memory)
 	}
-	return total, nil
+	return &control.MemoryReply{RssPeak: total.RSSPeak, PssPeak: total.PSSPeak}, nil
 }
 
 func (s *server) Shutdown(ctx context.Context, _ *control.ShutdownRequest) (*control.ShutdownReply, error) {

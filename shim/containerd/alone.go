@@ -1,6 +1,7 @@
 package containerd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"rrbench/child"
 	engines "rrbench/engines/catalogue"
 	"rrbench/measure"
 	"rrbench/shim/containerd/task"
@@ -33,10 +33,6 @@ type Program struct {
 	// HostNetwork has it share this host's network; otherwise it has one of its own.
 	HostNetwork bool
 }
-
-// Alone is a container with a program that is no shim, in namespaces of its own. Its life's steps are the
-// caller's to take, for their times to be measured.
-type Alone struct{ c *container }
 
 // CheckAlone looks for everything that a program needs.
 func (s *Server) CheckAlone(p Program) error {
@@ -83,46 +79,41 @@ func (s *Server) Ready(p Program) error {
 	return err
 }
 
-// CreateAlone creates a container that waits for Start. Its standard output goes to that pipe of the caller's;
-// standard input comes from the other one. Without them there is no input, and output is kept for the error. The image of a module is
-// imported before, once: see Ready.
-func (s *Server) CreateAlone(ctx context.Context, p Program, stdin, stdout *os.File) (*Alone, error) {
+// CreateAlone creates a container with a program that is no shim, in namespaces of its own, which waits for Start.
+// Its life's steps are the caller's to take, for their times to be measured. Its standard output goes to that pipe of
+// the caller's; standard input comes from the other one. Without them there is no input, and output is kept for the
+// error. The image of a module is imported before, once: see Ready.
+func (s *Server) CreateAlone(ctx context.Context, p Program, stdin, stdout *os.File) (*Container, error) {
 	i, err := s.instance()
 	if err != nil {
 		return nil, err
 	}
 	c := newContainer(i)
 	c.stdin, c.stdout = pipePath(stdin), pipePath(stdout)
-	runtime, snapshot, spec := runcRuntime, "", (*specs.Spec)(nil)
-	if p.Native != "" {
-		spec = runc.Spec(p.Native, "", nil)
-		spec.Process.Args = append(spec.Process.Args[:1], p.Arguments...)
-	} else {
+	runtime, snapshot := runcRuntime, ""
+	// A module has but the network's.
+	spec := runc.Spec(p.Native, "", nil, p.Arguments...)
+	namespaces := spec.Linux.Namespaces
+	if p.Native == "" {
 		if snapshot, err = i.unpacked(p); err != nil {
 			return nil, err
 		}
-		if runtime = p.Runtime; runtime == "" {
-			runtime = task.Runtime
-		}
-		spec = &specs.Spec{
-			Version: "1.0.2", Root: &specs.Root{Path: "rootfs"},
-			Process:     &specs.Process{Args: append([]string{"/" + p.Name + ".wasm"}, p.Arguments...), Cwd: "/", NoNewPrivileges: true},
-			Linux:       &specs.Linux{},
-			Annotations: map[string]string{task.EngineAnnotation: p.Engine},
-		}
+		runtime = cmp.Or(p.Runtime, task.Runtime)
+		spec = moduleSpec(p.Name, p.Arguments...)
+		spec.Annotations = map[string]string{task.EngineAnnotation: p.Engine}
 		if runtime != task.Runtime {
 			// Other shims make a container as runc would.
 			spec.Mounts = []specs.Mount{{Destination: "/proc", Type: "proc", Source: "proc"}}
-			spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: specs.PIDNamespace}, {Type: specs.MountNamespace}, {Type: specs.IPCNamespace}, {Type: specs.UTSNamespace}}
+			spec.Linux.Namespaces = namespaces
 		}
 	}
 	if !p.HostNetwork {
 		spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
 	}
 	if err := c.createTask(ctx, runtime, "", snapshot, spec); err != nil {
-		return nil, errors.Join(err, c.remove())
+		return nil, errors.Join(err, c.Remove())
 	}
-	return &Alone{c}, nil
+	return c, nil
 }
 
 // pipePath names an open pipe of this process for others of this host; none has no name.
@@ -148,43 +139,30 @@ func (i *instance) unpacked(p Program) (string, error) {
 }
 
 // PID is the program's process number on the host, of a function that of its host.
-func (a *Alone) PID() int { return a.c.pid }
+func (c *Container) PID() int { return c.pid }
 
 // Used is the processor time of the container so far: of the program and of what has made ready for it there, not of
 // containerd and its shims. It is zero where the control group does not tell.
-func (a *Alone) Used() measure.Usage {
-	user, kernel, err := task.Used(groupOf(a.c.id))
+func (c *Container) Used() measure.Usage {
+	user, kernel, err := task.Used(groupOf(c.id))
 	if err != nil {
 		return measure.Usage{}
 	}
 	return measure.Usage{UserNs: user, KernelNs: kernel}
 }
 
-// Start has the program run.
-func (a *Alone) Start(ctx context.Context) error { return a.c.start(ctx) }
-
-// Kill ends the program at once.
-func (a *Alone) Kill() error { a.c.kill(); return nil }
-
 // Wait waits for the program's end, and says how it was if it was not a good one.
-func (a *Alone) Wait() error {
-	exit, err := a.c.exit()
+func (c *Container) Wait() error {
+	exit, err := c.exit()
 	switch {
 	case err != nil || exit == 0:
 		return err
 	case exit == 128+uint32(unix.SIGKILL):
 		return errors.New("it was killed by SIGKILL, out of memory?")
 	}
-	var said child.Tail
-	if text, err := os.ReadFile(a.c.log()); err == nil {
-		_, _ = said.Write(text)
-	}
-	line, _ := said.Said()
+	line, _ := c.said().Said()
 	return fmt.Errorf("it exited with status %d: %s", exit, line)
 }
-
-// Remove removes what is left of the container. What it has written has then reached the pipe.
-func (a *Alone) Remove() error { return a.c.remove() }
 
 // imageName is one that no other driver has.
 func (i *instance) imageName(name string) string {

@@ -28,9 +28,9 @@ import (
 	"rrbench/transport"
 )
 
-// container is a container of containerd whose only process is a shim. It ends when its control
-// connection closes, which the kernel does for a driver that dies.
-type container struct {
+// Container is a container of containerd. One whose only process is a shim ends when its control connection
+// closes, which the kernel does for a driver that dies.
+type Container struct {
 	*instance
 	id string
 	// stdin and stdout are pipes; without them there is no input, and the log has the output.
@@ -39,23 +39,19 @@ type container struct {
 	connection    net.Conn
 }
 
-func newContainer(i *instance) *container {
-	return &container{instance: i, id: fmt.Sprintf("%s-%d", filepath.Base(i.directory.Path), i.containers.Add(1))}
+func newContainer(i *instance) *Container {
+	return &Container{instance: i, id: fmt.Sprintf("%s-%d", filepath.Base(i.directory.Path), i.containers.Add(1))}
 }
 
 // startFunction starts a container by this project's runtime, which hosts functions for a driver.
-func (c *container) startFunction(ctx context.Context, namespace string, _ transport.Runs) error {
+func (c *Container) startFunction(ctx context.Context, namespace string) error {
 	parent, err := c.unpacked(Program{Name: function})
 	if err != nil {
 		return err
 	}
-	spec := &specs.Spec{
-		Version:     "1.0.2",
-		Root:        &specs.Root{Path: "rootfs"},
-		Process:     &specs.Process{Args: []string{"/" + function + ".wasm"}, Cwd: "/", NoNewPrivileges: true},
-		Linux:       &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: namespace}}},
-		Annotations: map[string]string{task.ControlAnnotation: strconv.Itoa(os.Getuid())},
-	}
+	spec := moduleSpec(function)
+	spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: namespace}}
+	spec.Annotations = map[string]string{task.ControlAnnotation: strconv.Itoa(os.Getuid())}
 	if err := c.create(ctx, task.Runtime, image.Reference(c.imageName(function)), parent, spec); err != nil {
 		return err
 	}
@@ -66,6 +62,16 @@ func (c *container) startFunction(ctx context.Context, namespace string, _ trans
 	return nil
 }
 
+// moduleSpec is the configuration of a container that runs a module of an image.
+func moduleSpec(name string, arguments ...string) *specs.Spec {
+	return &specs.Spec{
+		Version: "1.0.2",
+		Root:    &specs.Root{Path: "rootfs"},
+		Process: &specs.Process{Args: append([]string{"/" + name + ".wasm"}, arguments...), Cwd: "/", NoNewPrivileges: true},
+		Linux:   &specs.Linux{},
+	}
+}
+
 // runcRuntime is containerd's own.
 const runcRuntime = "io.containerd.runc.v2"
 
@@ -73,7 +79,7 @@ const runcRuntime = "io.containerd.runc.v2"
 const controlInside = "/control"
 
 // startNative starts a container by runc in which the program connects to this process.
-func (c *container) startNative(ctx context.Context, namespace string, runs transport.Runs) error {
+func (c *Container) startNative(ctx context.Context, namespace string, runs transport.Runs) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -87,16 +93,12 @@ func (c *container) startNative(ctx context.Context, namespace string, runs tran
 		return err
 	}
 	defer listener.Close()
-	spec := runc.Spec(self, namespace, shim.Environment(runs), "--connect", filepath.Join(controlInside, "socket"))
+	spec := runc.Spec(self, namespace, shim.Environment(runs), "shim", "--connect", filepath.Join(controlInside, "socket"))
 	spec.Mounts = append(spec.Mounts, specs.Mount{Destination: controlInside, Type: "bind", Source: c.path(c.id), Options: []string{"bind", "nosuid", "nodev", "noexec"}})
 	if err := c.create(ctx, runcRuntime, "", "", spec); err != nil {
 		return err
 	}
-	deadline, bounded := ctx.Deadline()
-	if !bounded {
-		deadline = time.Now().Add(startDeadline)
-	}
-	if err := listener.SetDeadline(deadline); err != nil {
+	if err := listener.SetDeadline(time.Now().Add(startDeadline)); err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
@@ -111,15 +113,15 @@ func (c *container) startNative(ctx context.Context, namespace string, runs tran
 const specType = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 
 // create makes the container and starts it.
-func (c *container) create(ctx context.Context, runtime, image, parent string, spec *specs.Spec) error {
+func (c *Container) create(ctx context.Context, runtime, image, parent string, spec *specs.Spec) error {
 	if err := c.createTask(ctx, runtime, image, parent, spec); err != nil {
 		return err
 	}
-	return c.start(ctx)
+	return c.Start(ctx)
 }
 
 // createTask makes the container, its file system and its task.
-func (c *container) createTask(ctx context.Context, runtime, image, parent string, spec *specs.Spec) error {
+func (c *Container) createTask(ctx context.Context, runtime, image, parent string, spec *specs.Spec) error {
 	ctx, cancel := within(ctx, startDeadline)
 	defer cancel()
 	spec.Linux.CgroupsPath = groupOf(c.id)
@@ -159,7 +161,8 @@ func (c *container) createTask(ctx context.Context, runtime, image, parent strin
 // groupOf is a container's control group: beside this process' own, so that neither's limits and counts touch the other's.
 func groupOf(id string) string { return "/" + id }
 
-func (c *container) start(ctx context.Context) error {
+// Start has the program run.
+func (c *Container) Start(ctx context.Context) error {
 	ctx, cancel := within(ctx, startDeadline)
 	defer cancel()
 	if _, err := tasks.NewTasksClient(c.instance.connection).Start(ctx, &tasks.StartRequest{ContainerID: c.id}); err != nil {
@@ -168,20 +171,16 @@ func (c *container) start(ctx context.Context) error {
 	return nil
 }
 
-func (c *container) log() string { return c.path(c.id + ".log") }
+func (c *Container) log() string { return c.path(c.id + ".log") }
 
 // absence is how long a containerd may be away that was there before this process: while it starts
 // anew, for example. Functions run meanwhile.
 const absence = 30 * time.Second
 
 // wait waits until nothing is left of the container.
-func (c *container) wait(name string) shim.ExitReason {
+func (c *Container) wait(name string) shim.ExitReason {
 	exit, lost := c.exit()
-	var output child.Tail
-	if text, err := os.ReadFile(c.log()); err == nil {
-		_, _ = output.Write(text)
-	}
-	reason := shim.NewExitReason(name, "container "+c.id, &output)
+	reason := shim.NewExitReason(name, "container "+c.id, c.said())
 	switch {
 	case lost != nil:
 		// Its function ends with the connection.
@@ -195,7 +194,7 @@ func (c *container) wait(name string) shim.ExitReason {
 	default:
 		reason.How = fmt.Sprintf("exited with status %d", exit)
 	}
-	if err := c.remove(); err != nil {
+	if err := c.Remove(); err != nil {
 		reason.OK = false
 		reason.How += "; " + err.Error()
 	}
@@ -203,7 +202,7 @@ func (c *container) wait(name string) shim.ExitReason {
 }
 
 // exit waits for the task's exit status. Lost says that containerd cannot tell.
-func (c *container) exit() (exit uint32, lost error) {
+func (c *Container) exit() (exit uint32, lost error) {
 	var since time.Time
 	for {
 		ctx, cancel := within(context.Background(), 24*time.Hour)
@@ -232,17 +231,28 @@ func (c *container) exit() (exit uint32, lost error) {
 	}
 }
 
-// kill ends the shim at once.
-func (c *container) kill() {
+// said is the output of a container without a pipe for it.
+func (c *Container) said() *child.Tail {
+	said := new(child.Tail)
+	if text, err := os.ReadFile(c.log()); err == nil {
+		_, _ = said.Write(text)
+	}
+	return said
+}
+
+// Kill ends the program at once.
+func (c *Container) Kill() error {
 	ctx, cancel := within(context.Background(), callDeadline)
 	defer cancel()
 	if _, err := tasks.NewTasksClient(c.instance.connection).Kill(ctx, &tasks.KillRequest{ContainerID: c.id, Signal: uint32(unix.SIGKILL), All: true}); err != nil && c.connection != nil {
 		_ = c.connection.Close()
 	}
+	return nil
 }
 
-// remove removes whatever there still is of the container. That nothing is there is no error.
-func (c *container) remove() error {
+// Remove removes whatever there still is of the container. What it has written has then reached the pipe. That
+// nothing is there is no error.
+func (c *Container) Remove() error {
 	if c.connection != nil {
 		_ = c.connection.Close()
 	}
@@ -258,13 +268,10 @@ func removeContainer(i *instance, id string) error {
 	if _, err := client.Kill(ctx, &tasks.KillRequest{ContainerID: id, Signal: uint32(unix.SIGKILL), All: true}); err == nil {
 		_, _ = client.Wait(ctx, &tasks.WaitRequest{ContainerID: id})
 	}
-	_, err := client.Delete(ctx, &tasks.DeleteTaskRequest{ContainerID: id})
-	errs := []error{missing(err)}
-	_, err = containers.NewContainersClient(i.connection).Delete(ctx, &containers.DeleteContainerRequest{ID: id})
-	errs = append(errs, missing(err))
-	_, err = snapshots.NewSnapshotsClient(i.connection).Remove(ctx, &snapshots.RemoveSnapshotRequest{Snapshotter: i.snapshotter, Key: id})
-	errs = append(errs, missing(err))
-	if err := errors.Join(errs...); err != nil {
+	_, task := client.Delete(ctx, &tasks.DeleteTaskRequest{ContainerID: id})
+	_, record := containers.NewContainersClient(i.connection).Delete(ctx, &containers.DeleteContainerRequest{ID: id})
+	_, snapshot := snapshots.NewSnapshotsClient(i.connection).Remove(ctx, &snapshots.RemoveSnapshotRequest{Snapshotter: i.snapshotter, Key: id})
+	if err := errors.Join(missing(task), missing(record), missing(snapshot)); err != nil {
 		return fmt.Errorf("remove it: %w", err)
 	}
 	return nil

@@ -40,29 +40,26 @@ func (f Function) Check(parameter string) error {
 
 func (f Function) Programs() []string { return Launcher{Server: f.Server}.Programs() }
 
-// Prepare starts the function, which shims then find at their own address.
-func (f Function) Prepare(parameter string) (shim.Pod, error) {
+// listening is a function that has been started.
+type listening struct {
+	shim.Child
+	*Container
+	address string
+}
+
+// Prepare starts the function, which listens at the port of this host which its argument is, and waits until it
+// does. Shims then find it at their own address.
+func (f Function) Prepare(parameter string) (_ shim.Pod, err error) {
 	p, err := f.program(parameter)
 	if err != nil {
 		return nil, err
 	}
-	started, err := f.Server.listening(p)
-	if err != nil {
-		return nil, fmt.Errorf("start the function by %s: %w", p.Runtime, err)
-	}
-	return started, nil
-}
-
-// listening is a function that has been started.
-type listening struct {
-	shim.Child
-	alone   *Alone
-	address string
-}
-
-// listening starts a program that listens at the port of this host which its argument is, and waits until it does.
-func (s *Server) listening(p Program) (*listening, error) {
-	if err := s.Ready(p); err != nil {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("start the function by %s: %w", p.Runtime, err)
+		}
+	}()
+	if err := f.Server.Ready(p); err != nil {
 		return nil, err
 	}
 	free, err := net.Listen("tcp", net.JoinHostPort(transport.Loopback, "0"))
@@ -74,14 +71,14 @@ func (s *Server) listening(p Program) (*listening, error) {
 	_ = free.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), startDeadline)
 	defer cancel()
-	if l.alone, err = s.CreateAlone(ctx, p, nil, nil); err != nil {
+	if l.Container, err = f.Server.CreateAlone(ctx, p, nil, nil); err != nil {
 		return nil, err
 	}
-	if err = l.alone.Start(ctx); err == nil {
+	if err = l.Container.Start(ctx); err == nil {
 		err = l.await(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(err, l.alone.Remove())
+		return nil, errors.Join(err, l.Remove())
 	}
 	return l, nil
 }
@@ -89,7 +86,7 @@ func (s *Server) listening(p Program) (*listening, error) {
 // await waits until connections are accepted.
 func (l *listening) await(ctx context.Context) error {
 	ended := make(chan error, 1)
-	go func() { ended <- l.alone.Wait() }()
+	go func() { ended <- l.Wait() }()
 	for {
 		connection, err := net.Dial("tcp", l.address)
 		if err == nil {
@@ -116,4 +113,4 @@ func (l *listening) Start(ctx context.Context, name string, runs transport.Runs)
 	return instance, err
 }
 
-func (l *listening) Close() error { return l.alone.Remove() }
+func (l *listening) Close() error { return l.Remove() }

@@ -1,7 +1,6 @@
 package containerd
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,10 +81,9 @@ func (l Launcher) Prepare(parameter string) (shim.Pod, error) {
 		return nil, err
 	}
 	p := &pod{instance: i, native: l.Native}
-	if l.Native && cmp.Or(parameter, string(runc.Bridge)) == string(runc.Host) {
-		return p, nil
+	if !l.Native || parameter != string(runc.Host) {
+		p.Cell, err = network.New()
 	}
-	p.joined, err = network.New()
 	return p, err
 }
 
@@ -93,25 +91,22 @@ func (l Launcher) Prepare(parameter string) (shim.Pod, error) {
 type pod struct {
 	instance *instance
 	native   bool
-	// joined is nil on the host's network.
-	joined *network.Cell
+	*network.Cell
 }
 
 func (p *pod) Start(ctx context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
-	namespace, address := "", "127.0.0.1"
-	if p.joined != nil {
-		var err error
-		if namespace, address, err = p.joined.Connect(); err != nil {
-			return nil, err
-		}
+	namespace, address, err := p.Connect()
+	if err != nil {
+		return nil, err
 	}
 	c := newContainer(p.instance)
-	start := c.startFunction
 	if p.native {
-		start = c.startNative
+		err = c.startNative(ctx, namespace, runs)
+	} else {
+		err = c.startFunction(ctx, namespace)
 	}
-	if err := start(ctx, namespace, runs); err != nil {
-		return nil, errors.Join(fmt.Errorf("container %s: %w", c.id, err), c.remove())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("container %s: %w", c.id, err), c.Remove())
 	}
 	return &shim.Instance{
 		Connection: c.connection,
@@ -119,14 +114,6 @@ func (p *pod) Start(ctx context.Context, name string, runs transport.Runs) (*shi
 		Program:    "container " + c.id,
 		PID:        func() (int, error) { return c.pid, nil },
 		Wait:       func() shim.ExitReason { return c.wait(name) },
-		Kill:       c.kill,
+		Kill:       func() { _ = c.Kill() },
 	}, nil
-}
-
-// Close gives the network up.
-func (p *pod) Close() error {
-	if p.joined != nil {
-		p.joined.Close()
-	}
-	return nil
 }

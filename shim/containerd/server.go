@@ -72,21 +72,17 @@ func (s *Server) Close() error {
 func (s *Server) instance() (*instance, error) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if s.current != nil && !s.current.hasEnded() {
-		return s.current, nil
-	}
 	if s.current != nil {
+		if !s.current.hasEnded() {
+			return s.current, nil
+		}
 		// Why it ended is in the rows of those that it had started.
 		_ = s.current.close()
-		s.current = nil
 	}
 	cleanOnce()
-	started, err := s.start()
-	if err != nil {
-		return nil, err
-	}
-	s.current = started
-	return started, nil
+	var err error
+	s.current, err = s.start()
+	return s.current, err
 }
 
 // cleanOnce removes what killed runs have left behind, once a process. What cannot be removed is no
@@ -138,7 +134,14 @@ func (s *Server) start() (_ *instance, err error) {
 	if err := i.answers(); err != nil {
 		return nil, err
 	}
-	return i, i.load()
+	module, err := workloads.Guest(workloads.Guests()[0])
+	if err == nil {
+		_, err = i.unpacked(Program{Name: function, Module: module})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return i, nil
 }
 
 func (i *instance) path(name string) string { return filepath.Join(i.directory.Path, name) }
@@ -246,15 +249,6 @@ func (i *instance) answers() error {
 
 // function is what the image's module is called.
 const function = "function"
-
-// load has containerd import the image with a function.
-func (i *instance) load() error {
-	module, err := workloads.Guest(workloads.Guests()[0])
-	if err == nil {
-		_, err = i.unpacked(Program{Name: function, Module: module})
-	}
-	return err
-}
 
 // importImage has containerd import and unpack an image of a module, and returns what its file system is called.
 // The snapshotter is overlayfs, or native where that does not work.

@@ -23,13 +23,15 @@ func newNamespace() (*namespace, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a network namespace: %w (needs CAP_SYS_ADMIN: run as root)", err)
 	}
-	n, err := enter(descriptor)
+	links, err := netlink.NewHandleAt(descriptor)
 	if err != nil {
-		return nil, err
+		_ = descriptor.Close()
+		return nil, fmt.Errorf("open a netlink socket in a network namespace: %w (needs CAP_SYS_ADMIN: run as root)", err)
 	}
-	loopback, err := n.links.LinkByName("lo")
+	n := &namespace{descriptor, links}
+	loopback, err := links.LinkByName("lo")
 	if err == nil {
-		err = n.links.LinkSetUp(loopback)
+		err = links.LinkSetUp(loopback)
 	}
 	if err != nil {
 		n.close()
@@ -38,40 +40,25 @@ func newNamespace() (*namespace, error) {
 	return n, nil
 }
 
-func enter(descriptor netns.NsHandle) (*namespace, error) {
-	links, err := netlink.NewHandleAt(descriptor)
-	if err != nil {
-		_ = descriptor.Close()
-		return nil, fmt.Errorf("open a netlink socket in a network namespace: %w (needs CAP_SYS_ADMIN: run as root)", err)
-	}
-	return &namespace{descriptor: descriptor, links: links}, nil
-}
-
 // unshareNetwork makes the namespace on a thread of its own choosing and brings the thread
 // back. A thread that cannot be brought back stays locked, and ends with the goroutine.
-func unshareNetwork() (netns.NsHandle, error) {
-	type result struct {
-		descriptor netns.NsHandle
-		err        error
-	}
-	results := make(chan result)
+func unshareNetwork() (descriptor netns.NsHandle, err error) {
+	made := make(chan struct{})
 	go func() {
+		defer close(made)
 		runtime.LockOSThread()
-		home, err := netns.Get()
-		if err != nil {
-			runtime.UnlockOSThread()
-			results <- result{netns.None(), err}
-			return
+		var home netns.NsHandle
+		if home, err = netns.Get(); err == nil {
+			defer home.Close()
+			descriptor, err = netns.New()
+			if netns.Set(home) != nil {
+				return
+			}
 		}
-		defer home.Close()
-		descriptor, err := netns.New()
-		if netns.Set(home) == nil {
-			runtime.UnlockOSThread()
-		}
-		results <- result{descriptor, err}
+		runtime.UnlockOSThread()
 	}()
-	made := <-results
-	return made.descriptor, made.err
+	<-made
+	return descriptor, err
 }
 
 // path names the namespace for other processes of this host, while it is open here.

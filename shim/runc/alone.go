@@ -2,7 +2,6 @@ package runc
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -61,22 +60,10 @@ func CreateAlone(ctx context.Context, program string, arguments []string, stdin,
 			err = errors.Join(err, remove(directory))
 		}
 	}()
-	b := bundleSpec{program: program, rootless: os.Geteuid() != 0}
-	if !b.rootless {
-		b.cgroup = "/" + a.id
-	}
-	if err := b.makeRoot(directory.Path); err != nil {
-		return nil, err
-	}
-	spec := b.spec()
-	spec.Process.Args = append([]string{programInside}, arguments...)
+	spec := Spec(program, "", nil, arguments...)
 	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
-	config, err := json.Marshal(spec)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(directory.Path, configFile), config, 0o600)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("write a container's configuration: %w", err)
+	if err := writeBundle(directory.Path, spec, "", os.Geteuid() != 0); err != nil {
+		return nil, err
 	}
 	pidFile := filepath.Join(directory.Path, "pid")
 	command := runc(ctx, directory.Path, "create", "--bundle", directory.Path, "--no-new-keyring", "--pid-file", pidFile, a.id)

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -41,43 +41,6 @@ const prefix = "rrbench-runc-"
 
 // callDeadline is how long a call of runc may take that is about a container.
 const callDeadline = 5 * time.Second
-
-// start has runc make and run a container, without waiting for it.
-func start(spec bundleSpec) (*container, net.Conn, error) {
-	directory, err := private.NewDirectory(os.TempDir(), prefix)
-	if err != nil {
-		return nil, nil, fmt.Errorf("make a container's directory: %w", err)
-	}
-	c := &container{id: filepath.Base(directory.Path), directory: directory}
-	connection, err := c.start(spec)
-	if err != nil {
-		return nil, nil, errors.Join(err, directory.Remove())
-	}
-	return c, connection, nil
-}
-
-func (c *container) start(spec bundleSpec) (net.Conn, error) {
-	if !spec.rootless {
-		spec.cgroup = "/" + c.id
-	}
-	if err := writeBundle(c.directory.Path, spec); err != nil {
-		return nil, err
-	}
-	connection, theirs, err := shim.ControlPair()
-	if err != nil {
-		return nil, err
-	}
-	defer theirs.Close()
-	// The container's life is bounded by its control connection, not by a context.
-	c.run = runc(context.Background(), c.directory.Path, "run", "--bundle", c.directory.Path, "--no-new-keyring", "--preserve-fds", "1", c.id)
-	c.run.ExtraFiles = []*os.File{theirs}
-	c.run.Stdout, c.run.Stderr = &c.stderr, &c.stderr
-	c.run.WaitDelay = time.Second
-	if err := c.run.Start(); err != nil {
-		return nil, errors.Join(err, connection.Close())
-	}
-	return connection, nil
-}
 
 // wait waits until nothing is left of the container.
 func (c *container) wait(name string) shim.ExitReason {
@@ -111,10 +74,6 @@ func (c *container) pid() (int, error) {
 	return state.Pid, nil
 }
 
-// kill ends runc by force, also while it still makes the container: what that leaves is for
-// wait to remove.
-func (c *container) kill() { _ = c.run.Process.Kill() }
-
 // remedyFor knows runc's commonest reasons.
 func remedyFor(line string) string {
 	switch {
@@ -126,4 +85,65 @@ func remedyFor(line string) string {
 		return " (free space in " + os.TempDir() + ")"
 	}
 	return ""
+}
+
+// runcPlaces are PATH and where plain users' PATH often does not look.
+var runcPlaces = []string{"runc", "/usr/local/sbin/runc", "/usr/sbin/runc", "/sbin/runc"}
+
+func findRunc() (string, error) {
+	for _, name := range runcPlaces {
+		if path, err := exec.LookPath(name); err == nil {
+			return filepath.Abs(path)
+		}
+	}
+	return "", errors.New("runc is not installed")
+}
+
+// records is where, in a container's directory, runc keeps its own records: its option --root.
+const records = "records"
+
+// runc calls runc for the container in that directory.
+func runc(ctx context.Context, directory string, arguments ...string) *exec.Cmd {
+	path, _ := findRunc()
+	command := exec.CommandContext(ctx, path, append([]string{"--root", filepath.Join(directory, records)}, arguments...)...)
+	// Without the variable by which systemd asks services to report to it: runc would wait for that.
+	command.Env = []string{"PATH=" + os.Getenv("PATH")}
+	// A Ctrl-C at the terminal is for the driver alone: it ends its containers in order.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return command
+}
+
+// Leftovers names the containers that runs have left behind which were killed together
+// with their runc. Network namespaces, bridges and cables have no names and cannot be left
+// behind. Where only the shim or its driver was killed, runc cleans up within a moment.
+func Leftovers() []string { return private.AbandonedNames(os.TempDir(), prefix) }
+
+// Clean removes what Leftovers names, and nothing else.
+func Clean() error { return private.Clean(os.TempDir(), prefix, remove) }
+
+// remove removes whatever there still is of a container: its processes, control group,
+// runc's record and at last the directory, by which the others are found. That nothing is
+// there is no error.
+func remove(directory *private.Directory) error {
+	id := filepath.Base(directory.Path)
+	if _, err := os.Stat(filepath.Join(directory.Path, records, id)); err == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), callDeadline)
+		defer cancel()
+		// Runc may be removing it itself at this moment: what counts is what is left.
+		_ = runc(ctx, directory.Path, "delete", "--force", id).Run()
+	}
+	if err := RemoveGroups(id); err != nil {
+		return errors.Join(err, directory.Release())
+	}
+	return directory.Remove()
+}
+
+// RemoveBundle removes a container's directory after its end, when the driver is dead that
+// would have done so: runc calls this program for it, by a hook. A directory that is no bundle
+// stays.
+func RemoveBundle(directory string) error {
+	if _, err := os.Stat(filepath.Join(directory, configFile)); err != nil {
+		return errors.New("this is no bundle of a container")
+	}
+	return os.RemoveAll(directory)
 }

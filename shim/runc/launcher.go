@@ -8,9 +8,17 @@ package runc
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
+	"time"
 
+	"golang.org/x/sys/unix"
+
+	"rrbench/child"
+	"rrbench/private"
 	"rrbench/shim"
 	"rrbench/shim/network"
 	"rrbench/transport"
@@ -58,13 +66,11 @@ func (l Launcher) Prepare(parameter string) (shim.Pod, error) {
 	}
 	// What cannot be removed is no reason not to measure: rrbench doctor names it.
 	cleanOnce()
-	s := &pod{capabilities: here}
+	p := &pod{capabilities: here}
 	if here.network == Bridge {
-		if s.joined, err = network.New(); err != nil {
-			return nil, err
-		}
+		p.Cell, err = network.New()
 	}
-	return s, nil
+	return p, err
 }
 
 // cleanOnce removes what killed runs have left behind, once a process.
@@ -73,23 +79,40 @@ var cleanOnce = sync.OnceFunc(func() { _ = Clean() })
 // pod is the network of a cell's containers.
 type pod struct {
 	capabilities
-
-	// joined is nil on the host's network.
-	joined *network.Cell
+	*network.Cell
 }
 
-func (s *pod) Start(_ context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
-	spec := bundleSpec{program: s.program, rootless: s.rootless, environment: shim.Environment(runs)}
-	address := "127.0.0.1"
-	if s.joined != nil {
-		var err error
-		if spec.network, address, err = s.joined.Connect(); err != nil {
-			return nil, err
-		}
-	}
-	c, connection, err := start(spec)
+// Start has runc make and run a container, without waiting for it.
+func (p *pod) Start(_ context.Context, name string, runs transport.Runs) (_ *shim.Instance, err error) {
+	namespace, address, err := p.Connect()
 	if err != nil {
 		return nil, err
+	}
+	directory, err := private.NewDirectory(os.TempDir(), prefix)
+	if err != nil {
+		return nil, fmt.Errorf("make a container's directory: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, directory.Remove())
+		}
+	}()
+	if err := writeBundle(directory.Path, Spec(p.program, namespace, shim.Environment(runs), "shim"), p.program, p.rootless); err != nil {
+		return nil, err
+	}
+	connection, theirs, err := child.SocketPair(unix.SOCK_STREAM)
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	c := &container{id: filepath.Base(directory.Path), directory: directory}
+	// The container's life is bounded by its control connection, not by a context.
+	c.run = runc(context.Background(), directory.Path, "run", "--bundle", directory.Path, "--no-new-keyring", "--preserve-fds", "1", c.id)
+	c.run.ExtraFiles = []*os.File{theirs}
+	c.run.Stdout, c.run.Stderr = &c.stderr, &c.stderr
+	c.run.WaitDelay = time.Second
+	if err := c.run.Start(); err != nil {
+		return nil, errors.Join(err, connection.Close())
 	}
 	return &shim.Instance{
 		Connection: connection,
@@ -97,22 +120,7 @@ func (s *pod) Start(_ context.Context, name string, runs transport.Runs) (*shim.
 		Program:    "container " + c.id,
 		PID:        c.pid,
 		Wait:       func() shim.ExitReason { return c.wait(name) },
-		Kill:       c.kill,
+		// By force, also while runc still makes the container: what that leaves is for wait to remove.
+		Kill: func() { _ = c.run.Process.Kill() },
 	}, nil
-}
-
-// Close gives the network up.
-func (s *pod) Close() error {
-	if s.joined != nil {
-		s.joined.Close()
-	}
-	return nil
-}
-
-func parseNetwork(name string) (Network, error) {
-	switch n := Network(name); n {
-	case Bridge, Host:
-		return n, nil
-	}
-	return "", fmt.Errorf("container network %q: known are %s and %s", name, Bridge, Host)
 }

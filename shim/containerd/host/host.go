@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"rrbench/foreign"
 	"rrbench/shim"
 	"rrbench/shim/containerd/task"
+	"rrbench/transport/stream"
 )
 
 // Serve runs functions until the shim has closed the socket. Find is for functions that a driver
@@ -295,26 +295,16 @@ func accept(listener *net.UnixListener, driver uint32) (*net.UnixConn, error) {
 		if err != nil {
 			return nil, err
 		}
-		user, err := peer(connection)
-		if err == nil && slices.Contains([]uint32{0, driver}, user) {
+		var peer *unix.Ucred
+		err = stream.Control(connection, func(fd int) (err error) {
+			peer, err = unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+			return err
+		})
+		if err == nil && (peer.Uid == 0 || peer.Uid == driver) {
 			return connection, nil
 		}
 		_ = connection.Close()
 	}
-}
-
-func peer(connection *net.UnixConn) (user uint32, err error) {
-	raw, err := connection.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var credentials *unix.Ucred
-	if controlErr := raw.Control(func(fd uintptr) {
-		credentials, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); controlErr != nil || err != nil {
-		return 0, errors.Join(controlErr, err)
-	}
-	return credentials.Uid, nil
 }
 
 // end has a function end that waits; one that computes is not stopped.

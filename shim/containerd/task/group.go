@@ -25,6 +25,14 @@ type group struct {
 	path string
 	v1   cgroup1.Cgroup
 	v2   *cgroup2.Manager
+	both
+}
+
+// both is what the versions have in common.
+type both interface {
+	Freeze() error
+	Thaw() error
+	Delete() error
 }
 
 // newGroup makes a control group with a container's limits.
@@ -41,8 +49,10 @@ func newGroup(path string, resources *specs.LinuxResources) (g group, err error)
 	g.path = filepath.Clean("/" + path)
 	if cgroups.Mode() == cgroups.Unified {
 		g.v2, err = cgroup2.NewManager(cgroupRoot, g.path, cgroup2.ToResources(&limits))
+		g.both = g.v2
 	} else {
 		g.v1, err = cgroup1.New(cgroup1.StaticPath(g.path), &limits)
+		g.both = g.v1
 	}
 	if err != nil {
 		return g, fmt.Errorf("make the control group %s: %w", g.path, err)
@@ -55,8 +65,10 @@ func loadGroup(path string) (g group, err error) {
 	g.path = filepath.Clean("/" + path)
 	if cgroups.Mode() == cgroups.Unified {
 		g.v2, err = cgroup2.Load(g.path)
+		g.both = g.v2
 	} else {
 		g.v1, err = cgroup1.Load(cgroup1.StaticPath(g.path))
+		g.both = g.v1
 	}
 	return g, err
 }
@@ -91,20 +103,6 @@ func (g group) update(limits *specs.LinuxResources) error {
 		return g.v2.Update(cgroup2.ToResources(limits))
 	}
 	return g.v1.Update(limits)
-}
-
-func (g group) freeze() error {
-	if g.v2 != nil {
-		return g.v2.Freeze()
-	}
-	return g.v1.Freeze()
-}
-
-func (g group) thaw() error {
-	if g.v2 != nil {
-		return g.v2.Thaw()
-	}
-	return g.v1.Thaw()
 }
 
 // stats are of the type that containerd's clients know for the version.
@@ -159,31 +157,19 @@ func (g group) killed() int {
 	return 0
 }
 
-// end kills whatever is in the group.
+// end kills whatever is in the group, and removes that.
 func (g group) end() {
 	if g.v2 != nil {
 		_ = g.v2.Kill()
-		return
+	} else {
+		processes, _ := g.v1.Processes(cgroup1.Freezer, true)
+		for _, process := range processes {
+			_ = unix.Kill(process.Pid, unix.SIGKILL)
+		}
+		_ = g.v1.Thaw()
 	}
-	processes, _ := g.v1.Processes(cgroup1.Freezer, true)
-	for _, process := range processes {
-		_ = unix.Kill(process.Pid, unix.SIGKILL)
-	}
-	_ = g.v1.Thaw()
-}
-
-// remove removes the group, in which nothing runs any more.
-func (g group) remove() error {
-	if g.v2 != nil {
-		return g.v2.Delete()
-	}
-	return g.v1.Delete()
-}
-
-// removeSoon removes a group whose processes are dying.
-func (g group) removeSoon() {
 	for range 100 {
-		if g.remove() == nil {
+		if g.Delete() == nil {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -17,6 +17,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"rrbench/child"
 )
 
 // host is a process that hosts functions: a lone one, or those of a pod.
@@ -43,11 +45,18 @@ var hostEnvironment = []string{"GOGC=100", "GOMEMLIMIT=off", "GODEBUG=asyncpreem
 // with this one.
 func startHost(program string, spec *specs.Spec, g group, pod string) (*host, error) {
 	h := &host{group: g, pod: pod, user: spec.Process.User, functions: make(map[string]*function), ended: make(chan struct{})}
-	connection, theirs, err := pair()
+	pair, theirs, err := child.SocketPair(unix.SOCK_SEQPACKET)
 	if err != nil {
 		return nil, err
 	}
 	defer theirs.Close()
+	connection := pair.(*net.UnixConn)
+	// Root may go beyond the machine's limit; what then does not fit is an error of Send. The host's events are short.
+	if raw, err := connection.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 4*largestMessage)
+		})
+	}
 	command := exec.Command(program, "function")
 	command.Env = hostEnvironment
 	for _, name := range []string{"HOME", "XDG_CACHE_HOME", "PATH"} {
@@ -85,11 +94,9 @@ func (h *host) live(command *exec.Cmd, spec *specs.Spec, started chan<- error) {
 		return
 	}
 	_ = command.Wait()
-	switch ended := command.ProcessState.Sys().(syscall.WaitStatus); {
-	case ended.Signaled():
+	h.status = uint32(command.ProcessState.ExitCode())
+	if ended := command.ProcessState.Sys().(syscall.WaitStatus); ended.Signaled() {
 		h.status = 128 + uint32(ended.Signal())
-	default:
-		h.status = uint32(ended.ExitStatus())
 	}
 	h.oom = h.group.killed() > before
 	close(h.ended)
@@ -164,12 +171,17 @@ func (h *host) send(order Order, files ...*os.File) error {
 	return Send(h.connection, order, files...)
 }
 
+// kill ends the process. What is frozen does not die.
+func (h *host) kill() {
+	_ = h.process.Kill()
+	_ = h.group.Thaw()
+}
+
 // close ends the process and waits for that.
 func (h *host) close() error {
-	_ = h.process.Kill()
-	_ = h.group.thaw()
+	h.kill()
 	<-h.ended
-	return errors.Join(h.group.remove(), h.connection.Close())
+	return errors.Join(h.group.Delete(), h.connection.Close())
 }
 
 // findProgram finds the program that hosts functions: beside this one, or on PATH.

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strconv"
@@ -35,12 +36,6 @@ type settings struct {
 	driver      uint32
 }
 
-// Options are the runtime options, a YAML text or file that containerd's configuration gives
-// (ConfigBody, ConfigPath) or ctr --runtime-config-path.
-type options struct {
-	Engine string `yaml:"engine"`
-}
-
 func readSettings(spec *specs.Spec, given *anypb.Any) (s settings, err error) {
 	s.engine, s.pod = spec.Annotations[EngineAnnotation], spec.Annotations[sandboxAnnotation]
 	if driver, ok := spec.Annotations[ControlAnnotation]; ok {
@@ -51,29 +46,29 @@ func readSettings(spec *specs.Spec, given *anypb.Any) (s settings, err error) {
 		s.control, s.driver = true, uint32(number)
 	}
 	if s.engine == "" && strings.HasSuffix(given.GetTypeUrl(), "runtimeoptions.v1.Options") {
-		var o options
-		if err := o.read(given.GetValue()); err != nil {
+		if s.engine, err = engineOf(given.GetValue()); err != nil {
 			return s, fmt.Errorf("read the runtime options: %w", err)
 		}
-		s.engine = o.Engine
 	}
-	if s.engine == "" {
-		s.engine = DefaultEngine
-	}
+	s.engine = cmp.Or(s.engine, DefaultEngine)
 	return s, nil
 }
 
-func (o *options) read(encoded []byte) error {
+// engineOf reads the runtime options, a YAML text or file that containerd's configuration gives
+// (ConfigBody, ConfigPath) or ctr --runtime-config-path.
+func engineOf(encoded []byte) (string, error) {
 	var message runtimeoptions.Options
 	if err := proto.Unmarshal(encoded, &message); err != nil {
-		return err
+		return "", err
 	}
 	text := message.GetConfigBody()
 	if len(text) == 0 && message.GetConfigPath() != "" {
 		var err error
 		if text, err = os.ReadFile(message.GetConfigPath()); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return yaml.Unmarshal(text, o)
+	var options struct{ Engine string }
+	err := yaml.Unmarshal(text, &options)
+	return options.Engine, err
 }
