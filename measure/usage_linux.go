@@ -30,9 +30,6 @@ func TakeUsage() Usage {
 	return taken
 }
 
-// childrenUsage is what children of this process have used, and theirs, that have been waited for.
-func childrenUsage() Usage { return usageOf(unix.RUSAGE_CHILDREN) }
-
 func usageOf(who int) Usage {
 	var r unix.Rusage
 	// The call cannot fail: it knows both, and r is writable.
