@@ -79,7 +79,6 @@ func (o *Output) Write(p []byte) (int, error) {
 	return o.digest.Write(p)
 }
 
-// End computes the digest.
 func (o *Output) End() {
 	if o.digest == nil {
 		o.digest = xxhash.New()
@@ -92,7 +91,7 @@ func (o Output) Same(other Output) bool { return o.Length == other.Length && o.D
 
 // Execute has the shim run a whole module. When the deadline has passed, the shim is killed.
 func (p *Process) Execute(ctx context.Context, e Execution) (Executed, error) {
-	request := &control.ExecuteRequest{Engine: e.Engine, Guest: []byte(e.Guest), Input: e.Input, DeadlineNs: int64(e.Deadline), Idle: int64(e.Idle)}
+	request := carry[control.ExecuteRequest](&e)
 	for _, argument := range e.Arguments {
 		request.Arguments = append(request.Arguments, []byte(argument))
 	}
@@ -101,12 +100,9 @@ func (p *Process) Execute(ctx context.Context, e Execution) (Executed, error) {
 	if err != nil {
 		return Executed{}, err
 	}
-	done := Executed{
-		Output: Output{Length: reply.GetOutputLength(), Digest: reply.GetOutputDigest()},
-		Memory: measure.Memory{RSSPeak: reply.GetRssPeak(), PSSPeak: reply.GetPssPeak()},
-	}
+	done := Executed{Output: Output{Length: reply.GetOutputLength(), Digest: reply.GetOutputDigest()}, Memory: *carry[measure.Memory](reply)}
 	for _, phase := range reply.GetPhases() {
-		done.Phases = append(done.Phases, Phase{phase.GetName(), phase.GetT0Ns(), phase.GetNs(), usageFromControl(phase.GetUsage())})
+		done.Phases = append(done.Phases, *carry[Phase](phase))
 	}
 	return done, nil
 }
@@ -116,7 +112,7 @@ func (s *server) Execute(ctx context.Context, request *control.ExecuteRequest) (
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
-	e := Execution{Engine: request.GetEngine(), Guest: string(request.GetGuest()), Input: request.GetInput(), Idle: int(request.GetIdle()), Deadline: time.Duration(request.GetDeadlineNs())}
+	e := *carry[Execution](request)
 	for _, argument := range request.GetArguments() {
 		e.Arguments = append(e.Arguments, string(argument))
 	}
@@ -131,7 +127,7 @@ func (s *server) Execute(ctx context.Context, request *control.ExecuteRequest) (
 	case err := <-ended:
 		reply := &control.ExecuteReply{OutputLength: done.Output.Length, OutputDigest: done.Output.Digest, RssPeak: done.Memory.RSSPeak, PssPeak: done.Memory.PSSPeak}
 		for _, phase := range done.Phases {
-			reply.Phases = append(reply.Phases, &control.Phase{Name: phase.Name, T0Ns: phase.T0, Ns: phase.Ns, Usage: usageToControl(phase.Usage)})
+			reply.Phases = append(reply.Phases, carry[control.Phase](&phase))
 		}
 		return reply, err
 	case <-overdue:
@@ -250,7 +246,6 @@ func (e Execution) run(ctx context.Context, done *Executed, running func()) (err
 	return err
 }
 
-// call calls the program.
 func (d *Executed) call(system *wasip1.System, instance engines.Instance) error {
 	start, ok := instance.Function("_start")
 	if !ok {

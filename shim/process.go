@@ -52,16 +52,15 @@ type Process struct {
 
 	// exited is closed when the shim has ended, with exit set.
 	exited chan struct{}
-
-	mutex sync.Mutex
-	exit  ExitReason
-	// exitErr is why the shim is gone or was killed; reported says that a call has returned it.
-	exitErr  error
-	reported bool
+	exit   ExitReason
+	// life ends when the shim has ended or is killed, and its cause is why; reported says that a call has
+	// returned that.
+	life     context.Context
+	end      context.CancelCauseFunc
+	reported atomic.Bool
 
 	closed atomic.Bool
-	// close is shutdown, once.
-	close func() error
+	close  func() error
 }
 
 // Start starts a shim and waits until it answers. The context bounds the start alone: the
@@ -72,6 +71,7 @@ func Start(ctx context.Context, pod Pod, name string, runs transport.Runs) (*Pro
 		return nil, fmt.Errorf("start shim %s: %w", name, err)
 	}
 	p := &Process{name: name, instance: instance, exited: make(chan struct{})}
+	p.life, p.end = context.WithCancelCause(context.Background())
 	p.close = sync.OnceValue(p.shutdown)
 	go p.wait()
 	var taken atomic.Bool
@@ -131,16 +131,16 @@ func (p *Process) Add(ctx context.Context, guest string, module []byte) error {
 // *transport.Unavailable or an *engines.Unavailable.
 func (p *Process) Serve(ctx context.Context, transportName string, setup transport.Setup) (transport.Endpoint, error) {
 	reply, err := call(ctx, p, setupTimeout+timeout(setup.Deadline), "serve "+transportName, p.control.Serve,
-		&control.ServeRequest{Transport: transportName, Setup: setupToControl(setup)})
-	return endpointFromControl(reply.GetEndpoint()), err
+		&control.ServeRequest{Transport: transportName, Setup: carry[control.Setup](&setup)})
+	return *carry[transport.Endpoint](reply.GetEndpoint()), err
 }
 
 // Open makes a source function in the shim and a route from it to the targets: one more
 // worker of the batches to come.
 func (p *Process) Open(ctx context.Context, transportName string, setup transport.Setup, targets []transport.Endpoint) error {
-	request := &control.OpenRequest{Transport: transportName, Setup: setupToControl(setup)}
+	request := &control.OpenRequest{Transport: transportName, Setup: carry[control.Setup](&setup)}
 	for _, target := range targets {
-		request.Targets = append(request.Targets, endpointToControl(target))
+		request.Targets = append(request.Targets, carry[control.Endpoint](&target))
 	}
 	_, err := call(ctx, p, setupTimeout+timeout(setup.Deadline), "open "+transportName, p.control.Open, request)
 	return err
@@ -174,7 +174,7 @@ func (p *Process) Run(ctx context.Context, batch Batch, each func(Record) error)
 		p.kill(fmt.Errorf("shim %s: %w within %v: its guests leave it no processor (--deadline)", p.name, transport.ErrNoAnswer, batch.deadline()))
 	})
 	defer alarm.Stop()
-	request := &control.RunRequest{Batch: batchToControl(batch)}
+	request := &control.RunRequest{Batch: carry[control.Batch](&batch)}
 	for {
 		// An error of Send is found, with its cause, by Recv.
 		_ = stream.Send(request)
@@ -206,7 +206,7 @@ func (p *Process) Run(ctx context.Context, batch Batch, each func(Record) error)
 // began. Call it before Close.
 func (p *Process) Memory(ctx context.Context) (measure.Memory, error) {
 	reply, err := call(ctx, p, memoryTimeout, "read memory", p.control.Memory, &control.MemoryRequest{})
-	return measure.Memory{RSSPeak: reply.GetRssPeak(), PSSPeak: reply.GetPssPeak()}, err
+	return *carry[measure.Memory](reply), err
 }
 
 // call makes one call, which takes no longer than the limit.
@@ -228,19 +228,16 @@ func (p *Process) Close() error { return p.close() }
 func (p *Process) shutdown() error {
 	p.closed.Store(true)
 	defer p.dialed.Close()
-	p.mutex.Lock()
-	exitErr, reported := p.exitErr, p.reported
-	p.mutex.Unlock()
-	if exitErr != nil {
+	if gone := context.Cause(p.life); gone != nil {
+		reported := p.reported.Load()
 		if err := p.ended(); err != nil {
 			return err
 		}
 		if reported {
 			return nil
 		}
-		return exitErr
+		return gone
 	}
-
 	reply, err := call(context.Background(), p, shutdownTimeout, "shut down", p.control.Shutdown, &control.ShutdownRequest{})
 	for _, text := range reply.GetErrors() {
 		err = errors.Join(err, fmt.Errorf("shim %s: %s", p.name, text))
@@ -259,25 +256,15 @@ func (p *Process) shutdown() error {
 	return err
 }
 
-// wait notes how the shim ends.
 func (p *Process) wait() {
-	exit := p.instance.Wait()
-	p.mutex.Lock()
-	p.exit = exit
-	if p.exitErr == nil {
-		p.exitErr = &exit
-	}
-	p.mutex.Unlock()
+	p.exit = p.instance.Wait()
+	p.end(&p.exit)
 	close(p.exited)
 }
 
 // kill ends the shim at once; why is what its callers get.
 func (p *Process) kill(why error) {
-	p.mutex.Lock()
-	if p.exitErr == nil {
-		p.exitErr = why
-	}
-	p.mutex.Unlock()
+	p.end(why)
 	p.instance.Kill()
 }
 
@@ -345,11 +332,9 @@ func (p *Process) explain(ctx context.Context, step string, err error) error {
 
 // exitOr is why the shim is gone, or err when it is not.
 func (p *Process) exitOr(err error) error {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	if p.exitErr == nil {
-		return err
+	if gone := context.Cause(p.life); gone != nil {
+		p.reported.Store(true)
+		return gone
 	}
-	p.reported = true
-	return p.exitErr
+	return err
 }

@@ -9,9 +9,9 @@ import (
 	"os"
 	"os/signal"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 
@@ -49,8 +49,10 @@ func Connect(path string, find Find) error {
 
 // ServeConnection is Serve for a control connection that is there already.
 func ServeConnection(connection net.Conn, find Find) error {
-	listener := &onlyConnection{Conn: connection, ended: make(chan struct{})}
-	s := newServer(find)
+	turns := make(chan struct{}, 1)
+	turns <- struct{}{}
+	listener := &onlyConnection{connection, turns, sync.OnceFunc(func() { close(turns) })}
+	s := &server{find: find, turn: semaphore.NewWeighted(1)}
 	g := grpc.NewServer(
 		grpc.MaxRecvMsgSize(largestMessage), grpc.MaxSendMsgSize(largestMessage),
 		grpc.StaticStreamWindowSize(1<<20), grpc.StaticConnWindowSize(1<<20),
@@ -78,21 +80,20 @@ func ServeConnection(connection net.Conn, find Find) error {
 // onlyConnection is a connection, and a listener that accepts it and ends when it is closed.
 type onlyConnection struct {
 	net.Conn
-	accepted atomic.Bool
-	once     sync.Once
-	ended    chan struct{}
+	// turns has one turn to be accepted.
+	turns <-chan struct{}
+	end   func()
 }
 
 func (c *onlyConnection) Accept() (net.Conn, error) {
-	if !c.accepted.Swap(true) {
-		return c, nil
+	if _, ok := <-c.turns; !ok {
+		return nil, io.EOF
 	}
-	<-c.ended
-	return nil, io.EOF
+	return c, nil
 }
 
 func (c *onlyConnection) Close() error {
-	c.once.Do(func() { close(c.ended) })
+	c.end()
 	return c.Conn.Close()
 }
 

@@ -6,9 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
+
+	"golang.org/x/sync/semaphore"
 
 	"rrbench/control"
 	"rrbench/foreign"
@@ -17,16 +21,15 @@ import (
 	"rrbench/workloads"
 )
 
-// server answers the driver's calls.
 type server struct {
 	control.UnimplementedShimServer
 	find Find
 	// address is where other shims reach this one.
 	address string
-	// turn holds a token: the call that has it may set functions up, run a batch, or close all.
-	// The fields below belong to it.
-	turn      chan struct{}
-	collector *collector
+	// turn is of the one call that may set functions up, run a batch, or close all. The fields below
+	// belong to it.
+	turn      *semaphore.Weighted
+	collector collector
 	targets   []transport.Target
 	workers   []*worker
 	costs     costs
@@ -36,18 +39,9 @@ type server struct {
 
 var errShut = errors.New("the shim has been shut down")
 
-func newServer(find Find) *server {
-	s := &server{find: find, turn: make(chan struct{}, 1), collector: newCollector()}
-	s.turn <- struct{}{}
-	return s
-}
-
-// begin waits for the turn.
 func (s *server) begin(ctx context.Context) error {
-	select {
-	case <-s.turn:
-	case <-ctx.Done():
-		return fmt.Errorf("a batch or a set-up is still running: %w", ctx.Err())
+	if err := s.turn.Acquire(ctx, 1); err != nil {
+		return fmt.Errorf("a batch or a set-up is still running: %w", err)
 	}
 	if s.shut.Load() {
 		s.end()
@@ -56,7 +50,7 @@ func (s *server) begin(ctx context.Context) error {
 	return nil
 }
 
-func (s *server) end() { s.turn <- struct{}{} }
+func (s *server) end() { s.turn.Release(1) }
 
 func (s *server) Hello(_ context.Context, request *control.HelloRequest) (*control.HelloReply, error) {
 	if parent := request.GetDriverPid(); parent != 0 {
@@ -89,13 +83,13 @@ func (s *server) Serve(ctx context.Context, request *control.ServeRequest) (*con
 		endpoint = target.Endpoint()
 		return nil
 	})
-	return &control.ServeReply{Endpoint: endpointToControl(endpoint)}, err
+	return &control.ServeReply{Endpoint: carry[control.Endpoint](&endpoint)}, err
 }
 
 func (s *server) Open(ctx context.Context, request *control.OpenRequest) (*control.OpenReply, error) {
 	var endpoints []transport.Endpoint
 	for _, target := range request.GetTargets() {
-		endpoints = append(endpoints, endpointFromControl(target))
+		endpoints = append(endpoints, *carry[transport.Endpoint](target))
 	}
 	err := s.setUp(ctx, request.GetTransport(), request.GetSetup(), func(t transport.Transport, setup transport.Setup) error {
 		if len(endpoints) == 0 {
@@ -112,7 +106,6 @@ func (s *server) Open(ctx context.Context, request *control.OpenRequest) (*contr
 	return &control.OpenReply{}, err
 }
 
-// setUp runs one step that makes a function.
 func (s *server) setUp(ctx context.Context, name string, c *control.Setup, step func(transport.Transport, transport.Setup) error) error {
 	t, err := s.find(name)
 	if err != nil {
@@ -122,16 +115,18 @@ func (s *server) setUp(ctx context.Context, name string, c *control.Setup, step 
 		return err
 	}
 	defer s.end()
-	setup := setupFromControl(c)
+	setup := *carry[transport.Setup](c)
 	setup.Address = s.address
-	s.collector.allow()
+	debug.SetGCPercent(100) // as Environment has it: compilers allocate a lot
 	err = step(t, setup)
 	if errors.Is(err, transport.ErrNoAnswer) {
 		// To collect would be to wait for it.
 		return err
 	}
 	if err == nil {
-		s.collector.host(t.Info(), setup)
+		info := t.Info()
+		s.collector.native = s.collector.native || info.Runs == transport.Native
+		s.collector.expected += setup.Size * int64(info.CopiesAtSource+info.CopiesPerTarget)
 	}
 	s.collector.begin()
 	return err
@@ -158,7 +153,7 @@ func (s *server) Memory(ctx context.Context, _ *control.MemoryRequest) (*control
 			total = total.Add(memory)
 		}
 	}
-	return &control.MemoryReply{RssPeak: total.RSSPeak, PssPeak: total.PSSPeak}, nil
+	return carry[control.MemoryReply](&total), nil
 }
 
 func (s *server) Shutdown(ctx context.Context, _ *control.ShutdownRequest) (*control.ShutdownReply, error) {
@@ -201,4 +196,36 @@ func (s *server) closeAll(ctx context.Context) []error {
 	case <-ctx.Done():
 		return []error{fmt.Errorf("close routes and targets: %w", ctx.Err())}
 	}
+}
+
+// collector keeps Go's garbage collector away from guests. A running guest cannot be
+// preempted by the Go runtime: a collection that begins meanwhile stops every other
+// goroutine until the guest returns, which would put the guest's running time into
+// another transport's latency. So where functions are WebAssembly, or there are none, the heap
+// is collected after each set-up and before a batch, and left alone otherwise: the data
+// path allocates nothing. Native functions keep the collector, since it is part of what
+// they cost.
+type collector struct {
+	native bool
+	// expected is how much the functions' payloads may take, in bytes.
+	expected int64
+}
+
+// slack is what a process may allocate beyond its payloads before it collects in spite of
+// all, in bytes: a guard against using up the machine, never reached by what allocates
+// nothing.
+const slack = 1 << 30
+
+// begin collects what set-up or an earlier batch has left, and forgets the memory peaks
+// that go back to it.
+func (c *collector) begin() {
+	debug.FreeOSMemory()
+	if !c.native {
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		debug.SetMemoryLimit(int64(stats.Sys-stats.HeapReleased) + c.expected + slack)
+		debug.SetGCPercent(-1)
+	}
+	// Where the kernel cannot forget, the peaks are those since the process began.
+	_ = measure.ResetPeaks()
 }

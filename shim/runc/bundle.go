@@ -2,6 +2,7 @@ package runc
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,12 +22,11 @@ const (
 // control group. Runc calls the remover, if there is one, when the container has ended, on the host.
 func writeBundle(directory string, spec *specs.Spec, remover string, rootless bool) error {
 	root := filepath.Join(directory, "rootfs")
+	var err error
 	for _, mountPoint := range []string{"proc", "sys", "dev"} {
-		if err := os.MkdirAll(filepath.Join(root, mountPoint), 0o755); err != nil {
-			return fmt.Errorf("make a container's root: %w", err)
-		}
+		err = errors.Join(err, os.MkdirAll(filepath.Join(root, mountPoint), 0o755))
 	}
-	if err := os.WriteFile(filepath.Join(root, programInside), nil, 0o755); err != nil {
+	if err = errors.Join(err, os.WriteFile(filepath.Join(root, programInside), nil, 0o755)); err != nil {
 		return fmt.Errorf("make a container's root: %w", err)
 	}
 	if rootless {

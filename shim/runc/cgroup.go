@@ -64,7 +64,6 @@ func trees() []string {
 	})
 }
 
-// isTree says whether a hierarchy is mounted there.
 func isTree(directory string) bool {
 	var mounted unix.Statfs_t
 	return unix.Statfs(directory, &mounted) == nil &&

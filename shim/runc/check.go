@@ -24,7 +24,6 @@ type capabilities struct {
 	rootless bool
 }
 
-// capabilities looks for everything that containers on that network need.
 func (l Launcher) capabilities(network string) (capabilities, error) {
 	here := capabilities{rootless: os.Geteuid() != 0, network: Bridge}
 	if here.rootless {
@@ -105,7 +104,6 @@ func parseNetwork(name string) (Network, error) {
 	return "", fmt.Errorf("container network %q: known are %s and %s", name, Bridge, Host)
 }
 
-// findProgram returns the path of the static program that containers run.
 func (l Launcher) findProgram() (string, error) {
 	path := l.Program
 	if path == "" {

@@ -11,9 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -41,8 +41,6 @@ type Launcher struct {
 	// Program is the path of the static program to run as a shim; empty is this one.
 	Program string
 }
-
-var _ shim.Launcher = Launcher{}
 
 // Check looks for everything that a container needs, without starting one.
 func (l Launcher) Check(parameter string) error {
@@ -100,27 +98,35 @@ func (p *pod) Start(_ context.Context, name string, runs transport.Runs) (_ *shi
 	if err := writeBundle(directory.Path, Spec(p.program, namespace, shim.Environment(runs), "shim"), p.program, p.rootless); err != nil {
 		return nil, err
 	}
-	connection, theirs, err := child.SocketPair(unix.SOCK_STREAM)
+	// Runc stays in the foreground as the shim's parent, and outlives this process if need be: when the shim ends,
+	// runc removes the container's control group, its own records and, by a hook, the directory. The shim ends when
+	// its control connection closes, which the kernel does for a process that dies, however it dies. So everything
+	// is gone shortly after, and no context bounds the container's life.
+	id := filepath.Base(directory.Path)
+	command := runc(context.Background(), directory.Path, "run", "--bundle", directory.Path, "--no-new-keyring", "--preserve-fds", "1", id)
+	var output child.Tail
+	command.Stdout, command.Stderr = &output, &output
+	instance, err := shim.Launch(command, (*exec.Cmd).Start, name, "container "+id, &output)
 	if err != nil {
 		return nil, err
 	}
-	defer theirs.Close()
-	c := &container{id: filepath.Base(directory.Path), directory: directory}
-	// The container's life is bounded by its control connection, not by a context.
-	c.run = runc(context.Background(), directory.Path, "run", "--bundle", directory.Path, "--no-new-keyring", "--preserve-fds", "1", c.id)
-	c.run.ExtraFiles = []*os.File{theirs}
-	c.run.Stdout, c.run.Stderr = &c.stderr, &c.stderr
-	c.run.WaitDelay = time.Second
-	if err := c.run.Start(); err != nil {
-		return nil, errors.Join(err, connection.Close())
+	instance.Address, instance.Program = address, "container "+id
+	instance.PID = func() (int, error) { return pidOf(directory.Path, id) }
+	ended := instance.Wait
+	// Runc is killed also while it still makes the container; what that leaves is removed here.
+	instance.Wait = func() shim.ExitReason {
+		reason := ended()
+		if command.ProcessState.ExitCode() == 128+int(unix.SIGKILL) {
+			reason.How = shim.KilledOutright
+		}
+		if !reason.OK {
+			reason.Line += remedyFor(reason.Line)
+		}
+		if err := remove(directory); err != nil {
+			reason.OK = false
+			reason.How += "; " + err.Error()
+		}
+		return reason
 	}
-	return &shim.Instance{
-		Connection: connection,
-		Address:    address,
-		Program:    "container " + c.id,
-		PID:        c.pid,
-		Wait:       func() shim.ExitReason { return c.wait(name) },
-		// By force, also while runc still makes the container: what that leaves is for wait to remove.
-		Kill: func() { _ = c.run.Process.Kill() },
-	}, nil
+	return instance, nil
 }
