@@ -1,16 +1,21 @@
 package containerd
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/containerd/cgroups/v3"
+	"github.com/containerd/cgroups/v3/cgroup2"
 	"github.com/containerd/containerd/api/services/containers/v1"
 	"github.com/containerd/containerd/api/services/snapshots/v1"
 	"github.com/containerd/containerd/api/services/tasks/v1"
@@ -21,7 +26,9 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"rrbench/child"
+	engines "rrbench/engines/catalogue"
 	"rrbench/image"
+	"rrbench/measure"
 	"rrbench/shim"
 	"rrbench/shim/containerd/task"
 	"rrbench/shim/runc"
@@ -112,7 +119,6 @@ func (c *Container) startNative(ctx context.Context, namespace string, runs tran
 // specType is the type of a runtime specification in JSON, as containerd's clients name it.
 const specType = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 
-// create makes the container and starts it.
 func (c *Container) create(ctx context.Context, runtime, image, parent string, spec *specs.Spec) error {
 	if err := c.createTask(ctx, runtime, image, parent, spec); err != nil {
 		return err
@@ -120,7 +126,6 @@ func (c *Container) create(ctx context.Context, runtime, image, parent string, s
 	return c.Start(ctx)
 }
 
-// createTask makes the container, its file system and its task.
 func (c *Container) createTask(ctx context.Context, runtime, image, parent string, spec *specs.Spec) error {
 	ctx, cancel := within(ctx, startDeadline)
 	defer cancel()
@@ -161,7 +166,6 @@ func (c *Container) createTask(ctx context.Context, runtime, image, parent strin
 // groupOf is a container's control group: beside this process' own, so that neither's limits and counts touch the other's.
 func groupOf(id string) string { return "/" + id }
 
-// Start has the program run.
 func (c *Container) Start(ctx context.Context) error {
 	ctx, cancel := within(ctx, startDeadline)
 	defer cancel()
@@ -211,12 +215,10 @@ func (c *Container) exit() (exit uint32, lost error) {
 		if err == nil {
 			return reply.GetExitStatus(), nil
 		}
-		if c.daemon != nil {
-			select {
-			case <-c.ended:
-				return 0, errors.New(c.howEnded())
-			case <-time.After(100 * time.Millisecond):
-			}
+		select {
+		case <-c.life.Done():
+			return 0, errors.New(c.howEnded())
+		case <-time.After(100 * time.Millisecond):
 		}
 		if status.Code(err) != codes.Unavailable {
 			return 0, fmt.Errorf("containerd does not know it: %w", err)
@@ -227,7 +229,6 @@ func (c *Container) exit() (exit uint32, lost error) {
 		if time.Since(since) > absence {
 			return 0, fmt.Errorf("containerd at %s does not answer: %w", c.address, err)
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 }
 
@@ -240,7 +241,6 @@ func (c *Container) said() *child.Tail {
 	return said
 }
 
-// Kill ends the program at once.
 func (c *Container) Kill() error {
 	ctx, cancel := within(context.Background(), callDeadline)
 	defer cancel()
@@ -260,7 +260,6 @@ func (c *Container) Remove() error {
 	return errors.Join(err, os.RemoveAll(c.log()), os.RemoveAll(c.path(c.id)))
 }
 
-// removeContainer ends and removes a container, its task and its snapshot.
 func removeContainer(i *instance, id string) error {
 	ctx, cancel := within(context.Background(), callDeadline)
 	defer cancel()
@@ -283,4 +282,161 @@ func missing(err error) error {
 		return nil
 	}
 	return err
+}
+
+// Program is what a container runs that is no shim: a module under a runtime, or a native program under
+// runc.
+type Program struct {
+	// Runtime is containerd's name of what runs modules; empty is this project's, with that Engine.
+	Runtime, Engine string
+	// Module is for WebAssembly, Native the path of a static program of the host.
+	Module    []byte
+	Native    string
+	Name      string
+	Arguments []string
+	// HostNetwork has it share this host's network; otherwise it has one of its own.
+	HostNetwork bool
+}
+
+// CheckAlone looks for everything that a program needs.
+func (s *Server) CheckAlone(p Program) error {
+	if err := (Launcher{Server: s}).Check(""); err != nil {
+		return err
+	}
+	if p.Native != "" {
+		return runc.CheckAlone(p.Native)
+	}
+	if engines.Program(p.Engine) != "" {
+		return unavailable("functions have the engines of rrbench itself, and "+p.Engine+" runs in the second program", "leave that engine out: --engines")
+	}
+	if p.Runtime != "" && p.Runtime != task.Runtime {
+		// Containerd finds the program of io.containerd.NAME.vN by that name.
+		words := strings.Split(p.Runtime, ".")
+		words = words[max(len(words)-2, 0):]
+		name := "containerd-shim-" + strings.Join(words, "-")
+		if _, err := exec.LookPath(name); err != nil {
+			remedy := "install it, or correct --containerd-runtime"
+			switch words[0] {
+			case "wasmtime", "wasmedge", "wasmer", "wamr":
+				remedy = "cargo install " + name + ", or a release of https://github.com/containerd/runwasi"
+			case "spin":
+				remedy = "a release of https://github.com/spinframework/containerd-shim-spin"
+			}
+			return unavailable(name+" is not on PATH", remedy)
+		}
+	}
+	return nil
+}
+
+// Ready starts containerd, if that has not been done, and has it import a module's image.
+func (s *Server) Ready(p Program) error {
+	i, err := s.instance()
+	if err == nil && p.Native == "" {
+		_, err = i.unpacked(p)
+	}
+	return err
+}
+
+// CreateAlone creates a container with a program that is no shim, in namespaces of its own, which waits for Start.
+// Its life's steps are the caller's to take, for their times to be measured. Its standard output goes to that pipe of
+// the caller's; standard input comes from the other one. Without them there is no input, and output is kept for the
+// error. The image of a module is imported before, once: see Ready.
+func (s *Server) CreateAlone(ctx context.Context, p Program, stdin, stdout *os.File) (*Container, error) {
+	i, err := s.instance()
+	if err != nil {
+		return nil, err
+	}
+	c := newContainer(i)
+	c.stdin, c.stdout = pipePath(stdin), pipePath(stdout)
+	runtime, snapshot := runcRuntime, ""
+	// A module has but the network's.
+	spec := runc.Spec(p.Native, "", nil, p.Arguments...)
+	namespaces := spec.Linux.Namespaces
+	if p.Native == "" {
+		if snapshot, err = i.unpacked(p); err != nil {
+			return nil, err
+		}
+		runtime = cmp.Or(p.Runtime, task.Runtime)
+		spec = moduleSpec(p.Name, p.Arguments...)
+		spec.Annotations = map[string]string{task.EngineAnnotation: p.Engine}
+		if runtime != task.Runtime {
+			// Other shims make a container as runc would.
+			spec.Mounts = []specs.Mount{{Destination: "/proc", Type: "proc", Source: "proc"}}
+			spec.Linux.Namespaces = namespaces
+		}
+	}
+	if !p.HostNetwork {
+		spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
+	}
+	if err := c.createTask(ctx, runtime, "", snapshot, spec); err != nil {
+		return nil, errors.Join(err, c.Remove())
+	}
+	return c, nil
+}
+
+// pipePath names an open pipe of this process for others of this host; none has no name.
+func pipePath(file *os.File) string {
+	if file == nil {
+		return ""
+	}
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), file.Fd())
+}
+
+// unpacked is the snapshot of a program's image.
+func (i *instance) unpacked(p Program) (string, error) {
+	i.lock.Lock()
+	defer i.lock.Unlock()
+	if known, ok := i.snapshots[p.Name]; ok {
+		return known, nil
+	}
+	snapshot, err := i.importImage(p.Name, p.Module)
+	if err == nil {
+		i.snapshots[p.Name] = snapshot
+	}
+	return snapshot, err
+}
+
+// PID is the program's process number on the host, of a function that of its host.
+func (c *Container) PID() int { return c.pid }
+
+// Used is the processor time of the container so far: of the program and of what has made ready for it there, not of
+// containerd and its shims. It is zero where the control group does not tell.
+func (c *Container) Used() (used measure.Usage) {
+	if cgroups.Mode() == cgroups.Unified {
+		if group, err := cgroup2.Load(groupOf(c.id)); err == nil {
+			stats, _ := group.StatFiltered(cgroup2.StatCPU)
+			used.UserNs, used.KernelNs = 1e3*int64(stats.GetCPU().GetUserUsec()), 1e3*int64(stats.GetCPU().GetSystemUsec())
+		}
+		return used
+	}
+	var times [3]int64
+	for i, name := range [...]string{"cpuacct.usage", "cpuacct.usage_user", "cpuacct.usage_sys"} {
+		text, _ := os.ReadFile(filepath.Join("/sys/fs/cgroup/cpuacct", groupOf(c.id), name))
+		times[i], _ = strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	}
+	// The sum is exact; in which mode a processor was is known by ticks, as it is of a process.
+	total, ticks := times[0], times[1]+times[2]
+	if ticks > 0 {
+		used.KernelNs = int64(float64(total) * float64(times[2]) / float64(ticks))
+	}
+	used.UserNs = total - used.KernelNs
+	return used
+}
+
+// Wait waits for the program's end, and says how it was if it was not a good one.
+func (c *Container) Wait() error {
+	exit, err := c.exit()
+	switch {
+	case err != nil || exit == 0:
+		return err
+	case exit == 128+uint32(unix.SIGKILL):
+		return errors.New("it was killed by SIGKILL, out of memory?")
+	}
+	line, _ := c.said().Said()
+	return fmt.Errorf("it exited with status %d: %s", exit, line)
+}
+
+// imageName is one that no other driver has.
+func (i *instance) imageName(name string) string {
+	return strings.ToLower(filepath.Base(i.directory.Path)) + "-" + name
 }

@@ -121,11 +121,10 @@ func TestContainerdRestarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = i.daemon.Process.Kill()
-	<-i.ended
+	<-i.life.Done()
 	if _, err := cell.Run(t.Context(), batch(4), func(r shim.Record) error { return r.Err }); err != nil {
 		t.Errorf("a batch without containerd: %v", err)
 	}
-	i.ended = make(chan struct{})
 	if err := i.run(owner); err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func (s *Server) instance() (*instance, error) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	if s.current != nil {
-		if !s.current.hasEnded() {
+		if s.current.life.Err() == nil {
 			return s.current, nil
 		}
 		// Why it ended is in the rows of those that it had started.
@@ -94,10 +94,10 @@ type instance struct {
 	directory  *private.Directory
 	address    string
 	connection *grpc.ClientConn
-	// daemon is nil for a containerd that was there. ended is closed when it has ended.
+	// daemon is nil for a containerd that was there. life is over when it has ended.
 	daemon      *exec.Cmd
 	output      child.Tail
-	ended       chan struct{}
+	life        context.Context
 	snapshotter string
 	containers  atomic.Int64
 	// snapshots are what the snapshotter calls the file systems of images, by their modules' names.
@@ -113,7 +113,7 @@ func (s *Server) start() (_ *instance, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for containerd: %w", err)
 	}
-	i := &instance{directory: directory, ended: make(chan struct{}), address: s.socket, snapshots: make(map[string]string)}
+	i := &instance{directory: directory, life: context.Background(), address: s.socket, snapshots: make(map[string]string)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, i.close())
@@ -187,20 +187,13 @@ func (i *instance) run(s *Server) error {
 		i.daemon = nil
 		return fmt.Errorf("start containerd: %w", err)
 	}
+	life, end := context.WithCancel(context.Background())
+	i.life = life
 	go func() {
 		_ = i.daemon.Wait()
-		close(i.ended)
+		end()
 	}()
 	return nil
-}
-
-func (i *instance) hasEnded() bool {
-	select {
-	case <-i.ended:
-		return true
-	default:
-		return false
-	}
 }
 
 // howEnded says how the daemon ended.
@@ -229,16 +222,10 @@ func within(ctx context.Context, limit time.Duration) (context.Context, context.
 func (i *instance) answers() error {
 	ctx, cancel := within(context.Background(), startDeadline)
 	defer cancel()
-	go func() {
-		select {
-		case <-i.ended:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+	defer context.AfterFunc(i.life, cancel)()
 	_, err := version.NewVersionClient(i.connection).Version(ctx, &emptypb.Empty{}, grpc.WaitForReady(i.daemon != nil))
 	switch {
-	case i.hasEnded():
+	case i.life.Err() != nil:
 		_, all := i.output.Said()
 		return fmt.Errorf("start containerd: %s (%s)", i.howEnded(), child.LastLine(all))
 	case err != nil:
@@ -287,10 +274,10 @@ func (i *instance) close() error {
 	if i.daemon != nil {
 		_ = i.daemon.Process.Signal(syscall.SIGTERM)
 		select {
-		case <-i.ended:
+		case <-i.life.Done():
 		case <-time.After(stopDeadline):
 			_ = i.daemon.Process.Kill()
-			<-i.ended
+			<-i.life.Done()
 		}
 	}
 	return remove(i.directory)

@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"runtime"
 	"sync"
 	"syscall"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
 )
 
 const (
@@ -36,11 +39,10 @@ var subnet = netip.MustParsePrefix("198.18.0.0/15")
 // changes. When the namespace ends, so do the bridge and every cable plugged into it. A nil Cell is
 // the host's network.
 type Cell struct {
-	lock   sync.Mutex
-	inside *namespace
-	bridge *netlink.Bridge
-	last   netip.Addr
-	// containers are the namespaces that are plugged in.
+	lock       sync.Mutex
+	inside     *namespace
+	bridge     *netlink.Bridge
+	last       netip.Addr
 	containers []*namespace
 }
 
@@ -85,7 +87,7 @@ func (c *Cell) Connect() (path, address string, err error) {
 		return "", "", err
 	}
 	c.last, c.containers = next, append(c.containers, container)
-	return container.path(), next.String(), nil
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), int(container.descriptor)), next.String(), nil
 }
 
 // plug lays a cable (a veth pair) from the bridge into a container's namespace, which has the address
@@ -118,7 +120,6 @@ func (c *Cell) plug(container *namespace, address netip.Addr) error {
 	return nil
 }
 
-// Close gives the network up.
 func (c *Cell) Close() error {
 	if c != nil {
 		for _, container := range c.containers {
@@ -127,4 +128,62 @@ func (c *Cell) Close() error {
 		c.inside.close()
 	}
 	return nil
+}
+
+// namespace is a network namespace without a name: it lives as long as a process of it or
+// a descriptor on it does, so it cannot be left behind, however this process ends.
+type namespace struct {
+	descriptor netns.NsHandle
+	// links speaks netlink inside the namespace.
+	links *netlink.Handle
+}
+
+// newNamespace makes an empty network namespace with its loopback device up.
+func newNamespace() (*namespace, error) {
+	descriptor, err := unshareNetwork()
+	if err != nil {
+		return nil, fmt.Errorf("make a network namespace: %w (needs CAP_SYS_ADMIN: run as root)", err)
+	}
+	links, err := netlink.NewHandleAt(descriptor)
+	if err != nil {
+		_ = descriptor.Close()
+		return nil, fmt.Errorf("open a netlink socket in a network namespace: %w (needs CAP_SYS_ADMIN: run as root)", err)
+	}
+	n := &namespace{descriptor, links}
+	loopback, err := links.LinkByName("lo")
+	if err == nil {
+		err = links.LinkSetUp(loopback)
+	}
+	if err != nil {
+		n.close()
+		return nil, fmt.Errorf("set the loopback device of a network namespace up: %w (needs CAP_NET_ADMIN: run as root)", err)
+	}
+	return n, nil
+}
+
+// unshareNetwork makes the namespace on a thread of its own choosing and brings the thread
+// back. A thread that cannot be brought back stays locked, and ends with the goroutine.
+func unshareNetwork() (descriptor netns.NsHandle, err error) {
+	made := make(chan struct{})
+	go func() {
+		defer close(made)
+		runtime.LockOSThread()
+		var home netns.NsHandle
+		if home, err = netns.Get(); err == nil {
+			defer home.Close()
+			descriptor, err = netns.New()
+			if netns.Set(home) != nil {
+				return
+			}
+		}
+		runtime.UnlockOSThread()
+	}()
+	<-made
+	return descriptor, err
+}
+
+// close gives the namespace up; it ends when its last process does.
+func (n *namespace) close() {
+	n.links.Close()
+	_ = n.descriptor.Close()
 }

@@ -14,7 +14,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -189,16 +188,8 @@ func (i invocation) spawn(path string) error {
 	if err := unix.Unlink(path); err != nil && !errors.Is(err, unix.ENOENT) {
 		return err
 	}
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	file, err := listen(path, uint32(os.Geteuid()))
 	if err != nil {
-		return err
-	}
-	listener.SetUnlinkOnClose(false)
-	file, err := listener.File()
-	if err != nil {
-		return err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
 		return err
 	}
 	command := exec.Command("/proc/self/exe", "-namespace", i.namespace, "-id", i.id, "-address", i.address, "serve")
@@ -206,6 +197,20 @@ func (i invocation) spawn(path string) error {
 	command.ExtraFiles = []*os.File{file}
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return command.Start()
+}
+
+// listen makes a socket to which, besides root, one user may connect.
+func listen(path string, user uint32) (*os.File, error) {
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	defer listener.Close()
+	listener.SetUnlinkOnClose(false)
+	if err := errors.Join(os.Chmod(path, 0o600), os.Chown(path, int(user), -1)); err != nil {
+		return nil, err
+	}
+	return listener.File()
 }
 
 // serve answers containerd until the last container is deleted.
@@ -240,14 +245,11 @@ func (i invocation) serve() error {
 	s := &service{program: program, namespace: i.namespace, containerd: i.address, events: newPublisher(os.Getenv("TTRPC_ADDRESS"), i.namespace),
 		functions: make(map[string]*function), hosts: make(map[string]*host), reserved: make(map[string][]*time.Timer)}
 	path := ShimSocket(i.address, i.namespace)
-	var leaving sync.Mutex
 	s.idle = func() {
 		if !s.unused() {
 			return
 		}
 		go func() {
-			leaving.Lock()
-			defer leaving.Unlock()
 			unlock, err := lockSockets()
 			if err != nil || ctx.Err() != nil {
 				return

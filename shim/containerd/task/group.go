@@ -35,7 +35,6 @@ type both interface {
 	Delete() error
 }
 
-// newGroup makes a control group with a container's limits.
 func newGroup(path string, resources *specs.LinuxResources) (g group, err error) {
 	if strings.Contains(path, ":") {
 		return g, fmt.Errorf("the control group %q is systemd's: use the driver cgroupfs (SystemdCgroup = false)", path)
@@ -60,7 +59,6 @@ func newGroup(path string, resources *specs.LinuxResources) (g group, err error)
 	return g, nil
 }
 
-// loadGroup finds one that was made.
 func loadGroup(path string) (g group, err error) {
 	g.path = filepath.Clean("/" + path)
 	if cgroups.Mode() == cgroups.Unified {
@@ -111,34 +109,6 @@ func (g group) stats() (any, error) {
 		return g.v2.Stat()
 	}
 	return g.v1.Stat(cgroup1.IgnoreNotExist)
-}
-
-// Used is the processor time, in nanoseconds, of what runs and has run in a control group.
-func Used(path string) (user, kernel int64, err error) {
-	g, err := loadGroup(path)
-	if err != nil {
-		return 0, 0, fmt.Errorf("find the control group %s: %w", path, err)
-	}
-	if g.v2 != nil {
-		stats, err := g.v2.StatFiltered(cgroup2.StatCPU)
-		return 1e3 * int64(stats.GetCPU().GetUserUsec()), 1e3 * int64(stats.GetCPU().GetSystemUsec()), err
-	}
-	var times [3]int64
-	for i, name := range [...]string{"cpuacct.usage", "cpuacct.usage_user", "cpuacct.usage_sys"} {
-		text, err := os.ReadFile(filepath.Join(cgroupRoot, "cpuacct", g.path, name))
-		if err == nil {
-			times[i], err = strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-		}
-		if err != nil {
-			return 0, 0, err
-		}
-	}
-	// The sum is exact; in which mode a processor was is known by ticks, as it is of a process.
-	total, ticks := times[0], times[1]+times[2]
-	if ticks > 0 {
-		kernel = int64(float64(total) * float64(times[2]) / float64(ticks))
-	}
-	return total - kernel, kernel, nil
 }
 
 // killed is how many processes of the group the kernel has killed for want of memory.

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -139,15 +140,13 @@ func enterNetwork(spec *specs.Spec) error {
 // boundCapabilities takes from what the thread starts each capability that the container has not,
 // and any other way to more.
 func boundCapabilities(spec *specs.Spec) error {
-	kept := make(map[string]bool)
+	var kept []string
 	if spec.Process.Capabilities != nil {
-		for _, name := range spec.Process.Capabilities.Bounding {
-			kept[name] = true
-		}
+		kept = spec.Process.Capabilities.Bounding
 	}
 	for bit, name := range capabilities {
 		// Changing to the function's user comes later, in the host, and takes these away with it.
-		if kept[name] || bit == unix.CAP_SETUID || bit == unix.CAP_SETGID {
+		if slices.Contains(kept, name) || bit == unix.CAP_SETUID || bit == unix.CAP_SETGID {
 			continue
 		}
 		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(bit), 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) {
@@ -177,7 +176,6 @@ func (h *host) kill() {
 	_ = h.group.Thaw()
 }
 
-// close ends the process and waits for that.
 func (h *host) close() error {
 	h.kill()
 	<-h.ended
@@ -186,18 +184,12 @@ func (h *host) close() error {
 
 // findProgram finds the program that hosts functions: beside this one, or on PATH.
 func findProgram() (string, error) {
-	self, err := os.Executable()
-	if err == nil {
-		if self, err = filepath.EvalSymlinks(self); err == nil {
-			beside := filepath.Join(filepath.Dir(self), "rrbench")
-			if unix.Access(beside, unix.X_OK) == nil {
-				return beside, nil
-			}
+	self, _ := os.Executable()
+	self, _ = filepath.EvalSymlinks(self)
+	for _, name := range []string{filepath.Join(filepath.Dir(self), "rrbench"), "rrbench"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
 		}
 	}
-	path, err := exec.LookPath("rrbench")
-	if err != nil {
-		return "", errors.New("rrbench, which hosts the functions, is neither beside " + self + " nor on containerd's PATH: install both programs")
-	}
-	return path, nil
+	return "", errors.New("rrbench, which hosts the functions, is neither beside " + self + " nor on containerd's PATH: install both programs")
 }

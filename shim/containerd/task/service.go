@@ -4,12 +4,12 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,7 +44,6 @@ type service struct {
 	reserved map[string][]*time.Timer
 }
 
-// function is one container.
 type function struct {
 	id, bundle            string
 	stdin, stdout, stderr string
@@ -61,8 +60,6 @@ type function struct {
 	ended   chan struct{}
 	control string
 }
-
-var _ taskapi.TTRPCTaskService = (*service)(nil)
 
 // reservation is how long a container that was announced may take to come.
 const reservation = 10 * time.Second
@@ -85,7 +82,6 @@ func (s *service) release(id string) {
 	s.idle()
 }
 
-// unused says that nothing is left to serve.
 func (s *service) unused() bool {
 	s.lock.Lock()
 	defer s.lock.Unlock()
@@ -117,7 +113,7 @@ func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*ta
 
 // create makes a function and waits until it is ready to start: what is wrong with a module, containerd
 // hears here, where it cleans up.
-func (s *service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (*function, error) {
+func (s *service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (f *function, err error) {
 	spec, err := readSpec(r.GetBundle())
 	if err != nil {
 		return nil, err
@@ -132,7 +128,7 @@ func (s *service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (*fu
 	case r.GetCheckpoint() != "":
 		return nil, errors.New("a function cannot be restored from a checkpoint")
 	}
-	set, err := readSettings(spec, r.GetOptions())
+	order, err := readFunction(r.GetID(), spec, r.GetOptions())
 	if err != nil {
 		return nil, err
 	}
@@ -157,24 +153,22 @@ func (s *service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (*fu
 			_ = file.Close()
 		}
 	}()
-	f := &function{id: r.GetID(), bundle: r.GetBundle(), stdin: r.GetStdin(), stdout: r.GetStdout(), stderr: r.GetStderr(),
+	f = &function{id: r.GetID(), bundle: r.GetBundle(), stdin: r.GetStdin(), stdout: r.GetStdout(), stderr: r.GetStderr(),
 		status: tasktypes.Status_CREATED, prepared: make(chan struct{}), ended: make(chan struct{})}
 	streams, err := f.openStreams()
 	files = append(files, streams...)
 	if err != nil {
-		return nil, errors.Join(err, f.closeFiles())
+		return nil, err
 	}
-	order := &Function{ID: f.id, Engine: set.engine, Arguments: spec.Process.Args, Environment: spec.Process.Env,
-		UID: spec.Process.User.UID, GID: spec.Process.User.GID, Groups: spec.Process.User.AdditionalGids, Control: set.control, Driver: set.driver}
-	if set.control {
+	if order.Control {
 		f.control = ControlSocket(s.containerd, s.namespace, f.id)
-		listener, err := listenControl(f.control, set.driver)
+		listener, err := listen(f.control, order.Driver)
 		if err != nil {
-			return nil, errors.Join(err, f.closeFiles())
+			return nil, errors.Join(fmt.Errorf("listen for the driver: %w", err), f.closeFiles())
 		}
 		files = append(files, listener)
 	}
-	if err := s.place(f, spec, set.pod); err != nil {
+	if err := s.place(f, spec, spec.Annotations[sandboxAnnotation]); err != nil {
 		return nil, errors.Join(err, f.closeFiles())
 	}
 	err = f.host.send(Order{Create: order}, files...)
@@ -192,7 +186,6 @@ func (s *service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (*fu
 	return f, nil
 }
 
-// prepare waits until the host has made the function.
 func (f *function) prepare(ctx context.Context) error {
 	select {
 	case <-f.prepared:
@@ -544,30 +537,23 @@ func (s *service) ResizePty(context.Context, *taskapi.ResizePtyRequest) (*emptyp
 
 // openStreams opens standard input, output and error for the host.
 func (f *function) openStreams() (files []*os.File, err error) {
-	open := func(path string, flags int) {
+	for i, path := range []string{f.stdin, f.stdout, f.stderr} {
+		// A pipe that is open for reading too is never a broken one: a client may go and come back.
+		flags := os.O_RDWR
+		if i == 0 {
+			// Not to wait for a writer, which the host does when it reads.
+			flags = os.O_RDONLY | unix.O_NONBLOCK
+		}
+		if name, isFile := strings.CutPrefix(path, "file://"); isFile {
+			path, flags = name, flags|os.O_CREATE|os.O_APPEND
+		}
+		file, err := os.OpenFile(cmp.Or(path, os.DevNull), flags, 0o600)
 		if err != nil {
-			return
+			return files, fmt.Errorf("open the standard streams: %w", err)
 		}
-		switch file, isFile := strings.CutPrefix(path, "file://"); {
-		case path == "":
-			path = os.DevNull
-		case isFile:
-			path, flags = file, flags|os.O_CREATE|os.O_APPEND
-		}
-		var file *os.File
-		if file, err = os.OpenFile(path, flags, 0o600); err == nil {
-			files = append(files, file)
-		}
+		files = append(files, file)
 	}
-	// Not to wait for a writer, which the host does when it reads.
-	open(f.stdin, os.O_RDONLY|unix.O_NONBLOCK)
-	// A pipe that is open for reading too is never a broken one: a client may go and come back.
-	open(f.stdout, os.O_RDWR)
-	open(f.stderr, os.O_RDWR)
-	if err != nil {
-		err = fmt.Errorf("open the standard streams: %w", err)
-	}
-	return files, err
+	return files, nil
 }
 
 // closeFiles gives up what the function has beside its host.
@@ -579,18 +565,4 @@ func (f *function) closeFiles() error {
 		return err
 	}
 	return nil
-}
-
-// listenControl makes the socket at which a driver of that user asks for functions.
-func listenControl(path string, driver uint32) (*os.File, error) {
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return nil, fmt.Errorf("listen for the driver: %w", err)
-	}
-	defer listener.Close()
-	listener.SetUnlinkOnClose(false)
-	if err := errors.Join(os.Chmod(path, 0o600), os.Chown(path, int(driver), -1)); err != nil {
-		return nil, fmt.Errorf("listen for the driver: %w", err)
-	}
-	return listener.File()
 }

@@ -29,29 +29,26 @@ const (
 	DefaultEngine = "wasmtime"
 )
 
-// settings are what a container says of itself.
-type settings struct {
-	engine, pod string
-	control     bool
-	driver      uint32
-}
-
-func readSettings(spec *specs.Spec, given *anypb.Any) (s settings, err error) {
-	s.engine, s.pod = spec.Annotations[EngineAnnotation], spec.Annotations[sandboxAnnotation]
+// readFunction is what a host is to be told of a container's function.
+func readFunction(id string, spec *specs.Spec, given *anypb.Any) (*Function, error) {
+	user := spec.Process.User
+	f := &Function{ID: id, Engine: spec.Annotations[EngineAnnotation], Arguments: spec.Process.Args, Environment: spec.Process.Env,
+		UID: user.UID, GID: user.GID, Groups: user.AdditionalGids}
 	if driver, ok := spec.Annotations[ControlAnnotation]; ok {
 		number, err := strconv.ParseUint(driver, 10, 32)
 		if err != nil {
-			return s, fmt.Errorf("annotation %s=%.40q: give the driver's user number", ControlAnnotation, driver)
+			return nil, fmt.Errorf("annotation %s=%.40q: give the driver's user number", ControlAnnotation, driver)
 		}
-		s.control, s.driver = true, uint32(number)
+		f.Control, f.Driver = true, uint32(number)
 	}
-	if s.engine == "" && strings.HasSuffix(given.GetTypeUrl(), "runtimeoptions.v1.Options") {
-		if s.engine, err = engineOf(given.GetValue()); err != nil {
-			return s, fmt.Errorf("read the runtime options: %w", err)
+	if f.Engine == "" && strings.HasSuffix(given.GetTypeUrl(), "runtimeoptions.v1.Options") {
+		var err error
+		if f.Engine, err = engineOf(given.GetValue()); err != nil {
+			return nil, fmt.Errorf("read the runtime options: %w", err)
 		}
 	}
-	s.engine = cmp.Or(s.engine, DefaultEngine)
-	return s, nil
+	f.Engine = cmp.Or(f.Engine, DefaultEngine)
+	return f, nil
 }
 
 // engineOf reads the runtime options, a YAML text or file that containerd's configuration gives
