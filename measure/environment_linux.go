@@ -40,7 +40,6 @@ var sysctls = []string{
 	"vm.swappiness",
 }
 
-// readMachine fills in what /proc and /sys tell.
 func readMachine(e *Environment) {
 	readKernel(e)
 	readProcessors(e)
@@ -181,13 +180,9 @@ func virtualization(hypervisorFlag bool) string {
 // count as well (cgroups(7)). In a container the mount point may be its own group, whatever that
 // is called on its host.
 func readLimits(e *Environment, mount string) {
-	self, err := procfs.Self()
-	if err != nil {
-		return
-	}
-	groups, err := self.Cgroups()
-	if err != nil {
-		return
+	var groups []procfs.Cgroup
+	if self, err := procfs.Self(); err == nil {
+		groups, _ = self.Cgroups()
 	}
 	for _, group := range groups {
 		base := mount // of version 2

@@ -65,10 +65,7 @@ func PathOf(connection net.Conn) (congestion string, rtt int64) {
 	if !ok {
 		return "", 0
 	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return "", 0
-	}
+	raw, _ := tcp.SyscallConn() // one of a connection that there is
 	_ = raw.Control(func(fd uintptr) {
 		if name, err := unix.GetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION); err == nil {
 			congestion = strings.TrimRight(name, "\x00")

@@ -57,7 +57,7 @@ var (
 	origins       = oneOf(transport.Origins()...)
 	consumptions  = oneOf(transport.ConsumeRead, transport.ConsumeWrite)
 	orders        = oneOf(parallel, serial)
-	launchers     = oneOf(launch.Names()...)
+	launchers     = oneOf(launch.Names...)
 	warmups       = integer(0, maxReps)
 	deadlines     = duration(shortestDeadline, longestDeadline)
 	widths        = percentage(0.001, 1)
