@@ -112,7 +112,6 @@ func newCertificate() (certificate tls.Certificate, fingerprint [32]byte, err er
 	return tls.Certificate{Certificate: [][]byte{encoded}, PrivateKey: key}, sha256.Sum256(encoded), err
 }
 
-// Join is what a driver needs to know.
 func (a *Agent) Join() Join { return a.join }
 
 // Serve answers drivers until the context ends, and leaves nothing running.
@@ -171,13 +170,10 @@ func (a *Agent) serve(ctx context.Context, raw net.Conn) {
 	if err != nil {
 		a.refuse(ctx, raw, err)
 		_ = raw.SetDeadline(time.Now().Add(helloDeadline))
-		_ = send(connection, reply{Error: foreign.Error(err), ForGood: errors.Is(err, errForGood)})
+		_ = send(connection, reply{Error: foreign.Error(err)})
 		_ = connection.Close()
 	}
 }
-
-// errForGood marks refusals that do not pass.
-var errForGood = errors.New("refused")
 
 // admit reads the request of a connection, and names the reason of a refusal once it has proven
 // that it knows the token.
@@ -237,5 +233,4 @@ func (a *Agent) refuse(ctx context.Context, connection net.Conn, err error) {
 	a.options.Log(line)
 }
 
-// mostRefused is of how many hosts a refusal is logged.
 const mostRefused = 100

@@ -35,8 +35,7 @@ type Peer struct {
 	program results.Program
 
 	mutex sync.Mutex
-	// hold is the present session.
-	hold *hold
+	hold  *hold
 	// lost is why the agent was given up.
 	lost error
 	// last is the number of the last shim.
@@ -66,7 +65,6 @@ func (p *Peer) unreachable(err error) error {
 // errRefused says that to ask again is of no use.
 var errRefused = errors.New("it refuses")
 
-// connect makes a connection and asks for something.
 func (p *Peer) connect(ctx context.Context, asked request) (_ *tls.Conn, answer reply, err error) {
 	dialing, cancel := context.WithTimeout(ctx, dialDeadline)
 	defer cancel()
@@ -133,11 +131,12 @@ type hold struct {
 	asking sync.Mutex
 	clock  *net.UDPConn
 	cookie offset.Cookie
-	// over is closed when the session has ended, with why set.
+	// life ends with the session, and its cause is why. over is closed when nothing of it is left.
+	life context.Context
+	stop context.CancelCauseFunc
 	over chan struct{}
 
 	mutex sync.Mutex
-	why   error
 	ends  map[int]chan shim.ExitReason
 }
 
@@ -149,7 +148,13 @@ func (p *Peer) open(ctx context.Context, former string) (*hold, error) {
 	}
 	var clock *net.UDPConn
 	if err == nil {
-		if clock, err = dialClock(answer.Clock); err != nil {
+		var at netip.AddrPort
+		if at, err = netip.ParseAddrPort(answer.Clock); err != nil {
+			err = fmt.Errorf("address of its clock: %w", err)
+		} else {
+			clock, err = net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(at))
+		}
+		if err != nil {
 			err = errors.Join(err, connection.Close())
 		}
 	}
@@ -160,6 +165,7 @@ func (p *Peer) open(ctx context.Context, former string) (*hold, error) {
 		id: answer.Session, facts: *answer.Facts, connection: connection, clock: clock, cookie: answer.Cookie,
 		pongs: make(chan struct{}, 1), over: make(chan struct{}), ends: make(map[int]chan shim.ExitReason),
 	}
+	h.life, h.stop = context.WithCancelCause(context.Background())
 	h.facts.Peer.Address = p.join.Address
 	link := &h.facts.Peer.Link
 	link.Here, link.There = measure.InterfaceOf(connection.NetConn()), link.Here
@@ -168,15 +174,6 @@ func (p *Peer) open(ctx context.Context, former string) (*hold, error) {
 	return h, nil
 }
 
-func dialClock(address string) (*net.UDPConn, error) {
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return nil, fmt.Errorf("address of its clock: %w", err)
-	}
-	return net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(at))
-}
-
-// listen takes notices until the session ends.
 func (h *hold) listen() {
 	for {
 		var n notice
@@ -206,18 +203,8 @@ func (h *hold) listen() {
 
 // end ends the session; the first reason counts.
 func (h *hold) end(why error) {
-	h.mutex.Lock()
-	defer h.mutex.Unlock()
-	if h.why == nil {
-		h.why = why
-	}
+	h.stop(why)
 	_ = h.connection.NetConn().Close()
-}
-
-func (h *hold) reason() error {
-	h.mutex.Lock()
-	defer h.mutex.Unlock()
-	return h.why
 }
 
 func (h *hold) send(o order) {
@@ -227,7 +214,6 @@ func (h *hold) send(o order) {
 	_ = send(h.connection, o) // that it fails shows in what does not come back
 }
 
-// ping says whether the agent still answers.
 func (h *hold) ping(ctx context.Context) error {
 	h.send(order{Ping: true})
 	select {
@@ -240,7 +226,7 @@ func (h *hold) ping(ctx context.Context) error {
 		h.end(fmt.Errorf("it does not answer within %v", pingDeadline))
 		<-h.over
 	}
-	return h.reason()
+	return context.Cause(h.life)
 }
 
 // Reach makes sure that the agent is there, and joins it again if it was lost. One that does not
@@ -253,9 +239,8 @@ func (p *Peer) Reach(ctx context.Context) error {
 	}
 	err := p.hold.ping(ctx)
 	for until := time.Now().Add(returns); err != nil && ctx.Err() == nil; {
-		var again *hold
-		failure := error(nil)
-		if again, failure = p.open(ctx, p.hold.id); failure == nil {
+		again, failure := p.open(ctx, p.hold.id)
+		if failure == nil {
 			p.hold = again
 			return nil
 		}
@@ -311,4 +296,83 @@ func (p *Peer) Clock(ctx context.Context) (offset.Estimate, error) {
 	h.asking.Lock()
 	defer h.asking.Unlock()
 	return offset.Measure(ctx, h.clock, h.cookie)
+}
+
+// launcher starts shims by a launcher of the agent's, and is the pod of those of one session.
+type launcher struct {
+	peer            *Peer
+	name, parameter string
+	hold            *hold
+}
+
+// Launcher has the agent start the shims of a transport.
+func (p *Peer) Launcher(info transport.Info) shim.Launcher {
+	return launcher{peer: p, name: info.Launcher}
+}
+
+// Check implements shim.Launcher. Lacks knows what the agent has said; it checks again at each start.
+func (launcher) Check(string) error { return nil }
+
+// Programs implements shim.Launcher: none of this host.
+func (launcher) Programs() []string { return nil }
+
+func (l launcher) Prepare(parameter string) (shim.Pod, error) {
+	l.hold, l.parameter = l.peer.present(), parameter
+	return l, nil
+}
+
+func (launcher) Close() error { return nil }
+
+// dies is how long a shim is waited for that was killed: the agent may be out of reach.
+const dies = 5 * time.Second
+
+func (l launcher) Start(ctx context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
+	h := l.hold
+	l.peer.mutex.Lock()
+	l.peer.last++
+	number := l.peer.last
+	l.peer.mutex.Unlock()
+	end := make(chan shim.ExitReason, 1)
+	h.mutex.Lock()
+	h.ends[number] = end
+	h.mutex.Unlock()
+	connection, answer, err := l.peer.connect(ctx, request{Session: h.id, Shim: &shimRequest{number, name, runs, l.name, l.parameter}})
+	if err != nil {
+		h.mutex.Lock()
+		delete(h.ends, number)
+		h.mutex.Unlock()
+		return nil, l.peer.unreachable(err)
+	}
+	if answer.Shim == nil {
+		return nil, errors.Join(errors.New("the agent did not start a shim"), connection.Close())
+	}
+	where := "at agent " + l.peer.join.Address
+	return &shim.Instance{
+		Connection: connection,
+		Parent:     answer.Shim.Parent,
+		Address:    h.facts.Address,
+		Program:    answer.Shim.Program + " " + where,
+		PID:        func() (int, error) { return 0, fmt.Errorf("shim %s runs %s", name, where) },
+		Wait: func() shim.ExitReason {
+			select {
+			case reason := <-end:
+				reason.Where += " " + where
+				return reason
+			case <-h.over:
+				return shim.ExitReason{Shim: name, Where: where, How: "is out of reach: " + context.Cause(h.life).Error()}
+			}
+		},
+		Kill: func() {
+			_ = connection.NetConn().Close()
+			h.send(order{Kill: &number})
+			time.AfterFunc(dies, func() {
+				h.mutex.Lock()
+				_, runs := h.ends[number]
+				h.mutex.Unlock()
+				if runs {
+					h.end(fmt.Errorf("it does not say within %v that a shim was killed", dies))
+				}
+			})
+		},
+	}, nil
 }

@@ -34,7 +34,6 @@ type session struct {
 	work sync.WaitGroup
 }
 
-// started is a shim that runs.
 type started struct {
 	instance   *shim.Instance
 	connection *tls.Conn
@@ -99,7 +98,11 @@ func (a *Agent) openSession(raw net.Conn, connection *tls.Conn, asked request) e
 			return nil // it has left, or was lost
 		}
 		if o.Kill != nil {
-			s.kill(*o.Kill)
+			s.mutex.Lock()
+			if one := s.shims[*o.Kill]; one != nil {
+				one.instance.Kill()
+			}
+			s.mutex.Unlock()
 		}
 		if o.Ping {
 			s.notify(notice{Pong: true})
@@ -136,14 +139,6 @@ func (s *session) end() {
 	defer s.agent.mutex.Unlock()
 	if s.agent.session == s {
 		s.agent.session = nil
-	}
-}
-
-func (s *session) kill(number int) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if one := s.shims[number]; one != nil {
-		one.instance.Kill()
 	}
 }
 

@@ -8,7 +8,7 @@
 // (uprobes). The programs add up in the kernel, so nothing is lost, and they go when this
 // process ends, however it ends: there is nothing to clean up.
 //
-// Two functions, enter and leave in shim/watch.go, mark what belongs to a hand-off; a shim's
+// Two functions, enter and leave in shim/run.go, mark what belongs to a hand-off; a shim's
 // runner calls them before and after each step of a round: only what happens while a
 // recorded round is being sent is counted as the hand-off, from t0 until the source knows
 // that every target has consumed the payload. Preparing payloads lies outside. The target's

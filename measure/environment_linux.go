@@ -2,6 +2,7 @@ package measure
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"io"
 	"maps"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/containerd/cgroups/v3"
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
@@ -38,12 +40,10 @@ var sysctls = []string{
 	"vm.swappiness",
 }
 
-// readMachine fills in what /proc and /sys tell.
 func readMachine(e *Environment) {
 	readKernel(e)
 	readProcessors(e)
-	readMemory(e)
-	e.CgroupMode = cgroupMode()
+	e.CgroupMode = map[cgroups.CGMode]string{cgroups.Unified: "v2", cgroups.Hybrid: "hybrid", cgroups.Legacy: "v1"}[cgroups.Mode()]
 	readLimits(e, "/sys/fs/cgroup")
 	e.Sysctls = make(map[string]string)
 	for _, name := range sysctls {
@@ -69,6 +69,7 @@ func readKernel(e *Environment) {
 	e.HugePageDefrag = chosen(readLine("/sys/kernel/mm/transparent_hugepage/defrag"))
 }
 
+// readProcessors reads what processors and memory there are, and how busy the machine has been.
 func readProcessors(e *Environment) {
 	var guest bool
 	if fs, err := procfs.NewDefaultFS(); err == nil {
@@ -80,14 +81,20 @@ func readProcessors(e *Environment) {
 			e.CPUCores = physicalCores(processors)
 			guest = slices.Contains(first.Flags, "hypervisor")
 		}
-	}
-	if fs, err := procfs.NewDefaultFS(); err == nil {
 		if stat, err := fs.Stat(); err == nil {
 			t := stat.CPUTotal
 			e.StealSeconds = t.Steal
 			e.BusySeconds = t.User + t.Nice + t.System
-			e.OwnSeconds = float64(SelfUsage().CPU()+childrenUsage().CPU()) / 1e9
+			e.OwnSeconds = float64(SelfUsage().CPU()+usageOf(unix.RUSAGE_CHILDREN).CPU()) / 1e9
 			e.CPUSeconds = t.User + t.Nice + t.System + t.Idle + t.Iowait + t.IRQ + t.SoftIRQ + t.Steal
+		}
+		if info, err := fs.Meminfo(); err == nil {
+			e.MemoryTotal = asInt(info.MemTotalBytes)
+			e.MemoryAvailable = asInt(info.MemAvailableBytes)
+			e.SwapTotal = asInt(info.SwapTotalBytes)
+		}
+		if load, err := fs.LoadAvg(); err == nil {
+			e.LoadAverage = [3]float64{load.Load1, load.Load5, load.Load15}
 		}
 	}
 	e.Virtualization = virtualization(guest)
@@ -99,16 +106,10 @@ func readProcessors(e *Environment) {
 	if kilohertz, err := strconv.ParseFloat(readLine(cpu+"cpu0/cpufreq/scaling_max_freq"), 64); err == nil {
 		e.CPUMHzMost = kilohertz / 1000
 	}
-	e.SMT = onOff(readLine(cpu + "smt/active"))
+	e.SMT = onOff[readLine(cpu+"smt/active")]
 	// Intel says whether turbo is forbidden, the others whether boosting is allowed.
-	switch readLine(cpu + "intel_pstate/no_turbo") {
-	case "0":
-		e.Turbo = "on"
-	case "1":
-		e.Turbo = "off"
-	default:
-		e.Turbo = onOff(readLine(cpu + "cpufreq/boost"))
-	}
+	allowed := map[string]string{"0": "on", "1": "off"}[readLine(cpu+"intel_pstate/no_turbo")]
+	e.Turbo = cmp.Or(allowed, onOff[readLine(cpu+"cpufreq/boost")])
 	weaknesses, _ := filepath.Glob(cpu + "vulnerabilities/*")
 	e.Mitigations = make(map[string]string, len(weaknesses))
 	for _, path := range weaknesses {
@@ -116,21 +117,6 @@ func readProcessors(e *Environment) {
 	}
 	// Most CPUs lack most weaknesses: those say nothing about this one.
 	maps.DeleteFunc(e.Mitigations, func(_, state string) bool { return state == "" || state == "Not affected" })
-}
-
-func readMemory(e *Environment) {
-	fs, err := procfs.NewDefaultFS()
-	if err != nil {
-		return
-	}
-	if info, err := fs.Meminfo(); err == nil {
-		e.MemoryTotal = asInt(info.MemTotalBytes)
-		e.MemoryAvailable = asInt(info.MemAvailableBytes)
-		e.SwapTotal = asInt(info.SwapTotalBytes)
-	}
-	if load, err := fs.LoadAvg(); err == nil {
-		e.LoadAverage = [3]float64{load.Load1, load.Load5, load.Load15}
-	}
 }
 
 // valueIn is what stands behind a prefix in a file of lines.
@@ -190,32 +176,13 @@ func virtualization(hypervisorFlag bool) string {
 	return strings.Join(traces, ", ")
 }
 
-// cgroupMode tells the three layouts of cgroups(7) apart by the file systems mounted.
-func cgroupMode() string {
-	var at unix.Statfs_t
-	if unix.Statfs("/sys/fs/cgroup", &at) != nil {
-		return ""
-	}
-	if at.Type == unix.CGROUP2_SUPER_MAGIC {
-		return "v2"
-	}
-	if unix.Statfs("/sys/fs/cgroup/unified", &at) == nil && at.Type == unix.CGROUP2_SUPER_MAGIC {
-		return "hybrid"
-	}
-	return "v1"
-}
-
 // readLimits reads the limits of this process' control groups and of those above them, which
 // count as well (cgroups(7)). In a container the mount point may be its own group, whatever that
 // is called on its host.
 func readLimits(e *Environment, mount string) {
-	self, err := procfs.Self()
-	if err != nil {
-		return
-	}
-	groups, err := self.Cgroups()
-	if err != nil {
-		return
+	var groups []procfs.Cgroup
+	if self, err := procfs.Self(); err == nil {
+		groups, _ = self.Cgroups()
 	}
 	for _, group := range groups {
 		base := mount // of version 2
@@ -299,22 +266,13 @@ func parseKernelConfig(r io.Reader) map[string]bool {
 // chosen picks the value in brackets out of "always [madvise] never".
 func chosen(list string) string {
 	_, rest, _ := strings.Cut(list, "[")
-	value, _, found := strings.Cut(rest, "]")
-	if !found {
-		return list
+	if value, _, found := strings.Cut(rest, "]"); found {
+		return value
 	}
-	return value
+	return list
 }
 
-func onOff(digit string) string {
-	switch digit {
-	case "1":
-		return "on"
-	case "0":
-		return "off"
-	}
-	return ""
-}
+var onOff = map[string]string{"1": "on", "0": "off"}
 
 // readLine returns the first line of a small file, or nothing.
 func readLine(path string) string {

@@ -1,9 +1,7 @@
 package measure
 
 import (
-	"bytes"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -25,8 +23,7 @@ func InterfaceOf(connection net.Conn) (found Interface) {
 			if network, ok := address.(*net.IPNet); ok && network.IP.Equal(tcp.IP) {
 				found.Name, found.MTU = one.Name, one.MTU
 				found.Offloads = offloads(one.Name)
-				text, _ := os.ReadFile(filepath.Join("/sys/class/net", one.Name, "speed"))
-				speed, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+				speed, _ := strconv.Atoi(readLine(filepath.Join("/sys/class/net", one.Name, "speed")))
 				found.SpeedMbit = max(speed, 0)
 				return found
 			}
@@ -68,13 +65,10 @@ func PathOf(connection net.Conn) (congestion string, rtt int64) {
 	if !ok {
 		return "", 0
 	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return "", 0
-	}
+	raw, _ := tcp.SyscallConn() // one of a connection that there is
 	_ = raw.Control(func(fd uintptr) {
 		if name, err := unix.GetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION); err == nil {
-			congestion = string(bytes.TrimRight([]byte(name), "\x00"))
+			congestion = strings.TrimRight(name, "\x00")
 		}
 		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
 			rtt = int64(info.Rtt) * 1000

@@ -35,7 +35,9 @@ type ProcessMeter struct {
 
 // NewProcessMeter starts metering the process of that id now. The caller closes the meter.
 func NewProcessMeter(pid int) (*ProcessMeter, error) {
-	m := &ProcessMeter{pid: pid, clock: processClock(pid)}
+	// The id of a process' CPU clock, as clock_getcpuclockid(3) makes it: the complement of the process id, and
+	// the scheduler's clock in the lowest bits.
+	m := &ProcessMeter{pid: pid, clock: ^int32(pid)<<3 | 2}
 	var err error
 	if m.stat, err = os.Open(fmt.Sprintf("/proc/%d/stat", pid)); err != nil {
 		return nil, fmt.Errorf("meter process %d: %w", pid, err)
@@ -46,7 +48,6 @@ func NewProcessMeter(pid int) (*ProcessMeter, error) {
 	return m, nil
 }
 
-// Close closes the meter's files.
 func (m *ProcessMeter) Close() error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -116,13 +117,10 @@ func (m *ProcessMeter) take() (Usage, error) {
 // read reads a small file of /proc anew, into the meter's buffer.
 func (m *ProcessMeter) read(file *os.File) ([]byte, error) {
 	n, err := file.ReadAt(m.buffer[:], 0)
-	if n > 0 && (err == nil || errors.Is(err, io.EOF)) {
-		return m.buffer[:n], nil
+	if n > 0 && err == io.EOF {
+		err = nil
 	}
-	if err == nil || errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return nil, err
+	return m.buffer[:n], err
 }
 
 func (m *ProcessMeter) openThreads() error {
@@ -185,11 +183,4 @@ func parseTimeslices(text []byte) int64 {
 		return 0
 	}
 	return max(value, 0)
-}
-
-// processClock is the id of a process' CPU clock, as clock_getcpuclockid(3) makes it: the
-// complement of the process id, and the scheduler's clock in the lowest bits.
-func processClock(pid int) int32 {
-	const scheduler = 2
-	return ^int32(pid)<<3 | scheduler
 }

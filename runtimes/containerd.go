@@ -72,9 +72,9 @@ func (c Containerd) Run(ctx context.Context, r Request) (outcome Outcome, err er
 	if r.Idle > 0 {
 		program := c.program(r.Program)
 		program.Arguments = []string{"idle"}
-		return idleContainers(ctx, r, r.Idle, func(input, output *os.File) (*containerd.Alone, error) {
+		return idleContainers(ctx, r, r.Idle, func(input, output *os.File) (*containerd.Container, error) {
 			return c.Server.CreateAlone(ctx, program, input, output)
-		}, func(alone *containerd.Alone) { _ = alone.Wait() })
+		}, func(alone *containerd.Container) { _ = alone.Wait() })
 	}
 	output, writer, err := os.Pipe()
 	if err != nil {

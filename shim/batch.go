@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -74,15 +75,9 @@ func (b *Batch) Spec(seed uint64) payloads.Spec {
 	return payloads.Spec{Kind: b.Payload, Seed: seed, Size: size}
 }
 
-// largest is the size of the largest payload.
 func (b *Batch) largest() int64 { return slices.Max(b.Sizes) }
 
-func (b *Batch) deadline() time.Duration {
-	if b.Deadline == 0 {
-		return DefaultDeadline
-	}
-	return b.Deadline
-}
+func (b *Batch) deadline() time.Duration { return cmp.Or(b.Deadline, DefaultDeadline) }
 
 func (b *Batch) check() error {
 	if _, err := payloads.ParseKind(string(b.Payload)); err != nil {

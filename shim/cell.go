@@ -75,8 +75,18 @@ func StartCell(ctx context.Context, launcher Launcher, info transport.Info, setu
 func (c *Cell) Connect(ctx context.Context, concurrency, fanin int) (took time.Duration, err error) {
 	began := time.Now()
 	for range concurrency {
-		endpoints, err := c.serve(ctx)
-		if err != nil {
+		// One target function for each of the fan-out: in a shim of its own, or in the source's where there are
+		// no others.
+		endpoints := make([]transport.Endpoint, c.setup.Fanout)
+		serving, bounded := errgroup.WithContext(ctx)
+		serving.SetLimit(startsAtOnce) // the deadline is one function's
+		for i := range endpoints {
+			serving.Go(func() (err error) {
+				endpoints[i], err = c.shims[min(i+1, len(c.shims)-1)].Serve(bounded, c.info.Name, c.setup)
+				return err
+			})
+		}
+		if err := serving.Wait(); err != nil {
 			return 0, err
 		}
 		for range fanin {
@@ -88,26 +98,9 @@ func (c *Cell) Connect(ctx context.Context, concurrency, fanin int) (took time.D
 	return time.Since(began), nil
 }
 
-// serve makes one target function reachable for each of the fan-out: in a shim of its own,
-// or in the source's where there are no others.
-func (c *Cell) serve(ctx context.Context) ([]transport.Endpoint, error) {
-	endpoints := make([]transport.Endpoint, c.setup.Fanout)
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(startsAtOnce) // the deadline is one function's
-	for i := range endpoints {
-		target := c.shims[min(i+1, len(c.shims)-1)]
-		group.Go(func() (err error) {
-			endpoints[i], err = target.Serve(ctx, c.info.Name, c.setup)
-			return err
-		})
-	}
-	return endpoints, group.Wait()
-}
-
 // Shims are the processes, the source's first.
 func (c *Cell) Shims() []*Process { return c.shims }
 
-// Run runs a batch; see Process.Run.
 func (c *Cell) Run(ctx context.Context, batch Batch, each func(Record) error) (Window, error) {
 	return c.shims[0].Run(ctx, batch, each)
 }

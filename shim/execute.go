@@ -79,7 +79,6 @@ func (o *Output) Write(p []byte) (int, error) {
 	return o.digest.Write(p)
 }
 
-// End computes the digest.
 func (o *Output) End() {
 	if o.digest == nil {
 		o.digest = xxhash.New()
@@ -92,23 +91,18 @@ func (o Output) Same(other Output) bool { return o.Length == other.Length && o.D
 
 // Execute has the shim run a whole module. When the deadline has passed, the shim is killed.
 func (p *Process) Execute(ctx context.Context, e Execution) (Executed, error) {
-	// Code is compiled up to three times before the program's own time begins.
-	ctx, cancel := context.WithTimeout(ctx, setupTimeout+timeout(e.Deadline))
-	defer cancel()
-	request := &control.ExecuteRequest{Engine: e.Engine, Guest: []byte(e.Guest), Input: e.Input, DeadlineNs: int64(e.Deadline), Idle: int64(e.Idle)}
+	request := carry[control.ExecuteRequest](&e)
 	for _, argument := range e.Arguments {
 		request.Arguments = append(request.Arguments, []byte(argument))
 	}
-	reply, err := p.control.Execute(ctx, request)
+	// Code is compiled up to three times before the program's own time begins.
+	reply, err := call(ctx, p, setupTimeout+timeout(e.Deadline), "execute "+e.Guest, p.control.Execute, request)
 	if err != nil {
-		return Executed{}, p.explain(ctx, "execute "+e.Guest, err)
+		return Executed{}, err
 	}
-	done := Executed{
-		Output: Output{Length: reply.GetOutputLength(), Digest: reply.GetOutputDigest()},
-		Memory: measure.Memory{RSSPeak: reply.GetRssPeak(), PSSPeak: reply.GetPssPeak()},
-	}
+	done := Executed{Output: Output{Length: reply.GetOutputLength(), Digest: reply.GetOutputDigest()}, Memory: *carry[measure.Memory](reply)}
 	for _, phase := range reply.GetPhases() {
-		done.Phases = append(done.Phases, Phase{phase.GetName(), phase.GetT0Ns(), phase.GetNs(), usageFromControl(phase.GetUsage())})
+		done.Phases = append(done.Phases, *carry[Phase](phase))
 	}
 	return done, nil
 }
@@ -116,43 +110,31 @@ func (p *Process) Execute(ctx context.Context, e Execution) (Executed, error) {
 // Execute runs a module on a goroutine of its own: a guest that never returns keeps it, and the process, for good.
 func (s *server) Execute(ctx context.Context, request *control.ExecuteRequest) (*control.ExecuteReply, error) {
 	if err := s.begin(ctx); err != nil {
-		return nil, toStatus(err)
+		return nil, err
 	}
-	e := Execution{Engine: request.GetEngine(), Guest: string(request.GetGuest()), Input: request.GetInput(), Idle: int(request.GetIdle()), Deadline: time.Duration(request.GetDeadlineNs())}
+	e := *carry[Execution](request)
 	for _, argument := range request.GetArguments() {
 		e.Arguments = append(e.Arguments, string(argument))
 	}
 	var done Executed
-	running, ended := make(chan struct{}), make(chan error, 1)
+	overdue, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
-		err := e.run(ctx, running, &done)
+		err := e.run(ctx, &done, func() { time.AfterFunc(timeout(e.Deadline), func() { close(overdue) }) })
 		s.end()
 		ended <- err
 	}()
-	var overdue <-chan time.Time
-	for {
-		select {
-		case <-running:
-			running, overdue = nil, time.After(timeout(e.Deadline))
-		case err := <-ended:
-			if err != nil {
-				return nil, toStatus(err)
-			}
-			return done.toControl(), nil
-		case <-overdue:
-			return nil, toStatus(fmt.Errorf("%w within %v: the program still runs (--deadline)", transport.ErrNoAnswer, e.Deadline))
-		case <-ctx.Done():
-			return nil, toStatus(ctx.Err())
+	select {
+	case err := <-ended:
+		reply := &control.ExecuteReply{OutputLength: done.Output.Length, OutputDigest: done.Output.Digest, RssPeak: done.Memory.RSSPeak, PssPeak: done.Memory.PSSPeak}
+		for _, phase := range done.Phases {
+			reply.Phases = append(reply.Phases, carry[control.Phase](&phase))
 		}
+		return reply, err
+	case <-overdue:
+		return nil, fmt.Errorf("%w within %v: the program still runs (--deadline)", transport.ErrNoAnswer, e.Deadline)
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-}
-
-func (d *Executed) toControl() *control.ExecuteReply {
-	reply := &control.ExecuteReply{OutputLength: d.Output.Length, OutputDigest: d.Output.Digest, RssPeak: d.Memory.RSSPeak, PssPeak: d.Memory.PSSPeak}
-	for _, phase := range d.Phases {
-		reply.Phases = append(reply.Phases, &control.Phase{Name: phase.Name, T0Ns: phase.T0, Ns: phase.Ns, Usage: usageToControl(phase.Usage)})
-	}
-	return reply
 }
 
 // phase runs a step and notes what it took, where it went well.
@@ -167,8 +149,8 @@ func (d *Executed) phase(name string, step func() error) error {
 	return err
 }
 
-// run carries an execution out; running is closed when the program is about to run.
-func (e Execution) run(ctx context.Context, running chan<- struct{}, done *Executed) (err error) {
+// run carries an execution out, and calls running when the program is about to run.
+func (e Execution) run(ctx context.Context, done *Executed, running func()) (err error) {
 	wasm, err := workloads.Guest(e.Guest)
 	if err != nil {
 		return err
@@ -222,81 +204,63 @@ func (e Execution) run(ctx context.Context, running chan<- struct{}, done *Execu
 	if err := measure.ResetPeaks(); err != nil {
 		return err
 	}
-	close(running)
-	if e.Idle > 0 {
-		return e.idle(ctx, module, done)
+	running()
+	var made []interface{ Close() error }
+	defer func() {
+		for _, one := range slices.Backward(made) {
+			err = errors.Join(err, one.Close())
+		}
+	}()
+	var system *wasip1.System
+	var instance engines.Instance
+	instantiate := func() (err error) {
+		if system, err = wasip1.New(wasip1.Config{Arguments: e.Arguments, Input: bytes.NewReader(e.Input), Output: &done.Output}); err != nil {
+			return err
+		}
+		made = append(made, system)
+		instance, err = module.Instantiate(ctx, engines.InstanceConfig{Name: e.Guest, Imports: system.Functions()})
+		if err == nil {
+			made = append(made, instance)
+		}
+		return err
 	}
-	system, instance, err := e.instantiate(ctx, module, done)
+	if e.Idle == 0 {
+		if err = done.phase(PhaseInstantiate, instantiate); err == nil {
+			err = done.call(system, instance)
+		}
+	} else {
+		err = done.phase(PhaseIdle, func() error {
+			for n := range e.Idle {
+				if err := instantiate(); err != nil {
+					return fmt.Errorf("instance %d: %w", n, err)
+				}
+			}
+			return nil
+		})
+	}
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, instance.Close(), system.Close()) }()
+	done.Output.End()
+	done.Memory, err = measure.SelfMemory()
+	return err
+}
+
+func (d *Executed) call(system *wasip1.System, instance engines.Instance) error {
 	start, ok := instance.Function("_start")
 	if !ok {
 		return errors.New("the module does not export _start: it is no program but a library")
 	}
-	err = done.phase(PhaseRun, func() error {
+	err := d.phase(PhaseRun, func() error {
 		var exit *engines.Exit
 		if err := start.Call(nil); err != nil && !(errors.As(err, &exit) && exit.Status == 0) {
 			return system.Explain(err)
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil && d.Output.First > 0 {
+		began := d.Phases[len(d.Phases)-1].T0
+		d.Phases = append(d.Phases, Phase{Name: PhaseFirstByte, T0: began, Ns: d.Output.First - began})
 	}
-	done.Output.End()
-	if done.Output.First > 0 {
-		began := done.Phases[len(done.Phases)-1].T0
-		done.Phases = append(done.Phases, Phase{Name: PhaseFirstByte, T0: began, Ns: done.Output.First - began})
-	}
-	done.Memory, err = measure.SelfMemory()
-	return err
-}
-
-// instantiate makes an instance with a system of its own.
-func (e Execution) instantiate(ctx context.Context, module engines.Module, done *Executed) (system *wasip1.System, instance engines.Instance, err error) {
-	err = done.phase(PhaseInstantiate, func() error {
-		system, instance, err = e.instance(ctx, module, &done.Output)
-		return err
-	})
-	return system, instance, err
-}
-
-func (e Execution) instance(ctx context.Context, module engines.Module, output *Output) (*wasip1.System, engines.Instance, error) {
-	system, err := wasip1.New(wasip1.Config{Arguments: e.Arguments, Input: bytes.NewReader(e.Input), Output: output})
-	if err != nil {
-		return nil, nil, err
-	}
-	instance, err := module.Instantiate(ctx, engines.InstanceConfig{Name: e.Guest, Imports: system.Functions()})
-	if err != nil {
-		return nil, nil, errors.Join(err, system.Close())
-	}
-	return system, instance, nil
-}
-
-// idle makes instances and keeps them until the memory that all take is known.
-func (e Execution) idle(ctx context.Context, module engines.Module, done *Executed) (err error) {
-	var open []interface{ Close() error }
-	defer func() {
-		for _, one := range slices.Backward(open) {
-			err = errors.Join(err, one.Close())
-		}
-	}()
-	err = done.phase(PhaseIdle, func() error {
-		for range e.Idle {
-			system, instance, err := e.instance(ctx, module, &done.Output)
-			if err != nil {
-				return fmt.Errorf("instance %d: %w", len(open)/2, err)
-			}
-			open = append(open, system, instance)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	done.Output.End()
-	done.Memory, err = measure.SelfMemory()
 	return err
 }

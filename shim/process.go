@@ -52,16 +52,15 @@ type Process struct {
 
 	// exited is closed when the shim has ended, with exit set.
 	exited chan struct{}
+	exit   ExitReason
+	// life ends when the shim has ended or is killed, and its cause is why; reported says that a call has
+	// returned that.
+	life     context.Context
+	end      context.CancelCauseFunc
+	reported atomic.Bool
 
-	mutex sync.Mutex
-	exit  ExitReason
-	// exitErr is why the shim is gone or was killed; reported says that a call has returned it.
-	exitErr  error
-	reported bool
-
-	closing  sync.Once
-	closed   atomic.Bool
-	closeErr error
+	closed atomic.Bool
+	close  func() error
 }
 
 // Start starts a shim and waits until it answers. The context bounds the start alone: the
@@ -72,11 +71,19 @@ func Start(ctx context.Context, pod Pod, name string, runs transport.Runs) (*Pro
 		return nil, fmt.Errorf("start shim %s: %w", name, err)
 	}
 	p := &Process{name: name, instance: instance, exited: make(chan struct{})}
+	p.life, p.end = context.WithCancelCause(context.Background())
+	p.close = sync.OnceValue(p.shutdown)
 	go p.wait()
+	var taken atomic.Bool
 	// No idle timeout, no flow-control estimation: nothing moves on the connection but calls.
 	p.dialed, err = grpc.NewClient("passthrough:///shim",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(dialing(instance.Connection)),
+		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {
+			if taken.Swap(true) {
+				return nil, errors.New("the shim's connection has ended")
+			}
+			return instance.Connection, nil
+		}),
 		grpc.WithNoProxy(),
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
@@ -111,55 +118,32 @@ func (p *Process) hello(ctx context.Context) (*control.HelloReply, error) {
 	return p.control.Hello(ctx, &control.HelloRequest{Protocol: protocol, DriverPid: int64(p.instance.Parent), Address: p.instance.Address})
 }
 
-// dialing dials by handing out a connection that exists already, once.
-func dialing(connection net.Conn) func(context.Context, string) (net.Conn, error) {
-	var taken atomic.Bool
-	return func(context.Context, string) (net.Conn, error) {
-		if taken.Swap(true) {
-			return nil, errors.New("the shim's connection has ended")
-		}
-		return connection, nil
-	}
-}
-
 // PID is the shim's process number as this process sees it.
 func (p *Process) PID() (int, error) { return p.instance.PID() }
 
 // Add gives the shim a guest that is not built in, for the set-ups that name it.
 func (p *Process) Add(ctx context.Context, guest string, module []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, addTimeout)
-	defer cancel()
-	if _, err := p.control.Add(ctx, &control.AddRequest{Guest: []byte(guest), Module: module}); err != nil {
-		return p.explain(ctx, "add a guest", err)
-	}
-	return nil
+	_, err := call(ctx, p, addTimeout, "add a guest", p.control.Add, &control.AddRequest{Guest: []byte(guest), Module: module})
+	return err
 }
 
 // Serve makes a target function reachable in the shim. What cannot run here is a
 // *transport.Unavailable or an *engines.Unavailable.
 func (p *Process) Serve(ctx context.Context, transportName string, setup transport.Setup) (transport.Endpoint, error) {
-	ctx, cancel := context.WithTimeout(ctx, setupTimeout+timeout(setup.Deadline))
-	defer cancel()
-	reply, err := p.control.Serve(ctx, &control.ServeRequest{Transport: transportName, Setup: setupToControl(setup)})
-	if err != nil {
-		return transport.Endpoint{}, p.explain(ctx, "serve "+transportName, err)
-	}
-	return endpointFromControl(reply.GetEndpoint()), nil
+	reply, err := call(ctx, p, setupTimeout+timeout(setup.Deadline), "serve "+transportName, p.control.Serve,
+		&control.ServeRequest{Transport: transportName, Setup: carry[control.Setup](&setup)})
+	return *carry[transport.Endpoint](reply.GetEndpoint()), err
 }
 
 // Open makes a source function in the shim and a route from it to the targets: one more
 // worker of the batches to come.
 func (p *Process) Open(ctx context.Context, transportName string, setup transport.Setup, targets []transport.Endpoint) error {
-	ctx, cancel := context.WithTimeout(ctx, setupTimeout+timeout(setup.Deadline))
-	defer cancel()
-	request := &control.OpenRequest{Transport: transportName, Setup: setupToControl(setup)}
+	request := &control.OpenRequest{Transport: transportName, Setup: carry[control.Setup](&setup)}
 	for _, target := range targets {
-		request.Targets = append(request.Targets, endpointToControl(target))
+		request.Targets = append(request.Targets, carry[control.Endpoint](&target))
 	}
-	if _, err := p.control.Open(ctx, request); err != nil {
-		return p.explain(ctx, "open "+transportName, err)
-	}
-	return nil
+	_, err := call(ctx, p, setupTimeout+timeout(setup.Deadline), "open "+transportName, p.control.Open, request)
+	return err
 }
 
 // Run runs a batch over all opened routes and calls each with every record, in the order
@@ -190,7 +174,7 @@ func (p *Process) Run(ctx context.Context, batch Batch, each func(Record) error)
 		p.kill(fmt.Errorf("shim %s: %w within %v: its guests leave it no processor (--deadline)", p.name, transport.ErrNoAnswer, batch.deadline()))
 	})
 	defer alarm.Stop()
-	request := &control.RunRequest{Batch: batchToControl(batch)}
+	request := &control.RunRequest{Batch: carry[control.Batch](&batch)}
 	for {
 		// An error of Send is found, with its cause, by Recv.
 		_ = stream.Send(request)
@@ -221,45 +205,40 @@ func (p *Process) Run(ctx context.Context, batch Batch, each func(Record) error)
 // Memory reads the shim's memory peaks since its last Serve or Open, or since its last Run
 // began. Call it before Close.
 func (p *Process) Memory(ctx context.Context) (measure.Memory, error) {
-	ctx, cancel := context.WithTimeout(ctx, memoryTimeout)
+	reply, err := call(ctx, p, memoryTimeout, "read memory", p.control.Memory, &control.MemoryRequest{})
+	return *carry[measure.Memory](reply), err
+}
+
+// call makes one call, which takes no longer than the limit.
+func call[Q, R any](ctx context.Context, p *Process, limit time.Duration, step string, method func(context.Context, *Q, ...grpc.CallOption) (*R, error), request *Q) (*R, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	reply, err := p.control.Memory(ctx, &control.MemoryRequest{})
+	reply, err := method(ctx, request)
 	if err != nil {
-		return measure.Memory{}, p.explain(ctx, "read memory", err)
+		return nil, p.explain(ctx, step, err)
 	}
-	return measure.Memory{RSSPeak: reply.GetRssPeak(), PSSPeak: reply.GetPssPeak()}, nil
+	return reply, nil
 }
 
 // Close closes routes and targets, ends the shim and waits for that; one that does not end
 // in good time is killed. It returns what could not be closed, or an *ExitReason that no call
 // has returned. Further calls return the same.
-func (p *Process) Close() error {
-	p.closing.Do(func() { p.closeErr = p.shutdown() })
-	return p.closeErr
-}
+func (p *Process) Close() error { return p.close() }
 
 func (p *Process) shutdown() error {
 	p.closed.Store(true)
 	defer p.dialed.Close()
-	p.mutex.Lock()
-	exitErr, reported := p.exitErr, p.reported
-	p.mutex.Unlock()
-	if exitErr != nil {
+	if gone := context.Cause(p.life); gone != nil {
+		reported := p.reported.Load()
 		if err := p.ended(); err != nil {
 			return err
 		}
 		if reported {
 			return nil
 		}
-		return exitErr
+		return gone
 	}
-
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
-	defer cancel()
-	reply, err := p.control.Shutdown(ctx, &control.ShutdownRequest{})
-	if err != nil {
-		err = p.explain(ctx, "shut down", err)
-	}
+	reply, err := call(context.Background(), p, shutdownTimeout, "shut down", p.control.Shutdown, &control.ShutdownRequest{})
 	for _, text := range reply.GetErrors() {
 		err = errors.Join(err, fmt.Errorf("shim %s: %s", p.name, text))
 	}
@@ -277,25 +256,15 @@ func (p *Process) shutdown() error {
 	return err
 }
 
-// wait notes how the shim ends.
 func (p *Process) wait() {
-	exit := p.instance.Wait()
-	p.mutex.Lock()
-	p.exit = exit
-	if p.exitErr == nil {
-		p.exitErr = &exit
-	}
-	p.mutex.Unlock()
+	p.exit = p.instance.Wait()
+	p.end(&p.exit)
 	close(p.exited)
 }
 
 // kill ends the shim at once; why is what its callers get.
 func (p *Process) kill(why error) {
-	p.mutex.Lock()
-	if p.exitErr == nil {
-		p.exitErr = why
-	}
-	p.mutex.Unlock()
+	p.end(why)
 	p.instance.Kill()
 }
 
@@ -334,7 +303,16 @@ func (p *Process) explain(ctx context.Context, step string, err error) error {
 	case codeFailed:
 		return fmt.Errorf("shim %s: %w", p.name, fromStatus(s))
 	case codes.Unavailable:
-		return p.disconnected(step, err)
+		// The shim is ending, has been killed or was closed.
+		select {
+		case <-p.exited:
+		case <-time.After(exitTimeout):
+			p.kill(fmt.Errorf("shim %s: %s: its connection broke and it was killed: %w", p.name, step, err))
+			if err := p.ended(); err != nil {
+				return err
+			}
+		}
+		return p.exitOr(err)
 	case codeNoAnswer:
 		why = fmt.Errorf("shim %s: %w", p.name, fromStatus(s))
 	case codes.DeadlineExceeded:
@@ -352,27 +330,11 @@ func (p *Process) explain(ctx context.Context, step string, err error) error {
 	return p.exitOr(why)
 }
 
-// disconnected explains a connection that has ended: the shim is ending, has been killed or
-// was closed.
-func (p *Process) disconnected(step string, err error) error {
-	select {
-	case <-p.exited:
-	case <-time.After(exitTimeout):
-		p.kill(fmt.Errorf("shim %s: %s: its connection broke and it was killed: %w", p.name, step, err))
-		if err := p.ended(); err != nil {
-			return err
-		}
-	}
-	return p.exitOr(err)
-}
-
 // exitOr is why the shim is gone, or err when it is not.
 func (p *Process) exitOr(err error) error {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	if p.exitErr == nil {
-		return err
+	if gone := context.Cause(p.life); gone != nil {
+		p.reported.Store(true)
+		return gone
 	}
-	p.reported = true
-	return p.exitErr
+	return err
 }

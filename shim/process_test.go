@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -641,14 +642,18 @@ func descriptors(t *testing.T) int {
 }
 
 func TestStartOfWhatIsNoShim(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\necho no such command >&2; exit 2\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	before := descriptors(t)
 	for _, c := range []struct {
 		child Child
 		want  string
 	}{
 		{Child{Program: "/nonexistent"}, "start shim source: fork/exec /nonexistent: no such file or directory (is /nonexistent executable?)"},
-		{Child{Program: "/bin/true", Arguments: []string{}}, "exited with status 0"},
-		{Child{Program: "/bin/sh", Arguments: []string{"-c", "echo no such command >&2; exit 2"}}, "exited with status 2: no such command"},
+		{Child{Program: "/bin/true"}, "exited with status 0"},
+		{Child{Program: script}, "exited with status 2: no such command"},
 	} {
 		_, err := Start(t.Context(), c.child, "source", transport.Native)
 		if err == nil || !strings.HasSuffix(err.Error(), c.want) {

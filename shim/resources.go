@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/containerd/cgroups/v3/cgroup2"
 	"golang.org/x/sys/unix"
 
 	"rrbench/transport"
@@ -37,18 +38,20 @@ type Resources struct {
 
 // ReadResources asks the kernel.
 func ReadResources() Resources {
-	var r Resources
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err == nil && limit.Cur != unix.RLIM_INFINITY {
-		r.OpenFiles = limit.Cur
+	limit := func(resource int) uint64 {
+		var limit unix.Rlimit
+		if err := unix.Getrlimit(resource, &limit); err != nil || limit.Cur == unix.RLIM_INFINITY {
+			return 0
+		}
+		return limit.Cur
 	}
-	r.Mappings = number("/proc/sys/vm/max_map_count")
-	r.Threads = number("/proc/sys/kernel/threads-max")
+	r := Resources{OpenFiles: limit(unix.RLIMIT_NOFILE), Mappings: number("/proc/sys/vm/max_map_count"), Threads: number("/proc/sys/kernel/threads-max")}
 	// Root's number of processes is not limited (setrlimit(2)).
-	if err := unix.Getrlimit(unix.RLIMIT_NPROC, &limit); err == nil && limit.Cur != unix.RLIM_INFINITY && os.Geteuid() != 0 {
-		r.Threads = least(r.Threads, limit.Cur)
+	if os.Geteuid() != 0 {
+		r.Threads = least(r.Threads, limit(unix.RLIMIT_NPROC))
 	}
-	r.Threads = least(r.Threads, number(ownGroup("pids.max")))
+	group, _ := cgroup2.NestedGroupPath("") // of hosts with the unified hierarchy
+	r.Threads = least(r.Threads, number(path.Join("/sys/fs/cgroup", group, "pids.max")))
 	if text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
 		var first, last uint64
 		if n, _ := fmt.Sscan(string(text), &first, &last); n == 2 && last >= first {
@@ -56,17 +59,6 @@ func ReadResources() Resources {
 		}
 	}
 	return r
-}
-
-// ownGroup is a file of this process' control group, on hosts with the unified hierarchy.
-func ownGroup(name string) string {
-	text, _ := os.ReadFile("/proc/self/cgroup")
-	for line := range strings.Lines(string(text)) {
-		if group, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			return path.Join("/sys/fs/cgroup", group, name)
-		}
-	}
-	return ""
 }
 
 // number reads a file of one number; 0 for anything else.

@@ -2,6 +2,7 @@ package shim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,6 @@ type runner struct {
 	send, prepareOne func(worker int)
 	costs            costs
 
-	// handoffs is how many a round makes.
 	handoffs int
 	// kept is the memory of the records not handed over yet, of which the first finished
 	// belong to finished rounds: those can be read while a round hangs.
@@ -51,13 +51,11 @@ type runner struct {
 	watched
 }
 
-// costs is what a window has shown of CPU time.
 type costs struct {
 	known bool
 	// userShare is the user time's part of all CPU time.
 	userShare float64
-	// mean is what a hand-off used.
-	mean shares
+	mean      shares
 	// softIRQ is the interrupt work a hand-off, in nanoseconds.
 	softIRQ int64
 }
@@ -158,6 +156,37 @@ func (r *runner) run(ctx context.Context) error {
 	return r.flush(ctx)
 }
 
+func (r *runner) warmUp(ctx context.Context) error {
+	rounds := r.batch.Warmup
+	for round := -rounds; round < 0; round++ {
+		if time.Since(r.flushed) >= flushEvery {
+			// There is nothing to hand over but a sign of life.
+			if err := r.flush(ctx); err != nil {
+				return err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r.round(round, round+1)
+		if err := r.verify(); err != nil {
+			return fmt.Errorf("warm-up round %d of %d: %w", rounds+round+1, rounds, err)
+		}
+	}
+	return nil
+}
+
+func (r *runner) verify() error {
+	for i, w := range r.workers {
+		for target := range w.handoff.Deliveries {
+			if err, _ := w.failure(target); err != nil {
+				return fmt.Errorf("worker %d, target %d: %w", i, target, err)
+			}
+		}
+	}
+	return nil
+}
+
 // openedRound is a round that another one precedes, which counts only when it failed, where
 // something else than hand-offs has been done since the last: a short round would take up to
 // three times as long.
@@ -179,7 +208,19 @@ func (r *runner) round(round, next int) measure.Usage {
 		spec := r.batch.Spec(r.batch.SeedOf(round, i))
 		w.expect(expectation{spec, spec.Digest()}, r.batch.Spec(r.batch.SeedOf(next, i)).Size)
 	}
-	if !r.prepare(round) {
+	r.enter(round, false)
+	r.pool.Run(r.prepareOne)
+	r.leave()
+	for i, w := range r.workers {
+		if w.err == nil {
+			continue
+		}
+		// None can send because one could not.
+		for _, other := range r.workers {
+			if other.err == nil {
+				other.err = fmt.Errorf("not sent, because worker %d could not %w", i, w.err)
+			}
+		}
 		return measure.Usage{}
 	}
 	r.enter(round, true)
@@ -190,26 +231,6 @@ func (r *runner) round(round, next int) measure.Usage {
 	used := measure.TakeUsage()
 	r.leave()
 	return used
-}
-
-// prepare has every worker prepare its payload; false when none can send because one could
-// not.
-func (r *runner) prepare(round int) bool {
-	r.enter(round, false)
-	r.pool.Run(r.prepareOne)
-	r.leave()
-	for i, w := range r.workers {
-		if w.err == nil {
-			continue
-		}
-		for _, other := range r.workers {
-			if other.err == nil {
-				other.err = fmt.Errorf("not sent, because worker %d could not %w", i, w.err)
-			}
-		}
-		return false
-	}
-	return true
 }
 
 // record keeps the round's hand-offs. It returns false when the batch must end: where a
@@ -252,7 +273,6 @@ func (r *runner) record(round int, used measure.Usage) bool {
 	return goOn
 }
 
-// flush hands the records over and waits until they are taken.
 func (r *runner) flush(ctx context.Context) error {
 	select {
 	case r.batches <- r.records:
@@ -269,4 +289,90 @@ func (r *runner) flush(ctx context.Context) error {
 	r.flushed = time.Now()
 	r.disturbed = true
 	return nil
+}
+
+// worker is an opened route and what it is about to send.
+type worker struct {
+	route    transport.Route
+	recycler transport.Recycler
+	// handoff has one delivery a target, whatever the transport makes of it.
+	handoff transport.Handoff
+	fanout  int
+	// expectation is the payload under way, and next the size of the one after it.
+	expectation
+	next int64
+	// cycle is how long the last hand-off took until the next payload may be written.
+	cycle int64
+	apart bool
+	// err is why the last step failed, for all targets.
+	err error
+}
+
+func newWorker(route transport.Route, fanout int) *worker {
+	w := &worker{route: route, fanout: fanout}
+	w.recycler, _ = route.(transport.Recycler)
+	w.forget()
+	return w
+}
+
+// expect begins a hand-off. No delivery is mistaken for an earlier one's.
+func (w *worker) expect(e expectation, next int64) {
+	w.expectation, w.next, w.err = e, next, nil
+	w.forget()
+}
+
+func (w *worker) forget() {
+	w.handoff.Resize(w.fanout)
+	w.handoff.Start, w.cycle = 0, 0
+	for i := range w.handoff.Deliveries {
+		w.handoff.Deliveries[i].Reset()
+	}
+}
+
+func (w *worker) prepare() {
+	if w.err = w.route.Prepare(w.spec); w.err != nil {
+		w.err = fmt.Errorf("prepare the payload: %w", w.err)
+	}
+}
+
+// send runs the cycle of a hand-off, all but the making of the payload.
+func (w *worker) send() {
+	if w.err != nil {
+		return
+	}
+	w.err = w.route.Send(&w.handoff)
+	if n := len(w.handoff.Deliveries); w.err == nil && n != w.fanout {
+		w.err = fmt.Errorf("the transport answered for %d targets instead of %d", n, w.fanout)
+	}
+	if w.err == nil && w.recycler != nil {
+		if err := w.recycler.Recycle(w.next); err != nil {
+			w.err = fmt.Errorf("make room for the next payload: %w", err)
+		}
+	}
+	if w.err != nil {
+		w.forget()
+		return
+	}
+	w.cycle = measure.Now() - w.handoff.Start
+}
+
+// failure is why the hand-off to one target failed, or nil. Whether it is only the
+// mismatch reports content that is wrong.
+func (w *worker) failure(target int) (err error, mismatch bool) {
+	d := &w.handoff.Deliveries[target]
+	switch {
+	case w.err != nil:
+		return w.err, false
+	case d.Err != nil:
+		return d.Err, false
+	case d.Timeline == transport.Timeline{}:
+		return errors.New("the transport said nothing of this target"), false
+	case !w.apart && !d.Timeline.Ordered() || w.apart && !d.Timeline.OrderedApart():
+		return fmt.Errorf("the moments of the hand-off are out of order: %+v", d.Timeline), false
+	case d.Length != uint64(w.spec.Size):
+		return fmt.Errorf("the target got %d bytes instead of %d", d.Length, w.spec.Size), true
+	case d.Digest != w.digest:
+		return fmt.Errorf("the target's digest is %016x, the source's %016x", d.Digest, w.digest), true
+	}
+	return nil, false
 }

@@ -9,9 +9,10 @@ import (
 	"os"
 	"os/signal"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 
 	"rrbench/control"
@@ -48,11 +49,20 @@ func Connect(path string, find Find) error {
 
 // ServeConnection is Serve for a control connection that is there already.
 func ServeConnection(connection net.Conn, find Find) error {
-	listener := &onlyConnection{Conn: connection, ended: make(chan struct{})}
-	s := newServer(find)
+	turns := make(chan struct{}, 1)
+	turns <- struct{}{}
+	listener := &onlyConnection{connection, turns, sync.OnceFunc(func() { close(turns) })}
+	s := &server{find: find, turn: semaphore.NewWeighted(1)}
 	g := grpc.NewServer(
 		grpc.MaxRecvMsgSize(largestMessage), grpc.MaxSendMsgSize(largestMessage),
-		grpc.StaticStreamWindowSize(1<<20), grpc.StaticConnWindowSize(1<<20))
+		grpc.StaticStreamWindowSize(1<<20), grpc.StaticConnWindowSize(1<<20),
+		grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+			reply, err := handle(ctx, request)
+			return reply, toStatus(err)
+		}),
+		grpc.StreamInterceptor(func(s any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+			return toStatus(handle(s, stream))
+		}))
 	control.RegisterShimServer(g, s)
 	if err := g.Serve(listener); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("answer the driver: %w", err)
@@ -70,22 +80,52 @@ func ServeConnection(connection net.Conn, find Find) error {
 // onlyConnection is a connection, and a listener that accepts it and ends when it is closed.
 type onlyConnection struct {
 	net.Conn
-	accepted atomic.Bool
-	once     sync.Once
-	ended    chan struct{}
+	// turns has one turn to be accepted.
+	turns <-chan struct{}
+	end   func()
 }
 
 func (c *onlyConnection) Accept() (net.Conn, error) {
-	if !c.accepted.Swap(true) {
-		return c, nil
+	if _, ok := <-c.turns; !ok {
+		return nil, io.EOF
 	}
-	<-c.ended
-	return nil, io.EOF
+	return c, nil
 }
 
 func (c *onlyConnection) Close() error {
-	c.once.Do(func() { close(c.ended) })
+	c.end()
 	return c.Conn.Close()
 }
 
 func (c *onlyConnection) Addr() net.Addr { return c.LocalAddr() }
+
+// inherit takes over the socket that spawn has left, and makes sure that nothing the shim
+// starts inherits it in turn.
+func inherit() (net.Conn, error) {
+	unix.CloseOnExec(inheritedDescriptor)
+	peer, err := unix.Getpeername(inheritedDescriptor)
+	if _, ok := peer.(*unix.SockaddrUnix); err != nil || !ok {
+		return nil, errors.New("this command hosts functions for rrbench, which starts it by itself: run rrbench sweep")
+	}
+	file := os.NewFile(inheritedDescriptor, "driver")
+	defer file.Close()
+	connection, err := net.FileConn(file)
+	if err != nil {
+		return nil, fmt.Errorf("take over the driver's socket: %w", err)
+	}
+	return connection, nil
+}
+
+// dieWith makes this process die with its parent, which must be the process driver. The
+// parent has asked for that on the child's behalf already, but the kernel forgets it when
+// the program file has capabilities; see PR_SET_PDEATHSIG(2const).
+func dieWith(driver int64) error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl PR_SET_PDEATHSIG: %w", err)
+	}
+	// A driver that ended before sent no signal, and left this process to another parent.
+	if parent := os.Getppid(); int64(parent) != driver {
+		return fmt.Errorf("the driver (process %d) has ended: the parent is process %d", driver, parent)
+	}
+	return nil
+}

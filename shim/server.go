@@ -6,9 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
+
+	"golang.org/x/sync/semaphore"
 
 	"rrbench/control"
 	"rrbench/foreign"
@@ -17,16 +21,15 @@ import (
 	"rrbench/workloads"
 )
 
-// server answers the driver's calls.
 type server struct {
 	control.UnimplementedShimServer
 	find Find
 	// address is where other shims reach this one.
 	address string
-	// turn holds a token: the call that has it may set functions up, run a batch, or close all.
-	// The fields below belong to it.
-	turn      chan struct{}
-	collector *collector
+	// turn is of the one call that may set functions up, run a batch, or close all. The fields below
+	// belong to it.
+	turn      *semaphore.Weighted
+	collector collector
 	targets   []transport.Target
 	workers   []*worker
 	costs     costs
@@ -36,18 +39,9 @@ type server struct {
 
 var errShut = errors.New("the shim has been shut down")
 
-func newServer(find Find) *server {
-	s := &server{find: find, turn: make(chan struct{}, 1), collector: newCollector()}
-	s.turn <- struct{}{}
-	return s
-}
-
-// begin waits for the turn.
 func (s *server) begin(ctx context.Context) error {
-	select {
-	case <-s.turn:
-	case <-ctx.Done():
-		return fmt.Errorf("a batch or a set-up is still running: %w", ctx.Err())
+	if err := s.turn.Acquire(ctx, 1); err != nil {
+		return fmt.Errorf("a batch or a set-up is still running: %w", err)
 	}
 	if s.shut.Load() {
 		s.end()
@@ -56,12 +50,12 @@ func (s *server) begin(ctx context.Context) error {
 	return nil
 }
 
-func (s *server) end() { s.turn <- struct{}{} }
+func (s *server) end() { s.turn.Release(1) }
 
 func (s *server) Hello(_ context.Context, request *control.HelloRequest) (*control.HelloReply, error) {
 	if parent := request.GetDriverPid(); parent != 0 {
 		if err := dieWith(parent); err != nil {
-			return nil, toStatus(err)
+			return nil, err
 		}
 	}
 	s.address = request.GetAddress()
@@ -71,7 +65,7 @@ func (s *server) Hello(_ context.Context, request *control.HelloRequest) (*contr
 func (s *server) Add(_ context.Context, request *control.AddRequest) (*control.AddReply, error) {
 	if allowed, limited := os.LookupEnv(AllowedGuests); limited {
 		if digest := fmt.Sprintf("%x", sha256.Sum256(request.GetModule())); !slices.Contains(strings.Split(allowed, ","), digest) {
-			return nil, toStatus(fmt.Errorf("guest %.100q, sha256:%s, is not one that may run here: allow it where the agent runs (--allow-guest)", request.GetGuest(), digest))
+			return nil, fmt.Errorf("guest %.100q, sha256:%s, is not one that may run here: allow it where the agent runs (--allow-guest)", request.GetGuest(), digest)
 		}
 	}
 	workloads.Add(string(request.GetGuest()), request.GetModule())
@@ -89,16 +83,13 @@ func (s *server) Serve(ctx context.Context, request *control.ServeRequest) (*con
 		endpoint = target.Endpoint()
 		return nil
 	})
-	if err != nil {
-		return nil, toStatus(err)
-	}
-	return &control.ServeReply{Endpoint: endpointToControl(endpoint)}, nil
+	return &control.ServeReply{Endpoint: carry[control.Endpoint](&endpoint)}, err
 }
 
 func (s *server) Open(ctx context.Context, request *control.OpenRequest) (*control.OpenReply, error) {
 	var endpoints []transport.Endpoint
 	for _, target := range request.GetTargets() {
-		endpoints = append(endpoints, endpointFromControl(target))
+		endpoints = append(endpoints, *carry[transport.Endpoint](target))
 	}
 	err := s.setUp(ctx, request.GetTransport(), request.GetSetup(), func(t transport.Transport, setup transport.Setup) error {
 		if len(endpoints) == 0 {
@@ -112,13 +103,9 @@ func (s *server) Open(ctx context.Context, request *control.OpenRequest) (*contr
 		s.costs = costs{}
 		return nil
 	})
-	if err != nil {
-		return nil, toStatus(err)
-	}
-	return &control.OpenReply{}, nil
+	return &control.OpenReply{}, err
 }
 
-// setUp runs one step that makes a function.
 func (s *server) setUp(ctx context.Context, name string, c *control.Setup, step func(transport.Transport, transport.Setup) error) error {
 	t, err := s.find(name)
 	if err != nil {
@@ -128,53 +115,45 @@ func (s *server) setUp(ctx context.Context, name string, c *control.Setup, step 
 		return err
 	}
 	defer s.end()
-	setup := setupFromControl(c)
+	setup := *carry[transport.Setup](c)
 	setup.Address = s.address
-	s.collector.allow()
+	debug.SetGCPercent(100) // as Environment has it: compilers allocate a lot
 	err = step(t, setup)
 	if errors.Is(err, transport.ErrNoAnswer) {
 		// To collect would be to wait for it.
 		return err
 	}
 	if err == nil {
-		s.collector.host(t.Info(), setup)
+		info := t.Info()
+		s.collector.native = s.collector.native || info.Runs == transport.Native
+		s.collector.expected += setup.Size * int64(info.CopiesAtSource+info.CopiesPerTarget)
 	}
 	s.collector.begin()
 	return err
 }
 
+// Memory adds up the peaks of this process and of those that work for its functions.
 func (s *server) Memory(ctx context.Context, _ *control.MemoryRequest) (*control.MemoryReply, error) {
-	memory, err := s.memory(ctx)
-	if err != nil {
-		return nil, toStatus(err)
-	}
-	return &control.MemoryReply{RssPeak: memory.RSSPeak, PssPeak: memory.PSSPeak}, nil
-}
-
-// memory adds up the peaks of this process and of those that work for its functions.
-func (s *server) memory(ctx context.Context) (measure.Memory, error) {
 	if err := s.begin(ctx); err != nil {
-		return measure.Memory{}, err
+		return nil, err
 	}
 	defer s.end()
 	// What reading takes belongs to no hand-off.
 	defer measure.TakeUsage()
 	total, err := measure.SelfMemory()
 	if err != nil {
-		return measure.Memory{}, err
+		return nil, err
 	}
 	for _, worker := range s.workers {
-		reporter, ok := worker.route.(transport.MemoryReporter)
-		if !ok {
-			continue
+		if reporter, ok := worker.route.(transport.MemoryReporter); ok {
+			memory, err := reporter.Memory()
+			if err != nil {
+				return nil, err
+			}
+			total = total.Add(memory)
 		}
-		memory, err := reporter.Memory()
-		if err != nil {
-			return measure.Memory{}, err
-		}
-		total = total.Add(memory)
 	}
-	return total, nil
+	return carry[control.MemoryReply](&total), nil
 }
 
 func (s *server) Shutdown(ctx context.Context, _ *control.ShutdownRequest) (*control.ShutdownReply, error) {
@@ -217,4 +196,36 @@ func (s *server) closeAll(ctx context.Context) []error {
 	case <-ctx.Done():
 		return []error{fmt.Errorf("close routes and targets: %w", ctx.Err())}
 	}
+}
+
+// collector keeps Go's garbage collector away from guests. A running guest cannot be
+// preempted by the Go runtime: a collection that begins meanwhile stops every other
+// goroutine until the guest returns, which would put the guest's running time into
+// another transport's latency. So where functions are WebAssembly, or there are none, the heap
+// is collected after each set-up and before a batch, and left alone otherwise: the data
+// path allocates nothing. Native functions keep the collector, since it is part of what
+// they cost.
+type collector struct {
+	native bool
+	// expected is how much the functions' payloads may take, in bytes.
+	expected int64
+}
+
+// slack is what a process may allocate beyond its payloads before it collects in spite of
+// all, in bytes: a guard against using up the machine, never reached by what allocates
+// nothing.
+const slack = 1 << 30
+
+// begin collects what set-up or an earlier batch has left, and forgets the memory peaks
+// that go back to it.
+func (c *collector) begin() {
+	debug.FreeOSMemory()
+	if !c.native {
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		debug.SetMemoryLimit(int64(stats.Sys-stats.HeapReleased) + c.expected + slack)
+		debug.SetGCPercent(-1)
+	}
+	// Where the kernel cannot forget, the peaks are those since the process began.
+	_ = measure.ResetPeaks()
 }

@@ -48,7 +48,6 @@ const (
 	longestLatency = int64(24 * time.Hour)
 )
 
-// expectation is a payload and its digest.
 type expectation struct {
 	spec   payloads.Spec
 	digest uint64
@@ -70,7 +69,6 @@ type windowRun struct {
 	taken  atomic.Bool
 }
 
-// windowWorker is a worker's part of a window.
 type windowWorker struct {
 	*worker
 	// since is when the hand-off under way began, 0 when none is.
@@ -95,11 +93,10 @@ func newWindowRun(batch *Batch, workers []*worker) *windowRun {
 	return w
 }
 
-// run is one worker's part.
 func (w *windowRun) run(i int) {
 	me := w.workers[i]
 	least := max(w.batch.Least, 1)
-	var pace *pace
+	var pace pace // of a closed loop all is due at once
 	if w.batch.Rate > 0 {
 		pace = newPace(w.batch.Rate, i, len(w.workers))
 		defer pace.end()
@@ -107,10 +104,7 @@ func (w *windowRun) run(i int) {
 	until := int64(w.batch.Window)
 	now := measure.Now()
 	for done := 0; ; done++ {
-		due := w.began
-		if pace != nil {
-			due += pace.due(done)
-		}
+		due := w.began + pace.due(done)
 		if elapsed := max(now, due) - w.began; w.ended.Load() || elapsed >= until && done >= least {
 			break
 		}
@@ -118,10 +112,7 @@ func (w *windowRun) run(i int) {
 		me.tried.Add(int64(me.fanout))
 		me.expect(w.payloads[(i+done)%len(w.payloads)], w.payloads[(i+done+1)%len(w.payloads)].spec.Size)
 		me.prepare()
-		late := false
-		if pace != nil {
-			late = !pace.wait(due, &me.since)
-		}
+		late := w.batch.Rate > 0 && !pace.wait(due, &me.since)
 		me.send()
 		now = measure.Now()
 		if reason := me.count(due, late); reason != nil {
@@ -168,10 +159,10 @@ type pace struct {
 }
 
 // newPace has the workers take turns. It keeps its thread, for a timer that is exact.
-func newPace(rate, worker, workers int) *pace {
+func newPace(rate, worker, workers int) pace {
 	runtime.LockOSThread()
 	between := 1e9 / float64(rate)
-	p := &pace{first: between * float64(worker), every: between * float64(workers)}
+	p := pace{first: between * float64(worker), every: between * float64(workers)}
 	p.slack, _ = unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 	return p

@@ -80,7 +80,7 @@ func Parameters(transports []transport.Transport) []*Parameter {
 		{"rounds", repetitions, OfCells, func(c *Config) any { return &c.Rounds }, "", "measured rounds of each start"},
 		{"placement", placements, OfCells, func(c *Config) any { return &c.Placement }, "", "where the target runs: in the source's shim (auto alone), on this node, or on the --peer"},
 		{"containerd-runtime", handler(), OfCells, func(c *Config) any { return &c.ContainerdRuntime }, "none", "other runtimes of containerd, io.containerd.wasmtime.v1 for example: they run programs of --experiment compute and coldstart, and the function of http/external"},
-		{"launcher", oneOf(launch.Names()...), OfCells, func(c *Config) any { return &c.Launcher }, "each transport's own", "what starts the functions' processes"},
+		{"launcher", oneOf(launch.Names...), OfCells, func(c *Config) any { return &c.Launcher }, "each transport's own", "what starts the functions' processes"},
 		{"payload", kinds, OfCells, func(c *Config) any { return &c.Payload }, "", "what is sent"},
 		{"guest", file, OfCells, func(c *Config) any { return &c.Guest }, "", "WebAssembly function: c, go or a module `FILE`; of http/wasi http-go, its default, or http-c, which knows raw alone"},
 		{"runtime", command(), OfCells, func(c *Config) any { return &c.Runtime }, "those known, see rrbench list", "command `NAME='COMMAND {module} {args}'` that runs programs, for --experiment compute and coldstart"},

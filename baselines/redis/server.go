@@ -221,7 +221,7 @@ func (s *server) await(ctx context.Context) error {
 			return c.Close()
 		}
 		select {
-		case <-s.daemon.Ended:
+		case <-s.daemon.Life.Done():
 			_, all := s.daemon.Said.Said()
 			if strings.Contains(strings.ToLower(all), "address already in use") {
 				return fmt.Errorf("%w: %w", errPortTaken, s.ending())

@@ -16,7 +16,7 @@ import (
 )
 
 // command starts a container of an image that says what hello.c is to do.
-func command(ctx context.Context, i *instance, snapshot string, arguments ...string) (*container, error) {
+func command(ctx context.Context, i *instance, snapshot string, arguments ...string) (*Container, error) {
 	c := newContainer(i)
 	return c, c.create(ctx, task.Runtime, "", snapshot, &specs.Spec{
 		Version:     "1.0.2",
@@ -37,7 +37,7 @@ func TestCycles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer keeper.remove()
+	defer keeper.Remove()
 	shim := shimOf(t)
 	cycle := func() {
 		c, err := command(ctx, i, snapshot, "sleep")
@@ -52,7 +52,7 @@ func TestCycles(t *testing.T) {
 		if status, lost := c.exit(); status != 137 || lost != nil {
 			t.Errorf("status %d, %v", status, lost)
 		}
-		if err := c.remove(); err != nil {
+		if err := c.Remove(); err != nil {
 			t.Fatal(err)
 		}
 	}

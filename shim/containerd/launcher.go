@@ -1,13 +1,15 @@
 package containerd
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -26,8 +28,6 @@ type Launcher struct {
 	// of the methods is then a runc.Network.
 	Native bool
 }
-
-var _ shim.Launcher = Launcher{}
 
 // Check looks for what is needed, without starting anything.
 func (l Launcher) Check(parameter string) error {
@@ -82,10 +82,9 @@ func (l Launcher) Prepare(parameter string) (shim.Pod, error) {
 		return nil, err
 	}
 	p := &pod{instance: i, native: l.Native}
-	if l.Native && cmp.Or(parameter, string(runc.Bridge)) == string(runc.Host) {
-		return p, nil
+	if !l.Native || parameter != string(runc.Host) {
+		p.Cell, err = network.New()
 	}
-	p.joined, err = network.New()
 	return p, err
 }
 
@@ -93,25 +92,22 @@ func (l Launcher) Prepare(parameter string) (shim.Pod, error) {
 type pod struct {
 	instance *instance
 	native   bool
-	// joined is nil on the host's network.
-	joined *network.Cell
+	*network.Cell
 }
 
 func (p *pod) Start(ctx context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
-	namespace, address := "", "127.0.0.1"
-	if p.joined != nil {
-		var err error
-		if namespace, address, err = p.joined.Connect(); err != nil {
-			return nil, err
-		}
+	namespace, address, err := p.Connect()
+	if err != nil {
+		return nil, err
 	}
 	c := newContainer(p.instance)
-	start := c.startFunction
 	if p.native {
-		start = c.startNative
+		err = c.startNative(ctx, namespace, runs)
+	} else {
+		err = c.startFunction(ctx, namespace)
 	}
-	if err := start(ctx, namespace, runs); err != nil {
-		return nil, errors.Join(fmt.Errorf("container %s: %w", c.id, err), c.remove())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("container %s: %w", c.id, err), c.Remove())
 	}
 	return &shim.Instance{
 		Connection: c.connection,
@@ -119,14 +115,103 @@ func (p *pod) Start(ctx context.Context, name string, runs transport.Runs) (*shi
 		Program:    "container " + c.id,
 		PID:        func() (int, error) { return c.pid, nil },
 		Wait:       func() shim.ExitReason { return c.wait(name) },
-		Kill:       c.kill,
+		Kill:       func() { _ = c.Kill() },
 	}, nil
 }
 
-// Close gives the network up.
-func (p *pod) Close() error {
-	if p.joined != nil {
-		p.joined.Close()
-	}
-	return nil
+// Function has a runtime of containerd's start the function that a native source asks by its address alone; the source's
+// shim is a child process. The parameter of the methods is a value of transport.ByContainerd.
+type Function struct {
+	Server *Server
+	Module []byte
 }
+
+// program is what the runtime starts, or why it cannot.
+func (f Function) program(parameter string) (Program, error) {
+	name, ok := strings.CutPrefix(parameter, transport.ByContainerd)
+	if !ok {
+		return Program{}, unavailable("it starts the function by a runtime that has to be named", "give --containerd-runtime NAME, or --launcher process")
+	}
+	p := Program{Runtime: name, Module: f.Module, Name: "http", HostNetwork: true}
+	return p, f.Server.CheckAlone(p)
+}
+
+func (f Function) Check(parameter string) error {
+	_, err := f.program(parameter)
+	return err
+}
+
+func (f Function) Programs() []string { return Launcher{Server: f.Server}.Programs() }
+
+type listening struct {
+	shim.Child
+	*Container
+	address string
+}
+
+// Prepare starts the function, which listens at the port of this host which its argument is, and waits until it
+// does. Shims then find it at their own address.
+func (f Function) Prepare(parameter string) (_ shim.Pod, err error) {
+	p, err := f.program(parameter)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("start the function by %s: %w", p.Runtime, err)
+		}
+	}()
+	if err := f.Server.Ready(p); err != nil {
+		return nil, err
+	}
+	free, err := net.Listen("tcp", net.JoinHostPort(transport.Loopback, "0"))
+	if err != nil {
+		return nil, err
+	}
+	l := &listening{address: free.Addr().String()}
+	p.Arguments = []string{strconv.Itoa(free.Addr().(*net.TCPAddr).Port)}
+	_ = free.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), startDeadline)
+	defer cancel()
+	if l.Container, err = f.Server.CreateAlone(ctx, p, nil, nil); err != nil {
+		return nil, err
+	}
+	if err = l.Container.Start(ctx); err == nil {
+		err = l.await(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.Remove())
+	}
+	return l, nil
+}
+
+func (l *listening) await(ctx context.Context) error {
+	ended := make(chan error, 1)
+	go func() { ended <- l.Wait() }()
+	for {
+		connection, err := net.Dial("tcp", l.address)
+		if err == nil {
+			return connection.Close()
+		}
+		select {
+		case end := <-ended:
+			if end == nil {
+				end = errors.New("it exited with status 0")
+			}
+			return end
+		case <-ctx.Done():
+			return fmt.Errorf("%w after %v: %w", transport.ErrNoAnswer, startDeadline, err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (l *listening) Start(ctx context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
+	instance, err := l.Child.Start(ctx, name, runs)
+	if err == nil {
+		instance.Address = l.address
+	}
+	return instance, err
+}
+
+func (l *listening) Close() error { return l.Remove() }

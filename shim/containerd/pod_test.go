@@ -20,7 +20,7 @@ import (
 )
 
 // controlled is a container of a pod, as containerd's client would make it, in which a driver asks for functions.
-type controlled struct{ *container }
+type controlled struct{ *Container }
 
 func (c controlled) Start(ctx context.Context, name string, _ transport.Runs) (*shim.Instance, error) {
 	var dialer net.Dialer
@@ -29,7 +29,7 @@ func (c controlled) Start(ctx context.Context, name string, _ transport.Runs) (*
 		return nil, err
 	}
 	return &shim.Instance{Connection: c.connection, Address: transport.Loopback, Program: "container " + c.id,
-		PID: func() (int, error) { return c.pid, nil }, Wait: func() shim.ExitReason { return c.wait(name) }, Kill: c.kill}, nil
+		PID: func() (int, error) { return c.pid, nil }, Wait: func() shim.ExitReason { return c.wait(name) }, Kill: func() { _ = c.Kill() }}, nil
 }
 
 func (controlled) Close() error { return nil }
@@ -50,7 +50,7 @@ func inPod(t *testing.T, i *instance, pod string) *shim.Process {
 		Annotations: map[string]string{task.ControlAnnotation: strconv.Itoa(os.Getuid()), "io.kubernetes.cri.sandbox-id": pod, "io.kubernetes.cri.container-type": "container"},
 	})
 	if err != nil {
-		t.Fatal(err, c.remove())
+		t.Fatal(err, c.Remove())
 	}
 	process, err := shim.Start(t.Context(), controlled{c}, c.id, transport.Wasm)
 	if err != nil {

@@ -72,21 +72,17 @@ func (s *Server) Close() error {
 func (s *Server) instance() (*instance, error) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if s.current != nil && !s.current.daemon.HasEnded() {
-		return s.current, nil
-	}
 	if s.current != nil {
+		if s.current.life.Err() == nil {
+			return s.current, nil
+		}
 		// Why it ended is in the rows of those that it had started.
 		_ = s.current.close()
-		s.current = nil
 	}
 	cleanOnce()
-	started, err := s.start()
-	if err != nil {
-		return nil, err
-	}
-	s.current = started
-	return started, nil
+	var err error
+	s.current, err = s.start()
+	return s.current, err
 }
 
 // cleanOnce removes what killed runs have left behind, once a process. What cannot be removed is no
@@ -98,8 +94,9 @@ type instance struct {
 	directory  *private.Directory
 	address    string
 	connection *grpc.ClientConn
-	// daemon is nil for a containerd that was there.
+	// daemon is nil for a containerd that was there. life is over when it has ended.
 	daemon      *child.Daemon
+	life        context.Context
 	snapshotter string
 	containers  atomic.Int64
 	// snapshots are what the snapshotter calls the file systems of images, by their modules' names.
@@ -115,7 +112,7 @@ func (s *Server) start() (_ *instance, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for containerd: %w", err)
 	}
-	i := &instance{directory: directory, address: s.socket, snapshots: make(map[string]string)}
+	i := &instance{directory: directory, life: context.Background(), address: s.socket, snapshots: make(map[string]string)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, i.close())
@@ -136,7 +133,14 @@ func (s *Server) start() (_ *instance, err error) {
 	if err := i.answers(); err != nil {
 		return nil, err
 	}
-	return i, i.load()
+	module, err := workloads.Guest(workloads.Guests()[0])
+	if err == nil {
+		_, err = i.unpacked(Program{Name: function, Module: module})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return i, nil
 }
 
 func (i *instance) path(name string) string { return filepath.Join(i.directory.Path, name) }
@@ -180,6 +184,7 @@ func (i *instance) run(s *Server) error {
 	if i.daemon, err = child.StartDaemon(daemon); err != nil {
 		return fmt.Errorf("start containerd: %w", err)
 	}
+	i.life = i.daemon.Life
 	return nil
 }
 
@@ -209,18 +214,10 @@ func within(ctx context.Context, limit time.Duration) (context.Context, context.
 func (i *instance) answers() error {
 	ctx, cancel := within(context.Background(), startDeadline)
 	defer cancel()
-	if i.daemon != nil {
-		go func() {
-			select {
-			case <-i.daemon.Ended:
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
-	}
+	defer context.AfterFunc(i.life, cancel)()
 	_, err := version.NewVersionClient(i.connection).Version(ctx, &emptypb.Empty{}, grpc.WaitForReady(i.daemon != nil))
 	switch {
-	case i.daemon.HasEnded():
+	case i.life.Err() != nil:
 		_, all := i.daemon.Said.Said()
 		return fmt.Errorf("start containerd: %s (%s)", i.howEnded(), child.LastLine(all))
 	case err != nil:
@@ -231,15 +228,6 @@ func (i *instance) answers() error {
 
 // function is what the image's module is called.
 const function = "function"
-
-// load has containerd import the image with a function.
-func (i *instance) load() error {
-	module, err := workloads.Guest(workloads.Guests()[0])
-	if err == nil {
-		_, err = i.unpacked(Program{Name: function, Module: module})
-	}
-	return err
-}
 
 // importImage has containerd import and unpack an image of a module, and returns what its file system is called.
 // The snapshotter is overlayfs, or native where that does not work.
@@ -278,7 +266,7 @@ func (i *instance) close() error {
 	if i.daemon != nil {
 		_ = i.daemon.Process.Signal(syscall.SIGTERM)
 		select {
-		case <-i.daemon.Ended:
+		case <-i.life.Done():
 		case <-time.After(stopDeadline):
 			i.daemon.Kill()
 		}

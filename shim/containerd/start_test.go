@@ -65,7 +65,7 @@ func BenchmarkStart(b *testing.B) {
 				first, least = first+took, min(least, took)
 				_, _ = c.exit()
 				_ = reader.Close()
-				if err := c.remove(); err != nil {
+				if err := c.Remove(); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -14,9 +14,7 @@ import (
 )
 
 // Names are the launchers that a user may ask for.
-func Names() []string {
-	return []string{transport.LauncherProcess, transport.LauncherRunc, transport.LauncherContainerd}
-}
+var Names = []string{transport.LauncherProcess, transport.LauncherRunc, transport.LauncherContainerd}
 
 // Launchers are those of one program. Close ends what they share.
 type Launchers struct {
@@ -44,7 +42,6 @@ func (l *Launchers) For(info transport.Info) shim.Launcher {
 	return shim.Child{}
 }
 
-// Close ends the containerd that was started.
 func (l *Launchers) Close() error { return l.Containerd.Close() }
 
 // For finds what starts the shims of a transport by itself.

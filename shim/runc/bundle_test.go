@@ -32,15 +32,17 @@ func TestParseNetwork(t *testing.T) {
 
 func TestBundle(t *testing.T) {
 	for _, test := range []struct {
-		bundleSpec
-		namespaces string
-		mappings   int
+		network, cgroup string
+		environment     []string
+		rootless        bool
+		namespaces      string
+		mappings        int
 	}{
-		{bundleSpec{program: "/p", network: "/net", cgroup: "/group", environment: []string{"A=b"}}, "[pid mount ipc uts network/net]", 0},
-		{bundleSpec{program: "/p", rootless: true}, "[pid mount ipc uts user]", 1},
+		{"/net", "/bundle", []string{"A=b"}, false, "[pid mount ipc uts network/net]", 0},
+		{"", "", nil, true, "[pid mount ipc uts user]", 1},
 	} {
 		directory := filepath.Join(t.TempDir(), "bundle")
-		if err := writeBundle(directory, test.bundleSpec); err != nil {
+		if err := writeBundle(directory, Spec("/p", test.network, test.environment, "shim"), "/p", test.rootless); err != nil {
 			t.Fatal(err)
 		}
 		var spec specs.Spec

@@ -41,7 +41,13 @@ func removeGroup(directory string) error {
 		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
 			return fmt.Errorf("remove the control group %s: %w", directory, err)
 		}
-		killMembers(directory)
+		// The numbers are read from the group itself right before, so they are its members'.
+		members, _ := os.ReadFile(filepath.Join(directory, "cgroup.procs"))
+		for _, member := range strings.Fields(string(members)) {
+			if pid, err := strconv.Atoi(member); err == nil && pid > 0 {
+				_ = unix.Kill(pid, unix.SIGKILL)
+			}
+		}
 	}
 }
 
@@ -58,7 +64,6 @@ func trees() []string {
 	})
 }
 
-// isTree says whether a hierarchy is mounted there.
 func isTree(directory string) bool {
 	var mounted unix.Statfs_t
 	return unix.Statfs(directory, &mounted) == nil &&
@@ -83,15 +88,4 @@ func checkCgroups(rootless bool) error {
 			fmt.Sprintf("mkdir -p %s && mount -t cgroup -o devices cgroup %[1]s", devices))
 	}
 	return nil
-}
-
-// killMembers kills each process of a group. The numbers are read from the group itself
-// right before, so they are its members'.
-func killMembers(directory string) {
-	members, _ := os.ReadFile(filepath.Join(directory, "cgroup.procs"))
-	for _, member := range strings.Fields(string(members)) {
-		if pid, err := strconv.Atoi(member); err == nil && pid > 0 {
-			_ = unix.Kill(pid, unix.SIGKILL)
-		}
-	}
 }

@@ -2,6 +2,7 @@ package runc
 
 import (
 	"cmp"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
@@ -23,7 +24,6 @@ type capabilities struct {
 	rootless bool
 }
 
-// capabilities looks for everything that containers on that network need.
 func (l Launcher) capabilities(network string) (capabilities, error) {
 	here := capabilities{rootless: os.Geteuid() != 0, network: Bridge}
 	if here.rootless {
@@ -92,6 +92,43 @@ func checkRootless(network Network) error {
 	}}
 	if err := probe.Start(); !errors.Is(err, unix.ENOENT) {
 		return unavailable(fmt.Errorf("no user namespace can be made: %w", err), "run as root, or sysctl -w user.max_user_namespaces=10000")
+	}
+	return nil
+}
+
+func parseNetwork(name string) (Network, error) {
+	switch n := Network(name); n {
+	case Bridge, Host:
+		return n, nil
+	}
+	return "", fmt.Errorf("container network %q: known are %s and %s", name, Bridge, Host)
+}
+
+func (l Launcher) findProgram() (string, error) {
+	path := l.Program
+	if path == "" {
+		var err error
+		if path, err = os.Executable(); err != nil {
+			return "", fmt.Errorf("find this program: %w", err)
+		}
+	}
+	return path, checkStatic(path)
+}
+
+// checkStatic returns nil when path is a program that needs no other file to run.
+func checkStatic(path string) error {
+	file, err := elf.Open(path)
+	if os.IsNotExist(err) {
+		return fmt.Errorf("%s is not built", path)
+	}
+	if err != nil {
+		return fmt.Errorf("%s cannot be run: %w", path, err)
+	}
+	defer file.Close()
+	for _, segment := range file.Progs {
+		if segment.Type == elf.PT_INTERP {
+			return fmt.Errorf("%s needs shared libraries, which a container from scratch has not", path)
+		}
 	}
 	return nil
 }

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -17,105 +19,27 @@ import (
 
 	"rrbench/child"
 	"rrbench/private"
-	"rrbench/shim"
 )
 
-// container is a running OCI container whose only process is a shim.
-//
-// Runc stays in the foreground as its parent, and outlives this process if need be: when
-// the shim ends, runc removes the container's control group, its own records and, by a
-// hook, the directory. The shim ends when its control connection closes, which the kernel
-// does for a process that dies, however it dies. So everything is gone shortly after.
-type container struct {
-	// id is the name of the container, of its directory and of its control group.
-	id string
-	// directory is the container's bundle, with runc's records.
-	directory *private.Directory
-	// run is "runc run".
-	run    *exec.Cmd
-	stderr child.Tail
-}
-
-// prefix begins the name of everything that containers leave on a machine.
+// prefix begins the name of everything that containers leave on a machine: of one, of its directory and of its control group.
 const prefix = "rrbench-runc-"
 
-// callDeadline is how long a call of runc may take that is about a container.
 const callDeadline = 5 * time.Second
 
-// start has runc make and run a container, without waiting for it.
-func start(spec bundleSpec) (*container, net.Conn, error) {
-	directory, err := private.NewDirectory(os.TempDir(), prefix)
-	if err != nil {
-		return nil, nil, fmt.Errorf("make a container's directory: %w", err)
-	}
-	c := &container{id: filepath.Base(directory.Path), directory: directory}
-	connection, err := c.start(spec)
-	if err != nil {
-		return nil, nil, errors.Join(err, directory.Remove())
-	}
-	return c, connection, nil
-}
-
-func (c *container) start(spec bundleSpec) (net.Conn, error) {
-	if !spec.rootless {
-		spec.cgroup = "/" + c.id
-	}
-	if err := writeBundle(c.directory.Path, spec); err != nil {
-		return nil, err
-	}
-	connection, theirs, err := shim.ControlPair()
-	if err != nil {
-		return nil, err
-	}
-	defer theirs.Close()
-	// The container's life is bounded by its control connection, not by a context.
-	c.run = runc(context.Background(), c.directory.Path, "run", "--bundle", c.directory.Path, "--no-new-keyring", "--preserve-fds", "1", c.id)
-	c.run.ExtraFiles = []*os.File{theirs}
-	c.run.Stdout, c.run.Stderr = &c.stderr, &c.stderr
-	c.run.WaitDelay = time.Second
-	if err := c.run.Start(); err != nil {
-		return nil, errors.Join(err, connection.Close())
-	}
-	return connection, nil
-}
-
-// wait waits until nothing is left of the container.
-func (c *container) wait(name string) shim.ExitReason {
-	err := c.run.Wait()
-	reason := shim.NewExitReason(name, "container "+c.id, &c.stderr)
-	reason.How, reason.OK = shim.HowEnded(c.run.ProcessState, err), c.run.ProcessState.Success()
-	if c.run.ProcessState.ExitCode() == 128+int(unix.SIGKILL) {
-		reason.How = shim.KilledOutright
-	}
-	if !reason.OK {
-		reason.Line += remedyFor(reason.Line)
-	}
-	if err := remove(c.directory); err != nil {
-		reason.OK = false
-		reason.How += "; " + err.Error()
-	}
-	return reason
-}
-
-func (c *container) pid() (int, error) {
+func pidOf(directory, id string) (int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), callDeadline)
 	defer cancel()
 	var state specs.State
-	output, err := runc(ctx, c.directory.Path, "state", c.id).Output()
+	output, err := runc(ctx, directory, "state", id).Output()
 	if err == nil {
 		err = json.Unmarshal(output, &state)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("find the process of container %s: runc state: %w", c.id, err)
+		return 0, fmt.Errorf("find the process of container %s: runc state: %w", id, err)
 	}
 	return state.Pid, nil
 }
 
-// kill ends runc by force, also while it still makes the container: what that leaves is for
-// wait to remove.
-func (c *container) kill() { _ = c.run.Process.Kill() }
-
-// remedyFor knows runc's commonest reasons.
 func remedyFor(line string) string {
 	switch {
 	case strings.Contains(line, "cgroup") && (strings.Contains(line, "read-only") || strings.Contains(line, "permission denied")):
@@ -127,3 +51,170 @@ func remedyFor(line string) string {
 	}
 	return ""
 }
+
+// runcPlaces are PATH and where plain users' PATH often does not look.
+var runcPlaces = []string{"runc", "/usr/local/sbin/runc", "/usr/sbin/runc", "/sbin/runc"}
+
+func findRunc() (string, error) {
+	for _, name := range runcPlaces {
+		if path, err := exec.LookPath(name); err == nil {
+			return filepath.Abs(path)
+		}
+	}
+	return "", errors.New("runc is not installed")
+}
+
+// records is where, in a container's directory, runc keeps its own records: its option --root.
+const records = "records"
+
+// runc calls runc for the container in that directory.
+func runc(ctx context.Context, directory string, arguments ...string) *exec.Cmd {
+	path, _ := findRunc()
+	command := exec.CommandContext(ctx, path, append([]string{"--root", filepath.Join(directory, records)}, arguments...)...)
+	// Without the variable by which systemd asks services to report to it: runc would wait for that.
+	command.Env = []string{"PATH=" + os.Getenv("PATH")}
+	// A Ctrl-C at the terminal is for the driver alone: it ends its containers in order.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return command
+}
+
+// Leftovers names the containers that runs have left behind which were killed together
+// with their runc. Network namespaces, bridges and cables have no names and cannot be left
+// behind. Where only the shim or its driver was killed, runc cleans up within a moment.
+func Leftovers() []string { return private.AbandonedNames(os.TempDir(), prefix) }
+
+// Clean removes what Leftovers names, and nothing else.
+func Clean() error { return private.Clean(os.TempDir(), prefix, remove) }
+
+// remove removes whatever there still is of a container: its processes, control group,
+// runc's record and at last the directory, by which the others are found. That nothing is
+// there is no error.
+func remove(directory *private.Directory) error {
+	id := filepath.Base(directory.Path)
+	if _, err := os.Stat(filepath.Join(directory.Path, records, id)); err == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), callDeadline)
+		defer cancel()
+		// Runc may be removing it itself at this moment: what counts is what is left.
+		_ = runc(ctx, directory.Path, "delete", "--force", id).Run()
+	}
+	if err := RemoveGroups(id); err != nil {
+		return errors.Join(err, directory.Release())
+	}
+	return directory.Remove()
+}
+
+// RemoveBundle removes a container's directory after its end, when the driver is dead that
+// would have done so: runc calls this program for it, by a hook. A directory that is no bundle
+// stays.
+func RemoveBundle(directory string) error {
+	if _, err := os.Stat(filepath.Join(directory, configFile)); err != nil {
+		return errors.New("this is no bundle of a container")
+	}
+	return os.RemoveAll(directory)
+}
+
+// Alone is a container with a program that is no shim, in namespaces of its own, the network's too. It ends with its
+// program. The phases of its life are steps here, for their times to be measured.
+type Alone struct {
+	id        string
+	directory *private.Directory
+	pid       int
+	usage     []*syscall.Rusage
+}
+
+// adopt has this process become the parent of programs whose own has ended: those of containers, of which it is then told
+// how they end.
+var adopt = sync.OnceValue(func() error {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl PR_SET_CHILD_SUBREAPER: %w", err)
+	}
+	return nil
+})
+
+// CheckAlone looks for everything that a container with a static program needs.
+func CheckAlone(program string) error {
+	_, err := Launcher{Program: program}.capabilities("")
+	return err
+}
+
+// CreateAlone creates a container whose program is that file of the host, which needs no other, with these arguments, and
+// these open files as its standard input, output and error. The container waits for Start.
+func CreateAlone(ctx context.Context, program string, arguments []string, stdin, stdout, stderr *os.File) (_ *Alone, err error) {
+	if err := adopt(); err != nil {
+		return nil, err
+	}
+	cleanOnce()
+	directory, err := private.NewDirectory(os.TempDir(), prefix)
+	if err != nil {
+		return nil, fmt.Errorf("make a container's directory: %w", err)
+	}
+	a := &Alone{id: filepath.Base(directory.Path), directory: directory}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, remove(directory))
+		}
+	}()
+	spec := Spec(program, "", nil, arguments...)
+	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
+	if err := writeBundle(directory.Path, spec, "", os.Geteuid() != 0); err != nil {
+		return nil, err
+	}
+	pidFile := filepath.Join(directory.Path, "pid")
+	command := runc(ctx, directory.Path, "create", "--bundle", directory.Path, "--no-new-keyring", "--pid-file", pidFile, a.id)
+	command.Stdin, command.Stdout, command.Stderr = stdin, stdout, stderr
+	if err := a.call(command); err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(pidFile)
+	if err == nil {
+		a.pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the process of container %s: %w", a.id, err)
+	}
+	return a, nil
+}
+
+// call runs runc, and keeps what it used.
+func (a *Alone) call(command *exec.Cmd) error {
+	err := command.Run()
+	if command.ProcessState != nil {
+		if used, ok := command.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			a.usage = append(a.usage, used)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("runc %s: %w", command.Args[3], err)
+	}
+	return nil
+}
+
+// PID is the program's process number on the host.
+func (a *Alone) PID() int { return a.pid }
+
+func (a *Alone) Start(ctx context.Context) error {
+	var said child.Tail
+	command := runc(ctx, a.directory.Path, "start", a.id)
+	command.Stdout, command.Stderr = &said, &said
+	if err := a.call(command); err != nil {
+		line, _ := said.Said()
+		return fmt.Errorf("%w: %s%s", err, line, remedyFor(line))
+	}
+	return nil
+}
+
+func (a *Alone) Kill() error { return unix.Kill(a.pid, unix.SIGKILL) }
+
+// Wait waits for the program's end. Its usage is its own alone; that of runc is in Used.
+func (a *Alone) Wait() (*os.ProcessState, error) {
+	process, err := os.FindProcess(a.pid)
+	if err != nil {
+		return nil, err
+	}
+	return process.Wait()
+}
+
+// Used is what calls of runc have used so far.
+func (a *Alone) Used() []*syscall.Rusage { return a.usage }
+
+func (a *Alone) Remove() error { return remove(a.directory) }

@@ -8,9 +8,17 @@ package runc
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
+	"rrbench/child"
+	"rrbench/private"
 	"rrbench/shim"
 	"rrbench/shim/network"
 	"rrbench/transport"
@@ -34,8 +42,6 @@ type Launcher struct {
 	Program string
 }
 
-var _ shim.Launcher = Launcher{}
-
 // Check looks for everything that a container needs, without starting one.
 func (l Launcher) Check(parameter string) error {
 	_, err := l.capabilities(parameter)
@@ -58,13 +64,11 @@ func (l Launcher) Prepare(parameter string) (shim.Pod, error) {
 	}
 	// What cannot be removed is no reason not to measure: rrbench doctor names it.
 	cleanOnce()
-	s := &pod{capabilities: here}
+	p := &pod{capabilities: here}
 	if here.network == Bridge {
-		if s.joined, err = network.New(); err != nil {
-			return nil, err
-		}
+		p.Cell, err = network.New()
 	}
-	return s, nil
+	return p, err
 }
 
 // cleanOnce removes what killed runs have left behind, once a process.
@@ -73,46 +77,56 @@ var cleanOnce = sync.OnceFunc(func() { _ = Clean() })
 // pod is the network of a cell's containers.
 type pod struct {
 	capabilities
-
-	// joined is nil on the host's network.
-	joined *network.Cell
+	*network.Cell
 }
 
-func (s *pod) Start(_ context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
-	spec := bundleSpec{program: s.program, rootless: s.rootless, environment: shim.Environment(runs)}
-	address := "127.0.0.1"
-	if s.joined != nil {
-		var err error
-		if spec.network, address, err = s.joined.Connect(); err != nil {
-			return nil, err
-		}
-	}
-	c, connection, err := start(spec)
+// Start has runc make and run a container, without waiting for it.
+func (p *pod) Start(_ context.Context, name string, runs transport.Runs) (_ *shim.Instance, err error) {
+	namespace, address, err := p.Connect()
 	if err != nil {
 		return nil, err
 	}
-	return &shim.Instance{
-		Connection: connection,
-		Address:    address,
-		Program:    "container " + c.id,
-		PID:        c.pid,
-		Wait:       func() shim.ExitReason { return c.wait(name) },
-		Kill:       c.kill,
-	}, nil
-}
-
-// Close gives the network up.
-func (s *pod) Close() error {
-	if s.joined != nil {
-		s.joined.Close()
+	directory, err := private.NewDirectory(os.TempDir(), prefix)
+	if err != nil {
+		return nil, fmt.Errorf("make a container's directory: %w", err)
 	}
-	return nil
-}
-
-func parseNetwork(name string) (Network, error) {
-	switch n := Network(name); n {
-	case Bridge, Host:
-		return n, nil
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, directory.Remove())
+		}
+	}()
+	if err := writeBundle(directory.Path, Spec(p.program, namespace, shim.Environment(runs), "shim"), p.program, p.rootless); err != nil {
+		return nil, err
 	}
-	return "", fmt.Errorf("container network %q: known are %s and %s", name, Bridge, Host)
+	// Runc stays in the foreground as the shim's parent, and outlives this process if need be: when the shim ends,
+	// runc removes the container's control group, its own records and, by a hook, the directory. The shim ends when
+	// its control connection closes, which the kernel does for a process that dies, however it dies. So everything
+	// is gone shortly after, and no context bounds the container's life.
+	id := filepath.Base(directory.Path)
+	command := runc(context.Background(), directory.Path, "run", "--bundle", directory.Path, "--no-new-keyring", "--preserve-fds", "1", id)
+	var output child.Tail
+	command.Stdout, command.Stderr = &output, &output
+	instance, err := shim.Launch(command, (*exec.Cmd).Start, name, "container "+id, &output)
+	if err != nil {
+		return nil, err
+	}
+	instance.Address, instance.Program = address, "container "+id
+	instance.PID = func() (int, error) { return pidOf(directory.Path, id) }
+	ended := instance.Wait
+	// Runc is killed also while it still makes the container; what that leaves is removed here.
+	instance.Wait = func() shim.ExitReason {
+		reason := ended()
+		if command.ProcessState.ExitCode() == 128+int(unix.SIGKILL) {
+			reason.How = shim.KilledOutright
+		}
+		if !reason.OK {
+			reason.Line += remedyFor(reason.Line)
+		}
+		if err := remove(directory); err != nil {
+			reason.OK = false
+			reason.How += "; " + err.Error()
+		}
+		return reason
+	}
+	return instance, nil
 }

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"rrbench/foreign"
 	"rrbench/shim"
 	"rrbench/shim/containerd/task"
+	"rrbench/transport/stream"
 )
 
 // Serve runs functions until the shim has closed the socket. Find is for functions that a driver
@@ -75,7 +75,6 @@ type host struct {
 	dropped bool
 }
 
-// function is one that was ordered.
 type function struct {
 	task.Function
 	start  chan struct{}
@@ -157,7 +156,13 @@ func (h *host) prepare(f *function, files []*os.File) (run func() uint32, err er
 		if err := h.become(f.Function); err != nil {
 			return nil, err
 		}
-		return func() uint32 { return h.controlled(f, files[4], stderr) }, nil
+		return func() uint32 {
+			if err := h.controlled(f, files[4]); err != nil {
+				fmt.Fprintln(stderr, "roadrunner:", err)
+				return 1
+			}
+			return 0
+		}, nil
 	}
 	module, err := h.compile(f.Engine, files[0])
 	if err != nil {
@@ -225,7 +230,6 @@ func (h *host) compile(name string, file *os.File) (engines.Module, error) {
 	return module, err
 }
 
-// become makes this process the functions' user's.
 func (h *host) become(f task.Function) error {
 	h.lock.Lock()
 	defer h.lock.Unlock()
@@ -256,27 +260,20 @@ func (h *host) become(f task.Function) error {
 const patience = time.Minute
 
 // controlled serves the driver that connects first, by the control protocol.
-func (h *host) controlled(f *function, file, stderr *os.File) uint32 {
-	err := func() error {
-		listener, err := net.FileListener(file)
-		if err != nil {
-			return err
-		}
-		defer listener.Close()
-		f.closing(listener)
-		connection, err := accept(listener.(*net.UnixListener), f.Driver)
-		if err != nil {
-			return fmt.Errorf("wait for the driver: %w", err)
-		}
-		_ = listener.Close()
-		f.closing(connection)
-		return shim.ServeConnection(connection, h.find)
-	}()
+func (h *host) controlled(f *function, file *os.File) error {
+	listener, err := net.FileListener(file)
 	if err != nil {
-		fmt.Fprintln(stderr, "roadrunner:", err)
-		return 1
+		return err
 	}
-	return 0
+	defer listener.Close()
+	f.closing(listener)
+	connection, err := accept(listener.(*net.UnixListener), f.Driver)
+	if err != nil {
+		return fmt.Errorf("wait for the driver: %w", err)
+	}
+	_ = listener.Close()
+	f.closing(connection)
+	return shim.ServeConnection(connection, h.find)
 }
 
 func (f *function) closing(c io.Closer) {
@@ -295,26 +292,16 @@ func accept(listener *net.UnixListener, driver uint32) (*net.UnixConn, error) {
 		if err != nil {
 			return nil, err
 		}
-		user, err := peer(connection)
-		if err == nil && slices.Contains([]uint32{0, driver}, user) {
+		var peer *unix.Ucred
+		err = stream.Control(connection, func(fd int) (err error) {
+			peer, err = unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+			return err
+		})
+		if err == nil && (peer.Uid == 0 || peer.Uid == driver) {
 			return connection, nil
 		}
 		_ = connection.Close()
 	}
-}
-
-func peer(connection *net.UnixConn) (user uint32, err error) {
-	raw, err := connection.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var credentials *unix.Ucred
-	if controlErr := raw.Control(func(fd uintptr) {
-		credentials, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); controlErr != nil || err != nil {
-		return 0, errors.Join(controlErr, err)
-	}
-	return credentials.Uid, nil
 }
 
 // end has a function end that waits; one that computes is not stopped.

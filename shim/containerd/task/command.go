@@ -1,25 +1,25 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-
 	"net"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v2"
 	"github.com/containerd/containerd/api/types"
+	"github.com/containerd/errdefs/pkg/errgrpc"
 	"github.com/containerd/ttrpc"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -59,15 +59,14 @@ type invocation struct {
 // https://github.com/containerd/containerd/blob/main/core/runtime/v2/README.md
 func Main(version string, arguments []string) error {
 	var i invocation
-	var showVersion, info, debug bool
-	var unused string
+	var showVersion, info bool
 	flags := flag.NewFlagSet("containerd-shim-roadrunner-v1", flag.ContinueOnError)
 	flags.StringVar(&i.namespace, "namespace", "", "namespace of the container")
 	flags.StringVar(&i.id, "id", "", "id of the container")
 	flags.StringVar(&i.address, "address", "", "containerd's socket")
 	flags.StringVar(&i.bundle, "bundle", "", "directory of the container")
-	flags.StringVar(&unused, "publish-binary", "", "not used: events go to containerd's socket")
-	flags.BoolVar(&debug, "debug", false, "not used")
+	flags.String("publish-binary", "", "not used: events go to containerd's socket")
+	flags.Bool("debug", false, "not used")
 	flags.BoolVar(&showVersion, "v", false, "print the version")
 	flags.BoolVar(&info, "info", false, "print what containerd 2 asks of a runtime")
 	if err := flags.Parse(arguments); err != nil {
@@ -99,20 +98,23 @@ func print(message proto.Message) error {
 	return err
 }
 
-// isFunction says whether the container of that directory is a WebAssembly function. By name, since
-// there is no file system when a shim is started.
-func isFunction(bundle string) (bool, *specs.Spec, error) {
+func readSpec(bundle string) (*specs.Spec, error) {
 	var spec specs.Spec
 	text, err := os.ReadFile(filepath.Join(bundle, "config.json"))
 	if err == nil {
 		err = json.Unmarshal(text, &spec)
 	}
 	if err != nil {
-		return false, nil, fmt.Errorf("read the container's configuration: %w", err)
+		return nil, fmt.Errorf("read the container's configuration: %w", err)
 	}
-	function := spec.Annotations[containerAnnotation] != "sandbox" &&
+	return &spec, nil
+}
+
+// isFunction says whether a container is a WebAssembly function. By name, since there is no file system
+// when a shim is started.
+func isFunction(spec *specs.Spec) bool {
+	return spec.Annotations[containerAnnotation] != "sandbox" &&
 		spec.Process != nil && len(spec.Process.Args) > 0 && strings.HasSuffix(spec.Process.Args[0], ".wasm")
-	return function, &spec, nil
 }
 
 // passOn has containerd's own shim do it.
@@ -126,11 +128,11 @@ func passOn(arguments []string) error {
 
 // start prints the address of the shim that is to have the container: the namespace's.
 func (i invocation) start(arguments []string) error {
-	function, _, err := isFunction(".")
+	spec, err := readSpec(".")
 	if err != nil {
 		return err
 	}
-	if !function {
+	if !isFunction(spec) {
 		return passOn(arguments)
 	}
 	unlock, err := lockSockets()
@@ -186,16 +188,8 @@ func (i invocation) spawn(path string) error {
 	if err := unix.Unlink(path); err != nil && !errors.Is(err, unix.ENOENT) {
 		return err
 	}
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	file, err := listen(path, uint32(os.Geteuid()))
 	if err != nil {
-		return err
-	}
-	listener.SetUnlinkOnClose(false)
-	file, err := listener.File()
-	if err != nil {
-		return err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
 		return err
 	}
 	command := exec.Command("/proc/self/exe", "-namespace", i.namespace, "-id", i.id, "-address", i.address, "serve")
@@ -203,6 +197,20 @@ func (i invocation) spawn(path string) error {
 	command.ExtraFiles = []*os.File{file}
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return command.Start()
+}
+
+// listen makes a socket to which, besides root, one user may connect.
+func listen(path string, user uint32) (*os.File, error) {
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	defer listener.Close()
+	listener.SetUnlinkOnClose(false)
+	if err := errors.Join(os.Chmod(path, 0o600), os.Chown(path, int(user), -1)); err != nil {
+		return nil, err
+	}
+	return listener.File()
 }
 
 // serve answers containerd until the last container is deleted.
@@ -225,7 +233,11 @@ func (i invocation) serve() error {
 	}
 	_ = file.Close()
 	_ = os.Chdir("/")
-	server, err := ttrpc.NewServer(ttrpc.WithServerHandshaker(ttrpc.UnixSocketRequireSameUser()))
+	server, err := ttrpc.NewServer(ttrpc.WithServerHandshaker(ttrpc.UnixSocketRequireSameUser()),
+		ttrpc.WithUnaryServerInterceptor(func(ctx context.Context, request ttrpc.Unmarshaler, _ *ttrpc.UnaryServerInfo, call ttrpc.Method) (any, error) {
+			reply, err := call(ctx, request)
+			return reply, errgrpc.ToGRPC(err)
+		}))
 	if err != nil {
 		return err
 	}
@@ -233,14 +245,11 @@ func (i invocation) serve() error {
 	s := &service{program: program, namespace: i.namespace, containerd: i.address, events: newPublisher(os.Getenv("TTRPC_ADDRESS"), i.namespace),
 		functions: make(map[string]*function), hosts: make(map[string]*host), reserved: make(map[string][]*time.Timer)}
 	path := ShimSocket(i.address, i.namespace)
-	var leaving sync.Mutex
 	s.idle = func() {
 		if !s.unused() {
 			return
 		}
 		go func() {
-			leaving.Lock()
-			defer leaving.Unlock()
 			unlock, err := lockSockets()
 			if err != nil || ctx.Err() != nil {
 				return
@@ -266,12 +275,9 @@ func (i invocation) serve() error {
 // delete cleans up behind a shim that is dead, and answers what containerd is to take for the
 // container's end.
 func (i invocation) delete(arguments []string) error {
-	bundle := i.bundle
-	if bundle == "" {
-		bundle = "."
-	}
-	function, spec, err := isFunction(bundle)
-	if err == nil && !function {
+	bundle := cmp.Or(i.bundle, ".")
+	spec, err := readSpec(bundle)
+	if err == nil && !isFunction(spec) {
 		return passOn(arguments)
 	}
 	lives := true
@@ -295,7 +301,6 @@ func (i invocation) delete(arguments []string) error {
 		for _, path := range paths {
 			if g, err := loadGroup(path); err == nil && path != "" {
 				g.end()
-				g.removeSoon()
 			}
 		}
 	}

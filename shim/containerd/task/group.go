@@ -25,9 +25,16 @@ type group struct {
 	path string
 	v1   cgroup1.Cgroup
 	v2   *cgroup2.Manager
+	both
 }
 
-// newGroup makes a control group with a container's limits.
+// both is what the versions have in common.
+type both interface {
+	Freeze() error
+	Thaw() error
+	Delete() error
+}
+
 func newGroup(path string, resources *specs.LinuxResources) (g group, err error) {
 	if strings.Contains(path, ":") {
 		return g, fmt.Errorf("the control group %q is systemd's: use the driver cgroupfs (SystemdCgroup = false)", path)
@@ -41,8 +48,10 @@ func newGroup(path string, resources *specs.LinuxResources) (g group, err error)
 	g.path = filepath.Clean("/" + path)
 	if cgroups.Mode() == cgroups.Unified {
 		g.v2, err = cgroup2.NewManager(cgroupRoot, g.path, cgroup2.ToResources(&limits))
+		g.both = g.v2
 	} else {
 		g.v1, err = cgroup1.New(cgroup1.StaticPath(g.path), &limits)
+		g.both = g.v1
 	}
 	if err != nil {
 		return g, fmt.Errorf("make the control group %s: %w", g.path, err)
@@ -50,13 +59,14 @@ func newGroup(path string, resources *specs.LinuxResources) (g group, err error)
 	return g, nil
 }
 
-// loadGroup finds one that was made.
 func loadGroup(path string) (g group, err error) {
 	g.path = filepath.Clean("/" + path)
 	if cgroups.Mode() == cgroups.Unified {
 		g.v2, err = cgroup2.Load(g.path)
+		g.both = g.v2
 	} else {
 		g.v1, err = cgroup1.Load(cgroup1.StaticPath(g.path))
+		g.both = g.v1
 	}
 	return g, err
 }
@@ -93,54 +103,12 @@ func (g group) update(limits *specs.LinuxResources) error {
 	return g.v1.Update(limits)
 }
 
-func (g group) freeze() error {
-	if g.v2 != nil {
-		return g.v2.Freeze()
-	}
-	return g.v1.Freeze()
-}
-
-func (g group) thaw() error {
-	if g.v2 != nil {
-		return g.v2.Thaw()
-	}
-	return g.v1.Thaw()
-}
-
 // stats are of the type that containerd's clients know for the version.
 func (g group) stats() (any, error) {
 	if g.v2 != nil {
 		return g.v2.Stat()
 	}
 	return g.v1.Stat(cgroup1.IgnoreNotExist)
-}
-
-// Used is the processor time, in nanoseconds, of what runs and has run in a control group.
-func Used(path string) (user, kernel int64, err error) {
-	g, err := loadGroup(path)
-	if err != nil {
-		return 0, 0, fmt.Errorf("find the control group %s: %w", path, err)
-	}
-	if g.v2 != nil {
-		stats, err := g.v2.StatFiltered(cgroup2.StatCPU)
-		return 1e3 * int64(stats.GetCPU().GetUserUsec()), 1e3 * int64(stats.GetCPU().GetSystemUsec()), err
-	}
-	var times [3]int64
-	for i, name := range [...]string{"cpuacct.usage", "cpuacct.usage_user", "cpuacct.usage_sys"} {
-		text, err := os.ReadFile(filepath.Join(cgroupRoot, "cpuacct", g.path, name))
-		if err == nil {
-			times[i], err = strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-		}
-		if err != nil {
-			return 0, 0, err
-		}
-	}
-	// The sum is exact; in which mode a processor was is known by ticks, as it is of a process.
-	total, ticks := times[0], times[1]+times[2]
-	if ticks > 0 {
-		kernel = int64(float64(total) * float64(times[2]) / float64(ticks))
-	}
-	return total - kernel, kernel, nil
 }
 
 // killed is how many processes of the group the kernel has killed for want of memory.
@@ -159,31 +127,19 @@ func (g group) killed() int {
 	return 0
 }
 
-// end kills whatever is in the group.
+// end kills whatever is in the group, and removes that.
 func (g group) end() {
 	if g.v2 != nil {
 		_ = g.v2.Kill()
-		return
+	} else {
+		processes, _ := g.v1.Processes(cgroup1.Freezer, true)
+		for _, process := range processes {
+			_ = unix.Kill(process.Pid, unix.SIGKILL)
+		}
+		_ = g.v1.Thaw()
 	}
-	processes, _ := g.v1.Processes(cgroup1.Freezer, true)
-	for _, process := range processes {
-		_ = unix.Kill(process.Pid, unix.SIGKILL)
-	}
-	_ = g.v1.Thaw()
-}
-
-// remove removes the group, in which nothing runs any more.
-func (g group) remove() error {
-	if g.v2 != nil {
-		return g.v2.Delete()
-	}
-	return g.v1.Delete()
-}
-
-// removeSoon removes a group whose processes are dying.
-func (g group) removeSoon() {
 	for range 100 {
-		if g.remove() == nil {
+		if g.Delete() == nil {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,6 +18,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"rrbench/child"
 )
 
 // host is a process that hosts functions: a lone one, or those of a pod.
@@ -43,11 +46,18 @@ var hostEnvironment = []string{"GOGC=100", "GOMEMLIMIT=off", "GODEBUG=asyncpreem
 // with this one.
 func startHost(program string, spec *specs.Spec, g group, pod string) (*host, error) {
 	h := &host{group: g, pod: pod, user: spec.Process.User, functions: make(map[string]*function), ended: make(chan struct{})}
-	connection, theirs, err := pair()
+	pair, theirs, err := child.SocketPair(unix.SOCK_SEQPACKET)
 	if err != nil {
 		return nil, err
 	}
 	defer theirs.Close()
+	connection := pair.(*net.UnixConn)
+	// Root may go beyond the machine's limit; what then does not fit is an error of Send. The host's events are short.
+	if raw, err := connection.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 4*largestMessage)
+		})
+	}
 	command := exec.Command(program, "function")
 	command.Env = hostEnvironment
 	for _, name := range []string{"HOME", "XDG_CACHE_HOME", "PATH"} {
@@ -85,11 +95,9 @@ func (h *host) live(command *exec.Cmd, spec *specs.Spec, started chan<- error) {
 		return
 	}
 	_ = command.Wait()
-	switch ended := command.ProcessState.Sys().(syscall.WaitStatus); {
-	case ended.Signaled():
+	h.status = uint32(command.ProcessState.ExitCode())
+	if ended := command.ProcessState.Sys().(syscall.WaitStatus); ended.Signaled() {
 		h.status = 128 + uint32(ended.Signal())
-	default:
-		h.status = uint32(ended.ExitStatus())
 	}
 	h.oom = h.group.killed() > before
 	close(h.ended)
@@ -132,15 +140,13 @@ func enterNetwork(spec *specs.Spec) error {
 // boundCapabilities takes from what the thread starts each capability that the container has not,
 // and any other way to more.
 func boundCapabilities(spec *specs.Spec) error {
-	kept := make(map[string]bool)
+	var kept []string
 	if spec.Process.Capabilities != nil {
-		for _, name := range spec.Process.Capabilities.Bounding {
-			kept[name] = true
-		}
+		kept = spec.Process.Capabilities.Bounding
 	}
 	for bit, name := range capabilities {
 		// Changing to the function's user comes later, in the host, and takes these away with it.
-		if kept[name] || bit == unix.CAP_SETUID || bit == unix.CAP_SETGID {
+		if slices.Contains(kept, name) || bit == unix.CAP_SETUID || bit == unix.CAP_SETGID {
 			continue
 		}
 		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(bit), 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) {
@@ -164,28 +170,26 @@ func (h *host) send(order Order, files ...*os.File) error {
 	return Send(h.connection, order, files...)
 }
 
-// close ends the process and waits for that.
-func (h *host) close() error {
+// kill ends the process. What is frozen does not die.
+func (h *host) kill() {
 	_ = h.process.Kill()
-	_ = h.group.thaw()
+	_ = h.group.Thaw()
+}
+
+func (h *host) close() error {
+	h.kill()
 	<-h.ended
-	return errors.Join(h.group.remove(), h.connection.Close())
+	return errors.Join(h.group.Delete(), h.connection.Close())
 }
 
 // findProgram finds the program that hosts functions: beside this one, or on PATH.
 func findProgram() (string, error) {
-	self, err := os.Executable()
-	if err == nil {
-		if self, err = filepath.EvalSymlinks(self); err == nil {
-			beside := filepath.Join(filepath.Dir(self), "rrbench")
-			if unix.Access(beside, unix.X_OK) == nil {
-				return beside, nil
-			}
+	self, _ := os.Executable()
+	self, _ = filepath.EvalSymlinks(self)
+	for _, name := range []string{filepath.Join(filepath.Dir(self), "rrbench"), "rrbench"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
 		}
 	}
-	path, err := exec.LookPath("rrbench")
-	if err != nil {
-		return "", errors.New("rrbench, which hosts the functions, is neither beside " + self + " nor on containerd's PATH: install both programs")
-	}
-	return path, nil
+	return "", errors.New("rrbench, which hosts the functions, is neither beside " + self + " nor on containerd's PATH: install both programs")
 }

@@ -95,25 +95,4 @@ func Receive(from *net.UnixConn, buffer []byte, message any) ([]*os.File, error)
 	return files, errors.Join(err, json.Unmarshal(buffer[:n], message))
 }
 
-// Buffer is room for Receive.
 func Buffer() []byte { return make([]byte, largestMessage) }
-
-// pair makes the socket between the task service and a host.
-func pair() (ours *net.UnixConn, theirs *os.File, err error) {
-	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("socketpair: %w", err)
-	}
-	theirs = os.NewFile(uintptr(ends[1]), "service")
-	for _, end := range ends {
-		// Root may go beyond the machine's limit; what then does not fit is an error of Send.
-		_ = unix.SetsockoptInt(end, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 4*largestMessage)
-	}
-	file := os.NewFile(uintptr(ends[0]), "host")
-	defer file.Close()
-	connection, err := net.FileConn(file)
-	if err != nil {
-		return nil, nil, errors.Join(err, theirs.Close())
-	}
-	return connection.(*net.UnixConn), theirs, nil
-}

@@ -42,7 +42,6 @@ func layers(mounts []*types.Mount, root string) ([]string, error) {
 	return nil, fmt.Errorf("a snapshot of %d mounts, the first of type %q, cannot be read: use the snapshotter overlayfs or native", len(mounts), mounts[0].GetType())
 }
 
-// openModule opens the module that a function's first argument names.
 func openModule(directories []string, argument string) (*os.File, error) {
 	name := strings.TrimPrefix(path.Clean("/"+argument), "/")
 	file, err := open(directories, name)
@@ -71,23 +70,18 @@ func open(directories []string, name string) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		info, err := root.Stat(name)
-		var file *os.File
-		switch {
+		defer root.Close()
+		switch info, err := root.Stat(name); {
 		case errors.Is(err, fs.ErrNotExist):
-		case err == nil && info.Mode()&fs.ModeCharDevice != 0:
-			err = fs.ErrNotExist
-			_ = root.Close()
+			continue
+		case err != nil:
 			return nil, err
-		case err == nil && !info.Mode().IsRegular():
-			err = errors.New("not a regular file")
-		case err == nil:
-			file, err = root.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+		case info.Mode()&fs.ModeCharDevice != 0:
+			return nil, fs.ErrNotExist
+		case !info.Mode().IsRegular():
+			return nil, errors.New("not a regular file")
 		}
-		_ = root.Close()
-		if !errors.Is(err, fs.ErrNotExist) {
-			return file, err
-		}
+		return root.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	}
 	return nil, fs.ErrNotExist
 }

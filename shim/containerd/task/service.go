@@ -4,12 +4,12 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,7 +22,6 @@ import (
 	taskapi "github.com/containerd/containerd/api/runtime/task/v2"
 	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/containerd/errdefs"
-	"github.com/containerd/errdefs/pkg/errgrpc"
 	"github.com/containerd/typeurl/v2"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -45,7 +44,6 @@ type service struct {
 	reserved map[string][]*time.Timer
 }
 
-// function is one container.
 type function struct {
 	id, bundle            string
 	stdin, stdout, stderr string
@@ -62,8 +60,6 @@ type function struct {
 	ended   chan struct{}
 	control string
 }
-
-var _ taskapi.TTRPCTaskService = (*service)(nil)
 
 // reservation is how long a container that was announced may take to come.
 const reservation = 10 * time.Second
@@ -86,24 +82,29 @@ func (s *service) release(id string) {
 	s.idle()
 }
 
-// unused says that nothing is left to serve.
 func (s *service) unused() bool {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	return len(s.functions)+len(s.reserved) == 0
 }
 
-func (s *service) find(id string) (*function, error) {
-	if f := s.functions[id]; f != nil {
-		return f, nil
+// find finds the function of a request, and its status. A process beside it there cannot be.
+func (s *service) find(r interface{ GetID() string }) (*function, tasktypes.Status, error) {
+	if r, ok := r.(interface{ GetExecID() string }); ok && r.GetExecID() != "" {
+		return nil, 0, noExec(r.GetExecID())
 	}
-	return nil, errgrpc.ToGRPC(fmt.Errorf("container %s: %w", id, errdefs.ErrNotFound))
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if f := s.functions[r.GetID()]; f != nil {
+		return f, f.status, nil
+	}
+	return nil, 0, fmt.Errorf("container %s: %w", r.GetID(), errdefs.ErrNotFound)
 }
 
 func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*taskapi.CreateTaskResponse, error) {
 	f, err := s.create(ctx, r)
 	if err != nil {
-		return nil, errgrpc.ToGRPC(fmt.Errorf("roadrunner: %w", err))
+		return nil, fmt.Errorf("roadrunner: %w", err)
 	}
 	s.events.publish("/tasks/create", &eventtypes.TaskCreate{ContainerID: f.id, Bundle: f.bundle, Rootfs: r.GetRootfs(), Pid: f.pid(),
 		IO: &eventtypes.TaskIO{Stdin: f.stdin, Stdout: f.stdout, Stderr: f.stderr}})
@@ -112,14 +113,10 @@ func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*ta
 
 // create makes a function and waits until it is ready to start: what is wrong with a module, containerd
 // hears here, where it cleans up.
-func (s *service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (*function, error) {
-	var spec specs.Spec
-	text, err := os.ReadFile(filepath.Join(r.GetBundle(), "config.json"))
-	if err == nil {
-		err = json.Unmarshal(text, &spec)
-	}
+func (s *service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (f *function, err error) {
+	spec, err := readSpec(r.GetBundle())
 	if err != nil {
-		return nil, fmt.Errorf("read the container's configuration: %w", err)
+		return nil, err
 	}
 	switch {
 	case spec.Process == nil || len(spec.Process.Args) == 0:
@@ -131,7 +128,7 @@ func (s *service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (*fu
 	case r.GetCheckpoint() != "":
 		return nil, errors.New("a function cannot be restored from a checkpoint")
 	}
-	set, err := readSettings(&spec, r.GetOptions())
+	order, err := readFunction(r.GetID(), spec, r.GetOptions())
 	if err != nil {
 		return nil, err
 	}
@@ -156,24 +153,22 @@ func (s *service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (*fu
 			_ = file.Close()
 		}
 	}()
-	f := &function{id: r.GetID(), bundle: r.GetBundle(), stdin: r.GetStdin(), stdout: r.GetStdout(), stderr: r.GetStderr(),
+	f = &function{id: r.GetID(), bundle: r.GetBundle(), stdin: r.GetStdin(), stdout: r.GetStdout(), stderr: r.GetStderr(),
 		status: tasktypes.Status_CREATED, prepared: make(chan struct{}), ended: make(chan struct{})}
 	streams, err := f.openStreams()
 	files = append(files, streams...)
 	if err != nil {
-		return nil, errors.Join(err, f.closeFiles())
+		return nil, err
 	}
-	order := &Function{ID: f.id, Engine: set.engine, Arguments: spec.Process.Args, Environment: spec.Process.Env,
-		UID: spec.Process.User.UID, GID: spec.Process.User.GID, Groups: spec.Process.User.AdditionalGids, Control: set.control, Driver: set.driver}
-	if set.control {
+	if order.Control {
 		f.control = ControlSocket(s.containerd, s.namespace, f.id)
-		listener, err := listenControl(f.control, set.driver)
+		listener, err := listen(f.control, order.Driver)
 		if err != nil {
-			return nil, errors.Join(err, f.closeFiles())
+			return nil, errors.Join(fmt.Errorf("listen for the driver: %w", err), f.closeFiles())
 		}
 		files = append(files, listener)
 	}
-	if err := s.place(f, &spec, set.pod); err != nil {
+	if err := s.place(f, spec, spec.Annotations[sandboxAnnotation]); err != nil {
 		return nil, errors.Join(err, f.closeFiles())
 	}
 	err = f.host.send(Order{Create: order}, files...)
@@ -191,7 +186,6 @@ func (s *service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (*fu
 	return f, nil
 }
 
-// prepare waits until the host has made the function.
 func (f *function) prepare(ctx context.Context) error {
 	select {
 	case <-f.prepared:
@@ -232,7 +226,7 @@ func (s *service) place(f *function, spec *specs.Spec, pod string) error {
 			return err
 		}
 		if h, err = startHost(s.program, spec, g, pod); err != nil {
-			return errors.Join(err, g.remove())
+			return errors.Join(err, g.Delete())
 		}
 		if pod != "" {
 			s.hosts[pod] = h
@@ -242,22 +236,6 @@ func (s *service) place(f *function, spec *specs.Spec, pod string) error {
 	f.host = h
 	h.functions[f.id], s.functions[f.id] = f, f
 	return nil
-}
-
-// leave takes a function from its host. It says whether the host is to be closed, since it was the last.
-func (s *service) leave(f *function) (last bool) {
-	h := f.host
-	if _, there := h.functions[f.id]; !there {
-		return false
-	}
-	delete(h.functions, f.id)
-	if len(h.functions) > 0 {
-		return false
-	}
-	if s.hosts[h.pod] == h {
-		delete(s.hosts, h.pod)
-	}
-	return true
 }
 
 // listen hears what a host says of its functions, and ends them with it.
@@ -305,13 +283,18 @@ func (s *service) end(f *function, status uint32) {
 		status = 128 + f.signal
 	}
 	f.status, f.exit, f.at = tasktypes.Status_STOPPED, status, time.Now()
-	last := s.leave(f)
+	h := f.host
+	_, there := h.functions[f.id]
+	delete(h.functions, f.id)
+	last := there && len(h.functions) == 0
+	if last && s.hosts[h.pod] == h {
+		delete(s.hosts, h.pod)
+	}
 	s.lock.Unlock()
 	if last {
 		// The group's removal is Delete's to report.
-		_ = f.host.process.Kill()
-		_ = f.host.group.thaw()
-		<-f.host.ended
+		h.kill()
+		<-h.ended
 	}
 	close(f.ended)
 	s.events.publish("/tasks/exit", &eventtypes.TaskExit{ContainerID: f.id, ID: f.id, Pid: f.pid(), ExitStatus: status, ExitedAt: timestamppb.New(f.at)})
@@ -320,22 +303,20 @@ func (s *service) end(f *function, status uint32) {
 func (f *function) pid() uint32 { return uint32(f.host.process.Pid) }
 
 func (s *service) Start(_ context.Context, r *taskapi.StartRequest) (*taskapi.StartResponse, error) {
-	s.lock.Lock()
-	f, err := s.find(r.GetID())
-	s.lock.Unlock()
-	if err != nil || r.GetExecID() != "" {
-		return nil, errors.Join(err, noExec(r.GetExecID()))
+	f, _, err := s.find(r)
+	if err != nil {
+		return nil, err
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	if f.status != tasktypes.Status_CREATED {
-		return nil, errgrpc.ToGRPC(fmt.Errorf("the function was started: %w", errdefs.ErrFailedPrecondition))
+		return nil, fmt.Errorf("the function was started: %w", errdefs.ErrFailedPrecondition)
 	}
 	// Before the order, whose effect may be the exit.
 	f.status = tasktypes.Status_RUNNING
 	s.events.publish("/tasks/start", &eventtypes.TaskStart{ContainerID: f.id, Pid: f.pid()})
 	if err := f.host.send(Order{Start: f.id}); err != nil {
-		return nil, errgrpc.ToGRPC(err)
+		return nil, err
 	}
 	return &taskapi.StartResponse{Pid: f.pid()}, nil
 }
@@ -344,28 +325,22 @@ func (s *service) Start(_ context.Context, r *taskapi.StartRequest) (*taskapi.St
 const grace = 100 * time.Millisecond
 
 func (s *service) Kill(_ context.Context, r *taskapi.KillRequest) (*emptypb.Empty, error) {
-	s.lock.Lock()
-	f, err := s.find(r.GetID())
-	var status tasktypes.Status
-	if err == nil {
-		status = f.status
-	}
-	s.lock.Unlock()
-	if err != nil || r.GetExecID() != "" {
-		return nil, errors.Join(err, noExec(r.GetExecID()))
+	f, status, err := s.find(r)
+	if err != nil {
+		return nil, err
 	}
 	if status == tasktypes.Status_STOPPED {
-		return nil, errgrpc.ToGRPC(fmt.Errorf("process already finished: %w", errdefs.ErrNotFound))
+		return nil, fmt.Errorf("process already finished: %w", errdefs.ErrNotFound)
 	}
 	signal := syscall.Signal(r.GetSignal())
 	switch {
 	case f.host.pod == "":
 		if err := f.host.process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			return nil, errgrpc.ToGRPC(err)
+			return nil, err
 		}
 		if signal == syscall.SIGKILL {
 			// What is frozen does not die.
-			_ = f.host.group.thaw()
+			_ = f.host.group.Thaw()
 		}
 	case !slices.Contains([]syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP}, signal):
 	case status == tasktypes.Status_CREATED:
@@ -380,8 +355,7 @@ func (s *service) Kill(_ context.Context, r *taskapi.KillRequest) (*emptypb.Empt
 			select {
 			case <-f.ended:
 			case <-time.After(grace):
-				_ = f.host.process.Kill()
-				_ = f.host.group.thaw()
+				f.host.kill()
 			}
 		}()
 	}
@@ -389,27 +363,25 @@ func (s *service) Kill(_ context.Context, r *taskapi.KillRequest) (*emptypb.Empt
 }
 
 func (s *service) Wait(ctx context.Context, r *taskapi.WaitRequest) (*taskapi.WaitResponse, error) {
-	s.lock.Lock()
-	f, err := s.find(r.GetID())
-	s.lock.Unlock()
-	if err != nil || r.GetExecID() != "" {
-		return nil, errors.Join(err, noExec(r.GetExecID()))
+	f, _, err := s.find(r)
+	if err != nil {
+		return nil, err
 	}
 	select {
 	case <-f.ended:
 		return &taskapi.WaitResponse{ExitStatus: f.exit, ExitedAt: timestamppb.New(f.at)}, nil
 	case <-ctx.Done():
-		return nil, errgrpc.ToGRPC(ctx.Err())
+		return nil, ctx.Err()
 	}
 }
 
 func (s *service) State(_ context.Context, r *taskapi.StateRequest) (*taskapi.StateResponse, error) {
+	f, _, err := s.find(r)
+	if err != nil {
+		return nil, err
+	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	f, err := s.find(r.GetID())
-	if err != nil || r.GetExecID() != "" {
-		return nil, errors.Join(err, noExec(r.GetExecID()))
-	}
 	state := &taskapi.StateResponse{ID: f.id, Bundle: f.bundle, Pid: f.pid(), Status: f.status, Stdin: f.stdin, Stdout: f.stdout, Stderr: f.stderr, ExitStatus: f.exit}
 	if f.status == tasktypes.Status_STOPPED {
 		state.ExitedAt = timestamppb.New(f.at)
@@ -418,16 +390,13 @@ func (s *service) State(_ context.Context, r *taskapi.StateRequest) (*taskapi.St
 }
 
 func (s *service) Delete(_ context.Context, r *taskapi.DeleteRequest) (*taskapi.DeleteResponse, error) {
-	s.lock.Lock()
-	f, err := s.find(r.GetID())
-	if err == nil && r.GetExecID() == "" && (f.status == tasktypes.Status_RUNNING || f.status == tasktypes.Status_PAUSED) {
-		err = errgrpc.ToGRPC(fmt.Errorf("the function runs: %w", errdefs.ErrFailedPrecondition))
+	f, status, err := s.find(r)
+	if err != nil {
+		return nil, err
 	}
-	if err != nil || r.GetExecID() != "" {
-		s.lock.Unlock()
-		return nil, errors.Join(err, noExec(r.GetExecID()))
+	if status == tasktypes.Status_RUNNING || status == tasktypes.Status_PAUSED {
+		return nil, fmt.Errorf("the function runs: %w", errdefs.ErrFailedPrecondition)
 	}
-	s.lock.Unlock()
 	// So that the shim stays until this has been answered: Shutdown comes next.
 	s.reserve(f.id)
 	s.lock.Lock()
@@ -458,9 +427,7 @@ func (s *service) cleanUp(f *function) error {
 }
 
 func (s *service) Pids(_ context.Context, r *taskapi.PidsRequest) (*taskapi.PidsResponse, error) {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	f, err := s.find(r.GetID())
+	f, _, err := s.find(r)
 	if err != nil {
 		return nil, err
 	}
@@ -490,44 +457,42 @@ func (s *service) Shutdown(_ context.Context, r *taskapi.ShutdownRequest) (*empt
 }
 
 func (s *service) Stats(_ context.Context, r *taskapi.StatsRequest) (*taskapi.StatsResponse, error) {
-	s.lock.Lock()
-	f, err := s.find(r.GetID())
-	s.lock.Unlock()
+	f, _, err := s.find(r)
 	if err != nil {
 		return nil, err
 	}
 	stats, err := f.host.group.stats()
 	if err != nil {
-		return nil, errgrpc.ToGRPC(err)
+		return nil, err
 	}
 	encoded, err := typeurl.MarshalAnyToProto(stats)
 	return &taskapi.StatsResponse{Stats: encoded}, err
 }
 
 func (s *service) Pause(_ context.Context, r *taskapi.PauseRequest) (*emptypb.Empty, error) {
-	return s.freeze(r.GetID(), group.freeze, tasktypes.Status_RUNNING, tasktypes.Status_PAUSED, "/tasks/paused", &eventtypes.TaskPaused{ContainerID: r.GetID()})
+	return s.freeze(r, group.Freeze, tasktypes.Status_RUNNING, tasktypes.Status_PAUSED, "/tasks/paused", &eventtypes.TaskPaused{ContainerID: r.GetID()})
 }
 
 func (s *service) Resume(_ context.Context, r *taskapi.ResumeRequest) (*emptypb.Empty, error) {
-	return s.freeze(r.GetID(), group.thaw, tasktypes.Status_PAUSED, tasktypes.Status_RUNNING, "/tasks/resumed", &eventtypes.TaskResumed{ContainerID: r.GetID()})
+	return s.freeze(r, group.Thaw, tasktypes.Status_PAUSED, tasktypes.Status_RUNNING, "/tasks/resumed", &eventtypes.TaskResumed{ContainerID: r.GetID()})
 }
 
 // freeze changes whether a function runs, and with it the other functions of its pod.
-func (s *service) freeze(id string, change func(group) error, from, to tasktypes.Status, topic string, event any) (*emptypb.Empty, error) {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	f, err := s.find(id)
+func (s *service) freeze(r interface{ GetID() string }, change func(group) error, from, to tasktypes.Status, topic string, event any) (*emptypb.Empty, error) {
+	f, _, err := s.find(r)
 	if err != nil {
 		return nil, err
 	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
 	if f.status != from {
-		return nil, errgrpc.ToGRPC(fmt.Errorf("the function is %s: %w", f.status, errdefs.ErrFailedPrecondition))
+		return nil, fmt.Errorf("the function is %s: %w", f.status, errdefs.ErrFailedPrecondition)
 	}
 	if f.host.pod != "" {
-		return nil, errgrpc.ToGRPC(fmt.Errorf("functions of one pod share a process, which would be paused with all: %w", errdefs.ErrNotImplemented))
+		return nil, fmt.Errorf("functions of one pod share a process, which would be paused with all: %w", errdefs.ErrNotImplemented)
 	}
 	if err := change(f.host.group); err != nil {
-		return nil, errgrpc.ToGRPC(err)
+		return nil, err
 	}
 	f.status = to
 	s.events.publish(topic, event)
@@ -540,20 +505,18 @@ func (s *service) CloseIO(context.Context, *taskapi.CloseIORequest) (*emptypb.Em
 }
 
 func (s *service) Update(_ context.Context, r *taskapi.UpdateTaskRequest) (*emptypb.Empty, error) {
-	s.lock.Lock()
-	f, err := s.find(r.GetID())
-	s.lock.Unlock()
+	f, _, err := s.find(r)
 	if err != nil {
 		return nil, err
 	}
 	if f.host.pod != "" {
-		return nil, errgrpc.ToGRPC(fmt.Errorf("functions of one pod share a control group, which is the pod's: %w", errdefs.ErrNotImplemented))
+		return nil, fmt.Errorf("functions of one pod share a control group, which is the pod's: %w", errdefs.ErrNotImplemented)
 	}
 	var limits specs.LinuxResources
 	if err := json.Unmarshal(r.GetResources().GetValue(), &limits); err != nil {
-		return nil, errgrpc.ToGRPC(fmt.Errorf("%w: %w", errdefs.ErrInvalidArgument, err))
+		return nil, fmt.Errorf("%w: %w", errdefs.ErrInvalidArgument, err)
 	}
-	return &emptypb.Empty{}, errgrpc.ToGRPC(f.host.group.update(&limits))
+	return &emptypb.Empty{}, f.host.group.update(&limits)
 }
 
 func (s *service) Exec(context.Context, *taskapi.ExecProcessRequest) (*emptypb.Empty, error) {
@@ -561,46 +524,36 @@ func (s *service) Exec(context.Context, *taskapi.ExecProcessRequest) (*emptypb.E
 }
 
 func noExec(id string) error {
-	if id == "" {
-		return nil
-	}
-	return errgrpc.ToGRPC(fmt.Errorf("exec %s: a WebAssembly function has no other program beside it to run: %w", id, errdefs.ErrNotImplemented))
+	return fmt.Errorf("exec %s: a WebAssembly function has no other program beside it to run: %w", id, errdefs.ErrNotImplemented)
 }
 
 func (s *service) Checkpoint(context.Context, *taskapi.CheckpointTaskRequest) (*emptypb.Empty, error) {
-	return nil, errgrpc.ToGRPC(fmt.Errorf("a function cannot be checkpointed: %w", errdefs.ErrNotImplemented))
+	return nil, fmt.Errorf("a function cannot be checkpointed: %w", errdefs.ErrNotImplemented)
 }
 
 func (s *service) ResizePty(context.Context, *taskapi.ResizePtyRequest) (*emptypb.Empty, error) {
-	return nil, errgrpc.ToGRPC(fmt.Errorf("a function has no terminal: %w", errdefs.ErrNotImplemented))
+	return nil, fmt.Errorf("a function has no terminal: %w", errdefs.ErrNotImplemented)
 }
 
 // openStreams opens standard input, output and error for the host.
 func (f *function) openStreams() (files []*os.File, err error) {
-	open := func(path string, flags int) {
+	for i, path := range []string{f.stdin, f.stdout, f.stderr} {
+		// A pipe that is open for reading too is never a broken one: a client may go and come back.
+		flags := os.O_RDWR
+		if i == 0 {
+			// Not to wait for a writer, which the host does when it reads.
+			flags = os.O_RDONLY | unix.O_NONBLOCK
+		}
+		if name, isFile := strings.CutPrefix(path, "file://"); isFile {
+			path, flags = name, flags|os.O_CREATE|os.O_APPEND
+		}
+		file, err := os.OpenFile(cmp.Or(path, os.DevNull), flags, 0o600)
 		if err != nil {
-			return
+			return files, fmt.Errorf("open the standard streams: %w", err)
 		}
-		switch file, isFile := strings.CutPrefix(path, "file://"); {
-		case path == "":
-			path = os.DevNull
-		case isFile:
-			path, flags = file, flags|os.O_CREATE|os.O_APPEND
-		}
-		var file *os.File
-		if file, err = os.OpenFile(path, flags, 0o600); err == nil {
-			files = append(files, file)
-		}
+		files = append(files, file)
 	}
-	// Not to wait for a writer, which the host does when it reads.
-	open(f.stdin, os.O_RDONLY|unix.O_NONBLOCK)
-	// A pipe that is open for reading too is never a broken one: a client may go and come back.
-	open(f.stdout, os.O_RDWR)
-	open(f.stderr, os.O_RDWR)
-	if err != nil {
-		err = fmt.Errorf("open the standard streams: %w", err)
-	}
-	return files, err
+	return files, nil
 }
 
 // closeFiles gives up what the function has beside its host.
@@ -612,18 +565,4 @@ func (f *function) closeFiles() error {
 		return err
 	}
 	return nil
-}
-
-// listenControl makes the socket at which a driver of that user asks for functions.
-func listenControl(path string, driver uint32) (*os.File, error) {
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return nil, fmt.Errorf("listen for the driver: %w", err)
-	}
-	defer listener.Close()
-	listener.SetUnlinkOnClose(false)
-	if err := errors.Join(os.Chmod(path, 0o600), os.Chown(path, int(driver), -1)); err != nil {
-		return nil, fmt.Errorf("listen for the driver: %w", err)
-	}
-	return listener.File()
 }

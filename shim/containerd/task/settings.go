@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strconv"
@@ -28,52 +29,43 @@ const (
 	DefaultEngine = "wasmtime"
 )
 
-// settings are what a container says of itself.
-type settings struct {
-	engine, pod string
-	control     bool
-	driver      uint32
-}
-
-// Options are the runtime options, a YAML text or file that containerd's configuration gives
-// (ConfigBody, ConfigPath) or ctr --runtime-config-path.
-type options struct {
-	Engine string `yaml:"engine"`
-}
-
-func readSettings(spec *specs.Spec, given *anypb.Any) (s settings, err error) {
-	s.engine, s.pod = spec.Annotations[EngineAnnotation], spec.Annotations[sandboxAnnotation]
+// readFunction is what a host is to be told of a container's function.
+func readFunction(id string, spec *specs.Spec, given *anypb.Any) (*Function, error) {
+	user := spec.Process.User
+	f := &Function{ID: id, Engine: spec.Annotations[EngineAnnotation], Arguments: spec.Process.Args, Environment: spec.Process.Env,
+		UID: user.UID, GID: user.GID, Groups: user.AdditionalGids}
 	if driver, ok := spec.Annotations[ControlAnnotation]; ok {
 		number, err := strconv.ParseUint(driver, 10, 32)
 		if err != nil {
-			return s, fmt.Errorf("annotation %s=%.40q: give the driver's user number", ControlAnnotation, driver)
+			return nil, fmt.Errorf("annotation %s=%.40q: give the driver's user number", ControlAnnotation, driver)
 		}
-		s.control, s.driver = true, uint32(number)
+		f.Control, f.Driver = true, uint32(number)
 	}
-	if s.engine == "" && strings.HasSuffix(given.GetTypeUrl(), "runtimeoptions.v1.Options") {
-		var o options
-		if err := o.read(given.GetValue()); err != nil {
-			return s, fmt.Errorf("read the runtime options: %w", err)
+	if f.Engine == "" && strings.HasSuffix(given.GetTypeUrl(), "runtimeoptions.v1.Options") {
+		var err error
+		if f.Engine, err = engineOf(given.GetValue()); err != nil {
+			return nil, fmt.Errorf("read the runtime options: %w", err)
 		}
-		s.engine = o.Engine
 	}
-	if s.engine == "" {
-		s.engine = DefaultEngine
-	}
-	return s, nil
+	f.Engine = cmp.Or(f.Engine, DefaultEngine)
+	return f, nil
 }
 
-func (o *options) read(encoded []byte) error {
+// engineOf reads the runtime options, a YAML text or file that containerd's configuration gives
+// (ConfigBody, ConfigPath) or ctr --runtime-config-path.
+func engineOf(encoded []byte) (string, error) {
 	var message runtimeoptions.Options
 	if err := proto.Unmarshal(encoded, &message); err != nil {
-		return err
+		return "", err
 	}
 	text := message.GetConfigBody()
 	if len(text) == 0 && message.GetConfigPath() != "" {
 		var err error
 		if text, err = os.ReadFile(message.GetConfigPath()); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return yaml.Unmarshal(text, o)
+	var options struct{ Engine string }
+	err := yaml.Unmarshal(text, &options)
+	return options.Engine, err
 }
