@@ -25,9 +25,7 @@ func printOutcome(o *sweep.Outcome, figures int) {
 	}
 	_ = o.SetUps.Write(stdout)
 	if took := time.Duration(o.TookNs); took > 0 {
-		fmt.Fprintf(stdout, "
-the run took %v, %.0f %% of it measuring
-", took.Round(time.Second), 100*float64(o.MeasuredNs)/float64(o.TookNs))
+		fmt.Fprintf(stdout, "\nthe run took %v, %.0f %% of it measuring\n", took.Round(time.Second), 100*float64(o.MeasuredNs)/float64(o.TookNs))
 	}
 	written := o.Files
 	if figures > 0 {
