@@ -68,10 +68,13 @@ func (r *route) open() error {
 	return r.guest.do(abi.Open)
 }
 
+// leastBeyond is the least time beyond its deadline for a guest to say what has failed.
+const leastBeyond = 400 * time.Millisecond
+
 // timeout is how long the guest may wait: a little more than it gives a hand-off by
 // itself, as it knows better what is wrong, and less than the shim does.
 func (r *route) timeout() time.Duration {
-	return r.deadline + min(max(r.deadline/8, 400*time.Millisecond), time.Second)
+	return r.deadline + min(max(r.deadline/8, leastBeyond), time.Second)
 }
 
 // Prepare implements transport.Route: the guest makes the object.
