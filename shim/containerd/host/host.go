@@ -77,11 +77,10 @@ type host struct {
 
 type function struct {
 	task.Function
-	start  chan struct{}
-	system *wasip1.System
-	// closer, of a function that a driver controls, is its listener and then its connection.
-	lock   sync.Mutex
-	closer io.Closer
+	start chan struct{}
+	// life is over when the function is to end that waits; one that computes is not stopped.
+	life context.Context
+	end  context.CancelFunc
 }
 
 // standardInput is a pipe that a client of containerd writes to, which may still have to come: to read
@@ -116,6 +115,7 @@ const trapped = 128 + uint32(unix.SIGABRT)
 
 func (h *host) create(order task.Function, files []*os.File) {
 	f := &function{Function: order, start: make(chan struct{})}
+	f.life, f.end = context.WithCancel(context.Background())
 	h.functions[order.ID] = f
 	expected := 4
 	if order.Control {
@@ -172,19 +172,20 @@ func (h *host) prepare(f *function, files []*os.File) (run func() uint32, err er
 	if err := h.become(f.Function); err != nil {
 		return nil, err
 	}
-	f.system, err = wasip1.New(wasip1.Config{Arguments: f.Arguments, Environment: f.Environment,
+	system, err := wasip1.New(wasip1.Config{Arguments: f.Arguments, Environment: f.Environment,
 		Input: standardInput{stdin}, Output: stdout, Errors: stderr, Sockets: true})
 	if err != nil {
 		return nil, err
 	}
-	instance, err := module.Instantiate(context.Background(), engines.InstanceConfig{Name: f.Arguments[0], Imports: f.system.Functions()})
+	context.AfterFunc(f.life, func() { _ = system.Close() })
+	instance, err := module.Instantiate(context.Background(), engines.InstanceConfig{Name: f.Arguments[0], Imports: system.Functions()})
 	if err != nil {
-		return nil, errors.Join(err, f.system.Close())
+		return nil, errors.Join(err, system.Close())
 	}
 	entry, ok := instance.Function("_start")
 	if !ok {
 		return nil, errors.Join(errors.New("the module is no command: it does not export _start (build it for wasm32-wasip1, not as a library)"),
-			instance.Close(), f.system.Close())
+			instance.Close(), system.Close())
 	}
 	return func() uint32 {
 		err := entry.Call(nil)
@@ -199,7 +200,7 @@ func (h *host) prepare(f *function, files []*os.File) (run func() uint32, err er
 			fmt.Fprintln(stderr, "roadrunner:", err)
 			status = trapped
 		}
-		_ = errors.Join(instance.Close(), f.system.Close())
+		_ = errors.Join(instance.Close(), system.Close())
 		return status
 	}, nil
 }
@@ -266,20 +267,14 @@ func (h *host) controlled(f *function, file *os.File) error {
 		return err
 	}
 	defer listener.Close()
-	f.closing(listener)
+	context.AfterFunc(f.life, func() { _ = listener.Close() })
 	connection, err := accept(listener.(*net.UnixListener), f.Driver)
 	if err != nil {
 		return fmt.Errorf("wait for the driver: %w", err)
 	}
 	_ = listener.Close()
-	f.closing(connection)
+	context.AfterFunc(f.life, func() { _ = connection.Close() })
 	return shim.ServeConnection(connection, h.find)
-}
-
-func (f *function) closing(c io.Closer) {
-	f.lock.Lock()
-	defer f.lock.Unlock()
-	f.closer = c
 }
 
 // accept waits for a connection of root or of the driver's user. Others are closed.
@@ -301,17 +296,5 @@ func accept(listener *net.UnixListener, driver uint32) (*net.UnixConn, error) {
 			return connection, nil
 		}
 		_ = connection.Close()
-	}
-}
-
-// end has a function end that waits; one that computes is not stopped.
-func (f *function) end() {
-	if f.system != nil {
-		go f.system.Close()
-	}
-	f.lock.Lock()
-	defer f.lock.Unlock()
-	if f.closer != nil {
-		_ = f.closer.Close()
 	}
 }

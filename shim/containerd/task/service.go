@@ -101,19 +101,14 @@ func (s *service) find(r interface{ GetID() string }) (*function, tasktypes.Stat
 	return nil, 0, fmt.Errorf("container %s: %w", r.GetID(), errdefs.ErrNotFound)
 }
 
-func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*taskapi.CreateTaskResponse, error) {
-	f, err := s.create(ctx, r)
-	if err != nil {
-		return nil, fmt.Errorf("roadrunner: %w", err)
-	}
-	s.events.publish("/tasks/create", &eventtypes.TaskCreate{ContainerID: f.id, Bundle: f.bundle, Rootfs: r.GetRootfs(), Pid: f.pid(),
-		IO: &eventtypes.TaskIO{Stdin: f.stdin, Stdout: f.stdout, Stderr: f.stderr}})
-	return &taskapi.CreateTaskResponse{Pid: f.pid()}, nil
-}
-
-// create makes a function and waits until it is ready to start: what is wrong with a module, containerd
+// Create makes a function and waits until it is ready to start: what is wrong with a module, containerd
 // hears here, where it cleans up.
-func (s *service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (f *function, err error) {
+func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *taskapi.CreateTaskResponse, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("roadrunner: %w", err)
+		}
+	}()
 	spec, err := readSpec(r.GetBundle())
 	if err != nil {
 		return nil, err
@@ -153,7 +148,7 @@ func (s *service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (f *
 			_ = file.Close()
 		}
 	}()
-	f = &function{id: r.GetID(), bundle: r.GetBundle(), stdin: r.GetStdin(), stdout: r.GetStdout(), stderr: r.GetStderr(),
+	f := &function{id: r.GetID(), bundle: r.GetBundle(), stdin: r.GetStdin(), stdout: r.GetStdout(), stderr: r.GetStderr(),
 		status: tasktypes.Status_CREATED, prepared: make(chan struct{}), ended: make(chan struct{})}
 	streams, err := f.openStreams()
 	files = append(files, streams...)
@@ -183,7 +178,9 @@ func (s *service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (f *
 		return nil, errors.Join(err, s.cleanUp(f))
 	}
 	s.release(f.id)
-	return f, nil
+	s.events.publish("/tasks/create", &eventtypes.TaskCreate{ContainerID: f.id, Bundle: f.bundle, Rootfs: r.GetRootfs(), Pid: f.pid(),
+		IO: &eventtypes.TaskIO{Stdin: f.stdin, Stdout: f.stdout, Stderr: f.stderr}})
+	return &taskapi.CreateTaskResponse{Pid: f.pid()}, nil
 }
 
 func (f *function) prepare(ctx context.Context) error {
