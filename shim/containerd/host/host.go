@@ -257,8 +257,8 @@ func (h *host) become(f task.Function) error {
 	return nil
 }
 
-// patience is how long a driver may take to connect.
-const patience = time.Minute
+// connectDeadline is how long a driver may take to connect.
+const connectDeadline = time.Minute
 
 // controlled serves the driver that connects first, by the control protocol.
 func (h *host) controlled(f *function, file *os.File) error {
@@ -279,7 +279,7 @@ func (h *host) controlled(f *function, file *os.File) error {
 
 // accept waits for a connection of root or of the driver's user. Others are closed.
 func accept(listener *net.UnixListener, driver uint32) (*net.UnixConn, error) {
-	if err := listener.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := listener.SetDeadline(time.Now().Add(connectDeadline)); err != nil {
 		return nil, err
 	}
 	for {
