@@ -314,9 +314,7 @@ func TestStrangers(t *testing.T) {
 	for range 100 { // they say nothing, and are not waited for
 		dial()
 	}
-	if _, err := dial().Write(bytes.Repeat([]byte("GET / HTTP/1.1\r\n"), 1000)); err != nil {
-		t.Error(err)
-	}
+	_, _ = dial().Write(bytes.Repeat([]byte("GET / HTTP/1.1\r\n"), 1000)) // it may be cut off before it has said all
 	// A peer that promises more than there is.
 	for _, length := range []uint32{longestRequest + 1, math.MaxUint32} {
 		endless := tls.Client(dial(), &tls.Config{InsecureSkipVerify: true})

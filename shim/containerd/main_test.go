@@ -274,14 +274,15 @@ func inventory(t *testing.T) (found []string) {
 	return found
 }
 
-// eventually waits until there is what there was.
+// eventually waits until there is nothing that there was not: a test before may still have been leaving something.
 func eventually(t *testing.T, before []string) {
 	t.Helper()
-	var after []string
+	var left []string
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if after = inventory(t); slices.Equal(before, after) {
+		left = slices.DeleteFunc(inventory(t), func(found string) bool { return slices.Contains(before, found) })
+		if len(left) == 0 {
 			return
 		}
 	}
-	t.Errorf("before there was\n%q\nnow there is\n%q", before, after)
+	t.Errorf("left behind: %q", left)
 }
