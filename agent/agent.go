@@ -112,6 +112,7 @@ func newCertificate() (certificate tls.Certificate, fingerprint [32]byte, err er
 	return tls.Certificate{Certificate: [][]byte{encoded}, PrivateKey: key}, sha256.Sum256(encoded), err
 }
 
+// Join is what a driver needs to know.
 func (a *Agent) Join() Join { return a.join }
 
 // Serve answers drivers until the context ends, and leaves nothing running.

@@ -51,6 +51,7 @@ type participant struct {
 	name   string
 }
 
+// Remedy is what makes counting possible.
 const Remedy = "run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE, on a kernel with BTF"
 
 // Check returns nil where an audit can count, else what stands in the way.

@@ -13,6 +13,7 @@ import (
 	"rrbench/results"
 )
 
+// Summary is the report in one sentence.
 func (r *Report) Summary() string {
 	sum := r.Sum
 	parts := []string{r.amount(sum.Copied) + " copied in user space", r.amount(sum.Through()) + " through the kernel"}
@@ -107,6 +108,7 @@ func (r *Report) rows(f Figures) []table.Row {
 	return rows
 }
 
+// Print writes the report as text.
 func (r *Report) Print(w io.Writer) error {
 	out := results.PlainTable(w)
 	header, rows := table.Row{"one hand-off"}, r.rows(r.Sum)

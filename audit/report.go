@@ -13,6 +13,7 @@ import (
 	"rrbench/transport"
 )
 
+// Report is what one hand-off of a transport costs in copies and calls.
 type Report struct {
 	Cell sweep.PlannedCell
 	// Rounds were counted; figures are means of them.
@@ -24,6 +25,7 @@ type Report struct {
 	found       *counts
 }
 
+// Participant is a process, or several of the same role, in one hand-off.
 type Participant struct {
 	Role      string
 	Processes map[uint32]bool
@@ -33,6 +35,7 @@ type Participant struct {
 	order int
 }
 
+// Figures are sums over the counted rounds.
 type Figures struct {
 	// Copied is what was copied in user space, Small the part of it in copies of less than 1 KiB.
 	Copied, Small uint64
@@ -44,6 +47,7 @@ type Figures struct {
 	Faults, Switches       uint64
 }
 
+// Call is a system call of a participant.
 type Call struct {
 	Name  string
 	Class Class
@@ -193,16 +197,19 @@ func (r *Report) Moved(f Figures) uint64 {
 	return f.ByClass[Remaps].Bytes + min(windows.Bytes, windows.Count*uint64(r.Cell.SizeBytes))
 }
 
+// Multiples is a sum of bytes as multiples of the payload, a hand-off.
 func (r *Report) Multiples(bytes uint64) float64 {
 	return float64(bytes) / float64(r.Rounds) / float64(r.Cell.SizeBytes)
 }
 
+// Copies is the report as a row of a run's audit.csv.
 func (r *Report) Copies() results.Copies {
 	return results.Copies{Transport: r.Cell.Transport, Engine: r.Cell.Engine, Codec: r.Cell.Codec, SizeBytes: r.Cell.SizeBytes,
 		User: r.Multiples(r.Sum.Copied), Kernel: r.Multiples(r.Sum.Through()), ByReference: r.Multiples(r.Sum.ByClass[ByReference].Bytes),
 		Moved: r.Multiples(r.Moved(r.Sum)), Calls: float64(r.Sum.calls(withData...)) / float64(r.Rounds)}
 }
 
+// Title names what was audited.
 func (r *Report) Title() string {
 	title := r.Cell.Transport
 	for _, word := range []string{r.Cell.Engine, r.Cell.Codec, payloads.FormatSize(r.Cell.SizeBytes)} {

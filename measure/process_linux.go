@@ -48,6 +48,7 @@ func NewProcessMeter(pid int) (*ProcessMeter, error) {
 	return m, nil
 }
 
+// Close closes the meter's files.
 func (m *ProcessMeter) Close() error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()

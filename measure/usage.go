@@ -10,10 +10,12 @@ type Usage struct {
 	ContextSwitches  int64
 }
 
+// Add returns the sum of two usages.
 func (u Usage) Add(v Usage) Usage {
 	return Usage{u.UserNs + v.UserNs, u.KernelNs + v.KernelNs, u.MinorFaults + v.MinorFaults, u.ContextSwitches + v.ContextSwitches}
 }
 
+// Sub returns u less v.
 func (u Usage) Sub(v Usage) Usage {
 	return Usage{u.UserNs - v.UserNs, u.KernelNs - v.KernelNs, u.MinorFaults - v.MinorFaults, u.ContextSwitches - v.ContextSwitches}
 }

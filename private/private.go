@@ -119,6 +119,7 @@ func Abandoned(parent, prefix string) iter.Seq[*Directory] {
 	}
 }
 
+// AbandonedNames are the names of these directories.
 func AbandonedNames(parent, prefix string) (names []string) {
 	for directory := range Abandoned(parent, prefix) {
 		names = append(names, filepath.Base(directory.Path))

@@ -9,6 +9,7 @@ import (
 	"strings"
 )
 
+// Answer is what a comparison comes to.
 type Answer string
 
 const (
@@ -20,6 +21,7 @@ const (
 	Undecided Answer = "undecided"
 )
 
+// Comparison is that of one cell's latency with a reference's.
 type Comparison struct {
 	Point
 	// Base is the reference: its transport, engine and codec, or where it is from.
@@ -36,6 +38,7 @@ type Comparison struct {
 	Answer Answer  `csv:"answer"`
 }
 
+// Pair is a cell and its reference.
 type Pair struct {
 	Base, Other *Measured
 	Reference   string
@@ -182,4 +185,5 @@ func Largest(noise []Noise) (Noise, bool) {
 	return slices.MaxFunc(noise, func(a, b Noise) int { return cmp.Compare(a.Factor(), b.Factor()) }), true
 }
 
+// Factor is how far the halves differ, as a factor of at least 1.
 func (n Noise) Factor() float64 { return math.Exp(math.Abs(math.Log(n.Ratio))) }

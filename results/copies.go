@@ -21,6 +21,7 @@ type Copies struct {
 	Reason      string  `csv:"reason"`
 }
 
+// Of says that a cell's hand-offs are those that were counted.
 func (c *Copies) Of(s *Summary) bool {
 	return plainHandoff(s) && c.Transport == s.Transport && c.Engine == engineOf(s) && c.Codec == s.Codec && c.SizeBytes == s.SizeBytes
 }

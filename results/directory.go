@@ -53,6 +53,7 @@ func (e *DirectoryError) Error() string {
 	return fmt.Sprintf("results directory %s %s: %s", e.Path, e.Problem, e.Remedy)
 }
 
+// Usage marks an error of usage.
 func (*DirectoryError) Usage() {}
 
 func (e *DirectoryError) Unwrap() error { return e.Cause }
@@ -127,6 +128,7 @@ func reason(err error) string {
 	return err.Error()
 }
 
+// Path is the directory's path as it was given.
 func (d *Directory) Path() string { return d.path }
 
 func (d *Directory) file(name string) string { return filepath.Join(d.path, name) }
@@ -136,6 +138,7 @@ func (d *Directory) has(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
+// Figures is the path of the directory of figures. It may not exist.
 func (d *Directory) Figures() string { return d.file(FiguresDirectory) }
 
 // CreateJournal starts trials.csv and windows.csv. It refuses where they are.
@@ -163,6 +166,7 @@ func (d *Directory) openJournal(flag int) (_ *Journal, _ Journaled, file string,
 	return &Journal{trials, windows}, journaled(rows, other), "", nil
 }
 
+// Journaled is what trials.csv and windows.csv hold. Damage tells what could not be read.
 type Journaled struct {
 	Trials  []Trial
 	Windows []Window
@@ -285,10 +289,12 @@ func open(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
+// WriteSummaries replaces summary.csv.
 func (d *Directory) WriteSummaries(summaries []Summary) error {
 	return writeFile(d.file(summaryFile), summaries)
 }
 
+// WriteCopies writes audit.csv.
 func (d *Directory) WriteCopies(rows []Copies) error { return writeFile(d.file(auditFile), rows) }
 
 func writeFile[Row any](path string, rows []Row) error {
@@ -299,6 +305,7 @@ func writeFile[Row any](path string, rows []Row) error {
 	return replace(path, content.Bytes())
 }
 
+// Manifest reads manifest.json.
 func (d *Directory) Manifest() (Manifest, error) {
 	file, err := open(d.file(manifestFile))
 	if err != nil {
@@ -316,6 +323,7 @@ func (d *Directory) Manifest() (Manifest, error) {
 	return manifest, nil
 }
 
+// WriteManifest replaces manifest.json in one step.
 func (d *Directory) WriteManifest(manifest Manifest) error {
 	content, err := json.MarshalIndent(manifest, "", "  ")
 	if err != nil {
@@ -324,6 +332,7 @@ func (d *Directory) WriteManifest(manifest Manifest) error {
 	return replace(d.file(manifestFile), append(content, '\n'))
 }
 
+// Files are the paths of those files that the run itself has left.
 func (d *Directory) Files() (paths []string) {
 	for _, name := range []string{manifestFile, summaryFile, trialsFile, windowsFile, auditFile} {
 		if d.has(name) {
@@ -333,6 +342,7 @@ func (d *Directory) Files() (paths []string) {
 	return paths
 }
 
+// Write replaces a file of what was made of the run, and returns its path.
 func (d *Directory) Write(name string, content []byte) (string, error) {
 	path := d.file(name)
 	return path, replace(path, content)
@@ -352,6 +362,7 @@ func (d Damage) in(path string) {
 	}
 }
 
+// Lines names the first few, one line each, and counts the others.
 func (d Damage) Lines() (lines []string) {
 	for _, err := range d {
 		lines = append(lines, err.Error())
@@ -359,6 +370,7 @@ func (d Damage) Lines() (lines []string) {
 	return First(lines, "and %d more")
 }
 
+// Err is the lines as an error, and nil without damage.
 func (d Damage) Err() error {
 	if len(d) == 0 {
 		return nil
@@ -366,6 +378,7 @@ func (d Damage) Err() error {
 	return errors.New(strings.Join(d.Lines(), "\n"))
 }
 
+// Note counts the damage for a caption; it is empty without.
 func (d Damage) Note() string {
 	if len(d) == 0 {
 		return ""

@@ -25,6 +25,7 @@ func (h *Histogram) Record(ns int64) {
 	_ = h.RecordValue(min(max(ns, 1), longestLatency)) // within the bounds it cannot fail
 }
 
+// Percentile is NaN for an empty histogram.
 func (h *Histogram) Percentile(percent float64) float64 {
 	if h.TotalCount() == 0 {
 		return math.NaN()
@@ -42,6 +43,7 @@ func (h *Histogram) MarshalText() ([]byte, error) {
 
 const longestHistogram = 64 << 10
 
+// UnmarshalText reads it.
 func (h *Histogram) UnmarshalText(text []byte) error {
 	_, err := decode(text)
 	h.Histogram, h.text = nil, bytes.Clone(text)

@@ -23,8 +23,10 @@ type Journal struct {
 // Append writes rows with one system call. When it fails, the journal ends where it ended before, if that can be.
 func (j *Journal) Append(trials []Trial) error { return j.trials.append(trials) }
 
+// AppendWindow is Append for a window.
 func (j *Journal) AppendWindow(window Window) error { return j.windows.append([]Window{window}) }
 
+// Close forces the rows to the disk and ends the journal.
 func (j *Journal) Close() error { return errors.Join(j.windows.close(), j.trials.close()) }
 
 type appender[Row any] struct {

@@ -61,6 +61,7 @@ type Segment struct {
 	Environment measure.Environment `json:"environment"`
 }
 
+// Program is a build of this program.
 type Program struct {
 	// Version is its commit; Digest is the SHA-256 of its file.
 	Version string `json:"version"`
@@ -75,11 +76,13 @@ const (
 
 func (p Program) String() string { return fmt.Sprintf("%s (sha256:%s)", p.Version, p.Digest) }
 
+// Segments are the parts of a run, in the order in which they were measured.
 func (m *Manifest) Segments() []Segment {
 	first := Segment{m.Start, m.Command, Program{m.Versions.Program, m.Versions.ProgramDigest}, m.Before}
 	return append([]Segment{first}, m.Resumed...)
 }
 
+// Versions names the software that was measured.
 type Versions struct {
 	Program       string            `json:"program"`
 	ProgramDigest string            `json:"program_sha256,omitempty"`
@@ -89,12 +92,14 @@ type Versions struct {
 	Runtimes      map[string]string `json:"runtimes,omitempty"`
 }
 
+// Counts counts outcomes.
 type Counts struct {
 	OK      int `json:"ok"`
 	Skipped int `json:"skipped"`
 	Failed  int `json:"failed"`
 }
 
+// Add counts one more.
 func (c *Counts) Add(status Status) {
 	switch status {
 	case OK:
@@ -106,6 +111,7 @@ func (c *Counts) Add(status Status) {
 	}
 }
 
+// NewManifest begins a manifest: the environment, the start and the column notes are set.
 func NewManifest() Manifest {
 	return Manifest{
 		Versions: Versions{Go: runtime.Version()},
@@ -118,6 +124,7 @@ func NewManifest() Manifest {
 	}
 }
 
+// Finish completes a manifest with the run's outcome, the environment and the end.
 func (m *Manifest) Finish(trials []Trial, summaries []Summary) {
 	m.Cells, m.Trials, m.Warnings = Counts{}, Counts{}, nil
 	for i := range trials {
@@ -136,6 +143,7 @@ func (m *Manifest) Finish(trials []Trial, summaries []Summary) {
 		environment.NoiseSince(&segments[len(segments)-1].Environment))
 }
 
+// Peer is another node that took part in a run.
 type Peer struct {
 	Address     string              `json:"address"`
 	Program     Program             `json:"program"`
@@ -155,6 +163,7 @@ type Input struct {
 	Digest string `json:"sha256"`
 }
 
+// InputKind is what a run has a file for.
 type InputKind string
 
 const (
@@ -172,6 +181,7 @@ type textBytes struct {
 	Base64 []byte `json:"base64"`
 }
 
+// MarshalJSON implements json.Marshaler.
 func (t Text) MarshalJSON() ([]byte, error) {
 	if utf8.ValidString(string(t)) {
 		return json.Marshal(string(t))
@@ -179,6 +189,7 @@ func (t Text) MarshalJSON() ([]byte, error) {
 	return json.Marshal(textBytes{[]byte(t)})
 }
 
+// UnmarshalJSON implements json.Unmarshaler.
 func (t *Text) UnmarshalJSON(encoded []byte) error {
 	var bytes textBytes
 	if err := json.Unmarshal(encoded, &bytes); err == nil {
@@ -188,6 +199,7 @@ func (t *Text) UnmarshalJSON(encoded []byte) error {
 	return json.Unmarshal(encoded, (*string)(t))
 }
 
+// Texts are arguments of a command line.
 func Texts(arguments []string) []Text {
 	texts := make([]Text, len(arguments))
 	for i, argument := range arguments {
@@ -210,8 +222,10 @@ type TransportInfo struct {
 	Flag string `json:"flag,omitempty"`
 }
 
+// LimitFamily is the family of what the machine reaches without functions.
 const LimitFamily = "limit"
 
+// Transports are those of a run's plan.
 type Transports []TransportInfo
 
 // Of is what the run says of a transport. One of an earlier version says nothing: the name begins with the family.

@@ -12,6 +12,8 @@ type Estimate struct{ Value, Lo, Hi float64 }
 // Sample is what a cell was measured to, one number a start: only starts are independent.
 type Sample []float64
 
+// Estimate is the sample's geometric mean, with Student's interval on the logarithms from
+// 3 starts on.
 func (s Sample) Estimate() Estimate {
 	value, lo, hi := overStarts(s)
 	return Estimate{value, lo, hi}
@@ -104,6 +106,7 @@ var measures = []Measure{
 // cpu_ns_per_op is user and kernel time together.
 func Measures() []Measure { return measures }
 
+// MeasureOf finds a measure by its column.
 func MeasureOf(column string) (Measure, error) {
 	return named(measures, column, func(m Measure) string { return m.Column })
 }
@@ -149,8 +152,10 @@ func (c *Contents) Measured() []*Measured {
 	return slices.DeleteFunc(MeasuredCells(c.Trials, c.Windows), func(m *Measured) bool { return !ok[m.Point] })
 }
 
+// PayloadBytes is the length of what its first row was about.
 func (m *Measured) PayloadBytes() int64 { return m.starts[0][0][0].PayloadBytes }
 
+// Starts counts them.
 func (m *Measured) Starts() int { return len(m.starts) }
 
 // Sample is a measure, one number a start; starts that do not have it are left out.

@@ -16,6 +16,7 @@ func (p Point) ID() string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(benchmarkName(p))))[:12]
 }
 
+// ID is the cell's.
 func (s *Summary) ID() string { return s.Point().ID() }
 
 // A Setting is a flag of rrbench sweep, or a key of its configuration files, without dashes.
@@ -145,6 +146,7 @@ func CommandOf(settings []Setting) string {
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
 
+// Quote makes one word of a text, for a shell.
 func Quote(text string) string {
 	if plainWord.MatchString(text) {
 		return text

@@ -95,6 +95,7 @@ func Latest(trials []Trial) []Trial {
 	})
 }
 
+// LatestWindows keeps the last window of each start.
 func LatestWindows(windows []Window) []Window {
 	type key struct {
 		cell, block, start int

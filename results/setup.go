@@ -12,6 +12,7 @@ import (
 // latency. There is one entry for each transport and engine.
 type SetUps []SetUp
 
+// SetUp is that of one transport on one engine.
 type SetUp struct {
 	Transport string `json:"transport"`
 	Engine    string `json:"engine"`
@@ -20,6 +21,7 @@ type SetUp struct {
 	Times []int64 `json:"times_ns"`
 }
 
+// Add adds one start, which took ns nanoseconds.
 func (s *SetUps) Add(transport, engine string, ns int64) {
 	i := slices.IndexFunc(*s, func(u SetUp) bool { return u.Transport == transport && u.Engine == engine })
 	if i < 0 {
@@ -29,6 +31,7 @@ func (s *SetUps) Add(transport, engine string, ns int64) {
 	(*s)[i].Times = append((*s)[i].Times, ns)
 }
 
+// Write prints a line for each engine with the medians, the longest first.
 func (s SetUps) Write(w io.Writer) error {
 	engines, lines := groups(s, func(u SetUp) string { return u.Engine })
 	var out strings.Builder

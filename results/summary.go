@@ -70,6 +70,7 @@ type Summary struct {
 	Clocks []string `csv:"-"`
 }
 
+// Name is the cell's.
 func (s *Summary) Name() string { return s.Point().Name() }
 
 func (s *Summary) Point() Point { return Point{s.Cell, s.Load, s.Conditions} }
@@ -245,6 +246,7 @@ const reached = 0.95
 
 func (s *Summary) achieved() float64 { return s.OpsPerSecond / float64(max(s.Fanout, 1)) }
 
+// Saturated says that the cell's hand-offs were asked for at a rate that it did not reach.
 func (s *Summary) Saturated() bool { return s.Rate > 0 && s.achieved() < reached*float64(s.Rate) }
 
 func (s *Summary) note(hasWindows bool, moved float64) {

@@ -34,6 +34,7 @@ func WriteTable(w io.Writer, summaries []Summary, transports Transports) error {
 	return err
 }
 
+// WriteMarkdown prints the cells as a Markdown table, grouped by size.
 func WriteMarkdown(w io.Writer, summaries []Summary, transports Transports) error {
 	for _, writer := range append([]table.Writer{groupsOf(summaries, transports)}, programTables(summaries)...) {
 		if writer == nil {
@@ -176,6 +177,7 @@ func alignedTable(header table.Row, left int) table.Writer {
 	return writer
 }
 
+// PlainTable is one without lines, as commands print them.
 func PlainTable(w io.Writer) table.Writer {
 	out := table.NewWriter()
 	out.SetOutputMirror(w)

@@ -15,6 +15,7 @@ import (
 	"strconv"
 )
 
+// Status is the outcome of a trial or a cell.
 type Status string
 
 const (
@@ -23,6 +24,7 @@ const (
 	Failed  Status = "failed"
 )
 
+// UnmarshalText accepts the three.
 func (s *Status) UnmarshalText(text []byte) error {
 	switch status := Status(text); status {
 	case OK, Skipped, Failed:
@@ -35,8 +37,10 @@ func (s *Status) UnmarshalText(text []byte) error {
 // Digest is a payload's digest, 16 hexadecimal digits in a file.
 type Digest uint64
 
+// MarshalText writes the digits.
 func (d Digest) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%016x", uint64(d)), nil }
 
+// UnmarshalText reads them.
 func (d *Digest) UnmarshalText(text []byte) error {
 	value, err := strconv.ParseUint(string(text), 16, 64)
 	if err != nil || len(text) != 16 {
@@ -54,6 +58,7 @@ const (
 	ClockAcknowledged = "acknowledged"
 )
 
+// Cell is one point of a sweep.
 type Cell struct {
 	Experiment  string `csv:"experiment" note:"part of the plan that the cell belongs to" json:"experiment"`
 	Transport   string `csv:"transport" note:"way the payload moved" json:"transport"`
@@ -68,6 +73,7 @@ type Cell struct {
 // Rate is in hand-offs to all targets a second, empty in a file for 0.
 type Rate int
 
+// MarshalText writes the number.
 func (r Rate) MarshalText() ([]byte, error) {
 	if r == 0 {
 		return nil, nil
@@ -75,6 +81,7 @@ func (r Rate) MarshalText() ([]byte, error) {
 	return strconv.AppendInt(nil, int64(r), 10), nil
 }
 
+// UnmarshalText reads it.
 func (r *Rate) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*r = 0
@@ -88,11 +95,13 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// Load is the rate at which a cell's hand-offs are asked for.
 type Load struct {
 	// Rate is 0 for a closed loop: a source asks when its last hand-off is over.
 	Rate Rate `csv:"offered_ops_per_s" note:"rate at which hand-offs were asked for, in an open loop; empty for a closed one" json:"rate,omitempty"`
 }
 
+// Conditions are what a cell has beside its Cell.
 type Conditions struct {
 	Origin  string `csv:"origin" note:"buffer: the source's function filled a buffer that its host gave it; heap: memory of its own; host: the host put the payload there" json:"origin,omitempty"`
 	Consume string `csv:"consume" note:"read: the handler reads every byte; write: it also changes every page" json:"consume,omitempty"`
@@ -126,6 +135,7 @@ func Columns(p *Point) iter.Seq2[string, reflect.Value] {
 
 var pointFields = slices.DeleteFunc(reflect.VisibleFields(reflect.TypeFor[Point]()), func(f reflect.StructField) bool { return f.Tag.Get("csv") == "" })
 
+// Sources is how many functions send, each to every target of its own.
 func (p Point) Sources() int { return max(p.Concurrency, 1) * max(p.Fanin, 1) }
 
 // Handoffs is how many there are to single targets in a round, and rows of each phase where programs run.

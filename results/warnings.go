@@ -15,6 +15,7 @@ type Noise struct {
 	Hi    float64 `json:"hi"`
 }
 
+// NoiseOf compares the halves of each cell that has two of at least three starts.
 func NoiseOf(trials []Trial) (all []Noise) {
 	twice := make(map[Point]bool)
 	for i := range trials {
@@ -71,6 +72,7 @@ func (p Point) Name() string {
 	return strings.Join(strings.Fields(strings.Join(words, " ")), " ")
 }
 
+// Warnings lists what a reader of the statistics must know, one line each.
 func Warnings(summaries []Summary, transports Transports, noise []Noise) []string {
 	var warnings []string
 	short, outlying, outliers := 0, 0, 0
@@ -128,6 +130,7 @@ func limitOf(p Point, limit string) Point {
 	return p
 }
 
+// LimitsOf finds the limits among a run's cells.
 func LimitsOf(summaries []Summary, transports Transports) Limits {
 	all := make(Limits)
 	for i := range summaries {

@@ -101,6 +101,7 @@ func (c *Cell) Connect(ctx context.Context, concurrency, fanin int) (took time.D
 // Shims are the processes, the source's first.
 func (c *Cell) Shims() []*Process { return c.shims }
 
+// Run runs a batch; see Process.Run.
 func (c *Cell) Run(ctx context.Context, batch Batch, each func(Record) error) (Window, error) {
 	return c.shims[0].Run(ctx, batch, each)
 }

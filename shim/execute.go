@@ -79,6 +79,7 @@ func (o *Output) Write(p []byte) (int, error) {
 	return o.digest.Write(p)
 }
 
+// End computes the digest.
 func (o *Output) End() {
 	if o.digest == nil {
 		o.digest = xxhash.New()

@@ -38,6 +38,7 @@ type Config struct {
 	DryRun, Quiet bool
 }
 
+// Experiment is a named group of cells.
 type Experiment struct {
 	Name string
 	Axes
@@ -80,10 +81,12 @@ type Axes struct {
 	from map[string]string
 }
 
+// Share is a part of 1.
 type Share float64
 
 func (s Share) String() string { return strconv.FormatFloat(100*float64(s), 'g', -1, 64) + "%" }
 
+// Size is a payload size in bytes.
 type Size int64
 
 func (s Size) String() string { return payloads.FormatSize(int64(s)) }
@@ -202,6 +205,7 @@ type UsageError struct{ message string }
 
 func (e *UsageError) Error() string { return e.message }
 
+// Usage marks an error of usage.
 func (*UsageError) Usage() {}
 
 func usage(format string, arguments ...any) error {

@@ -53,6 +53,7 @@ func (p *Plan) estimate(v Visit, infos map[string]transport.Info) float64 {
 	return seconds + window + float64(cell.steps(v)+p.Warmup)*handoff
 }
 
+// Estimate is about how long the whole plan takes.
 func (p *Plan) Estimate(infos map[string]transport.Info) time.Duration {
 	var seconds float64
 	for _, visit := range p.Schedule() {

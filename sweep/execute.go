@@ -25,6 +25,7 @@ import (
 	"rrbench/workloads"
 )
 
+// Request is a sweep as a user asks for it.
 type Request struct {
 	// Flags win over the config file that they name.
 	Flags    Config
@@ -239,6 +240,7 @@ func ThisMachine(ctx context.Context) (Machine, error) {
 	return MachineWith(chosen)
 }
 
+// MachineWith is ThisMachine with these crossovers.
 func MachineWith(chosen crossovers.Choice) (Machine, error) {
 	available, err := measure.AvailableMemory()
 	if err != nil {
@@ -343,6 +345,7 @@ func serverVersions(plan *Plan, machine Machine) map[string]string {
 	return versions
 }
 
+// Outcome is what a run leaves for its user.
 type Outcome struct {
 	results.Manifest
 	Directory string
@@ -361,8 +364,10 @@ type Planned struct {
 	inputs []results.Input
 }
 
+// Memory estimates a cell's peak memory in bytes.
 func (p *Planned) Memory(cell PlannedCell) int64 { return memoryOf(p.Infos[cell.mechanism()], cell) }
 
+// Preview plans a request and measures nothing.
 func Preview(ctx context.Context, request Request) (*Planned, error) {
 	machine, err := request.machine(ctx)
 	if err != nil {

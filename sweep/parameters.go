@@ -112,13 +112,17 @@ func Parameters(transports []transport.Transport) []*Parameter {
 type Scope int
 
 const (
+	// OfCells may differ from experiment to experiment.
 	OfCells Scope = iota
+	// OfTransports may too; single transports have it.
 	OfTransports
+	// OfRun is one for all experiments.
 	OfRun
 	// OfCommand is of the command line, not of what is measured: a flag alone.
 	OfCommand
 )
 
+// Parameter is one thing that a user may ask for.
 type Parameter struct {
 	Name string
 	kind
@@ -129,6 +133,7 @@ type Parameter struct {
 	standard, help string
 }
 
+// List says that there may be several values.
 func (p *Parameter) List() bool {
 	return reflect.TypeOf(p.at(new(Config))).Elem().Kind() == reflect.Slice
 }
@@ -190,6 +195,7 @@ func (p *Parameter) check(c *Config) error {
 	return nil
 }
 
+// Help is one line, with the bounds of the value and what is in use where it is not given.
 func (p *Parameter) Help() string {
 	text, standard := p.help, p.standard
 	if p.bounds != "" {
@@ -241,6 +247,7 @@ func (f Flag) Set(text string) error {
 
 func (f Flag) several() bool { return f.List() && f.Single == "" }
 
+// Type is the kind of the value.
 func (f Flag) Type() string {
 	if f.several() {
 		return f.name + "s"

@@ -17,6 +17,7 @@ import (
 
 const inter = transport.PlacementInter
 
+// Peer is another node, on which targets run.
 type Peer interface {
 	Launcher(transport.Info) shim.Launcher
 	// Lacks says why a transport or an engine cannot run there, empty where both can.

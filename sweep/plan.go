@@ -45,6 +45,7 @@ type Plan struct {
 	Warnings   []string      `json:"warnings,omitempty"`
 }
 
+// PlannedCell is a cell with what it takes to run it.
 type PlannedCell struct {
 	results.Point
 	// Reps is the number of measured rounds, spread over so many starts of fresh functions.
@@ -82,6 +83,7 @@ func (c *PlannedCell) runtime() string {
 	return strings.TrimSuffix(c.Engine, "+"+c.StandIn)
 }
 
+// Machine is what a plan needs to know of the machine and of the program.
 type Machine struct {
 	Transports    []transport.Transport
 	FindTransport func(name string) (transport.Transport, error)

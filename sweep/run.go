@@ -35,6 +35,7 @@ type Progress interface {
 	End()
 }
 
+// Runner carries out a plan.
 type Runner struct {
 	Plan     *Plan
 	Machine  Machine
@@ -59,6 +60,7 @@ type Runner struct {
 	images    runtimes.Store
 }
 
+// Advance is how far a run is.
 type Advance struct {
 	// Cell is what is visited now, in a block of so many.
 	Block, Blocks int

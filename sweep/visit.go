@@ -78,6 +78,7 @@ func checkStandIn(info transport.Info, cell PlannedCell) error {
 	}
 }
 
+// Setup is the set-up that both ends of a cell's hand-offs get.
 func (p *Plan) Setup(cell *PlannedCell) transport.Setup {
 	return transport.Setup{
 		Engine:    cell.runtime(),

@@ -9,6 +9,7 @@ import (
 	"rrbench/transport"
 )
 
+// Point is what was measured at one size.
 type Point struct {
 	Size int64
 	// Below and From are the median times of the two mechanisms until every byte was read, in nanoseconds.

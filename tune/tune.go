@@ -38,6 +38,7 @@ const (
 	deadline = 10 * time.Second
 )
 
+// Request says what to measure.
 type Request struct {
 	// Transports are those whose crossovers are sought; others are left out.
 	Transports []transport.Transport
@@ -47,6 +48,7 @@ type Request struct {
 	Progress   sweep.Progress
 }
 
+// Curve is the outcome for one transport on one engine.
 type Curve struct {
 	Transport, Engine string
 	transport.Crossover
@@ -176,6 +178,7 @@ func (p *Point) conclude(found [][2]times) {
 
 func logRatio(a, b []float64) float64 { return math.Log(median(a) / median(b)) }
 
+// Choice is the name of the mechanism that payloads of a size get.
 func (c *Curve) Choice(size int64) string {
 	if size < c.Chosen {
 		return c.Below
@@ -183,6 +186,7 @@ func (c *Curve) Choice(size int64) string {
 	return c.From
 }
 
+// File is what to write of the curves that were measured, now and on this machine.
 func File(curves []*Curve) *crossovers.File {
 	f := &crossovers.File{Format: crossovers.Format, Measured: time.Now().UTC().Truncate(time.Second), Machine: crossovers.ThisMachine()}
 	for _, c := range curves {

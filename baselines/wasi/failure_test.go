@@ -283,7 +283,7 @@ func TestGuestBeyondItsDeadline(t *testing.T) {
 		opened := transporttest.Opening(t, New(), setup, target.Endpoint()).(*route)
 		transporttest.Prepare(t, opened, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
 		opened.deadline = time.Nanosecond - leastBeyond
-		// One hand-off may be over before anybody has to wait.
+		// One hand-off may be over before the guest has to wait.
 		var err error
 		for end := time.Now().Add(10 * time.Second); err == nil && time.Now().Before(end); {
 			var handoff transport.Handoff

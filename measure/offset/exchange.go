@@ -23,6 +23,7 @@ import (
 // Cookie is the secret by which the two sides of an exchange know one another's packets.
 type Cookie [16]byte
 
+// NewCookie makes one.
 func NewCookie() (c Cookie) {
 	_, _ = rand.Read(c[:]) // never fails, see crypto/rand
 	return c

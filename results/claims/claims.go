@@ -37,6 +37,7 @@ import (
 //go:embed claims.yaml
 var builtIn []byte
 
+// Claim is one of a claims file.
 type Claim struct {
 	ID      string `yaml:"id"`
 	Paper   string `yaml:"paper"`
@@ -66,6 +67,7 @@ type Claim struct {
 // Cell has the values of a cell's columns, each one or several.
 type Cell map[string]Values
 
+// Values are of one column.
 type Values []string
 
 // UnmarshalYAML accepts one value or a list.
@@ -82,8 +84,10 @@ func (v *Values) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
+// DefaultTolerance is the factor of claims that have none.
 const DefaultTolerance = 1.5
 
+// An Error is a fault of a claims file. It is an error of usage.
 type Error struct {
 	Claim string
 	Cause error
@@ -96,10 +100,12 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("claims file: %s: %v", e.Claim, e.Cause)
 }
 
+// Usage marks an error of usage.
 func (*Error) Usage() {}
 
 func (e *Error) Unwrap() error { return e.Cause }
 
+// BuiltIn are the claims of the papers that rrbench compares with.
 func BuiltIn() []Claim {
 	claims, err := Read(bytes.NewReader(builtIn))
 	if err != nil {
@@ -182,6 +188,7 @@ func (c *Claim) check() error {
 	return err
 }
 
+// A Row is what was found of one claim for one choice of its cells' values, a row of claims.csv.
 type Row struct {
 	ID             string  `csv:"id"`
 	Paper          string  `csv:"paper"`
@@ -210,6 +217,7 @@ type Row struct {
 	published Published
 }
 
+// Here is the value in the form in which the other was published, with its interval.
 func (r *Row) Here() string { return r.published.format(r.Value, r.Lo, r.Hi) }
 
 type errNotTested string

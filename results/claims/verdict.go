@@ -12,6 +12,7 @@ import (
 	"rrbench/results"
 )
 
+// Verdict is what a run says of a claim.
 type Verdict string
 
 const (
@@ -36,6 +37,7 @@ const (
 	share
 )
 
+// Published is a published ratio, or a range of them.
 type Published struct {
 	// Text is as in the claims file. Lo and Hi are ratios, equal for one value.
 	Text   string
@@ -45,6 +47,7 @@ type Published struct {
 
 var publishedForm = regexp.MustCompile(`^(<=\s*)?([-+]?[0-9.]+?)(?:\.\.([-+]?[0-9.]+))?\s*(%|x|×)$`)
 
+// UnmarshalYAML reads the text.
 func (p *Published) UnmarshalYAML(node *yaml.Node) error {
 	parts := publishedForm.FindStringSubmatch(node.Value)
 	if parts == nil {

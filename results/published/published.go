@@ -16,6 +16,7 @@ import (
 //go:embed roadrunner.csv cwasi.csv compute.csv
 var files embed.FS
 
+// Value is one published number.
 type Value struct {
 	// Experiment and Placement are the study's names, Metric and Unit what the number is.
 	Experiment string `csv:"experiment"`
@@ -53,6 +54,7 @@ var (
 	Compute    = sync.OnceValue(func() []Value { return read("compute.csv") })
 )
 
+// Of selects the values of one figure, in the order of the table.
 func Of(all []Value, experiment, placement, metric string) []Value {
 	return slices.DeleteFunc(slices.Clone(all), func(v Value) bool {
 		return v.Experiment != experiment || v.Placement != placement || v.Metric != metric

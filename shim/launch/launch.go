@@ -42,6 +42,7 @@ func (l *Launchers) For(info transport.Info) shim.Launcher {
 	return shim.Child{}
 }
 
+// Close ends the containerd that was started.
 func (l *Launchers) Close() error { return l.Containerd.Close() }
 
 // For finds what starts the shims of a transport by itself.

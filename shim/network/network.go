@@ -120,6 +120,7 @@ func (c *Cell) plug(container *namespace, address netip.Addr) error {
 	return nil
 }
 
+// Close gives the network up.
 func (c *Cell) Close() error {
 	if c != nil {
 		for _, container := range c.containers {

@@ -192,6 +192,7 @@ func (a *Alone) call(command *exec.Cmd) error {
 // PID is the program's process number on the host.
 func (a *Alone) PID() int { return a.pid }
 
+// Start has the program run.
 func (a *Alone) Start(ctx context.Context) error {
 	var said child.Tail
 	command := runc(ctx, a.directory.Path, "start", a.id)
@@ -203,6 +204,7 @@ func (a *Alone) Start(ctx context.Context) error {
 	return nil
 }
 
+// Kill ends the program at once.
 func (a *Alone) Kill() error { return unix.Kill(a.pid, unix.SIGKILL) }
 
 // Wait waits for the program's end. Its usage is its own alone; that of runc is in Used.
@@ -217,4 +219,5 @@ func (a *Alone) Wait() (*os.ProcessState, error) {
 // Used is what calls of runc have used so far.
 func (a *Alone) Used() []*syscall.Rusage { return a.usage }
 
+// Remove removes what is left of the container.
 func (a *Alone) Remove() error { return remove(a.directory) }

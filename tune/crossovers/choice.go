@@ -16,6 +16,7 @@ import (
 // Variable is the environment variable that names the file to use, or transport.BuiltIn.
 const Variable = "RRBENCH_CROSSOVERS"
 
+// DefaultPath is where the file is unless Variable says otherwise.
 func DefaultPath() (string, error) {
 	directory, err := os.UserConfigDir()
 	if err != nil {
@@ -87,4 +88,5 @@ func (c Choice) Origin() string {
 	return fmt.Sprintf("measured on %s, %s", c.file.Measured.Format(time.DateOnly), c.Path)
 }
 
+// Measured says that a file is used.
 func (c Choice) Measured() bool { return c.file != nil }

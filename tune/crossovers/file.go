@@ -30,6 +30,7 @@ import (
 	"rrbench/transport"
 )
 
+// File is what was measured on a machine.
 type File struct {
 	// Format is the version of the layout, and of what it is that decides.
 	Format   int       `json:"format"`
@@ -39,6 +40,7 @@ type File struct {
 	Crossovers []Crossover `json:"crossovers"`
 }
 
+// Crossover is where a transport begins to hand over by reference on an engine.
 type Crossover struct {
 	Transport string `json:"transport"`
 	Engine    string `json:"engine"`
@@ -49,8 +51,10 @@ type Crossover struct {
 // Size is a crossover in bytes; transport.FormatCrossover writes it.
 type Size int64
 
+// MarshalText writes 144KiB, or never.
 func (s Size) MarshalText() ([]byte, error) { return []byte(transport.FormatCrossover(int64(s))), nil }
 
+// UnmarshalText reads what transport.ParseCrossover accepts.
 func (s *Size) UnmarshalText(text []byte) error {
 	if len(text) > longestText {
 		return fmt.Errorf("crossover of %d characters", len(text))
@@ -178,6 +182,7 @@ func (f *File) Write(path string) error {
 	return nil
 }
 
+// Machine is what tells machines apart whose crossovers differ.
 type Machine struct {
 	Architecture string `json:"architecture"`
 	CPUModel     string `json:"cpu_model"`
@@ -185,8 +190,10 @@ type Machine struct {
 	Kernel       string `json:"kernel"`
 }
 
+// ThisMachine is the one that this process runs on.
 func ThisMachine() Machine { return MachineOf(measure.ReadEnvironment()) }
 
+// MachineOf is the one of an environment.
 func MachineOf(e measure.Environment) Machine {
 	return Machine{Architecture: e.Architecture, CPUModel: e.CPUModel, CPUs: e.CPUs, Kernel: e.KernelRelease}
 }

@@ -29,7 +29,7 @@ type Config struct {
 	Backend unsafe.Pointer
 	// Bounds: the engine bounds each guest's stack and memory by itself.
 	Bounds bool
-	// Lenient: the engine takes features, and cannot be told not to, that it is not said to have.
+	// Lenient: the engine takes features that it is not said to have, and has no setting against them.
 	Lenient bool
 	// CacheDir is where code is kept, if the backend can serialize; empty means the user's.
 	CacheDir string

@@ -51,8 +51,8 @@ type Cache struct {
 
 // Open makes the engine's directory below base, or below the user's cache directory when
 // base is empty. Version is the engine's: code is of use to the same one only. The error says
-// why code from there could not be trusted; the cache beside it keeps nothing, and is all there is
-// of a directory that nobody asked for.
+// why code from there could not be trusted; the cache beside it keeps nothing, and serves where no
+// directory was asked for.
 func Open(base, engine, version string) (*Cache, error) {
 	c := &Cache{version: version}
 	c.dir, c.fault = directory(base, engine)

@@ -95,4 +95,5 @@ func Receive(from *net.UnixConn, buffer []byte, message any) ([]*os.File, error)
 	return files, errors.Join(err, json.Unmarshal(buffer[:n], message))
 }
 
+// Buffer is room for Receive.
 func Buffer() []byte { return make([]byte, largestMessage) }

@@ -29,7 +29,7 @@ const (
 	DefaultEngine = "wasmtime"
 )
 
-// readFunction is what a host is to be told of a container's function.
+// readFunction is what a host needs to know of a container's function.
 func readFunction(id string, spec *specs.Spec, given *anypb.Any) (*Function, error) {
 	user := spec.Process.User
 	f := &Function{ID: id, Engine: spec.Annotations[EngineAnnotation], Arguments: spec.Process.Args, Environment: spec.Process.Env,
