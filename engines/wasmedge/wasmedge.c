@@ -213,8 +213,7 @@ typedef struct {
   uint32_t index;
   size_t params, results;
 } imported;
-typedef struct function {
-  struct function *next;
+typedef struct {
   void *callee;
   size_t params, results;
   valtype_t types[];
@@ -228,7 +227,6 @@ typedef struct {
   text *names;
   imported *imports;
   size_t count, modules;
-  function *functions;
 } instance;
 
 // inside is how many guests are on this thread's stack.
@@ -404,17 +402,15 @@ static char *instantiate(guest *g, void *of, const import_t *imports, size_t cou
 
 static void *find_function(guest *g, text name, signature type) {
   instance *in = g->own;
-  function *f = calloc(1, sizeof *f + type.params_length * sizeof(valtype_t));
-  if (!f || !(f->callee = edge.ModuleInstanceFindFunction(in->instance, string(name)))) {
-    free(f);
+  void *callee = edge.ModuleInstanceFindFunction(in->instance, string(name));
+  function *f = callee ? g->keep(g, sizeof *f + type.params_length * sizeof(valtype_t)) : NULL;
+  if (!f)
     return NULL;
-  }
+  f->callee = callee;
   f->params = type.params_length;
   f->results = type.results_length;
   for (size_t i = 0; i < f->params; i++)
     f->types[i] = type_of(type.params[i]);
-  f->next = in->functions;
-  in->functions = f;
   return f;
 }
 
@@ -422,10 +418,6 @@ static void free_guest(guest *g) {
   instance *in = g->own;
   if (!in)
     return;
-  for (function *f = in->functions, *next; f; f = next) {
-    next = f->next;
-    free(f);
-  }
   if (in->instance)
     edge.ModuleInstanceDelete(in->instance);
   if (in->lender)

@@ -83,8 +83,7 @@ typedef struct {
   size_t params, results;
   uint8_t result_kinds[];
 } imported;
-typedef struct function {
-  struct function *next;
+typedef struct {
   void *callee;
   size_t params, results;
   uint8_t param_kinds[];
@@ -99,7 +98,6 @@ typedef struct {
   size_t count;
   wasm_extern_vec_t exports;
   wasm_exporttype_vec_t types;
-  function *functions;
 } instance;
 
 // A number's letter in the binary format is 0x7f for i32 to 0x7c for f64; Wasmer has 0 to 3.
@@ -315,7 +313,7 @@ static void *find_function(guest *g, text name, signature type) {
     const wasm_byte_vec_t *known = wasm_exporttype_name(in->types.data[i]);
     if (known->size != name.length || memcmp(known->data, name.data, name.length))
       continue;
-    function *f = calloc(1, sizeof *f + type.params_length);
+    function *f = g->keep(g, sizeof *f + type.params_length);
     if (!f)
       return NULL;
     f->callee = wasm_extern_as_func(in->exports.data[i]);
@@ -323,8 +321,6 @@ static void *find_function(guest *g, text name, signature type) {
     f->results = type.results_length;
     for (size_t k = 0; k < f->params; k++)
       f->param_kinds[k] = kind_of(type.params[k]);
-    f->next = in->functions;
-    in->functions = f;
     return f;
   }
   return NULL;
@@ -334,10 +330,6 @@ static void free_guest(guest *g) {
   instance *in = g->own;
   if (!in)
     return;
-  for (function *f = in->functions, *next; f; f = next) {
-    next = f->next;
-    free(f);
-  }
   if (in->exports.data)
     wasm_extern_vec_delete(&in->exports);
   if (in->types.data)

@@ -74,8 +74,7 @@ typedef struct {
   guest *g;
   uint32_t index;
 } import;
-typedef struct function {
-  struct function *next;
+typedef struct {
   wasmtime_func_t callee;
   size_t slots;
 } function;
@@ -86,7 +85,6 @@ typedef struct {
   wasmtime_instance_t exports;
   enum { memory_unknown, memory_absent, memory_present } memory_state;
   wasmtime_memory_t memory;
-  function *functions;
 } instance;
 
 static void *engine;
@@ -282,25 +280,19 @@ static char *instantiate(guest *g, void *module, const import_t *imports, size_t
 static void *find_function(guest *g, text name, signature type) {
   instance *in = g->own;
   wasmtime_extern_t item;
-  function *f = calloc(1, sizeof *f);
-  if (!f || !wasmtime_instance_export_get(in->context, &in->exports, name.data, name.length, &item) ||
-      item.kind != extern_function) {
-    free(f);
+  if (!wasmtime_instance_export_get(in->context, &in->exports, name.data, name.length, &item) ||
+      item.kind != extern_function)
     return NULL;
-  }
-  *f = (function){in->functions, item.of.func,
-                  type.params_length > type.results_length ? type.params_length : type.results_length};
-  return in->functions = f;
+  function *f = g->keep(g, sizeof *f);
+  if (f)
+    *f = (function){item.of.func, type.params_length > type.results_length ? type.params_length : type.results_length};
+  return f;
 }
 
 static void free_guest(guest *g) {
   instance *in = g->own;
   if (!in)
     return;
-  for (function *f = in->functions, *next; f; f = next) {
-    next = f->next;
-    free(f);
-  }
   if (in->store)
     wasmtime_store_delete(in->store);
   free(in);

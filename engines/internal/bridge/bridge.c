@@ -4,6 +4,7 @@
 #include "bridge.h"
 
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -104,6 +105,20 @@ static bool replace(const guest *g) {
          (!g->size || !mprotect(g->base, g->size, PROT_READ | PROT_WRITE));
 }
 
+struct kept {
+  struct kept *next;
+  max_align_t memory[];
+};
+
+static void *keep(guest *g, size_t length) {
+  struct kept *k = calloc(1, sizeof *k + length);
+  if (!k)
+    return NULL;
+  k->next = g->kept;
+  g->kept = k;
+  return k->memory;
+}
+
 guest *bridge_guest_new(uintptr_t instance, size_t offset, size_t modulus) {
   guest *g = calloc(1, sizeof *g);
   if (g) {
@@ -113,6 +128,7 @@ guest *bridge_guest_new(uintptr_t instance, size_t offset, size_t modulus) {
     g->reserve_beside = reserve_beside;
     g->give_back = give_back;
     g->replace = replace;
+    g->keep = keep;
     g->offset = offset;
     g->modulus = modulus;
   }
@@ -168,4 +184,11 @@ char *backend_instantiate(const backend *b, guest *g, void *module, const import
   return b->instantiate(g, module, imports, count, has_memory, minimum, maximum);
 }
 void *backend_function(const backend *b, guest *g, text name, signature type) { return b->function(g, name, type); }
-void backend_free_guest(const backend *b, guest *g) { b->free_guest(g); }
+void backend_free_guest(const backend *b, guest *g) {
+  b->free_guest(g);
+  for (struct kept *k = g->kept, *next; k; k = next) {
+    next = k->next;
+    free(k);
+  }
+  g->kept = NULL;
+}

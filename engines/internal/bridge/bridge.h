@@ -26,6 +26,7 @@ struct guest {
   uint8_t *base;      // NULL while there is no memory
   uint64_t size;      // in bytes
   void *own;          // the engine's
+  struct kept *kept;  // what keep has returned
   // The engine notes base and size.
   void (*refresh)(guest *);
   // The engine runs a function of backend.function: parameters from the front of the stack, results
@@ -48,6 +49,8 @@ struct guest {
   // replace has a memory that was made just now be mapped as package memory maps pages, so that what moves out of it
   // and back is one with the rest again. It returns false where that cannot be.
   bool (*replace)(const guest *);
+  // keep returns zeroed memory that lives as long as the guest, or NULL.
+  void *(*keep)(guest *, size_t length);
   direct_call *answering; // who answers a call of the host, or NULL
 };
 
