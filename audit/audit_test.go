@@ -64,6 +64,7 @@ func TestHandoffs(t *testing.T) {
 		{"user/remap", 4 * mib, 1, 0, 0, 0, 0, 0, 2},
 		{"user/remap", mib, 1, 0, 0, 0, 0, 0, 2},
 		// It is mapped for good.
+		{"user/memfd", mib, 1, 0, 0, 0, 0, 0, 0},
 		{"kernel/memfd", 4 * mib, 1, 0, 0, 0, 0, 0, 0},
 		{"kernel/memfd", mib, 3, 0, 0, 0, 0, 0, 0},
 		{"kernel/stream", 4 * mib, 1, 0, 1, 1, 0, 0, 0},

@@ -23,7 +23,8 @@ func All() []transport.Transport {
 	return slices.Concat([]transport.Transport{
 		user.NewCopy(),
 		user.NewRemap(),
-		adaptive{user.NewAdaptive, user.NewLearning, transport.Crossover{Below: "user/copy", From: "user/remap", Default: user.DefaultCrossover, Learns: true}},
+		user.NewMemfd(),
+		adaptive{user.NewAdaptive, user.NewLearning, transport.Crossover{Below: "user/copy", From: "user/memfd", Default: user.DefaultCrossover, Learns: true}},
 		kernel.NewStream(),
 		kernel.NewRing(),
 		kernel.NewMemfd(),

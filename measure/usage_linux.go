@@ -14,6 +14,11 @@ import (
 // scheduler's own nanosecond clock, running threads included.
 func SelfUsage() Usage { return usageOf(unix.RUSAGE_SELF) }
 
+// ThreadFaults is how many page faults without input the calling thread has had since it started, as
+// getrusage(2) RUSAGE_THREAD counts them. The goroutine is locked to its thread between two calls that
+// are compared.
+func ThreadFaults() int64 { return usageOf(unix.RUSAGE_THREAD).MinorFaults }
+
 // process is this process's one meter.
 var process = struct {
 	mutex sync.Mutex

@@ -102,9 +102,9 @@ func (f *Function) emptyWindow() error {
 }
 
 // Window is a view of the window if the region is that of its function's, else nil. It is valid as
-// Bytes is.
+// Bytes is, and nil after the function was closed.
 func (r *Region) Window() []byte {
-	if r != r.function.window {
+	if r != r.function.window || r.function.closed {
 		return nil
 	}
 	return r.function.memory.Bytes()[memory.WindowStart:memory.WindowEnd():memory.WindowEnd()]

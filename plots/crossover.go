@@ -11,8 +11,30 @@ import (
 	"rrbench/results"
 )
 
-// pairs are mechanisms of a family of which the first copies a payload and the second hands it over by reference.
-var pairs = [][2]string{{"user/copy", "user/remap"}, {"kernel/stream", "kernel/memfd"}, {"network/stream", "network/splice"}}
+// pairs are mechanisms of a family of which one copies a payload and another hands it over by reference: the first
+// of several that was measured.
+var pairs = []struct {
+	copies string
+	refers []string
+}{{"user/copy", []string{"user/memfd", "user/remap"}}, {"kernel/stream", []string{"kernel/memfd"}}, {"network/stream", []string{"network/splice"}}}
+
+// comparedTo returns the cells at each size of what copies, and of what refers and was measured alike.
+func comparedTo(cells []*cell, copies, refers, engine string) (of [][2]*cell) {
+	for _, c := range cells {
+		if c.Transport != copies || c.series.engine != engine {
+			continue
+		}
+		like := c.series
+		at := slices.IndexFunc(cells, func(d *cell) bool {
+			like.kind, like.transport = d.series.kind, refers
+			return d.series == like && d.SizeBytes == c.SizeBytes
+		})
+		if at >= 0 && c.Placement == cells[0].Placement {
+			of = append(of, [2]*cell{c, cells[at]})
+		}
+	}
+	return of
+}
 
 // ofPairs are the moments at which the two are compared: what moves pages delivers sooner, and may leave more to do.
 var ofPairs = []struct{ column, title string }{{"latency_median_ns", "until delivered"}, {"consumed_median_ns", "until consumed"}, {"cycle_median_ns", "whole cycle"}}
@@ -33,17 +55,10 @@ func crossover(cells []*cell) (*sheet, error) {
 	for i, pair := range pairs {
 		for j, engine := range compared {
 			var of [][2]*cell
-			for _, c := range cells {
-				if c.Transport != pair[0] || c.series.engine != engine {
-					continue
-				}
-				like := c.series
-				at := slices.IndexFunc(cells, func(d *cell) bool {
-					like.kind, like.transport = d.series.kind, pair[1]
-					return d.series == like && d.SizeBytes == c.SizeBytes
-				})
-				if at >= 0 && c.Placement == cells[0].Placement {
-					of = append(of, [2]*cell{c, cells[at]})
+			refers := ""
+			for _, refers = range pair.refers {
+				if of = comparedTo(cells, pair.copies, refers, engine); len(of) > 1 {
+					break
 				}
 			}
 			if len(of) < 2 {
@@ -56,11 +71,11 @@ func crossover(cells []*cell) (*sheet, error) {
 			if j > 0 {
 				look.line.Dashes = []vg.Length{vg.Length(2 + 2*j), 2}
 			}
-			lines = append(lines, line{join(pair[1]+" / "+pair[0], engine), look, of})
+			lines = append(lines, line{join(refers+" / "+pair.copies, engine), look, of})
 		}
 	}
 	if len(lines) == 0 {
-		return nil, errNoData("no two sizes of what copies and what refers, as user/copy and user/remap")
+		return nil, errNoData("no two sizes of what copies and what refers, as user/copy and user/memfd")
 	}
 	s := &sheet{xTitle: payload.title, yTitle: "time by reference over time by copying", width: pageWidth, panelHeight: 2.1 * vg.Inch, panels: [][]*plot.Plot{nil}, legend: legend{iconWidth: 18},
 		table:   [][]string{{"of", "transport", "base_transport", "engine", "placement", "size_bytes", "ratio", "ratio_lo", "ratio_hi", "base_cell_id", "cell_id"}},

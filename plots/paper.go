@@ -38,7 +38,7 @@ var (
 	tilted = onWhite{diamond{true}, diamond{false}}
 
 	userMode   = system{"roadrunner-user", []string{"user/copy"}, blue, round, false}
-	userBest   = system{"", []string{"user", "user/remap"}, skyBlue, round, true}
+	userBest   = system{"", []string{"user", "user/memfd", "user/remap"}, skyBlue, round, true}
 	kernelMode = system{"roadrunner-kernel", []string{"kernel/stream"}, bluishGreen, square, false}
 	kernelBest = system{"", []string{"kernel", "kernel/memfd", "kernel/ring", "kernel/cma"}, color.NRGBA{110, 200, 130, 255}, square, true}
 	networkOwn = system{"roadrunner-network", []string{"network/splice"}, reddishPurple, round, false}

@@ -22,7 +22,7 @@ func TestTune(t *testing.T) {
 	if got.status != exitOK {
 		t.Fatalf("status %d: %s", got.status, got.stderr)
 	}
-	for _, word := range []string{"user/copy", "user/remap", "2MiB", "ratio", "choice", "written: " + path} {
+	for _, word := range []string{"user/copy", "user/memfd", "32KiB", "ratio", "choice", "written: " + path} {
 		if !strings.Contains(got.stdout, word) {
 			t.Errorf("%q is not in:\n%s", word, got.stdout)
 		}

@@ -26,7 +26,7 @@ func tuneCommand() *cobra.Command {
 		Use:   "tune",
 		Short: "Measure this machine's crossovers for user, kernel and network",
 		Long: `Tune measures from which payload size on this machine hands payloads over by reference in
-less time than by copying, for user (user/copy or user/remap), kernel (kernel/ring or
+less time than by copying, for user (user/copy or user/memfd), kernel (kernel/ring or
 kernel/memfd) and network (network/stream or network/splice), on each engine. Sweeps then
 use what it finds; list and doctor say which crossovers are in use. It takes about three
 minutes, and wants the machine for itself.

@@ -32,7 +32,7 @@ func NewMemfd() transport.Transport {
 		NewReferrer: lending(func() mechanism { return &memfd{} }),
 		NewResolver: newTarget,
 		Windowless:  windowless(int64(memory.Size)),
-		Pages:       pages,
+		Pages:       Pages,
 	}
 }
 
@@ -71,7 +71,7 @@ func NewAdaptive(crossover int64) transport.Transport {
 		NewReferrer: lending(func() mechanism { return choose(crossover) }),
 		NewResolver: newTarget,
 		Windowless:  windowless(crossover),
-		Pages:       pages,
+		Pages:       Pages,
 	}
 }
 
@@ -93,8 +93,9 @@ func windowless(from int64) func(setup transport.Setup, source bool) string {
 	}
 }
 
-// pages is the endpoint's fact.
-func pages(windowless error) string {
+// Pages is an endpoint's fact: how the pages of memory files get into a function's memory; windowless says why it
+// has no window, or is nil.
+func Pages(windowless error) string {
 	if windowless == nil {
 		return "of a memory file are mapped once, as a window"
 	}

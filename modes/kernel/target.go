@@ -30,10 +30,10 @@ type resolver struct {
 
 	// now is the payload between Resolve or Place and Release.
 	now mappedPayload
-	// faults is how many page faults this process had before the handler was entered.
-	// faultsElsewhere: the number says nothing, since others than the handler have some.
-	faults          int64
-	faultsElsewhere bool
+	// faults is how many page faults this process had before the handler was entered; or, where others
+	// than the handler have some, how many the handler had: it counts by itself then.
+	faults       int64
+	countsItself bool
 	*keeping
 	// holds says that the payload released last is one of them, released are IDs of those
 	// given back since and not reported.
@@ -72,8 +72,10 @@ func newResolver(function *modes.Function) *resolver {
 }
 
 // ForSource returns a resolver with mappings of its own.
-func (r *resolver) ForSource() stream.Receiver {
-	return &resolver{function: r.function, keeping: r.keeping, views: r.views.ofAnother(), faultsElsewhere: r.faultsElsewhere}
+func (r *resolver) ForSource() stream.Receiver { return r.another() }
+
+func (r *resolver) another() *resolver {
+	return &resolver{function: r.function, keeping: r.keeping, views: r.views.ofAnother(), countsItself: r.countsItself}
 }
 
 // Place has a payload's bytes read straight into the function's memory.
@@ -162,15 +164,15 @@ func (r *resolver) view(n uint64, v *view) error {
 
 // countFaults is called before the handler is entered.
 func (r *resolver) countFaults() {
-	if !r.faultsElsewhere {
+	if !r.countsItself {
 		r.faults = measure.SelfUsage().MinorFaults
 	}
 }
 
-// faulted is how many page faults there have been since, 1 where that is not known.
+// faulted is how many page faults there have been since.
 func (r *resolver) faulted() int64 {
-	if r.faultsElsewhere {
-		return 1
+	if r.countsItself {
+		return r.faults
 	}
 	return measure.SelfUsage().MinorFaults - r.faults
 }

@@ -223,7 +223,7 @@ func TestLittleAddressSpace(t *testing.T) {
 		o.close(t)
 
 		o = openInside(t, engine, size, "c")
-		if fact := o.targets[0].Endpoint().Facts["pages"]; fact != pages(nil) {
+		if fact := o.targets[0].Endpoint().Facts["pages"]; fact != Pages(nil) {
 			t.Errorf("%s: pages %s", engine, fact)
 		}
 		limit(200 << 20)

@@ -33,13 +33,13 @@ func newDirectCall(source *modes.Function, t *target) *directCall {
 // send hands over what r has under way. false is for the source to be asked to send as
 // usual; otherwise the error is that of the source's Send.
 func (c *directCall) send(r *route) (taken bool, err error) {
-	if c == nil || r.mover.plan.moves() {
+	if c == nil || r.mover.plan.by != copying {
 		return false, nil
 	}
 	c.target.lock.Lock()
 	c.locked = true
 	defer c.unlock()
-	if c.target.function != c.function || !c.call.Fits() {
+	if c.target.function != c.function || !c.call.Fits() || !r.alone(r.source.Prepared()) && c.target.hide() != nil {
 		return false, nil
 	}
 	called, err := c.call.Send(&c.result)

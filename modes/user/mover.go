@@ -48,45 +48,34 @@ func (l *lent) at(region *modes.Region) []byte {
 	return region.Bytes()[l.first:l.end]
 }
 
+// way is how a payload gets to the only target of a route.
+type way uint8
+
+const (
+	copying way = iota
+	// moving takes the pages from the source and has them come back.
+	moving
+	// sharing has the target's window show a memory file that the source's consists of, or without
+	// windows whole pages.
+	sharing
+)
+
 // plan is how a region shall be handed over, found out before it is sent. movable holds
 // for as long as payloads of that length lie there.
 type plan struct {
 	pointer, length uint32
-	by              mechanism
+	by              way
 	movable         bool
 }
 
-// moves says that pages shall move.
-func (p *plan) moves() bool {
-	_, moves := p.by.(moving)
-	return moves
-}
-
-// mechanism hands a region over to the only target of a route.
-type mechanism interface {
-	// fits says whether a region can go that way.
-	fits(region *modes.Region) bool
-	handOver(region *modes.Region, to *target, m *mover, delivery *transport.Delivery)
-}
-
-// copying fits all regions.
-type copying struct{}
-
-func (copying) fits(*modes.Region) bool { return true }
-
-func (copying) handOver(region *modes.Region, to *target, _ *mover, delivery *transport.Delivery) {
-	to.take(region.Bytes(), delivery)
-}
-
-// moving fits regions in windows, and those that have blocks, which may move.
-type moving struct{}
-
-func (moving) fits(region *modes.Region) bool {
-	if region.Window() != nil {
-		return true
-	}
+// movable says whether the pages of a region can move: of those in windows, and of those that have
+// blocks which may.
+func movable(region *modes.Region) bool {
 	if region.Shared() {
 		return false
+	}
+	if region.Window() != nil {
+		return true
 	}
 	from, to := memory.Blocks(region.Bytes())
 	if to == from || !region.Function().Movable() || !memory.OneMapping(region.Bytes()[from:to]) {
@@ -96,28 +85,16 @@ func (moving) fits(region *modes.Region) bool {
 	return !region.Prepared() || region.MayMove()
 }
 
-func (moving) handOver(region *modes.Region, to *target, m *mover, delivery *transport.Delivery) {
-	to.takePages(region, m, delivery)
-}
-
-// choose returns the mechanism for a region.
-func (m *mode) choose(region *modes.Region) mechanism {
-	if by := m.mechanisms.For(int(region.Len())); by.fits(region) {
-		return by
-	}
-	return m.mechanisms.Below
-}
-
 // movable says whether the pages of a region can move.
 func (m *mover) movable(region *modes.Region) bool {
 	if m.plan.pointer != region.Pointer() || m.plan.length != region.Len() {
-		m.plan = plan{pointer: region.Pointer(), length: region.Len(), movable: moving{}.fits(region)}
+		m.plan = plan{pointer: region.Pointer(), length: region.Len(), movable: movable(region)}
 	}
 	return m.plan.movable
 }
 
 // counts is how often pages moved, how often they should have and the payload was copied
-// instead, and in how many fan-outs they were shared.
+// instead, and in how many hand-offs they were shared.
 type counts struct{ moved, copied, shared atomic.Uint64 }
 
 // fill makes the target's region the payload, which is as long. It returns what part of it

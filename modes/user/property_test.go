@@ -61,6 +61,10 @@ type world struct {
 	windowed, leaks bool
 	// lent is what the model has in a target's memory until the route recycles.
 	lent modelLent
+	// written: before the hand-off under way the target was known to write to what it gets.
+	written bool
+	// shown: the target's window shows the payload that was sent last.
+	shown bool
 	// model's digests, one a target.
 	digests []uint64
 	// handoffs counts those to every function.
@@ -104,7 +108,7 @@ func newWorld(t *testing.T, random *rand.Rand, m *mode, engines []string, guests
 	if w.source, err = modes.LoadWithWindow(context.Background(), source, w.modelCarry, windowless); err != nil {
 		t.Fatal(err)
 	}
-	if m.moves() {
+	if !m.copies() {
 		w.source.PrepareInBlocks()
 	}
 	w.windowed = windowless == ""
@@ -118,11 +122,15 @@ func (w *world) newTwin(setup transport.Setup, next *twin) *twin {
 	if next != nil {
 		sendReal = func(region *modes.Region) error {
 			var delivery transport.Delivery
-			w.mode.choose(region).handOver(region, next.real, &tw.mover, &delivery)
+			if w.moves(region) {
+				next.real.takePages(region, &tw.mover, &delivery)
+			} else {
+				next.real.take(region.Bytes(), false, &delivery)
+			}
 			return delivery.Err
 		}
 		sendModel = func(region *modes.Region) error {
-			_, err := w.modelHandOff(tw.real.function, region, next, w.mode.mechanisms.For(int(region.Len())) == moving{})
+			_, err := w.modelHandOff(tw.real.function, region, next, w.moves(region))
 			return err
 		}
 	}
@@ -139,6 +147,11 @@ func (w *world) newTwin(setup transport.Setup, next *twin) *twin {
 	return tw
 }
 
+// moves says that a region moves that the host has not prepared.
+func (w *world) moves(region *modes.Region) bool {
+	return w.mode.moves && int64(region.Len()) >= w.mode.crossover && movable(region)
+}
+
 // modelCarry is the source's send_to_host in the model.
 func (w *world) modelCarry(region *modes.Region) error {
 	var failed error
@@ -146,15 +159,11 @@ func (w *world) modelCarry(region *modes.Region) error {
 	for i, target := range w.targets {
 		var err error
 		if len(w.targets) > 1 {
-			var holds bool
-			w.digests[i], holds, err = w.modelShare(region, target)
-			held = held || holds
+			w.digests[i], held, err = w.modelShare(region, target, held)
+		} else if by := w.route.mover.plan.by; region == w.source.Prepared() && by == sharing {
+			w.digests[i], held, err = w.modelShare(region, target, held)
 		} else {
-			moves := w.mode.mechanisms.For(int(region.Len())) == moving{}
-			if region == w.source.Prepared() {
-				moves = w.route.mover.plan.moves()
-			}
-			w.digests[i], err = w.modelHandOff(w.route.source, region, target, moves)
+			w.digests[i], err = w.modelHandOff(w.route.source, region, target, region == w.source.Prepared() && by == moving || region != w.source.Prepared() && w.moves(region))
 		}
 		if err != nil {
 			failed = modes.ErrDelivery
@@ -163,32 +172,47 @@ func (w *world) modelCarry(region *modes.Region) error {
 	if held && region.Prepared() {
 		payload := region.Bytes()
 		first, end := memory.Whole(payload)
+		if region.Window() != nil {
+			first, end = 0, len(payload)
+		}
 		clear(payload[first:end])
 	}
 	return failed
 }
 
-// modelShare says what a fan-out does to the memory of one target: the payload is in its
+// modelShare says what sharing does to the memory of one target: the payload is in its
 // region. Blocks that were shared read as zeros after the handler, unless the guest
 // keeps them, and so do those of a region that is freed. What a target holds on to is taken from the
-// source.
-func (w *world) modelShare(source *modes.Region, to *twin) (digest uint64, holds bool, err error) {
+// source. held is whether another does, and whether one does is returned.
+func (w *world) modelShare(source *modes.Region, to *twin, held bool) (digest uint64, _ bool, err error) {
 	w.handoffs++
 	payload := source.Bytes()
 	head, tail := memory.Whole(payload)
-	refers := int64(len(payload)) >= max(w.mode.mechanisms.Crossover, int64(memory.Block)) && tail > head
+	refers := tail > head && (len(w.targets) == 1 || int64(len(payload)) >= max(w.mode.crossover, int64(memory.Block)))
 	var region *modes.Region
-	if refers && tail-head >= memory.Block {
+	shown := false
+	if source.Window() != nil {
+		head, tail = 0, len(payload)
+		if refers = !w.written; refers {
+			region = to.model.AllocateInWindow(source.Len())
+			shown = region != nil
+		}
+	}
+	switch {
+	case shown:
+	case refers && tail-head >= memory.Block:
 		region, err = to.model.AllocateAligned(source.Len(), memory.AlignmentOf(to.model.Memory()).Before(head))
-	} else {
+	default:
 		region, err = to.model.Allocate(source.Len())
 	}
 	if err != nil {
-		return 0, false, err
+		return 0, held, err
 	}
 	copy(region.Bytes(), payload)
 	from, end := 0, 0
-	if refers {
+	if shown {
+		end = len(payload)
+	} else if refers {
 		from, end = memory.Blocks(region.Bytes()[head:tail])
 		from, end = head+from, head+end
 	}
@@ -200,15 +224,17 @@ func (w *world) modelShare(source *modes.Region, to *twin) (digest uint64, holds
 		region.SetShared(true)
 	}
 	digest, err = to.model.Enter(region)
-	holds = shares && region.Kept()
+	holds := shares && region.Kept()
+	w.shown = shown && !holds
 	if shares && !holds {
+		// What a window shows is looked at by itself.
 		clear(region.Bytes()[from:end])
 		region.SetShared(false)
 	}
 	if released := to.model.Release(region); err == nil {
 		err = released
 	}
-	return digest, holds, err
+	return digest, held || holds, err
 }
 
 // modelLent is a part of a target's region that the model clears later, or a whole window.
@@ -313,6 +339,7 @@ func (w *world) size() int64 {
 // step does one thing to both.
 func (w *world) step() {
 	size := max(1, w.size())
+	w.shown = false
 	switch w.random.IntN(10) {
 	case 0:
 		w.guard()
@@ -347,6 +374,7 @@ func (w *world) step() {
 	w.both("prepare", prepared, w.source.Prepare(w.spec))
 	w.recycled = false
 	w.settlePlace(w.source.Prepared())
+	w.written = w.route.local != nil && w.route.receivers[0].Writes()
 	real, model := w.route.Send(&w.handoff), w.source.Send()
 	if errors.Is(model, modes.ErrDelivery) {
 		model = nil
@@ -364,12 +392,16 @@ func (w *world) step() {
 
 // settlePlace has a region whose pages may move be settled before it is freed.
 func (w *world) settlePlace(region *modes.Region) {
-	least := w.mode.mechanisms.Crossover
+	least := w.mode.crossover
 	if len(w.targets) > 1 {
 		least = max(least, int64(memory.Block))
 	}
-	if int64(region.Len()) >= least {
-		moving{}.fits(region)
+	switch from, end := memory.Whole(region.Bytes()); {
+	case int64(region.Len()) < least:
+	case w.mode.moves || len(w.targets) > 1:
+		movable(region)
+	case region.Prepared() && end > from && w.mode.shares:
+		region.MayMove()
 	}
 }
 
@@ -442,7 +474,17 @@ func (w *world) compare() {
 		if tw.real.function == nil {
 			continue
 		}
-		w.same(tw.name, tw.real.function.Memory(), tw.model.Memory())
+		real, model := tw.real.function.Memory(), tw.model.Memory()
+		if w.route.local != nil && len(w.targets) == 1 && tw == w.targets[0] && w.route.receivers[0].Shows() && w.route.source.Memory() != nil {
+			// What it has written is gone, and the source's has come: the two are suspended in turns.
+			window := real[memory.WindowStart:memory.WindowEnd()]
+			if region := w.route.source.Prepared(); w.shown && region != nil {
+				w.same(tw.name+", window", window[:region.Len()], region.Bytes())
+			}
+			w.same(tw.name, real[:memory.WindowStart], model[:memory.WindowStart])
+			real, model = real[memory.WindowEnd():], model[memory.WindowEnd():]
+		}
+		w.same(tw.name, real, model)
 		for _, g := range tw.guards {
 			if n := bytes.Count(g.real.Bytes(), []byte{g.fill}); n != int(g.real.Len()) {
 				w.t.Fatalf("%s: a guard of %d bytes has changed", tw.name, g.real.Len())
@@ -516,7 +558,7 @@ func TestPropertyHandoffs(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
-	modes := []transport.Transport{NewRemap(), NewRemap(), NewAdaptive(20000), NewLearning(20000), NewCopy()}
+	modes := []transport.Transport{NewRemap(), NewRemap(), NewMemfd(), NewMemfd(), NewAdaptive(20000), NewLearning(20000), NewCopy()}
 	handoffs, moved, copied, shared := 0, uint64(0), uint64(0), uint64(0)
 	for start := time.Now(); time.Since(start) < propertyTime || (moved == 0 || shared == 0) && time.Since(start) < 10*propertyTime; {
 		w := newWorld(t, random, modes[random.IntN(len(modes))].(*mode), engines, guests)

@@ -85,7 +85,12 @@ func withoutWindow(setup transport.Setup) transport.Setup {
 
 func TestAdaptive(t *testing.T) {
 	transporttest.SmallBlocks(t)
-	setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None, Size: 1 << 20}
+	for _, longest := range []int64{int64(memory.Window), int64(memory.Window) + 1} {
+		adaptive(t, transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None, Size: longest})
+	}
+}
+
+func adaptive(t *testing.T, setup transport.Setup) {
 	by := NewAdaptive(100_000)
 	route := openBy(t, by, setup, serveBy(t, by, setup))
 	var handoff transport.Handoff
@@ -95,13 +100,13 @@ func TestAdaptive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before, _ := route.Moves()
+		before := route.mover.shared.Load() + route.mover.moved.Load()
 		if err := route.Send(&handoff); err != nil {
 			t.Fatal(err)
 		}
 		check(t, &handoff, digest, size)
-		if after, _ := route.Moves(); after-before != want {
-			t.Errorf("%d bytes: moved %d times", size, after-before)
+		if after := route.mover.shared.Load() + route.mover.moved.Load(); after-before != want {
+			t.Errorf("%d bytes: shared or moved %d times", size, after-before)
 		}
 	}
 }
@@ -210,7 +215,7 @@ func TestFallsBack(t *testing.T) {
 						t.Fatal(err)
 					}
 					route.mover.plan = plan{}
-					route.plan(route.source.Prepared())
+					route.mover.plan.by = route.choose(route.source.Prepared(), true)
 				}
 				if err := route.Send(&handoff); err != nil {
 					t.Fatal(err)
@@ -341,15 +346,19 @@ func TestGuestsDoAsTheyLike(t *testing.T) {
 	const size = 100_000
 	for _, engine := range enginesHere(t) {
 		for _, way := range []struct {
+			by      transport.Transport
 			fanout  int
 			longest int64
-		}{{1, int64(memory.Window)}, {1, 20 << 20}, {3, 20 << 20}} {
-			fanout, longest := way.fanout, way.longest
+		}{
+			{NewRemap(), 1, int64(memory.Window)}, {NewRemap(), 1, 20 << 20}, {NewRemap(), 3, 20 << 20},
+			{NewMemfd(), 1, int64(memory.Window)}, {NewMemfd(), 1, 20 << 20}, {NewAdaptive(size), 1, int64(memory.Window)},
+		} {
+			by, fanout, longest := way.by, way.fanout, way.longest
 			for source, target := range map[string]string{"send-writes": "handle-keeps", "send-frees": "handle-frees", "send-twice": "handle-keeps"} {
 				from := transport.Setup{Engine: engine, Guest: hostile.Guest(t, source), Codec: transport.None, Size: longest}
 				to := from
 				to.Guest = hostile.Guest(t, target)
-				route := openBy(t, NewRemap(), from, serveMany(t, NewRemap(), to, fanout)...)
+				route := openBy(t, by, from, serveMany(t, by, to, fanout)...)
 				var handoff transport.Handoff
 				for seed := range uint64(50) {
 					spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size + int64(seed%3)*5000}

@@ -29,8 +29,9 @@ type route struct {
 	learner *modes.Learner
 	// planned is the size for which the plan was made, 0 for none.
 	planned int64
-	// lender has the targets of a fan-out share the source's pages; nil where they get copies.
-	local *kernel.LocalSource
+	// local has the targets share the source's pages, each by its receiver; nil where they get copies.
+	local     *kernel.LocalSource
+	receivers []*kernel.LocalTarget
 
 	// pool runs serveOne, which is serve, for each target of a fan-out, serial for one after the other.
 	pool     *transport.Pool
@@ -44,7 +45,9 @@ type route struct {
 	payload   []byte
 	shared    bool
 	reference stream.Reference
-	handoff   *transport.Handoff
+	// settled is how long it took to end sharing, in nanoseconds.
+	settled int64
+	handoff *transport.Handoff
 	// released is room for an argument.
 	released [1]uint64
 	closed   bool
@@ -67,37 +70,83 @@ func (r *route) Recycle(size int64) error {
 		empty(region.Window())
 		r.mover.window = window{}
 	}
+	if r.local != nil {
+		if err := r.stopSharing(); err != nil {
+			return err
+		}
+	}
+	byReference := r.byReference(size)
+	if r.local != nil {
+		r.local.Lend(byReference)
+	}
 	if err := r.source.Recycle(size); err != nil {
 		return err
 	}
 	// A heap's region is not known yet.
 	if region := r.source.Prepared(); region != nil && !region.Located() && len(r.targets) == 1 {
-		r.plan(region)
-		if window := region.Window(); window != nil {
-			r.mover.window.tidy(window, int(size), r.mover.plan.moves())
+		r.mover.plan.by = r.choose(region, byReference)
+		if window := region.Window(); window != nil && (r.local == nil || !r.local.Lent(region)) {
+			r.mover.window.tidy(window, int(size), r.mover.plan.by == moving)
 		}
 	}
 	r.planned = size
 	return nil
 }
 
-// plan chooses the mechanism for the next payload. Nothing is learnt of payloads without a window: to
-// copy and to move them takes other memory of the target's, which would be cold each time.
-func (r *route) plan(region *modes.Region) {
-	size := int(region.Len())
-	by := r.mode.mechanisms.For(size)
-	switch _, moves := by.(moving); {
-	case r.learner != nil && region.Window() != nil:
-		by = r.mode.mechanisms.Below
-		if r.learner.Pick(size, r.mover.zeroes) == r.learner.Moving() {
-			by = r.mode.mechanisms.From
-		}
-	case !moves:
-		r.mover.plan = plan{}
-	case !r.mover.movable(region):
-		by = r.mode.mechanisms.Below
+// byReference says whether the next payload is not to be copied. Nothing is learnt of payloads
+// without a window: to copy and to move them takes other memory of the target's, which would be cold each time.
+func (r *route) byReference(size int64) bool {
+	if r.learner == nil || r.source.Windowless() != nil || size > int64(memory.Window) {
+		return size >= r.mode.crossover && (len(r.targets) == 1 || size >= int64(memory.Block))
 	}
-	r.mover.plan.by = by
+	return r.learner.Pick(int(size), r.mover.zeroes && r.local == nil) == r.learner.Moving()
+}
+
+// choose returns how a region is handed over to the only target.
+func (r *route) choose(region *modes.Region, byReference bool) way {
+	prepared := region == r.source.Prepared()
+	switch {
+	case !byReference:
+		if prepared {
+			r.mover.plan = plan{}
+		}
+	case r.local != nil && region.Prepared():
+		return sharing
+	case r.mode.moves && (prepared && r.mover.movable(region) || !prepared && movable(region)):
+		return moving
+	}
+	return copying
+}
+
+// stopSharing has pages move from now on if the target writes to much of what it gets: each page that it
+// writes to is copied by a page fault, which takes thirty times as long as a copy beforehand.
+func (r *route) stopSharing() error {
+	if len(r.targets) > 1 || !r.mode.moves || !r.receivers[0].Writes() {
+		return nil
+	}
+	if region := r.source.Prepared(); region != nil {
+		r.local.BeforeFree(region)
+	}
+	r.source.SetLender(nil)
+	r.mover.window = window{}
+	if r.learner != nil {
+		r.learner = r.mode.newLearner()
+	}
+	return r.closeSharing()
+}
+
+// closeSharing gives up the source's files, and the targets' views of them.
+func (r *route) closeSharing() error {
+	local := r.local
+	if r.local = nil; local == nil {
+		return nil
+	}
+	for i, t := range r.targets {
+		t.lock.Lock()
+		r.receivers[i].Disconnected()
+		t.lock.Unlock()
+	}
+	return local.Close()
 }
 
 func (r *route) Prepare(spec payloads.Spec) error {
@@ -109,7 +158,7 @@ func (r *route) Prepare(spec payloads.Spec) error {
 	}
 	r.mover.window.foreign = false
 	if region := r.source.Prepared(); region != nil && region.Located() && len(r.targets) == 1 {
-		r.plan(region)
+		r.mover.plan.by = r.choose(region, r.byReference(spec.Size))
 	}
 	return nil
 }
@@ -133,7 +182,7 @@ func (r *route) Send(handoff *transport.Handoff) error {
 	for i := range handoff.Deliveries {
 		handoff.Deliveries[i] = transport.Delivery{}
 	}
-	r.handoff, r.planned = handoff, 0
+	r.handoff, r.planned, r.shared = handoff, 0, false
 	moved := r.mover.moved.Load()
 	handoff.Start = measure.Now()
 	taken, err := r.direct.send(r)
@@ -141,11 +190,16 @@ func (r *route) Send(handoff *transport.Handoff) error {
 		err = r.source.Send()
 	}
 	if r.learner != nil && err == nil {
-		way := 0
-		if r.mover.moved.Load() != moved {
-			way = r.learner.Moving()
+		latency := handoff.Deliveries[0].Timeline.Latency()
+		switch {
+		case r.shared:
+			r.learner.Sent(latency+r.settled, r.learner.Moving(), r.settled > 0)
+			r.learner.Returned(0, 0)
+		case r.mover.moved.Load() != moved:
+			r.learner.Sent(latency, r.learner.Moving(), r.mover.lent.target != nil)
+		default:
+			r.learner.Sent(latency, 0, false)
 		}
-		r.learner.Sent(handoff.Deliveries[0].Timeline.Latency(), way, r.mover.lent.target != nil)
 	}
 	r.payload, r.handoff = nil, nil
 	if err == nil || errors.Is(err, modes.ErrDelivery) {
@@ -179,23 +233,34 @@ func (r *route) carry(region *modes.Region) error {
 
 // handOver returns an error when the source's guest must not run on.
 func (r *route) handOver(region *modes.Region) error {
-	if len(r.targets) > 1 {
-		return r.fanOut(region)
+	by := sharing
+	if len(r.targets) == 1 {
+		if by = r.mover.plan.by; region != r.source.Prepared() {
+			by = r.choose(region, int64(region.Len()) >= r.mode.crossover)
+		}
 	}
-	by := r.mover.plan.by
-	if region != r.source.Prepared() {
-		by = r.mode.choose(region)
+	switch delivery := &r.handoff.Deliveries[0]; by {
+	case sharing:
+		return r.share(region)
+	case moving:
+		r.targets[0].takePages(region, &r.mover, delivery)
+	default:
+		r.targets[0].take(r.payload, r.alone(region), delivery)
 	}
-	by.handOver(region, r.targets[0], &r.mover, &r.handoff.Deliveries[0])
 	return nil
 }
 
-func (r *route) fanOut(region *modes.Region) error {
+// alone says that all that the target's window shows is this region, whose guest is suspended.
+func (r *route) alone(region *modes.Region) bool {
+	return r.local != nil && r.local.Lent(region) && r.receivers[0].Shows()
+}
+
+// share has all targets show the source's pages, or get copies.
+func (r *route) share(region *modes.Region) error {
 	for _, t := range r.lockOrder {
 		t.lock.Lock()
 	}
-	r.shared = false
-	if r.local != nil {
+	if r.local != nil && (len(r.targets) == 1 || r.byReference(int64(region.Len()))) {
 		r.reference, r.shared = r.local.Refer(region, r.payload)
 	}
 	for i := range r.targets {
@@ -210,11 +275,14 @@ func (r *route) fanOut(region *modes.Region) error {
 			held++
 		}
 	}
-	r.reference = stream.Reference{}
+	r.reference, r.settled = stream.Reference{}, 0
 	var err error
 	if r.shared {
 		err = r.local.Finish(region, r.payload, held)
 		r.mover.shared.Add(1)
+		if held == 0 {
+			r.settled = measure.Now() - r.handoff.Deliveries[0].Timeline.Consumed
+		}
 	}
 	for _, t := range r.lockOrder {
 		if t.released != 0 {
@@ -233,18 +301,18 @@ func (r *route) fanOut(region *modes.Region) error {
 // lend has a target show the source's pages, if they are shared.
 func (r *route) lend(i int) {
 	if r.shared {
-		r.targets[i].borrow(uint32(len(r.payload)), r.reference, &r.handoff.Deliveries[i])
+		r.targets[i].borrow(r.receivers[i], uint32(len(r.payload)), r.reference, &r.handoff.Deliveries[i])
 	}
 }
 
-// serve takes one target of a fan-out to the end.
+// serve takes one target to the end.
 func (r *route) serve(i int) {
 	t, delivery := r.targets[i], &r.handoff.Deliveries[i]
 	if r.serial {
 		r.lend(i)
 	}
 	if !r.shared {
-		t.place(r.payload, delivery)
+		t.place(r.payload, false, delivery)
 	}
 	t.consume(delivery)
 }
@@ -256,12 +324,5 @@ func (r *route) Close() error {
 	r.closed = true
 	r.pool.Close()
 	r.mover.restore(0)
-	err := r.source.Close()
-	if r.local != nil {
-		for _, t := range r.targets {
-			t.forget()
-		}
-		err = errors.Join(err, r.local.Close())
-	}
-	return err
+	return errors.Join(r.source.Close(), r.closeSharing())
 }

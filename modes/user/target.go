@@ -27,13 +27,13 @@ type target struct {
 	// movable outlives the function, and so does windowless, which says why it has no window.
 	movable    bool
 	windowless string
-	// local takes payloads that several targets share; nil where none do.
+	// local is what routes make receivers of for payloads that are shared; nil where none are.
 	local *kernel.LocalTarget
 
-	// Of a fan-out under way: the region of a payload that was copied, or whether it was
+	// Of a hand-off under way: the region of a payload that was copied, or by what it was
 	// borrowed, and what became of what was borrowed.
 	region   *modes.Region
-	borrowed bool
+	borrowed *kernel.LocalTarget
 	held     bool
 	released uint64
 }
@@ -46,25 +46,32 @@ func newTarget(m *mode, function *modes.Function) *target {
 	if err := function.Windowless(); err != nil {
 		t.windowless = err.Error()
 	}
-	if m.moves() && t.movable {
+	if !m.copies() && t.movable {
 		t.local = kernel.NewLocalTarget(function)
 	}
 	t.address = targets.Add(t)
 	return t
 }
 
-// Endpoint tells of a target to which pages should move whether they can.
+// Endpoint tells of a target to which payloads should go by reference whether they can.
 func (t *target) Endpoint() transport.Endpoint {
 	endpoint := transport.Endpoint{Transport: t.mode.name, Address: t.address}
-	if t.mode.moves() {
-		endpoint.Facts = map[string]string{"pages": "move"}
-		switch {
-		case !t.movable:
-			endpoint.Facts["pages"] = "are copied, because the engine's memories cannot move"
-		case t.windowless != "":
-			endpoint.Facts["pages"] = fmt.Sprintf("move in blocks of %d bytes, the rest is copied, because there is no window: %s", memory.Block, t.windowless)
-		}
+	if t.mode.copies() {
+		return endpoint
 	}
+	pages := "move"
+	switch windowless := error(nil); {
+	case !t.movable:
+		pages = "are copied, because the engine's memories cannot move"
+	case t.mode.shares && (t.windowless == "" || !t.mode.moves):
+		if t.windowless != "" {
+			windowless = errors.New(t.windowless)
+		}
+		pages = kernel.Pages(windowless)
+	case t.windowless != "":
+		pages = fmt.Sprintf("move in blocks of %d bytes, the rest is copied, because there is no window: %s", memory.Block, t.windowless)
+	}
+	endpoint.Facts = map[string]string{"pages": pages}
 	return endpoint
 }
 
@@ -85,27 +92,36 @@ func (t *target) Close() error {
 	return err
 }
 
-// forget gives up what was borrowed from a source that ends.
-func (t *target) forget() {
-	t.lock.Lock()
-	defer t.lock.Unlock()
-	if t.function != nil && t.local != nil {
-		t.local.Disconnected()
+// hide has the function's window show nothing of a source's any more, before the guest runs with what
+// another has sent.
+func (t *target) hide() error {
+	if t.local == nil {
+		return nil
 	}
+	if err := t.local.Hide(); err != nil {
+		return fmt.Errorf("%s: hide what another source has sent from the target: %w", t.mode.name, err)
+	}
+	return nil
 }
 
 // take receives a payload that lies at the host, as a view of the source's memory, and
 // has the function consume it. There is nothing to transfer and nothing to decode, so
-// everything until the handler is entered counts as copy_in.
-func (t *target) take(payload []byte, delivery *transport.Delivery) {
+// everything until the handler is entered counts as copy_in. alone: the function's window may go on
+// showing what it shows.
+func (t *target) take(payload []byte, alone bool, delivery *transport.Delivery) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
-	t.place(payload, delivery)
+	t.place(payload, alone, delivery)
 	t.consume(delivery)
 }
 
 // place is the first half of take.
-func (t *target) place(payload []byte, delivery *transport.Delivery) {
+func (t *target) place(payload []byte, alone bool, delivery *transport.Delivery) {
+	if !alone {
+		if delivery.Err = t.hide(); delivery.Err != nil {
+			return
+		}
+	}
 	region, err := t.allocate(uint32(len(payload)), memory.Alignment{})
 	if err != nil {
 		delivery.Err = err
@@ -116,20 +132,20 @@ func (t *target) place(payload []byte, delivery *transport.Delivery) {
 	t.region = region
 }
 
-// borrow is the first half of receiving what other targets get as well: the pages come to be
-// in place, and the rest is copied, which is the transfer.
-func (t *target) borrow(n uint32, reference stream.Reference, delivery *transport.Delivery) {
+// borrow is the first half of receiving what is shared: the pages come to be in place, and the rest is
+// copied, which is the transfer.
+func (t *target) borrow(by *kernel.LocalTarget, n uint32, reference stream.Reference, delivery *transport.Delivery) {
 	if t.function == nil {
 		delivery.Err = fmt.Errorf("%s: %w", t.mode.name, errTargetClosed)
 		return
 	}
-	if err := t.local.Resolve(uint64(n), reference); err != nil {
+	if err := by.Resolve(uint64(n), reference); err != nil {
 		delivery.Err = fmt.Errorf("%s: share at the target: %w", t.mode.name, err)
 		return
 	}
 	t.arrived(n, delivery)
 	delivery.Timeline.Received = delivery.Timeline.CopiedIn
-	t.borrowed = true
+	t.borrowed = by
 }
 
 // arrived: n bytes are in the function's memory, and its handler is about to be entered.
@@ -147,16 +163,16 @@ func (t *target) consume(delivery *transport.Delivery) {
 		t.region = nil
 		err := t.enter(region, delivery)
 		delivery.Err = t.release(region, err)
-	case t.borrowed:
-		t.borrowed = false
+	case t.borrowed != nil:
 		// The payload has been here for a while where others' handlers had the processors.
-		delivery.Timeline.Delivered = measure.Now()
-		err := t.local.Consume(delivery)
+		by := t.borrowed
+		t.borrowed = nil
+		err := by.Consume(delivery)
 		t.consumed(delivery)
-		if released := t.local.Release(); err == nil {
+		if released := by.Release(); err == nil {
 			err = released
 		}
-		t.held, t.released = t.local.Holds()
+		t.held, t.released = by.Holds()
 		delivery.Err = t.explain(err)
 	}
 }
@@ -166,6 +182,9 @@ func (t *target) consume(delivery *transport.Delivery) {
 func (t *target) takePages(source *modes.Region, m *mover, delivery *transport.Delivery) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
+	if delivery.Err = t.hide(); delivery.Err != nil {
+		return
+	}
 	region, err := t.allocateLike(source)
 	if err != nil {
 		delivery.Err = err

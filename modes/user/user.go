@@ -17,34 +17,33 @@ import (
 )
 
 // mode is a transport of this package. They differ in nothing but which payloads are copied
-// and which have their pages moved.
+// and what becomes of the others.
 type mode struct {
 	name, summary string
 	place         int
 	limits        []string
-	mechanisms    transport.BySize[mechanism]
-	// learns: each route finds out by itself what is cheaper, and mechanisms are where it starts.
-	learns bool
+	// crossover is the least payload that is not copied, in bytes. learns: each route finds out by itself
+	// what is cheaper, and that is where it starts.
+	crossover int64
+	learns    bool
+	// shares: the pages of other payloads are in a memory file, which the target shows. moves: where that
+	// cannot be, or the target writes to them, they move.
+	shares, moves bool
 }
 
 var _ transport.Transport = (*mode)(nil)
 
-// moveFrom has payloads of that many bytes or more move, and others copied.
-func moveFrom(size int64) transport.BySize[mechanism] {
-	return transport.BySize[mechanism]{Below: copying{}, From: moving{}, Crossover: size}
-}
-
-// moves says that there are payloads that move.
-func (m *mode) moves() bool { return m.learns || m.mechanisms.Crossover != transport.Never }
+// copies says that all payloads are copied.
+func (m *mode) copies() bool { return m.crossover == transport.Never && !m.learns }
 
 // windowless says why the functions of a set-up are to have no windows; empty where they are.
 func (m *mode) windowless(setup transport.Setup) string {
-	least := m.mechanisms.Crossover
+	least := m.crossover
 	if m.learns {
 		least = leastMoved
 	}
 	switch {
-	case !m.moves() || setup.Size < least:
+	case setup.Size < least:
 		return "no payload is long enough to move"
 	case setup.Size > int64(memory.Window):
 		return fmt.Sprintf("a payload of %d bytes is longer than a window", setup.Size)
@@ -52,6 +51,10 @@ func (m *mode) windowless(setup transport.Setup) string {
 		return shared
 	case setup.Origin == transport.OriginHeap:
 		return "the payload is in memory of the function's own"
+	case m.shares && !m.moves:
+		if err := memory.CanMapWindows(); err != nil {
+			return err.Error()
+		}
 	}
 	return ""
 }
@@ -61,18 +64,18 @@ const shared = "the targets of a fan-out share pages"
 
 const remapName = "user/remap"
 
-// DefaultCrossover is the payload size in bytes from which on moving is cheaper than copying, there
-// and back: where a quiet virtual machine of two processors had moved windows in the time of
-// copying. With the other processor busy it was between that and five times as much.
-const DefaultCrossover = 2 << 20
+// DefaultCrossover is the payload size in bytes from which on a hand-off by user/memfd takes less time than copying,
+// until the payload was read: on a virtual machine of two processors 0.96 and 0.99 times as long on wazero and
+// wasmtime, and 1.2 and 1.3 times at half that size.
+const DefaultCrossover = 32 << 10
 
-// leastMoved is the least payload that moves unless a crossover says so, in bytes: a page.
+// leastMoved is the least payload that is not copied unless a crossover says so, in bytes: a page.
 const leastMoved = 4 << 10
 
 // NewCopy is user/copy, the paper's user space mode: the shim copies the payload once,
 // from A's linear memory into a region that it has B allocate.
 func NewCopy() transport.Transport {
-	return &mode{name: "user/copy", summary: "one shim, A's linear memory copied into B's, once", place: 1, limits: []string{"limit/memcpy"}, mechanisms: moveFrom(transport.Never)}
+	return &mode{name: "user/copy", summary: "one shim, A's linear memory copied into B's, once", place: 1, limits: []string{"limit/memcpy"}, crossover: transport.Never}
 }
 
 // movingLimits are those of what moves pages.
@@ -82,24 +85,37 @@ var movingLimits = []string{"limit/memcpy", "limit/mremap", "limit/window"}
 // that they are in, or without one in whole aligned blocks of 2 MiB. What is left then at the ends
 // is copied, and so are payloads without such a block.
 func NewRemap() transport.Transport {
-	return &mode{name: remapName, summary: "one shim, pages move from A's linear memory to B's, 1 GiB at once", place: 2, limits: movingLimits, mechanisms: moveFrom(leastMoved)}
+	return &mode{name: remapName, summary: "one shim, pages move from A's linear memory to B's, 1 GiB at once", place: 2, limits: movingLimits, crossover: leastMoved, moves: true}
+}
+
+// NewMemfd is user/memfd: A's window is a memory file (memfd_create(2)), of which B's window is a private
+// mapping, for good, so that a hand-off maps and copies nothing. Functions without a window have whole pages in the
+// file, as kernel/memfd has them.
+func NewMemfd() transport.Transport {
+	return &mode{name: "user/memfd", summary: "one shim, the payload in a memory file that both have mapped into A's and B's memories", place: 3, limits: movingLimits, crossover: leastMoved, shares: true}
 }
 
 const (
 	adaptiveName    = "user"
-	adaptiveSummary = "one shim, copies payloads or moves their pages, whichever is cheaper"
+	adaptiveSummary = "one shim, copies payloads, shows or moves their pages, whichever is cheaper"
 )
 
-// NewAdaptive is user with a fixed border: payloads of at least crossover bytes move as user/remap
-// has them, smaller ones are copied.
+// NewAdaptive is user with a fixed border: payloads of at least crossover bytes go as user/memfd has them, or as
+// user/remap where B writes to them or has no window; smaller ones are copied.
 func NewAdaptive(crossover int64) transport.Transport {
-	return &mode{name: adaptiveName, summary: adaptiveSummary, place: 3, limits: movingLimits, mechanisms: moveFrom(crossover)}
+	return &mode{name: adaptiveName, summary: adaptiveSummary, place: 4, limits: movingLimits, crossover: crossover, shares: true, moves: true}
 }
 
 // NewLearning is user: each route learns which way is the cheaper one for payloads of a size, from
 // what its hand-offs cost. It starts as if crossover were where the two cost the same.
 func NewLearning(crossover int64) transport.Transport {
-	return &mode{name: adaptiveName, summary: adaptiveSummary, place: 3, limits: movingLimits, mechanisms: moveFrom(crossover), learns: true}
+	m := *NewAdaptive(crossover).(*mode)
+	m.learns = true
+	return &m
+}
+
+func (m *mode) newLearner() *modes.Learner {
+	return modes.NewLearner(modes.LearnerOptions{Crossover: m.crossover, Copies: 1, Least: leastMoved, Windows: true})
 }
 
 func (m *mode) Info() transport.Info {
@@ -145,9 +161,9 @@ func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []tran
 	if err != nil {
 		return nil, err
 	}
-	r := &route{mode: m, targets: found}
+	r := &route{mode: m, targets: found, lockOrder: slices.SortedFunc(slices.Values(found), func(a, b *target) int { return strings.Compare(a.address, b.address) })}
 	if m.learns && len(found) == 1 {
-		r.learner = modes.NewLearner(modes.LearnerOptions{Crossover: m.mechanisms.Crossover, Copies: 1, Least: leastMoved, Windows: true})
+		r.learner = m.newLearner()
 	}
 	windowless := cmp.Or(m.windowless(setup), found[0].windowless)
 	if len(found) > 1 {
@@ -159,27 +175,29 @@ func (m *mode) Open(ctx context.Context, setup transport.Setup, endpoints []tran
 	}
 	r.pool, r.serial, r.serveOne = setup.Pool(len(found)), setup.Serial, r.serve
 	r.mover.zeroes = cmp.Or(setup.Origin, transport.OriginHost) != transport.OriginHost
-	if m.moves() && r.source.Movable() {
+	if !m.copies() && r.source.Movable() {
 		r.source.PrepareInBlocks()
+	}
+	if windows := len(found) == 1 && r.source.Windowless() == nil; r.sharing(windows) {
+		if r.local = kernel.NewLocalSource(r.source, windows); r.local != nil {
+			for _, t := range found {
+				r.receivers = append(r.receivers, t.local.ForSource())
+			}
+		}
 	}
 	if len(found) == 1 {
 		r.direct = newDirectCall(r.source, found[0])
-		return r, nil
-	}
-	r.lockOrder = slices.SortedFunc(slices.Values(found), func(a, b *target) int { return strings.Compare(a.address, b.address) })
-	if r.sharing() {
-		// Of a memory file targets map blocks.
-		r.local = kernel.NewLocalSource(r.source, max(m.mechanisms.Crossover, int64(memory.Block)))
 	}
 	return r, nil
 }
 
-// sharing says that the targets of a fan-out can all show the source's pages.
-func (r *route) sharing() bool {
+// sharing says that the targets can all show the source's pages. Without windows a payload of one target
+// moves, if it may: its mappings stay as they are then.
+func (r *route) sharing(windows bool) bool {
 	for _, t := range r.targets {
 		if t.local == nil {
 			return false
 		}
 	}
-	return r.mode.moves() && r.source.Movable()
+	return !r.mode.copies() && r.source.Movable() && (len(r.targets) > 1 || r.mode.shares && (windows || !r.mode.moves))
 }

@@ -66,7 +66,7 @@ func serveMany(tb testing.TB, by transport.Transport, setup transport.Setup, cou
 
 // all are the transports of this package.
 func all() []transport.Transport {
-	return []transport.Transport{NewCopy(), NewRemap(), NewAdaptive(DefaultCrossover)}
+	return []transport.Transport{NewCopy(), NewRemap(), NewMemfd(), NewAdaptive(DefaultCrossover)}
 }
 
 func eachTransport(t *testing.T, test func(t *testing.T, by transport.Transport)) {

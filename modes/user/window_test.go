@@ -98,20 +98,83 @@ func TestLongerThanAWindow(t *testing.T) {
 // after it is copied.
 func TestWindowTaken(t *testing.T) {
 	for _, engine := range enginesHere(t) {
-		const size = 1 << 20
-		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Origin: transport.OriginBuffer, Consume: transport.ConsumeWrite}
-		keeper := setup
-		keeper.Guest = hostile.Guest(t, "rewrite-keeps")
-		route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), keeper))
-		kept := func() []byte { return windowOf(route.targets[0].function.Memory())[:size] }
-		for seed := range uint64(5) {
-			handOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: seed, Size: size})
-			if moved, copied := route.Moves(); moved != 1 || copied != seed {
-				t.Errorf("%s: moved %d times, copied %d times", engine, moved, copied)
+		for _, by := range []transport.Transport{NewRemap(), NewMemfd()} {
+			const size = 1 << 20
+			setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Origin: transport.OriginBuffer, Consume: transport.ConsumeWrite}
+			keeper := setup
+			keeper.Guest = hostile.Guest(t, "rewrite-keeps")
+			route := openBy(t, by, setup, serveBy(t, by, keeper))
+			kept := func() []byte { return windowOf(route.targets[0].function.Memory())[:size] }
+			for seed := range uint64(5) {
+				handOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: seed, Size: size})
+				if moved, copied := route.Moves(); by.Info().Name == remapName && (moved != 1 || copied != seed) {
+					t.Errorf("%s: moved %d times, copied %d times", engine, moved, copied)
+				}
+				// It has overwritten what it keeps; the source's next payloads do not show in it, nor it in them.
+				if bytes.Count(kept(), []byte{0xA3}) != size || bytes.IndexByte(windowOf(route.source.Memory()), 0xA3) >= 0 {
+					t.Errorf("%s: what is kept has changed, or shows at the source", engine)
+				}
 			}
-			// It has overwritten what it keeps; the source's next payloads do not show in it, nor it in them.
-			if bytes.Count(kept(), []byte{0xA3}) != size || bytes.IndexByte(windowOf(route.source.Memory()), 0xA3) >= 0 {
-				t.Errorf("%s: what is kept has changed, or shows at the source", engine)
+		}
+	}
+}
+
+// TestShownIsHidden has a target with two sources: while its guest runs with what one has sent, the
+// other is not suspended, so that its window does not show in the target's.
+func TestShownIsHidden(t *testing.T) {
+	for _, engine := range enginesHere(t) {
+		const size = 1 << 20
+		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Origin: transport.OriginBuffer}
+		target := serveBy(t, NewMemfd(), setup)
+		first, second := openBy(t, NewMemfd(), setup, target), openBy(t, NewMemfd(), setup, target)
+		if first.local == nil || second.local == nil {
+			t.Fatalf("%s: pages are not shared", engine)
+		}
+		there := func() []byte { return windowOf(first.targets[0].function.Memory()) }
+		for seed := range uint64(4) {
+			handOver(t, first, payloads.Spec{Kind: payloads.Text, Seed: 2 * seed, Size: size})
+			if !bytes.Equal(there(), windowOf(first.source.Memory())) {
+				t.Errorf("%s: the target's window is not the source's", engine)
+			}
+			// That of both sizes is copied, the smaller one without Go code in between where the engine can.
+			for range 2 {
+				handOver(t, second, payloads.Spec{Kind: payloads.Text, Seed: seed, Size: 1000 + 500*int64(seed%2)})
+				if !zero(there()) {
+					t.Errorf("%s: the target sees the other source's window", engine)
+				}
+				handOver(t, first, payloads.Spec{Kind: payloads.Text, Seed: seed, Size: size - 5000})
+			}
+			handOver(t, second, payloads.Spec{Kind: payloads.Text, Seed: 2*seed + 1, Size: size})
+			if !bytes.Equal(there(), windowOf(second.source.Memory())) {
+				t.Errorf("%s: the target's window is not the other source's", engine)
+			}
+		}
+		if shared := first.mover.shared.Load(); shared != 12 {
+			t.Errorf("%s: shared %d times", engine, shared)
+		}
+	}
+}
+
+// TestWrittenTo has a target that writes to all that it gets: none of it reaches the source or the next payload, and
+// user has the pages move from the second payload on.
+func TestWrittenTo(t *testing.T) {
+	for _, engine := range enginesHere(t) {
+		for _, by := range []transport.Transport{NewMemfd(), NewAdaptive(4096), NewLearning(4096)} {
+			const size = 1 << 20
+			setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Origin: transport.OriginBuffer, Consume: transport.ConsumeWrite}
+			route := openBy(t, by, setup, serveBy(t, by, setup))
+			for seed := range uint64(8) {
+				spec := payloads.Spec{Kind: payloads.Text, Seed: seed, Size: size}
+				handOver(t, route, spec)
+				payload := make([]byte, size)
+				payloads.Fill(payload, spec.Kind, spec.Seed)
+				if sent := windowOf(route.source.Memory())[:size]; !bytes.Equal(sent, payload) && !zero(sent) {
+					t.Errorf("%s, %s: the source sees what the target has written", by.Info().Name, engine)
+				}
+			}
+			moved, shared := route.mover.moved.Load(), route.mover.shared.Load()
+			if name := by.Info().Name; name == "user/memfd" && (moved != 0 || shared != 8) || name == adaptiveName && (shared == 0 || shared > 4) {
+				t.Errorf("%s, %s: moved %d times, shared %d times", name, engine, moved, shared)
 			}
 		}
 	}
@@ -213,11 +276,17 @@ func addressSpace(t *testing.T) uint64 {
 	return pages * uint64(memory.Size)
 }
 
-// TestCyclesLeaveNothing moves windows a thousand times.
+// TestCyclesLeaveNothing moves windows a thousand times, and shows them.
 func TestCyclesLeaveNothing(t *testing.T) {
+	for _, by := range []transport.Transport{NewRemap(), NewMemfd()} {
+		t.Run(by.Info().Name, func(t *testing.T) { cyclesLeaveNothing(t, by) })
+	}
+}
+
+func cyclesLeaveNothing(t *testing.T, by transport.Transport) {
 	for _, engine := range enginesHere(t) {
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 200_000, Origin: transport.OriginBuffer}
-		route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup))
+		route := openBy(t, by, setup, serveBy(t, by, setup))
 		memories := [][]byte{}
 		var before transporttest.Holdings
 		for seed := range uint64(1000) {
@@ -227,7 +296,7 @@ func TestCyclesLeaveNothing(t *testing.T) {
 			}
 		}
 		after := transporttest.Held(t, memories...)
-		if moved, copied := route.Moves(); moved != 1000 || copied != 0 {
+		if moved, copied := route.Moves(); moved+route.mover.shared.Load() != 1000 || copied != 0 {
 			t.Errorf("%s: moved %d times, copied %d times", engine, moved, copied)
 		}
 		if after.Mappings > before.Mappings+20 || !transporttest.Racing && after.Resident > before.Resident+2<<20 {
