@@ -103,6 +103,9 @@ func (f *SealedFile) Populate(area []byte) error {
 	return nil
 }
 
+// Populated is how much of the file's beginning is there, in bytes.
+func (f *SealedFile) Populated() int { return f.populated }
+
 // Swollen says that more of the file is there than after Populate: it was touched elsewhere.
 func (f *SealedFile) Swollen() bool { return f.count() > f.blocks }
 

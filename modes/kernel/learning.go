@@ -78,8 +78,10 @@ func (c *learning) pick(region *modes.Region, size int) {
 // so: to be copied it may as well lie there.
 func (c *learning) BeforeFill(region *modes.Region) {
 	c.pick(region, int(region.Len()))
-	if c.way == copyingWays || c.buffer != nil {
+	if c.way == copyingWays {
 		c.memfd.BeforeFill(region)
+	} else if c.buffer != nil {
+		c.fill(region, (*buffer).roomToCopy)
 	}
 }
 

@@ -22,8 +22,9 @@ type buffer struct {
 	// stale is where the content ends; zeros follow, but for what the source's guest has written
 	// there by itself.
 	stale int
-	// known: the targets have got the file with an earlier reference.
-	known bool
+	// known: the targets have got the file with an earlier reference. tidy: there are zeros behind the
+	// content.
+	known, tidy bool
 }
 
 // room is for a payload of n bytes at the beginning of area, where a windowed buffer's pages are:
@@ -36,7 +37,17 @@ func (b *buffer) room(area []byte, n int) error {
 		return err
 	}
 	clear(area[n:max(memory.Enough(n), b.stale)])
-	b.stale = n
+	b.stale, b.tidy = n, true
+	return nil
+}
+
+// roomToCopy is room for a payload that is only to be copied, which takes no system call as a rule; what follows
+// it are not zeros.
+func (b *buffer) roomToCopy(area []byte, n int) error {
+	if n > b.Populated() {
+		return b.room(area, n)
+	}
+	b.stale, b.tidy = max(b.stale, n), false
 	return nil
 }
 
@@ -93,7 +104,10 @@ func lendable(region *modes.Region) []byte {
 
 // BeforeFill makes the region's pages those of a buffer that no target uses. Where that
 // is not possible the region stays as it is, and its payload is copied.
-func (l *memfd) BeforeFill(region *modes.Region) {
+func (l *memfd) BeforeFill(region *modes.Region) { l.fill(region, (*buffer).room) }
+
+// fill is BeforeFill with what makes room in a windowed buffer.
+func (l *memfd) fill(region *modes.Region, room func(*buffer, []byte, int) error) {
 	if l.region != nil && l.region != region {
 		return // only one region is prepared at a time
 	}
@@ -117,11 +131,11 @@ func (l *memfd) BeforeFill(region *modes.Region) {
 	if !windowed {
 		return
 	}
-	if err := l.buffer.room(area, int(region.Len())); err != nil {
+	if err := room(l.buffer, area, int(region.Len())); err != nil {
 		b := l.buffer
 		revoked := l.revoke()
 		if l.discard(b); revoked == nil && err == errSwollen {
-			l.BeforeFill(region) // with another one
+			l.fill(region, room) // with another one
 		}
 	}
 }
@@ -143,10 +157,23 @@ func (l *memfd) BeforeFree(region *modes.Region) {
 	if region != l.region {
 		return
 	}
-	if b := l.buffer; b != nil && l.revoke() == nil && b.Descriptor() >= 0 {
+	_ = l.withdraw() // no other function sees what is written there from now on
+	l.region = nil
+}
+
+// withdraw is revoke for a buffer that is not sent.
+func (l *memfd) withdraw() error {
+	b := l.buffer
+	if b == nil {
+		return nil
+	}
+	err := l.revoke()
+	if err != nil {
+		l.discard(b)
+	} else if b.Descriptor() >= 0 {
 		l.put(b)
 	}
-	l.region = nil
+	return err
 }
 
 // take returns a windowed buffer, or one for the content of area, which is whole pages; or nil.
@@ -189,7 +216,7 @@ func (l *memfd) discard(b *buffer) {
 // allocated it or because there was no buffer for it, is copied into one, once for all targets.
 func (l *memfd) Refer(region *modes.Region, payload []byte) (reference stream.Reference, ok bool, err error) {
 	b := l.buffer
-	if b == nil || region != l.region {
+	if b == nil || region != l.region || b.windowed && !b.tidy {
 		if b = l.copied(payload); b == nil {
 			return stream.Reference{}, false, nil
 		}

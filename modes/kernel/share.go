@@ -36,10 +36,16 @@ func (l *LocalSource) Lend(lend bool) { l.lends = lend }
 
 // BeforeFill implements modes.Lender.
 func (l *LocalSource) BeforeFill(region *modes.Region) {
-	if l.lends || l.buffer != nil {
+	if l.lends {
 		l.memfd.BeforeFill(region)
+	} else if l.buffer != nil {
+		l.fill(region, (*buffer).roomToCopy)
 	}
 }
+
+// Withdraw has the source's memory consist of nothing but pages of its own. After an error it may still show a
+// file, until the next payload is prepared.
+func (l *LocalSource) Withdraw() error { return l.withdraw() }
 
 // Lent says whether a region consists of a memory file's pages.
 func (l *LocalSource) Lent(region *modes.Region) bool { return l.buffer != nil && region == l.region }

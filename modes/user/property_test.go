@@ -63,6 +63,8 @@ type world struct {
 	lent modelLent
 	// written: before the hand-off under way the target was known to write to what it gets.
 	written bool
+	// inFile: the payload under way lies in a memory file.
+	inFile bool
 	// shown: the target's window shows the payload that was sent last.
 	shown bool
 	// model's digests, one a target.
@@ -169,7 +171,7 @@ func (w *world) modelCarry(region *modes.Region) error {
 			failed = modes.ErrDelivery
 		}
 	}
-	if held && region.Prepared() {
+	if held && w.inFile && region.Prepared() {
 		payload := region.Bytes()
 		first, end := memory.Whole(payload)
 		if region.Window() != nil {
@@ -374,7 +376,9 @@ func (w *world) step() {
 	w.both("prepare", prepared, w.source.Prepare(w.spec))
 	w.recycled = false
 	w.settlePlace(w.source.Prepared())
-	w.written = w.route.local != nil && w.route.receivers[0].Writes()
+	local := w.route.local
+	w.written = local != nil && w.route.receivers[0].Writes()
+	w.inFile = local != nil && local.Lent(w.route.source.Prepared())
 	real, model := w.route.Send(&w.handoff), w.source.Send()
 	if errors.Is(model, modes.ErrDelivery) {
 		model = nil

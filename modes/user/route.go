@@ -121,11 +121,8 @@ func (r *route) choose(region *modes.Region, byReference bool) way {
 // stopSharing has pages move from now on if the target writes to much of what it gets: each page that it
 // writes to is copied by a page fault, which takes thirty times as long as a copy beforehand.
 func (r *route) stopSharing() error {
-	if len(r.targets) > 1 || !r.mode.moves || !r.receivers[0].Writes() {
-		return nil
-	}
-	if region := r.source.Prepared(); region != nil {
-		r.local.BeforeFree(region)
+	if len(r.targets) > 1 || !r.mode.moves || !r.receivers[0].Writes() || r.local.Withdraw() != nil {
+		return nil // what shows a file is not to move
 	}
 	r.source.SetLender(nil)
 	r.mover.window = window{}
