@@ -29,7 +29,7 @@ func All() []transport.Transport {
 		kernel.NewRing(),
 		kernel.NewMemfd(),
 		kernel.NewCMA(),
-		adaptive{kernel.NewFixed, kernel.NewLearning, transport.Crossover{Below: "kernel/ring", From: "kernel/memfd", Default: kernel.DefaultCrossover, Learns: true}},
+		adaptive{kernel.NewAdaptive, kernel.NewLearning, transport.Crossover{Below: "kernel/ring", From: "kernel/memfd", Default: kernel.DefaultCrossover, Learns: true}},
 		network.NewSplice(),
 		network.NewZerocopy(),
 		network.NewStream(),

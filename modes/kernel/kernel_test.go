@@ -61,7 +61,7 @@ func forEachEngine(t *testing.T, test func(t *testing.T, engine string)) {
 }
 
 func TestConformance(t *testing.T) {
-	for _, tr := range append(all(), NewFixed(DefaultCrossover), NewLearning(DefaultCrossover)) {
+	for _, tr := range append(all(), NewLearning(DefaultCrossover)) {
 		transporttest.Run(t, func() transport.Transport { return tr }, transporttest.Options{})
 	}
 }

@@ -1,8 +1,6 @@
 package kernel
 
 import (
-	"errors"
-
 	"rrbench/measure"
 	"rrbench/memory"
 	"rrbench/modes"
@@ -22,28 +20,7 @@ const (
 // cheapest one for payloads of a size, from what its hand-offs cost. Whichever that is, frames go through the
 // ring. It starts as if crossover were where a memory file costs what copying does.
 func NewLearning(crossover int64) transport.Transport {
-	t := withRing(NewAdaptive(int64(memory.Size)))
-	t.NewReferrer = lending(func() mechanism { return newLearning(crossover) })
-	return t
-}
-
-// NewFixed is kernel with a fixed border: payloads of at least crossover bytes go as kernel/memfd has them,
-// smaller ones as kernel/ring.
-func NewFixed(crossover int64) transport.Transport { return withRing(NewAdaptive(crossover)) }
-
-func withRing(adaptive transport.Transport) *sockets.Transport {
-	t := *adaptive.(*sockets.Transport)
-	t.Summary = "two shims, a ring, a socket or a memory file, whichever is the cheapest"
-	t.Limits = append([]string{"limit/ring", "limit/spin"}, t.Limits...)
-	t.Ring = memory.Learning
-	t.Probe = func() error {
-		err := probeRing()
-		if lacking := (*transport.Unavailable)(nil); errors.As(err, &lacking) {
-			return &transport.Unavailable{Transport: bestName, Reason: lacking.Reason, Remedy: lacking.Remedy}
-		}
-		return err
-	}
-	return &t
+	return adaptive(int64(memory.Size), func() mechanism { return newLearning(crossover) })
 }
 
 // learning is a source of three mechanisms.

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 
 	"rrbench/memory"
@@ -59,19 +60,33 @@ func NewCMA() transport.Transport {
 // at 64 KiB, 0.90 to 0.93 here, 0.7 to 0.8 at 1 MiB and half or less from 2 MiB on.
 const DefaultCrossover = 192 << 10
 
-// NewAdaptive is kernel: payloads of at least crossover bytes go as kernel/memfd has them,
-// smaller ones as kernel/stream.
+// NewAdaptive is kernel with a fixed border: payloads of at least crossover bytes go as kernel/memfd has them,
+// smaller ones as kernel/ring.
 func NewAdaptive(crossover int64) transport.Transport {
+	return adaptive(crossover, func() mechanism { return choose(crossover) })
+}
+
+// adaptive has payloads of at least from bytes lie in memory files where the mechanism says so. Frames go through
+// a ring.
+func adaptive(from int64, make func() mechanism) *sockets.Transport {
 	return &sockets.Transport{
 		Name:        bestName,
-		Summary:     "two shims, a socket for small payloads and a memory file for large ones",
+		Summary:     "two shims, a ring, a socket or a memory file, whichever is the cheapest",
 		Family:      transport.Kernel,
 		Place:       4,
-		Limits:      []string{"limit/unix", "limit/descriptor"},
-		NewReferrer: lending(func() mechanism { return choose(crossover) }),
+		Limits:      []string{"limit/ring", "limit/spin", "limit/unix", "limit/descriptor"},
+		Ring:        memory.Learning,
+		NewReferrer: lending(make),
 		NewResolver: newTarget,
-		Windowless:  windowless(crossover),
+		Windowless:  windowless(from),
 		Pages:       Pages,
+		Probe: func() error {
+			err := probeRing()
+			if lacking := (*transport.Unavailable)(nil); errors.As(err, &lacking) {
+				return &transport.Unavailable{Transport: bestName, Reason: lacking.Reason, Remedy: lacking.Remedy}
+			}
+			return err
+		},
 	}
 }
 

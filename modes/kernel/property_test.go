@@ -309,7 +309,7 @@ func (w *world) newTwin(tr transport.Transport, with transport.Setup, next *twin
 	if target.listener, err = stream.ListenUnix(); err != nil {
 		w.t.Fatal(err)
 	}
-	target.listener.Serve(stream.Service{Receiver: target.real, Limit: uint64(with.Size), Deadline: with.Deadline})
+	target.listener.Serve(stream.Service{Receiver: target.real, Limit: uint64(with.Size), Deadline: with.Deadline, Ring: tr.(*sockets.Transport).Ring})
 	if target.model, err = modes.LoadWithWindow(context.Background(), with, sendModel, w.windowless(with, false)); err != nil {
 		w.t.Fatal(err)
 	}
@@ -319,7 +319,7 @@ func (w *world) newTwin(tr transport.Transport, with transport.Setup, next *twin
 
 func (w *world) newOnward(tr transport.Transport, next *twin) *onward {
 	name := tr.Info().Name
-	fan, err := stream.OpenFan(context.Background(), []transport.Endpoint{next.listener.Endpoint(name)}, stream.FanOptions{Transport: name, Deadline: 20 * time.Second})
+	fan, err := stream.OpenFan(context.Background(), []transport.Endpoint{next.listener.Endpoint(name)}, stream.FanOptions{Transport: name, Deadline: 20 * time.Second, Ring: tr.(*sockets.Transport).Ring})
 	if err != nil {
 		w.t.Fatal(err)
 	}
