@@ -318,9 +318,7 @@ func TestStrangers(t *testing.T) {
 	// A peer that promises more than there is.
 	for _, length := range []uint32{longestRequest + 1, math.MaxUint32} {
 		endless := tls.Client(dial(), &tls.Config{InsecureSkipVerify: true})
-		if _, err := endless.Write(binary.BigEndian.AppendUint32(nil, length)); err != nil {
-			t.Error(err)
-		}
+		_, _ = endless.Write(binary.BigEndian.AppendUint32(nil, length)) // it may be cut off, too, where others wait
 		if answer, _ := io.ReadAll(endless); len(answer) > 0 {
 			t.Errorf("answered %q", answer)
 		}
