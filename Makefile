@@ -104,6 +104,7 @@ test: setup guests ## run every test
 .PHONY: test-all
 test-all: test ## run every test, the slow ones too (up to an hour)
 	$(CGO) $(GO) run $(GOTESTSUM) --format standard-quiet -- -tags slow -timeout 60m $(PACKAGES)
+	$(MAKE) race SHORT=
 	$(MAKE) test-engines
 
 # The second program's engines, in a test's program of their own: what each must do, and what transports do on it.
@@ -130,10 +131,12 @@ engine-costs: ## measure what each engine's host call, guest call, growth and in
 # A program under the race detector sleeps a second before it ends, and tests start many.
 # Drawing has one goroutine and takes minutes under the race detector; the command's tests run
 # the program as it is built; what the catalogue and the examples hand over, the packages of the transports do as well.
+# Here tests repeat less than without the detector; SHORT= has them repeat as much.
+SHORT ?= -short
 .PHONY: race
 race: guests ## run every test under the race detector (needs cgo)
 	@scripts/cgo >/dev/null || { echo "The race detector needs cgo. To mend it: scripts/setup" >&2; exit 1; }
-	GORACE=atexit_sleep_ms=0 $(GO) test -race -p 4 $$($(GO) list $(PACKAGES) | grep -vE '^rrbench/(plots|cmd/rrbench|catalogue|examples/.*)$$')
+	GORACE=atexit_sleep_ms=0 $(GO) test -race $(SHORT) -p 4 $$($(GO) list $(PACKAGES) | grep -vE '^rrbench/(plots|cmd/rrbench|catalogue|examples/.*)$$')
 
 .PHONY: bench
 bench: guests ## run the Go benchmarks

@@ -2,7 +2,7 @@
 
 package payloads
 
-// Without the race detector there is nobody to tell.
+// Only the race detector wants to know.
 
 func reads([]byte) {}
 

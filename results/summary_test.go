@@ -280,6 +280,9 @@ func TestSaturationIsNoted(t *testing.T) {
 // The program's own intervals hold the truth in 95 of 100 runs, whether starts differ much or
 // hardly.
 func TestCoverageOfIntervals(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many runs, by one goroutine")
+	}
 	const runs, rounds, truth = 2500, 5, 1e6
 	for _, starts := range []int{3, 6, 10} {
 		for _, between := range []float64{0.01, 0.3} {

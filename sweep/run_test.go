@@ -118,10 +118,19 @@ func newHarness(t *testing.T, flags Config, fault string) *harness {
 
 const fine = ""
 
+// crowd is a fan-out to many targets.
+func crowd() int {
+	if testing.Short() {
+		return 16
+	}
+	return 128
+}
+
 func TestRunJournalsEveryRoundOfEveryCell(t *testing.T) {
 	// A round of the larger size is a batch.
-	const fanout, workers = 128, 2
-	h := newHarness(t, Config{Axes: Axes{Reps: 5, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / fanout / workers}, Fanout: []int{fanout}, Concurrency: []int{workers}, Codecs: []string{"raw"}}}, fine)
+	const workers = 2
+	fanout := crowd()
+	h := newHarness(t, Config{Axes: Axes{Reps: 5, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / Size(fanout*workers)}, Fanout: []int{fanout}, Concurrency: []int{workers}, Codecs: []string{"raw"}}}, fine)
 	if err := h.runner.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -196,8 +205,8 @@ func TestRunEndsWhenTheJournalCannotBeWritten(t *testing.T) {
 }
 
 func TestInterruptedRunIsResumedWithoutRepeating(t *testing.T) {
-	const fanout = 128
-	flags := Config{Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / fanout}, Fanout: []int{fanout}}}
+	fanout := crowd()
+	flags := Config{Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / Size(fanout)}, Fanout: []int{fanout}}}
 	interrupted := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	first := newHarness(t, flags, fine)

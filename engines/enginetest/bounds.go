@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -97,7 +98,11 @@ func testRefusedModules(t *testing.T, open New) {
 // testSmallStacks has guests fill the stacks of a process whose threads have small ones: it
 // repeats the parts that do.
 func testSmallStacks(t *testing.T, _ New) {
-	for _, limit := range []string{"128", "256", "512", "unlimited"} { // KiB
+	limits := []string{"128", "256", "512", "unlimited"} // KiB
+	if testing.Short() {
+		limits = []string{"128", "unlimited"}
+	}
+	for _, limit := range limits {
 		runApart(t, "ulimit -s "+limit, "traps|trap_spares_others|traps_under_load|stacks|nested_calls|nested_failure|endless_recursion|refused_modules|disk_cache")
 	}
 }
@@ -109,7 +114,7 @@ const apartVariable = "RRBENCH_ENGINETEST_APART"
 func runApart(t *testing.T, prepare, parts string) {
 	t.Helper()
 	root, _, _ := strings.Cut(t.Name(), "/")
-	command := exec.Command("sh", "-c", prepare+` && exec "$@"`, "sh", os.Args[0], "-test.run=^"+root+"$/^("+parts+")$")
+	command := exec.Command("sh", "-c", prepare+` && exec "$@"`, "sh", os.Args[0], "-test.run=^"+root+"$/^("+parts+")$", fmt.Sprintf("-test.short=%v", testing.Short()))
 	command.Env = append(os.Environ(), apartVariable+"=1")
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Errorf("%s: %v\n%.4000s", prepare, err, output)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rrbench/engines"
+	"rrbench/engines/internal/codecache"
 )
 
 func testIdentity(t *testing.T, open New) {
@@ -250,7 +251,12 @@ func testFullCache(t *testing.T, open New) {
 		runApart(t, "true", "full_cache")
 		return
 	}
-	wasm := storing(400)
+	functions := 400
+	if testing.Short() {
+		// Less code is worth keeping.
+		functions, codecache.Worthwhile = 40, 16<<10
+	}
+	wasm := storing(functions)
 	engine := openEngineAt(t, open, t.TempDir())
 	if engine.CacheFault() != nil {
 		t.Fatalf("there is a fault beforehand: %v", engine.CacheFault())
