@@ -18,7 +18,7 @@ import (
 	"rrbench/transport/stream"
 )
 
-// route adds to deliveries what the server takes part in.
+// route adds to hand-offs what the server takes part in.
 type route struct {
 	*sockets.Route
 	sender *sender
@@ -26,31 +26,21 @@ type route struct {
 
 var _ transport.MemoryReporter = (*route)(nil)
 
-func (r *route) Send(handoff *transport.Handoff) error {
-	if err := r.Route.Send(handoff); err != nil {
+func (r *route) Send(handoff *transport.Handoff) (err error) {
+	if err = r.Route.Send(handoff); err != nil {
 		return err
 	}
-	used, err := r.sender.server.usage.Take()
-	if err != nil {
-		return err
-	}
-	for i := range handoff.Deliveries {
-		d := &handoff.Deliveries[i]
-		if moment := r.sender.serialized; moment != 0 {
-			d.Timeline.Serialized, d.Timeline.CopiedOut = moment, moment
+	if moment := r.sender.serialized; moment != 0 {
+		for i := range handoff.Deliveries {
+			line := &handoff.Deliveries[i].Timeline
+			line.Serialized, line.CopiedOut = moment, moment
 		}
-		d.Server = share(used, int64(i), int64(len(handoff.Deliveries)))
 	}
-	return nil
+	handoff.Server, err = r.sender.server.usage.Take()
+	return err
 }
 
 func (r *route) Memory() (measure.Memory, error) { return r.sender.server.usage.Memory() }
-
-// share is the i-th of n parts, which add up to the whole.
-func share(u measure.Usage, i, n int64) measure.Usage {
-	part := func(whole int64) int64 { return whole*(i+1)/n - whole*i/n }
-	return measure.Usage{UserNs: part(u.UserNs), KernelNs: part(u.KernelNs), MinorFaults: part(u.MinorFaults), ContextSwitches: part(u.ContextSwitches)}
-}
 
 // keyPrefix says on a user's server whose key it is.
 const keyPrefix = "rrbench:payload:"
