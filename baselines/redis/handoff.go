@@ -27,16 +27,9 @@ type route struct {
 var _ transport.MemoryReporter = (*route)(nil)
 
 func (r *route) Send(handoff *transport.Handoff) (err error) {
-	if err = r.Route.Send(handoff); err != nil {
-		return err
+	if err = r.Route.Send(handoff); err == nil {
+		handoff.Server, err = r.sender.server.usage.Take()
 	}
-	if moment := r.sender.serialized; moment != 0 {
-		for i := range handoff.Deliveries {
-			line := &handoff.Deliveries[i].Timeline
-			line.Serialized, line.CopiedOut = moment, moment
-		}
-	}
-	handoff.Server, err = r.sender.server.usage.Take()
 	return err
 }
 
@@ -52,11 +45,8 @@ type sender struct {
 	// key is the payload's, or the channel's name.
 	key string
 	// lifetime is when a value goes away by itself whose source was killed. It outlives each hand-off.
-	lifetime   time.Duration
-	serializes bool
-	// serialized is when the payload under way was complete, zero where none is serialized.
-	serialized int64
-	lastID     uint64
+	lifetime time.Duration
+	lastID   uint64
 
 	// publish is publishPayload where payloads are messages, of which references go first: a target has made
 	// room when one comes.
@@ -66,9 +56,6 @@ type sender struct {
 }
 
 func (s *sender) Refer(_ *modes.Region, payload []byte) (stream.Reference, bool, error) {
-	if s.serializes {
-		s.serialized = measure.Now()
-	}
 	s.lastID++
 	s.payload = payload
 	err := s.server.holds.check(int64(len(payload)), s.publish != nil)

@@ -257,7 +257,7 @@ func (t through) Open(ctx context.Context, setup transport.Setup, targets []tran
 	if err := shared.holds.check(setup.Size, t.messages); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", t.info.Name, err), shared.release())
 	}
-	s := &sender{server: shared, key: keyPrefix + rand.Text(), lifetime: max(time.Minute, 2*cmp.Or(max(setup.Deadline, 0), time.Hour/2)), serializes: setup.Codec.Serializes()}
+	s := &sender{server: shared, key: keyPrefix + rand.Text(), lifetime: max(time.Minute, 2*cmp.Or(max(setup.Deadline, 0), time.Hour/2))}
 	if t.messages {
 		s.publish = s.publishPayload
 	}
@@ -265,6 +265,7 @@ func (t through) Open(ctx context.Context, setup transport.Setup, targets []tran
 	r := &route{sender: s}
 	r.Route, err = sockets.Open(ctx, targets, sockets.Options{
 		FanOptions: stream.FanOptions{Transport: t.info.Name, Deadline: setup.Deadline, Serial: setup.Serial, Preparation: encoded},
+		Serializes: setup.Codec.Serializes(),
 		NewSource: func(carry sockets.Carrier) (sockets.Source, error) {
 			if t.info.Runs == transport.NoFunction {
 				return limits.NewSource(setup, carry)
