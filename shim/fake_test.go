@@ -160,6 +160,7 @@ func (r *fakeRoute) Send(handoff *transport.Handoff) error {
 	}
 	r.sent = true
 	handoff.Start = measure.Now()
+	handoff.Server = measure.Usage{KernelNs: 7 * int64(len(handoff.Deliveries))}
 	for i := range handoff.Deliveries {
 		now := measure.Now()
 		handoff.Deliveries[i] = transport.Delivery{
@@ -169,7 +170,6 @@ func (r *fakeRoute) Send(handoff *transport.Handoff) error {
 			},
 			Length: uint64(r.spec.Size),
 			Digest: r.spec.Digest(),
-			Server: measure.Usage{KernelNs: 7},
 			Usage:  measure.Usage{UserNs: 1000, KernelNs: 3000, MinorFaults: 2, ContextSwitches: 1},
 		}
 	}
@@ -177,7 +177,8 @@ func (r *fakeRoute) Send(handoff *transport.Handoff) error {
 	case "slow":
 		time.Sleep(60 * time.Millisecond)
 	case "faults":
-		// The source takes page faults, and each target, in the same process, as many.
+		// The source takes page faults, and each target, in the same process, as many. So does a server.
+		handoff.Server.MinorFaults = faultsOfOne
 		touch(faultsOfOne)
 		for i := range handoff.Deliveries {
 			touch(faultsOfOne)

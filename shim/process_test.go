@@ -174,7 +174,7 @@ func TestUsageIsCountedOnce(t *testing.T) {
 		byRound[r.Round] += r.MinorFaults
 	}
 	// The program itself takes a few more.
-	const want = workers * (fanout + 2) * faultsOfOne
+	const want = workers * (fanout + 3) * faultsOfOne
 	for round, got := range byRound {
 		if got = math.Round(got); got < want || got > want*1.2 {
 			t.Errorf("round %d: %.0f page faults were counted, %d were taken", round, got, want)
@@ -237,7 +237,7 @@ func TestWindowCountsEveryHandoff(t *testing.T) {
 	if mean := w.Bytes / int64(w.OK); mean <= 1000 || mean >= 10_000 {
 		t.Errorf("payloads had %d bytes on average", mean)
 	}
-	// The fake says so of each delivery.
+	// The fake says so of each delivery, and of a server.
 	if want := int64(w.OK) * 3000; w.Targets.KernelNs != want || w.Server.KernelNs != int64(w.OK)*7 || w.Source.CPU() <= 0 {
 		t.Errorf("targets used %+v, want %d; the server %+v, the source %+v", w.Targets, want, w.Server, w.Source)
 	}

@@ -239,9 +239,10 @@ func (r *runner) record(round int, used measure.Usage) bool {
 	goOn := true
 	ours := shareOf(used, float64(r.handoffs))
 	for i, w := range r.workers {
+		servers := shareOf(w.handoff.Server, float64(len(w.handoff.Deliveries)))
 		for target := range w.handoff.Deliveries {
 			d := &w.handoff.Deliveries[target]
-			share := ours.add(shareOf(d.Usage.Add(d.Server), 1))
+			share := ours.add(servers).add(shareOf(d.Usage, 1))
 			if r.costs.known {
 				if r.took < tooShort {
 					share = r.costs.mean
@@ -323,7 +324,7 @@ func (w *worker) expect(e expectation, next int64) {
 
 func (w *worker) forget() {
 	w.handoff.Resize(w.fanout)
-	w.handoff.Start, w.cycle = 0, 0
+	w.handoff.Start, w.handoff.Server, w.cycle = 0, measure.Usage{}, 0
 	for i := range w.handoff.Deliveries {
 		w.handoff.Deliveries[i].Reset()
 	}

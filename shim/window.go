@@ -131,9 +131,10 @@ func (w *windowWorker) count(due int64, late bool) (failure error) {
 	if late {
 		queued = max(w.handoff.Start-due, 0)
 	}
+	w.server = w.server.Add(w.handoff.Server)
 	for target := range w.handoff.Deliveries {
 		d := &w.handoff.Deliveries[target]
-		w.targets, w.server = w.targets.Add(d.Usage), w.server.Add(d.Server)
+		w.targets = w.targets.Add(d.Usage)
 		if err, _ := w.failure(target); err != nil {
 			if failure == nil {
 				failure = fmt.Errorf("target %d: %w", target, err)

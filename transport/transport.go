@@ -296,6 +296,8 @@ type Endpoint struct {
 type Handoff struct {
 	// Start is t0: the source function has its object ready and asks for the transfer.
 	Start int64
+	// Server is what a server between the functions used for it, where there is one.
+	Server measure.Usage
 	// Deliveries has one element a target.
 	Deliveries []Delivery
 }
@@ -317,9 +319,6 @@ type Delivery struct {
 	Digest uint64
 	// Usage is what the target's process used for this delivery, where that is not the source's.
 	Usage measure.Usage
-	// Server is this delivery's share of what a server between them used. The source notes it; it
-	// is no part of the wire form.
-	Server measure.Usage
 	// Err is non-nil when this target did not get the payload.
 	Err error
 }
@@ -327,7 +326,7 @@ type Delivery struct {
 // Reset forgets an earlier hand-off. It writes no pointer where none stood, which is worth
 // a write barrier on the shortest path.
 func (d *Delivery) Reset() {
-	d.Timeline, d.Length, d.Digest, d.Usage, d.Server = Timeline{}, 0, 0, measure.Usage{}, measure.Usage{}
+	d.Timeline, d.Length, d.Digest, d.Usage = Timeline{}, 0, 0, measure.Usage{}
 	if d.Err != nil {
 		d.Err = nil
 	}

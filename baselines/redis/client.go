@@ -41,8 +41,7 @@ var errLost = errors.New("the connection is lost")
 
 // newClient makes a client of a single connection and attempt: a payload that was sent again would be
 // two hand-offs in the time of one, and should a private server end, another user's process may listen
-// on its port. PoolSize is more often than a client dials: after as many failures a goroutine of the
-// library's, which outlives the client, probes the server.
+// on its port: a subscription would connect to that by itself.
 func newClient(at place, deadline time.Duration) *redis.Client {
 	var dialled atomic.Bool
 	return redis.NewClient(&redis.Options{
@@ -65,8 +64,6 @@ func newClient(at place, deadline time.Duration) *redis.Client {
 		DialerRetries:         1,
 		ReadTimeout:           cmp.Or(max(deadline, 0), -1), // and WriteTimeout; -1 is none
 		ContextTimeoutEnabled: true,
-		PoolSize:              64,
-		MaxActiveConns:        1,
 		DisableIdentity:       true,
 	})
 }

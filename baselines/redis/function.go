@@ -10,7 +10,6 @@ import (
 	"rrbench/baselines/wasi/abi"
 	"rrbench/measure"
 	"rrbench/modes"
-	"rrbench/modes/sockets"
 	"rrbench/transport"
 	"rrbench/transport/stream"
 	"rrbench/workloads"
@@ -21,14 +20,6 @@ var built embed.FS
 
 // guestName is the guest that serializes what it sends and deserializes what it gets.
 const guestName = "json-go"
-
-// source is a function, or for the limit warm memory without any.
-func (t through) source(ctx context.Context, setup transport.Setup, carry sockets.Carrier) (sockets.Source, error) {
-	if t.info.Runs == transport.NoFunction {
-		return limits.NewSource(setup, carry)
-	}
-	return t.load(ctx, setup, carry.Send)
-}
 
 type receiver interface {
 	stream.Receiver

@@ -18,7 +18,7 @@ import (
 	"rrbench/transport/stream"
 )
 
-// route adds to deliveries what the server takes part in.
+// route adds to hand-offs what the server takes part in.
 type route struct {
 	*sockets.Route
 	sender *sender
@@ -26,31 +26,14 @@ type route struct {
 
 var _ transport.MemoryReporter = (*route)(nil)
 
-func (r *route) Send(handoff *transport.Handoff) error {
-	if err := r.Route.Send(handoff); err != nil {
-		return err
+func (r *route) Send(handoff *transport.Handoff) (err error) {
+	if err = r.Route.Send(handoff); err == nil {
+		handoff.Server, err = r.sender.server.usage.Take()
 	}
-	used, err := r.sender.server.usage.Take()
-	if err != nil {
-		return err
-	}
-	for i := range handoff.Deliveries {
-		d := &handoff.Deliveries[i]
-		if moment := r.sender.serialized; moment != 0 {
-			d.Timeline.Serialized, d.Timeline.CopiedOut = moment, moment
-		}
-		d.Server = share(used, int64(i), int64(len(handoff.Deliveries)))
-	}
-	return nil
+	return err
 }
 
 func (r *route) Memory() (measure.Memory, error) { return r.sender.server.usage.Memory() }
-
-// share is the i-th of n parts, which add up to the whole.
-func share(u measure.Usage, i, n int64) measure.Usage {
-	part := func(whole int64) int64 { return whole*(i+1)/n - whole*i/n }
-	return measure.Usage{UserNs: part(u.UserNs), KernelNs: part(u.KernelNs), MinorFaults: part(u.MinorFaults), ContextSwitches: part(u.ContextSwitches)}
-}
 
 // keyPrefix says on a user's server whose key it is.
 const keyPrefix = "rrbench:payload:"
@@ -62,11 +45,8 @@ type sender struct {
 	// key is the payload's, or the channel's name.
 	key string
 	// lifetime is when a value goes away by itself whose source was killed. It outlives each hand-off.
-	lifetime   time.Duration
-	serializes bool
-	// serialized is when the payload under way was complete, zero where none is serialized.
-	serialized int64
-	lastID     uint64
+	lifetime time.Duration
+	lastID   uint64
 
 	// publish is publishPayload where payloads are messages, of which references go first: a target has made
 	// room when one comes.
@@ -76,9 +56,6 @@ type sender struct {
 }
 
 func (s *sender) Refer(_ *modes.Region, payload []byte) (stream.Reference, bool, error) {
-	if s.serializes {
-		s.serialized = measure.Now()
-	}
 	s.lastID++
 	s.payload = payload
 	err := s.server.holds.check(int64(len(payload)), s.publish != nil)

@@ -111,7 +111,7 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// The server takes part: its CPU time is in the deliveries, its memory is reported beside.
+// The server takes part: its CPU time is in the hand-offs, its memory is reported beside.
 func TestServerIsAccounted(t *testing.T) {
 	forEach(t, func(t *testing.T, tr variant) {
 		const size = 16 << 20
@@ -128,16 +128,14 @@ func TestServerIsAccounted(t *testing.T) {
 		var reported measure.Usage
 		for seed := range uint64(4) {
 			transporttest.HandOver(t, opened, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &handoff)
-			for _, d := range handoff.Deliveries {
-				reported = reported.Add(d.Server)
-			}
+			reported = reported.Add(handoff.Server)
 		}
 		used, err := meter.Take()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if reported.CPU() < used.CPU()*9/10 {
-			t.Errorf("deliveries report %d ns of CPU time, the server alone used %d", reported.CPU(), used.CPU())
+			t.Errorf("hand-offs report %d ns of CPU time, the server alone used %d", reported.CPU(), used.CPU())
 		}
 		memory, err := opened.(transport.MemoryReporter).Memory()
 		if err != nil || memory.RSSPeak < size || memory.PSSPeak < size {
@@ -145,17 +143,6 @@ func TestServerIsAccounted(t *testing.T) {
 		}
 		transporttest.MustClose(t, opened, first, second)
 	})
-}
-
-func TestShare(t *testing.T) {
-	whole := measure.Usage{UserNs: 100, KernelNs: 7, MinorFaults: 2, ContextSwitches: 0}
-	var sum measure.Usage
-	for i := range int64(3) {
-		sum = sum.Add(share(whole, i, 3))
-	}
-	if sum != whole {
-		t.Errorf("shares add up to %+v, want %+v", sum, whole)
-	}
 }
 
 // Routes of one process share a server, which ends with the last of them.

@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -156,16 +155,16 @@ func start(ctx context.Context, chosen place) (s *server, err error) {
 		return startAt(ctx, "")
 	}
 	for range 5 {
-		listener, err := net.Listen("tcp", net.JoinHostPort(cmp.Or(chosen.Address, transport.Loopback), "0"))
-		if err != nil {
+		var listener net.Listener
+		if listener, err = net.Listen(overTCP, net.JoinHostPort(cmp.Or(chosen.Address, transport.Loopback), "0")); err != nil {
 			return nil, fmt.Errorf("find a port: %w", err)
 		}
 		_ = listener.Close()
 		if s, err = startAt(ctx, listener.Addr().String()); !errors.Is(err, errPortTaken) {
-			return s, err
+			break
 		}
 	}
-	return nil, err
+	return s, err
 }
 
 // startTimeout bounds how long a server may take to answer.
@@ -217,24 +216,20 @@ func startAt(ctx context.Context, tcp string) (_ *server, err error) {
 func (s *server) await(ctx context.Context) error {
 	for {
 		c, err := connect(ctx, s.place, "", startTimeout)
-		if err == nil {
+		ended := s.daemon.HasEnded()
+		_, all := s.daemon.Said.Said()
+		switch {
+		case err == nil:
 			return c.Close()
-		}
-		select {
-		case <-s.daemon.Life.Done():
-			_, all := s.daemon.Said.Said()
-			if strings.Contains(strings.ToLower(all), "address already in use") {
-				return fmt.Errorf("%w: %w", errPortTaken, s.ending())
-			}
+		case ended && strings.Contains(strings.ToLower(all), "address already in use"):
+			return fmt.Errorf("%w: %w", errPortTaken, s.ending())
+		case ended:
 			log := s.directory.Path + ".log"
-			if err := os.WriteFile(log, []byte(all), 0o600); err != nil {
-				return errors.Join(s.ending(), err)
-			}
-			return fmt.Errorf("%w (all that it said: %s)", s.ending(), log)
-		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("%w (all that it said: %s)", s.ending(), log), os.WriteFile(log, []byte(all), 0o600))
+		case ctx.Err() != nil:
 			return fmt.Errorf("%w: %w", ctx.Err(), err)
-		case <-time.After(5 * time.Millisecond):
 		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
@@ -266,15 +261,15 @@ func attach(ctx context.Context, at place) (*server, error) {
 	if _, err := usage.Take(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w (allow this user INFO, or use a private server)", err), c.Close())
 	}
-	info := func(field string) string { return c.InfoMap(ctx, memorySection).Item(memorySection, field) }
+	memory := c.InfoMap(ctx, memorySection).Val()[memorySection]
 	// Users that may not see the configuration learn its limits from failures.
 	set := func(name string) string { return c.ConfigGet(ctx, name).Val()[name] }
 	return &server{place: at, usage: usage, holds: capacity{
 		value:  number(set("proto-max-bulk-len")),
 		output: outputLimit(set("client-output-buffer-limit")),
-		memory: number(info("maxmemory")),
-		used:   number(info("used_memory")),
-		evicts: info("maxmemory_policy"),
+		memory: number(memory["maxmemory"]),
+		used:   number(memory["used_memory"]),
+		evicts: memory["maxmemory_policy"],
 	}}, nil
 }
 
@@ -375,14 +370,9 @@ const standInName = "miniredis"
 // ServeStandIn is a server in this process that knows enough of Redis to carry payloads, for machines
 // without redis-server. It is started with StandInCommand and given the same configuration, of which it
 // heeds where to listen and the password. Its figures are those of another program than Redis.
-func ServeStandIn(configuration io.Reader) error {
-	set := make(map[string]string)
-	for lines := bufio.NewScanner(configuration); lines.Scan(); {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		set[name] = value
-	}
-	path, err := strconv.Unquote(set["unixsocket"])
-	if err != nil {
+func ServeStandIn(configured io.Reader) error {
+	var host, port, path, password, directory string
+	if _, err := fmt.Fscanf(configured, configuration, &host, &port, &path, &password, &directory); err != nil {
 		return fmt.Errorf("stand in for redis-server: where to listen: %w (it is started by rrbench itself)", err)
 	}
 	server := miniredis.NewMiniRedis()
@@ -390,28 +380,24 @@ func ServeStandIn(configuration io.Reader) error {
 	if _, err := server.Dial(); err != nil {
 		return err
 	}
-	server.RequireAuth(set["requirepass"])
-	serve := func(listener net.Listener) error {
-		for {
-			connection, err := listener.Accept()
-			if err != nil {
-				return err
+	server.RequireAuth(password)
+	serve := func(listener net.Listener, err error) error {
+		for err == nil {
+			var connection net.Conn
+			if connection, err = listener.Accept(); err == nil {
+				_ = stream.Tune(connection)
+				server.Server().ServeConn(connection)
 			}
-			_ = stream.Tune(connection)
-			server.Server().ServeConn(connection)
 		}
+		return err
 	}
 	// Its parent asks at the Unix socket first: it answers there when it listens everywhere.
-	if set["port"] != "0" {
-		listener, err := net.Listen(overTCP, net.JoinHostPort(set["bind"], set["port"]))
+	if port != "0" {
+		listener, err := net.Listen(overTCP, net.JoinHostPort(host, port))
 		if err != nil {
 			return err
 		}
-		go func() { _ = serve(listener) }()
+		go serve(listener, nil)
 	}
-	listener, err := net.Listen(overUnix, path)
-	if err != nil {
-		return err
-	}
-	return serve(listener)
+	return serve(net.Listen(overUnix, path))
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"rrbench/baselines/function"
+	"rrbench/baselines/limits"
 	"rrbench/engines"
 	"rrbench/modes/sockets"
 	"rrbench/transport"
@@ -95,8 +96,8 @@ const parameterForms = "unix, tcp, HOST:PORT, redis://[user[:password]@]host[:po
 // those who do not want it in a command line and a manifest.
 const passwordVariable = "REDISCLI_AUTH"
 
-// choose reads the parameter. It refuses what the library takes beside a place, and a server that could not be
-// had here. The error does not repeat what may hold a password.
+// choose reads the parameter. It refuses a server that could not be had here. The error does not repeat what may
+// hold a password.
 func (t through) choose(parameter string) (at place, err error) {
 	switch {
 	case parameter == "" || parameter == overUnix:
@@ -109,35 +110,35 @@ func (t through) choose(parameter string) (at place, err error) {
 		}
 		parameter = "redis://" + parameter
 	}
-	refuse := func(err error) (place, error) {
+	o, err := parse(parameter)
+	if err != nil {
 		return at, fmt.Errorf("URL of the redis server: %w: give %s", err, parameterForms)
 	}
-	parsed, err := url.Parse(parameter)
-	if detail := (*url.Error)(nil); errors.As(err, &detail) {
-		return refuse(detail.Err)
+	host, _, _ := net.SplitHostPort(o.Addr) // a Unix socket has none
+	at = place{Network: o.Network, Address: o.Addr, Username: o.Username, Password: cmp.Or(o.Password, os.Getenv(passwordVariable)), Database: o.DB}
+	return at, transport.CheckHost(t.info.Name, host)
+}
+
+// parse is the library's, less what that takes beside a place.
+func parse(text string) (*redis.Options, error) {
+	parsed, err := url.Parse(text)
+	if cause, ok := errors.AsType[*url.Error](err); ok {
+		return nil, cause.Err
 	}
 	settings := parsed.Query()
 	settings.Del("db")
 	port, err := strconv.ParseUint(cmp.Or(parsed.Port(), "6379"), 10, 16)
 	switch {
 	case parsed.Scheme != "redis" && parsed.Scheme != "unix":
-		return refuse(fmt.Errorf("scheme %q is not possible", parsed.Scheme))
+		return nil, fmt.Errorf("scheme %q is not possible", parsed.Scheme)
 	case parsed.Scheme == "unix" && parsed.Host != "":
-		return refuse(errors.New("a socket has an absolute path"))
+		return nil, errors.New("a socket has an absolute path")
 	case len(settings) > 0:
-		return refuse(fmt.Errorf("options %q are not possible", slices.Sorted(maps.Keys(settings))))
+		return nil, fmt.Errorf("options %q are not possible", slices.Sorted(maps.Keys(settings)))
 	case err != nil || port == 0:
-		return refuse(fmt.Errorf("port %q is not possible", parsed.Port()))
+		return nil, fmt.Errorf("port %q is not possible", parsed.Port())
 	}
-	o, err := redis.ParseURL(parameter)
-	if err != nil {
-		return refuse(err)
-	}
-	if o.Network == overTCP {
-		host, _, _ := net.SplitHostPort(o.Addr)
-		err = transport.CheckHost(t.info.Name, host)
-	}
-	return place{Network: o.Network, Address: o.Addr, Username: o.Username, Password: cmp.Or(o.Password, os.Getenv(passwordVariable)), Database: o.DB}, err
+	return redis.ParseURL(text)
 }
 
 // read says that miniredis takes the place of a private server where there is none.
@@ -256,7 +257,7 @@ func (t through) Open(ctx context.Context, setup transport.Setup, targets []tran
 	if err := shared.holds.check(setup.Size, t.messages); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", t.info.Name, err), shared.release())
 	}
-	s := &sender{server: shared, key: keyPrefix + rand.Text(), lifetime: max(time.Minute, 2*cmp.Or(max(setup.Deadline, 0), time.Hour/2)), serializes: setup.Codec.Serializes()}
+	s := &sender{server: shared, key: keyPrefix + rand.Text(), lifetime: max(time.Minute, 2*cmp.Or(max(setup.Deadline, 0), time.Hour/2))}
 	if t.messages {
 		s.publish = s.publishPayload
 	}
@@ -264,7 +265,13 @@ func (t through) Open(ctx context.Context, setup transport.Setup, targets []tran
 	r := &route{sender: s}
 	r.Route, err = sockets.Open(ctx, targets, sockets.Options{
 		FanOptions: stream.FanOptions{Transport: t.info.Name, Deadline: setup.Deadline, Serial: setup.Serial, Preparation: encoded},
-		NewSource:  func(carry sockets.Carrier) (sockets.Source, error) { return t.source(ctx, setup, carry) },
+		Serializes: setup.Codec.Serializes(),
+		NewSource: func(carry sockets.Carrier) (sockets.Source, error) {
+			if t.info.Runs == transport.NoFunction {
+				return limits.NewSource(setup, carry)
+			}
+			return t.load(ctx, setup, carry.Send)
+		},
 		NewReferrer: func([]int) (_ sockets.Referrer, err error) {
 			s.client, err = connect(ctx, shared.place, "", setup.Deadline)
 			return s, err

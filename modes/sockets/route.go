@@ -63,6 +63,9 @@ type Chooser interface {
 type Options struct {
 	stream.FanOptions
 	NewSource func(carry Carrier) (Source, error)
+	// Serializes says that the source makes what it sends of its object: that is complete when the
+	// Carrier is called.
+	Serializes bool
 	// NewReferrer, when set, makes the source's referrer when the route is connected with
 	// processes.
 	NewReferrer func(processes []int) (Referrer, error)
@@ -72,10 +75,11 @@ type Options struct {
 
 // Route is a source's connections to its targets.
 type Route struct {
-	name   string
-	source Source
-	fan    *stream.Fan
-	detach func(region []byte) error
+	name       string
+	source     Source
+	serializes bool
+	fan        *stream.Fan
+	detach     func(region []byte) error
 	// referrer may be nil.
 	referrer Referrer
 	// chooser is the referrer if that is one.
@@ -94,7 +98,7 @@ var (
 
 // Open makes a source and connects it to every endpoint.
 func Open(ctx context.Context, endpoints []transport.Endpoint, options Options) (*Route, error) {
-	r := &Route{name: options.Transport, detach: options.Detach}
+	r := &Route{name: options.Transport, serializes: options.Serializes, detach: options.Detach}
 	var err error
 	if r.source, err = options.NewSource(r.carry); err != nil {
 		return nil, fmt.Errorf("%s: source: %w", r.name, err)
@@ -166,13 +170,19 @@ func (r *Route) Send(handoff *transport.Handoff) error {
 // carry runs inside the source's send_to_host. The region is leased and its guest
 // suspended until carry returns, that is, until every target has acknowledged or failed.
 func (r *Route) carry(region *modes.Region, payload []byte) error {
+	complete := r.handoff.Start
+	if r.serializes {
+		complete = measure.Now()
+	}
 	if err := r.deliver(region, payload); err != nil {
 		r.broken = fmt.Errorf("%s: %w: %w; open a new route", r.name, err, modes.ErrHalt)
 		return r.broken
 	}
 	failed := false
 	for i := range r.handoff.Deliveries {
-		if d := &r.handoff.Deliveries[i]; d.Err != nil {
+		d := &r.handoff.Deliveries[i]
+		d.Timeline.Serialized, d.Timeline.CopiedOut = complete, complete
+		if d.Err != nil {
 			d.Err = fmt.Errorf("%s: target %d: %w", r.name, i, d.Err)
 			failed = true
 		}
