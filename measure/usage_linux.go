@@ -14,10 +14,19 @@ import (
 // scheduler's own nanosecond clock, running threads included.
 func SelfUsage() Usage { return usageOf(unix.RUSAGE_SELF) }
 
-// ThreadFaults is how many page faults without input the calling thread has had since it started, as
-// getrusage(2) RUSAGE_THREAD counts them. The goroutine is locked to its thread between two calls that
-// are compared.
-func ThreadFaults() int64 { return usageOf(unix.RUSAGE_THREAD).MinorFaults }
+// Faults is how many page faults this process has had since it started, and ThreadFaults how many the calling
+// thread: the goroutine is locked to it between two calls that are compared. Both are sums of what getrusage(2) calls
+// minor and major, since a fault that had to wait for a lock of the kernel's counts as major, without any input.
+func Faults() int64 { return faultsOf(unix.RUSAGE_SELF) }
+
+// ThreadFaults is as Faults says.
+func ThreadFaults() int64 { return faultsOf(unix.RUSAGE_THREAD) }
+
+func faultsOf(who int) int64 {
+	var r unix.Rusage
+	_ = unix.Getrusage(who, &r) // as in usageOf
+	return int64(r.Minflt) + int64(r.Majflt)
+}
 
 // process is this process's one meter.
 var process = struct {

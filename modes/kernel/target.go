@@ -165,7 +165,7 @@ func (r *resolver) view(n uint64, v *view) error {
 // countFaults is called before the handler is entered.
 func (r *resolver) countFaults() {
 	if !r.countsItself {
-		r.faults = measure.SelfUsage().MinorFaults
+		r.faults = measure.Faults()
 	}
 }
 
@@ -174,7 +174,7 @@ func (r *resolver) faulted() int64 {
 	if r.countsItself {
 		return r.faults
 	}
-	return measure.SelfUsage().MinorFaults - r.faults
+	return measure.Faults() - r.faults
 }
 
 // read copies a payload out of the source's process.

@@ -83,6 +83,12 @@ func TestWindowsAreApart(t *testing.T) {
 func TestLongerThanAWindow(t *testing.T) {
 	transporttest.SmallBlocks(t)
 	setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None, Size: int64(memory.Window)}
+	for _, by := range []transport.Transport{NewMemfd(), NewAdaptive(4096)} {
+		both := openBy(t, by, setup, serveBy(t, by, setup))
+		for seed, size := range []int64{100_000, int64(memory.Window) + 1, int64(memory.Window), 3 * int64(memory.Window), 5000, 3 * int64(memory.Window)} {
+			handOver(t, both, payloads.Spec{Kind: payloads.Bytes, Seed: uint64(seed), Size: size})
+		}
+	}
 	route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup))
 	handOver(t, route, payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: 100_000})
 	if err := route.Recycle(50_000); err != nil {
