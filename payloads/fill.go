@@ -67,9 +67,7 @@ func fillText(dst []byte, seed, block uint64) {
 	}
 }
 
-//go:norace
 func fillBytes(dst []byte, seed, word uint64) {
-	writes(dst)
 	for ; len(dst) >= 32; dst = dst[32:] {
 		words := (*[32]byte)(dst)
 		binary.LittleEndian.PutUint64(words[0:8], Mix(seed, word))
@@ -85,9 +83,7 @@ func fillBytes(dst []byte, seed, word uint64) {
 	}
 }
 
-//go:norace
 func fillRecords(dst []byte, seed, index uint64) {
-	writes(dst)
 	for ; len(dst) >= RecordSize; dst = dst[RecordSize:] {
 		record := recordAt(seed, index)
 		record.put((*[RecordSize]byte)(dst))

@@ -43,9 +43,6 @@ func recordAt(seed, index uint64) Record {
 	}
 }
 
-// put writes the record as it lies in memory.
-//
-//go:norace
 func (r *Record) put(dst *[RecordSize]byte) {
 	binary.LittleEndian.PutUint64(dst[0:8], r.ID)
 	binary.LittleEndian.PutUint64(dst[8:16], uint64(r.Time))
