@@ -167,7 +167,7 @@ func TestEveryTransportDelivers(t *testing.T) {
 			size            int64
 			fanout, workers int
 		}
-		shapes := []shape{{1, 1, 1}, {65_537, 3, 1}, {3<<20 + 5, 2, 2}}
+		shapes := []shape{{65_537, 3, 1}, {3<<20 + 5, 2, 2}}
 		if setup.Codec == transport.JSON || setup.Codec == transport.JSONStd {
 			// It takes the same way as raw bytes do, and a guest's JSON takes long.
 			shapes = []shape{{200_003, 2, 2}}
@@ -264,16 +264,13 @@ func TestGuestThatTraps(t *testing.T) {
 	})
 }
 
-// A target's guest that loops for ever hangs its source's shim too where both are one, and
-// takes the only processor from it where there is one only.
+// A target's guest that loops for ever hangs its source's shim too where both are one, and takes the
+// only processor from it where there is one only. The hosting decides which shim that is, so one
+// transport of each is enough: what a target that does not answer does to a transport is in its conformance.
 func TestGuestThatNeverReturns(t *testing.T) {
-	each(t, guests, func(t *testing.T, tr transport.Transport, setup transport.Setup) {
-		environments := []string{"GOMAXPROCS=2"}
-		if name := tr.Info().Name; name == "user/copy" || name == "kernel/stream" {
-			// It is the hosting that decides from which shim the processor is taken.
-			environments = append(environments, "GOMAXPROCS=1")
-		}
-		for _, env := range environments {
+	hostings := func(info transport.Info) bool { return info.Name == "user/copy" || info.Name == "kernel/stream" }
+	each(t, hostings, func(t *testing.T, tr transport.Transport, setup transport.Setup) {
+		for _, env := range []string{"GOMAXPROCS=2", "GOMAXPROCS=1"} {
 			t.Run(env, func(t *testing.T) {
 				t.Parallel()
 				setup := setup

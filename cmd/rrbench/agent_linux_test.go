@@ -117,7 +117,7 @@ func twoNodes(t *testing.T, rate, script string) (directory string, output strin
 
 func TestTwoNodes(t *testing.T) {
 	directory, output, status := twoNodes(t, "1gbit",
-		`rrbench sweep --quiet --placement inter --transports limit/tcp,http/native,limit/redis --codecs raw --sizes 4MiB --fanout 2 --reps 1 --out "$out"`)
+		`rrbench sweep --preset smoke --quiet --placement inter --transports limit/tcp,http/native,limit/redis --codecs raw --sizes 4MiB --fanout 2 --reps 1 --out "$out"`)
 	if status != exitOK {
 		t.Fatalf("status %d: %s", status, output)
 	}

@@ -292,7 +292,7 @@ func TestDriverOfContainersIsKilled(t *testing.T) {
 				t.Errorf("doctor names %v, left is %v", named, killed.ids)
 			}
 
-			next := rrbench(t, "sweep", "--quiet", "--transports", "http/container", "--container-net", network, "--codecs", "raw", "--sizes", "1MiB", "--reps", "2", "--out", filepath.Join(t.TempDir(), "next"))
+			next := rrbench(t, "sweep", "--preset", "smoke", "--quiet", "--transports", "http/container", "--container-net", network, "--codecs", "raw", "--sizes", "1MiB", "--reps", "2", "--out", filepath.Join(t.TempDir(), "next"))
 			if next.status != exitOK {
 				t.Errorf("the next run: status %d, %s", next.status, next.stderr)
 			}

@@ -176,7 +176,7 @@ func TestIgnoredHangUp(t *testing.T) {
 func TestStandInForRedis(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	directory := filepath.Join(t.TempDir(), "run")
-	got := rrbench(t, "sweep", "--transports", "redis,redis/pubsub,limit/redis", "--engines", "wazero", "--codecs", "raw",
+	got := rrbench(t, "sweep", "--preset", "smoke", "--transports", "redis,redis/pubsub,limit/redis", "--engines", "wazero", "--codecs", "raw",
 		"--sizes", "64KiB,1MiB", "--reps", "2", "--out", directory)
 	if got.status != exitOK {
 		t.Fatalf("status %d: %s%s", got.status, got.stdout, got.stderr)

@@ -17,7 +17,7 @@ import (
 // one that nothing has disturbed has: a row for each planned hand-off, all ok.
 func TestKilledRunsAreResumed(t *testing.T) {
 	const reps, starts, fanout, concurrency, cells = 6, 3, 2, 2, 2
-	arguments := []string{"sweep", "--quiet", "--transports", "kernel/stream,user/copy", "--engines", "wazero", "--sizes", "64KiB",
+	arguments := []string{"sweep", "--preset", "smoke", "--quiet", "--transports", "kernel/stream,user/copy", "--engines", "wazero", "--sizes", "64KiB",
 		"--fanout", fmt.Sprint(fanout), "--concurrency", fmt.Sprint(concurrency), "--reps", fmt.Sprint(reps), "--seed", "1", "--out"}
 	began := time.Now()
 	if got := rrbench(t, append(arguments, filepath.Join(t.TempDir(), "undisturbed"))...); got.status != exitOK {
@@ -73,7 +73,7 @@ func TestRunUnderWayIsNotResumed(t *testing.T) {
 
 func TestResumeRefusesForeignPlans(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "run")
-	if got := rrbench(t, "sweep", "--quiet", "--transports", "limit/memcpy", "--sizes", "64KiB", "--reps", "1", "--out", directory); got.status != exitOK {
+	if got := rrbench(t, "sweep", "--preset", "smoke", "--quiet", "--transports", "limit/memcpy", "--sizes", "64KiB", "--reps", "1", "--out", directory); got.status != exitOK {
 		t.Fatalf("status %d: %s", got.status, got.stderr)
 	}
 	manifest := filepath.Join(directory, "manifest.json")
