@@ -19,7 +19,7 @@ func sizesTo(size int64) []int64 {
 
 func testPayloads(t *testing.T, s *suite) {
 	for _, codec := range s.codecs() {
-		setup := s.setup(largest, 1)
+		setup := s.setup(largest(), 1)
 		setup.Codec = codec
 		if codec.Serializes() {
 			setup.Size = 200_001 // it takes its time
@@ -50,7 +50,10 @@ func testOrigins(t *testing.T, s *suite) {
 				if order.serial && s.info.ParallelOnly || !order.serial && order.fanout > 1 && consume == transport.ConsumeWrite {
 					continue
 				}
-				setup := s.setup(largest, order.fanout)
+				if order.fanout == 1 && testing.Short() {
+					continue
+				}
+				setup := s.setup(min(2<<20+1, largest()), order.fanout)
 				setup.Origin, setup.Consume, setup.Serial = origin, consume, order.serial
 				t.Run(fmt.Sprintf("%s/%s/%+v", origin, consume, order), func(t *testing.T) { s.fromOrigin(t, setup) })
 			}
@@ -77,7 +80,7 @@ func (s *suite) fromOrigin(t *testing.T, setup transport.Setup) {
 				t.Fatal(err)
 			}
 		}
-		if !s.options.Allocates {
+		if !s.options.Allocates && !testing.Short() {
 			c.checkAllocations(t, spec, int(min(20, max(5, 1<<20/size))))
 		}
 		// It may change what it has made, as any target.

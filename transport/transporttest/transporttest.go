@@ -54,7 +54,8 @@ type suite struct {
 	engine  string
 }
 
-// run runs the parts; what has nothing to do with engines only for the first.
+// run runs the parts; what has nothing to do with engines only for the first. With -short, as under the race
+// detector, what is not about goroutines is left out.
 func (s *suite) run(t *testing.T, first bool) {
 	apart := s.info.Hosting == transport.SeparateProcesses
 	// The function of others cannot be closed, keeps no secret and has been tried with a payload.
@@ -80,7 +81,7 @@ func (s *suite) run(t *testing.T, first bool) {
 		{"target closes under way", testTargetCloses, ours},
 		{"target is killed", testTargetIsKilled, apart},
 		{"target stops", testTargetStops, apart && first},
-		{"no allocation", testNoAllocation, !s.options.Allocates},
+		{"no allocation", testNoAllocation, !s.options.Allocates && !testing.Short()},
 		{"no leak", testNoLeak, true},
 	} {
 		if !part.applies {
@@ -95,8 +96,13 @@ func (s *suite) run(t *testing.T, first bool) {
 }
 
 // largest is the size of the largest payload, in bytes: more than pipes and the buffers of
-// sockets hold, and no whole number of pages.
-const largest = 5<<20 + 1
+// sockets hold, and no whole number of pages. The race detector looks at each word of it.
+func largest() int64 {
+	if testing.Short() {
+		return 1<<20 + 1
+	}
+	return 5<<20 + 1
+}
 
 // codecs are those to test.
 func (s *suite) codecs() []transport.Codec {
