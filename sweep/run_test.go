@@ -118,18 +118,13 @@ func newHarness(t *testing.T, flags Config, fault string) *harness {
 
 const fine = ""
 
-// crowd is a fan-out to many targets.
-func crowd() int {
-	if testing.Short() {
-		return 16
-	}
-	return 128
-}
+// crowd is a fan-out to several targets: each of their shims collects garbage, and of all of them, before each batch.
+const crowd = 8
 
 func TestRunJournalsEveryRoundOfEveryCell(t *testing.T) {
 	// A round of the larger size is a batch.
 	const workers = 2
-	fanout := crowd()
+	const fanout = crowd
 	h := newHarness(t, Config{Axes: Axes{Reps: 5, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / Size(fanout*workers)}, Fanout: []int{fanout}, Concurrency: []int{workers}, Codecs: []string{"raw"}}}, fine)
 	if err := h.runner.Run(t.Context()); err != nil {
 		t.Fatal(err)
@@ -205,7 +200,7 @@ func TestRunEndsWhenTheJournalCannotBeWritten(t *testing.T) {
 }
 
 func TestInterruptedRunIsResumedWithoutRepeating(t *testing.T) {
-	fanout := crowd()
+	const fanout = crowd
 	flags := Config{Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / Size(fanout)}, Fanout: []int{fanout}}}
 	interrupted := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
