@@ -240,6 +240,21 @@ func touch(faults int) {
 	}
 }
 
+// fakeServer has memory in the actions that begin with "server".
+type fakeServer string
+
+// serverMemory is much more than a shim's own.
+const serverMemory = 1 << 40
+
+func (s fakeServer) Memory() (memory measure.Memory, err error) {
+	if strings.HasPrefix(string(s), "server") {
+		memory = measure.Memory{RSSPeak: serverMemory, PSSPeak: serverMemory}
+	}
+	return memory, nil
+}
+
+func (r *fakeRoute) Server() transport.Server { return fakeServer(r.action) }
+
 func (r *fakeRoute) Close() error {
 	if r.action == "close" {
 		return errors.New("the route would not close")

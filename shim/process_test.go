@@ -594,6 +594,18 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// However many routes a server works for, its memory is counted once.
+func TestMemoryOfServers(t *testing.T) {
+	p := startFake(t, "source")
+	for servers, guest := range []string{"", "server 1", "server 2"} {
+		openFake(t, p, guest, 3, 1)
+		memory, err := p.Memory(t.Context())
+		if err != nil || memory.RSSPeak/serverMemory != int64(servers) || memory.PSSPeak/serverMemory != int64(servers) {
+			t.Errorf("%d servers: %+v, %v", servers, memory, err)
+		}
+	}
+}
+
 func TestManyAtOnceLeaveNothing(t *testing.T) {
 	startFake(t, "first").Close()
 	before := descriptors(t)

@@ -144,14 +144,18 @@ func (s *server) Memory(ctx context.Context, _ *control.MemoryRequest) (*control
 	if err != nil {
 		return nil, err
 	}
+	servers := make(map[transport.Server]bool)
 	for _, worker := range s.workers {
-		if reporter, ok := worker.route.(transport.MemoryReporter); ok {
-			memory, err := reporter.Memory()
-			if err != nil {
-				return nil, err
-			}
-			total = total.Add(memory)
+		if served, ok := worker.route.(transport.Served); ok {
+			servers[served.Server()] = true
 		}
+	}
+	for server := range servers {
+		memory, err := server.Memory()
+		if err != nil {
+			return nil, err
+		}
+		total = total.Add(memory)
 	}
 	return carry[control.MemoryReply](&total), nil
 }
