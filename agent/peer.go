@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -39,7 +40,7 @@ type Peer struct {
 	// lost is why the agent was given up.
 	lost error
 	// last is the number of the last shim.
-	last int
+	last atomic.Int64
 }
 
 // Dial joins the agent of a join line. Program is what the driver is.
@@ -135,26 +136,16 @@ type hold struct {
 	life context.Context
 	stop context.CancelCauseFunc
 	over chan struct{}
-
-	mutex sync.Mutex
-	ends  map[int]chan shim.ExitReason
+	// ends has, by a shim's number, the chan shim.ExitReason of one that runs.
+	ends sync.Map
 }
 
 // open begins a session, in place of a former one if there was any.
 func (p *Peer) open(ctx context.Context, former string) (*hold, error) {
-	connection, answer, err := p.connect(ctx, request{Session: former})
-	if err == nil && (answer.Facts == nil || net.ParseIP(answer.Facts.Address) == nil) {
-		err = errors.Join(errors.New("it did not say what it is"), connection.Close())
-	}
 	var clock *net.UDPConn
+	connection, answer, err := p.connect(ctx, request{Session: former})
 	if err == nil {
-		var at netip.AddrPort
-		if at, err = netip.ParseAddrPort(answer.Clock); err != nil {
-			err = fmt.Errorf("address of its clock: %w", err)
-		} else {
-			clock, err = net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(at))
-		}
-		if err != nil {
+		if clock, err = answer.dialClock(); err != nil {
 			err = errors.Join(err, connection.Close())
 		}
 	}
@@ -163,7 +154,7 @@ func (p *Peer) open(ctx context.Context, former string) (*hold, error) {
 	}
 	h := &hold{
 		id: answer.Session, facts: *answer.Facts, connection: connection, clock: clock, cookie: answer.Cookie,
-		pongs: make(chan struct{}, 1), over: make(chan struct{}), ends: make(map[int]chan shim.ExitReason),
+		pongs: make(chan struct{}, 1), over: make(chan struct{}),
 	}
 	h.life, h.stop = context.WithCancelCause(context.Background())
 	h.facts.Peer.Address = p.join.Address
@@ -172,6 +163,18 @@ func (p *Peer) open(ctx context.Context, former string) (*hold, error) {
 	link.Congestion, link.RTTNs = measure.PathOf(connection.NetConn())
 	go h.listen()
 	return h, nil
+}
+
+// dialClock checks a session's reply, and connects to its clock.
+func (r *reply) dialClock() (*net.UDPConn, error) {
+	if r.Facts == nil || net.ParseIP(r.Facts.Address) == nil {
+		return nil, errors.New("it did not say what it is")
+	}
+	at, err := netip.ParseAddrPort(r.Clock)
+	if err != nil {
+		return nil, fmt.Errorf("address of its clock: %w", err)
+	}
+	return net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(at))
 }
 
 func (h *hold) listen() {
@@ -190,12 +193,8 @@ func (h *hold) listen() {
 			}
 		}
 		if n.Ended != nil && n.Exit != nil {
-			h.mutex.Lock()
-			end := h.ends[*n.Ended]
-			delete(h.ends, *n.Ended)
-			h.mutex.Unlock()
-			if end != nil {
-				end <- *n.Exit
+			if end, runs := h.ends.LoadAndDelete(*n.Ended); runs {
+				end.(chan shim.ExitReason) <- *n.Exit
 			}
 		}
 	}
@@ -327,20 +326,11 @@ func (launcher) Close() error { return nil }
 const dies = 5 * time.Second
 
 func (l launcher) Start(ctx context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
-	h := l.hold
-	l.peer.mutex.Lock()
-	l.peer.last++
-	number := l.peer.last
-	l.peer.mutex.Unlock()
-	end := make(chan shim.ExitReason, 1)
-	h.mutex.Lock()
-	h.ends[number] = end
-	h.mutex.Unlock()
+	h, number, end := l.hold, int(l.peer.last.Add(1)), make(chan shim.ExitReason, 1)
+	h.ends.Store(number, end)
 	connection, answer, err := l.peer.connect(ctx, request{Session: h.id, Shim: &shimRequest{number, name, runs, l.name, l.parameter}})
 	if err != nil {
-		h.mutex.Lock()
-		delete(h.ends, number)
-		h.mutex.Unlock()
+		h.ends.Delete(number)
 		return nil, l.peer.unreachable(err)
 	}
 	if answer.Shim == nil {
@@ -366,10 +356,7 @@ func (l launcher) Start(ctx context.Context, name string, runs transport.Runs) (
 			_ = connection.NetConn().Close()
 			h.send(order{Kill: &number})
 			time.AfterFunc(dies, func() {
-				h.mutex.Lock()
-				_, runs := h.ends[number]
-				h.mutex.Unlock()
-				if runs {
+				if _, runs := h.ends.Load(number); runs {
 					h.end(fmt.Errorf("it does not say within %v that a shim was killed", dies))
 				}
 			})

@@ -164,13 +164,11 @@ func (s *session) begin() bool {
 	return true
 }
 
-var errNoSession = errors.New("the session has ended: the driver must join again")
-
 // startShim starts a shim and is its connection to the driver until both have ended.
 func (a *Agent) startShim(ctx context.Context, connection *tls.Conn, asked request) error {
 	s, wanted := a.sessionOf(asked.Session), asked.Shim
 	if !s.begin() {
-		return errNoSession
+		return errors.New("the session has ended: the driver must join again")
 	}
 	defer s.work.Done()
 	launcher := a.options.Launcher(wanted.Launcher)
@@ -215,18 +213,16 @@ func (s *session) join(one *started, exit <-chan shim.ExitReason) (reason shim.E
 	if err := send(connection, reply{Shim: &shimReply{Parent: instance.Parent, Program: instance.Program}}); err != nil {
 		instance.Kill()
 	}
-	var copies sync.WaitGroup
-	left := make(chan struct{})
-	copies.Go(func() {
+	left, said := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(left)
 		_, _ = io.Copy(instance.Connection, connection)
 		_ = instance.Connection.Close() // by which the shim sees that the driver has left
-		close(left)
-	})
-	said := make(chan struct{})
-	copies.Go(func() {
+	}()
+	go func() {
+		defer close(said)
 		_, _ = io.Copy(connection, instance.Connection)
-		close(said)
-	})
+	}()
 	select {
 	case reason = <-exit:
 	case <-left:
@@ -245,7 +241,8 @@ func (s *session) join(one *started, exit <-chan shim.ExitReason) (reason shim.E
 	}
 	_ = connection.Close()
 	_ = instance.Connection.Close()
-	copies.Wait()
+	<-left
+	<-said
 	return reason
 }
 
