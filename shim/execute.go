@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"runtime/debug"
 	"slices"
@@ -87,10 +88,10 @@ func (o *Output) End() {
 	o.Digest = o.digest.Sum64()
 }
 
-// Same says that two programs have written the same, byte for byte.
+// Same reports whether two programs have written the same, byte for byte.
 func (o Output) Same(other Output) bool { return o.Length == other.Length && o.Digest == other.Digest }
 
-// Execute has the shim run a whole module. When the deadline has passed, the shim is killed.
+// Execute runs a whole module in the shim. When the deadline has passed, the shim is killed.
 func (p *Process) Execute(ctx context.Context, e Execution) (Executed, error) {
 	request := carry[control.ExecuteRequest](&e)
 	for _, argument := range e.Arguments {
@@ -156,29 +157,32 @@ func (e Execution) run(ctx context.Context, done *Executed, running func()) (err
 	if err != nil {
 		return err
 	}
+	var made []io.Closer
+	closeAll := func() error {
+		var errs []error
+		for _, one := range slices.Backward(made) {
+			errs = append(errs, one.Close())
+		}
+		made = nil
+		return errors.Join(errs...)
+	}
+	defer func() { err = errors.Join(err, closeAll()) }()
 	var engine engines.Engine
 	var module engines.Module
-	defer func() {
-		if module != nil {
-			err = errors.Join(err, module.Close())
-		}
-		if engine != nil {
-			err = errors.Join(err, engine.Close())
-		}
-	}()
-	// Some engines are one a process: what was opened before is closed.
+	// Some engines can be open once in a process: what was opened before is closed.
 	open := func() (err error) {
-		if engine != nil {
-			previous := errors.Join(module.Close(), engine.Close())
-			if module, engine = nil, nil; previous != nil {
-				return previous
-			}
+		if err = closeAll(); err != nil {
+			return err
 		}
-		engine, err = catalogue.New(e.Engine, catalogue.Options{})
+		if engine, err = catalogue.New(e.Engine, catalogue.Options{}); err == nil {
+			made = append(made, engine)
+		}
 		return err
 	}
 	compile := func() (err error) {
-		module, err = engine.Compile(ctx, wasm)
+		if module, err = engine.Compile(ctx, wasm); err == nil {
+			made = append(made, module)
+		}
 		return err
 	}
 	// An engine that keeps nothing compiles as where the module was never seen.
@@ -206,12 +210,6 @@ func (e Execution) run(ctx context.Context, done *Executed, running func()) (err
 		return err
 	}
 	running()
-	var made []interface{ Close() error }
-	defer func() {
-		for _, one := range slices.Backward(made) {
-			err = errors.Join(err, one.Close())
-		}
-	}()
 	var system *wasip1.System
 	var instance engines.Instance
 	instantiate := func() (err error) {
@@ -219,8 +217,7 @@ func (e Execution) run(ctx context.Context, done *Executed, running func()) (err
 			return err
 		}
 		made = append(made, system)
-		instance, err = module.Instantiate(ctx, engines.InstanceConfig{Name: e.Guest, Imports: system.Functions()})
-		if err == nil {
+		if instance, err = module.Instantiate(ctx, engines.InstanceConfig{Name: e.Guest, Imports: system.Functions()}); err == nil {
 			made = append(made, instance)
 		}
 		return err

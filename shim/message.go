@@ -94,9 +94,9 @@ func toStatus(err error) error {
 	s := status.New(code, foreign.Error(err))
 	var detail *control.Unavailable
 	if missing, ok := errors.AsType[*transport.Unavailable](err); ok {
-		detail = &control.Unavailable{Transport: missing.Transport, Reason: missing.Reason, Remedy: missing.Remedy}
+		detail = carry[control.Unavailable](missing)
 	} else if missing, ok := errors.AsType[*engines.Unavailable](err); ok {
-		detail = &control.Unavailable{Engine: missing.Engine, Reason: missing.Reason, Remedy: missing.Remedy}
+		detail = carry[control.Unavailable](missing)
 	} else {
 		return s.Err()
 	}
@@ -122,10 +122,9 @@ func fromStatus(s *status.Status) error {
 	}
 	for _, detail := range s.Details() {
 		if u, ok := detail.(*control.Unavailable); ok {
+			remote.cause = carry[engines.Unavailable](u)
 			if u.GetTransport() != "" {
-				remote.cause = &transport.Unavailable{Transport: u.GetTransport(), Reason: u.GetReason(), Remedy: u.GetRemedy()}
-			} else {
-				remote.cause = &engines.Unavailable{Engine: u.GetEngine(), Reason: u.GetReason(), Remedy: u.GetRemedy()}
+				remote.cause = carry[transport.Unavailable](u)
 			}
 		}
 	}

@@ -243,15 +243,13 @@ func (p *Process) shutdown() error {
 		err = errors.Join(err, fmt.Errorf("shim %s: %s", p.name, text))
 	}
 	_ = p.dialed.Close()
-	select {
-	case <-p.exited:
-		if err == nil && !p.exit.OK {
-			err = p.exitOr(nil)
-		}
-	case <-time.After(exitTimeout):
+	if !p.endsWithin(exitTimeout) {
 		stuck := fmt.Errorf("shim %s (%s) did not end and was killed", p.name, p.instance.Program)
 		p.kill(stuck)
-		err = errors.Join(err, stuck, p.ended())
+		return errors.Join(err, stuck, p.ended())
+	}
+	if err == nil && !p.exit.OK {
+		err = p.exitOr(nil)
 	}
 	return err
 }
@@ -262,7 +260,16 @@ func (p *Process) wait() {
 	close(p.exited)
 }
 
-// kill ends the shim at once; why is what its callers get.
+func (p *Process) endsWithin(wait time.Duration) bool {
+	select {
+	case <-p.exited:
+		return true
+	case <-time.After(wait):
+		return false
+	}
+}
+
+// kill ends the shim at once; why is the error of all later calls.
 func (p *Process) kill(why error) {
 	p.end(why)
 	p.instance.Kill()
@@ -270,12 +277,10 @@ func (p *Process) kill(why error) {
 
 // ended waits for a shim that has been killed.
 func (p *Process) ended() error {
-	select {
-	case <-p.exited:
-		return nil
-	case <-time.After(exitTimeout):
+	if !p.endsWithin(exitTimeout) {
 		return fmt.Errorf("shim %s (%s) survived SIGKILL: it hangs in the kernel", p.name, p.instance.Program)
 	}
+	return nil
 }
 
 // Ended returns how the shim ended that was not asked to, or nil while it runs. One that
@@ -286,12 +291,10 @@ func (p *Process) Ended(wait time.Duration) error {
 	if _, err := p.hello(ctx); err != nil {
 		wait = exitTimeout
 	}
-	select {
-	case <-p.exited:
-		return p.exitOr(nil)
-	case <-time.After(wait):
+	if !p.endsWithin(wait) {
 		return nil
 	}
+	return p.exitOr(nil)
 }
 
 // explain turns the error of a call into one that says which shim failed at what, and
@@ -304,9 +307,7 @@ func (p *Process) explain(ctx context.Context, step string, err error) error {
 		return fmt.Errorf("shim %s: %w", p.name, fromStatus(s))
 	case codes.Unavailable:
 		// The shim is ending, has been killed or was closed.
-		select {
-		case <-p.exited:
-		case <-time.After(exitTimeout):
+		if !p.endsWithin(exitTimeout) {
 			p.kill(fmt.Errorf("shim %s: %s: its connection broke and it was killed: %w", p.name, step, err))
 			if err := p.ended(); err != nil {
 				return err
