@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
-
 	"rrbench/catalogue"
 	"rrbench/payloads"
 	"rrbench/shim"
@@ -42,13 +40,9 @@ func inPod(t *testing.T, i *instance, pod string) *shim.Process {
 		t.Fatal(err)
 	}
 	c := newContainer(i)
-	err = c.create(t.Context(), task.Runtime, "", parent, &specs.Spec{
-		Version:     "1.0.2",
-		Root:        &specs.Root{Path: "rootfs"},
-		Process:     &specs.Process{Args: []string{"/" + function + ".wasm"}, Cwd: "/", NoNewPrivileges: true},
-		Linux:       &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace}}},
-		Annotations: map[string]string{task.ControlAnnotation: strconv.Itoa(os.Getuid()), "io.kubernetes.cri.sandbox-id": pod, "io.kubernetes.cri.container-type": "container"},
-	})
+	err = c.create(t.Context(), task.Runtime, "", parent, isolated(function, map[string]string{
+		task.ControlAnnotation: strconv.Itoa(os.Getuid()), "io.kubernetes.cri.sandbox-id": pod, "io.kubernetes.cri.container-type": "container",
+	}))
 	if err != nil {
 		t.Fatal(err, c.Remove())
 	}
