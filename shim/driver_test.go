@@ -87,8 +87,7 @@ func running(pid int) bool {
 }
 
 func TestShimEndsWithItsConnection(t *testing.T) {
-	p := startFake(t, "source")
-	openFake(t, p, "", 1, 1)
+	p := openedFake(t, "", 1, 1)
 	if err := p.dialed.Close(); err != nil {
 		t.Fatal(err)
 	}
