@@ -53,14 +53,14 @@ const (
 	PhaseIdle          = "idle"
 )
 
-// Executed is what came of an execution.
+// Executed is the result of an execution.
 type Executed struct {
 	Phases []Phase
 	Output Output
 	Memory measure.Memory
 }
 
-// Output is what a program has written, by its length and its digest (xxHash, 64 bits). A zero Output is ready for use.
+// Output describes what a program has written by its length and digest (xxHash, 64 bits). A zero Output is ready for use.
 type Output struct {
 	Length int64
 	Digest uint64
@@ -97,7 +97,7 @@ func (p *Process) Execute(ctx context.Context, e Execution) (Executed, error) {
 	for _, argument := range e.Arguments {
 		request.Arguments = append(request.Arguments, []byte(argument))
 	}
-	// Code is compiled up to three times before the program's own time begins.
+	// Code is compiled up to three times before the program's deadline begins.
 	reply, err := call(ctx, p, setupTimeout+timeout(e.Deadline), "execute "+e.Guest, p.control.Execute, request)
 	if err != nil {
 		return Executed{}, err
@@ -109,7 +109,7 @@ func (p *Process) Execute(ctx context.Context, e Execution) (Executed, error) {
 	return done, nil
 }
 
-// Execute runs a module on a goroutine of its own: a guest that never returns keeps it, and the process, for good.
+// Execute runs a module on a goroutine of its own, which a guest that never returns blocks for ever.
 func (s *server) Execute(ctx context.Context, request *control.ExecuteRequest) (*control.ExecuteReply, error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, err
@@ -139,7 +139,7 @@ func (s *server) Execute(ctx context.Context, request *control.ExecuteRequest) (
 	}
 }
 
-// phase runs a step and notes what it took, where it went well.
+// phase runs a step and records its time and usage if it succeeds.
 func (d *Executed) phase(name string, step func() error) error {
 	measure.TakeUsage()
 	began := measure.Now()
@@ -185,7 +185,7 @@ func (e Execution) run(ctx context.Context, done *Executed, running func()) (err
 		}
 		return err
 	}
-	// An engine that keeps nothing compiles as where the module was never seen.
+	// An engine without a cache compiles as if it had never seen the module.
 	catalogue.CacheFrom(math.MaxInt)
 	if err := done.phase(PhaseOpen, open); err != nil {
 		return err
@@ -193,7 +193,7 @@ func (e Execution) run(ctx context.Context, done *Executed, running func()) (err
 	if err := done.phase(PhaseCompile, compile); err != nil {
 		return err
 	}
-	// The first engine that keeps code may have to make it; the second finds it.
+	// The first engine with a cache may have to fill it; the second finds the code there.
 	catalogue.CacheFrom(0)
 	for _, step := range []func() error{open, compile, open} {
 		if err := step(); err != nil {
@@ -203,7 +203,7 @@ func (e Execution) run(ctx context.Context, done *Executed, running func()) (err
 	if err := done.phase(PhaseCompileCached, compile); err != nil {
 		return err
 	}
-	// A collection that began while the guest runs would wait for it, and everything else with it.
+	// A collection that began while the guest runs would wait for it, and stop everything else.
 	debug.FreeOSMemory()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	if err := measure.ResetPeaks(); err != nil {

@@ -23,10 +23,10 @@ type controlled struct{ *Container }
 func (c controlled) Start(ctx context.Context, name string, _ transport.Runs) (*shim.Instance, error) {
 	var dialer net.Dialer
 	var err error
-	if c.connection, err = dialer.DialContext(ctx, "unix", task.ControlSocket(c.address, Namespace, c.id)); err != nil {
+	if c.control, err = dialer.DialContext(ctx, "unix", task.ControlSocket(c.address, Namespace, c.id)); err != nil {
 		return nil, err
 	}
-	return &shim.Instance{Connection: c.connection, Address: transport.Loopback, Program: "container " + c.id,
+	return &shim.Instance{Connection: c.control, Address: transport.Loopback, Program: "container " + c.id,
 		PID: func() (int, error) { return c.pid, nil }, Wait: func() shim.ExitReason { return c.wait(name) }, Kill: func() { _ = c.Kill() }}, nil
 }
 

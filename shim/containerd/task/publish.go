@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// publisher forwards events to containerd, in order. While that restarts they wait.
+// publisher forwards events to containerd, in order. They wait while containerd restarts.
 type publisher struct {
 	address, namespace string
 	queue              chan *types.Envelope
@@ -39,7 +39,7 @@ func (p *publisher) publish(topic string, event any) {
 	select {
 	case p.queue <- &types.Envelope{Timestamp: timestamppb.Now(), Namespace: p.namespace, Topic: topic, Event: encoded}:
 	default:
-		// Containerd has been away for long: it asks for the state when it is back.
+		// Containerd has not answered for long. When it does again, it asks for the state.
 		p.pending.Done()
 	}
 }
@@ -77,7 +77,7 @@ func (p *publisher) forward() {
 	}
 }
 
-// flush waits until nothing is queued, for so long at most.
+// flush waits until nothing is queued, but no longer than that.
 func (p *publisher) flush(wait time.Duration) {
 	done := make(chan struct{})
 	go func() { p.pending.Wait(); close(done) }()

@@ -39,8 +39,8 @@ type service struct {
 	lock      sync.Mutex
 	functions map[string]*function
 	hosts     map[string]*host // of pods
-	// reserved have been announced by a start of this program and not yet created, or have been deleted
-	// and not yet been shut down: one of a name may be both.
+	// reserved are containers that a start of this program has announced and that are not yet created, or that
+	// are deleted but not yet shut down. There may be one of either kind by one name.
 	reserved map[string][]*time.Timer
 }
 
@@ -51,17 +51,17 @@ type function struct {
 	status                tasktypes.Status
 	exit                  uint32
 	at                    time.Time
-	// prepared is closed when the host is ready to start it, or fault says why it cannot.
+	// prepared is closed when the host is ready to start it; fault is why it cannot.
 	prepared chan struct{}
 	fault    string
-	// signal is what a function of a pod was last sent to end it.
+	// signal is the last that was to end a function of a pod.
 	signal uint32
 	// ended is closed when the status is STOPPED.
 	ended   chan struct{}
 	control string
 }
 
-// reservation is how long a container that was announced may take to come.
+// reservation is how long an announced container may take to be created.
 const reservation = 10 * time.Second
 
 func (s *service) reserve(id string) {
@@ -88,7 +88,7 @@ func (s *service) unused() bool {
 	return len(s.functions)+len(s.reserved) == 0
 }
 
-// find finds the function of a request, and its status. A process beside it there cannot be.
+// find finds the function of a request, and its status. It refuses requests for a process beside it.
 func (s *service) find(r interface{ GetID() string }) (*function, tasktypes.Status, error) {
 	if r, ok := r.(interface{ GetExecID() string }); ok && r.GetExecID() != "" {
 		return nil, 0, noExec(r.GetExecID())
@@ -101,8 +101,8 @@ func (s *service) find(r interface{ GetID() string }) (*function, tasktypes.Stat
 	return nil, 0, fmt.Errorf("container %s: %w", r.GetID(), errdefs.ErrNotFound)
 }
 
-// Create makes a function and waits until it is ready to start: what is wrong with a module, containerd
-// hears here, where it cleans up.
+// Create makes a function and waits until it is ready to start, so that a faulty module is an error of this call,
+// after which containerd cleans up.
 func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *taskapi.CreateTaskResponse, err error) {
 	defer func() {
 		if err != nil {
@@ -200,7 +200,7 @@ func (f *function) prepare(ctx context.Context) error {
 	}
 }
 
-// place finds a host for the function, or starts one.
+// place assigns a host to the function: that of its pod, or a new one.
 func (s *service) place(f *function, spec *specs.Spec, pod string) error {
 	s.lock.Lock()
 	defer s.lock.Unlock()
@@ -215,7 +215,7 @@ func (s *service) place(f *function, spec *specs.Spec, pod string) error {
 	} else {
 		path, limits := spec.Linux.CgroupsPath, spec.Linux.Resources
 		if pod != "" {
-			// Beside the containers' groups: a group that has groups has no processes.
+			// Beside the containers' groups, since a group with subgroups can have no processes.
 			path, limits = filepath.Join(filepath.Dir(path), "roadrunner-"+pod), nil
 		}
 		g, err := newGroup(path, limits)
@@ -235,7 +235,7 @@ func (s *service) place(f *function, spec *specs.Spec, pod string) error {
 	return nil
 }
 
-// listen hears what a host says of its functions, and ends them with it.
+// listen handles a host's events, and ends its functions when the host has ended.
 func (s *service) listen(h *host) {
 	buffer := make([]byte, 64<<10)
 	for {
@@ -269,7 +269,7 @@ func (s *service) listen(h *host) {
 // killed is the status of a function that was ended by force.
 const killed = 128 + uint32(syscall.SIGKILL)
 
-// end notes the end of a function. A host without functions ends as well.
+// end records the end of a function. A host without functions ends as well.
 func (s *service) end(f *function, status uint32) {
 	s.lock.Lock()
 	if f.status == tasktypes.Status_STOPPED {
@@ -289,7 +289,7 @@ func (s *service) end(f *function, status uint32) {
 	}
 	s.lock.Unlock()
 	if last {
-		// The group's removal is Delete's to report.
+		// Delete removes the group.
 		h.kill()
 		<-h.ended
 	}
@@ -309,7 +309,7 @@ func (s *service) Start(_ context.Context, r *taskapi.StartRequest) (*taskapi.St
 	if f.status != tasktypes.Status_CREATED {
 		return nil, fmt.Errorf("the function was started: %w", errdefs.ErrFailedPrecondition)
 	}
-	// Before the order, whose effect may be the exit.
+	// Before the order, after which the function may exit at once.
 	f.status = tasktypes.Status_RUNNING
 	s.events.publish("/tasks/start", &eventtypes.TaskStart{ContainerID: f.id, Pid: f.pid()})
 	if err := f.host.send(Order{Start: f.id}); err != nil {
@@ -318,7 +318,7 @@ func (s *service) Start(_ context.Context, r *taskapi.StartRequest) (*taskapi.St
 	return &taskapi.StartResponse{Pid: f.pid()}, nil
 }
 
-// grace is how long a function of a pod may take to end that waits for something.
+// grace is how long a function of a pod that waits for something may take to end.
 const grace = 100 * time.Millisecond
 
 func (s *service) Kill(_ context.Context, r *taskapi.KillRequest) (*emptypb.Empty, error) {
@@ -336,8 +336,7 @@ func (s *service) Kill(_ context.Context, r *taskapi.KillRequest) (*emptypb.Empt
 			return nil, err
 		}
 		if signal == syscall.SIGKILL {
-			// What is frozen does not die.
-			_ = f.host.group.Thaw()
+			_ = f.host.group.Thaw() // a frozen process does not die
 		}
 	case !slices.Contains([]syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP}, signal):
 	case status == tasktypes.Status_CREATED:
@@ -346,7 +345,7 @@ func (s *service) Kill(_ context.Context, r *taskapi.KillRequest) (*emptypb.Empt
 		s.lock.Lock()
 		f.signal = r.GetSignal()
 		s.lock.Unlock()
-		// No engine interrupts a function that computes: it is ended with its process then.
+		// No engine interrupts a function that computes: its process is killed instead.
 		_ = f.host.send(Order{End: f.id})
 		go func() {
 			select {
@@ -394,7 +393,7 @@ func (s *service) Delete(_ context.Context, r *taskapi.DeleteRequest) (*taskapi.
 	if status == tasktypes.Status_RUNNING || status == tasktypes.Status_PAUSED {
 		return nil, fmt.Errorf("the function runs: %w", errdefs.ErrFailedPrecondition)
 	}
-	// So that the shim stays until this has been answered: Shutdown comes next.
+	// The shim must stay until this has been answered: Shutdown comes next.
 	s.reserve(f.id)
 	s.lock.Lock()
 	delete(s.functions, f.id)
@@ -408,8 +407,8 @@ func (s *service) Delete(_ context.Context, r *taskapi.DeleteRequest) (*taskapi.
 	return &taskapi.DeleteResponse{Pid: f.pid(), ExitStatus: f.exit, ExitedAt: exited}, nil
 }
 
-// cleanUp removes what is left of a function that has been deleted, and its host if nothing needs that
-// any more, not even its numbers.
+// cleanUp removes what is left of a function that was deleted, and its host if that has no other function, running
+// or ended.
 func (s *service) cleanUp(f *function) error {
 	err := f.closeFiles()
 	s.lock.Lock()
@@ -431,7 +430,7 @@ func (s *service) Pids(_ context.Context, r *taskapi.PidsRequest) (*taskapi.Pids
 	return &taskapi.PidsResponse{Processes: []*tasktypes.ProcessInfo{{Pid: f.pid()}}}, nil
 }
 
-// Connect says where the shim and a container's process are; a container that is not there is announced by it.
+// Connect returns the process numbers of the shim and of a container. It reserves a container that does not exist.
 func (s *service) Connect(_ context.Context, r *taskapi.ConnectRequest) (*taskapi.ConnectResponse, error) {
 	reply := &taskapi.ConnectResponse{ShimPid: uint32(os.Getpid())}
 	s.lock.Lock()
@@ -446,8 +445,8 @@ func (s *service) Connect(_ context.Context, r *taskapi.ConnectRequest) (*taskap
 	return reply, nil
 }
 
-// Shutdown ends the shim if nothing is left. That containerd calls it says, too, that a container which could
-// not be created will not come.
+// Shutdown ends the shim if nothing is left. Containerd calls it, too, where a container could not be created: that
+// will not come any more.
 func (s *service) Shutdown(_ context.Context, r *taskapi.ShutdownRequest) (*emptypb.Empty, error) {
 	s.release(r.GetID())
 	return &emptypb.Empty{}, nil
@@ -474,7 +473,7 @@ func (s *service) Resume(_ context.Context, r *taskapi.ResumeRequest) (*emptypb.
 	return s.freeze(r, group.Thaw, tasktypes.Status_PAUSED, tasktypes.Status_RUNNING, "/tasks/resumed", &eventtypes.TaskResumed{ContainerID: r.GetID()})
 }
 
-// freeze changes whether a function runs, and with it the other functions of its pod.
+// freeze pauses or resumes a lone function.
 func (s *service) freeze(r interface{ GetID() string }, change func(group) error, from, to tasktypes.Status, topic string, event any) (*emptypb.Empty, error) {
 	f, _, err := s.find(r)
 	if err != nil {
@@ -496,7 +495,7 @@ func (s *service) freeze(r interface{ GetID() string }, change func(group) error
 	return &emptypb.Empty{}, nil
 }
 
-// CloseIO has nothing to do: the client is the only writer of standard input.
+// CloseIO does nothing: the client is the only writer of standard input.
 func (s *service) CloseIO(context.Context, *taskapi.CloseIORequest) (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, nil
 }
@@ -535,10 +534,10 @@ func (s *service) ResizePty(context.Context, *taskapi.ResizePtyRequest) (*emptyp
 // openStreams opens standard input, output and error for the host.
 func (f *function) openStreams() (files []*os.File, err error) {
 	for i, path := range []string{f.stdin, f.stdout, f.stderr} {
-		// A pipe that is open for reading too is never a broken one: a client may go and come back.
+		// A pipe that is open for reading too never breaks: a client may go and return.
 		flags := os.O_RDWR
 		if i == 0 {
-			// Not to wait for a writer, which the host does when it reads.
+			// It does not wait for a writer: the host does so when it reads.
 			flags = os.O_RDONLY | unix.O_NONBLOCK
 		}
 		if name, isFile := strings.CutPrefix(path, "file://"); isFile {
@@ -553,7 +552,7 @@ func (f *function) openStreams() (files []*os.File, err error) {
 	return files, nil
 }
 
-// closeFiles gives up what the function has beside its host.
+// closeFiles removes the function's control socket.
 func (f *function) closeFiles() error {
 	if f.control == "" {
 		return nil
