@@ -148,4 +148,12 @@ func addressOf(bundle string) (address string, version int) {
 	return string(text), started.Version
 }
 
-func lives(process int) bool { return process > 0 && unix.Kill(process, 0) == nil }
+// lives is false also of a process for which its parent has not waited yet: that holds nothing any more.
+func lives(process int) bool {
+	p, err := procfs.NewProc(process)
+	if err != nil {
+		return false
+	}
+	stat, err := p.Stat()
+	return err == nil && stat.State != "Z"
+}
