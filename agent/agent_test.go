@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/prometheus/procfs"
-	"go.uber.org/goleak"
 
 	"rrbench/baselines/redis"
 	"rrbench/catalogue"
@@ -27,25 +26,16 @@ import (
 	"rrbench/results"
 	"rrbench/shim"
 	"rrbench/shim/launch"
+	"rrbench/shim/shimtest"
 	"rrbench/transport"
 )
 
 // TestMain lets the test program be its own shim.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 {
-		serve := map[string]func() error{
-			"shim":               func() error { return shim.Serve(catalogue.Find) },
-			redis.StandInCommand: func() error { return redis.ServeStandIn(os.Stdin) },
-		}[os.Args[1]]
-		if serve != nil {
-			if err := serve(); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
-			os.Exit(0)
-		}
-	}
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("rrbench/child.last"))
+	shimtest.Main(m, shimtest.Roles{
+		"shim":               func() error { return shim.Serve(catalogue.Find) },
+		redis.StandInCommand: func() error { return redis.ServeStandIn(os.Stdin) },
+	})
 }
 
 var here = results.Program{Version: "here", Digest: "11"}
@@ -207,29 +197,27 @@ func children(t *testing.T) (pids []int) {
 	return pids
 }
 
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, met func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !met(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not met in time: %s", what)
-		}
-	}
-}
-
 // nothingRuns waits until all shims have ended.
 func nothingRuns(t *testing.T) {
 	t.Helper()
-	eventually(t, "no process is left", func() bool { return len(children(t)) == 0 })
+	shimtest.Eventually(t, "shims are left", func() error {
+		if pids := children(t); len(pids) > 0 {
+			return fmt.Errorf("%v", pids)
+		}
+		return nil
+	})
 }
 
 // isFree waits until the agent has no driver.
 func isFree(t *testing.T, n *node) {
 	t.Helper()
-	eventually(t, "the agent is free", func() bool {
+	shimtest.Eventually(t, "the agent has a driver", func() error {
 		n.mutex.Lock()
 		defer n.mutex.Unlock()
-		return n.session == nil
+		if n.session != nil {
+			return errors.New(n.session.id)
+		}
+		return nil
 	})
 }
 
@@ -463,12 +451,12 @@ func TestDriverVanishes(t *testing.T) {
 	if err := target.Close(); err == nil {
 		t.Error("it has ended in good order")
 	}
-	eventually(t, "another driver can join", func() bool {
+	shimtest.Eventually(t, "another driver", func() error {
 		other, err := Dial(t.Context(), n.Join().String(), here)
 		if err != nil {
-			return false
+			return err
 		}
-		return other.Close() == nil
+		return other.Close()
 	})
 }
 

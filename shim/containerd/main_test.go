@@ -23,37 +23,19 @@ import (
 	"rrbench/shim"
 	"rrbench/shim/containerd/host"
 	"rrbench/shim/containerd/task"
+	"rrbench/shim/shimtest"
 	"rrbench/transport"
 )
-
-// driverVariable makes the test program a driver, with the shim that it names.
-const driverVariable = "CONTAINERD_TEST_DRIVER"
 
 // programs is a directory with the shim, and beside it this program as the host of functions.
 var programs string
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == "function" {
-		if err := host.Serve(catalogue.Find); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	if len(os.Args) == 2 && os.Args[1] == "shim" {
-		if err := shim.Serve(catalogue.Find); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	if shim := os.Getenv(driverVariable); shim != "" {
-		if err := drive(&Server{shim: shim}); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
+	shimtest.Roles{
+		"function": func() error { return host.Serve(catalogue.Find) },
+		"shim":     func() error { return shim.Serve(catalogue.Find) },
+		"driver":   func() error { return drive(&Server{shim: os.Args[2]}) },
+	}.Play()
 	os.Exit(func() int {
 		var err error
 		if programs, err = os.MkdirTemp("", "containerd-test-"); err != nil {
@@ -81,12 +63,7 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", fmt.Errorf("%w: %s", err, output)
 	}
 	path := filepath.Join(programs, "containerd-shim-roadrunner-v1")
-	command := exec.Command("go", "run", "-exec", "cp", "rrbench/cmd/containerd-shim-roadrunner-v1", path)
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the shim: %w\n%s", err, output)
-	}
-	return path, nil
+	return path, shimtest.Build("rrbench/cmd/containerd-shim-roadrunner-v1", path)
 })
 
 // newServer skips the test where no containerd can be started.
@@ -228,8 +205,7 @@ func drive(s *Server) error {
 // killedDriver starts a driver and kills it in the middle of a batch.
 func killedDriver(t *testing.T) {
 	t.Helper()
-	command := exec.Command("/proc/self/exe")
-	command.Env = append(os.Environ(), driverVariable+"="+filepath.Join(programs, "containerd-shim-roadrunner-v1"))
+	command := exec.Command("/proc/self/exe", "driver", filepath.Join(programs, "containerd-shim-roadrunner-v1"))
 	command.Stderr = os.Stderr
 	output, err := command.StdoutPipe()
 	if err != nil {
@@ -277,12 +253,10 @@ func inventory(t *testing.T) (found []string) {
 // eventually waits until there is nothing that there was not: a test before may still have been leaving something.
 func eventually(t *testing.T, before []string) {
 	t.Helper()
-	var left []string
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		left = slices.DeleteFunc(inventory(t), func(found string) bool { return slices.Contains(before, found) })
-		if len(left) == 0 {
-			return
+	shimtest.Eventually(t, "left behind", func() error {
+		if left := slices.DeleteFunc(inventory(t), func(found string) bool { return slices.Contains(before, found) }); len(left) > 0 {
+			return fmt.Errorf("%q", left)
 		}
-	}
-	t.Errorf("left behind: %q", left)
+		return nil
+	})
 }
