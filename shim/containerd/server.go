@@ -17,6 +17,7 @@ import (
 
 	"github.com/containerd/containerd/api/services/version/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -198,7 +199,9 @@ func (i *instance) howEnded() string {
 }
 
 func dial(address string) (*grpc.ClientConn, error) {
-	connection, err := grpc.NewClient("unix://"+address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+	// A containerd that starts answers in less than the second that gRPC pauses by default.
+	often := grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1.5, MaxDelay: time.Second}, MinConnectTimeout: startDeadline}
+	connection, err := grpc.NewClient("unix://"+address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy(), grpc.WithConnectParams(often))
 	if err != nil {
 		return nil, fmt.Errorf("reach containerd: %w", err)
 	}
