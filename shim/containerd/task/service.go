@@ -45,20 +45,18 @@ type service struct {
 }
 
 type function struct {
-	id, bundle            string
-	stdin, stdout, stderr string
-	host                  *host
-	status                tasktypes.Status
-	exit                  uint32
-	at                    time.Time
+	*taskapi.CreateTaskRequest
+	host   *host
+	status tasktypes.Status
+	exit   uint32
+	at     time.Time
 	// prepared is closed when the host is ready to start it; fault is why it cannot.
 	prepared chan struct{}
 	fault    string
 	// signal is the last that was to end a function of a pod.
 	signal uint32
 	// ended is closed when the status is STOPPED.
-	ended   chan struct{}
-	control string
+	ended chan struct{}
 }
 
 // reservation is how long an announced container may take to be created.
@@ -148,23 +146,21 @@ func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *
 			_ = file.Close()
 		}
 	}()
-	f := &function{id: r.GetID(), bundle: r.GetBundle(), stdin: r.GetStdin(), stdout: r.GetStdout(), stderr: r.GetStderr(),
-		status: tasktypes.Status_CREATED, prepared: make(chan struct{}), ended: make(chan struct{})}
+	f := &function{CreateTaskRequest: r, status: tasktypes.Status_CREATED, prepared: make(chan struct{}), ended: make(chan struct{})}
 	streams, err := f.openStreams()
 	files = append(files, streams...)
 	if err != nil {
 		return nil, err
 	}
 	if order.Control {
-		f.control = ControlSocket(s.containerd, s.namespace, f.id)
-		listener, err := listen(f.control, order.Driver)
+		listener, err := listen(ControlSocket(s.containerd, s.namespace, f.ID), order.Driver)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("listen for the driver: %w", err), f.closeFiles())
+			return nil, errors.Join(fmt.Errorf("listen for the driver: %w", err), s.removeControl(f))
 		}
 		files = append(files, listener)
 	}
 	if err := s.place(f, spec, spec.Annotations[sandboxAnnotation]); err != nil {
-		return nil, errors.Join(err, f.closeFiles())
+		return nil, errors.Join(err, s.removeControl(f))
 	}
 	err = f.host.send(Order{Create: order}, files...)
 	if err == nil {
@@ -172,14 +168,14 @@ func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *
 	}
 	if err != nil {
 		s.lock.Lock()
-		delete(s.functions, f.id)
+		delete(s.functions, f.ID)
 		s.lock.Unlock()
 		s.end(f, killed)
 		return nil, errors.Join(err, s.cleanUp(f))
 	}
-	s.release(f.id)
-	s.events.publish("/tasks/create", &eventtypes.TaskCreate{ContainerID: f.id, Bundle: f.bundle, Rootfs: r.GetRootfs(), Pid: f.pid(),
-		IO: &eventtypes.TaskIO{Stdin: f.stdin, Stdout: f.stdout, Stderr: f.stderr}})
+	s.release(f.ID)
+	s.events.publish("/tasks/create", &eventtypes.TaskCreate{ContainerID: f.ID, Bundle: f.Bundle, Rootfs: f.Rootfs, Pid: f.pid(),
+		IO: &eventtypes.TaskIO{Stdin: f.Stdin, Stdout: f.Stdout, Stderr: f.Stderr}})
 	return &taskapi.CreateTaskResponse{Pid: f.pid()}, nil
 }
 
@@ -204,8 +200,8 @@ func (f *function) prepare(ctx context.Context) error {
 func (s *service) place(f *function, spec *specs.Spec, pod string) error {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if s.functions[f.id] != nil {
-		return fmt.Errorf("container %s: %w", f.id, errdefs.ErrAlreadyExists)
+	if s.functions[f.ID] != nil {
+		return fmt.Errorf("container %s: %w", f.ID, errdefs.ErrAlreadyExists)
 	}
 	h := s.hosts[pod]
 	if pod != "" && h != nil {
@@ -231,7 +227,7 @@ func (s *service) place(f *function, spec *specs.Spec, pod string) error {
 		go s.listen(h)
 	}
 	f.host = h
-	h.functions[f.id], s.functions[f.id] = f, f
+	h.functions[f.ID], s.functions[f.ID] = f, f
 	return nil
 }
 
@@ -260,7 +256,7 @@ func (s *service) listen(h *host) {
 	s.lock.Unlock()
 	for _, f := range functions {
 		if h.oom {
-			s.events.publish("/tasks/oom", &eventtypes.TaskOOM{ContainerID: f.id})
+			s.events.publish("/tasks/oom", &eventtypes.TaskOOM{ContainerID: f.ID})
 		}
 		s.end(f, h.status)
 	}
@@ -281,8 +277,8 @@ func (s *service) end(f *function, status uint32) {
 	}
 	f.status, f.exit, f.at = tasktypes.Status_STOPPED, status, time.Now()
 	h := f.host
-	_, there := h.functions[f.id]
-	delete(h.functions, f.id)
+	_, there := h.functions[f.ID]
+	delete(h.functions, f.ID)
 	last := there && len(h.functions) == 0
 	if last && s.hosts[h.pod] == h {
 		delete(s.hosts, h.pod)
@@ -294,7 +290,7 @@ func (s *service) end(f *function, status uint32) {
 		<-h.ended
 	}
 	close(f.ended)
-	s.events.publish("/tasks/exit", &eventtypes.TaskExit{ContainerID: f.id, ID: f.id, Pid: f.pid(), ExitStatus: status, ExitedAt: timestamppb.New(f.at)})
+	s.events.publish("/tasks/exit", &eventtypes.TaskExit{ContainerID: f.ID, ID: f.ID, Pid: f.pid(), ExitStatus: status, ExitedAt: timestamppb.New(f.at)})
 }
 
 func (f *function) pid() uint32 { return uint32(f.host.process.Pid) }
@@ -311,8 +307,8 @@ func (s *service) Start(_ context.Context, r *taskapi.StartRequest) (*taskapi.St
 	}
 	// Before the order, after which the function may exit at once.
 	f.status = tasktypes.Status_RUNNING
-	s.events.publish("/tasks/start", &eventtypes.TaskStart{ContainerID: f.id, Pid: f.pid()})
-	if err := f.host.send(Order{Start: f.id}); err != nil {
+	s.events.publish("/tasks/start", &eventtypes.TaskStart{ContainerID: f.ID, Pid: f.pid()})
+	if err := f.host.send(Order{Start: f.ID}); err != nil {
 		return nil, err
 	}
 	return &taskapi.StartResponse{Pid: f.pid()}, nil
@@ -346,7 +342,7 @@ func (s *service) Kill(_ context.Context, r *taskapi.KillRequest) (*emptypb.Empt
 		f.signal = r.GetSignal()
 		s.lock.Unlock()
 		// No engine interrupts a function that computes: its process is killed instead.
-		_ = f.host.send(Order{End: f.id})
+		_ = f.host.send(Order{End: f.ID})
 		go func() {
 			select {
 			case <-f.ended:
@@ -378,7 +374,7 @@ func (s *service) State(_ context.Context, r *taskapi.StateRequest) (*taskapi.St
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	state := &taskapi.StateResponse{ID: f.id, Bundle: f.bundle, Pid: f.pid(), Status: f.status, Stdin: f.stdin, Stdout: f.stdout, Stderr: f.stderr, ExitStatus: f.exit}
+	state := &taskapi.StateResponse{ID: f.ID, Bundle: f.Bundle, Pid: f.pid(), Status: f.status, Stdin: f.Stdin, Stdout: f.Stdout, Stderr: f.Stderr, ExitStatus: f.exit}
 	if f.status == tasktypes.Status_STOPPED {
 		state.ExitedAt = timestamppb.New(f.at)
 	}
@@ -394,23 +390,23 @@ func (s *service) Delete(_ context.Context, r *taskapi.DeleteRequest) (*taskapi.
 		return nil, fmt.Errorf("the function runs: %w", errdefs.ErrFailedPrecondition)
 	}
 	// The shim must stay until this has been answered: Shutdown comes next.
-	s.reserve(f.id)
+	s.reserve(f.ID)
 	s.lock.Lock()
-	delete(s.functions, f.id)
+	delete(s.functions, f.ID)
 	s.lock.Unlock()
 	s.end(f, killed)
 	if err := s.cleanUp(f); err != nil {
-		fmt.Fprintln(os.Stderr, "roadrunner: clean up", f.id+":", err)
+		fmt.Fprintln(os.Stderr, "roadrunner: clean up", f.ID+":", err)
 	}
 	exited := timestamppb.New(f.at)
-	s.events.publish("/tasks/delete", &eventtypes.TaskDelete{ContainerID: f.id, Pid: f.pid(), ExitStatus: f.exit, ExitedAt: exited})
+	s.events.publish("/tasks/delete", &eventtypes.TaskDelete{ContainerID: f.ID, Pid: f.pid(), ExitStatus: f.exit, ExitedAt: exited})
 	return &taskapi.DeleteResponse{Pid: f.pid(), ExitStatus: f.exit, ExitedAt: exited}, nil
 }
 
 // cleanUp removes what is left of a function that was deleted, and its host if that has no other function, running
 // or ended.
 func (s *service) cleanUp(f *function) error {
-	err := f.closeFiles()
+	err := s.removeControl(f)
 	s.lock.Lock()
 	for _, other := range s.functions {
 		if other.host == f.host {
@@ -533,7 +529,7 @@ func (s *service) ResizePty(context.Context, *taskapi.ResizePtyRequest) (*emptyp
 
 // openStreams opens standard input, output and error for the host.
 func (f *function) openStreams() (files []*os.File, err error) {
-	for i, path := range []string{f.stdin, f.stdout, f.stderr} {
+	for i, path := range []string{f.Stdin, f.Stdout, f.Stderr} {
 		// A pipe that is open for reading too never breaks: a client may go and return.
 		flags := os.O_RDWR
 		if i == 0 {
@@ -552,12 +548,9 @@ func (f *function) openStreams() (files []*os.File, err error) {
 	return files, nil
 }
 
-// closeFiles removes the function's control socket.
-func (f *function) closeFiles() error {
-	if f.control == "" {
-		return nil
-	}
-	if err := unix.Unlink(f.control); err != nil && !errors.Is(err, unix.ENOENT) {
+// removeControl removes the function's control socket, if it has one.
+func (s *service) removeControl(f *function) error {
+	if err := unix.Unlink(ControlSocket(s.containerd, s.namespace, f.ID)); !errors.Is(err, unix.ENOENT) {
 		return err
 	}
 	return nil
