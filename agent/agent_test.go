@@ -102,7 +102,7 @@ func join(t *testing.T, n *node) *Peer {
 	return p
 }
 
-// joined is an agent, and its driver's hold on it.
+// joined is an agent that a driver has joined.
 func joined(t *testing.T) (*node, *Peer) {
 	t.Helper()
 	n := startAgent(t, nil)
@@ -301,7 +301,7 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// What unauthenticated peers do is refused, logged once a host, and disturbs no run.
+// Peers without authentication are refused, are logged once for each host, and disturb no run.
 func TestStrangers(t *testing.T) {
 	n, p := joined(t)
 	cell, err := startCell(t, "limit/tcp", 1, p)
@@ -340,10 +340,10 @@ func TestStrangers(t *testing.T) {
 	for range 200 { // a port scanner
 		dial().Close()
 	}
-	for range 100 { // they say nothing, and are not waited for
+	for range 100 { // they send nothing, and nothing waits for them
 		dial()
 	}
-	_, _ = dial().Write(bytes.Repeat([]byte("GET / HTTP/1.1\r\n"), 1000)) // it may be cut off before it has said all
+	_, _ = dial().Write(bytes.Repeat([]byte("GET / HTTP/1.1\r\n"), 1000)) // it may be cut off before it has sent all
 	// A peer that promises more than there is.
 	for _, length := range []uint32{longestRequest + 1, math.MaxUint32} {
 		endless := tls.Client(dial(), &tls.Config{InsecureSkipVerify: true})
@@ -407,7 +407,7 @@ func TestAgentEndsAmidABatch(t *testing.T) {
 	}
 }
 
-// How a shim has ended there is known here.
+// The driver knows how a shim of the agent's has ended.
 func TestShimIsKilled(t *testing.T) {
 	n, p := joined(t)
 	before := children(t)
@@ -439,7 +439,7 @@ func TestShimIsKilled(t *testing.T) {
 	}
 }
 
-// What a driver leaves ends with it, however it goes.
+// The shims of a driver end with it.
 func TestDriverVanishes(t *testing.T) {
 	n, p := joined(t)
 	target := startShim(t, p.Launcher(transport.Info{}), transport.NoFunction)

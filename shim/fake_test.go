@@ -20,7 +20,7 @@ import (
 	"rrbench/workloads"
 )
 
-// fake is a transport that moves nothing. Setup.Guest tells what goes wrong and when:
+// fake is a transport that moves nothing. Setup.Guest names what goes wrong and when:
 // "trap@2" traps in round 2 of a fakeBatch, "trap@-1" in the last of its warm-up.
 type fake struct{}
 

@@ -45,7 +45,7 @@ func startFake(t *testing.T, name string) *Process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// Close tells of a data race in the shim too: it exits with status 66 then.
+		// Close also reports a data race in the shim, which exits with status 66 then.
 		err := p.Close()
 		if exit, ok := errors.AsType[*ExitReason](err); ok && exit.How == "exited with status 66" {
 			t.Errorf("%v\n%s", err, exit.Stderr)
@@ -128,7 +128,7 @@ func TestRunRecordsEveryHandoff(t *testing.T) {
 	}
 }
 
-// What this process has of Go's settings changes nothing for a shim.
+// Go's settings in this process' environment do not reach a shim.
 func TestShimsHaveTheirOwnGoEnvironment(t *testing.T) {
 	for _, name := range measure.GoVariables {
 		t.Setenv(name, map[string]string{"GODEBUG": "gctrace=0", "GOMAXPROCS": "1"}[name])
@@ -164,8 +164,8 @@ func TestAddGivesAGuestToAShim(t *testing.T) {
 	}
 }
 
-// What a process used is in its hand-offs once, though its targets and its runner take it in
-// pieces.
+// The usage of a process is counted once in its hand-offs, though its targets and its runner read it in
+// parts.
 func TestUsageIsCountedOnce(t *testing.T) {
 	const workers, fanout = 2, 3
 	p := openedFake(t, "faults", workers, fanout)
@@ -241,7 +241,7 @@ func TestWindowCountsEveryHandoff(t *testing.T) {
 	if mean := w.Bytes / int64(w.OK); mean <= 1000 || mean >= 10_000 {
 		t.Errorf("payloads had %d bytes on average", mean)
 	}
-	// The fake says so of each delivery, and of a server.
+	// The fake reports this for each delivery, and for a server.
 	if want := int64(w.OK) * 3000; w.Targets.KernelNs != want || w.Server.KernelNs != int64(w.OK)*7 || w.Source.CPU() <= 0 {
 		t.Errorf("targets used %+v, want %d; the server %+v, the source %+v", w.Targets, want, w.Server, w.Source)
 	}
@@ -256,7 +256,7 @@ func TestWindowKeepsARate(t *testing.T) {
 		t.Errorf("%d hand-offs in %v at a rate of %d", w.OK, time.Duration(w.Ns), batch.Rate)
 	}
 	batch.Least = 2
-	// This one takes 60 ms a hand-off: later ones wait, and their latency tells.
+	// This one takes 60 ms a hand-off: later ones wait, which counts in their latency.
 	slow := openedFake(t, "slow", 1, 1)
 	w := runWindow(t, slow, batch)
 	if late := time.Duration(w.OK-1) * (60 - 10) * time.Millisecond; w.OK < 2 || w.Latencies.Max() < int64(late) {
@@ -265,29 +265,26 @@ func TestWindowKeepsARate(t *testing.T) {
 }
 
 func TestWindowFails(t *testing.T) {
-	p := openedFake(t, fmt.Sprintf("target@%d", windowRound+1), 1, 2)
-	batch := fakeBatch()
-	batch.Window, batch.Least = time.Millisecond, 10
-	w, err := p.Run(t.Context(), batch, func(r Record) error { return fmt.Errorf("a record: %+v", r) })
-	if w.Tried != 4 || w.OK != 3 || w.Failed != 1 || w.Reason != "worker 0, target 1: the target is gone" {
-		t.Errorf("%+v", w)
-	}
-	if err == nil || err.Error() != "shim source: window: "+w.Reason {
-		t.Error(err)
-	}
-}
-
-func TestWindowHangs(t *testing.T) {
-	p := openedFake(t, fmt.Sprintf("spin@%d", windowRound+2), 1, 1)
-	batch := fakeBatch()
-	batch.Window, batch.Deadline = time.Millisecond, 300*time.Millisecond
-	batch.Least = 10
-	w, err := p.Run(t.Context(), batch, func(Record) error { return nil })
-	if w.Tried != 3 || w.OK != 2 || w.Failed != 1 || w.Reason != "the last hand-off did not end" {
-		t.Errorf("%+v", w)
-	}
-	if !errors.Is(err, transport.ErrNoAnswer) || err.Error() != "shim source: no answer within 300ms: a hand-off of the window is still under way (--deadline)" {
-		t.Error(err)
+	for _, c := range []struct {
+		action     string
+		fanout, ok int
+		reason     string
+		noAnswer   bool
+		text       string
+	}{
+		{"target", 2, 3, "worker 0, target 1: the target is gone", false, "window: worker 0, target 1: the target is gone"},
+		{"spin", 1, 1, "the last hand-off did not end", true, "no answer within 300ms: a hand-off of the window is still under way (--deadline)"},
+	} {
+		p := openedFake(t, fmt.Sprintf("%s@%d", c.action, windowRound+1), 1, c.fanout)
+		batch := fakeBatch()
+		batch.Window, batch.Least, batch.Deadline = time.Millisecond, 10, 300*time.Millisecond
+		w, err := p.Run(t.Context(), batch, func(r Record) error { return fmt.Errorf("a record: %+v", r) })
+		if w.Tried != c.ok+1 || w.OK != c.ok || w.Failed != 1 || w.Reason != c.reason {
+			t.Errorf("%s: %+v", c.action, w)
+		}
+		if err == nil || err.Error() != "shim source: "+c.text || errors.Is(err, transport.ErrNoAnswer) != c.noAnswer {
+			t.Errorf("%s: %v", c.action, err)
+		}
 	}
 }
 
@@ -315,8 +312,8 @@ func TestFirstRoundAndCycle(t *testing.T) {
 	}
 }
 
-// What the functions themselves take is known apart: of a fan-out each target has a share of
-// making the payload.
+// The functions' own CPU time is known: each target of a fan-out has a share of making the
+// payload.
 func TestWindowKnowsFunctions(t *testing.T) {
 	for _, fanout := range []int{1, 10} {
 		p := openedFake(t, "busy", 1, fanout)
@@ -655,7 +652,7 @@ func TestServeByHand(t *testing.T) {
 	}
 }
 
-func TestInterruptIsTheDriversAffair(t *testing.T) {
+func TestInterruptIsIgnored(t *testing.T) {
 	p := startFake(t, "source")
 	if err := syscall.Kill(pidOf(t, p), syscall.SIGINT); err != nil {
 		t.Fatal(err)

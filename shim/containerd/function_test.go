@@ -133,7 +133,7 @@ func TestPod(t *testing.T) {
 	i.becomes(t, "waits-too", "STOPPED")
 }
 
-// One shim serves a namespace; what a killed one leaves, containerd has cleaned up.
+// One shim serves a namespace. Containerd cleans up what a killed one leaves.
 func TestShimKilled(t *testing.T) {
 	i := shared(t)
 	name, _ := i.add(t, "hello", hello(t))
@@ -207,7 +207,7 @@ func TestBadImages(t *testing.T) {
 	}
 }
 
-// What is no WebAssembly runs by runc.
+// A container that is no function runs by runc.
 func TestNativeContainer(t *testing.T) {
 	i := shared(t)
 	directory := t.TempDir()

@@ -168,16 +168,18 @@ func hello(t testing.TB) []byte {
 	return module
 }
 
+func setupOf(info transport.Info) transport.Setup {
+	return transport.Setup{Engine: engine(), Guest: "c", Codec: info.Codecs[0], Payload: payloads.Text, Size: 1 << 16, Fanout: 1,
+		Deadline: time.Minute, Origin: transport.OriginBuffer, Consume: transport.ConsumeRead}
+}
+
 // open starts a cell and connects its functions; the caller closes it.
 func open(ctx context.Context, s *Server, name string) (*shim.Cell, error) {
 	t, err := catalogue.Find(name)
 	if err != nil {
 		return nil, err
 	}
-	cell, err := shim.StartCell(ctx, Launcher{Server: s}, t.Info(), transport.Setup{
-		Engine: engine(), Guest: "c", Codec: t.Info().Codecs[0], Payload: payloads.Text, Size: 1 << 16, Fanout: 1, Deadline: time.Minute,
-		Origin: transport.OriginBuffer, Consume: transport.ConsumeRead,
-	})
+	cell, err := shim.StartCell(ctx, Launcher{Server: s}, t.Info(), setupOf(t.Info()))
 	if err != nil {
 		return nil, err
 	}
@@ -189,6 +191,19 @@ func open(ctx context.Context, s *Server, name string) (*shim.Cell, error) {
 
 func batch(rounds int) shim.Batch {
 	return shim.Batch{Payload: payloads.Text, Sizes: []int64{1 << 16}, Seed: 1, Warmup: 1, Rounds: rounds, Deadline: time.Minute}
+}
+
+// handOver runs a batch, which must have so many records.
+func handOver(t *testing.T, source interface {
+	Run(context.Context, shim.Batch, func(shim.Record) error) (shim.Window, error)
+}, batch shim.Batch, want int) {
+	t.Helper()
+	records := 0
+	// Each record's length and digest are compared with the payload's.
+	_, err := source.Run(t.Context(), batch, func(r shim.Record) error { records++; return r.Err })
+	if err != nil || records != want {
+		t.Errorf("%d records, %v", records, err)
+	}
 }
 
 // drive is a process with two containers that hand over until it is killed.

@@ -8,10 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"rrbench/catalogue"
-	"rrbench/payloads"
 	"rrbench/shim"
 	"rrbench/shim/containerd/task"
 	"rrbench/transport"
@@ -53,8 +51,8 @@ func inPod(t *testing.T, i *instance, pod string) *shim.Process {
 	return process
 }
 
-// A driver has a function of one container hand over to that of another: in one process where they are of one pod, between
-// two where they are not.
+// The function of one container hands over to that of another: in one process where they are of one pod, otherwise between
+// two.
 func TestHandOffBetweenContainers(t *testing.T) {
 	i := shared(t)
 	before := inventory(t)
@@ -88,8 +86,7 @@ func TestHandOffBetweenContainers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			setup := transport.Setup{Engine: engine(), Guest: "c", Codec: found.Info().Codecs[0], Payload: payloads.Text, Size: 1 << 16, Fanout: 1,
-				Deadline: time.Minute, Origin: transport.OriginBuffer, Consume: transport.ConsumeRead}
+			setup := setupOf(found.Info())
 			endpoint, err := target.Serve(t.Context(), test.transport, setup)
 			if err != nil {
 				t.Fatal(err)
@@ -104,12 +101,7 @@ func TestHandOffBetweenContainers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			records := 0
-			// Each record's length and digest are compared with the payload's.
-			_, err = source.Run(t.Context(), batch(4), func(r shim.Record) error { records++; return r.Err })
-			if err != nil || records != 4 {
-				t.Errorf("%d records, %v", records, err)
-			}
+			handOver(t, source, batch(4), 4)
 		})
 	}
 	eventually(t, before)

@@ -123,7 +123,7 @@ func TestRuncIsMissing(t *testing.T) {
 	}
 }
 
-// What runc would fail at is found before, with the command that mends it.
+// Check finds what would make runc fail, and names the command that mends it.
 func TestMachineLacksControlGroups(t *testing.T) {
 	l := onNetwork(t, Host)
 	type lack struct {

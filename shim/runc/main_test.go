@@ -27,9 +27,9 @@ const (
 	// networkVariable makes the test program a driver of containers on that network, the
 	// default one when it is empty.
 	networkVariable = "RUNC_TEST_NETWORK"
-	// programVariable tells such a driver what its containers run.
+	// programVariable names the program that such a driver's containers run.
 	programVariable = "RUNC_TEST_PROGRAM"
-	// checkVariable has the test program say what Launcher.Check does.
+	// checkVariable makes the test program print the error of Launcher.Check.
 	checkVariable = "RUNC_TEST_CHECK"
 )
 
@@ -67,8 +67,8 @@ var built = sync.OnceValues(func() (string, error) {
 	return path, shimtest.Build("rrbench/cmd/rrbench", path)
 })
 
-// onNetwork skips the test when this machine cannot run containers on that network, and has
-// it keep its containers apart from those of other tests.
+// onNetwork skips the test when this machine cannot run containers on that network, and keeps
+// its containers apart from those of other tests.
 func onNetwork(t *testing.T, network Network) *launcher {
 	t.Helper()
 	path, err := built()
@@ -135,7 +135,7 @@ func (l *launcher) open(ctx context.Context, codec transport.Codec, size int64, 
 	return cell, nil
 }
 
-// drive is a process with a pair of containers: it hands a payload over, tells the names of
+// drive is a process with a pair of containers: it hands a payload over, prints the names of
 // the containers, and lives until it is killed or standard input is at its end.
 func drive(network Network) error {
 	ctx := context.Background()
