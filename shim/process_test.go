@@ -20,11 +20,8 @@ import (
 	"rrbench/transport"
 )
 
-// fakePod starts shims that, under the race detector, end without a pause.
-var fakePod = Child{}
-
 func startChild(ctx context.Context, name string) (*Process, error) {
-	return Start(ctx, fakePod, name, transport.Native)
+	return Start(ctx, Child{}, name, transport.Native)
 }
 
 func pidOf(t *testing.T, p *Process) int {

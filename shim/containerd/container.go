@@ -51,15 +51,12 @@ func newContainer(i *instance) *Container {
 	return &Container{instance: i, id: fmt.Sprintf("%s-%d", filepath.Base(i.directory.Path), i.containers.Add(1))}
 }
 
-// startFunction starts a container by this project's runtime in which a driver hosts functions.
-func (c *Container) startFunction(ctx context.Context, namespace string) error {
+// startFunction starts a container by this project's runtime, and connects to the functions' host in it.
+func (c *Container) startFunction(ctx context.Context, spec *specs.Spec) error {
 	parent, err := c.unpacked(Program{Name: function})
 	if err != nil {
 		return err
 	}
-	spec := moduleSpec(function)
-	spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: namespace}}
-	spec.Annotations = map[string]string{task.ControlAnnotation: strconv.Itoa(os.Getuid())}
 	if err := c.create(ctx, task.Runtime, image.Reference(c.imageName(function)), parent, spec); err != nil {
 		return err
 	}
@@ -68,6 +65,15 @@ func (c *Container) startFunction(ctx context.Context, namespace string) error {
 		return fmt.Errorf("reach its functions: %w", err)
 	}
 	return nil
+}
+
+// functionSpec is the configuration of a container in which a driver hosts functions. Without the path of a network
+// namespace it has one of its own.
+func functionSpec(namespace string) *specs.Spec {
+	spec := moduleSpec(function)
+	spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: namespace}}
+	spec.Annotations = map[string]string{task.ControlAnnotation: strconv.Itoa(os.Getuid())}
+	return spec
 }
 
 // moduleSpec is the configuration of a container that runs a module of an image.

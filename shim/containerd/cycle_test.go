@@ -15,18 +15,18 @@ import (
 	"rrbench/shim/containerd/task"
 )
 
-// isolated is the configuration of a container that runs a module in a network of its own.
-func isolated(name string, annotations map[string]string, arguments ...string) *specs.Spec {
-	spec := moduleSpec(name, arguments...)
+// helloIn is the configuration of a container that runs hello.c in an engine and a network of its own.
+func helloIn(engine string, arguments ...string) *specs.Spec {
+	spec := moduleSpec("hello", arguments...)
 	spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: specs.NetworkNamespace}}
-	spec.Annotations = annotations
+	spec.Annotations = map[string]string{task.EngineAnnotation: engine}
 	return spec
 }
 
 // sleeping starts a container in which hello.c sleeps.
 func sleeping(ctx context.Context, i *instance, snapshot string) (*Container, error) {
 	c := newContainer(i)
-	return c, c.create(ctx, task.Runtime, "", snapshot, isolated("hello", map[string]string{task.EngineAnnotation: engine()}, "sleep"))
+	return c, c.create(ctx, task.Runtime, "", snapshot, helloIn(engine(), "sleep"))
 }
 
 // Cycles of create, start, kill and delete leave nothing behind, in containerd and its shim neither.

@@ -104,11 +104,16 @@ func (p *pod) Start(ctx context.Context, name string, runs transport.Runs) (*shi
 	if p.native {
 		err = c.startNative(ctx, namespace, runs)
 	} else {
-		err = c.startFunction(ctx, namespace)
+		err = c.startFunction(ctx, functionSpec(namespace))
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("container %s: %w", c.id, err), c.Remove())
 	}
+	return c.hosting(name, address), nil
+}
+
+// hosting is the container as a shim.
+func (c *Container) hosting(name, address string) *shim.Instance {
 	return &shim.Instance{
 		Connection: c.control,
 		Address:    address,
@@ -116,7 +121,7 @@ func (p *pod) Start(ctx context.Context, name string, runs transport.Runs) (*shi
 		PID:        func() (int, error) { return c.pid, nil },
 		Wait:       func() shim.ExitReason { return c.wait(name) },
 		Kill:       func() { _ = c.Kill() },
-	}, nil
+	}
 }
 
 // Function starts, by a runtime of containerd's, the function that a native source reaches by its address alone; the

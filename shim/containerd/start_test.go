@@ -32,7 +32,7 @@ func BenchmarkStart(b *testing.B) {
 			var first time.Duration
 			least := time.Hour
 			for b.Loop() {
-				spec := isolated("hello", map[string]string{task.EngineAnnotation: of.name})
+				spec := helloIn(of.name)
 				if of.runtime == runcRuntime {
 					spec = runc.Spec(program, "", nil)
 					spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
