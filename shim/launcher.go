@@ -102,7 +102,12 @@ type Child struct {
 
 func (Child) Check(string) error { return nil }
 
-func (Child) Programs() []string { return nil }
+func (c Child) Programs() []string {
+	if c.Program == "" {
+		return nil
+	}
+	return []string{c.Program}
+}
 
 // Prepare implements Launcher: child processes share the host.
 func (c Child) Prepare(string) (Pod, error) { return c, nil }

@@ -37,7 +37,7 @@ func (l *Launchers) For(info transport.Info) shim.Launcher {
 		}
 		return containerd.Launcher{Server: l.Containerd, Native: info.Runs == transport.Native}
 	case transport.LauncherEngines:
-		return second{}
+		return second{shim.Child{Program: catalogue.SecondPath()}}
 	}
 	return shim.Child{}
 }
@@ -86,12 +86,6 @@ func By(info transport.Info, launcher, engine string) (transport.Info, error) {
 type second struct{ shim.Child }
 
 func (second) Check(string) error { return catalogue.CheckSecond() }
-
-func (second) Programs() []string { return []string{catalogue.SecondPath()} }
-
-func (second) Prepare(string) (shim.Pod, error) {
-	return shim.Child{Program: catalogue.SecondPath()}, nil
-}
 
 // Across is the parameter of a transport whose targets are on other hosts, given the user's, or an error where
 // that is not possible.
