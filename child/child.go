@@ -118,19 +118,15 @@ func (t *Tail) Write(p []byte) (int, error) {
 	if over := len(t.kept) - TailLimit; over > 0 {
 		t.kept = append(t.kept[:0], t.kept[over:]...)
 	}
-	for rest := p; t.crash == "" && len(rest) > 0; {
-		line, after, complete := bytes.Cut(rest, []byte("\n"))
-		if room := TailLimit - len(t.line); len(line) > room {
-			line = line[:room]
+	for line := range bytes.Lines(p) {
+		t.line = append(t.line, line[:min(len(line), TailLimit-len(t.line))]...)
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			break
 		}
-		t.line = append(t.line, line...)
-		if complete {
-			if crash.Match(t.line) {
-				t.crash = string(t.line)
-			}
-			t.line = t.line[:0]
+		if t.crash == "" && crash.Match(t.line) {
+			t.crash = string(t.line)
 		}
-		rest = after
+		t.line = t.line[:0]
 	}
 	return len(p), nil
 }
