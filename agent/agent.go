@@ -23,7 +23,7 @@ import (
 	"rrbench/transport"
 )
 
-// Options are how an agent is to be.
+// Options configure an agent.
 type Options struct {
 	// Listen is the address, host:port. Targets listen on the IP address that a driver has reached.
 	Listen string
@@ -31,7 +31,7 @@ type Options struct {
 	Lifetime time.Duration
 	// MemoryLimit is what the shims may have resident all together, in bytes; 0 is no limit.
 	MemoryLimit int64
-	// Program is what runs, and what a driver must be.
+	// Program is this one, and what a driver must be.
 	Program results.Program
 	// Launcher finds a launcher by the name that transports know it by.
 	Launcher func(name string) shim.Launcher
@@ -41,7 +41,7 @@ type Options struct {
 	Log func(line string)
 }
 
-// mostConnections are those that have proven themselves: of a session and its shims.
+// mostConnections bounds the connections that were admitted: of a session and its shims.
 const mostConnections = 1100
 
 // Agent is the second node's end.
@@ -56,13 +56,13 @@ type Agent struct {
 	work     sync.WaitGroup
 
 	mutex sync.Mutex
-	// session is the one that holds the agent, nil for none.
+	// session is that of the present driver, nil without one.
 	session *session
-	// refused are the hosts of which a refusal has been logged.
+	// refused has the hosts of which a refusal has been logged.
 	refused map[string]bool
 }
 
-// Listen opens an agent. Serve has it answer.
+// Listen opens an agent, which answers during Serve.
 func Listen(options Options) (*Agent, error) {
 	certificate, fingerprint, err := newCertificate()
 	if err != nil {
@@ -176,8 +176,8 @@ func (a *Agent) serve(ctx context.Context, raw net.Conn) {
 	}
 }
 
-// admit reads the request of a connection, and names the reason of a refusal once it has proven
-// that it knows the token.
+// admit reads the request of a connection. It sends the reason of a refusal only to a driver that has
+// proven that it knows the token.
 func (a *Agent) admit(ctx context.Context, raw net.Conn, connection *tls.Conn) (asked request, err error) {
 	if err := tune(raw); err != nil {
 		return asked, err
@@ -211,14 +211,14 @@ func (a *Agent) admit(ctx context.Context, raw net.Conn, connection *tls.Conn) (
 	return asked, nil
 }
 
-// same says whether two programs understand one another: they are of the same commit, or the same
-// file where that is not known.
+// same reports whether two programs understand one another: they are of the same commit, or, where that
+// is not known, the same file.
 func same(a, b results.Program) bool {
 	committed := a.Version != results.UnknownVersion && !strings.HasSuffix(a.Version, results.Modified)
 	return a.Digest == b.Digest || a.Version == b.Version && committed
 }
 
-// refuse logs why a connection has ended, once a host.
+// refuse logs why a connection has ended, once for each host.
 func (a *Agent) refuse(ctx context.Context, connection net.Conn, err error) {
 	host, _, _ := net.SplitHostPort(connection.RemoteAddr().String())
 	a.mutex.Lock()

@@ -9,7 +9,7 @@ import (
 	"rrbench/shim/launch"
 )
 
-// Facts are what an agent says of its node.
+// Facts describe an agent's node.
 type Facts struct {
 	// Address is the IP address at which the node's targets listen.
 	Address string `json:"address"`
@@ -17,12 +17,12 @@ type Facts struct {
 	Peer results.Peer `json:"peer"`
 	// Memory is how many bytes shims may take.
 	Memory int64 `json:"memory_bytes"`
-	// Transports and Engines say why some cannot run there, the others are not in them.
+	// Transports and Engines have the reason of each one that cannot run there.
 	Transports map[string]string `json:"transports_lacking,omitempty"`
 	Engines    map[string]string `json:"engines_lacking,omitempty"`
 }
 
-// ReadFacts looks at this host.
+// ReadFacts examines this host.
 func ReadFacts() (Facts, error) {
 	available, err := measure.AvailableMemory()
 	if err != nil {

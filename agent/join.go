@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Join is all that a driver needs to know of an agent. Its text is one line.
+// Join is what a driver needs to join an agent. Its text is one line.
 type Join struct {
 	// Address is the agent's, host:port.
 	Address string

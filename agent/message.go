@@ -24,18 +24,18 @@ import (
 // protocol changes with the messages.
 const protocol = 2
 
-// Lengths of messages, in bytes: of what comes from a driver, and from an agent.
+// The longest messages that an agent and a driver take, in bytes.
 const (
 	longestRequest = 64 << 10
 	longestReply   = 1 << 20
 )
 
 const (
-	// helloDeadline is for a connection to prove itself and to say what it wants.
+	// helloDeadline is for a connection's handshake and request.
 	helloDeadline = 5 * time.Second
 	// startDeadline is for the reply: a container takes a while to start.
 	startDeadline = 30 * time.Second
-	// vanishes is after what time without an answer a peer is given up. A hundred targets' payloads fill a link for
+	// vanishes is how long a peer may be silent. The payloads of a hundred targets fill a link for
 	// tens of seconds, in which few of the control connections' segments come through.
 	vanishes = 60 * time.Second
 )
@@ -45,8 +45,8 @@ type request struct {
 	Protocol int             `json:"protocol"`
 	Program  results.Program `json:"program"`
 	Proof    []byte          `json:"proof"`
-	// Session is that of an earlier reply: the one to which a shim belongs, or the one
-	// that this session replaces.
+	// Session is the ID of an earlier reply: that to which a shim belongs, or that which this session
+	// replaces.
 	Session string       `json:"session,omitempty"`
 	Shim    *shimRequest `json:"shim,omitempty"`
 }
@@ -63,7 +63,7 @@ type shimRequest struct {
 // reply has an error, or what was asked for.
 type reply struct {
 	Error string `json:"error,omitempty"`
-	// For good says that to ask again is of no use.
+	// ForGood is set where a repeated request would fail as well.
 	ForGood bool       `json:"for_good,omitempty"`
 	Session string     `json:"session,omitempty"`
 	Facts   *Facts     `json:"facts,omitempty"`
@@ -79,7 +79,7 @@ type shimReply struct {
 	Program string `json:"program"`
 }
 
-// order is what a driver says in a session, and notice what an agent does.
+// order is a driver's message in a session, and notice an agent's.
 type (
 	order struct {
 		Ping bool `json:"ping,omitempty"`
@@ -101,7 +101,7 @@ func send(to io.Writer, message any) error {
 	return err
 }
 
-// receive reads one message. Of one that is longer than longest nothing but its length is read.
+// receive reads one message. It reads only the length of one that is longer than longest, and fails.
 func receive(from io.Reader, longest int, message any) error {
 	var size [4]byte
 	if _, err := io.ReadFull(from, size[:]); err != nil {
@@ -118,7 +118,7 @@ func receive(from io.Reader, longest int, message any) error {
 	return json.Unmarshal(text, message)
 }
 
-// prove makes the proof that a driver knows the token. It holds for this connection alone.
+// prove makes the proof that a driver knows the token, which is valid on this connection alone.
 func prove(connection *tls.Conn, token []byte) ([]byte, error) {
 	state := connection.ConnectionState()
 	exported, err := state.ExportKeyingMaterial("EXPORTER-rrbench-agent", nil, sha256.Size)
@@ -130,8 +130,8 @@ func prove(connection *tls.Conn, token []byte) ([]byte, error) {
 	return mac.Sum(nil), nil
 }
 
-// tune has the kernel notice a peer that has vanished: while something is on its way at once, else
-// by asking now and then, which no batch is disturbed by.
+// tune makes the kernel notice a peer that has vanished: by the data that is not acknowledged, or else by
+// a probe now and then, which disturbs no batch.
 func tune(connection net.Conn) error {
 	tcp, ok := connection.(*net.TCPConn)
 	if !ok {

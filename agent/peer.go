@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,11 +26,11 @@ const (
 	// dialDeadline is for a connection to be made, and pingDeadline for an answer in a session.
 	dialDeadline = 5 * time.Second
 	pingDeadline = 5 * time.Second
-	// returns is how long an agent is dialed that was lost.
+	// returns is how long a lost agent is dialed again.
 	returns = 15 * time.Second
 )
 
-// Peer is an agent as a driver has it. Its methods may be called by several goroutines.
+// Peer is a driver's handle on an agent. Its methods may be called by several goroutines.
 type Peer struct {
 	join    Join
 	program results.Program
@@ -39,10 +40,10 @@ type Peer struct {
 	// lost is why the agent was given up.
 	lost error
 	// last is the number of the last shim.
-	last int
+	last atomic.Int64
 }
 
-// Dial joins the agent of a join line. Program is what the driver is.
+// Dial joins the agent of a join line. Program is the driver's.
 func Dial(ctx context.Context, line string, program results.Program) (*Peer, error) {
 	join, err := ParseJoin(line)
 	if err != nil {
@@ -53,7 +54,7 @@ func Dial(ctx context.Context, line string, program results.Program) (*Peer, err
 	return p, err
 }
 
-// unreachable is an error of a visit that may go better later.
+// unreachable makes an error after which a sweep can be resumed.
 func (p *Peer) unreachable(err error) error {
 	return &transport.Unavailable{
 		Transport: "between nodes",
@@ -62,7 +63,7 @@ func (p *Peer) unreachable(err error) error {
 	}
 }
 
-// errRefused says that to ask again is of no use.
+// errRefused is of requests that would fail again.
 var errRefused = errors.New("it refuses")
 
 func (p *Peer) connect(ctx context.Context, asked request) (_ *tls.Conn, answer reply, err error) {
@@ -82,7 +83,7 @@ func (p *Peer) connect(ctx context.Context, asked request) (_ *tls.Conn, answer 
 	if err := tune(raw); err != nil {
 		return nil, answer, err
 	}
-	// The certificate is its own authority; the join line says which one it must be.
+	// The certificate is its own authority; verify compares it with the join line.
 	connection := tls.Client(raw, &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true, VerifyConnection: p.verify})
 	if err := connection.HandshakeContext(dialing); err != nil {
 		if dialing.Err() != nil {
@@ -120,7 +121,7 @@ func (p *Peer) verify(state tls.ConnectionState) error {
 	return nil
 }
 
-// hold is a session as its driver has it.
+// hold is a driver's side of a session.
 type hold struct {
 	id         string
 	facts      Facts
@@ -131,30 +132,20 @@ type hold struct {
 	asking sync.Mutex
 	clock  *net.UDPConn
 	cookie offset.Cookie
-	// life ends with the session, and its cause is why. over is closed when nothing of it is left.
+	// life ends with the session, and its cause is the reason. over is closed when nothing of it is left.
 	life context.Context
 	stop context.CancelCauseFunc
 	over chan struct{}
-
-	mutex sync.Mutex
-	ends  map[int]chan shim.ExitReason
+	// ends has, by a shim's number, the chan shim.ExitReason of one that runs.
+	ends sync.Map
 }
 
 // open begins a session, in place of a former one if there was any.
 func (p *Peer) open(ctx context.Context, former string) (*hold, error) {
-	connection, answer, err := p.connect(ctx, request{Session: former})
-	if err == nil && (answer.Facts == nil || net.ParseIP(answer.Facts.Address) == nil) {
-		err = errors.Join(errors.New("it did not say what it is"), connection.Close())
-	}
 	var clock *net.UDPConn
+	connection, answer, err := p.connect(ctx, request{Session: former})
 	if err == nil {
-		var at netip.AddrPort
-		if at, err = netip.ParseAddrPort(answer.Clock); err != nil {
-			err = fmt.Errorf("address of its clock: %w", err)
-		} else {
-			clock, err = net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(at))
-		}
-		if err != nil {
+		if clock, err = answer.dialClock(); err != nil {
 			err = errors.Join(err, connection.Close())
 		}
 	}
@@ -163,7 +154,7 @@ func (p *Peer) open(ctx context.Context, former string) (*hold, error) {
 	}
 	h := &hold{
 		id: answer.Session, facts: *answer.Facts, connection: connection, clock: clock, cookie: answer.Cookie,
-		pongs: make(chan struct{}, 1), over: make(chan struct{}), ends: make(map[int]chan shim.ExitReason),
+		pongs: make(chan struct{}, 1), over: make(chan struct{}),
 	}
 	h.life, h.stop = context.WithCancelCause(context.Background())
 	h.facts.Peer.Address = p.join.Address
@@ -172,6 +163,18 @@ func (p *Peer) open(ctx context.Context, former string) (*hold, error) {
 	link.Congestion, link.RTTNs = measure.PathOf(connection.NetConn())
 	go h.listen()
 	return h, nil
+}
+
+// dialClock checks a session's reply, and connects to its clock.
+func (r *reply) dialClock() (*net.UDPConn, error) {
+	if r.Facts == nil || net.ParseIP(r.Facts.Address) == nil {
+		return nil, errors.New("it did not say what it is")
+	}
+	at, err := netip.ParseAddrPort(r.Clock)
+	if err != nil {
+		return nil, fmt.Errorf("address of its clock: %w", err)
+	}
+	return net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(at))
 }
 
 func (h *hold) listen() {
@@ -190,12 +193,8 @@ func (h *hold) listen() {
 			}
 		}
 		if n.Ended != nil && n.Exit != nil {
-			h.mutex.Lock()
-			end := h.ends[*n.Ended]
-			delete(h.ends, *n.Ended)
-			h.mutex.Unlock()
-			if end != nil {
-				end <- *n.Exit
+			if end, runs := h.ends.LoadAndDelete(*n.Ended); runs {
+				end.(chan shim.ExitReason) <- *n.Exit
 			}
 		}
 	}
@@ -211,7 +210,7 @@ func (h *hold) send(o order) {
 	h.sending.Lock()
 	defer h.sending.Unlock()
 	_ = h.connection.SetWriteDeadline(time.Now().Add(pingDeadline))
-	_ = send(h.connection, o) // that it fails shows in what does not come back
+	_ = send(h.connection, o) // after a failure no answer comes
 }
 
 func (h *hold) ping(ctx context.Context) error {
@@ -229,8 +228,8 @@ func (h *hold) ping(ctx context.Context) error {
 	return context.Cause(h.life)
 }
 
-// Reach makes sure that the agent is there, and joins it again if it was lost. One that does not
-// return in time is given up for good; the error is then the same each time.
+// Reach makes sure that the agent answers, and joins it again if the connection was lost. An agent that
+// does not return in time is given up: every later call returns the same error.
 func (p *Peer) Reach(ctx context.Context) error {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -244,7 +243,7 @@ func (p *Peer) Reach(ctx context.Context) error {
 			p.hold = again
 			return nil
 		}
-		// What listens there anew has another join line.
+		// An agent that was started anew has another join line.
 		if errors.Is(failure, errRefused) || errors.Is(failure, syscall.ECONNREFUSED) || time.Now().After(until) {
 			p.lost = p.unreachable(fmt.Errorf("%w; joined again: %w", err, failure))
 			return p.lost
@@ -266,14 +265,14 @@ func (p *Peer) present() *hold {
 	return p.hold
 }
 
-// Facts are what the agent has said of its node.
+// Facts describe the agent's node, for the manifest of a run.
 func (p *Peer) Facts() results.Peer { return p.present().facts.Peer }
 
 // Memory is how many bytes shims there may take.
 func (p *Peer) Memory() int64 { return p.present().facts.Memory }
 
-// Lacks says why cells of a transport and an engine cannot have their targets there; empty where
-// they can.
+// Lacks returns why cells of a transport and an engine cannot have their targets there, empty where they
+// can.
 func (p *Peer) Lacks(info transport.Info, engine string) string {
 	facts := p.present().facts
 	if reason := cmp.Or(facts.Transports[info.Name], facts.Engines[engine]); reason != "" {
@@ -282,7 +281,7 @@ func (p *Peer) Lacks(info transport.Info, engine string) string {
 	return ""
 }
 
-// Close leaves the agent, which ends whatever runs there.
+// Close leaves the agent, which then ends all shims of this driver.
 func (p *Peer) Close() error {
 	h := p.present()
 	h.end(errors.New("it has been left"))
@@ -290,7 +289,7 @@ func (p *Peer) Close() error {
 	return nil
 }
 
-// Clock estimates the difference of the agent's clock from this host's, in some milliseconds.
+// Clock estimates the difference of the agent's clock from this host's. It takes some milliseconds.
 func (p *Peer) Clock(ctx context.Context) (offset.Estimate, error) {
 	h := p.present()
 	h.asking.Lock()
@@ -305,12 +304,12 @@ type launcher struct {
 	hold            *hold
 }
 
-// Launcher has the agent start the shims of a transport.
+// Launcher makes the agent start the shims of a transport.
 func (p *Peer) Launcher(info transport.Info) shim.Launcher {
 	return launcher{peer: p, name: info.Launcher}
 }
 
-// Check implements shim.Launcher. Lacks knows what the agent has said; it checks again at each start.
+// Check implements shim.Launcher. Lacks has the agent's own checks, which it repeats at each start.
 func (launcher) Check(string) error { return nil }
 
 // Programs implements shim.Launcher: none of this host.
@@ -323,24 +322,15 @@ func (l launcher) Prepare(parameter string) (shim.Pod, error) {
 
 func (launcher) Close() error { return nil }
 
-// dies is how long a shim is waited for that was killed: the agent may be out of reach.
+// dies is how long the agent may take to report that it has killed a shim: it may be out of reach.
 const dies = 5 * time.Second
 
 func (l launcher) Start(ctx context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
-	h := l.hold
-	l.peer.mutex.Lock()
-	l.peer.last++
-	number := l.peer.last
-	l.peer.mutex.Unlock()
-	end := make(chan shim.ExitReason, 1)
-	h.mutex.Lock()
-	h.ends[number] = end
-	h.mutex.Unlock()
+	h, number, end := l.hold, int(l.peer.last.Add(1)), make(chan shim.ExitReason, 1)
+	h.ends.Store(number, end)
 	connection, answer, err := l.peer.connect(ctx, request{Session: h.id, Shim: &shimRequest{number, name, runs, l.name, l.parameter}})
 	if err != nil {
-		h.mutex.Lock()
-		delete(h.ends, number)
-		h.mutex.Unlock()
+		h.ends.Delete(number)
 		return nil, l.peer.unreachable(err)
 	}
 	if answer.Shim == nil {
@@ -366,10 +356,7 @@ func (l launcher) Start(ctx context.Context, name string, runs transport.Runs) (
 			_ = connection.NetConn().Close()
 			h.send(order{Kill: &number})
 			time.AfterFunc(dies, func() {
-				h.mutex.Lock()
-				_, runs := h.ends[number]
-				h.mutex.Unlock()
-				if runs {
+				if _, runs := h.ends.Load(number); runs {
 					h.end(fmt.Errorf("it does not say within %v that a shim was killed", dies))
 				}
 			})

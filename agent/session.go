@@ -19,34 +19,34 @@ import (
 	"rrbench/shim"
 )
 
-// session is a driver's hold on the agent.
+// session is the agent's side of what it does for a driver.
 type session struct {
 	agent *Agent
 	id    string
-	// connection is where the driver learns how shims have ended; sending is held meanwhile.
+	// connection carries notices to the driver; sending guards their writing.
 	connection *tls.Conn
 	sending    sync.Mutex
 
 	mutex sync.Mutex
 	ended bool
 	shims map[int]*started
-	// work are the connections of shims, and what answers for the clock.
+	// work counts the goroutines of shims' connections, of the clock and of the memory's limit.
 	work sync.WaitGroup
 }
 
 type started struct {
 	instance   *shim.Instance
 	connection *tls.Conn
-	// pid is its process, once that has been asked for.
+	// pid is its process number, 0 until it is needed.
 	pid int
-	// why it was killed, where the agent has done that by itself.
+	// why is the reason where the agent has killed it by itself.
 	why string
 }
 
-// goodbye is how long a shim has to end whose connection is closed.
+// goodbye is how long a shim may live on when its connection is closed.
 const goodbye = 8 * time.Second
 
-// sessionOf finds the session of an ID; nil where that is not the one that holds the agent.
+// sessionOf returns the present session if it has that ID, else nil.
 func (a *Agent) sessionOf(id string) *session {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
@@ -124,7 +124,7 @@ func (a *Agent) facts(raw net.Conn) (Facts, error) {
 	return f, nil
 }
 
-// end ends all that belongs to the session, and waits for it.
+// end ends all that belongs to the session, and waits until it has ended.
 func (s *session) end() {
 	s.mutex.Lock()
 	s.ended = true
@@ -142,7 +142,7 @@ func (s *session) end() {
 	}
 }
 
-// notify sends a notice. A driver that does not take it is about to be given up.
+// notify sends a notice. It ignores errors: the connection of a driver that takes none is about to end.
 func (s *session) notify(n notice) {
 	s.sending.Lock()
 	defer s.sending.Unlock()
@@ -150,7 +150,7 @@ func (s *session) notify(n notice) {
 	_ = send(s.connection, n)
 }
 
-// begin takes a connection in that belongs to the session; false when that has ended.
+// begin adds a connection to the session's work. It returns false when the session has ended, or is nil.
 func (s *session) begin() bool {
 	if s == nil {
 		return false
@@ -164,13 +164,11 @@ func (s *session) begin() bool {
 	return true
 }
 
-var errNoSession = errors.New("the session has ended: the driver must join again")
-
-// startShim starts a shim and is its connection to the driver until both have ended.
+// startShim starts a shim, and connects it to the driver until both have ended.
 func (a *Agent) startShim(ctx context.Context, connection *tls.Conn, asked request) error {
 	s, wanted := a.sessionOf(asked.Session), asked.Shim
 	if !s.begin() {
-		return errNoSession
+		return errors.New("the session has ended: the driver must join again")
 	}
 	defer s.work.Done()
 	launcher := a.options.Launcher(wanted.Launcher)
@@ -215,18 +213,16 @@ func (s *session) join(one *started, exit <-chan shim.ExitReason) (reason shim.E
 	if err := send(connection, reply{Shim: &shimReply{Parent: instance.Parent, Program: instance.Program}}); err != nil {
 		instance.Kill()
 	}
-	var copies sync.WaitGroup
-	left := make(chan struct{})
-	copies.Go(func() {
+	left, said := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(left)
 		_, _ = io.Copy(instance.Connection, connection)
 		_ = instance.Connection.Close() // by which the shim sees that the driver has left
-		close(left)
-	})
-	said := make(chan struct{})
-	copies.Go(func() {
+	}()
+	go func() {
+		defer close(said)
 		_, _ = io.Copy(connection, instance.Connection)
-		close(said)
-	})
+	}()
 	select {
 	case reason = <-exit:
 	case <-left:
@@ -237,7 +233,7 @@ func (s *session) join(one *started, exit <-chan shim.ExitReason) (reason shim.E
 			reason = <-exit
 		}
 	}
-	// What it has said last is still on its way.
+	// The last bytes of the shim may still be on their way.
 	_ = connection.SetWriteDeadline(time.Now().Add(helloDeadline))
 	select {
 	case <-said:
@@ -245,11 +241,12 @@ func (s *session) join(one *started, exit <-chan shim.ExitReason) (reason shim.E
 	}
 	_ = connection.Close()
 	_ = instance.Connection.Close()
-	copies.Wait()
+	<-left
+	<-said
 	return reason
 }
 
-// memoryEvery is how often the shims' memory is looked at where it has a limit.
+// memoryEvery is how often the shims' memory is read where it has a limit.
 const memoryEvery = time.Second
 
 // watchMemory kills all shims when together they have more memory resident than they may.
@@ -269,7 +266,7 @@ func (s *session) watchMemory(done <-chan struct{}) {
 			if one.pid == 0 {
 				one.pid, _ = one.instance.PID()
 			}
-			// One that has no process yet, or no more, has no memory.
+			// A shim whose process does not exist yet, or has ended, has no memory.
 			if p, err := procfs.NewProc(one.pid); err == nil {
 				if stat, err := p.Stat(); err == nil {
 					resident += uint64(stat.ResidentMemory())

@@ -12,24 +12,17 @@ import (
 	"time"
 
 	"github.com/prometheus/procfs"
-	"go.uber.org/goleak"
 
 	"rrbench/catalogue"
 	"rrbench/shim"
+	"rrbench/shim/shimtest"
 	"rrbench/sweep"
 	"rrbench/transport/transporttest"
 )
 
 // TestMain lets the test program be its own shim.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "shim" {
-		if err := shim.Serve(catalogue.Find); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("rrbench/child.last"))
+	shimtest.Main(m, shimtest.Roles{"shim": func() error { return shim.Serve(catalogue.Find) }})
 }
 
 func flagsFor(transport string, size int64, fanout int) sweep.Config {

@@ -11,12 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"rrbench/baselines/redis"
 	engines "rrbench/engines/catalogue"
 	"rrbench/payloads"
 	"rrbench/shim"
+	"rrbench/shim/shimtest"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
 	"rrbench/workloads/hostile"
@@ -24,21 +23,10 @@ import (
 
 // TestMain lets the test program be its own shim.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "shim" {
-		if err := shim.Serve(Find); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	if len(os.Args) > 1 && os.Args[1] == redis.StandInCommand {
-		if err := redis.ServeStandIn(os.Stdin); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("rrbench/child.last"))
+	shimtest.Main(m, shimtest.Roles{
+		"shim":               func() error { return shim.Serve(Find) },
+		redis.StandInCommand: func() error { return redis.ServeStandIn(os.Stdin) },
+	})
 }
 
 // cell is what a test runs: one source, its targets, and as many routes as workers.

@@ -4,6 +4,7 @@ package child
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -30,9 +31,9 @@ func Start(command *exec.Cmd) error {
 	return <-done
 }
 
-// lastingThread runs functions on an operating-system thread that never ends: a
-// parent-death signal is sent when the thread that started the child ends, be it only
-// retired by the Go runtime. See PR_SET_PDEATHSIG(2const).
+// lastingThread runs functions on an operating-system thread that never ends: the kernel sends a
+// parent-death signal when the thread that started the child ends, also where the Go runtime only
+// retires it. See PR_SET_PDEATHSIG(2const).
 var lastingThread = sync.OnceValue(func() chan<- func() {
 	calls := make(chan func())
 	go last(calls)
@@ -44,6 +45,40 @@ func last(calls <-chan func()) {
 	for call := range calls {
 		call()
 	}
+}
+
+// Daemon is a process that runs until it is killed, or ends by itself.
+type Daemon struct {
+	*exec.Cmd
+	// Said keeps the end of its output.
+	Said Tail
+	// Life is over when the process has ended and was waited for.
+	Life context.Context
+}
+
+// StartDaemon is Start for a command of which nothing else reads the output.
+func StartDaemon(command *exec.Cmd) (*Daemon, error) {
+	d := &Daemon{Cmd: command}
+	command.Stdout, command.Stderr = &d.Said, &d.Said
+	if err := Start(command); err != nil {
+		return nil, err
+	}
+	var end context.CancelFunc
+	d.Life, end = context.WithCancel(context.Background())
+	go func() {
+		defer end()
+		_ = command.Wait()
+	}()
+	return d, nil
+}
+
+// HasEnded is false of a nil Daemon.
+func (d *Daemon) HasEnded() bool { return d != nil && d.Life.Err() != nil }
+
+// Kill ends it, and waits for that.
+func (d *Daemon) Kill() {
+	_ = d.Process.Kill()
+	<-d.Life.Done()
 }
 
 // SocketPair makes a connection: this side of it, and the other as a file for a program to inherit. The two
@@ -63,8 +98,8 @@ func SocketPair(kind int) (ours net.Conn, theirs *os.File, err error) {
 	return ours, theirs, nil
 }
 
-// Tail keeps the end of what a process writes, and the line in which a runtime announced its own
-// end, which a stack trace would push out.
+// Tail keeps the end of what a process writes, and the first line of a crash of its Go runtime, which a
+// stack trace would push out.
 type Tail struct {
 	mutex sync.Mutex
 	kept  []byte
@@ -83,27 +118,22 @@ func (t *Tail) Write(p []byte) (int, error) {
 	if over := len(t.kept) - TailLimit; over > 0 {
 		t.kept = append(t.kept[:0], t.kept[over:]...)
 	}
-	for rest := p; t.crash == "" && len(rest) > 0; {
-		line, after, complete := bytes.Cut(rest, []byte("\n"))
-		if room := TailLimit - len(t.line); len(line) > room {
-			line = line[:room]
+	for line := range bytes.Lines(p) {
+		t.line = append(t.line, line[:min(len(line), TailLimit-len(t.line))]...)
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			break
 		}
-		t.line = append(t.line, line...)
-		if complete {
-			if crash.Match(t.line) {
-				t.crash = string(t.line)
-			}
-			t.line = t.line[:0]
+		if t.crash == "" && crash.Match(t.line) {
+			t.crash = string(t.line)
 		}
-		rest = after
+		t.line = t.line[:0]
 	}
 	return len(p), nil
 }
 
-// crash is the first line of a crash of the Go runtime.
 var crash = regexp.MustCompile("^(panic: |fatal error: |SIG)")
 
-// Said is the line that says most, as foreign.Line has it, and the last TailLimit bytes.
+// Said returns the line that explains most, made safe by foreign.Line, and the last TailLimit bytes.
 func (t *Tail) Said() (line, all string) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -111,8 +141,7 @@ func (t *Tail) Said() (line, all string) {
 	return foreign.Line(cmp.Or(t.crash, LastLine(all)), foreign.Usual), all
 }
 
-// LastLine is the last line that is not empty: as a rule it is in there that a program which ends
-// says why.
+// LastLine is the last line that is not empty: most programs write there why they end.
 func LastLine(text string) string {
 	text = strings.TrimSpace(text)
 	return strings.TrimSpace(text[strings.LastIndexByte(text, '\n')+1:])

@@ -28,7 +28,7 @@ const (
 	Plain Layout = "plain"
 	// Crun is the same with the annotation by which crun knows it for WebAssembly.
 	Crun Layout = "crun"
-	// Artifact is that of the CNCF's working group for WebAssembly, in which the module is itself
+	// Artifact is the layout of the CNCF's working group for WebAssembly, in which the module itself is
 	// the layer.
 	Artifact Layout = "artifact"
 )
@@ -46,18 +46,18 @@ const (
 	crunVariant        = "module.wasm.image/variant"
 )
 
-// created is when all images were made: the same module gives the same bytes.
+// created is the date of every image, so that the same module gives the same bytes.
 const created = "1970-01-01T00:00:00Z"
 
 // Reference is the name of an image as containerd imports it.
 func Reference(name string) string { return "localhost/" + name + ":latest" }
 
-// names are those of a path component of a repository in the OCI distribution specification.
+// names are the path components of repositories in the OCI distribution specification.
 var names = regexp.MustCompile(`^[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
 
 // Write writes an OCI image layout, as a tar archive, with an image of a module. The function's first argument
-// is /FUNCTION.wasm, the image's Reference has the name. The snapshot is what containerd calls the image's
-// file system when it is unpacked.
+// is /FUNCTION.wasm; the image's Reference has the name. The snapshot is containerd's name of the image's
+// unpacked file system, empty for an Artifact.
 func Write(to io.Writer, layout Layout, function, name string, module []byte) (snapshot string, err error) {
 	if err := engines.CheckPreamble(module); err != nil {
 		return "", err
@@ -81,7 +81,7 @@ func Write(to io.Writer, layout Layout, function, name string, module []byte) (s
 	return snapshot, nil
 }
 
-// add adds a file that is of no time and no user.
+// add adds a file without a time or a user.
 func add(archive *tar.Writer, name string, mode int64, content []byte) error {
 	err := archive.WriteHeader(&tar.Header{Name: name, Mode: mode, Size: int64(len(content)), Typeflag: tar.TypeReg})
 	if err == nil {
@@ -100,7 +100,7 @@ func Layer(name string, content []byte) []byte {
 	return layer.Bytes()
 }
 
-// filesOf are those of a layout. The snapshot is the digest of the only layer's content, by which a chain of one is known.
+// filesOf are the files of a layout. The snapshot is the digest of the only layer's content, which names a chain of one.
 func filesOf(layout Layout, function, name string, module []byte) (files map[string][]byte, snapshot string) {
 	files = make(map[string][]byte)
 	blob := func(mediaType string, content []byte) v1.Descriptor {
@@ -130,7 +130,7 @@ func filesOf(layout Layout, function, name string, module []byte) (files map[str
 		manifest.Annotations = map[string]string{crunVariant: "compat"}
 	}
 	image := blob(v1.MediaTypeImageManifest, encode(manifest))
-	// Containerd's importer reads the whole name from the first annotation.
+	// Containerd's importer takes the whole name from the first annotation.
 	image.Annotations = map[string]string{"io.containerd.image.name": Reference(name), v1.AnnotationRefName: "latest"}
 	files[v1.ImageIndexFile] = encode(v1.Index{Versioned: manifest.Versioned, MediaType: v1.MediaTypeImageIndex, Manifests: []v1.Descriptor{image}})
 	files[v1.ImageLayoutFile] = encode(v1.ImageLayout{Version: v1.ImageLayoutVersion})

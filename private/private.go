@@ -61,7 +61,7 @@ func NewDirectory(parent, prefix string) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	// It gets its name when it is locked: no other process takes it for abandoned.
+	// It gets its name when it is locked, so that no other process takes it for abandoned.
 	d := &Directory{Path: filepath.Join(parent, prefix+rand.Text()[:12])}
 	if d.lock, err = lock(nameless); err == nil {
 		err = os.Rename(nameless, d.Path)
@@ -100,8 +100,8 @@ func (d *Directory) Remove() error { return errors.Join(os.RemoveAll(d.Path), d.
 // Release leaves the directory behind: it counts as abandoned.
 func (d *Directory) Release() error { return d.lock.Close() }
 
-// Abandoned are this user's directories of that prefix that processes have left which were
-// killed. Each is held until the next; what is not removed stays.
+// Abandoned are this user's directories of that prefix that killed processes have left. Each stays
+// locked until the next; what is not removed stays.
 func Abandoned(parent, prefix string) iter.Seq[*Directory] {
 	return func(yield func(*Directory) bool) {
 		paths, _ := filepath.Glob(filepath.Join(parent, prefix+"*"))
@@ -127,7 +127,7 @@ func AbandonedNames(parent, prefix string) (names []string) {
 	return names
 }
 
-// Clean has remove called for each of these directories, all of them whatever becomes of one.
+// Clean calls remove for each of these directories, also where it failed for another.
 func Clean(parent, prefix string, remove func(*Directory) error) error {
 	var errs []error
 	for directory := range Abandoned(parent, prefix) {

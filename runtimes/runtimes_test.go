@@ -2,7 +2,6 @@ package runtimes
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -12,19 +11,14 @@ import (
 	engines "rrbench/engines/catalogue"
 	"rrbench/measure"
 	"rrbench/shim"
+	"rrbench/shim/shimtest"
 	"rrbench/workloads"
 )
 
 // TestMain lets the test program be its own shims.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "shim" {
-		if err := shim.Serve(catalogue.Find); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
+	shimtest.Roles{"shim": func() error { return shim.Serve(catalogue.Find) }}.Play()
+	m.Run()
 }
 
 // all are the runtimes that there are here, of a program.

@@ -16,33 +16,33 @@ const DefaultDeadline = 30 * time.Second
 // every route, called a worker, prepares its payload; when all are ready they send
 // together; the round ends when the last of them is done and may prepare the next one.
 //
-// A batch has up to four parts: the first round, the warm-up, the window, the rounds. A round that
-// counts only when it fails opens the last: what was done before it has sent processors to sleep
-// and filled caches with other things.
+// A batch has up to four parts: the first round, the warm-up, the window, the rounds. Before the last part comes
+// a round that counts only when it fails, since what was done before it let processors sleep and filled
+// caches with other data.
 type Batch struct {
 	Payload payloads.Kind
 	// Sizes are the payloads' sizes in bytes, of which each seed draws one.
 	Sizes []int64
 	// Seed is where the seeds of all payloads derive from; see SeedOf.
 	Seed uint64
-	// First has the first round of fresh functions recorded (Record.First).
+	// First adds a record of the first round of fresh functions (Record.First).
 	First bool
 	// Warmup rounds are sent and verified, but not recorded.
 	Warmup int
 	// Window is how long each worker then repeats hand-offs by itself, and Least how many it makes
-	// at least. What that has shown of CPU time holds for the batches after it, until another
-	// window. Zero leaves it out.
+	// at least. Its CPU times apply to the batches after it, until another window. Zero leaves it
+	// out.
 	Window time.Duration
 	Least  int
-	// Rate is how many hand-offs a second are due in the window, all workers together; 0 has each
-	// worker begin the next one when the last is over.
+	// Rate is how many hand-offs a second are due in the window, of all workers together; at 0 each
+	// worker begins the next one when the last is over.
 	Rate int
 	// Rounds are measured and recorded.
 	Rounds int
 	// Deadline bounds one round; zero is DefaultDeadline.
 	Deadline time.Duration
-	// Apart says that targets have another clock than the source: moments of the two are not
-	// compared, and a latency of the window ends when the source knows.
+	// Apart is set where targets have another clock than the source: moments of the two are not
+	// compared, and a latency in the window ends with the acknowledgement.
 	Apart bool
 }
 
@@ -56,8 +56,8 @@ const (
 )
 
 // SeedOf is the seed of a worker's payload in a round. Rounds count from 0; the warm-up's
-// rounds are negative, the last one is -1. No two hand-offs of a batch share a seed but by a
-// chance of 2^-64; a window goes through a few hundred of them again and again.
+// rounds are negative, the last one is -1. Two hand-offs of a batch share a seed with a
+// probability of 2^-64, except that a window repeats a few of them.
 func (b *Batch) SeedOf(round, worker int) uint64 {
 	mix := func(seed uint64) uint64 { return payloads.Mix(seed, 0) }
 	return mix(mix(mix(b.Seed)+uint64(round)) + uint64(worker))

@@ -15,11 +15,11 @@ import (
 
 // Cell is a cell's functions in their shims.
 type Cell struct {
-	// pods are the source's, and then the targets' where those have others.
+	// pods are the source's, and then those of the targets' launchers.
 	pods  []Pod
 	info  transport.Info
 	setup transport.Setup
-	// shims are the source's and then the targets', if these have their own.
+	// shims are the source's, and then the targets' if these have their own.
 	shims []*Process
 }
 
@@ -35,7 +35,7 @@ func ShimsOf(info transport.Info, fanout int) int {
 }
 
 // StartCell starts the shims of a cell by its launcher, and gives them the guest if it was added
-// here (workloads.Add). Where launchers of targets are given, these take turns in starting the
+// here (workloads.Add). Launchers of targets, if there are any, take turns in starting the
 // targets. When a shim cannot be started, none remains.
 func StartCell(ctx context.Context, launcher Launcher, info transport.Info, setup transport.Setup, targets ...Launcher) (_ *Cell, err error) {
 	c := &Cell{info: info, setup: setup, shims: make([]*Process, ShimsOf(info, setup.Fanout))}
@@ -70,13 +70,12 @@ func StartCell(ctx context.Context, launcher Launcher, info transport.Info, setu
 	return c, nil
 }
 
-// Connect makes targets reachable for each of the concurrent groups, and opens a route to them from each
-// of its sources, fanin of them: a fan-out has one. It returns how long that took.
+// Connect serves targets for each of the concurrent groups, and opens a route to them from each of the
+// group's sources, of which there are fanin. It returns how long that took.
 func (c *Cell) Connect(ctx context.Context, concurrency, fanin int) (took time.Duration, err error) {
 	began := time.Now()
 	for range concurrency {
-		// One target function for each of the fan-out: in a shim of its own, or in the source's where there are
-		// no others.
+		// Each target function has a shim of its own, or the source's where there is no other.
 		endpoints := make([]transport.Endpoint, c.setup.Fanout)
 		serving, bounded := errgroup.WithContext(ctx)
 		serving.SetLimit(startsAtOnce) // the deadline is one function's
@@ -119,10 +118,10 @@ func (c *Cell) Memory(ctx context.Context) (measure.Memory, error) {
 	return total, nil
 }
 
-// lastMoment is how long a shim that is ending may still be there when its peers have noticed.
+// lastMoment is how long a shim that is about to end may still run when its peers have noticed.
 const lastMoment = 200 * time.Millisecond
 
-// Ended returns how the shims have ended that were not asked to, or nil.
+// Ended returns how targets' shims have ended that were not asked to, or nil.
 func (c *Cell) Ended() error {
 	var ended []error
 	for _, s := range c.shims[1:] {
@@ -131,8 +130,8 @@ func (c *Cell) Ended() error {
 	return errors.Join(ended...)
 }
 
-// Close ends the shims and what they shared. It returns what could not be closed, and how
-// shims ended that no call has returned.
+// Close ends the shims and what they shared. It returns what could not be closed, and ends of shims
+// that no call has returned yet.
 func (c *Cell) Close() error {
 	var group errgroup.Group
 	for _, s := range c.shims {

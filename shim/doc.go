@@ -4,8 +4,8 @@
 // hidden command rrbench shim, which calls Serve(catalogue.Find)), and a Process asks it
 // to serve target functions, to open routes from source functions, and to run batches of
 // hand-offs. The shim runs a batch by itself: the driver sleeps until records arrive, and
-// records are handed over between rounds only, so nothing but the functions runs while one
-// is measured.
+// the shim sends records between rounds only, so nothing but the functions runs during a
+// measured round.
 //
 //	cell, err := shim.StartCell(ctx, launcher, info, setup)
 //	took, err := cell.Connect(ctx, concurrency, fanin)
@@ -13,7 +13,7 @@
 //	memory, err := cell.Memory(ctx)
 //	err = cell.Close()
 //
-// A shim lives no longer than its driver, however that ends: the two are joined by one
-// socket, whose end the shim sees, and by a parent-death signal, because a guest that
-// never returns can keep the shim's Go runtime from seeing anything.
+// A shim lives no longer than its driver, however that ends: the shim sees the end of the socket
+// that joins the two, and it gets a parent-death signal, because a guest that never returns can
+// keep the shim's Go runtime from reading the socket.
 package shim

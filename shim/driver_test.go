@@ -11,12 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/procfs"
+
 	"rrbench/transport"
 )
 
 // driveForEver is a driver with an idle shim and one whose guest never returns. It prints
 // their process ids and waits to be killed.
-func driveForEver([]string) error {
+func driveForEver() error {
 	ctx := context.Background()
 	idle, err := startChild(ctx, "idle")
 	if err != nil {
@@ -76,19 +78,18 @@ func TestShimsDieWithTheirDriver(t *testing.T) {
 	}
 }
 
-// running says whether a process has not ended, be it reaped by its new parent or not.
+// running reports whether a process has not ended, whether its new parent has waited for it or not.
 func running(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	process, err := procfs.NewProc(pid)
 	if err != nil {
 		return false
 	}
-	state := strings.TrimSpace(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
+	stat, err := process.Stat()
+	return err == nil && stat.State != "Z" && stat.State != "X"
 }
 
 func TestShimEndsWithItsConnection(t *testing.T) {
-	p := startFake(t, "source")
-	openFake(t, p, "", 1, 1)
+	p := openedFake(t, "", 1, 1)
 	if err := p.dialed.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"runtime/debug"
 	"slices"
@@ -52,14 +53,14 @@ const (
 	PhaseIdle          = "idle"
 )
 
-// Executed is what came of an execution.
+// Executed is the result of an execution.
 type Executed struct {
 	Phases []Phase
 	Output Output
 	Memory measure.Memory
 }
 
-// Output is what a program has written, by its length and its digest (xxHash, 64 bits). A zero Output is ready for use.
+// Output describes what a program has written by its length and digest (xxHash, 64 bits). A zero Output is ready for use.
 type Output struct {
 	Length int64
 	Digest uint64
@@ -87,16 +88,16 @@ func (o *Output) End() {
 	o.Digest = o.digest.Sum64()
 }
 
-// Same says that two programs have written the same, byte for byte.
+// Same reports whether two programs have written the same, byte for byte.
 func (o Output) Same(other Output) bool { return o.Length == other.Length && o.Digest == other.Digest }
 
-// Execute has the shim run a whole module. When the deadline has passed, the shim is killed.
+// Execute runs a whole module in the shim. When the deadline has passed, the shim is killed.
 func (p *Process) Execute(ctx context.Context, e Execution) (Executed, error) {
 	request := carry[control.ExecuteRequest](&e)
 	for _, argument := range e.Arguments {
 		request.Arguments = append(request.Arguments, []byte(argument))
 	}
-	// Code is compiled up to three times before the program's own time begins.
+	// Code is compiled up to three times before the program's deadline begins.
 	reply, err := call(ctx, p, setupTimeout+timeout(e.Deadline), "execute "+e.Guest, p.control.Execute, request)
 	if err != nil {
 		return Executed{}, err
@@ -108,7 +109,7 @@ func (p *Process) Execute(ctx context.Context, e Execution) (Executed, error) {
 	return done, nil
 }
 
-// Execute runs a module on a goroutine of its own: a guest that never returns keeps it, and the process, for good.
+// Execute runs a module on a goroutine of its own, which a guest that never returns blocks for ever.
 func (s *server) Execute(ctx context.Context, request *control.ExecuteRequest) (*control.ExecuteReply, error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, err
@@ -138,7 +139,7 @@ func (s *server) Execute(ctx context.Context, request *control.ExecuteRequest) (
 	}
 }
 
-// phase runs a step and notes what it took, where it went well.
+// phase runs a step and records its time and usage if it succeeds.
 func (d *Executed) phase(name string, step func() error) error {
 	measure.TakeUsage()
 	began := measure.Now()
@@ -156,32 +157,35 @@ func (e Execution) run(ctx context.Context, done *Executed, running func()) (err
 	if err != nil {
 		return err
 	}
+	var made []io.Closer
+	closeAll := func() error {
+		var errs []error
+		for _, one := range slices.Backward(made) {
+			errs = append(errs, one.Close())
+		}
+		made = nil
+		return errors.Join(errs...)
+	}
+	defer func() { err = errors.Join(err, closeAll()) }()
 	var engine engines.Engine
 	var module engines.Module
-	defer func() {
-		if module != nil {
-			err = errors.Join(err, module.Close())
-		}
-		if engine != nil {
-			err = errors.Join(err, engine.Close())
-		}
-	}()
-	// Some engines are one a process: what was opened before is closed.
+	// Some engines can be open once in a process: what was opened before is closed.
 	open := func() (err error) {
-		if engine != nil {
-			previous := errors.Join(module.Close(), engine.Close())
-			if module, engine = nil, nil; previous != nil {
-				return previous
-			}
+		if err = closeAll(); err != nil {
+			return err
 		}
-		engine, err = catalogue.New(e.Engine, catalogue.Options{})
+		if engine, err = catalogue.New(e.Engine, catalogue.Options{}); err == nil {
+			made = append(made, engine)
+		}
 		return err
 	}
 	compile := func() (err error) {
-		module, err = engine.Compile(ctx, wasm)
+		if module, err = engine.Compile(ctx, wasm); err == nil {
+			made = append(made, module)
+		}
 		return err
 	}
-	// An engine that keeps nothing compiles as where the module was never seen.
+	// An engine without a cache compiles as if it had never seen the module.
 	catalogue.CacheFrom(math.MaxInt)
 	if err := done.phase(PhaseOpen, open); err != nil {
 		return err
@@ -189,7 +193,7 @@ func (e Execution) run(ctx context.Context, done *Executed, running func()) (err
 	if err := done.phase(PhaseCompile, compile); err != nil {
 		return err
 	}
-	// The first engine that keeps code may have to make it; the second finds it.
+	// The first engine with a cache may have to fill it; the second finds the code there.
 	catalogue.CacheFrom(0)
 	for _, step := range []func() error{open, compile, open} {
 		if err := step(); err != nil {
@@ -199,19 +203,13 @@ func (e Execution) run(ctx context.Context, done *Executed, running func()) (err
 	if err := done.phase(PhaseCompileCached, compile); err != nil {
 		return err
 	}
-	// A collection that began while the guest runs would wait for it, and everything else with it.
+	// A collection that began while the guest runs would wait for it, and stop everything else.
 	debug.FreeOSMemory()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	if err := measure.ResetPeaks(); err != nil {
 		return err
 	}
 	running()
-	var made []interface{ Close() error }
-	defer func() {
-		for _, one := range slices.Backward(made) {
-			err = errors.Join(err, one.Close())
-		}
-	}()
 	var system *wasip1.System
 	var instance engines.Instance
 	instantiate := func() (err error) {
@@ -219,8 +217,7 @@ func (e Execution) run(ctx context.Context, done *Executed, running func()) (err
 			return err
 		}
 		made = append(made, system)
-		instance, err = module.Instantiate(ctx, engines.InstanceConfig{Name: e.Guest, Imports: system.Functions()})
-		if err == nil {
+		if instance, err = module.Instantiate(ctx, engines.InstanceConfig{Name: e.Guest, Imports: system.Functions()}); err == nil {
 			made = append(made, instance)
 		}
 		return err

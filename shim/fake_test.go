@@ -20,7 +20,7 @@ import (
 	"rrbench/workloads"
 )
 
-// fake is a transport that moves nothing. Setup.Guest tells what goes wrong and when:
+// fake is a transport that moves nothing. Setup.Guest names what goes wrong and when:
 // "trap@2" traps in round 2 of a fakeBatch, "trap@-1" in the last of its warm-up.
 type fake struct{}
 
@@ -239,6 +239,21 @@ func touch(faults int) {
 		panic(err)
 	}
 }
+
+// fakeServer has memory in the actions that begin with "server".
+type fakeServer string
+
+// serverMemory is much more than a shim's own.
+const serverMemory = 1 << 40
+
+func (s fakeServer) Memory() (memory measure.Memory, err error) {
+	if strings.HasPrefix(string(s), "server") {
+		memory = measure.Memory{RSSPeak: serverMemory, PSSPeak: serverMemory}
+	}
+	return memory, nil
+}
+
+func (r *fakeRoute) Server() transport.Server { return fakeServer(r.action) }
 
 func (r *fakeRoute) Close() error {
 	if r.action == "close" {

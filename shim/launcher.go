@@ -21,13 +21,12 @@ import (
 	"rrbench/transport"
 )
 
-// Launcher starts shims. Where a shim runs is its launcher's business alone: no transport
-// knows it.
+// Launcher starts shims. It alone knows where a shim runs; no transport does.
 type Launcher interface {
-	// Check returns nil when it can start shims on this machine, given the transport's
+	// Check returns nil where it can start shims on this machine, given the transport's
 	// parameter, else a *transport.Unavailable.
 	Check(parameter string) error
-	// Programs are the paths of other programs than this one that it starts shims by.
+	// Programs are the paths of the programs besides this one by which it starts shims.
 	Programs() []string
 	// Prepare makes what the shims of one cell share, a network for example.
 	Prepare(parameter string) (Pod, error)
@@ -38,28 +37,28 @@ type Pod interface {
 	// Start starts one shim; the context bounds the start alone. It may be called by
 	// several goroutines.
 	Start(ctx context.Context, name string, runs transport.Runs) (*Instance, error)
-	// Close gives up what the shims shared, when they have ended.
+	// Close releases what the shims shared. They must have ended.
 	Close() error
 }
 
-// Instance is a started shim as its launcher has it.
+// Instance is a launcher's handle on a started shim.
 type Instance struct {
 	Connection net.Conn
-	// Parent is this process' number as the shim sees it, for the shim to end with it; 0
-	// where it sees none, and ends with the connection.
+	// Parent is this process' number in the shim's namespace: the shim ends with that process. It is 0
+	// where the shim cannot see it, and ends with the connection.
 	Parent int
 	// Address is the IP address at which the cell's other shims reach this one.
 	Address string
 	Program string
 	// PID is the shim's process number as this process sees it.
 	PID func() (int, error)
-	// Wait waits for the end and says how it came about. It is called once.
+	// Wait waits for the end and returns its reason. It is called once.
 	Wait func() ExitReason
-	// Kill ends the shim at once. Where it has ended already, nothing happens.
+	// Kill ends the shim at once, if it has not ended already.
 	Kill func()
 }
 
-// ExitReason says how a shim ended. It is the error of calls to one that was not asked to end.
+// ExitReason describes how a shim ended. It is the error of calls to one that was not asked to end.
 type ExitReason struct {
 	// Shim is its name, "target 0".
 	Shim string
@@ -67,13 +66,13 @@ type ExitReason struct {
 	Where string
 	// How is "exited with status 2" or "killed by SIGKILL, out of memory?".
 	How string
-	// OK says that this is how a shim ends that was asked to.
+	// OK is true of the end of a shim that was asked to end.
 	OK bool
-	// Line is the line of standard error that says most, Stderr its last 8 KiB.
+	// Line is the line of standard error that explains most (child.Tail), Stderr its last 8 KiB.
 	Line, Stderr string
 }
 
-// NewExitReason is the part of one that the shim's output tells.
+// NewExitReason fills in what is known by the shim's output; How and OK are the caller's to set.
 func NewExitReason(shim, where string, output *child.Tail) ExitReason {
 	reason := ExitReason{Shim: shim, Where: where}
 	reason.Line, reason.Stderr = output.Said()
@@ -92,8 +91,8 @@ func (e *ExitReason) Error() string {
 // descriptor after standard input, output and error.
 const inheritedDescriptor = 3
 
-// Child starts shims as child processes of this one. The zero value runs the program that
-// runs already, even when its file has been replaced meanwhile.
+// Child starts shims as child processes of this one. The zero value runs this program, even when its
+// file has been replaced meanwhile.
 type Child struct {
 	// Program is another one to run, which calls Serve when its argument is "shim".
 	Program string
@@ -103,7 +102,12 @@ type Child struct {
 
 func (Child) Check(string) error { return nil }
 
-func (Child) Programs() []string { return nil }
+func (c Child) Programs() []string {
+	if c.Program == "" {
+		return nil
+	}
+	return []string{c.Program}
+}
 
 // Prepare implements Launcher: child processes share the host.
 func (c Child) Prepare(string) (Pod, error) { return c, nil }
@@ -132,8 +136,8 @@ func (c Child) Start(_ context.Context, name string, runs transport.Runs) (*Inst
 	return instance, nil
 }
 
-// Launch starts a command that is a shim, or the parent of one, with its end of a control connection, and says where it
-// runs if that is not a process of this host. The output is what it writes; start is (*exec.Cmd).Start or child.Start.
+// Launch starts a command that is a shim, or the parent of one, with its end of a control connection. Where is the
+// ExitReason's; empty is the command's process. Output keeps what it writes; start is (*exec.Cmd).Start or child.Start.
 func Launch(command *exec.Cmd, start func(*exec.Cmd) error, name, where string, output *child.Tail) (*Instance, error) {
 	connection, theirs, err := child.SocketPair(unix.SOCK_STREAM)
 	if err != nil {
@@ -141,7 +145,7 @@ func Launch(command *exec.Cmd, start func(*exec.Cmd) error, name, where string, 
 	}
 	defer theirs.Close()
 	command.ExtraFiles = []*os.File{theirs}
-	// A process of the shim's own may outlive it with standard error open.
+	// A child of the shim may outlive it with standard error open.
 	command.WaitDelay = time.Second
 	if err := start(command); err != nil {
 		_ = connection.Close()
@@ -155,16 +159,16 @@ func Launch(command *exec.Cmd, start func(*exec.Cmd) error, name, where string, 
 			reason.How, reason.OK = HowEnded(command.ProcessState, err), command.ProcessState.Success()
 			return reason
 		},
-		// The error would be that it has ended already.
+		// It fails only where the process has ended already.
 		Kill: func() { _ = command.Process.Kill() },
 	}, nil
 }
 
-// Environment is what all shims have of measure.GoVariables, whatever this process has: without
-// GOMAXPROCS Go uses the processors that it may. Go shall not interrupt shims of WebAssembly:
-// their guests do not hear such signals, and nothing waits for them, as no garbage is
-// collected while they run; but where a thread has waited for a payload, its first
-// microseconds went to being interrupted. Native functions keep what a Go program has.
+// Environment is what all shims have of measure.GoVariables, whatever this process has. Without
+// GOMAXPROCS Go uses the processors that it may. Go does not preempt in shims of WebAssembly: its
+// signals cannot stop their guests, and no collection of garbage needs it while they run; but they
+// would interrupt a thread in the first microseconds after it has waited for a payload. Native functions
+// have Go's defaults.
 func Environment(runs transport.Runs) []string {
 	environment := []string{"GOGC=100", "GOMEMLIMIT=off"}
 	if runs != transport.Native {
@@ -176,11 +180,11 @@ func Environment(runs transport.Runs) []string {
 	return environment
 }
 
-// AllowedGuests is the environment variable that lists, by commas, the SHA-256 digests of the guests
-// that a shim takes from its driver. Without it every guest is taken.
+// AllowedGuests is the environment variable with the SHA-256 digests, separated by commas, of the guests
+// that a shim takes from its driver. Without the variable it takes every guest.
 const AllowedGuests = "RRBENCH_ALLOWED_GUESTS"
 
-// HowEnded says how a process that has been waited for ended.
+// HowEnded describes how a process ended; err is that of Wait.
 func HowEnded(state *os.ProcessState, err error) string {
 	if state == nil {
 		return fmt.Sprintf("could not be waited for: %v", err)
@@ -195,5 +199,5 @@ func HowEnded(state *os.ProcessState, err error) string {
 	}
 }
 
-// KilledOutright is ExitReason.How of a process that this one has not killed.
+// KilledOutright is ExitReason.How of a process that SIGKILL ended.
 const KilledOutright = "killed by SIGKILL, out of memory?"

@@ -18,9 +18,9 @@ import (
 	"rrbench/transport"
 )
 
-// carry makes a message of the control protocol from a value, or a value from a message: fields of one name, but
-// for the case of letters, have one meaning, and times are numbers of nanoseconds there (…Ns). A field that the
-// other side lacks, or has in a form of its own, stays behind.
+// carry makes a message of the control protocol from a value, or a value from a message. It copies fields of one
+// name, whatever the case of its letters; times are numbers of nanoseconds in messages (…Ns). It leaves out a field that the
+// other side lacks or has in another form.
 func carry[T any](from any) *T {
 	to := new(T)
 	if source := reflect.ValueOf(from).Elem(); source.IsValid() {
@@ -75,14 +75,14 @@ func windowFromControl(c *control.Window) (Window, error) {
 	return w, nil
 }
 
-// The status codes of a shim's own errors; gRPC makes no errors with these by itself.
+// The status codes of a shim's own errors, which gRPC itself does not use.
 const (
 	codeFailed   = codes.Aborted
 	codeNoAnswer = codes.OutOfRange
 )
 
-// toStatus turns a shim's error into one that gRPC carries. What is unavailable stays
-// recognisable.
+// toStatus turns a shim's error into one that gRPC carries. fromStatus restores transport.ErrNoAnswer and
+// the two types Unavailable.
 func toStatus(err error) error {
 	if err == nil {
 		return nil
@@ -94,9 +94,9 @@ func toStatus(err error) error {
 	s := status.New(code, foreign.Error(err))
 	var detail *control.Unavailable
 	if missing, ok := errors.AsType[*transport.Unavailable](err); ok {
-		detail = &control.Unavailable{Transport: missing.Transport, Reason: missing.Reason, Remedy: missing.Remedy}
+		detail = carry[control.Unavailable](missing)
 	} else if missing, ok := errors.AsType[*engines.Unavailable](err); ok {
-		detail = &control.Unavailable{Engine: missing.Engine, Reason: missing.Reason, Remedy: missing.Remedy}
+		detail = carry[control.Unavailable](missing)
 	} else {
 		return s.Err()
 	}
@@ -122,10 +122,9 @@ func fromStatus(s *status.Status) error {
 	}
 	for _, detail := range s.Details() {
 		if u, ok := detail.(*control.Unavailable); ok {
+			remote.cause = carry[engines.Unavailable](u)
 			if u.GetTransport() != "" {
-				remote.cause = &transport.Unavailable{Transport: u.GetTransport(), Reason: u.GetReason(), Remedy: u.GetRemedy()}
-			} else {
-				remote.cause = &engines.Unavailable{Engine: u.GetEngine(), Reason: u.GetReason(), Remedy: u.GetRemedy()}
+				remote.cause = carry[transport.Unavailable](u)
 			}
 		}
 	}
@@ -134,14 +133,14 @@ func fromStatus(s *status.Status) error {
 
 // Record is one hand-off to one target.
 type Record struct {
-	// Round counts those of the batch's last part; First says that it is the round before all,
-	// and Round 0.
+	// Round counts those of the batch's last part. First is set in the round before all others,
+	// whose Round is 0.
 	Round, Worker, Target int
 	First                 bool
 	Seed                  uint64
 	Expected              uint64
-	// Cycle is how long it took from t0 until the source's function could write its next payload,
-	// in nanoseconds.
+	// Cycle is the time from t0 until the source's function could write its next payload, in
+	// nanoseconds.
 	Cycle int64
 	// CPUUser and CPUKernel are this hand-off's CPU time in nanoseconds: its share of what
 	// the source's process used in the round, plus what the target's own process used.
@@ -154,7 +153,7 @@ type Record struct {
 	SoftIRQ int64
 	// MinorFaults and ContextSwitches are shares like the CPU time.
 	MinorFaults, ContextSwitches float64
-	// Delivery is what became of the payload; its Err is why the hand-off failed.
+	// Delivery is the target's report; its Err is why the hand-off failed.
 	transport.Delivery
 }
 
@@ -178,8 +177,8 @@ func (r *Record) appendTo(to []byte) []byte {
 	return r.Delivery.AppendTo(to)
 }
 
-// parseRecords calls each with every record of a reply. Its error is each's, or that of bytes
-// that are no records.
+// parseRecords calls each with every record of a reply. It returns the first error of each, or that of
+// bytes that are no records.
 func parseRecords(wire []byte, each func(Record) error) error {
 	for len(wire) > 0 {
 		if len(wire) < recordSize {

@@ -29,13 +29,13 @@ const (
 
 	helloTimeout = 30 * time.Second
 	// setupTimeout is for all of a set-up but its guest's initialisation: compiling, mostly.
-	// What waits for a guest or a peer is bounded by itself; this is for a shim that cannot.
+	// A shim bounds its waits for a guest or a peer by itself; this is for a shim that cannot.
 	setupTimeout  = 2 * time.Minute
 	addTimeout    = 30 * time.Second
 	memoryTimeout = 30 * time.Second
 	// shutdownTimeout leaves a hand-off that is under way the time to end.
 	shutdownTimeout = 5 * time.Second
-	// exitTimeout is for a process that has nothing left to do but to end.
+	// exitTimeout is for the end of a process that has nothing else left to do.
 	exitTimeout = 10 * time.Second
 )
 
@@ -53,8 +53,8 @@ type Process struct {
 	// exited is closed when the shim has ended, with exit set.
 	exited chan struct{}
 	exit   ExitReason
-	// life ends when the shim has ended or is killed, and its cause is why; reported says that a call has
-	// returned that.
+	// life ends when the shim has ended or is killed, and its cause is the reason; reported is set when a
+	// call has returned that.
 	life     context.Context
 	end      context.CancelCauseFunc
 	reported atomic.Bool
@@ -121,7 +121,7 @@ func (p *Process) hello(ctx context.Context) (*control.HelloReply, error) {
 // PID is the shim's process number as this process sees it.
 func (p *Process) PID() (int, error) { return p.instance.PID() }
 
-// Add gives the shim a guest that is not built in, for the set-ups that name it.
+// Add gives the shim a guest that is not built in. Set-ups after it may name it.
 func (p *Process) Add(ctx context.Context, guest string, module []byte) error {
 	_, err := call(ctx, p, addTimeout, "add a guest", p.control.Add, &control.AddRequest{Guest: []byte(guest), Module: module})
 	return err
@@ -136,7 +136,7 @@ func (p *Process) Serve(ctx context.Context, transportName string, setup transpo
 }
 
 // Open makes a source function in the shim and a route from it to the targets: one more
-// worker of the batches to come.
+// worker of later batches.
 func (p *Process) Open(ctx context.Context, transportName string, setup transport.Setup, targets []transport.Endpoint) error {
 	request := &control.OpenRequest{Transport: transportName, Setup: carry[control.Setup](&setup)}
 	for _, target := range targets {
@@ -150,15 +150,15 @@ func (p *Process) Open(ctx context.Context, transportName string, setup transpor
 // of rounds, workers and targets. No round runs while each does; when it returns an
 // error, the batch ends and Run returns that error.
 //
-// A hand-off that failed is a record with its Err, and nil is returned. What failed by
-// other than a wrong digest ends the batch with its round. An error means that there is
-// no record of what went wrong: in the warm-up, for want of an answer (transport.ErrNoAnswer), or
-// because the shim is gone (*ExitReason). Records of finished rounds have been delivered then,
-// but for those of the last 50 ms before a crash.
+// A hand-off that failed is a record with its Err, and Run returns nil. A failure other than
+// a wrong digest ends the batch with its round. Run returns an error for what has no record:
+// a failure in the warm-up, an answer that did not come (transport.ErrNoAnswer), or
+// the end of the shim (*ExitReason). Records of finished rounds have been delivered then,
+// except for those of the last 50 ms before a crash.
 //
 // When the context ends, Run returns at once and the shim ends the batch after its round.
 //
-// The window is what the batch's Window has come to, also beside an error; it is zero where
+// The window is the result of the batch's Window, also beside an error; it is zero where
 // there was none or the shim is gone.
 func (p *Process) Run(ctx context.Context, batch Batch, each func(Record) error) (window Window, err error) {
 	call, cancel := context.WithCancel(ctx)
@@ -167,8 +167,8 @@ func (p *Process) Run(ctx context.Context, batch Batch, each func(Record) error)
 	if err != nil {
 		return window, p.explain(ctx, "run", err)
 	}
-	// The shim watches its rounds itself, unless its guests hold every processor. Between
-	// two replies lies a round or a window, and some timeout.
+	// The shim watches its rounds by itself, unless its guests hold every processor. At most a round, a
+	// window and a timeout lie between two replies.
 	silence := 3*batch.deadline() + batch.Window + 5*time.Second
 	alarm := time.AfterFunc(silence, func() {
 		p.kill(fmt.Errorf("shim %s: %w within %v: its guests leave it no processor (--deadline)", p.name, transport.ErrNoAnswer, batch.deadline()))
@@ -176,7 +176,7 @@ func (p *Process) Run(ctx context.Context, batch Batch, each func(Record) error)
 	defer alarm.Stop()
 	request := &control.RunRequest{Batch: carry[control.Batch](&batch)}
 	for {
-		// An error of Send is found, with its cause, by Recv.
+		// Recv returns the cause of an error of Send.
 		_ = stream.Send(request)
 		alarm.Reset(silence)
 		reply, err := stream.Recv()
@@ -209,7 +209,7 @@ func (p *Process) Memory(ctx context.Context) (measure.Memory, error) {
 	return *carry[measure.Memory](reply), err
 }
 
-// call makes one call, which takes no longer than the limit.
+// call makes one call within the limit.
 func call[Q, R any](ctx context.Context, p *Process, limit time.Duration, step string, method func(context.Context, *Q, ...grpc.CallOption) (*R, error), request *Q) (*R, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -220,9 +220,9 @@ func call[Q, R any](ctx context.Context, p *Process, limit time.Duration, step s
 	return reply, nil
 }
 
-// Close closes routes and targets, ends the shim and waits for that; one that does not end
-// in good time is killed. It returns what could not be closed, or an *ExitReason that no call
-// has returned. Further calls return the same.
+// Close closes routes and targets, ends the shim and waits until it has ended, or kills it when that takes
+// too long. It returns what could not be closed, or an *ExitReason that no call has returned.
+// Further calls return the same.
 func (p *Process) Close() error { return p.close() }
 
 func (p *Process) shutdown() error {
@@ -243,15 +243,13 @@ func (p *Process) shutdown() error {
 		err = errors.Join(err, fmt.Errorf("shim %s: %s", p.name, text))
 	}
 	_ = p.dialed.Close()
-	select {
-	case <-p.exited:
-		if err == nil && !p.exit.OK {
-			err = p.exitOr(nil)
-		}
-	case <-time.After(exitTimeout):
+	if !p.endsWithin(exitTimeout) {
 		stuck := fmt.Errorf("shim %s (%s) did not end and was killed", p.name, p.instance.Program)
 		p.kill(stuck)
-		err = errors.Join(err, stuck, p.ended())
+		return errors.Join(err, stuck, p.ended())
+	}
+	if err == nil && !p.exit.OK {
+		err = p.exitOr(nil)
 	}
 	return err
 }
@@ -262,7 +260,16 @@ func (p *Process) wait() {
 	close(p.exited)
 }
 
-// kill ends the shim at once; why is what its callers get.
+func (p *Process) endsWithin(wait time.Duration) bool {
+	select {
+	case <-p.exited:
+		return true
+	case <-time.After(wait):
+		return false
+	}
+}
+
+// kill ends the shim at once; why is the error of all later calls.
 func (p *Process) kill(why error) {
 	p.end(why)
 	p.instance.Kill()
@@ -270,32 +277,28 @@ func (p *Process) kill(why error) {
 
 // ended waits for a shim that has been killed.
 func (p *Process) ended() error {
-	select {
-	case <-p.exited:
-		return nil
-	case <-time.After(exitTimeout):
+	if !p.endsWithin(exitTimeout) {
 		return fmt.Errorf("shim %s (%s) survived SIGKILL: it hangs in the kernel", p.name, p.instance.Program)
 	}
+	return nil
 }
 
-// Ended returns how the shim ended that was not asked to, or nil while it runs. One that
-// answers may still be about to end, for so long; what a container leaves takes longer to go.
+// Ended returns how the shim ended without being asked to, or nil while it runs. It waits so long for
+// a shim that still answers, and longer for one that does not, since a container takes time to be removed.
 func (p *Process) Ended(wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), exitTimeout)
 	defer cancel()
 	if _, err := p.hello(ctx); err != nil {
 		wait = exitTimeout
 	}
-	select {
-	case <-p.exited:
-		return p.exitOr(nil)
-	case <-time.After(wait):
+	if !p.endsWithin(wait) {
 		return nil
 	}
+	return p.exitOr(nil)
 }
 
-// explain turns the error of a call into one that says which shim failed at what, and
-// how the shim ended if it did.
+// explain adds to the error of a call which shim failed at what, and how the shim ended if it
+// did.
 func (p *Process) explain(ctx context.Context, step string, err error) error {
 	s := status.Convert(err)
 	why := fmt.Errorf("shim %s: %s: %s", p.name, step, s.Message())
@@ -304,9 +307,7 @@ func (p *Process) explain(ctx context.Context, step string, err error) error {
 		return fmt.Errorf("shim %s: %w", p.name, fromStatus(s))
 	case codes.Unavailable:
 		// The shim is ending, has been killed or was closed.
-		select {
-		case <-p.exited:
-		case <-time.After(exitTimeout):
+		if !p.endsWithin(exitTimeout) {
 			p.kill(fmt.Errorf("shim %s: %s: its connection broke and it was killed: %w", p.name, step, err))
 			if err := p.ended(); err != nil {
 				return err

@@ -20,11 +20,8 @@ import (
 	"rrbench/transport"
 )
 
-// fakePod starts shims that, under the race detector, end without a pause.
-var fakePod = Child{}
-
 func startChild(ctx context.Context, name string) (*Process, error) {
-	return Start(ctx, fakePod, name, transport.Native)
+	return Start(ctx, Child{}, name, transport.Native)
 }
 
 func pidOf(t *testing.T, p *Process) int {
@@ -45,7 +42,7 @@ func startFake(t *testing.T, name string) *Process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// Close tells of a data race in the shim too: it exits with status 66 then.
+		// Close also reports a data race in the shim, which exits with status 66 then.
 		err := p.Close()
 		if exit, ok := errors.AsType[*ExitReason](err); ok && exit.How == "exited with status 66" {
 			t.Errorf("%v\n%s", err, exit.Stderr)
@@ -75,6 +72,14 @@ func openFake(t *testing.T, p *Process, guest string, workers, fanout int) {
 	}
 }
 
+// openedFake starts a source with such workers.
+func openedFake(t *testing.T, guest string, workers, fanout int) *Process {
+	t.Helper()
+	p := startFake(t, "source")
+	openFake(t, p, guest, workers, fanout)
+	return p
+}
+
 // runFake runs a batch and returns its records.
 func runFake(t *testing.T, p *Process, batch Batch) ([]Record, error) {
 	t.Helper()
@@ -89,8 +94,7 @@ func runFake(t *testing.T, p *Process, batch Batch) ([]Record, error) {
 func TestRunRecordsEveryHandoff(t *testing.T) {
 	for _, c := range []struct{ workers, fanout, rounds int }{{1, 1, 5}, {1, 7, 3}, {4, 3, 4}, {1, 1, 10_000}, {2, 100, 20}} {
 		t.Run(fmt.Sprintf("%d workers, %d targets, %d rounds", c.workers, c.fanout, c.rounds), func(t *testing.T) {
-			p := startFake(t, "source")
-			openFake(t, p, "", c.workers, c.fanout)
+			p := openedFake(t, "", c.workers, c.fanout)
 			batch := fakeBatch()
 			batch.Rounds = c.rounds
 			records, err := runFake(t, p, batch)
@@ -121,7 +125,7 @@ func TestRunRecordsEveryHandoff(t *testing.T) {
 	}
 }
 
-// What this process has of Go's settings changes nothing for a shim.
+// Go's settings in this process' environment do not reach a shim.
 func TestShimsHaveTheirOwnGoEnvironment(t *testing.T) {
 	for _, name := range measure.GoVariables {
 		t.Setenv(name, map[string]string{"GODEBUG": "gctrace=0", "GOMAXPROCS": "1"}[name])
@@ -157,12 +161,11 @@ func TestAddGivesAGuestToAShim(t *testing.T) {
 	}
 }
 
-// What a process used is in its hand-offs once, though its targets and its runner take it in
-// pieces.
+// The usage of a process is counted once in its hand-offs, though its targets and its runner read it in
+// parts.
 func TestUsageIsCountedOnce(t *testing.T) {
 	const workers, fanout = 2, 3
-	p := startFake(t, "source")
-	openFake(t, p, "faults", workers, fanout)
+	p := openedFake(t, "faults", workers, fanout)
 	batch := fakeBatch()
 	batch.Rounds = 3
 	records, err := runFake(t, p, batch)
@@ -183,8 +186,7 @@ func TestUsageIsCountedOnce(t *testing.T) {
 }
 
 func TestWindowSplitsCPUTime(t *testing.T) {
-	p := startFake(t, "source")
-	openFake(t, p, "slow", 1, 1)
+	p := openedFake(t, "slow", 1, 1)
 	batch := fakeBatch()
 	batch.Warmup, batch.Window = 0, 100*time.Millisecond
 	first, err := runFake(t, p, batch)
@@ -222,8 +224,7 @@ func runWindow(t *testing.T, p *Process, batch Batch) Window {
 
 func TestWindowCountsEveryHandoff(t *testing.T) {
 	const workers, fanout = 3, 2
-	p := startFake(t, "source")
-	openFake(t, p, "recycle", workers, fanout)
+	p := openedFake(t, "recycle", workers, fanout)
 	batch := fakeBatch()
 	batch.Sizes = []int64{1000, 2000, 10_000}
 	batch.Window, batch.Least = time.Millisecond, 50
@@ -237,7 +238,7 @@ func TestWindowCountsEveryHandoff(t *testing.T) {
 	if mean := w.Bytes / int64(w.OK); mean <= 1000 || mean >= 10_000 {
 		t.Errorf("payloads had %d bytes on average", mean)
 	}
-	// The fake says so of each delivery, and of a server.
+	// The fake reports this for each delivery, and for a server.
 	if want := int64(w.OK) * 3000; w.Targets.KernelNs != want || w.Server.KernelNs != int64(w.OK)*7 || w.Source.CPU() <= 0 {
 		t.Errorf("targets used %+v, want %d; the server %+v, the source %+v", w.Targets, want, w.Server, w.Source)
 	}
@@ -245,17 +246,15 @@ func TestWindowCountsEveryHandoff(t *testing.T) {
 
 // Each worker begins when a hand-off is due, however long the one before took.
 func TestWindowKeepsARate(t *testing.T) {
-	p := startFake(t, "source")
-	openFake(t, p, "", 2, 1)
+	p := openedFake(t, "", 2, 1)
 	batch := fakeBatch()
 	batch.Window, batch.Least, batch.Rate = 200*time.Millisecond, 10, 100
 	if w := runWindow(t, p, batch); w.OK < 20 || time.Duration(w.OK-1)*10*time.Millisecond > time.Duration(w.Ns) {
 		t.Errorf("%d hand-offs in %v at a rate of %d", w.OK, time.Duration(w.Ns), batch.Rate)
 	}
 	batch.Least = 2
-	// This one takes 60 ms a hand-off: later ones wait, and their latency tells.
-	slow := startFake(t, "source")
-	openFake(t, slow, "slow", 1, 1)
+	// This one takes 60 ms a hand-off: later ones wait, which counts in their latency.
+	slow := openedFake(t, "slow", 1, 1)
 	w := runWindow(t, slow, batch)
 	if late := time.Duration(w.OK-1) * (60 - 10) * time.Millisecond; w.OK < 2 || w.Latencies.Max() < int64(late) {
 		t.Errorf("%d hand-offs, the last %v late, at least %v are right", w.OK, time.Duration(w.Latencies.Max()), late)
@@ -263,38 +262,32 @@ func TestWindowKeepsARate(t *testing.T) {
 }
 
 func TestWindowFails(t *testing.T) {
-	p := startFake(t, "source")
-	openFake(t, p, fmt.Sprintf("target@%d", windowRound+1), 1, 2)
-	batch := fakeBatch()
-	batch.Window, batch.Least = time.Millisecond, 10
-	w, err := p.Run(t.Context(), batch, func(r Record) error { return fmt.Errorf("a record: %+v", r) })
-	if w.Tried != 4 || w.OK != 3 || w.Failed != 1 || w.Reason != "worker 0, target 1: the target is gone" {
-		t.Errorf("%+v", w)
-	}
-	if err == nil || err.Error() != "shim source: window: "+w.Reason {
-		t.Error(err)
-	}
-}
-
-func TestWindowHangs(t *testing.T) {
-	p := startFake(t, "source")
-	openFake(t, p, fmt.Sprintf("spin@%d", windowRound+2), 1, 1)
-	batch := fakeBatch()
-	batch.Window, batch.Deadline = time.Millisecond, 300*time.Millisecond
-	batch.Least = 10
-	w, err := p.Run(t.Context(), batch, func(Record) error { return nil })
-	if w.Tried != 3 || w.OK != 2 || w.Failed != 1 || w.Reason != "the last hand-off did not end" {
-		t.Errorf("%+v", w)
-	}
-	if !errors.Is(err, transport.ErrNoAnswer) || err.Error() != "shim source: no answer within 300ms: a hand-off of the window is still under way (--deadline)" {
-		t.Error(err)
+	for _, c := range []struct {
+		action     string
+		fanout, ok int
+		reason     string
+		noAnswer   bool
+		text       string
+	}{
+		{"target", 2, 3, "worker 0, target 1: the target is gone", false, "window: worker 0, target 1: the target is gone"},
+		{"spin", 1, 1, "the last hand-off did not end", true, "no answer within 300ms: a hand-off of the window is still under way (--deadline)"},
+	} {
+		p := openedFake(t, fmt.Sprintf("%s@%d", c.action, windowRound+1), 1, c.fanout)
+		batch := fakeBatch()
+		batch.Window, batch.Least, batch.Deadline = time.Millisecond, 10, 300*time.Millisecond
+		w, err := p.Run(t.Context(), batch, func(r Record) error { return fmt.Errorf("a record: %+v", r) })
+		if w.Tried != c.ok+1 || w.OK != c.ok || w.Failed != 1 || w.Reason != c.reason {
+			t.Errorf("%s: %+v", c.action, w)
+		}
+		if err == nil || err.Error() != "shim source: "+c.text || errors.Is(err, transport.ErrNoAnswer) != c.noAnswer {
+			t.Errorf("%s: %v", c.action, err)
+		}
 	}
 }
 
 // The first round of fresh functions is a record of its own, the cycle ends with Recycle.
 func TestFirstRoundAndCycle(t *testing.T) {
-	p := startFake(t, "source")
-	openFake(t, p, "recycle", 2, 2)
+	p := openedFake(t, "recycle", 2, 2)
 	batch := fakeBatch()
 	batch.First, batch.Rounds = true, 3
 	records, err := runFake(t, p, batch)
@@ -310,19 +303,17 @@ func TestFirstRoundAndCycle(t *testing.T) {
 		}
 	}
 	// Where it fails nothing follows.
-	broken := startFake(t, "source")
-	openFake(t, broken, fmt.Sprintf("digest@%d", firstRound), 1, 1)
+	broken := openedFake(t, fmt.Sprintf("digest@%d", firstRound), 1, 1)
 	if records, err := runFake(t, broken, batch); err != nil || len(records) != 1+3 || records[0].Err == nil {
 		t.Errorf("%+v, %v", records, err)
 	}
 }
 
-// What the functions themselves take is known apart: of a fan-out each target has a share of
-// making the payload.
+// The functions' own CPU time is known: each target of a fan-out has a share of making the
+// payload.
 func TestWindowKnowsFunctions(t *testing.T) {
 	for _, fanout := range []int{1, 10} {
-		p := startFake(t, "source")
-		openFake(t, p, "busy", 1, fanout)
+		p := openedFake(t, "busy", 1, fanout)
 		batch := fakeBatch()
 		batch.Window = time.Millisecond
 		w := runWindow(t, p, batch)
@@ -335,10 +326,8 @@ func TestWindowKnowsFunctions(t *testing.T) {
 }
 
 func TestWorkersSendTogether(t *testing.T) {
-	p := startFake(t, "source")
-	openFake(t, p, "meet", 4, 1)
-	records, err := runFake(t, p, fakeBatch())
-	if err != nil || len(records) != 20 {
+	p := openedFake(t, "meet", 4, 1)
+	if records, err := runFake(t, p, fakeBatch()); err != nil || len(records) != 20 {
 		t.Fatalf("%d records, %v", len(records), err)
 	}
 }
@@ -358,8 +347,7 @@ func TestFailuresAreRecords(t *testing.T) {
 		{"prepare@2", "prepare the payload: no memory for the payload", true, false},
 	} {
 		t.Run(c.guest, func(t *testing.T) {
-			p := startFake(t, "source")
-			openFake(t, p, c.guest, 1, 2)
+			p := openedFake(t, c.guest, 1, 2)
 			records, err := runFake(t, p, fakeBatch())
 			if err != nil {
 				t.Fatal(err)
@@ -382,8 +370,7 @@ func TestFailuresAreRecords(t *testing.T) {
 }
 
 func TestPrepareFailsInOneOfTwoWorkers(t *testing.T) {
-	p := startFake(t, "source")
-	openFake(t, p, "", 1, 1)
+	p := openedFake(t, "", 1, 1)
 	openFake(t, p, "prepare@0", 1, 1)
 	batch := fakeBatch()
 	batch.Warmup = 0
@@ -397,8 +384,7 @@ func TestPrepareFailsInOneOfTwoWorkers(t *testing.T) {
 }
 
 func TestFailureInWarmupIsAnError(t *testing.T) {
-	p := startFake(t, "source")
-	openFake(t, p, "digest@-1", 1, 2)
+	p := openedFake(t, "digest@-1", 1, 2)
 	records, err := runFake(t, p, fakeBatch())
 	if len(records) != 0 || err == nil || !strings.HasPrefix(err.Error(), "shim source: warm-up round 2 of 2: worker 0, target 1: the target's digest") {
 		t.Fatalf("%d records, %v", len(records), err)
@@ -412,8 +398,7 @@ func TestFailureInWarmupIsAnError(t *testing.T) {
 }
 
 func TestDeadline(t *testing.T) {
-	p := startFake(t, "source")
-	openFake(t, p, "spin@2", 2, 1)
+	p := openedFake(t, "spin@2", 2, 1)
 	batch := fakeBatch()
 	batch.Deadline = 300 * time.Millisecond
 	records, err := runFake(t, p, batch)
@@ -432,8 +417,7 @@ func TestDeadline(t *testing.T) {
 }
 
 func TestTransportTimesOutByItself(t *testing.T) {
-	p := startFake(t, "source")
-	openFake(t, p, "late@0", 1, 1)
+	p := openedFake(t, "late@0", 1, 1)
 	batch := fakeBatch()
 	batch.Deadline = 360 * time.Millisecond
 	records, err := runFake(t, p, batch)
@@ -461,18 +445,8 @@ func TestCrash(t *testing.T) {
 		{"kill@2", "killed by SIGKILL, out of memory?"},
 	} {
 		t.Run(c.guest, func(t *testing.T) {
-			p := startFake(t, "source")
-			setup := transport.Setup{Guest: c.guest, Fanout: 1}
-			slow := transport.Setup{Guest: "slow", Fanout: 1}
-			for _, setup := range []transport.Setup{setup, slow} {
-				endpoint, err := p.Serve(t.Context(), "fake", setup)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := p.Open(t.Context(), "fake", setup, []transport.Endpoint{endpoint}); err != nil {
-					t.Fatal(err)
-				}
-			}
+			p := openedFake(t, c.guest, 1, 1)
+			openFake(t, p, "slow", 1, 1)
 			records, err := runFake(t, p, fakeBatch())
 			if len(records) != 4 {
 				t.Errorf("%d records of finished rounds instead of 4", len(records))
@@ -558,8 +532,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestCallerEndsBatch(t *testing.T) {
-	p := startFake(t, "source")
-	openFake(t, p, "slow", 1, 1)
+	p := openedFake(t, "slow", 1, 1)
 	enough := errors.New("enough")
 	batch := fakeBatch()
 	batch.Rounds = 1000
@@ -576,8 +549,7 @@ func TestCallerEndsBatch(t *testing.T) {
 }
 
 func TestCloseReportsWhatWouldNotClose(t *testing.T) {
-	p := startFake(t, "source")
-	openFake(t, p, "close", 1, 1)
+	p := openedFake(t, "close", 1, 1)
 	for range 2 {
 		err := p.Close()
 		if want := "shim source: close route: the route would not close\nshim source: close target: the target would not close"; err == nil || err.Error() != want {
@@ -586,11 +558,16 @@ func TestCloseReportsWhatWouldNotClose(t *testing.T) {
 	}
 }
 
+// However many routes a server works for, its memory is counted once.
 func TestMemory(t *testing.T) {
 	p := startFake(t, "source")
-	memory, err := p.Memory(t.Context())
-	if err != nil || memory.RSSPeak < 1<<20 || memory.PSSPeak < 1<<20 {
-		t.Fatalf("%+v, %v", memory, err)
+	for servers, guest := range []string{"", "server 1", "server 2"} {
+		openFake(t, p, guest, 3, 1)
+		memory, err := p.Memory(t.Context())
+		own := measure.Memory{RSSPeak: memory.RSSPeak % serverMemory, PSSPeak: memory.PSSPeak % serverMemory}
+		if err != nil || own.RSSPeak < 1<<20 || own.PSSPeak < 1<<20 || memory.RSSPeak/serverMemory != int64(servers) || memory.PSSPeak/serverMemory != int64(servers) {
+			t.Errorf("%d servers: %+v, %v", servers, memory, err)
+		}
 	}
 }
 
@@ -672,7 +649,7 @@ func TestServeByHand(t *testing.T) {
 	}
 }
 
-func TestInterruptIsTheDriversAffair(t *testing.T) {
+func TestInterruptIsIgnored(t *testing.T) {
 	p := startFake(t, "source")
 	if err := syscall.Kill(pidOf(t, p), syscall.SIGINT); err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 	"rrbench/transport"
 )
 
-// What processes need, at most and roughly.
+// Upper estimates of what processes need.
 const (
 	// descriptorsAtLeast are a process' own open files, and those that it needs for a moment.
 	descriptorsAtLeast = 48
@@ -28,7 +28,7 @@ const (
 	mappingsOfShim, mappingsOfFunction = 400, 24
 )
 
-// Resources are what the machine lets processes have; 0 is no limit.
+// Resources are the machine's limits of processes; 0 is no limit.
 type Resources struct {
 	// OpenFiles and Mappings are of one process.
 	OpenFiles, Mappings uint64
@@ -75,7 +75,7 @@ func least(a, b uint64) uint64 {
 	return min(a, b)
 }
 
-// Check returns nil where a cell needs no more than there is, else a *transport.Unavailable with the
+// Check returns nil where a cell stays within the limits, else a *transport.Unavailable with the
 // arithmetic.
 func (r Resources) Check(info transport.Info, fanout, concurrency int) error {
 	shims, routes, functions := ShimsOf(info, fanout), fanout*concurrency, concurrency

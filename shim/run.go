@@ -17,8 +17,8 @@ import (
 // largestReply is about how many bytes of records a reply has: well below largestMessage.
 const largestReply = 256 << 10
 
-// Run runs a batch on a goroutine of its own and watches over it: a guest that never
-// returns keeps that goroutine, and its process, for good.
+// Run runs a batch on a goroutine of its own and watches it: a guest that never returns
+// blocks that goroutine for ever.
 func (s *server) Run(stream grpc.BidiStreamingServer[control.RunRequest, control.RunReply]) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
@@ -75,7 +75,7 @@ func (s *server) Run(stream grpc.BidiStreamingServer[control.RunRequest, control
 	}
 }
 
-// recordSender sends records to the driver. Its memory is made once, because no garbage is
+// recordSender sends records to the driver. It reuses its memory, because no garbage is
 // collected while guests run.
 type recordSender struct {
 	stream grpc.BidiStreamingServer[control.RunRequest, control.RunReply]
@@ -83,7 +83,7 @@ type recordSender struct {
 }
 
 // send sends records and a window, if there is one, and waits until the driver is done
-// with them. Neither is a sign of life.
+// with them. Without either the message is a sign of life.
 func (s *recordSender) send(records []Record, window *Window) error {
 	s.reply.Window = window.toControl()
 	for {
@@ -96,7 +96,7 @@ func (s *recordSender) send(records []Record, window *Window) error {
 			return fmt.Errorf("hand records over: %w", err)
 		}
 		s.reply.Window = nil
-		// The answer is also what allows the memory to be used again.
+		// After the answer the memory may be used again.
 		if _, err := s.stream.Recv(); err != nil {
 			return fmt.Errorf("hand records over: %w", err)
 		}
@@ -115,8 +115,8 @@ type watched struct {
 	sending atomic.Bool
 }
 
-// enter and leave enclose a step that can hang. They stay functions of their own, with these
-// arguments, because package audit tells by them, from outside, when a hand-off is under way.
+// enter and leave enclose a step that can hang. They must stay functions with these arguments, because
+// package audit traces them to know when a hand-off is under way.
 //
 //go:noinline
 func (w *watched) enter(round int, sending bool) {
@@ -128,13 +128,13 @@ func (w *watched) enter(round int, sending bool) {
 //go:noinline
 func (w *watched) leave() { w.since.Store(0) }
 
-// timeout is how long a step may take. Transports time out by themselves after the
-// deadline, and know better why: they get the time to say so.
+// timeout is how long a step may take: longer than the deadline, after which transports time out by
+// themselves with a better reason.
 func timeout(deadline time.Duration) time.Duration {
 	return deadline + min(max(deadline/4, 500*time.Millisecond), 2*time.Second)
 }
 
-// overdue says how long the present step may still take, and what is wrong when that is
+// overdue returns how long the present step may still take, or an error when that time is
 // over.
 func (r *runner) overdue() (left time.Duration, err error) {
 	deadline := r.batch.deadline()

@@ -40,8 +40,8 @@ type runner struct {
 	batches chan []Record
 	ack     chan struct{}
 
-	// took is how long the last round's sending took, disturbed whether something else has
-	// been done since.
+	// took is how long the last round's sending took; disturbed is set when something else has been
+	// done since.
 	took      time.Duration
 	disturbed bool
 
@@ -83,12 +83,12 @@ func (s shares) add(t shares) shares {
 	return shares{s.userNs + t.userNs, s.kernelNs + t.kernelNs, s.minorFaults + t.minorFaults, s.contextSwitches + t.contextSwitches}
 }
 
-// tooShort is when a round is over before it can be metered: the meter counts whole
+// tooShort is the length below which a round cannot be metered: the meter counts whole
 // microseconds and takes about one itself.
 const tooShort = 100 * time.Microsecond
 
-// lastingRound is when a round takes so long that what was done before it, which costs it
-// some 50 microseconds, is lost in the noise.
+// lastingRound is the length above which the effect of what was done before a round, some 50
+// microseconds, is less than its noise.
 const lastingRound = 5 * time.Millisecond
 
 // newRunner makes the runner of one batch; costs are those that the last window over the
@@ -117,7 +117,7 @@ func newRunner(batch Batch, workers []*worker, costs costs) *runner {
 	}
 }
 
-// run runs the batch. Its error is one that no record tells.
+// run runs the batch. It returns errors that no record reports.
 func (r *runner) run(ctx context.Context) error {
 	defer r.pool.Close()
 	if r.batch.First {
@@ -160,7 +160,7 @@ func (r *runner) warmUp(ctx context.Context) error {
 	rounds := r.batch.Warmup
 	for round := -rounds; round < 0; round++ {
 		if time.Since(r.flushed) >= flushEvery {
-			// There is nothing to hand over but a sign of life.
+			// Without records it is a sign of life.
 			if err := r.flush(ctx); err != nil {
 				return err
 			}
@@ -187,9 +187,9 @@ func (r *runner) verify() error {
 	return nil
 }
 
-// openedRound is a round that another one precedes, which counts only when it failed, where
-// something else than hand-offs has been done since the last: a short round would take up to
-// three times as long.
+// openedRound runs a round. If something other than hand-offs was done since the last one, it runs another
+// round before, which counts only when it fails: otherwise a short round would take up to three times
+// as long.
 func (r *runner) openedRound(round int) measure.Usage {
 	if r.disturbed && (round == 0 || r.took < lastingRound) {
 		used := r.round(openingRound-1-round, round)
@@ -215,7 +215,7 @@ func (r *runner) round(round, next int) measure.Usage {
 		if w.err == nil {
 			continue
 		}
-		// None can send because one could not.
+		// Since one could not prepare, none sends.
 		for _, other := range r.workers {
 			if other.err == nil {
 				other.err = fmt.Errorf("not sent, because worker %d could not %w", i, w.err)
@@ -233,8 +233,8 @@ func (r *runner) round(round, next int) measure.Usage {
 	return used
 }
 
-// record keeps the round's hand-offs. It returns false when the batch must end: where a
-// payload was not delivered, what is left of it may be in the way of the next.
+// record keeps the round's hand-offs. It returns false when the batch must end: the rest of a payload that
+// was not delivered could disturb the next.
 func (r *runner) record(round int, used measure.Usage) bool {
 	goOn := true
 	ours := shareOf(used, float64(r.handoffs))
@@ -296,7 +296,7 @@ func (r *runner) flush(ctx context.Context) error {
 type worker struct {
 	route    transport.Route
 	recycler transport.Recycler
-	// handoff has one delivery a target, whatever the transport makes of it.
+	// handoff has one delivery a target, also after a transport has changed their number.
 	handoff transport.Handoff
 	fanout  int
 	// expectation is the payload under way, and next the size of the one after it.
@@ -316,7 +316,7 @@ func newWorker(route transport.Route, fanout int) *worker {
 	return w
 }
 
-// expect begins a hand-off. No delivery is mistaken for an earlier one's.
+// expect begins a hand-off, and resets the last one's deliveries.
 func (w *worker) expect(e expectation, next int64) {
 	w.expectation, w.next, w.err = e, next, nil
 	w.forget()
@@ -357,8 +357,8 @@ func (w *worker) send() {
 	w.cycle = measure.Now() - w.handoff.Start
 }
 
-// failure is why the hand-off to one target failed, or nil. Whether it is only the
-// mismatch reports content that is wrong.
+// failure is why the hand-off to one target failed, or nil. It is a mismatch where only the content is
+// wrong.
 func (w *worker) failure(target int) (err error, mismatch bool) {
 	d := &w.handoff.Deliveries[target]
 	switch {

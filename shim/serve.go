@@ -22,12 +22,12 @@ import (
 // Find finds a transport by name; see catalogue.Find.
 type Find func(name string) (transport.Transport, error)
 
-// Serve is the whole of a function-host process: it answers the driver that started it
-// until the driver has closed the connection or is gone. It returns nil after an orderly
+// Serve is the main function of a function-host process: it answers the driver that started the
+// process until the driver closes the connection or ends. It returns nil after an orderly
 // shutdown; the process should end then.
 //
-// An interrupt from the keyboard and the end of a terminal, which reach every process of it,
-// are ignored: the driver decides what becomes of a batch.
+// It ignores the signals of a terminal's interrupt and end, which reach every process there: the
+// driver decides whether a batch ends.
 func Serve(find Find) error {
 	signal.Ignore(os.Interrupt, syscall.SIGHUP)
 	connection, err := inherit()
@@ -37,7 +37,7 @@ func Serve(find Find) error {
 	return ServeConnection(connection, find)
 }
 
-// Connect is Serve for a driver that waits at a Unix socket.
+// Connect is Serve for a driver that listens at a Unix socket.
 func Connect(path string, find Find) error {
 	signal.Ignore(os.Interrupt, syscall.SIGHUP)
 	connection, err := net.Dial("unix", path)
@@ -47,7 +47,7 @@ func Connect(path string, find Find) error {
 	return ServeConnection(connection, find)
 }
 
-// ServeConnection is Serve for a control connection that is there already.
+// ServeConnection is Serve for a given control connection. It ignores no signals.
 func ServeConnection(connection net.Conn, find Find) error {
 	turns := make(chan struct{}, 1)
 	turns <- struct{}{}
@@ -67,7 +67,7 @@ func ServeConnection(connection net.Conn, find Find) error {
 	if err := g.Serve(listener); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("answer the driver: %w", err)
 	}
-	// Stop does not wait for a batch whose guest never returns.
+	// Stop does not wait for a batch, whose guest may never return.
 	g.Stop()
 	if s.shut.Load() {
 		return nil
@@ -99,8 +99,8 @@ func (c *onlyConnection) Close() error {
 
 func (c *onlyConnection) Addr() net.Addr { return c.LocalAddr() }
 
-// inherit takes over the socket that spawn has left, and makes sure that nothing the shim
-// starts inherits it in turn.
+// inherit takes over the driver's socket, and prevents processes that the shim starts from inheriting
+// it in turn.
 func inherit() (net.Conn, error) {
 	unix.CloseOnExec(inheritedDescriptor)
 	peer, err := unix.Getpeername(inheritedDescriptor)
@@ -116,9 +116,9 @@ func inherit() (net.Conn, error) {
 	return connection, nil
 }
 
-// dieWith makes this process die with its parent, which must be the process driver. The
-// parent has asked for that on the child's behalf already, but the kernel forgets it when
-// the program file has capabilities; see PR_SET_PDEATHSIG(2const).
+// dieWith makes the kernel kill this process when its parent ends, which must be the driver. The
+// parent has set that for its child already, but the kernel clears it when the program file has
+// capabilities; see PR_SET_PDEATHSIG(2const).
 func dieWith(driver int64) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl PR_SET_PDEATHSIG: %w", err)

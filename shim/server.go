@@ -26,14 +26,14 @@ type server struct {
 	find Find
 	// address is where other shims reach this one.
 	address string
-	// turn is of the one call that may set functions up, run a batch, or close all. The fields below
-	// belong to it.
+	// turn belongs to the one call that may set functions up, run a batch, or close all. It guards the
+	// fields below.
 	turn      *semaphore.Weighted
 	collector collector
 	targets   []transport.Target
 	workers   []*worker
 	costs     costs
-	// shut is set when everything has been closed or given up.
+	// shut is set when all is closed, or its closing was given up.
 	shut atomic.Bool
 }
 
@@ -120,7 +120,7 @@ func (s *server) setUp(ctx context.Context, name string, c *control.Setup, step 
 	debug.SetGCPercent(100) // as Environment has it: compilers allocate a lot
 	err = step(t, setup)
 	if errors.Is(err, transport.ErrNoAnswer) {
-		// To collect would be to wait for it.
+		// A collection would wait for the guest.
 		return err
 	}
 	if err == nil {
@@ -138,20 +138,24 @@ func (s *server) Memory(ctx context.Context, _ *control.MemoryRequest) (*control
 		return nil, err
 	}
 	defer s.end()
-	// What reading takes belongs to no hand-off.
+	// The usage of reading belongs to no hand-off.
 	defer measure.TakeUsage()
 	total, err := measure.SelfMemory()
 	if err != nil {
 		return nil, err
 	}
+	servers := make(map[transport.Server]bool)
 	for _, worker := range s.workers {
-		if reporter, ok := worker.route.(transport.MemoryReporter); ok {
-			memory, err := reporter.Memory()
-			if err != nil {
-				return nil, err
-			}
-			total = total.Add(memory)
+		if served, ok := worker.route.(transport.Served); ok {
+			servers[served.Server()] = true
 		}
+	}
+	for server := range servers {
+		memory, err := server.Memory()
+		if err != nil {
+			return nil, err
+		}
+		total = total.Add(memory)
 	}
 	return carry[control.MemoryReply](&total), nil
 }
@@ -198,26 +202,23 @@ func (s *server) closeAll(ctx context.Context) []error {
 	}
 }
 
-// collector keeps Go's garbage collector away from guests. A running guest cannot be
-// preempted by the Go runtime: a collection that begins meanwhile stops every other
-// goroutine until the guest returns, which would put the guest's running time into
-// another transport's latency. So where functions are WebAssembly, or there are none, the heap
-// is collected after each set-up and before a batch, and left alone otherwise: the data
-// path allocates nothing. Native functions keep the collector, since it is part of what
-// they cost.
+// collector prevents collections of garbage while guests run. The Go runtime cannot preempt a
+// guest: a collection that begins meanwhile stops every other goroutine until the guest
+// returns, which would add the guest's running time to another hand-off's latency. So where
+// functions are WebAssembly, or there are none, it collects after each set-up and before a
+// batch only: the data path allocates nothing. Native functions keep Go's collector, since it is
+// a part of their cost.
 type collector struct {
 	native bool
 	// expected is how much the functions' payloads may take, in bytes.
 	expected int64
 }
 
-// slack is what a process may allocate beyond its payloads before it collects in spite of
-// all, in bytes: a guard against using up the machine, never reached by what allocates
-// nothing.
+// slack is how much a process may allocate beyond its payloads before it collects nevertheless,
+// in bytes. It protects the machine; a data path that allocates nothing never reaches it.
 const slack = 1 << 30
 
-// begin collects what set-up or an earlier batch has left, and forgets the memory peaks
-// that go back to it.
+// begin collects what a set-up or an earlier batch has left, and resets the memory peaks.
 func (c *collector) begin() {
 	debug.FreeOSMemory()
 	if !c.native {
@@ -226,6 +227,6 @@ func (c *collector) begin() {
 		debug.SetMemoryLimit(int64(stats.Sys-stats.HeapReleased) + c.expected + slack)
 		debug.SetGCPercent(-1)
 	}
-	// Where the kernel cannot forget, the peaks are those since the process began.
+	// Where the kernel cannot reset them, the peaks are those since the process began.
 	_ = measure.ResetPeaks()
 }

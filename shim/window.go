@@ -15,15 +15,15 @@ import (
 	"rrbench/payloads"
 )
 
-// Window is what a batch's window has come to: every worker by itself has its payload made, sends it,
-// has it consumed and makes room for the next, again and again. It counts hand-offs to single
-// targets. Where one did not end, all but Tried, OK, Failed and Reason is zero.
+// Window is the result of a batch's window, in which every worker by itself repeats: make a payload, send it,
+// have it consumed, make room for the next. It counts hand-offs to single
+// targets. Where one did not end, all fields but Tried, OK, Failed and Reason are zero.
 type Window struct {
 	Tried, OK, Failed int
 	// Bytes were consumed, in Ns.
 	Bytes, Ns int64
-	// Source is what the source's process used; Targets what the targets' used, where they have
-	// processes of their own; Server what a server between them did.
+	// Source is the usage of the source's process, Targets that of the targets' where they have
+	// processes of their own, Server that of a server between them.
 	Source, Targets, Server measure.Usage
 	// SoftIRQ is the machine's interrupt work in nanoseconds.
 	SoftIRQ int64
@@ -32,19 +32,19 @@ type Window struct {
 	// Latencies has those of OK in nanoseconds, in an open loop since they were due; nil where
 	// there are none.
 	Latencies *hdrhistogram.Histogram
-	// Reason is why the first of the failed did.
+	// Reason is why the first one failed.
 	Reason string
 }
 
 const (
-	// leastSpecs and mostSpecs bound how many payloads a window goes through, so that one that an
-	// earlier hand-off has left in some buffer does not pass for the next; specBytes how much it takes
-	// to know their digests beforehand.
+	// leastSpecs and mostSpecs bound how many payloads a window repeats. They are several, so that the
+	// payload of an earlier hand-off, left in some buffer, cannot pass for the next. specBytes bounds how many bytes
+	// are generated to compute their digests beforehand.
 	leastSpecs = 5
 	mostSpecs  = 61
 	specBytes  = 16 << 20
 
-	// longestLatency is what a histogram tells from longer ones, in nanoseconds.
+	// longestLatency is the largest value of a histogram, in nanoseconds.
 	longestLatency = int64(24 * time.Hour)
 )
 
@@ -56,9 +56,9 @@ type expectation struct {
 // windowRun is a window under way. Its counts can be read while a worker hangs.
 type windowRun struct {
 	batch *Batch
-	// payloads are what workers go through, each from another one on.
+	// payloads are those that workers repeat, each beginning with another one.
 	payloads []expectation
-	// began is when the window did. ended says that no worker begins another hand-off.
+	// began is when the window began. When ended is set, no worker begins another hand-off.
 	began int64
 	ended atomic.Bool
 	// failure is the first one.
@@ -74,7 +74,7 @@ type windowWorker struct {
 	// since is when the hand-off under way began, 0 when none is.
 	since     atomic.Int64
 	tried, ok atomic.Int64
-	// The rest is for when the worker is done.
+	// The rest may be read when the worker is done.
 	bytes, ended    int64
 	targets, server measure.Usage
 	latencies       *hdrhistogram.Histogram
@@ -153,13 +153,13 @@ func (w *windowWorker) count(due int64, late bool) (failure error) {
 	return failure
 }
 
-// pace says when a worker's hand-offs are due in an open loop.
+// pace is when a worker's hand-offs are due in an open loop.
 type pace struct {
 	first, every float64
 	slack        int
 }
 
-// newPace has the workers take turns. It keeps its thread, for a timer that is exact.
+// newPace makes the workers take turns. It locks the thread, and makes its timers exact.
 func newPace(rate, worker, workers int) pace {
 	runtime.LockOSThread()
 	between := 1e9 / float64(rate)
@@ -174,10 +174,10 @@ func (p *pace) end() {
 	runtime.UnlockOSThread()
 }
 
-// due is when a hand-off is, since the window began.
+// due is when a hand-off is due, in nanoseconds since the window began.
 func (p *pace) due(i int) int64 { return int64(p.first + p.every*float64(i)) }
 
-// wait waits for a moment; false when that is over. Waiting is no part of a hand-off.
+// wait waits until due, and returns false when that has passed. Waiting is no part of a hand-off.
 func (p *pace) wait(due int64, since *atomic.Int64) bool {
 	now := measure.Now()
 	if now > due {
@@ -193,8 +193,8 @@ func (p *pace) wait(due int64, since *atomic.Int64) bool {
 	return true
 }
 
-// window calibrates the functions, has all workers run by themselves for the batch's window, and
-// takes the costs of a hand-off from the sum.
+// window calibrates the functions, runs all workers by themselves for the batch's window, and derives
+// the costs of a hand-off from the sum.
 func (r *runner) window(ctx context.Context) error {
 	functionNs, err := r.calibrate()
 	if err != nil {
@@ -238,8 +238,8 @@ func (r *runner) window(ctx context.Context) error {
 	return nil
 }
 
-// take returns the window once there is anything to tell, and once only. Hand-offs that have not
-// come back have failed.
+// take returns the window once: when it is over, or when hand-offs have not ended, which then count as
+// failed. Otherwise it returns nil.
 func (w *windowRun) take() *Window {
 	if w == nil || w.taken.Load() {
 		return nil
@@ -259,7 +259,7 @@ func (w *windowRun) take() *Window {
 	return result
 }
 
-// since is when the oldest hand-off under way began, 0 when none is.
+// since is when the oldest hand-off under way began, 0 without one.
 func (w *windowRun) since() (oldest int64) {
 	if w == nil {
 		return 0
@@ -272,15 +272,15 @@ func (w *windowRun) since() (oldest int64) {
 	return oldest
 }
 
-// rehearsal is how much CPU time is spent at least on knowing the functions' own, and mostRehearsals
-// bounds it for functions that need none.
+// rehearsal is the least CPU time over which the functions' own is measured, in nanoseconds; mostRehearsals
+// bounds the repetitions for functions that need almost none.
 const (
 	rehearsal      = int64(2 * time.Millisecond)
 	mostRehearsals = 1 << 16
 )
 
-// calibrate has one source make payloads and consume them by itself, and returns the CPU time of one
-// hand-off to one target: the targets of a fan-out share what it takes to make the payload.
+// calibrate makes one source produce and consume payloads by itself, and returns the functions' CPU time of one
+// hand-off to one target, in nanoseconds: the targets of a fan-out share that of producing the payload.
 func (r *runner) calibrate() (ns float64, err error) {
 	w := r.workers[0]
 	both, err := r.rehearse("rehearse", w.route.Rehearse)
@@ -291,7 +291,7 @@ func (r *runner) calibrate() (ns float64, err error) {
 	return max(both-made, 0) + made/float64(w.fanout), err
 }
 
-// rehearse returns the CPU time of one step. The first makes room, and does not count.
+// rehearse returns the CPU time of one step in nanoseconds. The first step makes room, and does not count.
 func (r *runner) rehearse(name string, step func(payloads.Spec) error) (ns float64, err error) {
 	seed := windowRound
 	for n := 1; ; n *= 2 {

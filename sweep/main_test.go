@@ -1,26 +1,16 @@
 package sweep
 
 import (
-	"fmt"
-	"os"
 	"testing"
-
-	"go.uber.org/goleak"
 
 	"rrbench/modes"
 	"rrbench/shim"
+	"rrbench/shim/shimtest"
 )
 
 // TestMain lets the test program be its own shims.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "shim" {
-		if err := shim.Serve(findFaulty); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("rrbench/child.last"))
+	shimtest.Main(m, shimtest.Roles{"shim": func() error { return shim.Serve(findFaulty) }})
 }
 
 // defaults are the axes of the preset smoke, with sizes of their own.

@@ -70,9 +70,14 @@ type Recycler interface {
 	Recycle(size int64) error
 }
 
-// MemoryReporter is a Route for which a process other than its shim works, a server for example. Its
-// memory peaks are added to the shim's.
-type MemoryReporter interface {
+// Served is a Route for which a server works, a process other than its shim. The server's memory peaks are
+// added to the shim's: once, however many routes have an equal Server.
+type Served interface {
+	Server() Server
+}
+
+// Server is a process that works for routes. Its values can be compared.
+type Server interface {
 	Memory() (measure.Memory, error)
 }
 

@@ -24,7 +24,7 @@ type route struct {
 	sender *sender
 }
 
-var _ transport.MemoryReporter = (*route)(nil)
+var _ transport.Served = (*route)(nil)
 
 func (r *route) Send(handoff *transport.Handoff) (err error) {
 	if err = r.Route.Send(handoff); err == nil {
@@ -33,7 +33,7 @@ func (r *route) Send(handoff *transport.Handoff) (err error) {
 	return err
 }
 
-func (r *route) Memory() (measure.Memory, error) { return r.sender.server.usage.Memory() }
+func (r *route) Server() transport.Server { return r.sender.server.usage }
 
 // keyPrefix says on a user's server whose key it is.
 const keyPrefix = "rrbench:payload:"

@@ -137,7 +137,7 @@ func TestServerIsAccounted(t *testing.T) {
 		if reported.CPU() < used.CPU()*9/10 {
 			t.Errorf("hand-offs report %d ns of CPU time, the server alone used %d", reported.CPU(), used.CPU())
 		}
-		memory, err := opened.(transport.MemoryReporter).Memory()
+		memory, err := opened.(transport.Served).Server().Memory()
 		if err != nil || memory.RSSPeak < size || memory.PSSPeak < size {
 			t.Errorf("the server's memory is %+v, %v", memory, err)
 		}
@@ -155,7 +155,7 @@ func TestRoutesShareServer(t *testing.T) {
 			routes = append(routes, transporttest.Open(t, tr, setup, target.Endpoint()).(*route))
 		}
 		s := routes[0].sender.server
-		if s != routes[1].sender.server {
+		if s != routes[1].sender.server || routes[0].Server() != routes[1].Server() {
 			t.Error("two routes have two servers")
 		}
 		var handoff transport.Handoff
@@ -293,7 +293,7 @@ func TestStandIn(t *testing.T) {
 	if handoff.Deliveries[0].Usage.CPU() == 0 {
 		t.Error("what the stand-in did is not accounted")
 	}
-	if memory, err := opened.(transport.MemoryReporter).Memory(); err != nil || memory.RSSPeak < 1<<20 {
+	if memory, err := opened.(transport.Served).Server().Memory(); err != nil || memory.RSSPeak < 1<<20 {
 		t.Errorf("the stand-in's memory is %+v, %v", memory, err)
 	}
 	transporttest.MustClose(t, opened, target)

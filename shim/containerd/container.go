@@ -35,38 +35,45 @@ import (
 	"rrbench/transport"
 )
 
-// Container is a container of containerd. One whose only process is a shim ends when its control connection
-// closes, which the kernel does for a driver that dies.
+// Container is a container of containerd. One that hosts functions ends when its control connection closes, which
+// the kernel does for a driver that dies.
 type Container struct {
 	*instance
 	id string
 	// stdin and stdout are pipes; without them there is no input, and the log has the output.
 	stdin, stdout string
 	pid           int
-	connection    net.Conn
+	// control is the connection, nil for a program that hosts no functions.
+	control net.Conn
 }
 
 func newContainer(i *instance) *Container {
 	return &Container{instance: i, id: fmt.Sprintf("%s-%d", filepath.Base(i.directory.Path), i.containers.Add(1))}
 }
 
-// startFunction starts a container by this project's runtime, which hosts functions for a driver.
-func (c *Container) startFunction(ctx context.Context, namespace string) error {
+// startFunction starts a container by this project's runtime, and connects to the functions' host in it.
+func (c *Container) startFunction(ctx context.Context, spec *specs.Spec) error {
 	parent, err := c.unpacked(Program{Name: function})
 	if err != nil {
 		return err
 	}
-	spec := moduleSpec(function)
-	spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: namespace}}
-	spec.Annotations = map[string]string{task.ControlAnnotation: strconv.Itoa(os.Getuid())}
 	if err := c.create(ctx, task.Runtime, image.Reference(c.imageName(function)), parent, spec); err != nil {
 		return err
 	}
 	var dialer net.Dialer
-	if c.connection, err = dialer.DialContext(ctx, "unix", task.ControlSocket(c.address, Namespace, c.id)); err != nil {
+	if c.control, err = dialer.DialContext(ctx, "unix", task.ControlSocket(c.address, Namespace, c.id)); err != nil {
 		return fmt.Errorf("reach its functions: %w", err)
 	}
 	return nil
+}
+
+// functionSpec is the configuration of a container in which a driver hosts functions. Without the path of a network
+// namespace it has one of its own.
+func functionSpec(namespace string) *specs.Spec {
+	spec := moduleSpec(function)
+	spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: namespace}}
+	spec.Annotations = map[string]string{task.ControlAnnotation: strconv.Itoa(os.Getuid())}
+	return spec
 }
 
 // moduleSpec is the configuration of a container that runs a module of an image.
@@ -110,7 +117,7 @@ func (c *Container) startNative(ctx context.Context, namespace string, runs tran
 	}
 	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
 	defer stop()
-	if c.connection, err = listener.Accept(); err != nil {
+	if c.control, err = listener.Accept(); err != nil {
 		return fmt.Errorf("wait for its program: %w", err)
 	}
 	return nil
@@ -135,14 +142,14 @@ func (c *Container) createTask(ctx context.Context, runtime, image, parent strin
 		return err
 	}
 	// The container first: what refers to it is not collected as garbage.
-	_, err = containers.NewContainersClient(c.instance.connection).Create(ctx, &containers.CreateContainerRequest{Container: &containers.Container{
+	_, err = containers.NewContainersClient(c.connection).Create(ctx, &containers.CreateContainerRequest{Container: &containers.Container{
 		ID: c.id, Image: image, Runtime: &containers.Container_Runtime{Name: runtime}, Spec: &anypb.Any{TypeUrl: specType, Value: text},
 		Snapshotter: c.snapshotter, SnapshotKey: c.id,
 	}})
 	if err != nil {
 		return fmt.Errorf("create it: %w", err)
 	}
-	prepared, err := snapshots.NewSnapshotsClient(c.instance.connection).Prepare(ctx, &snapshots.PrepareSnapshotRequest{Snapshotter: c.snapshotter, Key: c.id, Parent: parent})
+	prepared, err := snapshots.NewSnapshotsClient(c.connection).Prepare(ctx, &snapshots.PrepareSnapshotRequest{Snapshotter: c.snapshotter, Key: c.id, Parent: parent})
 	if err != nil {
 		return fmt.Errorf("prepare its file system: %w", err)
 	}
@@ -151,11 +158,11 @@ func (c *Container) createTask(ctx context.Context, runtime, image, parent strin
 	if c.stdout != "" {
 		output = c.stdout
 		if runtime != task.Runtime {
-			// Theirs take two pipes or two files: what goes wrong there spoils the output.
+			// Other shims take two pipes or two files: their errors are in the output, too.
 			said = output
 		}
 	}
-	created, err := tasks.NewTasksClient(c.instance.connection).Create(ctx, &tasks.CreateTaskRequest{ContainerID: c.id, Rootfs: prepared.GetMounts(), Stdin: c.stdin, Stdout: output, Stderr: said})
+	created, err := tasks.NewTasksClient(c.connection).Create(ctx, &tasks.CreateTaskRequest{ContainerID: c.id, Rootfs: prepared.GetMounts(), Stdin: c.stdin, Stdout: output, Stderr: said})
 	if err != nil {
 		return fmt.Errorf("create its task: %w", err)
 	}
@@ -163,13 +170,13 @@ func (c *Container) createTask(ctx context.Context, runtime, image, parent strin
 	return nil
 }
 
-// groupOf is a container's control group: beside this process' own, so that neither's limits and counts touch the other's.
+// groupOf is the path of a container's control group. It is beside this process' own, so that neither counts for the other.
 func groupOf(id string) string { return "/" + id }
 
 func (c *Container) Start(ctx context.Context) error {
 	ctx, cancel := within(ctx, startDeadline)
 	defer cancel()
-	if _, err := tasks.NewTasksClient(c.instance.connection).Start(ctx, &tasks.StartRequest{ContainerID: c.id}); err != nil {
+	if _, err := tasks.NewTasksClient(c.connection).Start(ctx, &tasks.StartRequest{ContainerID: c.id}); err != nil {
 		return fmt.Errorf("start it: %w", err)
 	}
 	return nil
@@ -177,8 +184,7 @@ func (c *Container) Start(ctx context.Context) error {
 
 func (c *Container) log() string { return c.path(c.id + ".log") }
 
-// absence is how long a containerd may be away that was there before this process: while it starts
-// anew, for example. Functions run meanwhile.
+// absence is how long a containerd of the machine's may not answer, as while it is restarted. Functions run meanwhile.
 const absence = 30 * time.Second
 
 // wait waits until nothing is left of the container.
@@ -188,7 +194,7 @@ func (c *Container) wait(name string) shim.ExitReason {
 	switch {
 	case lost != nil:
 		// Its function ends with the connection.
-		_ = c.connection.Close()
+		_ = c.control.Close()
 		reason.How = "is lost: " + lost.Error()
 		return reason
 	case exit == 0:
@@ -205,12 +211,12 @@ func (c *Container) wait(name string) shim.ExitReason {
 	return reason
 }
 
-// exit waits for the task's exit status. Lost says that containerd cannot tell.
+// exit waits for the task's exit status. Lost is the reason where containerd does not know it.
 func (c *Container) exit() (exit uint32, lost error) {
 	var since time.Time
 	for {
 		ctx, cancel := within(context.Background(), 24*time.Hour)
-		reply, err := tasks.NewTasksClient(c.instance.connection).Wait(ctx, &tasks.WaitRequest{ContainerID: c.id})
+		reply, err := tasks.NewTasksClient(c.connection).Wait(ctx, &tasks.WaitRequest{ContainerID: c.id})
 		cancel()
 		if err == nil {
 			return reply.GetExitStatus(), nil
@@ -232,7 +238,7 @@ func (c *Container) exit() (exit uint32, lost error) {
 	}
 }
 
-// said is the output of a container without a pipe for it.
+// said reads the output of a container without a pipe for it.
 func (c *Container) said() *child.Tail {
 	said := new(child.Tail)
 	if text, err := os.ReadFile(c.log()); err == nil {
@@ -244,20 +250,18 @@ func (c *Container) said() *child.Tail {
 func (c *Container) Kill() error {
 	ctx, cancel := within(context.Background(), callDeadline)
 	defer cancel()
-	if _, err := tasks.NewTasksClient(c.instance.connection).Kill(ctx, &tasks.KillRequest{ContainerID: c.id, Signal: uint32(unix.SIGKILL), All: true}); err != nil && c.connection != nil {
-		_ = c.connection.Close()
+	if _, err := tasks.NewTasksClient(c.connection).Kill(ctx, &tasks.KillRequest{ContainerID: c.id, Signal: uint32(unix.SIGKILL), All: true}); err != nil && c.control != nil {
+		_ = c.control.Close()
 	}
 	return nil
 }
 
-// Remove removes whatever there still is of the container. What it has written has then reached the pipe. That
-// nothing is there is no error.
+// Remove removes what is left of the container, which may be nothing. All that it has written has then reached the pipe.
 func (c *Container) Remove() error {
-	if c.connection != nil {
-		_ = c.connection.Close()
+	if c.control != nil {
+		_ = c.control.Close()
 	}
-	err := removeContainer(c.instance, c.id)
-	return errors.Join(err, os.RemoveAll(c.log()), os.RemoveAll(c.path(c.id)))
+	return errors.Join(removeContainer(c.instance, c.id), os.RemoveAll(c.log()), os.RemoveAll(c.path(c.id)))
 }
 
 func removeContainer(i *instance, id string) error {
@@ -270,14 +274,14 @@ func removeContainer(i *instance, id string) error {
 	_, task := client.Delete(ctx, &tasks.DeleteTaskRequest{ContainerID: id})
 	_, record := containers.NewContainersClient(i.connection).Delete(ctx, &containers.DeleteContainerRequest{ID: id})
 	_, snapshot := snapshots.NewSnapshotsClient(i.connection).Remove(ctx, &snapshots.RemoveSnapshotRequest{Snapshotter: i.snapshotter, Key: id})
-	if err := errors.Join(missing(task), missing(record), missing(snapshot)); err != nil {
+	if err := errors.Join(unlessMissing(task), unlessMissing(record), unlessMissing(snapshot)); err != nil {
 		return fmt.Errorf("remove it: %w", err)
 	}
 	return nil
 }
 
-// missing is the error but for that of what is not there.
-func missing(err error) error {
+// unlessMissing returns the error if it is not that something is missing.
+func unlessMissing(err error) error {
 	if status.Code(err) == codes.NotFound {
 		return nil
 	}
@@ -294,7 +298,7 @@ type Program struct {
 	Native    string
 	Name      string
 	Arguments []string
-	// HostNetwork has it share this host's network; otherwise it has one of its own.
+	// HostNetwork gives it this host's network; otherwise it has one of its own.
 	HostNetwork bool
 }
 
@@ -328,7 +332,7 @@ func (s *Server) CheckAlone(p Program) error {
 	return nil
 }
 
-// Ready starts containerd, if that has not been done, and has it import a module's image.
+// Ready starts containerd, if that has not been done, and imports a module's image into it.
 func (s *Server) Ready(p Program) error {
 	i, err := s.instance()
 	if err == nil && p.Native == "" {
@@ -338,9 +342,9 @@ func (s *Server) Ready(p Program) error {
 }
 
 // CreateAlone creates a container with a program that is no shim, in namespaces of its own, which waits for Start.
-// Its life's steps are the caller's to take, for their times to be measured. Its standard output goes to that pipe of
-// the caller's; standard input comes from the other one. Without them there is no input, and output is kept for the
-// error. The image of a module is imported before, once: see Ready.
+// The caller takes each step of its life, and can measure it. Standard input and output are pipes of
+// the caller's; without them there is no input, and Wait's error has the last line of the output. Ready imports the
+// image of a module before.
 func (s *Server) CreateAlone(ctx context.Context, p Program, stdin, stdout *os.File) (*Container, error) {
 	i, err := s.instance()
 	if err != nil {
@@ -349,7 +353,6 @@ func (s *Server) CreateAlone(ctx context.Context, p Program, stdin, stdout *os.F
 	c := newContainer(i)
 	c.stdin, c.stdout = pipePath(stdin), pipePath(stdout)
 	runtime, snapshot := runcRuntime, ""
-	// A module has but the network's.
 	spec := runc.Spec(p.Native, "", nil, p.Arguments...)
 	namespaces := spec.Linux.Namespaces
 	if p.Native == "" {
@@ -360,7 +363,7 @@ func (s *Server) CreateAlone(ctx context.Context, p Program, stdin, stdout *os.F
 		spec = moduleSpec(p.Name, p.Arguments...)
 		spec.Annotations = map[string]string{task.EngineAnnotation: p.Engine}
 		if runtime != task.Runtime {
-			// Other shims make a container as runc would.
+			// Other shims make a container like runc.
 			spec.Mounts = []specs.Mount{{Destination: "/proc", Type: "proc", Source: "proc"}}
 			spec.Linux.Namespaces = namespaces
 		}
@@ -374,7 +377,7 @@ func (s *Server) CreateAlone(ctx context.Context, p Program, stdin, stdout *os.F
 	return c, nil
 }
 
-// pipePath names an open pipe of this process for others of this host; none has no name.
+// pipePath names an open pipe of this process for others of this host; nil has no name.
 func pipePath(file *os.File) string {
 	if file == nil {
 		return ""
@@ -396,11 +399,11 @@ func (i *instance) unpacked(p Program) (string, error) {
 	return snapshot, err
 }
 
-// PID is the program's process number on the host, of a function that of its host.
+// PID is the program's process number on this machine; a function's is that of the process that hosts it.
 func (c *Container) PID() int { return c.pid }
 
-// Used is the processor time of the container so far: of the program and of what has made ready for it there, not of
-// containerd and its shims. It is zero where the control group does not tell.
+// Used is the processor time of the container so far: of the program and of what has prepared it there, not of
+// containerd and its shims. It is zero where the control group does not count it.
 func (c *Container) Used() (used measure.Usage) {
 	if cgroups.Mode() == cgroups.Unified {
 		if group, err := cgroup2.Load(groupOf(c.id)); err == nil {
@@ -423,7 +426,7 @@ func (c *Container) Used() (used measure.Usage) {
 	return used
 }
 
-// Wait waits for the program's end, and says how it was if it was not a good one.
+// Wait waits for the program's end. Its error describes an end with another status than 0.
 func (c *Container) Wait() error {
 	exit, err := c.exit()
 	switch {
@@ -436,7 +439,7 @@ func (c *Container) Wait() error {
 	return fmt.Errorf("it exited with status %d: %s", exit, line)
 }
 
-// imageName is one that no other driver has.
+// imageName is one that no other driver uses.
 func (i *instance) imageName(name string) string {
 	return strings.ToLower(filepath.Base(i.directory.Path)) + "-" + name
 }

@@ -15,16 +15,18 @@ import (
 	"rrbench/shim/containerd/task"
 )
 
-// command starts a container of an image that says what hello.c is to do.
-func command(ctx context.Context, i *instance, snapshot string, arguments ...string) (*Container, error) {
+// helloIn is the configuration of a container that runs hello.c in an engine and a network of its own.
+func helloIn(engine string, arguments ...string) *specs.Spec {
+	spec := moduleSpec("hello", arguments...)
+	spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: specs.NetworkNamespace}}
+	spec.Annotations = map[string]string{task.EngineAnnotation: engine}
+	return spec
+}
+
+// sleeping starts a container in which hello.c sleeps.
+func sleeping(ctx context.Context, i *instance, snapshot string) (*Container, error) {
 	c := newContainer(i)
-	return c, c.create(ctx, task.Runtime, "", snapshot, &specs.Spec{
-		Version:     "1.0.2",
-		Root:        &specs.Root{Path: "rootfs"},
-		Process:     &specs.Process{Args: append([]string{"/hello.wasm"}, arguments...), Cwd: "/", NoNewPrivileges: true},
-		Linux:       &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace}}},
-		Annotations: map[string]string{task.EngineAnnotation: engine()},
-	})
+	return c, c.create(ctx, task.Runtime, "", snapshot, helloIn(engine(), "sleep"))
 }
 
 // Cycles of create, start, kill and delete leave nothing behind, in containerd and its shim neither.
@@ -33,14 +35,14 @@ func TestCycles(t *testing.T) {
 	ctx := t.Context()
 	_, snapshot := i.add(t, "hello", hello(t))
 	// It keeps the shim.
-	keeper, err := command(ctx, i, snapshot, "sleep")
+	keeper, err := sleeping(ctx, i, snapshot)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer keeper.Remove()
 	shim := shimOf(t)
 	cycle := func() {
-		c, err := command(ctx, i, snapshot, "sleep")
+		c, err := sleeping(ctx, i, snapshot)
 		if err != nil {
 			t.Fatal(err)
 		}

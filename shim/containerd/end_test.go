@@ -22,11 +22,7 @@ func TestHandOff(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			records := 0
-			_, err = cell.Run(t.Context(), batch(4), func(r shim.Record) error { records++; return r.Err })
-			if err != nil || records != 4 {
-				t.Errorf("%d records, %v", records, err)
-			}
+			handOver(t, cell, batch(4), 4)
 			if memory, err := cell.Memory(t.Context()); err != nil || memory.PSSPeak == 0 {
 				t.Errorf("memory %+v, %v", memory, err)
 			}
@@ -121,18 +117,14 @@ func TestContainerdRestarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.daemon.Kill()
-	if _, err := cell.Run(t.Context(), batch(4), func(r shim.Record) error { return r.Err }); err != nil {
-		t.Errorf("a batch without containerd: %v", err)
-	}
+	handOver(t, cell, batch(4), 4)
 	if err := i.run(owner); err != nil {
 		t.Fatal(err)
 	}
 	if err := i.answers(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := cell.Run(t.Context(), batch(4), func(r shim.Record) error { return r.Err }); err != nil {
-		t.Errorf("a batch after a restart: %v", err)
-	}
+	handOver(t, cell, batch(4), 4)
 	if err := errors.Join(cell.Close(), s.Close()); err != nil {
 		t.Error(err)
 	}
@@ -161,9 +153,7 @@ func TestTwoDrivers(t *testing.T) {
 	if err := errors.Join(second.Close(), other.Close()); err != nil {
 		t.Error(err)
 	}
-	if _, err := first.Run(t.Context(), batch(4), func(r shim.Record) error { return r.Err }); err != nil {
-		t.Errorf("a batch when another driver has ended: %v", err)
-	}
+	handOver(t, first, batch(4), 4)
 	if err := errors.Join(first.Close(), one.Close()); err != nil {
 		t.Error(err)
 	}

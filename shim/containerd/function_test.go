@@ -6,11 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"rrbench/shim/containerd/task"
+	"rrbench/shim/shimtest"
 )
 
 func TestFunction(t *testing.T) {
@@ -72,13 +72,12 @@ func (i *instance) state(t *testing.T, id string) string {
 // becomes waits for a status.
 func (i *instance) becomes(t *testing.T, id, status string) {
 	t.Helper()
-	state := ""
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if state = i.state(t, id); state == status {
-			return
+	shimtest.Eventually(t, id+" is not "+status, func() error {
+		if state := i.state(t, id); state != status {
+			return fmt.Errorf("it is %s", state)
 		}
-	}
-	t.Errorf("%s is %s, not %s", id, state, status)
+		return nil
+	})
 }
 
 func TestTask(t *testing.T) {
@@ -134,7 +133,7 @@ func TestPod(t *testing.T) {
 	i.becomes(t, "waits-too", "STOPPED")
 }
 
-// One shim serves a namespace; what a killed one leaves, containerd has cleaned up.
+// One shim serves a namespace. Containerd cleans up what a killed one leaves.
 func TestShimKilled(t *testing.T) {
 	i := shared(t)
 	name, _ := i.add(t, "hello", hello(t))
@@ -208,7 +207,7 @@ func TestBadImages(t *testing.T) {
 	}
 }
 
-// What is no WebAssembly runs by runc.
+// A container that is no function runs by runc.
 func TestNativeContainer(t *testing.T) {
 	i := shared(t)
 	directory := t.TempDir()

@@ -24,8 +24,8 @@ import (
 // a bridge joins to the others.
 type Launcher struct {
 	Server *Server
-	// Native runs the program itself in a container of runc's, and not a function's host. The parameter
-	// of the methods is then a runc.Network.
+	// Native runs this program itself in a container of runc's. The parameter of the methods is then a
+	// runc.Network.
 	Native bool
 }
 
@@ -104,29 +104,34 @@ func (p *pod) Start(ctx context.Context, name string, runs transport.Runs) (*shi
 	if p.native {
 		err = c.startNative(ctx, namespace, runs)
 	} else {
-		err = c.startFunction(ctx, namespace)
+		err = c.startFunction(ctx, functionSpec(namespace))
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("container %s: %w", c.id, err), c.Remove())
 	}
+	return c.hosting(name, address), nil
+}
+
+// hosting is the container as a shim.
+func (c *Container) hosting(name, address string) *shim.Instance {
 	return &shim.Instance{
-		Connection: c.connection,
+		Connection: c.control,
 		Address:    address,
 		Program:    "container " + c.id,
 		PID:        func() (int, error) { return c.pid, nil },
 		Wait:       func() shim.ExitReason { return c.wait(name) },
 		Kill:       func() { _ = c.Kill() },
-	}, nil
+	}
 }
 
-// Function has a runtime of containerd's start the function that a native source asks by its address alone; the source's
-// shim is a child process. The parameter of the methods is a value of transport.ByContainerd.
+// Function starts, by a runtime of containerd's, the function that a native source reaches by its address alone; the
+// source's shim is a child process. The parameter of the methods is a value of transport.ByContainerd.
 type Function struct {
 	Server *Server
 	Module []byte
 }
 
-// program is what the runtime starts, or why it cannot.
+// program is what the runtime starts. The error is why it cannot.
 func (f Function) program(parameter string) (Program, error) {
 	name, ok := strings.CutPrefix(parameter, transport.ByContainerd)
 	if !ok {
@@ -149,8 +154,8 @@ type listening struct {
 	address string
 }
 
-// Prepare starts the function, which listens at the port of this host which its argument is, and waits until it
-// does. Shims then find it at their own address.
+// Prepare starts the function, whose argument is a port of this host, and waits until it listens there. Shims reach it
+// by their Instance's address.
 func (f Function) Prepare(parameter string) (_ shim.Pod, err error) {
 	p, err := f.program(parameter)
 	if err != nil {

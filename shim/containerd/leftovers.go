@@ -24,20 +24,20 @@ import (
 	"rrbench/shim/runc"
 )
 
-// stateDirectory is where a containerd of this package's keeps what is lost with the machine's next
-// start; tasksDirectory has there a directory for each namespace and task.
+// stateDirectory is where a containerd of this package's keeps what a restart of the machine would lose.
+// Its tasksDirectory has a directory for each namespace and task.
 const (
 	stateDirectory = "state"
 	tasksDirectory = "io.containerd.runtime.v2.task"
 )
 
-// Leftovers names what runs have left behind that were killed.
+// Leftovers names what killed runs have left behind.
 func Leftovers() []string { return private.AbandonedNames(os.TempDir(), prefix) }
 
 // Clean removes what Leftovers names, and nothing else.
 func Clean() error { return private.Clean(os.TempDir(), prefix, remove) }
 
-// remove removes what an instance has made; at last the directory, by which the rest is found.
+// remove removes what an instance has made, and at last the directory, by which the rest is found.
 func remove(directory *private.Directory) error {
 	err := errors.Join(removeThere(directory.Path), removeOwn(directory.Path))
 	if err != nil {
@@ -46,7 +46,7 @@ func remove(directory *private.Directory) error {
 	return directory.Remove()
 }
 
-// removeThere removes the containers, and the image, of a containerd that was there.
+// removeThere removes the containers and the images from a containerd of the machine's.
 func removeThere(path string) error {
 	socket, err := os.ReadFile(filepath.Join(path, socketFile))
 	if err != nil {
@@ -77,13 +77,13 @@ func removeThere(path string) error {
 	for _, found := range imported.GetImages() {
 		if strings.Contains(found.GetName(), "/"+strings.ToLower(name)+"-") {
 			_, err := client.Delete(ctx, &images.DeleteImageRequest{Name: found.GetName(), Sync: true})
-			errs = append(errs, missing(err))
+			errs = append(errs, unlessMissing(err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// removeOwn ends what a containerd that has ended has left: tasks and their shims, mounts, control groups.
+// removeOwn ends what a containerd has left that has ended: tasks and their shims, mounts, control groups.
 func removeOwn(path string) error {
 	tasks, _ := filepath.Glob(filepath.Join(path, stateDirectory, tasksDirectory, Namespace, "*"))
 	var errs []error
@@ -108,8 +108,8 @@ func removeOwn(path string) error {
 	return errors.Join(errs...)
 }
 
-// endTask asks a task's shim to end it, and then itself, and returns the shim's process number; 0 where
-// there is none. What it leaves is looked for elsewhere.
+// endTask asks a task's shim to end the task, and then itself. It returns the shim's process number, or 0
+// without one. It ignores errors, since the caller looks for what is left.
 func endTask(bundle, id string) (shim int) {
 	address, version := addressOf(bundle)
 	connection, err := net.DialTimeout("unix", strings.TrimPrefix(address, "unix://"), time.Second)
@@ -133,8 +133,8 @@ func endTask(bundle, id string) (shim int) {
 	return shim
 }
 
-// addressOf is where a task's shim answers, and by which version of the Task API: containerd 1.6 has a file with the
-// address, 2 has what the shim said when it was started.
+// addressOf is where a task's shim answers, and by which version of the Task API: containerd 1.6 keeps a file with the
+// address, containerd 2 the shim's reply to its start.
 func addressOf(bundle string) (address string, version int) {
 	started := struct {
 		Version int
@@ -148,4 +148,12 @@ func addressOf(bundle string) (address string, version int) {
 	return string(text), started.Version
 }
 
-func lives(process int) bool { return process > 0 && unix.Kill(process, 0) == nil }
+// lives is false also of a process for which its parent has not waited yet: that holds nothing any more.
+func lives(process int) bool {
+	p, err := procfs.NewProc(process)
+	if err != nil {
+		return false
+	}
+	stat, err := p.Stat()
+	return err == nil && stat.State != "Z"
+}

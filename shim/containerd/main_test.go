@@ -23,37 +23,19 @@ import (
 	"rrbench/shim"
 	"rrbench/shim/containerd/host"
 	"rrbench/shim/containerd/task"
+	"rrbench/shim/shimtest"
 	"rrbench/transport"
 )
-
-// driverVariable makes the test program a driver, with the shim that it names.
-const driverVariable = "CONTAINERD_TEST_DRIVER"
 
 // programs is a directory with the shim, and beside it this program as the host of functions.
 var programs string
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == "function" {
-		if err := host.Serve(catalogue.Find); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	if len(os.Args) == 2 && os.Args[1] == "shim" {
-		if err := shim.Serve(catalogue.Find); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	if shim := os.Getenv(driverVariable); shim != "" {
-		if err := drive(&Server{shim: shim}); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
+	shimtest.Roles{
+		"function": func() error { return host.Serve(catalogue.Find) },
+		"shim":     func() error { return shim.Serve(catalogue.Find) },
+		"driver":   func() error { return drive(&Server{shim: os.Args[2]}) },
+	}.Play()
 	os.Exit(func() int {
 		var err error
 		if programs, err = os.MkdirTemp("", "containerd-test-"); err != nil {
@@ -81,12 +63,7 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", fmt.Errorf("%w: %s", err, output)
 	}
 	path := filepath.Join(programs, "containerd-shim-roadrunner-v1")
-	command := exec.Command("go", "run", "-exec", "cp", "rrbench/cmd/containerd-shim-roadrunner-v1", path)
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the shim: %w\n%s", err, output)
-	}
-	return path, nil
+	return path, shimtest.Build("rrbench/cmd/containerd-shim-roadrunner-v1", path)
 })
 
 // newServer skips the test where no containerd can be started.
@@ -191,16 +168,18 @@ func hello(t testing.TB) []byte {
 	return module
 }
 
+func setupOf(info transport.Info) transport.Setup {
+	return transport.Setup{Engine: engine(), Guest: "c", Codec: info.Codecs[0], Payload: payloads.Text, Size: 1 << 16, Fanout: 1,
+		Deadline: time.Minute, Origin: transport.OriginBuffer, Consume: transport.ConsumeRead}
+}
+
 // open starts a cell and connects its functions; the caller closes it.
 func open(ctx context.Context, s *Server, name string) (*shim.Cell, error) {
 	t, err := catalogue.Find(name)
 	if err != nil {
 		return nil, err
 	}
-	cell, err := shim.StartCell(ctx, Launcher{Server: s}, t.Info(), transport.Setup{
-		Engine: engine(), Guest: "c", Codec: t.Info().Codecs[0], Payload: payloads.Text, Size: 1 << 16, Fanout: 1, Deadline: time.Minute,
-		Origin: transport.OriginBuffer, Consume: transport.ConsumeRead,
-	})
+	cell, err := shim.StartCell(ctx, Launcher{Server: s}, t.Info(), setupOf(t.Info()))
 	if err != nil {
 		return nil, err
 	}
@@ -212,6 +191,19 @@ func open(ctx context.Context, s *Server, name string) (*shim.Cell, error) {
 
 func batch(rounds int) shim.Batch {
 	return shim.Batch{Payload: payloads.Text, Sizes: []int64{1 << 16}, Seed: 1, Warmup: 1, Rounds: rounds, Deadline: time.Minute}
+}
+
+// handOver runs a batch, which must have so many records.
+func handOver(t *testing.T, source interface {
+	Run(context.Context, shim.Batch, func(shim.Record) error) (shim.Window, error)
+}, batch shim.Batch, want int) {
+	t.Helper()
+	records := 0
+	// Each record's length and digest are compared with the payload's.
+	_, err := source.Run(t.Context(), batch, func(r shim.Record) error { records++; return r.Err })
+	if err != nil || records != want {
+		t.Errorf("%d records, %v", records, err)
+	}
 }
 
 // drive is a process with two containers that hand over until it is killed.
@@ -228,8 +220,7 @@ func drive(s *Server) error {
 // killedDriver starts a driver and kills it in the middle of a batch.
 func killedDriver(t *testing.T) {
 	t.Helper()
-	command := exec.Command("/proc/self/exe")
-	command.Env = append(os.Environ(), driverVariable+"="+filepath.Join(programs, "containerd-shim-roadrunner-v1"))
+	command := exec.Command("/proc/self/exe", "driver", filepath.Join(programs, "containerd-shim-roadrunner-v1"))
 	command.Stderr = os.Stderr
 	output, err := command.StdoutPipe()
 	if err != nil {
@@ -277,12 +268,10 @@ func inventory(t *testing.T) (found []string) {
 // eventually waits until there is nothing that there was not: a test before may still have been leaving something.
 func eventually(t *testing.T, before []string) {
 	t.Helper()
-	var left []string
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		left = slices.DeleteFunc(inventory(t), func(found string) bool { return slices.Contains(before, found) })
-		if len(left) == 0 {
-			return
+	shimtest.Eventually(t, "left behind", func() error {
+		if left := slices.DeleteFunc(inventory(t), func(found string) bool { return slices.Contains(before, found) }); len(left) > 0 {
+			return fmt.Errorf("%q", left)
 		}
-	}
-	t.Errorf("left behind: %q", left)
+		return nil
+	})
 }

@@ -2,67 +2,43 @@ package containerd
 
 import (
 	"context"
-	"net"
-	"os"
+	"errors"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"rrbench/catalogue"
-	"rrbench/payloads"
 	"rrbench/shim"
-	"rrbench/shim/containerd/task"
 	"rrbench/transport"
 )
 
-// controlled is a container of a pod, as containerd's client would make it, in which a driver asks for functions.
-type controlled struct{ *Container }
+// inPod starts a container of a pod, as containerd's client would make it, in which a driver asks for functions.
+type inPod string
 
-func (c controlled) Start(ctx context.Context, name string, _ transport.Runs) (*shim.Instance, error) {
-	var dialer net.Dialer
-	var err error
-	if c.connection, err = dialer.DialContext(ctx, "unix", task.ControlSocket(c.address, Namespace, c.id)); err != nil {
-		return nil, err
+func (pod inPod) Start(ctx context.Context, name string, _ transport.Runs) (*shim.Instance, error) {
+	c, spec := newContainer(common.current), functionSpec("")
+	spec.Annotations["io.kubernetes.cri.sandbox-id"], spec.Annotations["io.kubernetes.cri.container-type"] = string(pod), "container"
+	if err := c.startFunction(ctx, spec); err != nil {
+		return nil, errors.Join(err, c.Remove())
 	}
-	return &shim.Instance{Connection: c.connection, Address: transport.Loopback, Program: "container " + c.id,
-		PID: func() (int, error) { return c.pid, nil }, Wait: func() shim.ExitReason { return c.wait(name) }, Kill: func() { _ = c.Kill() }}, nil
+	return c.hosting(name, transport.Loopback), nil
 }
 
-func (controlled) Close() error { return nil }
+func (inPod) Close() error { return nil }
 
-// inPod starts a container of a pod, and connects to it by the control protocol.
-func inPod(t *testing.T, i *instance, pod string) *shim.Process {
+func (pod inPod) start(t *testing.T) *shim.Process {
 	t.Helper()
-	parent, err := i.unpacked(Program{Name: function})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := newContainer(i)
-	err = c.create(t.Context(), task.Runtime, "", parent, &specs.Spec{
-		Version:     "1.0.2",
-		Root:        &specs.Root{Path: "rootfs"},
-		Process:     &specs.Process{Args: []string{"/" + function + ".wasm"}, Cwd: "/", NoNewPrivileges: true},
-		Linux:       &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace}}},
-		Annotations: map[string]string{task.ControlAnnotation: strconv.Itoa(os.Getuid()), "io.kubernetes.cri.sandbox-id": pod, "io.kubernetes.cri.container-type": "container"},
-	})
-	if err != nil {
-		t.Fatal(err, c.Remove())
-	}
-	process, err := shim.Start(t.Context(), controlled{c}, c.id, transport.Wasm)
+	process, err := shim.Start(t.Context(), pod, "in "+string(pod), transport.Wasm)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return process
 }
 
-// A driver has a function of one container hand over to that of another: in one process where they are of one pod, between
-// two where they are not.
+// The function of one container hands over to that of another: in one process where they are of one pod, otherwise between
+// two.
 func TestHandOffBetweenContainers(t *testing.T) {
-	i := shared(t)
+	shared(t)
 	before := inventory(t)
 	for _, test := range []struct {
 		transport, target string
@@ -76,7 +52,7 @@ func TestHandOffBetweenContainers(t *testing.T) {
 		{"user/copy", "pod-b", false, "in this process"},
 	} {
 		t.Run(test.transport+" to "+test.target, func(t *testing.T) {
-			source, target := inPod(t, i, "pod-a"), inPod(t, i, test.target)
+			source, target := inPod("pod-a").start(t), inPod(test.target).start(t)
 			// Each ends alone.
 			defer func() {
 				for _, p := range []*shim.Process{target, source} {
@@ -94,8 +70,7 @@ func TestHandOffBetweenContainers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			setup := transport.Setup{Engine: engine(), Guest: "c", Codec: found.Info().Codecs[0], Payload: payloads.Text, Size: 1 << 16, Fanout: 1,
-				Deadline: time.Minute, Origin: transport.OriginBuffer, Consume: transport.ConsumeRead}
+			setup := setupOf(found.Info())
 			endpoint, err := target.Serve(t.Context(), test.transport, setup)
 			if err != nil {
 				t.Fatal(err)
@@ -110,12 +85,7 @@ func TestHandOffBetweenContainers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			records := 0
-			// Each record's length and digest are compared with the payload's.
-			_, err = source.Run(t.Context(), batch(4), func(r shim.Record) error { records++; return r.Err })
-			if err != nil || records != 4 {
-				t.Errorf("%d records, %v", records, err)
-			}
+			handOver(t, source, batch(4), 4)
 		})
 	}
 	eventually(t, before)

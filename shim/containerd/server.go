@@ -17,6 +17,7 @@ import (
 
 	"github.com/containerd/containerd/api/services/version/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -41,19 +42,19 @@ const (
 	callDeadline  = 10 * time.Second
 )
 
-// Server is the containerd by which shims are started: one of its own, which is started when it is
-// needed and anew when it has ended, or one that is there.
+// Server is the containerd that starts shims: the machine's, or one of its own, which is started when it is
+// needed, and again when it has ended.
 type Server struct {
-	// socket is of one that is there.
+	// socket is that of the machine's, else empty.
 	socket string
-	// shim is the path of the runtime shim; empty for that which is beside this program.
+	// shim is the path of the runtime shim; empty is the one beside this program.
 	shim string
 
 	lock    sync.Mutex
 	current *instance
 }
 
-// NewServer makes one. Without a socket it starts a containerd of its own. Close ends it.
+// NewServer makes a Server. Without a socket it starts a containerd of its own, which Close ends.
 func NewServer(socket string) *Server { return &Server{socket: socket} }
 
 // Close ends what was started, and removes what was made.
@@ -68,7 +69,7 @@ func (s *Server) Close() error {
 	return err
 }
 
-// instance is the containerd that runs.
+// instance returns the containerd that runs.
 func (s *Server) instance() (*instance, error) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
@@ -76,7 +77,7 @@ func (s *Server) instance() (*instance, error) {
 		if s.current.life.Err() == nil {
 			return s.current, nil
 		}
-		// Why it ended is in the rows of those that it had started.
+		// The rows of the containers that it had started have the reason.
 		_ = s.current.close()
 	}
 	cleanOnce()
@@ -85,26 +86,26 @@ func (s *Server) instance() (*instance, error) {
 	return s.current, err
 }
 
-// cleanOnce removes what killed runs have left behind, once a process. What cannot be removed is no
-// reason not to measure: rrbench doctor names it.
+// cleanOnce removes what killed runs have left behind, once in this process. What cannot be removed does
+// not prevent a measurement; rrbench doctor names it.
 var cleanOnce = sync.OnceFunc(func() { _ = Clean() })
 
-// instance is a containerd, and the directory whose lock says that this process lives.
+// instance is a containerd, and a directory that stays locked while this process lives.
 type instance struct {
 	directory  *private.Directory
 	address    string
 	connection *grpc.ClientConn
-	// daemon is nil for a containerd that was there. life is over when it has ended.
+	// daemon is nil for the machine's containerd. life is over when the daemon has ended.
 	daemon      *child.Daemon
 	life        context.Context
 	snapshotter string
 	containers  atomic.Int64
-	// snapshots are what the snapshotter calls the file systems of images, by their modules' names.
+	// snapshots are the snapshotter's names of images' file systems, by the modules' names. lock guards them.
 	lock      sync.Mutex
 	snapshots map[string]string
 }
 
-// socketFile says in the directory which containerd it belongs to that was there.
+// socketFile has, in an instance's directory, the socket of the machine's containerd.
 const socketFile = "socket"
 
 func (s *Server) start() (_ *instance, err error) {
@@ -177,7 +178,7 @@ func (i *instance) run(s *Server) error {
 			daemon.Env = append(daemon.Env, name+"="+value)
 		}
 	}
-	// Shims have its output open.
+	// Shims keep its output open.
 	daemon.WaitDelay = time.Second
 	// A Ctrl-C at the terminal is for the driver alone: it ends its containers in order.
 	daemon.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -188,7 +189,7 @@ func (i *instance) run(s *Server) error {
 	return nil
 }
 
-// howEnded says how the daemon ended.
+// howEnded describes how the daemon ended.
 func (i *instance) howEnded() string {
 	text := fmt.Sprintf("containerd (process %d) was %s", i.daemon.Process.Pid, shim.HowEnded(i.daemon.ProcessState, nil))
 	if line, _ := i.daemon.Said.Said(); line != "" && !i.daemon.ProcessState.Success() && i.daemon.ProcessState.Exited() {
@@ -198,7 +199,9 @@ func (i *instance) howEnded() string {
 }
 
 func dial(address string) (*grpc.ClientConn, error) {
-	connection, err := grpc.NewClient("unix://"+address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+	// A containerd that starts answers in less than the second that gRPC pauses by default.
+	often := grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1.5, MaxDelay: time.Second}, MinConnectTimeout: startDeadline}
+	connection, err := grpc.NewClient("unix://"+address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy(), grpc.WithConnectParams(often))
 	if err != nil {
 		return nil, fmt.Errorf("reach containerd: %w", err)
 	}
@@ -229,8 +232,8 @@ func (i *instance) answers() error {
 // function is what the image's module is called.
 const function = "function"
 
-// importImage has containerd import and unpack an image of a module, and returns what its file system is called.
-// The snapshotter is overlayfs, or native where that does not work.
+// importImage imports and unpacks an image of a module into containerd, and returns the snapshot of its file system.
+// The snapshotter is overlayfs, or native where overlayfs does not work.
 func (i *instance) importImage(name string, module []byte) (snapshot string, err error) {
 	var archive bytes.Buffer
 	if snapshot, err = image.Write(&archive, image.Plain, name, i.imageName(name), module); err != nil {
@@ -258,7 +261,7 @@ func (i *instance) importImage(name string, module []byte) (snapshot string, err
 	return "", errors.Join(errs...)
 }
 
-// close ends the daemon, if it is this process', and removes all that this instance has made.
+// close ends the daemon, if there is one, and removes all that this instance has made.
 func (i *instance) close() error {
 	if i.connection != nil {
 		_ = i.connection.Close()

@@ -19,14 +19,6 @@ import (
 func BenchmarkStart(b *testing.B) {
 	i, module := shared(b), hello(b)
 	_, snapshot := i.add(b, "hello", module)
-	function := func(engine string) *specs.Spec {
-		return &specs.Spec{
-			Version: "1.0.2", Root: &specs.Root{Path: "rootfs"},
-			Process:     &specs.Process{Args: []string{"/hello.wasm"}, Cwd: "/", NoNewPrivileges: true},
-			Linux:       &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace}}},
-			Annotations: map[string]string{task.EngineAnnotation: engine},
-		}
-	}
 	program := filepath.Join(b.TempDir(), "hello")
 	source := filepath.Join(b.TempDir(), "hello.c")
 	if err := os.WriteFile(source, []byte("#include <stdio.h>\nint main(void) { puts(\"hello\"); }\n"), 0o600); err != nil {
@@ -40,7 +32,7 @@ func BenchmarkStart(b *testing.B) {
 			var first time.Duration
 			least := time.Hour
 			for b.Loop() {
-				spec := function(of.name)
+				spec := helloIn(of.name)
 				if of.runtime == runcRuntime {
 					spec = runc.Spec(program, "", nil)
 					spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})

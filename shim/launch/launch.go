@@ -18,15 +18,15 @@ var Names = []string{transport.LauncherProcess, transport.LauncherRunc, transpor
 
 // Launchers are those of one program. Close ends what they share.
 type Launchers struct {
-	// Containerd is what starts containers of containerd.
+	// Containerd starts containers of containerd.
 	Containerd *containerd.Server
 }
 
-// New makes the launchers. Without the socket of a containerd that one of their own is started when it
-// is needed.
+// New makes the launchers. Without the socket of a containerd they start one of their own when it is
+// needed.
 func New(socket string) *Launchers { return &Launchers{containerd.NewServer(socket)} }
 
-// For finds what starts the shims of a transport.
+// For returns the launcher of a transport.
 func (l *Launchers) For(info transport.Info) shim.Launcher {
 	switch info.Launcher {
 	case transport.LauncherRunc:
@@ -37,7 +37,7 @@ func (l *Launchers) For(info transport.Info) shim.Launcher {
 		}
 		return containerd.Launcher{Server: l.Containerd, Native: info.Runs == transport.Native}
 	case transport.LauncherEngines:
-		return second{}
+		return second{shim.Child{Program: catalogue.SecondPath()}}
 	}
 	return shim.Child{}
 }
@@ -45,14 +45,14 @@ func (l *Launchers) For(info transport.Info) shim.Launcher {
 // Close ends the containerd that was started.
 func (l *Launchers) Close() error { return l.Containerd.Close() }
 
-// For finds what starts the shims of a transport by itself.
+// For returns the launcher of a transport, without a containerd.
 func For(info transport.Info) shim.Launcher { return new(Launchers).For(info) }
 
-// Own is the launcher that a transport has by itself.
+// Own is the name of the launcher that a transport has by default.
 func Own(info transport.Info) string { return cmp.Or(info.Launcher, transport.LauncherProcess) }
 
-// By is a transport whose shims, of functions on an engine, that launcher starts, or why it cannot; an
-// empty name stands for the transport's own.
+// By returns the Info of a transport whose shims, of functions on an engine, that launcher starts, or an error where
+// it cannot; an empty name stands for the transport's own.
 func By(info transport.Info, launcher, engine string) (transport.Info, error) {
 	own := Own(info)
 	second := info.Runs == transport.Wasm && catalogue.Program(engine) != ""
@@ -87,14 +87,8 @@ type second struct{ shim.Child }
 
 func (second) Check(string) error { return catalogue.CheckSecond() }
 
-func (second) Programs() []string { return []string{catalogue.SecondPath()} }
-
-func (second) Prepare(string) (shim.Pod, error) {
-	return shim.Child{Program: catalogue.SecondPath()}, nil
-}
-
-// Across is the parameter of a transport whose targets are on other hosts, given the user's, or why
-// that cannot be.
+// Across is the parameter of a transport whose targets are on other hosts, given the user's, or an error where
+// that is not possible.
 func Across(info transport.Info, parameter string) (string, error) {
 	switch info.Launcher {
 	case transport.LauncherContainerd:
@@ -108,7 +102,7 @@ func Across(info transport.Info, parameter string) (string, error) {
 	return parameter, nil
 }
 
-// Check says why a transport cannot run on this machine, its shims included.
+// Check returns why a transport, or its shims, cannot run on this machine, or nil.
 func Check(t transport.Transport, parameter string) error {
 	return errors.Join(t.Check(), For(t.Info()).Check(parameter), shim.ReadResources().Check(t.Info(), 1, 1))
 }

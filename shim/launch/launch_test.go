@@ -8,7 +8,7 @@ import (
 	"rrbench/transport"
 )
 
-// Pairs of transport and launcher that do not go together say what does.
+// The error for a transport and a launcher that do not go together names a launcher that does.
 func TestBy(t *testing.T) {
 	for _, test := range []struct{ name, launcher, is, reason string }{
 		{name: "user/copy", is: ""},

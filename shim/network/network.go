@@ -34,8 +34,8 @@ const (
 // machine's own network, so it could not clash with a network in use anyway.
 var subnet = netip.MustParsePrefix("198.18.0.0/15")
 
-// Cell is the network of a cell's containers: an Ethernet switch in a network namespace of its own,
-// which nothing of the machine's network sees: no interface, route or firewall rule of the host
+// Cell is the network of a cell's containers: an Ethernet switch in a network namespace of its own.
+// It is separate from the machine's network: no interface, route or firewall rule of the host
 // changes. When the namespace ends, so do the bridge and every cable plugged into it. A nil Cell is
 // the host's network.
 type Cell struct {
@@ -66,8 +66,8 @@ func New() (*Cell, error) {
 	return &Cell{inside: inside, bridge: bridge, last: subnet.Addr()}, nil
 }
 
-// Connect makes a network namespace that is plugged into the bridge, and returns the address that a
-// container in it has. The path names it until Close, for other processes of this host.
+// Connect makes a network namespace that is plugged into the bridge, and returns the address of a
+// container in it. Until Close, the path names it for other processes of this host.
 func (c *Cell) Connect() (path, address string, err error) {
 	if c == nil {
 		return "", "127.0.0.1", nil
@@ -90,8 +90,8 @@ func (c *Cell) Connect() (path, address string, err error) {
 	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), int(container.descriptor)), next.String(), nil
 }
 
-// plug lays a cable (a veth pair) from the bridge into a container's namespace, which has the address
-// from then on.
+// plug makes a cable (a veth pair) from the bridge into a container's namespace, and gives the container's
+// end the address.
 func (c *Cell) plug(container *namespace, address netip.Addr) error {
 	cable := &netlink.Veth{
 		LinkAttrs:     netlink.LinkAttrs{Name: fmt.Sprintf("port%d", len(c.containers)), MasterIndex: c.bridge.Attrs().Index, MTU: frameSize},
@@ -120,7 +120,7 @@ func (c *Cell) plug(container *namespace, address netip.Addr) error {
 	return nil
 }
 
-// Close gives the network up.
+// Close ends the network.
 func (c *Cell) Close() error {
 	if c != nil {
 		for _, container := range c.containers {
@@ -162,8 +162,8 @@ func newNamespace() (*namespace, error) {
 	return n, nil
 }
 
-// unshareNetwork makes the namespace on a thread of its own choosing and brings the thread
-// back. A thread that cannot be brought back stays locked, and ends with the goroutine.
+// unshareNetwork makes the namespace on another thread and returns the thread to its own namespace. If
+// that fails, the thread stays locked, and ends with the goroutine.
 func unshareNetwork() (descriptor netns.NsHandle, err error) {
 	made := make(chan struct{})
 	go func() {
@@ -183,7 +183,7 @@ func unshareNetwork() (descriptor netns.NsHandle, err error) {
 	return descriptor, err
 }
 
-// close gives the namespace up; it ends when its last process does.
+// close releases the namespace, which ends with its last process.
 func (n *namespace) close() {
 	n.links.Close()
 	_ = n.descriptor.Close()

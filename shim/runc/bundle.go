@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"rrbench/private"
 )
 
 const (
@@ -16,18 +18,27 @@ const (
 	configFile    = "config.json"
 )
 
-// writeBundle makes an OCI bundle (runtime-spec, bundle.md) for a container that is called as its
-// directory is: a root file system from scratch, in which nothing is but the places of mounts, and the
-// configuration. A rootless container maps this process' user to root in a user namespace, and has no
-// control group. Runc calls the remover, if there is one, when the container has ended, on the host.
-func writeBundle(directory string, spec *specs.Spec, remover string, rootless bool) error {
+// makeBundle makes an OCI bundle (runtime-spec, bundle.md) in a directory whose name is the container's:
+// a root file system with nothing but mount points, and the configuration. A rootless container maps this
+// process' user to root in a user namespace, and has no control group. Runc calls the remover, if there is
+// one, on the host when the container has ended. The caller removes the directory.
+func makeBundle(spec *specs.Spec, remover string, rootless bool) (_ *private.Directory, err error) {
+	made, err := private.NewDirectory(os.TempDir(), prefix)
+	if err != nil {
+		return nil, fmt.Errorf("make a container's directory: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, made.Remove())
+		}
+	}()
+	directory := made.Path
 	root := filepath.Join(directory, "rootfs")
-	var err error
 	for _, mountPoint := range []string{"proc", "sys", "dev"} {
 		err = errors.Join(err, os.MkdirAll(filepath.Join(root, mountPoint), 0o755))
 	}
 	if err = errors.Join(err, os.WriteFile(filepath.Join(root, programInside), nil, 0o755)); err != nil {
-		return fmt.Errorf("make a container's root: %w", err)
+		return nil, fmt.Errorf("make a container's root: %w", err)
 	}
 	if rootless {
 		spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
@@ -46,9 +57,9 @@ func writeBundle(directory string, spec *specs.Spec, remover string, rootless bo
 		err = os.WriteFile(filepath.Join(directory, configFile), config, 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("write a container's configuration: %w", err)
+		return nil, fmt.Errorf("write a container's configuration: %w", err)
 	}
-	return nil
+	return made, nil
 }
 
 // sysMount is which of the mounts of Spec is /sys.
@@ -67,7 +78,7 @@ func Spec(program, network string, environment []string, arguments ...string) *s
 	}}
 	if network != "" {
 		linux.Namespaces = append(linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace, Path: network})
-		// Every peer is on this host: see stream.TuneTCP, which tells that by the address.
+		// Every peer is on this host, which stream.TuneTCP cannot see by the address.
 		linux.Sysctl = map[string]string{"net.ipv4.tcp_congestion_control": "reno"}
 	}
 	return &specs.Spec{

@@ -17,33 +17,26 @@ import (
 	"rrbench/transport"
 )
 
-func TestParseNetwork(t *testing.T) {
-	for _, good := range []string{"bridge", "host"} {
-		if n, err := parseNetwork(good); err != nil || string(n) != good {
-			t.Errorf("%s: %s, %v", good, n, err)
-		}
-	}
-	for _, bad := range []string{"", "none", "Host"} {
-		if _, err := parseNetwork(bad); err == nil {
-			t.Errorf("network %q is accepted", bad)
-		}
-	}
-}
-
 func TestBundle(t *testing.T) {
 	for _, test := range []struct {
-		network, cgroup string
-		environment     []string
-		rootless        bool
-		namespaces      string
-		mappings        int
+		network     string
+		environment []string
+		rootless    bool
+		namespaces  string
+		mappings    int
 	}{
-		{"/net", "/bundle", []string{"A=b"}, false, "[pid mount ipc uts network/net]", 0},
-		{"", "", nil, true, "[pid mount ipc uts user]", 1},
+		{"/net", []string{"A=b"}, false, "[pid mount ipc uts network/net]", 0},
+		{"", nil, true, "[pid mount ipc uts user]", 1},
 	} {
-		directory := filepath.Join(t.TempDir(), "bundle")
-		if err := writeBundle(directory, Spec("/p", test.network, test.environment, "shim"), "/p", test.rootless); err != nil {
+		t.Setenv("TMPDIR", t.TempDir())
+		made, err := makeBundle(Spec("/p", test.network, test.environment, "shim"), "/p", test.rootless)
+		if err != nil {
 			t.Fatal(err)
+		}
+		defer made.Release()
+		directory, group := made.Path, ""
+		if !test.rootless {
+			group = "/" + filepath.Base(made.Path)
 		}
 		var spec specs.Spec
 		config, err := os.ReadFile(filepath.Join(directory, configFile))
@@ -60,7 +53,7 @@ func TestBundle(t *testing.T) {
 		if fmt.Sprint(namespaces) != test.namespaces {
 			t.Errorf("namespaces %s, want %s", namespaces, test.namespaces)
 		}
-		if len(spec.Linux.UIDMappings) != test.mappings || len(spec.Linux.GIDMappings) != test.mappings || spec.Linux.CgroupsPath != test.cgroup {
+		if len(spec.Linux.UIDMappings) != test.mappings || len(spec.Linux.GIDMappings) != test.mappings || spec.Linux.CgroupsPath != group {
 			t.Errorf("%+v", spec.Linux)
 		}
 		if !spec.Root.Readonly || spec.Process.Capabilities != nil || !spec.Process.NoNewPrivileges || spec.Linux.Resources != nil || spec.Linux.Seccomp != nil {
@@ -86,6 +79,13 @@ func TestBundle(t *testing.T) {
 		if _, err := os.Stat(directory); !os.IsNotExist(err) {
 			t.Errorf("the bundle stays: %v", err)
 		}
+	}
+}
+
+func TestUnknownNetwork(t *testing.T) {
+	l := onNetwork(t, Host)
+	if err := l.Check("Host"); err == nil || !strings.Contains(err.Error(), `container network "Host": known are bridge and host`) {
+		t.Error(err)
 	}
 }
 
@@ -123,7 +123,7 @@ func TestRuncIsMissing(t *testing.T) {
 	}
 }
 
-// What runc would fail at is found before, with the command that mends it.
+// Check finds what would make runc fail, and names the command that mends it.
 func TestMachineLacksControlGroups(t *testing.T) {
 	l := onNetwork(t, Host)
 	type lack struct {

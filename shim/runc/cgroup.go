@@ -19,8 +19,8 @@ import (
 const cgroupRoot = "/sys/fs/cgroup"
 
 // RemoveGroups ends every process of a container, and its control group in every hierarchy.
-// The group is below the root, and not below this process' own, so that neither's limits and
-// counts touch the other's. Removing what is gone is no error.
+// The group is below the root, and not below this process' own, so that neither counts for
+// the other. It is no error where there is no group.
 func RemoveGroups(id string) error {
 	var errs []error
 	for _, tree := range trees() {
@@ -70,8 +70,8 @@ func isTree(directory string) bool {
 		(mounted.Type == unix.CGROUP_SUPER_MAGIC || mounted.Type == unix.CGROUP2_SUPER_MAGIC)
 }
 
-// checkCgroups returns nil where runc finds the control groups that it needs; containers that
-// are not rootless are given some.
+// checkCgroups returns nil where runc finds the control groups that it needs. It makes some for
+// containers that are not rootless.
 func checkCgroups(rootless bool) error {
 	there := trees()
 	if len(there) == 0 {

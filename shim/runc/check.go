@@ -33,13 +33,21 @@ func (l Launcher) capabilities(network string) (capabilities, error) {
 		return here, unavailable(err, "apt-get install runc")
 	}
 	var err error
-	if here.program, err = l.findProgram(); err != nil {
+	if here.program = l.Program; here.program == "" {
+		here.program, err = os.Executable()
+	}
+	if err == nil {
+		err = checkStatic(here.program)
+	}
+	if err != nil {
 		return here, unavailable(err, "make build")
 	}
-	if network != "" {
-		if here.network, err = parseNetwork(network); err != nil {
-			return here, err
-		}
+	switch n := Network(network); n {
+	case "":
+	case Bridge, Host:
+		here.network = n
+	default:
+		return here, fmt.Errorf("container network %q: known are %s and %s", n, Bridge, Host)
 	}
 	if here.rootless {
 		err = checkRootless(here.network)
@@ -52,14 +60,14 @@ func (l Launcher) capabilities(network string) (capabilities, error) {
 	return here, transport.CheckLoopback(inContainers)
 }
 
-// inContainers is what this package knows of the transport.
+// inContainers stands for the transport, which this package does not know.
 const inContainers = "in containers"
 
 func unavailable(reason error, remedy string) error {
 	return &transport.Unavailable{Transport: inContainers, Reason: reason.Error(), Remedy: remedy}
 }
 
-// checkRoot looks for what root can lack, inside of a container for example.
+// checkRoot looks for what root may lack, inside of a container for example.
 func checkRoot() error {
 	for _, needed := range []struct {
 		bit  uint
@@ -94,25 +102,6 @@ func checkRootless(network Network) error {
 		return unavailable(fmt.Errorf("no user namespace can be made: %w", err), "run as root, or sysctl -w user.max_user_namespaces=10000")
 	}
 	return nil
-}
-
-func parseNetwork(name string) (Network, error) {
-	switch n := Network(name); n {
-	case Bridge, Host:
-		return n, nil
-	}
-	return "", fmt.Errorf("container network %q: known are %s and %s", name, Bridge, Host)
-}
-
-func (l Launcher) findProgram() (string, error) {
-	path := l.Program
-	if path == "" {
-		var err error
-		if path, err = os.Executable(); err != nil {
-			return "", fmt.Errorf("find this program: %w", err)
-		}
-	}
-	return path, checkStatic(path)
 }
 
 // checkStatic returns nil when path is a program that needs no other file to run.

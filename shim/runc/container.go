@@ -52,7 +52,7 @@ func remedyFor(line string) string {
 	return ""
 }
 
-// runcPlaces are PATH and where plain users' PATH often does not look.
+// runcPlaces are PATH, and places that are often not on the PATH of other users than root.
 var runcPlaces = []string{"runc", "/usr/local/sbin/runc", "/usr/sbin/runc", "/sbin/runc"}
 
 func findRunc() (string, error) {
@@ -71,30 +71,29 @@ const records = "records"
 func runc(ctx context.Context, directory string, arguments ...string) *exec.Cmd {
 	path, _ := findRunc()
 	command := exec.CommandContext(ctx, path, append([]string{"--root", filepath.Join(directory, records)}, arguments...)...)
-	// Without the variable by which systemd asks services to report to it: runc would wait for that.
+	// Not NOTIFY_SOCKET, by which systemd asks services to report to it: runc would wait for that.
 	command.Env = []string{"PATH=" + os.Getenv("PATH")}
 	// A Ctrl-C at the terminal is for the driver alone: it ends its containers in order.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return command
 }
 
-// Leftovers names the containers that runs have left behind which were killed together
-// with their runc. Network namespaces, bridges and cables have no names and cannot be left
-// behind. Where only the shim or its driver was killed, runc cleans up within a moment.
+// Leftovers names the containers of drivers that were killed together with their runc. Network
+// namespaces, bridges and cables have no names and cannot be left behind. Where only the shim or its
+// driver was killed, runc cleans up within a moment.
 func Leftovers() []string { return private.AbandonedNames(os.TempDir(), prefix) }
 
 // Clean removes what Leftovers names, and nothing else.
 func Clean() error { return private.Clean(os.TempDir(), prefix, remove) }
 
-// remove removes whatever there still is of a container: its processes, control group,
-// runc's record and at last the directory, by which the others are found. That nothing is
-// there is no error.
+// remove removes what is left of a container: its processes, control group, runc's record, and at last
+// the directory, by which the others are found. It is no error where nothing is left.
 func remove(directory *private.Directory) error {
 	id := filepath.Base(directory.Path)
 	if _, err := os.Stat(filepath.Join(directory.Path, records, id)); err == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), callDeadline)
 		defer cancel()
-		// Runc may be removing it itself at this moment: what counts is what is left.
+		// Runc may be removing it by itself at this moment, and fail here.
 		_ = runc(ctx, directory.Path, "delete", "--force", id).Run()
 	}
 	if err := RemoveGroups(id); err != nil {
@@ -103,9 +102,8 @@ func remove(directory *private.Directory) error {
 	return directory.Remove()
 }
 
-// RemoveBundle removes a container's directory after its end, when the driver is dead that
-// would have done so: runc calls this program for it, by a hook. A directory that is no bundle
-// stays.
+// RemoveBundle removes the directory of a container that has ended, in place of a driver that is dead: a
+// hook of runc's calls it by this program. A directory that is no bundle stays.
 func RemoveBundle(directory string) error {
 	if _, err := os.Stat(filepath.Join(directory, configFile)); err != nil {
 		return errors.New("this is no bundle of a container")
@@ -114,7 +112,7 @@ func RemoveBundle(directory string) error {
 }
 
 // Alone is a container with a program that is no shim, in namespaces of its own, the network's too. It ends with its
-// program. The phases of its life are steps here, for their times to be measured.
+// program. The phases of its life are single calls, so that each can be measured.
 type Alone struct {
 	id        string
 	directory *private.Directory
@@ -122,8 +120,8 @@ type Alone struct {
 	usage     []*syscall.Rusage
 }
 
-// adopt has this process become the parent of programs whose own has ended: those of containers, of which it is then told
-// how they end.
+// adopt makes this process the parent of programs whose own parent has ended, so that it learns how those of containers
+// end.
 var adopt = sync.OnceValue(func() error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl PR_SET_CHILD_SUBREAPER: %w", err)
@@ -137,28 +135,25 @@ func CheckAlone(program string) error {
 	return err
 }
 
-// CreateAlone creates a container whose program is that file of the host, which needs no other, with these arguments, and
+// CreateAlone creates a container with a static program of the host, its arguments, and
 // these open files as its standard input, output and error. The container waits for Start.
 func CreateAlone(ctx context.Context, program string, arguments []string, stdin, stdout, stderr *os.File) (_ *Alone, err error) {
 	if err := adopt(); err != nil {
 		return nil, err
 	}
 	cleanOnce()
-	directory, err := private.NewDirectory(os.TempDir(), prefix)
+	spec := Spec(program, "", nil, arguments...)
+	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
+	directory, err := makeBundle(spec, "", os.Geteuid() != 0)
 	if err != nil {
-		return nil, fmt.Errorf("make a container's directory: %w", err)
+		return nil, err
 	}
 	a := &Alone{id: filepath.Base(directory.Path), directory: directory}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, remove(directory))
+			err = errors.Join(err, a.Remove())
 		}
 	}()
-	spec := Spec(program, "", nil, arguments...)
-	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
-	if err := writeBundle(directory.Path, spec, "", os.Geteuid() != 0); err != nil {
-		return nil, err
-	}
 	pidFile := filepath.Join(directory.Path, "pid")
 	command := runc(ctx, directory.Path, "create", "--bundle", directory.Path, "--no-new-keyring", "--pid-file", pidFile, a.id)
 	command.Stdin, command.Stdout, command.Stderr = stdin, stdout, stderr

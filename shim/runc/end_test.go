@@ -21,6 +21,7 @@ import (
 
 	"rrbench/shim"
 	"rrbench/shim/network"
+	"rrbench/shim/shimtest"
 	"rrbench/transport"
 )
 
@@ -65,9 +66,9 @@ func takeInventory(t *testing.T) inventory {
 // eventuallyAsBefore waits until there is what there was.
 func eventuallyAsBefore(t *testing.T, before inventory) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("before there was %+v", before), func() any {
+	shimtest.Eventually(t, fmt.Sprintf("before there was %+v", before), func() error {
 		if after := takeInventory(t); !reflect.DeepEqual(after, before) {
-			return fmt.Sprintf("now there is %+v", after)
+			return fmt.Errorf("now there is %+v", after)
 		}
 		return nil
 	})
@@ -114,8 +115,8 @@ func TestStartFails(t *testing.T) {
 	if err := os.WriteFile(source, []byte("package main\nfunc main() { panic(\"no function\") }\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ends, err := buildStatic("ends", source)
-	if err != nil {
+	ends := filepath.Join(public, "ends")
+	if err := shimtest.Build(source, ends); err != nil {
 		t.Fatal(err)
 	}
 	before := takeInventory(t)

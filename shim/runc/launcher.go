@@ -9,8 +9,6 @@ package runc
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -18,7 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rrbench/child"
-	"rrbench/private"
 	"rrbench/shim"
 	"rrbench/shim/network"
 	"rrbench/transport"
@@ -80,22 +77,14 @@ type pod struct {
 	*network.Cell
 }
 
-// Start has runc make and run a container, without waiting for it.
-func (p *pod) Start(_ context.Context, name string, runs transport.Runs) (_ *shim.Instance, err error) {
+// Start starts a runc that makes and runs a container, and does not wait for it.
+func (p *pod) Start(_ context.Context, name string, runs transport.Runs) (*shim.Instance, error) {
 	namespace, address, err := p.Connect()
 	if err != nil {
 		return nil, err
 	}
-	directory, err := private.NewDirectory(os.TempDir(), prefix)
+	directory, err := makeBundle(Spec(p.program, namespace, shim.Environment(runs), "shim"), p.program, p.rootless)
 	if err != nil {
-		return nil, fmt.Errorf("make a container's directory: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, directory.Remove())
-		}
-	}()
-	if err := writeBundle(directory.Path, Spec(p.program, namespace, shim.Environment(runs), "shim"), p.program, p.rootless); err != nil {
 		return nil, err
 	}
 	// Runc stays in the foreground as the shim's parent, and outlives this process if need be: when the shim ends,
@@ -108,7 +97,7 @@ func (p *pod) Start(_ context.Context, name string, runs transport.Runs) (_ *shi
 	command.Stdout, command.Stderr = &output, &output
 	instance, err := shim.Launch(command, (*exec.Cmd).Start, name, "container "+id, &output)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, directory.Remove())
 	}
 	instance.Address, instance.Program = address, "container "+id
 	instance.PID = func() (int, error) { return pidOf(directory.Path, id) }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,11 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
 	"rrbench/baselines/http"
 	"rrbench/payloads"
 	"rrbench/shim"
+	"rrbench/shim/shimtest"
 	"rrbench/transport"
 )
 
@@ -26,9 +27,9 @@ const (
 	// networkVariable makes the test program a driver of containers on that network, the
 	// default one when it is empty.
 	networkVariable = "RUNC_TEST_NETWORK"
-	// programVariable tells such a driver what its containers run.
+	// programVariable names the program that such a driver's containers run.
 	programVariable = "RUNC_TEST_PROGRAM"
-	// checkVariable has the test program say what Launcher.Check does.
+	// checkVariable makes the test program print the error of Launcher.Check.
 	checkVariable = "RUNC_TEST_CHECK"
 )
 
@@ -61,21 +62,13 @@ func TestMain(m *testing.M) {
 }
 
 // built makes rrbench as make build does, linked statically.
-var built = sync.OnceValues(func() (string, error) { return buildStatic("rrbench", "rrbench/cmd/rrbench") })
+var built = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(public, "rrbench")
+	return path, shimtest.Build("rrbench/cmd/rrbench", path)
+})
 
-func buildStatic(name, source string) (string, error) {
-	path := filepath.Join(public, name)
-	// Unlike go build, go run links only what has changed.
-	command := exec.Command("go", "run", "-exec", "cp", source, path)
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", source, err, output)
-	}
-	return path, nil
-}
-
-// onNetwork skips the test when this machine cannot run containers on that network, and has
-// it keep its containers apart from those of other tests.
+// onNetwork skips the test when this machine cannot run containers on that network, and keeps
+// its containers apart from those of other tests.
 func onNetwork(t *testing.T, network Network) *launcher {
 	t.Helper()
 	path, err := built()
@@ -142,7 +135,7 @@ func (l *launcher) open(ctx context.Context, codec transport.Codec, size int64, 
 	return cell, nil
 }
 
-// drive is a process with a pair of containers: it hands a payload over, tells the names of
+// drive is a process with a pair of containers: it hands a payload over, prints the names of
 // the containers, and lives until it is killed or standard input is at its end.
 func drive(network Network) error {
 	ctx := context.Background()
@@ -178,12 +171,10 @@ func remains(directory, id string) []string {
 // commands are the command lines of this machine's processes.
 func commands() map[int][]string {
 	found := make(map[int][]string)
-	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, path := range paths {
-		var pid int
-		text, err := os.ReadFile(path)
-		if _, scanErr := fmt.Sscanf(path, "/proc/%d/", &pid); err == nil && scanErr == nil && len(text) > 0 {
-			found[pid] = strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
+	processes, _ := procfs.AllProcs()
+	for _, process := range processes {
+		if words, err := process.CmdLine(); err == nil && len(words) > 0 {
+			found[process.PID] = words
 		}
 	}
 	return found
@@ -193,26 +184,12 @@ func commands() map[int][]string {
 func eventuallyGone(t *testing.T, directory string, ids []string) {
 	t.Helper()
 	for _, id := range ids {
-		eventually(t, "removal of container "+id, func() any {
+		shimtest.Eventually(t, "left of container "+id, func() error {
 			if left := remains(directory, id); len(left) > 0 {
-				return left
+				return fmt.Errorf("%v", left)
 			}
 			return nil
 		})
-	}
-}
-
-// eventually waits until nothing is wrong.
-func eventually(t *testing.T, what string, wrong func() any) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		found := wrong()
-		if found == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: %v", what, found)
-		}
 	}
 }
 
@@ -229,12 +206,12 @@ func freeze(t *testing.T, pid int) {
 	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
 		t.Fatalf("stop process %d: %v", pid, err)
 	}
-	eventually(t, fmt.Sprintf("stop of process %d", pid), func() any {
+	shimtest.Eventually(t, fmt.Sprintf("stop of process %d", pid), func() error {
 		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 		for _, path := range threads {
 			stat, err := os.ReadFile(path)
 			if _, state, _ := strings.Cut(string(stat), ") "); err == nil && !strings.HasPrefix(state, "T") {
-				return state
+				return errors.New(state)
 			}
 		}
 		return nil

@@ -59,7 +59,7 @@ func Serve(find shim.Find) error {
 	}
 }
 
-// host has the functions of this process. Its fields belong to the goroutine of Serve, but for what
+// host has the functions of this process. Its fields belong to the goroutine of Serve, except for those that
 // the lock guards.
 type host struct {
 	socket    *net.UnixConn
@@ -68,23 +68,22 @@ type host struct {
 
 	lock    sync.Mutex
 	engines map[string]engines.Engine
-	// modules are those that functions of this process have, by engine and content: a pod may have
-	// many functions of one image.
+	// modules are the compiled ones, by engine and content: a pod may have many functions of one image.
 	modules map[string]engines.Module
-	// dropped says that this process runs as its functions' user.
+	// dropped is set when this process has become its functions' user.
 	dropped bool
 }
 
 type function struct {
 	task.Function
 	start chan struct{}
-	// life is over when the function is to end that waits; one that computes is not stopped.
+	// life is over when the function shall end. One that waits does; one that computes goes on.
 	life context.Context
 	end  context.CancelFunc
 }
 
-// standardInput is a pipe that a client of containerd writes to, which may still have to come: to read
-// before would be to meet the end.
+// standardInput is a pipe to which a client of containerd writes. Read waits for that client: without a
+// writer, a read of the pipe itself would report its end.
 type standardInput struct{ pipe *os.File }
 
 func (i standardInput) Read(buffer []byte) (int, error) {
@@ -107,11 +106,12 @@ func (i standardInput) Read(buffer []byte) (int, error) {
 	}
 }
 
-// ended is the status of a function that was ended while it waited.
-const ended = 128 + uint32(unix.SIGKILL)
-
-// trapped is the status of a function that did not end as it should, as of a native one that aborts.
-const trapped = 128 + uint32(unix.SIGABRT)
+const (
+	// ended is the status of a function that was ended while it waited.
+	ended = 128 + uint32(unix.SIGKILL)
+	// trapped is the status of a function that trapped: that of a native program that aborts.
+	trapped = 128 + uint32(unix.SIGABRT)
+)
 
 func (h *host) create(order task.Function, files []*os.File) {
 	f := &function{Function: order, start: make(chan struct{})}
@@ -149,7 +149,7 @@ func (h *host) tell(event task.Event) {
 	}
 }
 
-// prepare does all that comes before the function's own code, and returns what runs that.
+// prepare does all that precedes the function's own code, and returns what runs that.
 func (h *host) prepare(f *function, files []*os.File) (run func() uint32, err error) {
 	stdin, stdout, stderr := files[1], files[2], files[3]
 	if f.Control {
@@ -205,7 +205,7 @@ func (h *host) prepare(f *function, files []*os.File) (run func() uint32, err er
 	}, nil
 }
 
-// compile makes a module, which stays for as long as this process does.
+// compile makes a module, which is kept until this process ends.
 func (h *host) compile(name string, file *os.File) (engines.Module, error) {
 	wasm, err := io.ReadAll(io.NewSectionReader(file, 0, engines.MaxModule+1))
 	if err != nil {
@@ -245,8 +245,8 @@ func (h *host) become(f task.Function) error {
 	if err == nil {
 		err = unix.Setuid(int(f.UID))
 	}
-	// A process reads its own meters in /proc, and peers of its user each other's memory; changing
-	// the user has taken both away.
+	// A process must read its own meters in /proc, and other processes of its user its memory; a change of
+	// the user forbids both.
 	if err == nil {
 		err = unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)
 	}

@@ -30,7 +30,7 @@ import (
 // Runtime is the name by which containerd finds the shim.
 const Runtime = "io.containerd.roadrunner.v1"
 
-// runcShim is containerd's own, for containers that are no WebAssembly.
+// runcShim is containerd's own, for containers that are no functions.
 const runcShim = "containerd-shim-runc-v2"
 
 // SocketDirectory has the sockets of shims, and those at which drivers control functions.
@@ -50,7 +50,7 @@ func socket(kind string, names ...string) string {
 	return fmt.Sprintf("%s/%s-%x", SocketDirectory, kind, sum[:16])
 }
 
-// invocation is what containerd's command line says.
+// invocation has the arguments of containerd's command line.
 type invocation struct {
 	namespace, id, address, bundle string
 }
@@ -110,14 +110,14 @@ func readSpec(bundle string) (*specs.Spec, error) {
 	return &spec, nil
 }
 
-// isFunction says whether a container is a WebAssembly function. By name, since there is no file system
-// when a shim is started.
+// isFunction reports whether a container is a WebAssembly function. It goes by the name, since the container
+// has no file system yet when a shim is started.
 func isFunction(spec *specs.Spec) bool {
 	return spec.Annotations[containerAnnotation] != "sandbox" &&
 		spec.Process != nil && len(spec.Process.Args) > 0 && strings.HasSuffix(spec.Process.Args[0], ".wasm")
 }
 
-// passOn has containerd's own shim do it.
+// passOn replaces this program by containerd's own shim.
 func passOn(arguments []string) error {
 	path, err := exec.LookPath(runcShim)
 	if err != nil {
@@ -126,7 +126,7 @@ func passOn(arguments []string) error {
 	return unix.Exec(path, append([]string{runcShim}, arguments...), os.Environ())
 }
 
-// start prints the address of the shim that is to have the container: the namespace's.
+// start prints the address of the container's shim, which is that of its namespace.
 func (i invocation) start(arguments []string) error {
 	spec, err := readSpec(".")
 	if err != nil {
@@ -147,7 +147,7 @@ func (i invocation) start(arguments []string) error {
 		}
 	}
 	address := "unix://" + path
-	// By this containerd 1.6 finds the shim when it starts anew.
+	// Containerd 1.6 finds the shim by this file after a restart.
 	if err := os.WriteFile("address", []byte(address), 0o600); err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func lockSockets() (unlock func(), err error) {
 	return func() { _ = directory.Close() }, nil
 }
 
-// announce tells a shim that serves already of a container to come.
+// announce reserves a container at the shim that serves already.
 func announce(path, id string) error {
 	connection, err := net.DialTimeout("unix", path, time.Second)
 	if err != nil {
@@ -216,7 +216,7 @@ func listen(path string, user uint32) (*os.File, error) {
 // serve answers containerd until the last container is deleted.
 func (i invocation) serve() error {
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)
-	// Containerd reads what shims have to say from a pipe in the bundle.
+	// Containerd reads the output of shims from a pipe in the bundle.
 	if log, err := os.OpenFile("log", os.O_WRONLY|unix.O_NONBLOCK, 0); err == nil {
 		_ = unix.Dup2(int(log.Fd()), 2)
 		_ = log.Close()
@@ -272,8 +272,8 @@ func (i invocation) serve() error {
 	return nil
 }
 
-// delete cleans up behind a shim that is dead, and answers what containerd is to take for the
-// container's end.
+// delete cleans up after a shim that is dead, and prints what containerd shall take for the container's
+// end.
 func (i invocation) delete(arguments []string) error {
 	bundle := cmp.Or(i.bundle, ".")
 	spec, err := readSpec(bundle)
@@ -294,7 +294,7 @@ func (i invocation) delete(arguments []string) error {
 	}
 	if err == nil && spec.Linux != nil {
 		paths := []string{spec.Linux.CgroupsPath}
-		// Containerd 1.6 calls this for what was deleted in order, too: then others of the pod may run.
+		// Containerd 1.6 calls this after an orderly deletion, too, when others of the pod may run.
 		if pod := spec.Annotations[sandboxAnnotation]; pod != "" && !lives {
 			paths = append(paths, filepath.Join(filepath.Dir(spec.Linux.CgroupsPath), "roadrunner-"+pod))
 		}

@@ -28,7 +28,7 @@ type group struct {
 	both
 }
 
-// both is what the versions have in common.
+// both has the methods of either version.
 type both interface {
 	Freeze() error
 	Thaw() error
@@ -71,8 +71,8 @@ func loadGroup(path string) (g group, err error) {
 	return g, err
 }
 
-// starting calls start, which forks, so that what it forks is in the group from its first instant,
-// with all memory that it ever has. The calling goroutine has its thread to itself.
+// starting calls start, which forks, so that the new process is in the group from its first instant, and
+// the group counts all of its memory. The calling goroutine must have locked its thread.
 func (g group) starting(attributes *syscall.SysProcAttr, start func() error) (err error) {
 	if g.v2 != nil {
 		directory, err := os.Open(filepath.Join(cgroupRoot, g.path))
@@ -103,7 +103,7 @@ func (g group) update(limits *specs.LinuxResources) error {
 	return g.v1.Update(limits)
 }
 
-// stats are of the type that containerd's clients know for the version.
+// stats are of the type that containerd's clients expect of the version.
 func (g group) stats() (any, error) {
 	if g.v2 != nil {
 		return g.v2.Stat()
@@ -111,7 +111,7 @@ func (g group) stats() (any, error) {
 	return g.v1.Stat(cgroup1.IgnoreNotExist)
 }
 
-// killed is how many processes of the group the kernel has killed for want of memory.
+// killed is how many processes of the group the kernel has killed because memory ran out.
 func (g group) killed() int {
 	file, key := filepath.Join(cgroupRoot, "memory", g.path, "memory.oom_control"), "oom_kill "
 	if g.v2 != nil {
@@ -127,7 +127,7 @@ func (g group) killed() int {
 	return 0
 }
 
-// end kills whatever is in the group, and removes that.
+// end kills all processes of the group, and removes it.
 func (g group) end() {
 	if g.v2 != nil {
 		_ = g.v2.Kill()

@@ -27,10 +27,10 @@ type host struct {
 	process    *os.Process
 	group      group
 	connection *net.UnixConn
-	// pod is the sandbox, empty for a lone function. user is whom all functions run as.
+	// pod is the sandbox, empty for a lone function. user is that of all functions.
 	pod  string
 	user specs.User
-	// functions that are not over; the service's lock guards it.
+	// functions are those that have not ended; the service's lock guards it.
 	functions map[string]*function
 	// ended is closed when the process has ended, with status set.
 	ended  chan struct{}
@@ -39,11 +39,11 @@ type host struct {
 	sends  sync.Mutex
 }
 
-// hostEnvironment is what a driver's shims have (rrbench/shim.Environment), for the same reasons.
+// hostEnvironment is that of a driver's shims, for the same reasons (rrbench/shim.Environment).
 var hostEnvironment = []string{"GOGC=100", "GOMEMLIMIT=off", "GODEBUG=asyncpreemptoff=1"}
 
-// startHost starts a process in the control group and the network namespace of a function. It dies
-// with this one.
+// startHost starts a process in the control group and the network namespace of a function. The kernel kills it
+// when this process ends.
 func startHost(program string, spec *specs.Spec, g group, pod string) (*host, error) {
 	h := &host{group: g, pod: pod, user: spec.Process.User, functions: make(map[string]*function), ended: make(chan struct{})}
 	pair, theirs, err := child.SocketPair(unix.SOCK_SEQPACKET)
@@ -52,7 +52,7 @@ func startHost(program string, spec *specs.Spec, g group, pod string) (*host, er
 	}
 	defer theirs.Close()
 	connection := pair.(*net.UnixConn)
-	// Root may go beyond the machine's limit; what then does not fit is an error of Send. The host's events are short.
+	// Root may exceed the machine's limit. Send fails where a message does not fit. The host's events are short.
 	if raw, err := connection.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) {
 			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 4*largestMessage)
@@ -80,9 +80,9 @@ func startHost(program string, spec *specs.Spec, g group, pod string) (*host, er
 	return h, nil
 }
 
-// live starts the process on a thread of its own, which enters the namespace and gives up what a
-// container's process may not have, and waits for its end there: a parent-death signal is sent
-// when the thread ends. The thread is not used again.
+// live starts the process on a thread of its own, which before enters the namespace and drops the capabilities
+// that the container lacks. It waits there for the process' end, since a parent-death signal is sent when
+// the thread ends. The thread is not used again.
 func (h *host) live(command *exec.Cmd, spec *specs.Spec, started chan<- error) {
 	runtime.LockOSThread()
 	before := h.group.killed()
@@ -137,15 +137,15 @@ func enterNetwork(spec *specs.Spec) error {
 	return nil
 }
 
-// boundCapabilities takes from what the thread starts each capability that the container has not,
-// and any other way to more.
+// boundCapabilities takes from the thread's children each capability that the container lacks, and
+// every way to gain privileges.
 func boundCapabilities(spec *specs.Spec) error {
 	var kept []string
 	if spec.Process.Capabilities != nil {
 		kept = spec.Process.Capabilities.Bounding
 	}
 	for bit, name := range capabilities {
-		// Changing to the function's user comes later, in the host, and takes these away with it.
+		// The host needs these two to become the function's user, and loses them by that.
 		if slices.Contains(kept, name) || bit == unix.CAP_SETUID || bit == unix.CAP_SETGID {
 			continue
 		}
@@ -170,7 +170,7 @@ func (h *host) send(order Order, files ...*os.File) error {
 	return Send(h.connection, order, files...)
 }
 
-// kill ends the process. What is frozen does not die.
+// kill ends the process, and thaws it, since a frozen process does not die.
 func (h *host) kill() {
 	_ = h.process.Kill()
 	_ = h.group.Thaw()

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Order is what the task service asks of a host. One of its fields is set.
+// Order is a request of the task service to a host. One of its fields is set.
 type Order struct {
 	Create *Function `json:",omitempty"`
 	// Start and End name a function.
@@ -26,13 +26,13 @@ type Function struct {
 	Arguments, Environment []string
 	UID, GID               uint32
 	Groups                 []uint32 `json:",omitempty"`
-	// Control says that a driver hosts functions here, by the control protocol: no module runs by
-	// itself. Driver is the user that may connect besides root.
+	// Control is set where no module runs by itself, but a driver hosts functions by the control
+	// protocol. Driver is the user that may connect besides root.
 	Control bool   `json:",omitempty"`
 	Driver  uint32 `json:",omitempty"`
 }
 
-// Event is what a host tells of a function: it is ready to start, cannot be made for the reason
+// Event is a host's report on a function: it is ready to start, cannot be made for the reason
 // Fault, or has ended.
 type Event struct {
 	ID     string

@@ -62,7 +62,7 @@ func openModule(directories []string, argument string) (*os.File, error) {
 	return file, nil
 }
 
-// open looks through the layers as overlayfs would, which marks what an upper layer has removed by
+// open searches the layers like overlayfs, which marks a file that an upper layer has removed by
 // a device of number 0.
 func open(directories []string, name string) (*os.File, error) {
 	for _, directory := range directories {
@@ -86,7 +86,7 @@ func open(directories []string, name string) (*os.File, error) {
 	return nil, fs.ErrNotExist
 }
 
-// others names the modules that there are instead.
+// others names the modules that are in the root instead.
 func others(directories []string) string {
 	var found []string
 	for _, directory := range directories {

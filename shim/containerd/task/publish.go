@@ -16,15 +16,17 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// publisher forwards events to containerd, in order. While that restarts they wait.
+// publisher forwards events to containerd, in order. They wait while containerd restarts.
 type publisher struct {
 	address, namespace string
 	queue              chan *types.Envelope
 	pending            sync.WaitGroup
+	// ending is closed when nothing waits any more for a containerd that restarts.
+	ending chan struct{}
 }
 
 func newPublisher(address, namespace string) *publisher {
-	p := &publisher{address: strings.TrimPrefix(address, "unix://"), namespace: namespace, queue: make(chan *types.Envelope, 4096)}
+	p := &publisher{address: strings.TrimPrefix(address, "unix://"), namespace: namespace, queue: make(chan *types.Envelope, 4096), ending: make(chan struct{})}
 	go p.forward()
 	return p
 }
@@ -39,7 +41,7 @@ func (p *publisher) publish(topic string, event any) {
 	select {
 	case p.queue <- &types.Envelope{Timestamp: timestamppb.Now(), Namespace: p.namespace, Topic: topic, Event: encoded}:
 	default:
-		// Containerd has been away for long: it asks for the state when it is back.
+		// Containerd has not answered for long. When it does again, it asks for the state.
 		p.pending.Done()
 	}
 }
@@ -55,7 +57,10 @@ func (p *publisher) forward() {
 	for event := range p.queue {
 		for try := range tries {
 			if try > 0 {
-				time.Sleep(retry)
+				select {
+				case <-time.After(retry):
+				case <-p.ending:
+				}
 			}
 			if client == nil {
 				connection, err := net.DialTimeout("unix", p.address, time.Second)
@@ -77,8 +82,9 @@ func (p *publisher) forward() {
 	}
 }
 
-// flush waits until nothing is queued, for so long at most.
+// flush waits until nothing is queued, but no longer than that. It is called once.
 func (p *publisher) flush(wait time.Duration) {
+	close(p.ending)
 	done := make(chan struct{})
 	go func() { p.pending.Wait(); close(done) }()
 	select {

@@ -39,29 +39,27 @@ type service struct {
 	lock      sync.Mutex
 	functions map[string]*function
 	hosts     map[string]*host // of pods
-	// reserved have been announced by a start of this program and not yet created, or have been deleted
-	// and not yet been shut down: one of a name may be both.
+	// reserved are containers that a start of this program has announced and that are not yet created, or that
+	// are deleted but not yet shut down. There may be one of either kind by one name.
 	reserved map[string][]*time.Timer
 }
 
 type function struct {
-	id, bundle            string
-	stdin, stdout, stderr string
-	host                  *host
-	status                tasktypes.Status
-	exit                  uint32
-	at                    time.Time
-	// prepared is closed when the host is ready to start it, or fault says why it cannot.
+	*taskapi.CreateTaskRequest
+	host   *host
+	status tasktypes.Status
+	exit   uint32
+	at     time.Time
+	// prepared is closed when the host is ready to start it; fault is why it cannot.
 	prepared chan struct{}
 	fault    string
-	// signal is what a function of a pod was last sent to end it.
+	// signal is the last that was to end a function of a pod.
 	signal uint32
 	// ended is closed when the status is STOPPED.
-	ended   chan struct{}
-	control string
+	ended chan struct{}
 }
 
-// reservation is how long a container that was announced may take to come.
+// reservation is how long an announced container may take to be created.
 const reservation = 10 * time.Second
 
 func (s *service) reserve(id string) {
@@ -88,7 +86,7 @@ func (s *service) unused() bool {
 	return len(s.functions)+len(s.reserved) == 0
 }
 
-// find finds the function of a request, and its status. A process beside it there cannot be.
+// find finds the function of a request, and its status. It refuses requests for a process beside it.
 func (s *service) find(r interface{ GetID() string }) (*function, tasktypes.Status, error) {
 	if r, ok := r.(interface{ GetExecID() string }); ok && r.GetExecID() != "" {
 		return nil, 0, noExec(r.GetExecID())
@@ -101,8 +99,8 @@ func (s *service) find(r interface{ GetID() string }) (*function, tasktypes.Stat
 	return nil, 0, fmt.Errorf("container %s: %w", r.GetID(), errdefs.ErrNotFound)
 }
 
-// Create makes a function and waits until it is ready to start: what is wrong with a module, containerd
-// hears here, where it cleans up.
+// Create makes a function and waits until it is ready to start, so that a faulty module is an error of this call,
+// after which containerd cleans up.
 func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *taskapi.CreateTaskResponse, err error) {
 	defer func() {
 		if err != nil {
@@ -148,23 +146,21 @@ func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *
 			_ = file.Close()
 		}
 	}()
-	f := &function{id: r.GetID(), bundle: r.GetBundle(), stdin: r.GetStdin(), stdout: r.GetStdout(), stderr: r.GetStderr(),
-		status: tasktypes.Status_CREATED, prepared: make(chan struct{}), ended: make(chan struct{})}
+	f := &function{CreateTaskRequest: r, status: tasktypes.Status_CREATED, prepared: make(chan struct{}), ended: make(chan struct{})}
 	streams, err := f.openStreams()
 	files = append(files, streams...)
 	if err != nil {
 		return nil, err
 	}
 	if order.Control {
-		f.control = ControlSocket(s.containerd, s.namespace, f.id)
-		listener, err := listen(f.control, order.Driver)
+		listener, err := listen(ControlSocket(s.containerd, s.namespace, f.ID), order.Driver)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("listen for the driver: %w", err), f.closeFiles())
+			return nil, errors.Join(fmt.Errorf("listen for the driver: %w", err), s.removeControl(f))
 		}
 		files = append(files, listener)
 	}
 	if err := s.place(f, spec, spec.Annotations[sandboxAnnotation]); err != nil {
-		return nil, errors.Join(err, f.closeFiles())
+		return nil, errors.Join(err, s.removeControl(f))
 	}
 	err = f.host.send(Order{Create: order}, files...)
 	if err == nil {
@@ -172,14 +168,14 @@ func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *
 	}
 	if err != nil {
 		s.lock.Lock()
-		delete(s.functions, f.id)
+		delete(s.functions, f.ID)
 		s.lock.Unlock()
 		s.end(f, killed)
 		return nil, errors.Join(err, s.cleanUp(f))
 	}
-	s.release(f.id)
-	s.events.publish("/tasks/create", &eventtypes.TaskCreate{ContainerID: f.id, Bundle: f.bundle, Rootfs: r.GetRootfs(), Pid: f.pid(),
-		IO: &eventtypes.TaskIO{Stdin: f.stdin, Stdout: f.stdout, Stderr: f.stderr}})
+	s.release(f.ID)
+	s.events.publish("/tasks/create", &eventtypes.TaskCreate{ContainerID: f.ID, Bundle: f.Bundle, Rootfs: f.Rootfs, Pid: f.pid(),
+		IO: &eventtypes.TaskIO{Stdin: f.Stdin, Stdout: f.Stdout, Stderr: f.Stderr}})
 	return &taskapi.CreateTaskResponse{Pid: f.pid()}, nil
 }
 
@@ -200,12 +196,12 @@ func (f *function) prepare(ctx context.Context) error {
 	}
 }
 
-// place finds a host for the function, or starts one.
+// place assigns a host to the function: that of its pod, or a new one.
 func (s *service) place(f *function, spec *specs.Spec, pod string) error {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if s.functions[f.id] != nil {
-		return fmt.Errorf("container %s: %w", f.id, errdefs.ErrAlreadyExists)
+	if s.functions[f.ID] != nil {
+		return fmt.Errorf("container %s: %w", f.ID, errdefs.ErrAlreadyExists)
 	}
 	h := s.hosts[pod]
 	if pod != "" && h != nil {
@@ -215,7 +211,7 @@ func (s *service) place(f *function, spec *specs.Spec, pod string) error {
 	} else {
 		path, limits := spec.Linux.CgroupsPath, spec.Linux.Resources
 		if pod != "" {
-			// Beside the containers' groups: a group that has groups has no processes.
+			// Beside the containers' groups, since a group with subgroups can have no processes.
 			path, limits = filepath.Join(filepath.Dir(path), "roadrunner-"+pod), nil
 		}
 		g, err := newGroup(path, limits)
@@ -231,11 +227,11 @@ func (s *service) place(f *function, spec *specs.Spec, pod string) error {
 		go s.listen(h)
 	}
 	f.host = h
-	h.functions[f.id], s.functions[f.id] = f, f
+	h.functions[f.ID], s.functions[f.ID] = f, f
 	return nil
 }
 
-// listen hears what a host says of its functions, and ends them with it.
+// listen handles a host's events, and ends its functions when the host has ended.
 func (s *service) listen(h *host) {
 	buffer := make([]byte, 64<<10)
 	for {
@@ -260,7 +256,7 @@ func (s *service) listen(h *host) {
 	s.lock.Unlock()
 	for _, f := range functions {
 		if h.oom {
-			s.events.publish("/tasks/oom", &eventtypes.TaskOOM{ContainerID: f.id})
+			s.events.publish("/tasks/oom", &eventtypes.TaskOOM{ContainerID: f.ID})
 		}
 		s.end(f, h.status)
 	}
@@ -269,7 +265,7 @@ func (s *service) listen(h *host) {
 // killed is the status of a function that was ended by force.
 const killed = 128 + uint32(syscall.SIGKILL)
 
-// end notes the end of a function. A host without functions ends as well.
+// end records the end of a function. A host without functions ends as well.
 func (s *service) end(f *function, status uint32) {
 	s.lock.Lock()
 	if f.status == tasktypes.Status_STOPPED {
@@ -281,20 +277,20 @@ func (s *service) end(f *function, status uint32) {
 	}
 	f.status, f.exit, f.at = tasktypes.Status_STOPPED, status, time.Now()
 	h := f.host
-	_, there := h.functions[f.id]
-	delete(h.functions, f.id)
+	_, there := h.functions[f.ID]
+	delete(h.functions, f.ID)
 	last := there && len(h.functions) == 0
 	if last && s.hosts[h.pod] == h {
 		delete(s.hosts, h.pod)
 	}
 	s.lock.Unlock()
 	if last {
-		// The group's removal is Delete's to report.
+		// Delete removes the group.
 		h.kill()
 		<-h.ended
 	}
 	close(f.ended)
-	s.events.publish("/tasks/exit", &eventtypes.TaskExit{ContainerID: f.id, ID: f.id, Pid: f.pid(), ExitStatus: status, ExitedAt: timestamppb.New(f.at)})
+	s.events.publish("/tasks/exit", &eventtypes.TaskExit{ContainerID: f.ID, ID: f.ID, Pid: f.pid(), ExitStatus: status, ExitedAt: timestamppb.New(f.at)})
 }
 
 func (f *function) pid() uint32 { return uint32(f.host.process.Pid) }
@@ -309,16 +305,16 @@ func (s *service) Start(_ context.Context, r *taskapi.StartRequest) (*taskapi.St
 	if f.status != tasktypes.Status_CREATED {
 		return nil, fmt.Errorf("the function was started: %w", errdefs.ErrFailedPrecondition)
 	}
-	// Before the order, whose effect may be the exit.
+	// Before the order, after which the function may exit at once.
 	f.status = tasktypes.Status_RUNNING
-	s.events.publish("/tasks/start", &eventtypes.TaskStart{ContainerID: f.id, Pid: f.pid()})
-	if err := f.host.send(Order{Start: f.id}); err != nil {
+	s.events.publish("/tasks/start", &eventtypes.TaskStart{ContainerID: f.ID, Pid: f.pid()})
+	if err := f.host.send(Order{Start: f.ID}); err != nil {
 		return nil, err
 	}
 	return &taskapi.StartResponse{Pid: f.pid()}, nil
 }
 
-// grace is how long a function of a pod may take to end that waits for something.
+// grace is how long a function of a pod that waits for something may take to end.
 const grace = 100 * time.Millisecond
 
 func (s *service) Kill(_ context.Context, r *taskapi.KillRequest) (*emptypb.Empty, error) {
@@ -336,8 +332,7 @@ func (s *service) Kill(_ context.Context, r *taskapi.KillRequest) (*emptypb.Empt
 			return nil, err
 		}
 		if signal == syscall.SIGKILL {
-			// What is frozen does not die.
-			_ = f.host.group.Thaw()
+			_ = f.host.group.Thaw() // a frozen process does not die
 		}
 	case !slices.Contains([]syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP}, signal):
 	case status == tasktypes.Status_CREATED:
@@ -346,8 +341,8 @@ func (s *service) Kill(_ context.Context, r *taskapi.KillRequest) (*emptypb.Empt
 		s.lock.Lock()
 		f.signal = r.GetSignal()
 		s.lock.Unlock()
-		// No engine interrupts a function that computes: it is ended with its process then.
-		_ = f.host.send(Order{End: f.id})
+		// No engine interrupts a function that computes: its process is killed instead.
+		_ = f.host.send(Order{End: f.ID})
 		go func() {
 			select {
 			case <-f.ended:
@@ -379,7 +374,7 @@ func (s *service) State(_ context.Context, r *taskapi.StateRequest) (*taskapi.St
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	state := &taskapi.StateResponse{ID: f.id, Bundle: f.bundle, Pid: f.pid(), Status: f.status, Stdin: f.stdin, Stdout: f.stdout, Stderr: f.stderr, ExitStatus: f.exit}
+	state := &taskapi.StateResponse{ID: f.ID, Bundle: f.Bundle, Pid: f.pid(), Status: f.status, Stdin: f.Stdin, Stdout: f.Stdout, Stderr: f.Stderr, ExitStatus: f.exit}
 	if f.status == tasktypes.Status_STOPPED {
 		state.ExitedAt = timestamppb.New(f.at)
 	}
@@ -394,24 +389,24 @@ func (s *service) Delete(_ context.Context, r *taskapi.DeleteRequest) (*taskapi.
 	if status == tasktypes.Status_RUNNING || status == tasktypes.Status_PAUSED {
 		return nil, fmt.Errorf("the function runs: %w", errdefs.ErrFailedPrecondition)
 	}
-	// So that the shim stays until this has been answered: Shutdown comes next.
-	s.reserve(f.id)
+	// The shim must stay until this has been answered: Shutdown comes next.
+	s.reserve(f.ID)
 	s.lock.Lock()
-	delete(s.functions, f.id)
+	delete(s.functions, f.ID)
 	s.lock.Unlock()
 	s.end(f, killed)
 	if err := s.cleanUp(f); err != nil {
-		fmt.Fprintln(os.Stderr, "roadrunner: clean up", f.id+":", err)
+		fmt.Fprintln(os.Stderr, "roadrunner: clean up", f.ID+":", err)
 	}
 	exited := timestamppb.New(f.at)
-	s.events.publish("/tasks/delete", &eventtypes.TaskDelete{ContainerID: f.id, Pid: f.pid(), ExitStatus: f.exit, ExitedAt: exited})
+	s.events.publish("/tasks/delete", &eventtypes.TaskDelete{ContainerID: f.ID, Pid: f.pid(), ExitStatus: f.exit, ExitedAt: exited})
 	return &taskapi.DeleteResponse{Pid: f.pid(), ExitStatus: f.exit, ExitedAt: exited}, nil
 }
 
-// cleanUp removes what is left of a function that has been deleted, and its host if nothing needs that
-// any more, not even its numbers.
+// cleanUp removes what is left of a function that was deleted, and its host if that has no other function, running
+// or ended.
 func (s *service) cleanUp(f *function) error {
-	err := f.closeFiles()
+	err := s.removeControl(f)
 	s.lock.Lock()
 	for _, other := range s.functions {
 		if other.host == f.host {
@@ -431,7 +426,7 @@ func (s *service) Pids(_ context.Context, r *taskapi.PidsRequest) (*taskapi.Pids
 	return &taskapi.PidsResponse{Processes: []*tasktypes.ProcessInfo{{Pid: f.pid()}}}, nil
 }
 
-// Connect says where the shim and a container's process are; a container that is not there is announced by it.
+// Connect returns the process numbers of the shim and of a container. It reserves a container that does not exist.
 func (s *service) Connect(_ context.Context, r *taskapi.ConnectRequest) (*taskapi.ConnectResponse, error) {
 	reply := &taskapi.ConnectResponse{ShimPid: uint32(os.Getpid())}
 	s.lock.Lock()
@@ -446,8 +441,8 @@ func (s *service) Connect(_ context.Context, r *taskapi.ConnectRequest) (*taskap
 	return reply, nil
 }
 
-// Shutdown ends the shim if nothing is left. That containerd calls it says, too, that a container which could
-// not be created will not come.
+// Shutdown ends the shim if nothing is left. Containerd calls it, too, where a container could not be created: that
+// will not come any more.
 func (s *service) Shutdown(_ context.Context, r *taskapi.ShutdownRequest) (*emptypb.Empty, error) {
 	s.release(r.GetID())
 	return &emptypb.Empty{}, nil
@@ -474,7 +469,7 @@ func (s *service) Resume(_ context.Context, r *taskapi.ResumeRequest) (*emptypb.
 	return s.freeze(r, group.Thaw, tasktypes.Status_PAUSED, tasktypes.Status_RUNNING, "/tasks/resumed", &eventtypes.TaskResumed{ContainerID: r.GetID()})
 }
 
-// freeze changes whether a function runs, and with it the other functions of its pod.
+// freeze pauses or resumes a lone function.
 func (s *service) freeze(r interface{ GetID() string }, change func(group) error, from, to tasktypes.Status, topic string, event any) (*emptypb.Empty, error) {
 	f, _, err := s.find(r)
 	if err != nil {
@@ -496,7 +491,7 @@ func (s *service) freeze(r interface{ GetID() string }, change func(group) error
 	return &emptypb.Empty{}, nil
 }
 
-// CloseIO has nothing to do: the client is the only writer of standard input.
+// CloseIO does nothing: the client is the only writer of standard input.
 func (s *service) CloseIO(context.Context, *taskapi.CloseIORequest) (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, nil
 }
@@ -534,11 +529,11 @@ func (s *service) ResizePty(context.Context, *taskapi.ResizePtyRequest) (*emptyp
 
 // openStreams opens standard input, output and error for the host.
 func (f *function) openStreams() (files []*os.File, err error) {
-	for i, path := range []string{f.stdin, f.stdout, f.stderr} {
-		// A pipe that is open for reading too is never a broken one: a client may go and come back.
+	for i, path := range []string{f.Stdin, f.Stdout, f.Stderr} {
+		// A pipe that is open for reading too never breaks: a client may go and return.
 		flags := os.O_RDWR
 		if i == 0 {
-			// Not to wait for a writer, which the host does when it reads.
+			// It does not wait for a writer: the host does so when it reads.
 			flags = os.O_RDONLY | unix.O_NONBLOCK
 		}
 		if name, isFile := strings.CutPrefix(path, "file://"); isFile {
@@ -553,12 +548,9 @@ func (f *function) openStreams() (files []*os.File, err error) {
 	return files, nil
 }
 
-// closeFiles gives up what the function has beside its host.
-func (f *function) closeFiles() error {
-	if f.control == "" {
-		return nil
-	}
-	if err := unix.Unlink(f.control); err != nil && !errors.Is(err, unix.ENOENT) {
+// removeControl removes the function's control socket, if it has one.
+func (s *service) removeControl(f *function) error {
+	if err := unix.Unlink(ControlSocket(s.containerd, s.namespace, f.ID)); !errors.Is(err, unix.ENOENT) {
 		return err
 	}
 	return nil

@@ -16,20 +16,20 @@ import (
 
 // Annotations of a container.
 const (
-	// EngineAnnotation names the engine; without it the runtime option says so, or DefaultEngine.
+	// EngineAnnotation names the engine. Without it the runtime option does, or it is DefaultEngine.
 	EngineAnnotation = "roadrunner/engine"
-	// ControlAnnotation makes the container a host of functions for a driver, which is to have
-	// the user number that is its value, or 0; see ControlSocket.
+	// ControlAnnotation makes the container a host of functions for a driver, whose user number must be
+	// its value, or 0; see ControlSocket.
 	ControlAnnotation = "roadrunner/control"
 
 	sandboxAnnotation   = "io.kubernetes.cri.sandbox-id"
 	containerAnnotation = "io.kubernetes.cri.container-type"
 
-	// DefaultEngine runs what names none.
+	// DefaultEngine runs functions that name none.
 	DefaultEngine = "wasmtime"
 )
 
-// readFunction is what a host needs to know of a container's function.
+// readFunction describes a container's function for its host.
 func readFunction(id string, spec *specs.Spec, given *anypb.Any) (*Function, error) {
 	user := spec.Process.User
 	f := &Function{ID: id, Engine: spec.Annotations[EngineAnnotation], Arguments: spec.Process.Args, Environment: spec.Process.Env,
