@@ -209,7 +209,7 @@ func TestRefusedFindsFeatures(t *testing.T) {
 		if lacking := (*Lacking)(nil); errors.As(err, &lacking) != (want != "") || lacking != nil && lacking.Feature != want {
 			t.Errorf("% x: error is %v, want that of %q", code, err, want)
 		}
-		if err := Refused("engine", Features(), wasm, "why"); err.Error() != "engine engine refuses the module: why" {
+		if err := Refused("engine", []Feature{want}, wasm, "why"); err.Error() != "engine engine refuses the module: why" {
 			t.Errorf("% x: %v", code, err)
 		}
 	}

@@ -27,14 +27,6 @@ const (
 	PageSizes          Feature = "custom page sizes"
 )
 
-// Features lists them all, in the order of documents.
-func Features() []Feature {
-	return []Feature{
-		ExtendedConstants, TailCalls, RelaxedSIMD, WideArithmetic, Threads, Exceptions, FunctionReferences,
-		GarbageCollection, Memory64, SeveralMemories, PageSizes,
-	}
-}
-
 // Lacking is the error of a module that needs a feature which its engine does not have.
 type Lacking struct {
 	Engine  string

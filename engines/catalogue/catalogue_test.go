@@ -48,7 +48,7 @@ func TestUnknownEngine(t *testing.T) {
 func TestFeatures(t *testing.T) {
 	opened := openAll(t)
 	table := readTable(t, "../../docs/guest-abi.md", "beyond WebAssembly 2.0")
-	for _, feature := range engines.Features() {
+	for feature, wasm := range enginetest.Needing {
 		var having, lacking []string
 		for _, name := range Names() {
 			engine := opened[name]
@@ -64,7 +64,7 @@ func TestFeatures(t *testing.T) {
 			}
 		}
 		for _, name := range lacking {
-			_, err := opened[name].Compile(t.Context(), enginetest.Needing(t, feature))
+			_, err := opened[name].Compile(t.Context(), wasm)
 			want := "it needs " + string(feature) + ", which engine " + name + " lacks, as all of this program do: build it without"
 			if having != nil {
 				want = "it needs " + string(feature) + ", which engine " + name + " lacks, but not " + strings.Join(having, " and ") + ": use --engines"

@@ -24,10 +24,11 @@ func Benchmark(b *testing.B, open New) {
 			}
 		})
 	}
-	unhosted := newPlain(b, open)
+	s := newSuite(b, open)
+	unhosted := s.start(b, "plain", handlers{})
 	measure("nop", unhosted)
 	measure("add", unhosted)
-	hosted := newHosted(b, open, handlers{})
+	hosted := s.start(b, "hosted", handlers{})
 	measure("nothing", hosted)
 	measure("event", hosted)
 	many := function(b, hosted, "many")
@@ -47,8 +48,7 @@ func Benchmark(b *testing.B, open New) {
 			sum += len(unhosted.Memory().Bytes())
 		}
 	})
-	engine := openEngine(b, open)
-	module := compile(b, engine, "plain")
+	module := s.module(b, "plain")
 	b.Run("growth", func(b *testing.B) {
 		const pages, most = (1 << 20) / engines.PageSize, 1024
 		var instance engines.Instance

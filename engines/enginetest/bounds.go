@@ -36,11 +36,10 @@ func peakDuring(t *testing.T, step func()) int64 {
 }
 
 // testTableLimit has tables grow as far as they go.
-func testTableLimit(t *testing.T, open New) {
-	engine := openEngine(t, open)
+func (s *suite) testTableLimit(t *testing.T) {
 	for _, name := range []string{"table", "table-external", "table-declared", "tables"} {
 		t.Run(name, func(t *testing.T) {
-			instance := instantiate(t, compile(t, engine, name), engines.InstanceConfig{MemoryLimit: 1 << 20})
+			instance := instantiate(t, s.module(t, name), engines.InstanceConfig{MemoryLimit: 1 << 20})
 			total := uint64(0)
 			more := peakDuring(t, func() {
 				for _, export := range []string{"grow0", "grow1", "grow2"} {
@@ -66,8 +65,7 @@ func testTableLimit(t *testing.T, open New) {
 
 // testRefusedModules has modules that would make their host hold too much, or that only
 // announce it.
-func testRefusedModules(t *testing.T, open New) {
-	engine := openEngine(t, open)
+func (s *suite) testRefusedModules(t *testing.T) {
 	const preamble = "\x00asm\x01\x00\x00\x00"
 	for words, wasm := range map[string][]byte{
 		"tables of": Module(t, "table-huge"),
@@ -81,7 +79,7 @@ func testRefusedModules(t *testing.T, open New) {
 		"smaller":    append([]byte(preamble), make([]byte, engines.MaxModule)...),
 	} {
 		more := peakDuring(t, func() {
-			module, err := engine.Compile(t.Context(), wasm)
+			module, err := s.engine.Compile(t.Context(), wasm)
 			if err == nil {
 				module.Close()
 			}
@@ -97,7 +95,7 @@ func testRefusedModules(t *testing.T, open New) {
 
 // testSmallStacks has guests fill the stacks of a process whose threads have small ones: it
 // repeats the parts that do.
-func testSmallStacks(t *testing.T, _ New) {
+func (s *suite) testSmallStacks(t *testing.T) {
 	limits := []string{"128", "256", "512", "unlimited"} // KiB
 	if testing.Short() {
 		limits = []string{"128", "unlimited"}
@@ -122,21 +120,20 @@ func runApart(t *testing.T, prepare, parts string) {
 }
 
 // testStacks has a guest fill its stack, in calls one after the other and in nested ones.
-func testStacks(t *testing.T, open New) {
-	module := compile(t, openEngine(t, open), "diving")
+func (s *suite) testStacks(t *testing.T) {
 	const deep = 1 << 20
 	t.Run("host's own", func(t *testing.T) {
 		called := false
-		instance := instantiate(t, module, engines.InstanceConfig{Imports: handlers{
+		instance := s.start(t, "diving", handlers{
 			nothing: func(engines.Instance, []uint64) error { called = true; return nil },
-		}.functions()})
+		})
 		if call(t, instance, "host"); !called {
 			t.Error("an import that is exported does nothing")
 		}
 	})
 	t.Run("afterwards", func(t *testing.T) {
 		var before, after runtime.MemStats
-		instance := instantiate(t, module, engines.InstanceConfig{Imports: handlers{}.functions()})
+		instance := s.start(t, "diving", handlers{})
 		runtime.GC()
 		runtime.ReadMemStats(&before)
 		// An engine with a small stack traps.
@@ -149,12 +146,12 @@ func testStacks(t *testing.T, open New) {
 	})
 	t.Run("nested", func(t *testing.T) {
 		var instance engines.Instance
-		instance = instantiate(t, module, engines.InstanceConfig{Imports: handlers{
+		instance = s.start(t, "diving", handlers{
 			nothing: func(engines.Instance, []uint64) error {
 				_, err := tryCall(t, instance, "dive", deep)
 				return err
 			},
-		}.functions()})
+		})
 		more := peakDuring(t, func() {
 			_, err := tryCall(t, instance, "dive", deep)
 			if trap := (*engines.Trap)(nil); !errors.As(err, &trap) {
@@ -169,15 +166,15 @@ func testStacks(t *testing.T, open New) {
 		// Threads may have stacks of different sizes, and what one reaches need not fit into another's.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		inner := instantiate(t, module, engines.InstanceConfig{Imports: handlers{}.functions()})
+		inner := s.start(t, "diving", handlers{})
 		var atBottom func()
-		outer := instantiate(t, module, engines.InstanceConfig{Imports: handlers{
+		outer := s.start(t, "diving", handlers{
 			nothing: func(engines.Instance, []uint64) error { atBottom(); return nil },
-		}.functions()})
+		})
 		atBottom = func() {}
 		// From the end of the one's stack on, the host and the other one need theirs.
 		reached := sort.Search(1<<15, func(depth int) bool {
-			instance := instantiate(t, module, engines.InstanceConfig{Imports: handlers{}.functions()})
+			instance := s.start(t, "diving", handlers{})
 			_, err := tryCall(t, instance, "dive", uint64(depth))
 			return err != nil
 		}) - 1

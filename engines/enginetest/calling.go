@@ -10,8 +10,8 @@ import (
 	"rrbench/engines"
 )
 
-func testValues(t *testing.T, open New) {
-	instance := newPlain(t, open)
+func (s *suite) testValues(t *testing.T) {
+	instance := s.start(t, "plain", handlers{})
 	const junk = 0xdeadbeef << 32
 	for _, test := range []struct {
 		name   string
@@ -44,9 +44,9 @@ func testValues(t *testing.T, open New) {
 	}
 }
 
-func testHostValues(t *testing.T, open New) {
+func (s *suite) testHostValues(t *testing.T) {
 	var seen []uint64
-	instance := newHosted(t, open, handlers{
+	instance := s.start(t, "hosted", handlers{
 		host: func(_ engines.Instance, stack []uint64) error {
 			seen = append([]uint64(nil), stack...)
 			stack[0] = 1 << 50
@@ -73,7 +73,7 @@ func testHostValues(t *testing.T, open New) {
 	}
 }
 
-func testTraps(t *testing.T, open New) {
+func (s *suite) testTraps(t *testing.T) {
 	for _, test := range []struct {
 		function string
 		params   []uint64
@@ -89,7 +89,7 @@ func testTraps(t *testing.T, open New) {
 		{"recurse", []uint64{0}, "stack overflow"},
 	} {
 		t.Run(fmt.Sprint(test.function, test.params), func(t *testing.T) {
-			instance := newPlain(t, open)
+			instance := s.start(t, "plain", handlers{})
 			_, err := tryCall(t, instance, test.function, test.params...)
 			checkTrap(t, err, test.function, test.want)
 		})
@@ -115,10 +115,9 @@ func checkTrap(t *testing.T, err error, function string, wants ...string) {
 	}
 }
 
-func testTrapSparesOthers(t *testing.T, open New) {
-	engine := openEngine(t, open)
-	module := compile(t, engine, "plain")
-	survivor := instantiate(t, module, engines.InstanceConfig{})
+func (s *suite) testTrapSparesOthers(t *testing.T) {
+	module := s.module(t, "plain")
+	survivor := s.start(t, "plain", handlers{})
 	for range 50 {
 		victim, err := module.Instantiate(t.Context(), engines.InstanceConfig{Name: "victim"})
 		if err != nil {
@@ -140,9 +139,9 @@ type hostError struct{ code int }
 
 func (h *hostError) Error() string { return fmt.Sprint("host error ", h.code) }
 
-func testHostErrors(t *testing.T, open New) {
+func (s *suite) testHostErrors(t *testing.T) {
 	sentinel := errors.New("connection lost")
-	instance := newHosted(t, open, handlers{
+	instance := s.start(t, "hosted", handlers{
 		event: func(_ engines.Instance, stack []uint64) error {
 			if stack[0] == 1 {
 				return fmt.Errorf("send: %w", sentinel)
@@ -156,7 +155,7 @@ func testHostErrors(t *testing.T, open New) {
 	}
 	checkTrap(t, err, "event", "env.event", "connection lost")
 
-	instance = newHosted(t, open, handlers{
+	instance = s.start(t, "hosted", handlers{
 		nothing: func(engines.Instance, []uint64) error { return &hostError{42} },
 	})
 	_, err = tryCall(t, instance, "nothing")
@@ -166,7 +165,7 @@ func testHostErrors(t *testing.T, open New) {
 	}
 }
 
-func testHostPanics(t *testing.T, open New) {
+func (s *suite) testHostPanics(t *testing.T) {
 	for name, test := range map[string]struct {
 		panic func()
 		want  string
@@ -179,7 +178,7 @@ func testHostPanics(t *testing.T, open New) {
 		}, "index out of range"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			instance := newHosted(t, open, handlers{
+			instance := s.start(t, "hosted", handlers{
 				nothing: func(engines.Instance, []uint64) error { test.panic(); return nil },
 			})
 			_, err := tryCall(t, instance, "nothing")
@@ -188,8 +187,8 @@ func testHostPanics(t *testing.T, open New) {
 	}
 }
 
-func testExit(t *testing.T, open New) {
-	instance := newHosted(t, open, handlers{
+func (s *suite) testExit(t *testing.T) {
+	instance := s.start(t, "hosted", handlers{
 		nothing: func(engines.Instance, []uint64) error { return &engines.Exit{Status: 7} },
 	})
 	_, err := tryCall(t, instance, "nothing")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -17,15 +18,13 @@ import (
 	"rrbench/engines/internal/codecache"
 )
 
-func testIdentity(t *testing.T, open New) {
-	engine := openEngine(t, open)
-	if engine.Name() == "" || engine.Version() == engines.UnknownVersion || engine.Version() == "" {
-		t.Errorf("name %q, version %q", engine.Name(), engine.Version())
+func (s *suite) testIdentity(t *testing.T) {
+	if s.engine.Name() == "" || s.engine.Version() == engines.UnknownVersion || s.engine.Version() == "" {
+		t.Errorf("name %q, version %q", s.engine.Name(), s.engine.Version())
 	}
 }
 
-func testCompileErrors(t *testing.T, open New) {
-	engine := openEngine(t, open)
+func (s *suite) testCompileErrors(t *testing.T) {
 	for name, test := range map[string]struct {
 		wasm []byte
 		want string
@@ -39,10 +38,11 @@ func testCompileErrors(t *testing.T, open New) {
 		"component":      {[]byte("\x00asm\x0d\x00\x01\x00"), "component"},
 		"version 2":      {[]byte("\x00asm\x02\x00\x00\x00"), "version"},
 		"cut in section": {Module(t, "plain")[:60], "cut off"},
-		"invalid code":   {Module(t, "invalid"), engine.Name()},
+		"invalid code":   {Module(t, "invalid"), s.engine.Name()},
+		"memory import":  {Module(t, "imported-memory"), "env.m"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			module, err := engine.Compile(t.Context(), test.wasm)
+			module, err := s.engine.Compile(t.Context(), test.wasm)
 			if err == nil {
 				module.Close()
 				t.Fatal("compiled")
@@ -54,41 +54,25 @@ func testCompileErrors(t *testing.T, open New) {
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := engine.Compile(cancelled, Module(t, "plain")); err == nil {
+	if _, err := s.engine.Compile(cancelled, Module(t, "plain")); err == nil {
 		t.Error("compiled with a context that is done")
 	}
 }
 
-func testTypes(t *testing.T, open New) {
-	module := compile(t, openEngine(t, open), "hosted")
-	wantImports := []string{
-		"env.host(i32, i64, f32, f64) -> i64",
-		"env.event(i32) -> i32",
-		"env.nothing()",
-	}
-	imports := module.Imports()
-	if len(imports) != len(wantImports) {
-		t.Fatalf("imports are %v", imports)
-	}
-	for i, want := range wantImports {
-		if imports[i].String() != want {
-			t.Errorf("import %d is %s, want %s", i, imports[i], want)
-		}
-	}
-	exports := map[string]bool{}
-	for _, export := range module.Exports() {
-		exports[export.String()] = true
+func (s *suite) testTypes(t *testing.T) {
+	module := s.module(t, "hosted")
+	if got, want := fmt.Sprint(module.Imports()), "[env.host(i32, i64, f32, f64) -> i64 env.event(i32) -> i32 env.nothing()]"; got != want {
+		t.Errorf("imports are %s, want %s", got, want)
 	}
 	for _, want := range []string{"host(i32, i64, f32, f64) -> i64", "event(i32) -> i32", "nothing()", "add(i32, i32) -> i32"} {
-		if !exports[want] {
-			t.Errorf("exports %v lack %s", exports, want)
+		if !slices.ContainsFunc(module.Exports(), func(export engines.FunctionType) bool { return export.String() == want }) {
+			t.Errorf("exports %v lack %s", module.Exports(), want)
 		}
 	}
 }
 
-func testImports(t *testing.T, open New) {
-	engine := openEngine(t, open)
-	module := compile(t, engine, "hosted")
+func (s *suite) testImports(t *testing.T) {
+	module := s.module(t, "hosted")
 	all := handlers{}.functions()
 	wrong := all[1]
 	wrong.Params = types(i64)
@@ -101,11 +85,7 @@ func testImports(t *testing.T, open New) {
 		"wrong signature": {append([]engines.HostFunction{wrong}, all[0], all[2]), []string{"env.event(i32) -> i32", "env.event(i64) -> i32"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			instance, err := module.Instantiate(t.Context(), engines.InstanceConfig{Name: "guest", Imports: test.imports})
-			if err == nil {
-				instance.Close()
-				t.Fatal("instantiated")
-			}
+			err := refusal(t, module, engines.InstanceConfig{Name: "guest", Imports: test.imports})
 			for _, want := range append(test.want, "guest") {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("error %q lacks %q", err, want)
@@ -117,31 +97,20 @@ func testImports(t *testing.T, open New) {
 		instantiate(t, module, engines.InstanceConfig{Imports: append([]engines.HostFunction{wrong}, append(all, all...)...)})
 	})
 	t.Run("imported twice", func(t *testing.T) {
-		module := compile(t, engine, "imported-twice")
-		if got := module.Imports(); len(got) != 1 {
+		if got := s.module(t, "imported-twice").Imports(); len(got) != 1 {
 			t.Errorf("imports are %v", got)
 		}
-		instance := instantiate(t, module, engines.InstanceConfig{Imports: handlers{
+		instance := s.start(t, "imported-twice", handlers{
 			event: func(_ engines.Instance, stack []uint64) error { stack[0]++; return nil },
-		}.functions()})
+		})
 		if first, second := call(t, instance, "first", 1), call(t, instance, "second", 5); first != 2 || second != 6 {
 			t.Errorf("results are %d and %d", first, second)
 		}
 	})
-	t.Run("memory", func(t *testing.T) {
-		module, err := engine.Compile(t.Context(), Module(t, "imported-memory"))
-		if err == nil {
-			module.Close()
-			t.Fatal("compiled")
-		}
-		if !strings.Contains(err.Error(), "env.m") {
-			t.Errorf("error %q does not name the memory", err)
-		}
-	})
 }
 
-func testExports(t *testing.T, open New) {
-	instance := newPlain(t, open)
+func (s *suite) testExports(t *testing.T) {
+	instance := s.start(t, "plain", handlers{})
 	if _, ok := instance.Function("missing"); ok {
 		t.Error("found a function that is not exported")
 	}
@@ -163,32 +132,21 @@ func testExports(t *testing.T, open New) {
 // See https://www.w3.org/TR/wasm-core-2/#custom-section
 const customSection = 0
 
-func testDiskCache(t *testing.T, open New) {
+func (s *suite) testDiskCache(t *testing.T) {
 	dir := t.TempDir()
 	// What follows the section's id and size is a name of no length, and nothing that counts.
 	section := make([]byte, 512<<10)
 	large := slices.Concat(Module(t, "plain"), binary.AppendUvarint([]byte{customSection}, uint64(len(section))), section)
 	run := func(t *testing.T) {
 		t.Helper()
-		engine, err := open(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer engine.Close()
-		module, err := engine.Compile(t.Context(), large)
-		if err != nil {
-			t.Fatal(err)
-		}
-		instance := instantiate(t, module, engines.InstanceConfig{})
-		if got := call(t, instance, "add", 2, 3); got != 5 {
+		module := compile(t, openEngine(t, s.open, dir), large)
+		if got := call(t, instantiate(t, module, engines.InstanceConfig{}), "add", 2, 3); got != 5 {
 			t.Errorf("2 + 3 = %d", got)
 		}
-		instance.Close()
-		module.Close()
 	}
 	run(t)
 	before := files(t, dir)
-	if !keepsCode(t, open) {
+	if !s.engine.Capabilities().KeepsCode {
 		if len(before) != 0 {
 			t.Errorf("%d files are kept", len(before))
 		}
@@ -227,24 +185,17 @@ func testDiskCache(t *testing.T, open New) {
 	}
 	t.Run("small modules stay in memory", func(t *testing.T) {
 		dir := t.TempDir()
-		engine, err := open(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer engine.Close()
-		compile(t, engine, "plain").Close()
+		compile(t, openEngine(t, s.open, dir), Module(t, "plain"))
 		if kept := files(t, dir); len(kept) != 0 {
 			t.Errorf("cache holds %d files", len(kept))
 		}
 	})
 }
 
-func keepsCode(t *testing.T, open New) bool { return openEngine(t, open).Capabilities().KeepsCode }
-
 // testFullCache has files of a limited length, as those on a full file system are. That holds for
 // all files of a process, and this one's log of tests may be one.
-func testFullCache(t *testing.T, open New) {
-	if !keepsCode(t, open) {
+func (s *suite) testFullCache(t *testing.T) {
+	if !s.engine.Capabilities().KeepsCode {
 		t.Skip("the engine keeps no code")
 	}
 	if os.Getenv(apartVariable) == "" {
@@ -257,14 +208,14 @@ func testFullCache(t *testing.T, open New) {
 		functions, codecache.Worthwhile = 40, 16<<10
 	}
 	wasm := storing(functions)
-	engine := openEngineAt(t, open, t.TempDir())
+	engine := openEngine(t, s.open, t.TempDir())
 	if engine.CacheFault() != nil {
 		t.Fatalf("there is a fault beforehand: %v", engine.CacheFault())
 	}
 	// The code is longer than the module.
 	for _, limit := range []uint64{0, 4096, uint64(len(wasm))} {
 		dir := t.TempDir()
-		engine := openEngineAt(t, open, dir)
+		engine := openEngine(t, s.open, dir)
 		var fault error
 		limitFiles(t, limit, func() {
 			for range 2 {
@@ -295,7 +246,7 @@ func testFullCache(t *testing.T, open New) {
 	}
 	t.Run("invalid module", func(t *testing.T) {
 		dir := t.TempDir()
-		engine := openEngineAt(t, open, dir)
+		engine := openEngine(t, s.open, dir)
 		invalid := slices.Clone(wasm)
 		invalid[len(invalid)-3] = 0x6a // An addition of nothing.
 		if module, err := engine.Compile(t.Context(), invalid); err == nil {

@@ -12,90 +12,113 @@ import (
 // New makes the engine under test, as an engine's package does.
 type New func(cacheDir string) (engines.Engine, error)
 
+// suite is an engine under test with the modules that were compiled, which the parts share.
+type suite struct {
+	t       testing.TB
+	open    New
+	engine  engines.Engine
+	modules map[string]engines.Module
+}
+
+func newSuite(t testing.TB, open New) *suite {
+	t.Helper()
+	return &suite{t, open, openEngine(t, open, t.TempDir()), map[string]engines.Module{}}
+}
+
 // Run checks that an engine keeps the contract of package engines.
 func Run(t *testing.T, open New) {
+	s := newSuite(t, open)
 	for _, part := range []struct {
 		name string
-		run  func(*testing.T, New)
+		run  func(*suite, *testing.T)
 	}{
-		{"identity", testIdentity},
-		{"compile errors", testCompileErrors},
-		{"features", testFeatures},
-		{"types", testTypes},
-		{"imports", testImports},
-		{"exports", testExports},
-		{"values", testValues},
-		{"host values", testHostValues},
-		{"traps", testTraps},
-		{"trap spares others", testTrapSparesOthers},
-		{"host errors", testHostErrors},
-		{"host panics", testHostPanics},
-		{"exit", testExit},
-		{"memory view", testMemoryView},
-		{"memory growth", testMemoryGrowth},
-		{"memory limit", testMemoryLimit},
-		{"memory too large", testMemoryTooLarge},
-		{"table limit", testTableLimit},
-		{"refused modules", testRefusedModules},
-		{"stacks", testStacks},
-		{"small stacks", testSmallStacks},
-		{"whole address space", testWholeAddressSpace},
-		{"memory of its own", testHiddenMemory},
-		{"memory seen by host", testMemorySeenByHost},
-		{"nested calls", testNestedCalls},
-		{"nested growth", testNestedGrowth},
-		{"nested failure", testNestedFailure},
-		{"deep recursion", testDeepRecursion},
-		{"endless recursion", testEndlessRecursion},
-		{"start section", testStartSection},
-		{"start traps", testStartTraps},
-		{"foreign text", testForeignText},
-		{"initializer", testInitializer},
-		{"isolation", testIsolation},
-		{"closing", testClosing},
-		{"concurrency", testConcurrency},
-		{"traps under load", testTrapsUnderLoad},
-		{"private anonymous memory", testPrivateAnonymousMemory},
-		{"no allocation", testNoAllocation},
-		{"disk cache", testDiskCache},
-		{"full cache", testFullCache},
-		{"no leak", testNoLeak},
+		{"identity", (*suite).testIdentity},
+		{"compile errors", (*suite).testCompileErrors},
+		{"features", (*suite).testFeatures},
+		{"types", (*suite).testTypes},
+		{"imports", (*suite).testImports},
+		{"exports", (*suite).testExports},
+		{"values", (*suite).testValues},
+		{"host values", (*suite).testHostValues},
+		{"traps", (*suite).testTraps},
+		{"trap spares others", (*suite).testTrapSparesOthers},
+		{"host errors", (*suite).testHostErrors},
+		{"host panics", (*suite).testHostPanics},
+		{"exit", (*suite).testExit},
+		{"memory view", (*suite).testMemoryView},
+		{"memory growth", (*suite).testMemoryGrowth},
+		{"memory limit", (*suite).testMemoryLimit},
+		{"memory too large", (*suite).testMemoryTooLarge},
+		{"table limit", (*suite).testTableLimit},
+		{"refused modules", (*suite).testRefusedModules},
+		{"stacks", (*suite).testStacks},
+		{"small stacks", (*suite).testSmallStacks},
+		{"whole address space", (*suite).testWholeAddressSpace},
+		{"memory of its own", (*suite).testHiddenMemory},
+		{"memory seen by host", (*suite).testMemorySeenByHost},
+		{"nested calls", (*suite).testNestedCalls},
+		{"nested growth", (*suite).testNestedGrowth},
+		{"nested failure", (*suite).testNestedFailure},
+		{"deep recursion", (*suite).testDeepRecursion},
+		{"endless recursion", (*suite).testEndlessRecursion},
+		{"start section", (*suite).testStartSection},
+		{"start traps", (*suite).testStartTraps},
+		{"foreign text", (*suite).testForeignText},
+		{"initializer", (*suite).testInitializer},
+		{"isolation", (*suite).testIsolation},
+		{"closing", (*suite).testClosing},
+		{"concurrency", (*suite).testConcurrency},
+		{"traps under load", (*suite).testTrapsUnderLoad},
+		{"private anonymous memory", (*suite).testPrivateAnonymousMemory},
+		{"no allocation", (*suite).testNoAllocation},
+		{"disk cache", (*suite).testDiskCache},
+		{"full cache", (*suite).testFullCache},
+		{"no leak", (*suite).testNoLeak},
 	} {
-		t.Run(part.name, func(t *testing.T) { part.run(t, open) })
+		t.Run(part.name, func(t *testing.T) { part.run(s, t) })
 	}
 }
 
-func openEngine(t testing.TB, open New) engines.Engine {
-	t.Helper()
-	return openEngineAt(t, open, t.TempDir())
-}
-
-func openEngineAt(t testing.TB, open New, dir string) engines.Engine {
+func openEngine(t testing.TB, open New, dir string) engines.Engine {
 	t.Helper()
 	engine, err := open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := engine.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	closeAfter(t, engine)
 	return engine
 }
 
-func compile(t testing.TB, engine engines.Engine, name string) engines.Module {
-	t.Helper()
-	module, err := engine.Compile(t.Context(), Module(t, name))
-	if err != nil {
-		t.Fatal(err)
-	}
+func closeAfter(t testing.TB, closer interface{ Close() error }) {
 	t.Cleanup(func() {
-		if err := module.Close(); err != nil {
+		if err := closer.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+func compile(t testing.TB, engine engines.Engine, wasm []byte) engines.Module {
+	t.Helper()
+	module, err := engine.Compile(t.Context(), wasm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAfter(t, module)
 	return module
+}
+
+// module is that of testdata, compiled once. A test must not close it.
+func (s *suite) module(t testing.TB, name string) engines.Module {
+	t.Helper()
+	if s.modules[name] == nil {
+		module, err := s.engine.Compile(s.t.Context(), Module(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeAfter(s.t, module)
+		s.modules[name] = module
+	}
+	return s.modules[name]
 }
 
 func instantiate(t testing.TB, module engines.Module, config engines.InstanceConfig) engines.Instance {
@@ -107,18 +130,25 @@ func instantiate(t testing.TB, module engines.Module, config engines.InstanceCon
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := instance.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	closeAfter(t, instance)
 	return instance
 }
 
-// newPlain is an instance of the guest without imports.
-func newPlain(t testing.TB, open New) engines.Instance {
+// start makes an instance of a module of testdata.
+func (s *suite) start(t testing.TB, name string, h handlers) engines.Instance {
 	t.Helper()
-	return instantiate(t, compile(t, openEngine(t, open), "plain"), engines.InstanceConfig{})
+	return instantiate(t, s.module(t, name), engines.InstanceConfig{Imports: h.functions()})
+}
+
+// refusal is the error of a module of which no instance is made.
+func refusal(t testing.TB, module engines.Module, config engines.InstanceConfig) error {
+	t.Helper()
+	instance, err := module.Instantiate(t.Context(), config)
+	if err == nil {
+		instance.Close()
+		t.Fatal("instantiated")
+	}
+	return err
 }
 
 // handlers are the host functions of the guest that has some; a nil one does nothing.
@@ -136,34 +166,18 @@ const (
 func types(valueTypes ...engines.ValueType) []engines.ValueType { return valueTypes }
 
 func (h handlers) functions() []engines.HostFunction {
-	orNothing := func(handler func(engines.Instance, []uint64) error) func(engines.Instance, []uint64) error {
-		if handler == nil {
-			return func(engines.Instance, []uint64) error { return nil }
+	functions := []engines.HostFunction{
+		{FunctionType: engines.FunctionType{Name: "host", Params: types(i32, i64, f32, f64), Results: types(i64)}, Handler: h.host},
+		{FunctionType: engines.FunctionType{Name: "event", Params: types(i32), Results: types(i32)}, Handler: h.event},
+		{FunctionType: engines.FunctionType{Name: "nothing"}, Handler: h.nothing},
+	}
+	for i := range functions {
+		f := &functions[i]
+		if f.Module = "env"; f.Handler == nil {
+			f.Handler = func(engines.Instance, []uint64) error { return nil }
 		}
-		return handler
 	}
-	return []engines.HostFunction{
-		{
-			FunctionType: engines.FunctionType{Name: "host", Params: types(i32, i64, f32, f64), Results: types(i64)},
-			Module:       "env",
-			Handler:      orNothing(h.host),
-		},
-		{
-			FunctionType: engines.FunctionType{Name: "event", Params: types(i32), Results: types(i32)},
-			Module:       "env",
-			Handler:      orNothing(h.event),
-		},
-		{
-			FunctionType: engines.FunctionType{Name: "nothing"},
-			Module:       "env",
-			Handler:      orNothing(h.nothing),
-		},
-	}
-}
-
-func newHosted(t testing.TB, open New, h handlers) engines.Instance {
-	t.Helper()
-	return instantiate(t, compile(t, openEngine(t, open), "hosted"), engines.InstanceConfig{Imports: h.functions()})
+	return functions
 }
 
 func function(t testing.TB, instance engines.Instance, name string) engines.Function {

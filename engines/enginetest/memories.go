@@ -13,10 +13,10 @@ import (
 
 const refused = math.MaxUint32 // memory.grow answers -1
 
-func testMemoryView(t *testing.T, open New) {
-	instance := newPlain(t, open)
+func (s *suite) testMemoryView(t *testing.T) {
+	instance := s.start(t, "plain", handlers{})
 	memory := instance.Memory()
-	if !compile(t, openEngine(t, open), "plain").ExportsMemory() {
+	if !s.module(t, "plain").ExportsMemory() {
 		t.Error("the module does not say that it exports a memory")
 	}
 	if memory.Size() != engines.PageSize || len(memory.Bytes()) != engines.PageSize || cap(memory.Bytes()) != engines.PageSize {
@@ -35,9 +35,8 @@ func testMemoryView(t *testing.T, open New) {
 	}
 }
 
-func testMemoryGrowth(t *testing.T, open New) {
-	engine := openEngine(t, open)
-	instance := instantiate(t, compile(t, engine, "plain"), engines.InstanceConfig{})
+func (s *suite) testMemoryGrowth(t *testing.T) {
+	instance := s.start(t, "plain", handlers{})
 	memory := instance.Memory()
 	copy(memory.Bytes()[100:], "contents")
 	base := &memory.Bytes()[0]
@@ -55,7 +54,7 @@ func testMemoryGrowth(t *testing.T, open New) {
 		if string(view[100:108]) != "contents" || view[len(view)-1] != 0 {
 			t.Error("contents are lost")
 		}
-		if engine.Capabilities().StableBase && base != &view[0] {
+		if s.engine.Capabilities().StableBase && base != &view[0] {
 			t.Error("the base moved")
 		}
 		view[len(view)-1] = 9
@@ -65,9 +64,8 @@ func testMemoryGrowth(t *testing.T, open New) {
 	}
 }
 
-func testMemoryLimit(t *testing.T, open New) {
-	module := compile(t, openEngine(t, open), "plain")
-	instance := instantiate(t, module, engines.InstanceConfig{MemoryLimit: 3*engines.PageSize + 5})
+func (s *suite) testMemoryLimit(t *testing.T) {
+	instance := instantiate(t, s.module(t, "plain"), engines.InstanceConfig{MemoryLimit: 3*engines.PageSize + 5})
 	for _, test := range []struct{ pages, want uint64 }{{3, refused}, {1, 1}, {2, refused}, {1, 2}, {1, refused}, {0, 3}} {
 		if got := call(t, instance, "grow", test.pages); got != test.want {
 			t.Errorf("growing by %d gave %d, want %d", test.pages, int32(got), int32(test.want))
@@ -76,7 +74,7 @@ func testMemoryLimit(t *testing.T, open New) {
 	if got := instance.Memory().Size(); got != 3*engines.PageSize {
 		t.Errorf("size is %d", got)
 	}
-	instance = instantiate(t, compile(t, openEngine(t, open), "bounded"), engines.InstanceConfig{MemoryLimit: 1 << 30})
+	instance = instantiate(t, s.module(t, "bounded"), engines.InstanceConfig{MemoryLimit: 1 << 30})
 	if got := call(t, instance, "grow", 2); got != refused {
 		t.Errorf("growing beyond the declared maximum gave %d", int32(got))
 	}
@@ -85,8 +83,7 @@ func testMemoryLimit(t *testing.T, open New) {
 	}
 }
 
-func testMemoryTooLarge(t *testing.T, open New) {
-	engine := openEngine(t, open)
+func (s *suite) testMemoryTooLarge(t *testing.T) {
 	for _, test := range []struct {
 		guest        string
 		pages, limit uint64
@@ -98,12 +95,7 @@ func testMemoryTooLarge(t *testing.T, open New) {
 		{"hidden", 2, engines.PageSize - 1},
 		{"plain", 1, engines.PageSize - 1},
 	} {
-		module := compile(t, engine, test.guest)
-		instance, err := module.Instantiate(t.Context(), engines.InstanceConfig{Name: "guest", MemoryLimit: test.limit})
-		if err == nil {
-			instance.Close()
-			t.Fatalf("%s: instantiated", test.guest)
-		}
+		err := refusal(t, s.module(t, test.guest), engines.InstanceConfig{Name: "guest", MemoryLimit: test.limit})
 		var tooLarge *engines.MemoryTooLarge
 		if !errors.As(err, &tooLarge) {
 			t.Fatalf("%s: error is %v", test.guest, err)
@@ -118,8 +110,8 @@ func testMemoryTooLarge(t *testing.T, open New) {
 
 // testWholeAddressSpace grows as far as it goes: 4 GiB, or a page less on an engine that
 // counts bytes in 32 bits.
-func testWholeAddressSpace(t *testing.T, open New) {
-	instance := newPlain(t, open)
+func (s *suite) testWholeAddressSpace(t *testing.T) {
+	instance := s.start(t, "plain", handlers{})
 	if call(t, instance, "grow", 65535) == refused && call(t, instance, "grow", 65534) == refused {
 		t.Skip("this machine does not give 4 GiB of address space to a linear memory")
 	}
@@ -137,20 +129,17 @@ func testWholeAddressSpace(t *testing.T, open New) {
 	}
 }
 
-func testHiddenMemory(t *testing.T, open New) {
-	engine := openEngine(t, open)
+func (s *suite) testHiddenMemory(t *testing.T) {
 	for _, name := range []string{"empty", "hidden", "other-name"} {
-		module := compile(t, engine, name)
-		instance := instantiate(t, module, engines.InstanceConfig{})
-		if instance.Memory() != nil || module.ExportsMemory() {
+		if s.start(t, name, handlers{}).Memory() != nil || s.module(t, name).ExportsMemory() {
 			t.Errorf("%s: the memory is visible", name)
 		}
 	}
 }
 
-func testMemorySeenByHost(t *testing.T, open New) {
+func (s *suite) testMemorySeenByHost(t *testing.T) {
 	var size uint64
-	instance := newHosted(t, open, handlers{
+	instance := s.start(t, "hosted", handlers{
 		nothing: func(caller engines.Instance, _ []uint64) error {
 			size = caller.Memory().Size()
 			view := caller.Memory().Bytes()
@@ -164,8 +153,8 @@ func testMemorySeenByHost(t *testing.T, open New) {
 	}
 }
 
-func testNestedGrowth(t *testing.T, open New) {
-	instance := newHosted(t, open, handlers{
+func (s *suite) testNestedGrowth(t *testing.T) {
+	instance := s.start(t, "hosted", handlers{
 		nothing: func(caller engines.Instance, _ []uint64) error {
 			before := caller.Memory().Size()
 			grow, _ := caller.Function("grow")

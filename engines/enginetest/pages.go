@@ -16,12 +16,11 @@ import (
 
 // testPrivateAnonymousMemory looks into /proc/self/maps (proc_pid_maps(5)) for the kind of
 // the pages that an engine says its memories consist of.
-func testPrivateAnonymousMemory(t *testing.T, open New) {
-	engine := openEngine(t, open)
-	if !engine.Capabilities().PrivateAnonymousMemory {
+func (s *suite) testPrivateAnonymousMemory(t *testing.T) {
+	if !s.engine.Capabilities().PrivateAnonymousMemory {
 		t.Skip("the engine does not promise private anonymous memory")
 	}
-	instance := instantiate(t, compile(t, engine, "plain"), engines.InstanceConfig{})
+	instance := s.start(t, "plain", handlers{})
 	call(t, instance, "grow", 20)
 	view := instance.Memory().Bytes()
 	first := uintptr(unsafe.Pointer(unsafe.SliceData(view)))
@@ -57,8 +56,8 @@ func mappingAt(t *testing.T, address uintptr) (end uintptr, permissions string, 
 
 // testTrapsUnderLoad makes guests fault while the Go runtime interrupts threads with its
 // own signals: both share the process's signal handlers.
-func testTrapsUnderLoad(t *testing.T, open New) {
-	module := compile(t, openEngine(t, open), "plain")
+func (s *suite) testTrapsUnderLoad(t *testing.T) {
+	module := s.module(t, "plain")
 	done := make(chan struct{})
 	var collector, group sync.WaitGroup
 	collector.Go(func() {
@@ -97,16 +96,11 @@ func testTrapsUnderLoad(t *testing.T, open New) {
 }
 
 // Place looks whether an engine's memories begin where windows can be (package memory).
-func Place(t *testing.T, open func(cacheDir string) (engines.Engine, error)) {
+func Place(t *testing.T, open New) {
 	t.Helper()
-	engine, err := open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer engine.Close()
-	module := compile(t, engine, "plain")
+	s := newSuite(t, open)
 	for range 5 {
-		base := uintptr(unsafe.Pointer(unsafe.SliceData(instantiate(t, module, engines.InstanceConfig{}).Memory().Bytes())))
+		base := uintptr(unsafe.Pointer(unsafe.SliceData(s.start(t, "plain", handlers{}).Memory().Bytes())))
 		if place := pages.LinearPlace; base%uintptr(place.Modulus) != uintptr(place.Offset) {
 			t.Errorf("a memory begins at %#x", base)
 		}
