@@ -111,12 +111,9 @@ func (c Container) Run(ctx context.Context, r Request) (outcome Outcome, err err
 		return Outcome{}, fmt.Errorf("%s in a container: %w", r.Name, err)
 	}
 	if readErr != nil {
-		return Outcome{}, fmt.Errorf("read its output: %w", readErr)
+		return Outcome{}, readErr
 	}
-	outcome.Output, outcome.Disk = outputOf(&done), files.onDisk(c.Programs())
-	if err := r.check(outcome.Output); err != nil {
-		return Outcome{}, err
-	}
+	outcome.Disk = files.onDisk(c.Programs())
 	usage := measure.Usage{}
 	if own, ok := state.SysUsage().(*syscall.Rusage); ok {
 		usage = usageOf(own)
@@ -126,6 +123,5 @@ func (c Container) Run(ctx context.Context, r Request) (outcome Outcome, err err
 	// A short program has ended before runc says that it has started it, so a run begins when runc is asked to.
 	phases = append(phases, within(Create, began, created, create), within(Start, before, started, start),
 		within(Run, before, finished, usage), within(Total, began, finished, usage.Add(create).Add(start)))
-	outcome.Phases, err = pick(append(phases, firstByte(&done, before)...), c.Phases(r.Kind))
-	return outcome, err
+	return r.finish(outcome, done, before, phases, c.Phases(r.Kind))
 }

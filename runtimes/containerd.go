@@ -118,18 +118,12 @@ func (c Containerd) Run(ctx context.Context, r Request) (outcome Outcome, err er
 		return Outcome{}, fmt.Errorf("%s in a container: %w", r.Name, err)
 	}
 	if readErr != nil {
-		return Outcome{}, fmt.Errorf("read its output: %w", readErr)
-	}
-	outcome.Output = outputOf(&done)
-	if err := r.check(outcome.Output); err != nil {
-		return Outcome{}, err
+		return Outcome{}, readErr
 	}
 	// To meter the start would be to delay what notices the end.
 	phases := []shim.Phase{within(Create, began, created, create), within(Start, before, started, measure.Usage{}),
 		within(Run, before, finished, rest(used, create))}
-	phases = append(phases, whole(phases, Create, Run))
-	outcome.Phases, err = pick(append(phases, firstByte(&done, before)...), c.Phases(r.Kind))
-	return outcome, err
+	return r.finish(outcome, done, before, append(phases, whole(phases, Create, Run)), c.Phases(r.Kind))
 }
 
 // rest is what was used after a part. The modes of the whole are known better than those of the part, the sums of both exactly.

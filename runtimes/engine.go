@@ -3,7 +3,6 @@ package runtimes
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"rrbench/measure"
@@ -78,7 +77,7 @@ func (e Engine) Run(ctx context.Context, r Request) (outcome Outcome, err error)
 	if err != nil {
 		return Outcome{}, err
 	}
-	outcome = Outcome{Output: outputOf(&done.Output), Memory: done.Memory, Disk: files.onDisk(append(e.Programs(), "/proc/self/exe"))}
+	outcome = Outcome{Memory: done.Memory, Disk: files.onDisk(append(e.Programs(), "/proc/self/exe"))}
 	create := within(Create, began, created, measure.Usage{})
 	if open, err := pick(done.Phases, []string{shim.PhaseOpen}); err == nil {
 		create.Ns, create.Usage = create.Ns+open[0].Ns, open[0].Usage
@@ -88,16 +87,9 @@ func (e Engine) Run(ctx context.Context, r Request) (outcome Outcome, err error)
 		outcome.Phases, err = pick(phases, []string{Idle})
 		return outcome, err
 	}
-	if err := r.check(outcome.Output); err != nil {
-		return Outcome{}, err
-	}
 	parts := []string{CachedCode, Instantiate, Run}
 	if r.Kind == ColdStart {
 		parts = []string{Create, Compile, Instantiate, Run}
 	}
-	outcome.Phases, err = pick(append(phases, whole(phases, parts...)), e.Phases(r.Kind))
-	if err != nil {
-		err = fmt.Errorf("engine %s: %w", e.Engine, err)
-	}
-	return outcome, err
+	return r.finish(outcome, &done.Output, 0, append(phases, whole(phases, parts...)), e.Phases(r.Kind))
 }

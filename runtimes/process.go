@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,17 +64,12 @@ func runProcess(ctx context.Context, r Request, phases []shim.Phase, wanted, wor
 	if err != nil {
 		return Outcome{}, fmt.Errorf("%s: %w", filepath.Base(words[0]), err)
 	}
-	outcome := Outcome{Output: outputOf(&done.output), Memory: measure.Memory{RSSPeak: done.rss}}
-	if err := r.check(outcome.Output); err != nil {
-		return Outcome{}, err
-	}
 	ran := done.created
 	if r.Kind == Compute {
 		ran = done.began
 	}
 	phases = append(phases, within(Create, done.began, done.created, measure.Usage{}), within(Run, ran, done.ended, done.usage), within(Total, done.began, done.ended, done.usage))
-	outcome.Phases, err = pick(append(phases, firstByte(&done.output, ran)...), wanted)
-	return outcome, err
+	return r.finish(Outcome{Memory: measure.Memory{RSSPeak: done.rss}}, done.output, ran, phases, wanted)
 }
 
 // executed is what a process has come to; moments are CLOCK_MONOTONIC.
@@ -81,7 +77,7 @@ type executed struct {
 	began, created, ended int64
 	usage                 measure.Usage
 	rss                   int64
-	output                shim.Output
+	output                *shim.Output
 }
 
 // inputFile is an open file with that content, which no directory has.
@@ -128,22 +124,16 @@ func execute(ctx context.Context, words []string, input []byte, deadline time.Du
 	_ = writer.Close()
 	ended := guard(ctx, deadline, reader, command.Process.Kill)
 	rss := sample(command.Process.Pid)
-	_, readErr := io.Copy(&done.output, reader)
+	read := collect(reader)
+	var readErr error
+	done.output, readErr = read()
 	waitErr := command.Wait()
 	done.ended = measure.Now()
 	done.rss = rss()
-	done.output.End()
-	if err := ended(); err != nil {
+	if err := cmp.Or(ended(), failure(command.ProcessState, waitErr, &said), readErr); err != nil {
 		return nil, err
 	}
-	if err := failure(command.ProcessState, waitErr, &said); err != nil {
-		return nil, err
-	}
-	if readErr != nil {
-		return nil, fmt.Errorf("read its output: %w", readErr)
-	}
-	usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage)
-	if ok {
+	if usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		done.usage = usageOf(usage)
 		done.rss = exact(usage, done.rss)
 	}
@@ -311,23 +301,18 @@ func idleContainers[Container idler](ctx context.Context, r Request, atOnce int,
 }
 
 // collect reads what a program writes, to its end. The result waits for that.
-func collect(output *os.File) func() (shim.Output, error) {
-	var done shim.Output
+func collect(output *os.File) func() (*shim.Output, error) {
+	done := new(shim.Output)
 	read := make(chan error, 1)
 	go func() {
-		_, err := io.Copy(&done, output)
+		_, err := io.Copy(done, output)
 		done.End()
+		if err != nil {
+			err = fmt.Errorf("read its output: %w", err)
+		}
 		read <- err
 	}()
-	return func() (shim.Output, error) { err := <-read; return done, err }
-}
-
-// firstByte is the phase from a moment until the first byte of an output; none where there is no byte.
-func firstByte(output *shim.Output, from int64) []shim.Phase {
-	if output.First == 0 {
-		return nil
-	}
-	return []shim.Phase{within(FirstByte, from, max(output.First, from), measure.Usage{})}
+	return func() (*shim.Output, error) { return done, <-read }
 }
 
 // atRest is what idle instances have come to, the making of which began at a moment: what their processes take together

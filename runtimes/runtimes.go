@@ -119,16 +119,21 @@ func (u *Unavailable) Error() string {
 	return fmt.Sprintf("%s cannot run here: %s (%s)", u.Runtime, u.Reason, u.Remedy)
 }
 
-// check compares what a program has written with what it had to write.
-func (p *Program) check(have Output) error {
-	if want := p.Output; want != (Output{}) && have != want {
-		return fmt.Errorf("%s has written something else than expected: %d bytes with digest %016x, not %d with %016x",
+// finish completes an outcome: it compares what the program has written with what it had to write, and keeps the phases
+// that are wanted. The phase FirstByte begins at a moment of CLOCK_MONOTONIC.
+func (p *Program) finish(o Outcome, written *shim.Output, from int64, phases []shim.Phase, wanted []string) (_ Outcome, err error) {
+	have, want := Output{written.Length, written.Digest}, p.Output
+	if want != (Output{}) && have != want {
+		return Outcome{}, fmt.Errorf("%s has written something else than expected: %d bytes with digest %016x, not %d with %016x",
 			p.Name, have.Length, have.Digest, want.Length, want.Digest)
 	}
-	return nil
+	if written.First != 0 {
+		phases = append(phases, within(FirstByte, from, max(written.First, from), measure.Usage{}))
+	}
+	o.Output = have
+	o.Phases, err = pick(phases, wanted)
+	return o, err
 }
-
-func outputOf(o *shim.Output) Output { return Output{o.Length, o.Digest} }
 
 // arguments are the program's, its name first.
 func (p *Program) arguments() []string { return append([]string{p.Name}, p.Arguments...) }

@@ -61,10 +61,10 @@ func program(t *testing.T, name string) Program {
 
 func TestRun(t *testing.T) {
 	hello := program(t, "hello")
-	hello.Output = outputOfText("Hello, world!\n")
+	hello.Output = digestOf([]byte("Hello, world!\n"))
 	cat := program(t, "cat-sync")
 	cat.Input = []byte(strings.Repeat("what goes in comes out\n", 10_000))
-	cat.Output = outputOfText(string(cat.Input))
+	cat.Output = digestOf(cat.Input)
 	var store Store
 	defer store.Close()
 	for _, r := range all(t, hello) {
@@ -95,13 +95,6 @@ func TestRun(t *testing.T) {
 	}
 }
 
-func outputOfText(text string) Output {
-	var o shim.Output
-	_, _ = o.Write([]byte(text))
-	o.End()
-	return outputOf(&o)
-}
-
 func TestIdle(t *testing.T) {
 	hello := program(t, "hello")
 	var store Store
@@ -124,7 +117,7 @@ func TestIdle(t *testing.T) {
 func TestFailure(t *testing.T) {
 	resize, hello := program(t, "resize"), program(t, "hello")
 	wrong := hello
-	wrong.Output = outputOfText("Good bye!\n")
+	wrong.Output = digestOf([]byte("Good bye!\n"))
 	resize.Input = []byte("GIF89a")
 	waits := hello
 	waits.Arguments = []string{"16"} // of fannkuch: hours
