@@ -20,11 +20,6 @@ import (
 // wrong length changes it but for a chance of 2^-64. It is a checksum against faults and
 // no defence against a party that wants a collision. Vectors are in testdata/digest.txt.
 const (
-	lane0 = 0x6A09E667F3BCC908
-	lane1 = 0xBB67AE8584CAA73B
-	lane2 = 0x3C6EF372FE94F82B
-	lane3 = 0xA54FF53A5F1D36F1
-
 	digestRotate   = 29
 	digestMultiply = 0x9E3779B97F4A7C15
 
@@ -35,48 +30,43 @@ const (
 // Digest returns the digest of p, reading every byte once, 32 bytes a step.
 func Digest(p []byte) uint64 {
 	d := newDigester()
-	d.last(d.steps(p))
+	d.add(p)
 	return d.sum()
 }
 
-// digester is a digest under way: whole steps first, then at most one rest.
+// digester is a digest under way. Only the last piece that is added may have a rest of fewer than 32 bytes.
 type digester struct {
 	lanes  [4]uint64
 	length uint64
 }
 
 func newDigester() digester {
-	return digester{lanes: [4]uint64{lane0, lane1, lane2, lane3}}
+	return digester{lanes: [4]uint64{0x6A09E667F3BCC908, 0xBB67AE8584CAA73B, 0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1}}
 }
 
-// steps takes every whole step of p in and returns the bytes left over.
+func (d *digester) add(p []byte) {
+	d.length += uint64(len(p))
+	if rest := d.steps(p); len(rest) > 0 {
+		var padded [digestStep]byte
+		copy(padded[:], rest)
+		d.steps(padded[:])
+	}
+}
+
+// steps takes every whole step of p and returns the bytes left over.
 func (d *digester) steps(p []byte) []byte {
 	a, b, c, e := d.lanes[0], d.lanes[1], d.lanes[2], d.lanes[3]
-	rest := p
-	for len(rest) >= digestStep {
+	for len(p) >= digestStep {
 		// One check of the length; the four loads compile to plain moves.
-		words := (*[digestStep]byte)(rest)
+		words := (*[digestStep]byte)(p)
 		a = bits.RotateLeft64(a^binary.LittleEndian.Uint64(words[0:8]), digestRotate) * digestMultiply
 		b = bits.RotateLeft64(b^binary.LittleEndian.Uint64(words[8:16]), digestRotate) * digestMultiply
 		c = bits.RotateLeft64(c^binary.LittleEndian.Uint64(words[16:24]), digestRotate) * digestMultiply
 		e = bits.RotateLeft64(e^binary.LittleEndian.Uint64(words[24:32]), digestRotate) * digestMultiply
-		rest = rest[digestStep:]
+		p = p[digestStep:]
 	}
 	d.lanes = [4]uint64{a, b, c, e}
-	d.length += uint64(len(p) - len(rest))
-	return rest
-}
-
-// last takes the bytes after the last whole step in, fewer than 32.
-func (d *digester) last(rest []byte) {
-	if len(rest) == 0 {
-		return
-	}
-	var padded [digestStep]byte
-	d.length += uint64(copy(padded[:], rest))
-	length := d.length
-	d.steps(padded[:])
-	d.length = length
+	return p
 }
 
 func (d *digester) sum() uint64 {

@@ -113,15 +113,6 @@ func TestMessageFromFlatShares(t *testing.T) {
 	}
 }
 
-func TestMessageDigestAllocatesNothing(t *testing.T) {
-	for _, kind := range Kinds() {
-		message := newMessage(Spec{kind, 1, 10001})
-		if n := testing.AllocsPerRun(20, func() { message.Digest() }); n != 0 {
-			t.Errorf("%s: %v allocations", kind, n)
-		}
-	}
-}
-
 // FuzzMessage decodes what a peer may send: the digest must never fail, whatever is in it.
 func FuzzMessage(f *testing.F) {
 	f.Add([]byte(`{"id":1,"text":"x","rest":"AAAA","records":[{"id":5}]}`))
