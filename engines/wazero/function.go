@@ -19,39 +19,32 @@ type function struct {
 }
 
 func (in *instance) Function(name string) (engines.Function, bool) {
-	if f, ok := in.functions[name]; ok {
-		return f, true
-	}
-	kind, ok := in.module.Export(name)
-	if in.closed || !ok {
-		return nil, false
-	}
-	f := &function{
-		instance:      in,
-		kind:          kind,
-		slots:         kind.Slots(),
-		narrowResults: engines.Narrow(kind.Results),
-		callees:       []callee{newCallee(in.guest.ExportedFunction(name))},
-	}
-	in.functions[name] = f
-	return f, true
+	return in.Find(name, func(kind engines.FunctionType) engines.Function {
+		return &function{
+			instance:      in,
+			kind:          kind,
+			slots:         kind.Slots(),
+			narrowResults: engines.Narrow(kind.Results),
+			callees:       []callee{newCallee(in.guest.ExportedFunction(name))},
+		}
+	})
 }
 
 func (f *function) Type() engines.FunctionType { return f.kind }
 
 func (f *function) Call(stack []uint64) error {
 	in := f.instance
-	if in.closed || in.depth > 0 && in.tooDeep() || len(stack) < f.slots {
-		return crossing.Refuse(&f.kind, in.name, in.closed, len(stack))
+	if in.Closed || in.Depth > 0 && in.tooDeep() || len(stack) < f.slots {
+		return in.Refuse(&f.kind, len(stack))
 	}
 	if f.running == len(f.callees) {
 		f.callees = append(f.callees, f.newCallee())
 	}
 	running := f.callees[f.running]
 	f.running++
-	in.depth++
+	in.Depth++
 	err := running.CallWithStack(&in.calls, stack)
-	in.depth--
+	in.Depth--
 	f.running--
 	if len(*running.stack) > keptStack {
 		f.callees[f.running] = f.newCallee()

@@ -7,11 +7,10 @@ import (
 
 	"github.com/tetratelabs/wazero/api"
 
-	"rrbench/engines"
 	"rrbench/engines/internal/crossing"
 )
 
-// errHost unwinds a guest after a host function failed; the reason is in instance.failure.
+// errHost unwinds a guest after a host function failed; the reason is in Guest.Failure.
 var errHost = errors.New("host function failed")
 
 // trampoline is the way out of a guest to one of the module's imports, for all instances: a
@@ -20,10 +19,10 @@ var errHost = errors.New("host function failed")
 func trampoline(index int) api.GoFunc {
 	return func(ctx context.Context, stack []uint64) {
 		in := ctx.(*callContext).instance
-		h := &in.hosts[index]
+		h := &in.Hosts[index]
 		crossing.ClearUpperHalves(stack, h.NarrowParams)
 		if err := h.Handler(in, stack); err != nil {
-			in.failure = h.Failure(err)
+			in.Failure = h.Failure(err)
 			panic(errHost)
 		}
 	}
@@ -31,14 +30,9 @@ func trampoline(index int) api.GoFunc {
 
 // explain makes the error of a call out of wazero's, whose text has several lines.
 func (in *instance) explain(function string, err error) error {
-	failure := in.failure
-	in.failure = nil
-	if failure != nil {
-		return crossing.Ended(function, failure)
-	}
 	line := strings.TrimPrefix(firstLine(err), "wasm error: ")
 	if cause, recovered := strings.CutSuffix(line, " (recovered by wazero)"); recovered {
 		line = "panic in a host function: " + cause
 	}
-	return &engines.Trap{Function: function, Cause: errors.New(line)}
+	return in.Ended(function, line)
 }

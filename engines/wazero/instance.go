@@ -18,18 +18,12 @@ import (
 const largest = engines.AddressSpace - engines.PageSize
 
 type instance struct {
-	name   string
+	crossing.Guest
 	module *module
 	guest  api.Module
-	hosts  []crossing.Host
 	// linear is nil for a guest without memory.
-	linear    *linearMemory
-	calls     callContext
-	functions map[string]*function
-	// failure is what ended the call that is being unwound.
-	failure error
-	depth   int
-	closed  bool
+	linear *linearMemory
+	calls  callContext
 }
 
 // callContext leads a host function to the instance that called it.
@@ -50,16 +44,11 @@ func (c *callContext) Value(key any) any {
 }
 
 func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig) (engines.Instance, error) {
-	return crossing.Instantiate(ctx, config, m.Imported, func(resolved []engines.HostFunction) (engines.Instance, error) {
+	return crossing.Instantiate(ctx, config, m.ModuleTypes, func(guest crossing.Guest) (engines.Instance, error) {
 		if err := m.Retain(); err != nil {
 			return nil, err
 		}
-		in := &instance{
-			name:      config.Name,
-			module:    m,
-			hosts:     crossing.Hosts(resolved),
-			functions: map[string]*function{},
-		}
+		in := &instance{Guest: guest, module: m}
 		in.calls = callContext{Context: context.Background(), instance: in}
 		if err := in.create(min(config.Limit(), largest)); err != nil {
 			return nil, errors.Join(err, in.Close())
@@ -71,24 +60,24 @@ func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig)
 // create makes the guest. wazero has no error for a memory that cannot be had and panics;
 // a failing start section leaves the memory to its allocator.
 func (in *instance) create(limit uint64) (err error) {
-	in.depth++
+	in.Depth++
 	defer func() {
-		in.depth--
+		in.Depth--
 		if recovered := recover(); recovered != nil {
-			if in.failure == nil {
-				in.failure = fmt.Errorf("wazero failed: %v", recovered)
+			if in.Failure == nil {
+				in.Failure = fmt.Errorf("wazero failed: %v", recovered)
 			}
-			err = in.failure
+			err = in.Failure
 		}
 	}()
 	allocator := experimental.MemoryAllocatorFunc(func(initial, maximum uint64) experimental.LinearMemory {
 		if initial > limit {
-			in.failure = &engines.MemoryTooLarge{Wanted: initial, Limit: limit}
-			panic(in.failure)
+			in.Failure = &engines.MemoryTooLarge{Wanted: initial, Limit: limit}
+			panic(in.Failure)
 		}
-		in.linear, in.failure = newLinearMemory(min(maximum, limit))
-		if in.failure != nil {
-			panic(in.failure)
+		in.linear, in.Failure = newLinearMemory(min(maximum, limit))
+		if in.Failure != nil {
+			panic(in.Failure)
 		}
 		return in.linear
 	})
@@ -106,7 +95,7 @@ func (in *instance) create(limit uint64) (err error) {
 }
 
 func (in *instance) Memory() engines.Memory {
-	if in.linear == nil || !in.module.ShowsMemory {
+	if in.linear == nil || !in.Types.ShowsMemory {
 		return nil
 	}
 	return (*memory)(in)
@@ -118,14 +107,10 @@ func (m *memory) Bytes() []byte { return m.linear.view }
 func (m *memory) Size() uint64  { return uint64(len(m.linear.view)) }
 
 func (in *instance) Close() error {
-	if in.closed {
-		return nil
+	first, err := in.Shut()
+	if !first {
+		return err
 	}
-	if in.depth > 0 {
-		return fmt.Errorf("close %s: a call into it is running: let it return first", in.name)
-	}
-	in.closed = true
-	var err error
 	if in.guest != nil {
 		err = in.guest.Close(context.Background())
 	}

@@ -35,10 +35,11 @@ func newCallee(function api.Function) callee {
 // tooDeep says that no further call may nest.
 func (in *instance) tooDeep() bool {
 	stacks := 0
-	for _, f := range in.functions {
+	for _, f := range in.Functions {
+		f := f.(*function)
 		for _, running := range f.callees[:f.running] {
 			stacks += len(*running.stack)
 		}
 	}
-	return in.depth == engines.MaxDepth || stacks > nestedStacks
+	return in.Depth == engines.MaxDepth || stacks > nestedStacks
 }

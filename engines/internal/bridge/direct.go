@@ -26,11 +26,11 @@ var _ engines.DirectCaller = (*function)(nil)
 func (f *function) DirectCall(module, name string, handler engines.Function) engines.DirectCall {
 	in := f.instance
 	to, ok := handler.(*function)
-	if !ok || in.closed || to.instance.closed || in == to.instance || in.Memory() == nil || to.instance.Memory() == nil ||
+	if !ok || in.Closed || to.instance.Closed || in == to.instance || in.Memory() == nil || to.instance.Memory() == nil ||
 		in.module.engine.backend != to.instance.module.engine.backend {
 		return nil
 	}
-	index := crossing.Direct(in.hosts, module, name, f.kind, to.kind)
+	index := crossing.Direct(in.Hosts, module, name, f.kind, to.kind)
 	if index < 0 {
 		return nil
 	}
@@ -45,17 +45,17 @@ func (f *function) DirectCall(module, name string, handler engines.Function) eng
 func (r *directCall) Call(pointer, length, place, failed uint32, answer *engines.Answer) (status uint64, err error) {
 	in, to := r.function.instance, r.handler.instance
 	*answer = engines.Answer{}
-	if in.closed || to.closed {
-		return 0, fmt.Errorf("call %s in %s: it or %s is closed", r.function.kind.Name, in.name, to.name)
+	if in.Closed || to.Closed {
+		return 0, fmt.Errorf("call %s in %s: it or %s is closed", r.function.kind.Name, in.Name, to.Name)
 	}
-	if in.depth == engines.MaxDepth || to.depth == engines.MaxDepth {
+	if in.Depth == engines.MaxDepth || to.Depth == engines.MaxDepth {
 		return 0, &engines.Trap{Function: r.function.kind.Name, Cause: engines.ErrTooDeep}
 	}
-	in.depth++
-	to.depth++
+	in.Depth++
+	to.Depth++
 	message := C.bridge_direct_call_run(r.handle, C.uint32_t(pointer), C.uint32_t(length), C.uint32_t(place), C.uint32_t(failed))
-	to.depth--
-	in.depth--
+	to.Depth--
+	in.Depth--
 	shared := r.shared
 	if shared.answered {
 		answer.Copied, answer.Returned, answer.Result = int64(shared.copied), int64(shared.returned), uint64(shared.result)

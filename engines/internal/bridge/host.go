@@ -18,8 +18,8 @@ import (
 //export rrbenchBridgeHost
 func rrbenchBridgeHost(number C.uintptr_t, index C.uint32_t, stack *C.uint64_t, slots C.size_t) (failed C.int) {
 	in := (*instances.table.Load())[number]
-	if err := in.hosts[index].Call(in, unsafe.Slice((*uint64)(stack), slots)); err != nil {
-		in.failure = err
+	if err := in.Hosts[index].Call(in, unsafe.Slice((*uint64)(stack), slots)); err != nil {
+		in.Failure = err
 		return 1
 	}
 	return 0

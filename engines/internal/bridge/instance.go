@@ -9,7 +9,6 @@ import "C"
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"strings"
 	"unsafe"
@@ -22,24 +21,18 @@ import (
 
 // instance owns a guest in C.
 //
-// Invariant: guest is valid until Close, which refuses while depth is not zero, and is used on no other
+// Invariant: guest is valid until Close, which refuses while Depth is not zero, and is used on no other
 // goroutine than the one that calls the instance.
 type instance struct {
-	name        string
+	crossing.Guest
 	number      int
 	module      *module
 	guest       *C.guest
-	hosts       []crossing.Host
-	functions   map[string]*function
 	directCalls []*C.direct_call
-	// failure is what ended the call that is being unwound.
-	failure error
-	depth   int
-	closed  bool
 }
 
 func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig) (engines.Instance, error) {
-	return crossing.Instantiate(ctx, config, m.Imported, func(resolved []engines.HostFunction) (engines.Instance, error) {
+	return crossing.Instantiate(ctx, config, m.ModuleTypes, func(guest crossing.Guest) (engines.Instance, error) {
 		limit := config.Limit()
 		if m.Memory != nil && m.Memory.Min*engines.PageSize > limit {
 			return nil, &engines.MemoryTooLarge{Wanted: m.Memory.Min * engines.PageSize, Limit: limit}
@@ -48,7 +41,7 @@ func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig)
 			return nil, err
 		}
 		defer m.Release()
-		in := &instance{name: config.Name, module: m, hosts: crossing.Hosts(resolved), functions: map[string]*function{}}
+		in := &instance{Guest: guest, module: m}
 		instances.add(in)
 		if in.guest = C.bridge_guest_new(C.uintptr_t(in.number), C.size_t(pages.LinearPlace.Offset), C.size_t(pages.LinearPlace.Modulus)); in.guest == nil {
 			instances.remove(in)
@@ -63,7 +56,7 @@ func (m *module) Instantiate(ctx context.Context, config engines.InstanceConfig)
 
 // create makes the guest and runs its start section.
 func (in *instance) create(limit uint64) error {
-	types := in.module.ModuleTypes
+	types := in.Types
 	var pinned runtime.Pinner
 	defer pinned.Unpin()
 	imports := make([]C.import_t, len(types.Places))
@@ -80,14 +73,14 @@ func (in *instance) create(limit uint64) error {
 	if types.Memory != nil {
 		minimum, maximum = types.Memory.Min, min(types.Memory.Max, limit/engines.PageSize)
 	}
-	in.depth++
+	in.Depth++
 	message := C.backend_instantiate(in.module.engine.backend, in.guest, in.module.compiled, unsafe.SliceData(imports), C.size_t(len(imports)),
 		C.bool(types.Memory != nil), C.uint32_t(minimum), C.uint32_t(maximum))
-	in.depth--
+	in.Depth--
 	switch {
 	case message == nil:
 		return nil
-	case bool(in.guest.refused) && in.failure == nil:
+	case bool(in.guest.refused) && in.Failure == nil:
 		return errors.New(take(message))
 	}
 	return in.explain("the start function", message)
@@ -118,20 +111,16 @@ func signatureOf(pinned *runtime.Pinner, function engines.FunctionType) C.signat
 }
 
 func (in *instance) Memory() engines.Memory {
-	if !in.module.ShowsMemory {
+	if !in.Types.ShowsMemory {
 		return nil
 	}
 	return (*memory)(in)
 }
 
 func (in *instance) Close() error {
-	if in.closed {
-		return nil
+	if first, err := in.Shut(); !first {
+		return err
 	}
-	if in.depth > 0 {
-		return fmt.Errorf("close %s: a call into it is running: let it return first", in.name)
-	}
-	in.closed = true
 	C.backend_free_guest(in.module.engine.backend, in.guest)
 	instances.remove(in)
 	for _, call := range in.directCalls {
@@ -157,18 +146,13 @@ func (m *memory) Size() uint64 { return uint64(len(m.Bytes())) }
 // explain makes the error of a call out of the engine's text, and frees that.
 func (in *instance) explain(function string, message *C.char) error {
 	text := take(message)
-	failure := in.failure
-	in.failure = nil
-	if failure == nil {
-		for _, cause := range in.module.engine.Causes {
-			if strings.Contains(text, cause[0]) {
-				text = cause[1]
-				break
-			}
+	for _, cause := range in.module.engine.Causes {
+		if strings.Contains(text, cause[0]) {
+			text = cause[1]
+			break
 		}
-		failure = errors.New(text)
 	}
-	return crossing.Ended(function, failure)
+	return in.Ended(function, text)
 }
 
 // take makes a line of C's text, and frees that.
@@ -188,41 +172,34 @@ type function struct {
 }
 
 func (in *instance) Function(name string) (engines.Function, bool) {
-	if f, ok := in.functions[name]; ok {
-		return f, true
-	}
-	kind, ok := in.module.Export(name)
-	if in.closed || !ok {
-		return nil, false
-	}
-	var pinned runtime.Pinner
-	defer pinned.Unpin()
-	callee := C.backend_function(in.module.engine.backend, in.guest, textOf(&pinned, name), signatureOf(&pinned, kind))
-	if callee == nil {
-		return nil, false
-	}
-	f := &function{
-		instance:      in,
-		kind:          kind,
-		slots:         kind.Slots(),
-		narrowResults: engines.Narrow(kind.Results),
-		callee:        C.uintptr_t(uintptr(callee)),
-		guest:         C.uintptr_t(uintptr(unsafe.Pointer(in.guest))),
-	}
-	in.functions[name] = f
-	return f, true
+	return in.Find(name, func(kind engines.FunctionType) engines.Function {
+		var pinned runtime.Pinner
+		defer pinned.Unpin()
+		callee := C.backend_function(in.module.engine.backend, in.guest, textOf(&pinned, name), signatureOf(&pinned, kind))
+		if callee == nil {
+			return nil
+		}
+		return &function{
+			instance:      in,
+			kind:          kind,
+			slots:         kind.Slots(),
+			narrowResults: engines.Narrow(kind.Results),
+			callee:        C.uintptr_t(uintptr(callee)),
+			guest:         C.uintptr_t(uintptr(unsafe.Pointer(in.guest))),
+		}
+	})
 }
 
 func (f *function) Type() engines.FunctionType { return f.kind }
 
 func (f *function) Call(stack []uint64) error {
 	in := f.instance
-	if in.closed || in.depth == engines.MaxDepth || len(stack) < f.slots {
-		return crossing.Refuse(&f.kind, in.name, in.closed, len(stack))
+	if in.Closed || in.Depth == engines.MaxDepth || len(stack) < f.slots {
+		return in.Refuse(&f.kind, len(stack))
 	}
-	in.depth++
+	in.Depth++
 	message := C.bridge_guest_call(f.guest, f.callee, (*C.uint64_t)(unsafe.SliceData(stack)))
-	in.depth--
+	in.Depth--
 	if message != nil {
 		return in.explain(f.kind.Name, message)
 	}

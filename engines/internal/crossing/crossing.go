@@ -14,9 +14,22 @@ import (
 // See https://github.com/WebAssembly/WASI/blob/main/legacy/application-abi.md
 const initializer = "_initialize"
 
-// Instantiate does what is the same for all engines: create gets the functions for the module's imports, and runs the
-// start section.
-func Instantiate(ctx context.Context, config engines.InstanceConfig, imports []engines.FunctionType, create func([]engines.HostFunction) (engines.Instance, error)) (_ engines.Instance, err error) {
+// Guest is what the instances of all engines have. It is used as engines.Instance is: by one goroutine at a time.
+type Guest struct {
+	Name  string
+	Types *engines.ModuleTypes
+	Hosts []Host
+	// Functions are those that were looked up.
+	Functions map[string]engines.Function
+	// Failure is the error of the host function that has ended the call which is being unwound.
+	Failure error
+	// Depth is how many calls into the instance are running.
+	Depth  int
+	Closed bool
+}
+
+// Instantiate does what is the same for all engines: create makes the instance of a guest, and runs the start section.
+func Instantiate(ctx context.Context, config engines.InstanceConfig, types *engines.ModuleTypes, create func(Guest) (engines.Instance, error)) (_ engines.Instance, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("instantiate %s: %w", config.Name, err)
@@ -25,11 +38,16 @@ func Instantiate(ctx context.Context, config engines.InstanceConfig, imports []e
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	resolved, err := engines.Resolve(imports, config.Imports)
+	resolved, err := engines.Resolve(types.Imported, config.Imports)
 	if err != nil {
 		return nil, err
 	}
-	in, err := create(resolved)
+	guest := Guest{Name: config.Name, Types: types, Hosts: make([]Host, len(resolved)), Functions: map[string]engines.Function{}}
+	for i, function := range resolved {
+		function.ImportModule = function.Module
+		guest.Hosts[i] = Host{function, engines.Narrow(function.Params)}
+	}
+	in, err := create(guest)
 	if err != nil {
 		return nil, err
 	}
@@ -41,24 +59,60 @@ func Instantiate(ctx context.Context, config engines.InstanceConfig, imports []e
 	return in, nil
 }
 
-// Refuse says why a function is not called with a stack of so many slots: where it is neither closed nor the
-// stack too short, calls are nested too deep.
-func Refuse(function *engines.FunctionType, instance string, closed bool, slots int) error {
+// Find finds an exported function, or has it made; make returns nil for a function that the engine does not find.
+func (g *Guest) Find(name string, make func(engines.FunctionType) engines.Function) (engines.Function, bool) {
+	if f, ok := g.Functions[name]; ok {
+		return f, true
+	}
+	kind, ok := g.Types.Export(name)
+	if g.Closed || !ok {
+		return nil, false
+	}
+	f := make(kind)
+	if f == nil {
+		return nil, false
+	}
+	g.Functions[name] = f
+	return f, true
+}
+
+// Refuse says why a function is not called with a stack of so many slots: where the instance is not closed and the
+// stack is not too short, calls are nested too deep.
+func (g *Guest) Refuse(function *engines.FunctionType, slots int) error {
 	switch needed := function.Slots(); {
-	case closed:
-		return fmt.Errorf("call %s in %s: the instance is closed", function.Name, instance)
+	case g.Closed:
+		return fmt.Errorf("call %s in %s: the instance is closed", function.Name, g.Name)
 	case slots < needed:
-		return fmt.Errorf("call %s in %s: the stack has %d slots, %s needs %d", function.Name, instance, slots, *function, needed)
+		return fmt.Errorf("call %s in %s: the stack has %d slots, %s needs %d", function.Name, g.Name, slots, *function, needed)
 	}
 	return &engines.Trap{Function: function.Name, Cause: engines.ErrTooDeep}
 }
 
-// Ended is the error of a call that the failure of a host function has ended: an exit is one as it is.
-func Ended(function string, failure error) error {
+// Ended is the error of a call that has not returned: that of the host function which ended it, an exit as it is, or
+// what the engine reports.
+func (g *Guest) Ended(function, report string) error {
+	failure := g.Failure
+	g.Failure = nil
 	if _, exit := failure.(*engines.Exit); exit {
 		return failure
 	}
+	if failure == nil {
+		failure = errors.New(report)
+	}
 	return &engines.Trap{Function: function, Cause: failure}
+}
+
+// Shut marks the instance as closed. It returns false for one that was closed before, and an error for one that is
+// running.
+func (g *Guest) Shut() (first bool, err error) {
+	switch {
+	case g.Closed:
+		return false, nil
+	case g.Depth > 0:
+		return false, fmt.Errorf("close %s: a call into it is running: let it return first", g.Name)
+	}
+	g.Closed = true
+	return true, nil
 }
 
 // Host is a host function as an instance calls it.
@@ -66,16 +120,6 @@ type Host struct {
 	engines.HostFunction
 	// NarrowParams are the places of 32-bit parameters.
 	NarrowParams []int
-}
-
-// Hosts are an instance's, in the order of its imports.
-func Hosts(resolved []engines.HostFunction) []Host {
-	hosts := make([]Host, len(resolved))
-	for i, function := range resolved {
-		function.ImportModule = function.Module
-		hosts[i] = Host{function, engines.Narrow(function.Params)}
-	}
-	return hosts
 }
 
 // Failure is an error of the handler's as the guest's call fails with it: an exit as it is, of others
