@@ -369,12 +369,12 @@ static char *lend_memory(guest *g, uint32_t minimum, uint32_t maximum) {
 static char *instantiate(guest *g, void *of, const import_t *imports, size_t count, bool has_memory, uint32_t minimum,
                          uint32_t maximum) {
   const module *m = of;
-  instance *in = calloc(1, sizeof *in);
+  instance *in = g->keep(g, sizeof *in);
   g->own = in;
   g->refresh = refresh;
   g->call = call;
-  if (!in || !(in->hosts = calloc(count + 1, sizeof *in->hosts)) || !(in->names = calloc(count + 1, sizeof *in->names)) ||
-      !(in->imports = calloc(count + 1, sizeof *in->imports)))
+  if (!in || !(in->hosts = g->keep(g, count * sizeof *in->hosts)) || !(in->names = g->keep(g, count * sizeof *in->names)) ||
+      !(in->imports = g->keep(g, count * sizeof *in->imports)))
     return strdup("the C library has no memory left");
   in->executor = edge.ExecutorCreate(configuration, NULL);
   in->store = edge.StoreCreate();
@@ -428,11 +428,6 @@ static void free_guest(guest *g) {
     edge.StoreDelete(in->store);
   if (in->executor)
     edge.ExecutorDelete(in->executor);
-  free(in->hosts);
-  free(in->names);
-  free(in->imports);
-  free(in);
-  g->own = NULL;
 }
 
 const backend *wasmedge_backend(void) {
@@ -475,7 +470,6 @@ static const uint8_t calling[] = {0, 'a', 's', 'm', 1, 0, 0, 0, 1, 4, 1, 0x60, 0
                                   3, 2, 1, 0, 7, 5, 1, 1, 'g', 0, 1, 10, 6, 1, 4, 0, 0x10, 0, 0x0b};
 
 static void *run_for_ever(void *of) {
-  char *error = NULL;
   const module *m = of;
   void *executor = edge.ExecutorCreate(configuration, NULL), *store = edge.StoreCreate(), *instance = NULL;
   void *host = edge.ModuleInstanceCreate(name_of("m")), *kind = edge.FunctionTypeCreate(NULL, 0, NULL, 0);
@@ -483,7 +477,6 @@ static void *run_for_ever(void *of) {
   if (edge.ResultOK(edge.ExecutorRegisterImport(executor, store, host)) &&
       edge.ResultOK(edge.ExecutorInstantiate(executor, &instance, store, m->ast)))
     edge.ExecutorInvoke(executor, edge.ModuleInstanceFindFunction(instance, name_of("g")), NULL, 0, NULL, 0);
-  free(error);
   sem_post(&parked);
   return NULL;
 }

@@ -92,9 +92,7 @@ typedef struct {
 // instance is guest.own.
 typedef struct {
   void *store, *memory, *instance;
-  // Those of the module's imports are functions; their environments are beside them.
-  void **imports;
-  imported **environments;
+  void **imports; // functions
   size_t count;
   wasm_extern_vec_t exports;
   wasm_exporttype_vec_t types;
@@ -126,14 +124,6 @@ static char *take_trap(void *trap) {
   return message;
 }
 
-static module *module_new(void) {
-  pthread_once(&once, new_engine);
-  module *m = calloc(1, sizeof *m);
-  if (m)
-    m->store = wasm_store_new(engine);
-  return m;
-}
-
 static void free_module(void *of) {
   module *m = of;
   if (m->code)
@@ -142,16 +132,22 @@ static void free_module(void *of) {
   free(m);
 }
 
-static void *compile(const uint8_t *wasm, size_t length, char **error) {
-  const wasm_byte_vec_t binary = {length, (char *)wasm};
-  module *m = module_new();
+static void *make(void *from(void *, const wasm_byte_vec_t *), const uint8_t *bytes, size_t length, char **error) {
+  const wasm_byte_vec_t binary = {length, (char *)bytes};
+  pthread_once(&once, new_engine);
+  module *m = calloc(1, sizeof *m);
   if (!m)
     return NULL;
-  if ((m->code = wasm_module_new(m->store, &binary)))
+  m->store = wasm_store_new(engine);
+  if ((m->code = from(m->store, &binary)))
     return m;
   *error = last_error("it does not say why");
   free_module(m);
   return NULL;
+}
+
+static void *compile(const uint8_t *wasm, size_t length, char **error) {
+  return make(wasm_module_new, wasm, length, error);
 }
 
 static uint8_t *serialize(void *of, size_t *length) {
@@ -166,15 +162,10 @@ static uint8_t *serialize(void *of, size_t *length) {
 }
 
 static void *deserialize(const uint8_t *code, size_t length) {
-  const wasm_byte_vec_t binary = {length, (char *)code};
-  module *m = module_new();
-  if (!m)
-    return NULL;
-  if ((m->code = wasm_module_deserialize(m->store, &binary)))
-    return m;
-  free(last_error(""));
-  free_module(m);
-  return NULL;
+  char *error = NULL;
+  void *m = make(wasm_module_deserialize, code, length, &error);
+  free(error);
+  return m;
 }
 
 static void refresh(guest *g) {
@@ -244,7 +235,7 @@ static void value_types(wasm_valtype_vec_t *out, const uint8_t *letters, size_t 
 // import_host makes a host function, and says whether it could.
 static bool import_host(guest *g, const import_t *wanted) {
   instance *in = g->own;
-  imported *env = calloc(1, sizeof *env + wanted->type.results_length);
+  imported *env = g->keep(g, sizeof *env + wanted->type.results_length);
   if (!env)
     return false;
   env->g = g;
@@ -257,7 +248,6 @@ static bool import_host(guest *g, const import_t *wanted) {
   value_types(&params, wanted->type.params, env->params);
   value_types(&results, wanted->type.results, env->results);
   void *type = wasm_functype_new(&params, &results);
-  in->environments[in->count] = env;
   in->imports[in->count++] = wasm_func_new_with_env(in->store, type, call_host, env, NULL);
   wasm_functype_delete(type);
   return true;
@@ -266,12 +256,11 @@ static bool import_host(guest *g, const import_t *wanted) {
 static char *instantiate(guest *g, void *of, const import_t *imports, size_t count, bool has_memory, uint32_t minimum,
                          uint32_t maximum) {
   const module *m = of;
-  instance *in = calloc(1, sizeof *in);
+  instance *in = g->keep(g, sizeof *in);
   g->own = in;
   g->refresh = refresh;
   g->call = call;
-  if (!in || !(in->imports = calloc(count + 1, sizeof *in->imports)) ||
-      !(in->environments = calloc(count + 1, sizeof *in->environments)))
+  if (!in || !(in->imports = g->keep(g, count * sizeof *in->imports)))
     return strdup("the C library has no memory left");
   in->store = m->store;
   for (size_t i = 0; i < count; i++)
@@ -340,13 +329,6 @@ static void free_guest(guest *g) {
     wasm_func_delete(in->imports[i]);
   if (in->memory)
     wasm_memory_delete(in->memory);
-  // The environments last: nothing calls them any more.
-  for (size_t i = 0; i < in->count; i++)
-    free(in->environments[i]);
-  free(in->imports);
-  free(in->environments);
-  free(in);
-  g->own = NULL;
 }
 
 const backend *wasmer_backend(void) {

@@ -233,7 +233,7 @@ static void value_types(wasm_valtype_vec_t *out, const uint8_t *letters, size_t 
 // import_host makes a host function, and says whether it could.
 static bool import_host(guest *g, const import_t *wanted, wasmtime_func_t *made) {
   const instance *in = g->own;
-  import *env = malloc(sizeof *env);
+  import *env = g->keep(g, sizeof *env);
   if (!env)
     return false;
   *env = (import){g, wanted->index};
@@ -241,14 +241,14 @@ static bool import_host(guest *g, const import_t *wanted, wasmtime_func_t *made)
   value_types(&params, wanted->type.params, wanted->type.params_length);
   value_types(&results, wanted->type.results, wanted->type.results_length);
   void *type = wasm_functype_new(&params, &results);
-  wasmtime_func_new_unchecked(in->context, type, call_host, env, free, made);
+  wasmtime_func_new_unchecked(in->context, type, call_host, env, NULL, made);
   wasm_functype_delete(type);
   return true;
 }
 
 static char *instantiate(guest *g, void *module, const import_t *imports, size_t count, bool has_memory,
                          uint32_t minimum, uint32_t maximum) {
-  instance *in = calloc(1, sizeof *in);
+  instance *in = g->keep(g, sizeof *in);
   g->own = in;
   g->refresh = refresh;
   g->call = call;
@@ -291,12 +291,8 @@ static void *find_function(guest *g, text name, signature type) {
 
 static void free_guest(guest *g) {
   instance *in = g->own;
-  if (!in)
-    return;
-  if (in->store)
+  if (in && in->store)
     wasmtime_store_delete(in->store);
-  free(in);
-  g->own = NULL;
 }
 
 // Go makes its threads with the default attributes, of which RLIMIT_STACK decided when the

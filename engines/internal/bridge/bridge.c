@@ -120,18 +120,10 @@ static void *keep(guest *g, size_t length) {
 }
 
 guest *bridge_guest_new(uintptr_t instance, size_t offset, size_t modulus) {
-  guest *g = calloc(1, sizeof *g);
-  if (g) {
-    g->instance = instance;
-    g->host = host;
-    g->stack_left = stack_left;
-    g->reserve_beside = reserve_beside;
-    g->give_back = give_back;
-    g->replace = replace;
-    g->keep = keep;
-    g->offset = offset;
-    g->modulus = modulus;
-  }
+  guest *g = malloc(sizeof *g);
+  if (g)
+    *g = (guest){.instance = instance, .host = host, .stack_left = stack_left, .reserve_beside = reserve_beside,
+                 .give_back = give_back, .replace = replace, .keep = keep, .offset = offset, .modulus = modulus};
   return g;
 }
 
@@ -143,14 +135,10 @@ char *bridge_guest_call(uintptr_t handle, uintptr_t function, uint64_t *stack) {
 }
 
 direct_call *bridge_direct_call_new(uintptr_t from, uint32_t index, uintptr_t function, uintptr_t to, uintptr_t handler) {
-  direct_call *r = calloc(1, sizeof *r);
-  if (r) {
-    r->from = (guest *)from;
-    r->to = (guest *)to;
-    r->function = (void *)function;
-    r->handler = (void *)handler;
-    r->index = index;
-  }
+  direct_call *r = malloc(sizeof *r);
+  if (r)
+    *r = (direct_call){.from = (guest *)from, .to = (guest *)to, .function = (void *)function, .handler = (void *)handler,
+                       .index = index};
   return r;
 }
 
@@ -190,5 +178,4 @@ void backend_free_guest(const backend *b, guest *g) {
     next = k->next;
     free(k);
   }
-  g->kept = NULL;
 }

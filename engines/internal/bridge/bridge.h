@@ -25,7 +25,7 @@ struct guest {
   uintptr_t instance; // the instance's number in Go
   uint8_t *base;      // NULL while there is no memory
   uint64_t size;      // in bytes
-  void *own;          // the engine's
+  void *own;          // the engine's, which keep may have returned
   struct kept *kept;  // what keep has returned
   // The engine notes base and size.
   void (*refresh)(guest *);
@@ -85,7 +85,7 @@ typedef struct {
   void *(*deserialize_file)(const char *path);
   // instantiate sets guest.own, refresh and call and runs the start section. maximum is that of the
   // memory in pages, minimum is what it begins with; both are 0 where has_memory is false. It
-  // returns NULL or why not; free_guest follows in any case.
+  // returns NULL or why not; free_guest follows in any case, and frees what keep has not returned.
   char *(*instantiate)(guest *, void *module, const import_t *imports, size_t count, bool has_memory,
                        uint32_t minimum, uint32_t maximum);
   // function finds an export that exists; it lives as long as the guest.
