@@ -1,6 +1,7 @@
 package engines
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -52,18 +53,17 @@ const (
 	tagSection
 )
 
-// Admit is what every engine asks before it compiles: it returns the module as it is to be
-// compiled and its types, or an error that says why it is none, or which bound it exceeds. Whatever an
-// admitted module does, what it makes its host hold is bounded: by InstanceConfig for the
-// linear memory, by MaxTableElements for tables, which all get a maximum here since not all
-// engines have a limit to set, and by the bounds of what is declared. Numbers that announce
-// more than the module contains are refused, because an engine may prepare for what they
-// announce. So are segments that begin outside of their table or memory, of which some engines
-// say nothing.
+// Admit checks a module before an engine compiles it. It returns the bytes to compile and the
+// module's types, or an error that names what is wrong or which bound the module exceeds. The
+// memory that an admitted module makes its host hold is bounded: InstanceConfig bounds the linear
+// memory, MaxTableElements the tables (each gets a maximum here, since not all engines can set a
+// limit), and the constants above what is declared. Admit refuses numbers that announce more than
+// the module contains, because an engine may reserve memory for what they announce, and segments
+// that begin outside of their table or memory, which some engines accept.
 //
-// Names are left out: nothing needs them, and each would be kept.
+// Admit removes names: nothing needs them, and an engine would keep each.
 //
-// The error is a *Lacking for a feature that no engine is asked for.
+// The error is a *Lacking for a feature that is enabled in no engine.
 func Admit(engine string, wasm []byte) ([]byte, *ModuleTypes, error) {
 	if err := CheckPreamble(wasm); err != nil {
 		return nil, nil, err
@@ -83,7 +83,7 @@ func Admit(engine string, wasm []byte) ([]byte, *ModuleTypes, error) {
 	return a.admitted, &a.types, nil
 }
 
-// sections has a module's looked at one after the other; whole has a section's header too.
+// sections calls look for each section of a module; whole includes the section's header.
 func (a *admission) sections(wasm []byte, look func(id byte, content *reader, whole []byte)) error {
 	r := reader{rest: wasm[preambleSize:], admission: a}
 	for len(r.rest) > 0 {
@@ -109,8 +109,8 @@ type admission struct {
 	// tables and memory are the sizes at first, in elements and bytes.
 	tables []uint64
 	memory uint64
-	// needs are the features that were found. Those of which only instructions tell are looked for
-	// when instructions is set.
+	// needs are the features that were found. Instructions are searched for more of them only if
+	// instructions is set.
 	needs        []Feature
 	instructions bool
 
@@ -118,7 +118,7 @@ type admission struct {
 	signatures []FunctionType
 	functions  []uint64
 	types      ModuleTypes
-	// fault is what an otherwise sound module imports that no host has.
+	// fault is set if an otherwise valid module imports what no host can offer.
 	fault error
 }
 
@@ -417,7 +417,7 @@ func (r *reader) valueType() byte {
 	return t
 }
 
-// constant passes over a constant expression. What it is is known if it is but a number of 32 bits.
+// constant reads a constant expression. Its value is known if it is a single number of 32 bits.
 // See https://www.w3.org/TR/wasm-core-2/#constant-expressions
 func (r *reader) constant() (value uint64, known bool) {
 	for length := 0; r.err == nil; length++ {
@@ -446,4 +446,31 @@ func (r *reader) constant() (value uint64, known bool) {
 		}
 	}
 	return 0, false
+}
+
+// preambleSize is the length of what every module begins with.
+const preambleSize = 8
+
+// CheckPreamble returns nil if the bytes begin like a core WebAssembly module, else an error
+// that names what they are instead. The runtimes differ in what they accept (text, components)
+// and in their errors; with this check they behave alike.
+// See https://www.w3.org/TR/wasm-core-2/#binary-module
+func CheckPreamble(wasm []byte) error {
+	const length = preambleSize
+	switch {
+	case len(wasm) == 0:
+		return errors.New("not a WebAssembly module: it is empty")
+	case !bytes.HasPrefix(wasm, []byte("\x00asm")[:min(4, len(wasm))]):
+		if bytes.HasPrefix(bytes.TrimSpace(wasm), []byte("(module")) {
+			return errors.New("not a WebAssembly module but its text form: translate it with wat2wasm")
+		}
+		return fmt.Errorf("not a WebAssembly module: it begins with %q", wasm[:min(length, len(wasm))])
+	case len(wasm) < length:
+		return fmt.Errorf("not a WebAssembly module: it ends after %d bytes", len(wasm))
+	case bytes.Equal(wasm[4:length], []byte{0x0d, 0, 1, 0}):
+		return errors.New("a WebAssembly component, where a core module is needed: build for wasm32-wasip1")
+	case !bytes.Equal(wasm[4:length], []byte{1, 0, 0, 0}):
+		return fmt.Errorf("a WebAssembly module of an unknown version (% x)", wasm[4:length])
+	}
+	return nil
 }

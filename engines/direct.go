@@ -12,7 +12,7 @@ type DirectCaller interface {
 	DirectCall(module, name string, handler Function) DirectCall
 }
 
-// DirectCall calls a function and has its guest's host call answered by another guest. One
+// DirectCall calls a function whose call of the host is answered by another guest. One
 // goroutine at a time may use it, with both instances.
 type DirectCall interface {
 	// Call is Function.Call with pointer and length. When the guest calls the host function
@@ -23,9 +23,9 @@ type DirectCall interface {
 	// inside its memory. status and err are those of the function; the answer is valid until
 	// the next Call.
 	Call(pointer, length, place, failed uint32, answer *Answer) (status uint64, err error)
-	// Answered says, while Call runs or after it, whether the handler has been called.
+	// Answered reports whether the handler has been called, during Call or after it.
 	Answered() bool
-	// Cancel has the host function of a running Call answered by Go alone.
+	// Cancel lets Go alone answer the host function of a running Call.
 	Cancel()
 	// Clock reads the clock of an answer's moments now, as the engine does.
 	Clock() int64

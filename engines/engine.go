@@ -17,14 +17,14 @@ type Engine interface {
 	Name() string
 	// Version is the version of the runtime itself, for the manifest.
 	Version() string
-	// Capabilities says what this engine can do beyond plain calls.
+	// Capabilities lists what this engine can do beyond plain calls.
 	Capabilities() Capabilities
 	// Compile validates and compiles a module that Admit admits. The bytes are not kept. The
-	// error says whether the bytes are no WebAssembly at all, a module beyond the bounds of
+	// error states whether the bytes are no WebAssembly at all, a module beyond the bounds of
 	// all engines, or one that this engine refuses.
 	Compile(ctx context.Context, wasm []byte) (Module, error)
-	// CacheFault says why the code of large modules is not kept for other processes, or may
-	// soon not be; nil where there is no fault. Modules work all the same.
+	// CacheFault returns why the code of large modules is not kept for other processes, or may
+	// soon not be, else nil. Modules work in either case.
 	CacheFault() error
 	// Close releases compiled code. Instances must be closed before.
 	Close() error
@@ -32,18 +32,18 @@ type Engine interface {
 
 // Capabilities are properties that a transport may depend on.
 type Capabilities struct {
-	// StableBase says that growing never moves a linear memory, so an address inside it
+	// StableBase: growing never moves a linear memory, so an address inside it
 	// holds for the life of the instance.
 	StableBase bool
-	// PrivateAnonymousMemory says that linear memory is private anonymous pages, the kind
+	// PrivateAnonymousMemory: linear memory is private anonymous pages, the kind
 	// that mremap(2) can move.
 	PrivateAnonymousMemory bool
-	// UninterruptibleCalls says that a running guest cannot be preempted by the Go
+	// UninterruptibleCalls: a running guest cannot be preempted by the Go
 	// runtime: a garbage collection that starts meanwhile waits for the guest.
 	UninterruptibleCalls bool
-	// KeepsCode says that the native code of large modules is kept for other processes.
+	// KeepsCode: the native code of large modules is kept for other processes.
 	KeepsCode bool
-	// CompilesToFiles says that compiling takes temporary files, and fails where there is no room for them.
+	// CompilesToFiles: compiling takes temporary files, and fails where there is no room for them.
 	CompilesToFiles bool
 	// Features are what the engine takes beyond WebAssembly 2.0.
 	Features []Feature
@@ -55,7 +55,7 @@ type Module interface {
 	Imports() []FunctionType
 	// Exports lists the functions that the module offers.
 	Exports() []FunctionType
-	// ExportsMemory says that its instances have a Memory.
+	// ExportsMemory reports whether its instances have a Memory.
 	ExportsMemory() bool
 	// Instantiate makes an instance with its own memory and runs its initializer
 	// (_initialize for a reactor). A module that needs more memory than

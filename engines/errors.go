@@ -21,7 +21,7 @@ type Exit struct{ Status uint32 }
 
 func (e *Exit) Error() string { return fmt.Sprintf("guest exited with status %d", e.Status) }
 
-// Unavailable says that an engine is not part of this program or cannot run here.
+// Unavailable is the error of an engine that is not part of this program or cannot run here.
 type Unavailable struct {
 	Engine string
 	Reason string
@@ -34,12 +34,12 @@ func (u *Unavailable) Error() string {
 
 const notBuilt = "it is not built in"
 
-// NotBuilt is the error of an engine of which this program has the name alone.
+// NotBuilt returns the error of an engine that this program knows by name only.
 func NotBuilt(engine string) error {
 	return &Unavailable{Engine: engine, Reason: notBuilt, Remedy: `make build ENGINES="wasmer v8"`}
 }
 
-// IsNotBuilt says whether an error is of NotBuilt.
+// IsNotBuilt reports whether an error is one of NotBuilt.
 func IsNotBuilt(err error) bool {
 	unavailable, ok := errors.AsType[*Unavailable](err)
 	return ok && unavailable.Reason == notBuilt

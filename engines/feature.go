@@ -11,8 +11,8 @@ import (
 // See https://github.com/WebAssembly/proposals
 type Feature string
 
-// The features that a module can be found to need. Of those that Admit refuses no engine is asked
-// for.
+// The features that a module can be found to need. Those that Admit refuses are enabled in no
+// engine.
 const (
 	ExtendedConstants  Feature = "extended constant expressions"
 	TailCalls          Feature = "tail calls"
@@ -43,8 +43,8 @@ func (l *Lacking) Error() string {
 	return fmt.Sprintf("it needs %s, which engine %s lacks, %s", l.Feature, l.Engine, remedy)
 }
 
-// Refused makes the error of a module that an engine refuses for some cause. What the module needs and the engine
-// does not have is the cause, if there is such a thing: engines take it for broken code.
+// Refused makes the error of a module that an engine refuses. If the module needs a feature that the engine lacks,
+// that is the cause: engines report such a module as broken.
 func Refused(engine string, has []Feature, wasm []byte, cause string) error {
 	if lacking := CheckFeatures(engine, has, wasm); lacking != nil {
 		return lacking
@@ -52,8 +52,8 @@ func Refused(engine string, has []Feature, wasm []byte, cause string) error {
 	return fmt.Errorf("engine %s refuses the module: %s", engine, cause)
 }
 
-// CheckFeatures returns a *Lacking for a module that needs more than the engine is said to have, or nil. It reads
-// all instructions.
+// CheckFeatures returns a *Lacking for a module that needs a feature not listed in has, or nil. It reads all
+// instructions.
 func CheckFeatures(engine string, has []Feature, wasm []byte) error {
 	a := admission{instructions: true}
 	_ = a.sections(wasm, a.section)

@@ -28,7 +28,7 @@ func (c InstanceConfig) Limit() uint64 {
 	return c.MemoryLimit &^ (PageSize - 1)
 }
 
-// MemoryTooLarge says that a module declares more memory than its instance may have.
+// MemoryTooLarge is the error of a module that declares more memory than its instance may have.
 type MemoryTooLarge struct {
 	// Wanted and Limit are in bytes.
 	Wanted, Limit uint64

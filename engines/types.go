@@ -16,7 +16,7 @@ type ModuleTypes struct {
 	Places   []int
 	// Exported are functions of numbers, in the module's order.
 	Exported []FunctionType `json:"Exports"`
-	// Memory is nil for a module without; ShowsMemory says that the guest shows it as "memory".
+	// Memory is nil for a module without; ShowsMemory is set if the guest exports it as "memory".
 	Memory      *MemoryType
 	ShowsMemory bool `json:"ExportsMemory"`
 }
@@ -77,21 +77,20 @@ func (r *reader) valueTypes() []ValueType {
 	return types
 }
 
-// numbers says that all values are numbers.
+// numbers reports whether all values are numbers.
 func (f FunctionType) numbers() bool {
 	other := func(v ValueType) bool { return v < F64 || v > I32 }
 	return !slices.ContainsFunc(f.Params, other) && !slices.ContainsFunc(f.Results, other)
 }
 
-// MemoryImportModule has the memory that a module gets from its host (ImportMemory). Some engines have one module of a
+// MemoryImportModule is the module name of the memory that ImportMemory adds. Some engines allow one module for a
 // name, so no host function has this one.
 const MemoryImportModule = "rrbench-memory"
 
 const memoryName = "memory"
 
-// ImportMemory has an admitted module with this memory import that as the last of its imports, in place of
-// declaring it. So an instance's memory has a maximum of its own on engines that know of none but
-// the module's.
+// ImportMemory changes an admitted module that declares this memory so that it imports it, as the last of its
+// imports. The host can then set a maximum for each instance, which some engines allow for imported memories only.
 func ImportMemory(wasm []byte, memory *MemoryType) []byte {
 	if memory == nil {
 		return wasm

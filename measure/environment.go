@@ -9,7 +9,7 @@ import (
 )
 
 // Environment is the machine and the program as they were at one moment, for a run's
-// manifest. What the machine does not tell stays empty.
+// manifest. What cannot be read stays empty.
 type Environment struct {
 	Architecture string `json:"architecture"`
 	OS           string `json:"os"`
@@ -17,10 +17,10 @@ type Environment struct {
 	// KernelRelease and KernelVersion are as uname -r and -v print them.
 	KernelRelease string `json:"kernel_release,omitempty"`
 	KernelVersion string `json:"kernel_version,omitempty"`
-	// CPUAccounting says how the kernel splits CPU time into user and kernel: "tick"
+	// CPUAccounting is how the kernel splits CPU time into user and kernel: "tick"
 	// (sampled) or "exact".
 	CPUAccounting string `json:"cpu_accounting,omitempty"`
-	// IRQAccounting says how interrupt time is found: "tick" (sampled) or "exact".
+	// IRQAccounting is how the kernel measures interrupt time: "tick" (sampled) or "exact".
 	IRQAccounting string `json:"irq_accounting,omitempty"`
 	ClockSource   string `json:"clock_source,omitempty"`
 
@@ -38,7 +38,7 @@ type Environment struct {
 	CPUMHzMost float64 `json:"cpu_mhz_most,omitempty"`
 	Microcode  string  `json:"microcode,omitempty"`
 	Governor   string  `json:"governor,omitempty"`
-	// Turbo and SMT are "on", "off" or empty when the machine does not tell.
+	// Turbo and SMT are "on", "off" or empty where that is not known.
 	Turbo string `json:"turbo,omitempty"`
 	SMT   string `json:"smt,omitempty"`
 	// Mitigations are the kernel's own words for each known CPU weakness: they price every
@@ -78,7 +78,7 @@ type Environment struct {
 	GoVariables map[string]string `json:"go_variables,omitempty"`
 	GoVersion   string            `json:"go_version"`
 	GOMAXPROCS  int               `json:"gomaxprocs"`
-	// Commit is the program's revision; Modified says that its sources differed from it.
+	// Commit is the program's revision; Modified is set if its sources differed from it.
 	Commit   string `json:"commit,omitempty"`
 	Modified bool   `json:"commit_modified,omitempty"`
 }

@@ -107,7 +107,7 @@ func readProcessors(e *Environment) {
 		e.CPUMHzMost = kilohertz / 1000
 	}
 	e.SMT = onOff[readLine(cpu+"smt/active")]
-	// Intel says whether turbo is forbidden, the others whether boosting is allowed.
+	// Intel's driver shows whether turbo is forbidden, the others whether boosting is allowed.
 	allowed := map[string]string{"0": "on", "1": "off"}[readLine(cpu+"intel_pstate/no_turbo")]
 	e.Turbo = cmp.Or(allowed, onOff[readLine(cpu+"cpufreq/boost")])
 	weaknesses, _ := filepath.Glob(cpu + "vulnerabilities/*")
@@ -130,7 +130,7 @@ func valueIn(path, prefix string) string {
 	return ""
 }
 
-// Capable says whether this process has a capability effectively, capabilities(7); it is false where
+// Capable reports whether this process has a capability effectively, capabilities(7); it is false where
 // that cannot be known.
 func Capable(capability uint) bool {
 	process, err := procfs.Self()
@@ -141,8 +141,8 @@ func Capable(capability uint) bool {
 	return err == nil && status.CapEff&(1<<capability) != 0
 }
 
-// physicalCores counts distinct (package, core) pairs; machines that do not tell them
-// apart (most arm64) count every processor.
+// physicalCores counts distinct (package, core) pairs; machines that do not distinguish
+// them (most arm64) count every processor.
 func physicalCores(processors []procfs.CPUInfo) int {
 	type core struct{ socket, id string }
 	cores := make(map[core]struct{})

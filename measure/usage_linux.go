@@ -14,12 +14,11 @@ import (
 // scheduler's own nanosecond clock, running threads included.
 func SelfUsage() Usage { return usageOf(unix.RUSAGE_SELF) }
 
-// Faults is how many page faults this process has had since it started, and ThreadFaults how many the calling
-// thread: the goroutine is locked to it between two calls that are compared. Both are sums of what getrusage(2) calls
-// minor and major, since a fault that had to wait for a lock of the kernel's counts as major, without any input.
+// Faults returns how many page faults this process has had since it started: the sum of what getrusage(2) calls minor
+// and major, since a fault that waits for a lock of the kernel counts as major even without any input.
 func Faults() int64 { return faultsOf(unix.RUSAGE_SELF) }
 
-// ThreadFaults is as Faults says.
+// ThreadFaults is as Faults, for the calling thread: lock the goroutine to it between two calls that are compared.
 func ThreadFaults() int64 { return faultsOf(unix.RUSAGE_THREAD) }
 
 func faultsOf(who int) int64 {
@@ -71,7 +70,7 @@ func SoftIRQ() int64 {
 	return int64(stat.CPUTotal.SoftIRQ * 1e9)
 }
 
-// Tick is how long a tick of the clock is by which kernels tell user from kernel mode, in
+// Tick is how long a tick of the clock is by which kernels distinguish user and kernel mode, in
 // nanoseconds, or 0 where it is unknown: that of the coarse clocks (clock_getres(2)).
 func Tick() int64 {
 	var resolution unix.Timespec

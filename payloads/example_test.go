@@ -8,7 +8,7 @@ import (
 	"rrbench/payloads"
 )
 
-// Any payload can be made again from its spec, and its digest tells whether it arrived whole.
+// Any payload can be made again from its spec, and its digest shows whether it arrived whole.
 func ExampleDigest() {
 	sent := make([]byte, 1<<20)
 	payloads.Fill(sent, payloads.Bytes, 7)

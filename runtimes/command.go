@@ -30,7 +30,7 @@ type Command struct {
 	// Ask is the word that asks the command for its version, in place of --version.
 	Ask    string
 	Script string
-	// Install says how to get it.
+	// Install is how to get it: a command or an address.
 	Install string
 	// Carries names those of published studies that it stands for.
 	Carries string
@@ -131,7 +131,7 @@ func versionOf(ctx context.Context, program, question string) (string, error) {
 	return strings.TrimSpace(line), err
 }
 
-// Check looks for the command, and has it run a module that does nothing: what it lacks, it says itself.
+// Check looks for the command and runs a module that does nothing with it. The error contains the command's own message.
 func (c Command) Check(ctx context.Context, _ Program) error {
 	if _, err := exec.LookPath(c.Words[0]); err != nil {
 		return &Unavailable{c.Runtime, c.Words[0] + " is not on PATH", c.Install}

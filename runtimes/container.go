@@ -120,7 +120,7 @@ func (c Container) Run(ctx context.Context, r Request) (outcome Outcome, err err
 	}
 	used := alone.Used()
 	create, start := usageOf(used[0]), usageOf(used[1])
-	// A short program has ended before runc says that it has started it, so a run begins when runc is asked to.
+	// A short program ends before runc returns from starting it, so a run begins when runc is called.
 	phases = append(phases, within(Create, began, created, create), within(Start, before, started, start),
 		within(Run, before, finished, usage), within(Total, began, finished, usage.Add(create).Add(start)))
 	return r.finish(outcome, done, before, phases, c.Phases(r.Kind))

@@ -18,7 +18,7 @@ import (
 // runtime of containerd's; native programs by runc. Images are there already.
 type Containerd struct {
 	Server *containerd.Server
-	// Engine is one of this project's, Available says why it cannot run. Handler is another runtime. Without either
+	// Engine is one of this project's, Available returns why it cannot run. Handler is another runtime. Without either
 	// programs are native.
 	Engine, Handler string
 	Available       func(engine string) error

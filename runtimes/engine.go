@@ -12,7 +12,7 @@ import (
 
 // Engine is a WebAssembly engine in a shim.
 type Engine struct {
-	// Engine is its name, Available says why it cannot run.
+	// Engine is its name, Available returns why it cannot run.
 	Engine    string
 	Available func(name string) error
 	// Shims starts shims.

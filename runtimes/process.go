@@ -184,7 +184,7 @@ func sample(pid int) func() int64 {
 	return func() int64 { close(stop); group.Wait(); return peak }
 }
 
-// guard kills a process when its time is over, or the run's. The result ends the watch, and says why it was killed.
+// guard kills a process when its time is over, or the run's. The function that it returns ends the watch, and returns why the process was killed.
 func guard(ctx context.Context, deadline time.Duration, output *os.File, kill func() error) func() error {
 	ctx, cancel := context.WithTimeoutCause(ctx, deadline, fmt.Errorf("%w within %v: it still runs (--deadline)", transport.ErrNoAnswer, deadline))
 	stop := context.AfterFunc(ctx, func() {
@@ -200,7 +200,7 @@ func guard(ctx context.Context, deadline time.Duration, output *os.File, kill fu
 	}
 }
 
-// failure says how a process has ended, and what it said last, where it has not ended well.
+// failure describes how a process ended and its last output, if it did not end successfully.
 func failure(state *os.ProcessState, err error, said *child.Tail) error {
 	if state != nil && state.Success() {
 		return nil

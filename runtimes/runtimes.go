@@ -1,5 +1,5 @@
 // Package runtimes runs whole programs by what runs them, WebAssembly modules in an engine or by a command line, native
-// programs as processes or in containers, and says how long each of their phases took.
+// programs as processes or in containers, and measures how long each of their phases takes.
 package runtimes
 
 import (
@@ -92,7 +92,7 @@ type Outcome struct {
 	Memory measure.Memory
 }
 
-// Runtime is what runs a whole program by itself and tells its phases.
+// Runtime runs a whole program and measures its phases.
 type Runtime interface {
 	// Name is that of the engine, of the command, or "native".
 	Name() string
@@ -102,17 +102,17 @@ type Runtime interface {
 	Phases(Kind) []string
 	// MostIdle is how many idle instances are worth trying.
 	MostIdle() int
-	// Check says why it cannot run here, with the remedy.
+	// Check returns why it cannot run here, with the remedy.
 	Check(context.Context, Program) error
 	// Version asks it, empty where that is in the manifest anyway.
 	Version(context.Context) string
 	// Programs are the paths of what it starts.
 	Programs() []string
-	// Run runs a program once. The error says at what it has failed; output that differs from Program.Output is one.
+	// Run runs a program once. The error names the step that failed; output that differs from Program.Output is an error.
 	Run(context.Context, Request) (Outcome, error)
 }
 
-// Unavailable says why a runtime cannot run here.
+// Unavailable is why a runtime cannot run here.
 type Unavailable struct{ Runtime, Reason, Remedy string }
 
 func (u *Unavailable) Error() string {
@@ -138,7 +138,7 @@ func (p *Program) finish(o Outcome, written *shim.Output, from int64, phases []s
 // arguments are the program's, its name first.
 func (p *Program) arguments() []string { return append([]string{p.Name}, p.Arguments...) }
 
-// within says that a phase went by in an interval.
+// within is the phase that took an interval.
 func within(name string, from, to int64, usage measure.Usage) shim.Phase {
 	return shim.Phase{Name: name, T0: from, Ns: to - from, Usage: usage}
 }

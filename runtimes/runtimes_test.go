@@ -113,7 +113,7 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// What does not end, ends badly or writes something else is an error that says so.
+// A program that does not end, fails or writes something else is an error with the reason.
 func TestFailure(t *testing.T) {
 	resize, hello := program(t, "resize"), program(t, "hello")
 	wrong := hello
@@ -166,7 +166,7 @@ func TestParseCommand(t *testing.T) {
 	}
 }
 
-// A command that is missing, that is no runtime, or that hangs is unavailable and says why.
+// A command that is missing or is no runtime is unavailable, with the reason.
 func TestCommandUnavailable(t *testing.T) {
 	for text, want := range map[string]string{
 		"a=/nonexistent/run {module}": "/nonexistent/run is not on PATH",

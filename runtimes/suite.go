@@ -13,7 +13,7 @@ import (
 )
 
 // Programs are those of an experiment, native ones built: each of a whole experiment with its usual arguments, or with
-// the published ones. Where a native program cannot be had, Program.Fault says why.
+// the published ones. Where there is no native program, Program.Fault is the reason.
 func Programs(ctx context.Context, kind Kind, full bool) ([]Program, error) {
 	list := workloads.ComputePrograms()
 	if kind == ColdStart {

@@ -14,7 +14,7 @@ type ComputeProgram struct {
 	Source, Define string
 	// Argument is what it is given usually, Full what was published; both may be empty.
 	Argument, Full string
-	// Input says that it reads standard input.
+	// Input is set if it reads standard input.
 	Input bool
 }
 

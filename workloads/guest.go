@@ -51,13 +51,13 @@ func Guest(name string) ([]byte, error) {
 	return Built(built, "built", name, Guests())
 }
 
-// IsFile says that a user who names a guest like this means a file.
+// IsFile reports whether the name of a guest is that of a file.
 func IsFile(name string) bool {
 	return strings.HasSuffix(name, ".wasm") || strings.ContainsAny(name, `/\`)
 }
 
 // ReadFile reads the file of a guest, and refuses what is no module by its first bytes. Its
-// reference is a name for Add, which says where the module came from and what is in it.
+// reference is a name for Add, made of the file's name and the module's digest.
 func ReadFile(ctx context.Context, path string) (file *inputs.File, reference string, err error) {
 	// What is longer is refused by every engine.
 	module := inputs.Kind{Most: engines.MaxModule, Check: engines.CheckPreamble}

@@ -24,8 +24,8 @@ type Options struct {
 	CacheDir string
 }
 
-// CacheFrom has engines of this process keep the code of modules from so many bytes on: to measure what compiling and
-// what loading takes. It is called while no engine compiles.
+// CacheFrom sets the size in bytes from which on engines of this process keep a module's code, to measure how long
+// compiling and loading take. It must not be called while an engine compiles.
 func CacheFrom(bytes int) { codecache.Worthwhile = bytes }
 
 type entry struct {
@@ -81,7 +81,7 @@ func New(name string, options Options) (engines.Engine, error) {
 // known is an engine that knows of the others.
 type known struct{ engines.Engine }
 
-// Compile says of what the engine lacks which others have it.
+// Compile adds to an error for a missing feature which other engines have it.
 func (k known) Compile(ctx context.Context, wasm []byte) (engines.Module, error) {
 	module, err := k.Engine.Compile(ctx, wasm)
 	if lacking, ok := errors.AsType[*engines.Lacking](err); ok {

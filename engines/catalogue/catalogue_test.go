@@ -44,7 +44,7 @@ func TestUnknownEngine(t *testing.T) {
 	}
 }
 
-// TestFeatures has the errors of engines name the others, and the documentation say what each takes.
+// TestFeatures compares the errors for missing features, and the documentation, with what each engine has.
 func TestFeatures(t *testing.T) {
 	opened := openAll(t)
 	table := readTable(t, "../../docs/guest-abi.md", "beyond WebAssembly 2.0")
@@ -76,7 +76,7 @@ func TestFeatures(t *testing.T) {
 	}
 }
 
-// TestCapabilities has the documentation say what each engine can.
+// TestCapabilities compares the documentation with the capabilities of each engine.
 func TestCapabilities(t *testing.T) {
 	table := readTable(t, "../../docs/engines.md", "what it can")
 	for name, engine := range openAll(t) {

@@ -27,7 +27,7 @@ const SecondProgram = "rrbench-engines"
 // AnswerCommand is the command of the second program that calls Answer.
 const AnswerCommand = "engines"
 
-// description is what the second program says of an engine that is built into it.
+// description describes an engine that is built into the second program.
 type description struct {
 	Name           string
 	Version        string
@@ -128,7 +128,7 @@ func revision() string {
 type other struct {
 	path    string
 	engines []description
-	// fault is why there is none to be had.
+	// fault is the reason if there is none.
 	fault error
 }
 
@@ -171,7 +171,7 @@ func ask(path string) *other {
 	return found
 }
 
-// run has the second program answer. What it prints is not trusted to be ours.
+// run runs the second program and reads its answer, which is treated as foreign text.
 func (o *other) run(ctx context.Context, module io.Reader, arguments ...string) (reply answer, err error) {
 	command := exec.CommandContext(ctx, o.path, append([]string{AnswerCommand}, arguments...)...)
 	var out, complaint bytes.Buffer

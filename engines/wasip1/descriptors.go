@@ -12,7 +12,7 @@ type descriptor interface {
 	read(s *System, buffers [][]byte) (int, error)
 	write(s *System, buffers [][]byte) (int, error)
 	status() *stat
-	// watch says which of the operating system's descriptors to wait for. ready is set where there is
+	// watch returns which of the operating system's descriptors to wait for. ready is set where there is
 	// nothing to wait for, hangup with it at the end of a file.
 	watch() (system int, ready, hangup bool)
 	close() error

@@ -95,9 +95,9 @@ func (s *System) Output() string {
 // behind it.
 var goCause = regexp.MustCompile(`(?ms)^(?:runtime: |fatal error: |panic: )(.*?)(?:\n\n|\z)`)
 
-// Explain adds to the error of a guest's call why the guest ended, in one line, as far as
-// it wrote that: a program in Go tells there why it panicked, and then merely exits. Of
-// other guests it is the end of their output.
+// Explain adds to the error of a guest's call the reason that the guest wrote before it ended, in
+// one line. A program in Go writes why it panicked and then only exits; of other guests the end of
+// their output is added.
 func (s *System) Explain(err error) error {
 	if err == nil {
 		return nil

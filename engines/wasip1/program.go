@@ -10,7 +10,7 @@ import (
 func (s *System) arguments() []string   { return s.config.Arguments }
 func (s *System) environment() []string { return s.config.Environment }
 
-// putSizes tells how many strings there are and how many bytes they take.
+// putSizes writes how many strings there are and how many bytes they take.
 func putSizes(texts func(*System) []string) handler {
 	return func(s *System, m memory, stack []uint64) error {
 		length := 0

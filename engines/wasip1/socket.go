@@ -194,16 +194,19 @@ func (s *System) eachSocket(do func(*streamSocket)) {
 func (k *streamSocket) watch() (int, bool, bool) { return k.descriptor, false, false }
 func (k *streamSocket) close() error             { return answer(unix.Close(k.descriptor)) }
 
-// systemAddress is an address of the socket's family. An IPv6 socket takes IPv4 addresses
-// too, in their mapped form.
-func (k *streamSocket) systemAddress(address netip.AddrPort) (unix.Sockaddr, error) {
+// peer reads the address and port of a call's second and third parameter, also in the form of the socket's family. An
+// IPv6 socket takes IPv4 addresses too, in their mapped form.
+func (k *streamSocket) peer(m memory, stack []uint64) (netip.AddrPort, unix.Sockaddr, error) {
+	address, err := m.readAddress(stack[1], stack[2])
 	switch {
+	case err != nil:
+		return address, nil, err
 	case k.ipv6:
-		return &unix.SockaddrInet6{Port: int(address.Port()), Addr: address.Addr().As16()}, nil
+		return address, &unix.SockaddrInet6{Port: int(address.Port()), Addr: address.Addr().As16()}, nil
 	case address.Addr().Unmap().Is4():
-		return &unix.SockaddrInet4{Port: int(address.Port()), Addr: address.Addr().Unmap().As4()}, nil
+		return address, &unix.SockaddrInet4{Port: int(address.Port()), Addr: address.Addr().Unmap().As4()}, nil
 	}
-	return nil, EAFNOSUPPORT
+	return address, nil, EAFNOSUPPORT
 }
 
 func addressOf(address unix.Sockaddr, err error) (netip.AddrPort, error) {

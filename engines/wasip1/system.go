@@ -158,7 +158,7 @@ func (s *System) serve(handler handler, caller engines.Instance, stack []uint64)
 // forever is the timeout of a wait that has none.
 const forever = time.Duration(-1)
 
-// expired says that the deadline has passed.
+// expired reports whether the deadline has passed.
 func (s *System) expired() bool { return !s.deadline.IsZero() && time.Until(s.deadline) <= 0 }
 
 // wait waits for a descriptor or until the time has passed, negative for ever. The lock is

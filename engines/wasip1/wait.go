@@ -45,8 +45,8 @@ func (w *waiter) add(descriptor int, write bool) int {
 	return len(w.polls) - 1
 }
 
-// ready says what the last wait found; an error on the descriptor is for the read or write
-// that follows to tell.
+// ready returns what the last wait found; the read or write that follows reports an error on the
+// descriptor.
 func (w *waiter) ready(place int) (ready, hangup bool) {
 	events := w.polls[place].Revents
 	return events != 0, events&unix.POLLHUP != 0

@@ -2,7 +2,6 @@ package wasip1
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -320,42 +319,6 @@ func TestGuestWithoutMemory(t *testing.T) {
 	w.expect(0, "sched_yield")
 }
 
-// preview1 has every call with the type that the specification gives it.
-var preview1 = map[string]string{
-	"args_get": "ii", "args_sizes_get": "ii", "clock_res_get": "ii", "clock_time_get": "iIi",
-	"environ_get": "ii", "environ_sizes_get": "ii", "fd_advise": "iIIi", "fd_allocate": "iII",
-	"fd_close": "i", "fd_datasync": "i", "fd_fdstat_get": "ii", "fd_fdstat_set_flags": "ii",
-	"fd_fdstat_set_rights": "iII", "fd_filestat_get": "ii", "fd_filestat_set_size": "iI",
-	"fd_filestat_set_times": "iIIi", "fd_pread": "iiiIi", "fd_prestat_dir_name": "iii",
-	"fd_prestat_get": "ii", "fd_pwrite": "iiiIi", "fd_read": "iiii", "fd_readdir": "iiiIi",
-	"fd_renumber": "ii", "fd_seek": "iIii", "fd_sync": "i", "fd_tell": "ii", "fd_write": "iiii",
-	"path_create_directory": "iii", "path_filestat_get": "iiiii",
-	"path_filestat_set_times": "iiiiIIi", "path_link": "iiiiiii", "path_open": "iiiiiIIii",
-	"path_readlink": "iiiiii", "path_remove_directory": "iii", "path_rename": "iiiiii",
-	"path_symlink": "iiiii", "path_unlink_file": "iii", "poll_oneoff": "iiii", "proc_exit": "i",
-	"proc_raise": "i", "random_get": "ii", "sched_yield": "", "sock_accept": "iii",
-	"sock_recv": "iiiiii", "sock_send": "iiiii", "sock_shutdown": "ii",
-}
-
-func TestEveryCallOfPreview1IsThere(t *testing.T) {
-	w := newWorld(t, Config{})
-	var imports []engines.FunctionType
-	for name, params := range preview1 {
-		function := define(name, params, nil)[0].function
-		if name == "proc_exit" {
-			function.Results = nil
-		}
-		function.ImportModule = "wasi_snapshot_preview1"
-		imports = append(imports, function)
-	}
-	if len(imports) != 46 {
-		t.Errorf("preview 1 has %d calls", len(imports))
-	}
-	if _, err := engines.Resolve(imports, w.system.Functions()); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestNoAllocation(t *testing.T) {
 	w := newWorld(t, Config{})
 	functions := map[string]engines.HostFunction{}
@@ -382,13 +345,6 @@ func TestNoAllocation(t *testing.T) {
 		if got != 0 {
 			t.Errorf("%s allocates %g times", name, got)
 		}
-	}
-}
-
-func TestErrnosAreErrors(t *testing.T) {
-	var errno Errno
-	if !errors.As(fmt.Errorf("x: %w", EBADF), &errno) || errno.Error() != "WASI error 8" {
-		t.Errorf("got %v", errno)
 	}
 }
 

@@ -4,7 +4,7 @@ package wasmtime
 
 import "rrbench/engines"
 
-// Check says that this program was built without the engine.
+// Check returns the error of an engine that is not built in.
 func Check() error {
 	return &engines.Unavailable{
 		Engine: Name,

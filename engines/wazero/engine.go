@@ -61,9 +61,9 @@ func New(cacheDir string) (engines.Engine, error) {
 	}, nil
 }
 
-// listed tells programs with a list of their modules from those without, such as tests:
-// wazero looks for its own version there, and does not take the one's code for the
-// other's but compiles anew into the same entry.
+// listed distinguishes programs with a list of their modules from those without, such as tests:
+// wazero reads its own version from that list. With another version it does not use kept code but
+// compiles anew into the same entry.
 func listed() string {
 	if info, ok := debug.ReadBuildInfo(); ok && len(info.Deps) > 0 {
 		return ""

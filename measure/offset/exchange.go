@@ -78,7 +78,8 @@ func Respond(socket *net.UDPConn, cookie Cookie) error {
 	}
 }
 
-// receive waits for a packet and says when it came. Of one that is too long a byte too many is read.
+// receive waits for a packet and returns it with the moment of its arrival. Of a packet that is too long it reads one
+// byte too many.
 func receive(raw syscall.RawConn) (packet []byte, from unix.Sockaddr, at int64, err error) {
 	packet = make([]byte, packetSize+1)
 	var n int

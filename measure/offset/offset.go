@@ -18,7 +18,7 @@ type Estimate struct {
 	Offset, Bound int64
 }
 
-// Line says how an offset changes.
+// Line is an offset that changes at a constant rate.
 type Line struct {
 	at     int64
 	offset float64

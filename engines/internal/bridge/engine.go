@@ -21,7 +21,7 @@ import (
 	"rrbench/engines/internal/crossing"
 )
 
-// Config is what tells one engine from another.
+// Config is what differs between engines.
 type Config struct {
 	Name, Version string
 	Capabilities  engines.Capabilities
@@ -29,11 +29,12 @@ type Config struct {
 	Backend unsafe.Pointer
 	// Bounds: the engine bounds each guest's stack and memory by itself.
 	Bounds bool
-	// Lenient: the engine takes features that it is not said to have, and has no setting against them.
+	// Lenient: the engine accepts features that Capabilities does not list, and has no setting against them.
 	Lenient bool
 	// CacheDir is where code is kept, if the backend can serialize; empty means the user's.
 	CacheDir string
-	// Causes, of which the first counts, have parts of the engine's texts for why a call ended, and the words for it that all engines have.
+	// Causes translate the engine's texts for the end of a call: the first whose first element is part of the text
+	// replaces it by the second, which is the same for all engines.
 	Causes [][2]string
 }
 

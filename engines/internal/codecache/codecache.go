@@ -30,7 +30,7 @@ import (
 )
 
 // Worthwhile is the size in bytes of the module from which on compiling takes longer than
-// reading and checking an entry. Only who measures either changes it, in a process that does nothing else.
+// reading and checking an entry. Only measurements of either change it, in a process that does nothing else.
 var Worthwhile = 256 << 10
 
 const (
@@ -50,9 +50,9 @@ type Cache struct {
 }
 
 // Open makes the engine's directory below base, or below the user's cache directory when
-// base is empty. Version is the engine's: code is of use to the same one only. The error says
-// why code from there could not be trusted; the cache beside it keeps nothing, and serves where no
-// directory was asked for.
+// base is empty. Version is the engine's: code serves the same version only. The error is the
+// reason why code from there cannot be trusted. The cache is valid in any case: where the user's
+// directory cannot be used it keeps nothing, and Fault returns the reason.
 func Open(base, engine, version string) (*Cache, error) {
 	c := &Cache{version: version}
 	c.dir, c.fault = directory(base, engine)
@@ -162,8 +162,7 @@ func (c *Cache) Blame(err error) {
 	}
 }
 
-// Fault says why code is not kept, or that there is hardly room for it; nil where there is no
-// fault.
+// Fault returns why code is not kept, or that there is hardly room for it, else nil.
 func (c *Cache) Fault() error {
 	c.lock.Lock()
 	defer c.lock.Unlock()

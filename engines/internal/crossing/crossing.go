@@ -76,8 +76,8 @@ func (g *Guest) Find(name string, make func(engines.FunctionType) engines.Functi
 	return f, true
 }
 
-// Refuse says why a function is not called with a stack of so many slots: where the instance is not closed and the
-// stack is not too short, calls are nested too deep.
+// Refuse returns why a function cannot be called with a stack of so many slots. If the instance is not closed and the
+// stack is long enough, calls are nested too deep.
 func (g *Guest) Refuse(function *engines.FunctionType, slots int) error {
 	switch needed := function.Slots(); {
 	case g.Closed:
