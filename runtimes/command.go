@@ -24,17 +24,17 @@ import (
 type Command struct {
 	Runtime string
 	Words   []string
-	// Compile is the template by which modules are compiled before, from {module} to {compiled}; empty where that is no
-	// step of its own.
+	// Compile is the template of the command that compiles {module} to {compiled}; empty where compiling is no separate
+	// step.
 	Compile []string
 	// Ask is the word that asks the command for its version, in place of --version.
 	Ask    string
 	Script string
 	// Install is how to get it: a command or an address.
 	Install string
-	// Carries names those of published studies that it stands for.
+	// Carries names the runtimes of published studies that it stands for.
 	Carries string
-	// text is what ParseCommand has read.
+	// text is what ParseCommand was given.
 	text string
 }
 
@@ -81,7 +81,7 @@ func ParseCommand(text string) (Command, error) {
 	return c, nil
 }
 
-// String is what ParseCommand has read, or reads.
+// String is the form that ParseCommand reads.
 func (c Command) String() string {
 	return cmp.Or(c.text, c.Runtime+"="+strings.Join(c.Words, " "))
 }

@@ -120,13 +120,14 @@ func (c Containerd) Run(ctx context.Context, r Request) (outcome Outcome, err er
 	if readErr != nil {
 		return Outcome{}, readErr
 	}
-	// To meter the start would be to delay what notices the end.
+	// Metering the start would delay the wait for the end.
 	phases := []shim.Phase{within(Create, began, created, create), within(Start, before, started, measure.Usage{}),
 		within(Run, before, finished, rest(used, create))}
 	return r.finish(outcome, done, before, append(phases, whole(phases, Create, Run)), c.Phases(r.Kind))
 }
 
-// rest is what was used after a part. The modes of the whole are known better than those of the part, the sums of both exactly.
+// rest is the usage less that of a part. The sums are exact, but user and kernel time are estimates, so that of the part
+// may be larger; then all that is left belongs to the other mode.
 func rest(used, part measure.Usage) measure.Usage {
 	left := used.Sub(part)
 	switch {

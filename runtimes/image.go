@@ -72,7 +72,7 @@ func (s *Store) image(name string, content []byte) (packed, string, error) {
 	return i, place, nil
 }
 
-// onDisk adds the length of what runs a program, of the first of its files that there is.
+// onDisk adds the size of what runs the program: that of the first file that exists.
 func (u unpacked) onDisk(programs []string) map[string]int64 {
 	for _, path := range programs {
 		if info, err := os.Stat(path); err == nil && u.disk != nil {
@@ -117,7 +117,7 @@ func (s *Store) fetch(name string, content []byte) (unpacked, []shim.Phase, erro
 	return u, phases, nil
 }
 
-// fetchNative does so with the native program.
+// fetchNative is fetch for the native program.
 func (r *Request) fetchNative() (unpacked, []shim.Phase, error) {
 	content, err := os.ReadFile(r.Native)
 	if err != nil {

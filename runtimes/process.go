@@ -72,7 +72,7 @@ func runProcess(ctx context.Context, r Request, phases []shim.Phase, wanted, wor
 	return r.finish(Outcome{Memory: measure.Memory{RSSPeak: done.rss}}, done.output, ran, phases, wanted)
 }
 
-// executed is what a process has come to; moments are CLOCK_MONOTONIC.
+// executed is the result of a process; moments are CLOCK_MONOTONIC in nanoseconds.
 type executed struct {
 	began, created, ended int64
 	usage                 measure.Usage
@@ -80,7 +80,7 @@ type executed struct {
 	output                *shim.Output
 }
 
-// inputFile is an open file with that content, which no directory has.
+// inputFile makes an open file with that content and without a name.
 func inputFile(content []byte) (*os.File, error) {
 	descriptor, err := unix.MemfdCreate("input", unix.MFD_CLOEXEC)
 	if err != nil {
@@ -96,7 +96,7 @@ func inputFile(content []byte) (*os.File, error) {
 	return file, nil
 }
 
-// afterwards is how long what a killed process has left open is read on.
+// afterwards is how long output is still read after its process was killed.
 const afterwards = 200 * time.Millisecond
 
 // execute runs a process until its end. What it writes to standard output is digested, of standard error the end is kept
@@ -144,8 +144,9 @@ func usageOf(r *syscall.Rusage) measure.Usage {
 	return measure.Usage{UserNs: r.Utime.Nano(), KernelNs: r.Stime.Nano(), MinorFaults: int64(r.Minflt), ContextSwitches: int64(r.Nvcsw) + int64(r.Nivcsw)}
 }
 
-// exact is a process' peak: what the kernel counts, unless that may be this process' own, which a child has from before
-// its program was loaded; then it is the largest that was sampled.
+// exact is the peak of a process' resident memory in bytes. The kernel's count includes the time before the program was
+// loaded, when the child was a copy of this process; unless it is larger than this process' own peak, the sampled one is
+// used.
 func exact(r *syscall.Rusage, sampled int64) int64 {
 	counted := r.Maxrss << 10
 	var own unix.Rusage
@@ -315,8 +316,8 @@ func collect(output *os.File) func() (*shim.Output, error) {
 	return func() (*shim.Output, error) { return done, <-read }
 }
 
-// atRest is what idle instances have come to, the making of which began at a moment: what their processes take together
-// when all have come to rest, which has to be within the deadline.
+// atRest waits until all idle instances, which were made from the moment began on, have come to rest, at most until the
+// deadline, and adds up the memory of their processes.
 func atRest[Instance any](ctx context.Context, r Request, began int64, all []Instance, pid func(Instance) int) (outcome Outcome, err error) {
 	outcome.Phases = []shim.Phase{within(Idle, began, measure.Now(), measure.Usage{})}
 	until := time.Now().Add(r.Deadline)

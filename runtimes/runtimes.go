@@ -48,7 +48,7 @@ type Program struct {
 	Name      string
 	Arguments []string
 	Input     []byte
-	// Output is what it has to write; zero is for anything.
+	// Output is what it has to write; the zero value allows any output.
 	Output Output
 	// Module is for WebAssembly, Native the path of a native program.
 	Module []byte
@@ -74,21 +74,21 @@ type Output struct {
 type Request struct {
 	Program
 	Kind Kind
-	// Idle is so many instances that wait, in place of one that runs; 0 is one that runs.
+	// Idle is the number of instances that are made and wait; 0 runs one instance instead.
 	Idle     int
 	Deadline time.Duration
 	// Store keeps what the runs of a sweep share.
 	Store *Store
 }
 
-// Outcome is what a run has come to.
+// Outcome is the result of a run.
 type Outcome struct {
 	// Phases are in the order of Runtime.Phases.
 	Phases []shim.Phase
 	Output Output
-	// Disk is how long what phases handle is on disk, in bytes: the image (Pull), the program (Unpack), what runs it (Create).
+	// Disk has sizes in bytes by phase: of the image (Pull), of the program (Unpack) and of what runs it (Create).
 	Disk map[string]int64
-	// Memory is the peak of all that took part; what is not known is 0.
+	// Memory is the peak of all processes that took part, 0 where it is not known.
 	Memory measure.Memory
 }
 
@@ -143,7 +143,7 @@ func within(name string, from, to int64, usage measure.Usage) shim.Phase {
 	return shim.Phase{Name: name, T0: from, Ns: to - from, Usage: usage}
 }
 
-// whole adds up phases that follow one another, from the first on.
+// whole is the sum of phases that follow one another.
 func whole(phases []shim.Phase, names ...string) shim.Phase {
 	parts, _ := pick(phases, names) // what is missing is missing among the wanted ones, too
 	total := shim.Phase{Name: Total}

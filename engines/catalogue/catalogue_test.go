@@ -11,14 +11,14 @@ import (
 	"rrbench/engines/enginetest"
 )
 
-func TestEveryEngineOpensOrSaysWhyNot(t *testing.T) {
+func TestEveryEngineOpensOrReportsWhyNot(t *testing.T) {
 	for _, name := range Names() {
 		t.Run(name, func(t *testing.T) {
 			engine, err := New(name, Options{CacheDir: t.TempDir()})
 			if refused := Check(name); refused != nil {
 				var unavailable *engines.Unavailable
 				if !errors.As(err, &unavailable) || !errors.As(refused, &unavailable) || unavailable.Remedy == "" {
-					t.Fatalf("New says %v, Check says %v", err, refused)
+					t.Fatalf("New returns %v, Check returns %v", err, refused)
 				}
 				return
 			}

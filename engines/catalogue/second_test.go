@@ -74,7 +74,7 @@ END
 	}
 }
 
-func TestSecondProgramThatIsNone(t *testing.T) {
+func TestBrokenSecondProgram(t *testing.T) {
 	notBuilt := engines.NotBuilt("fast")
 	for script, words := range map[string]string{
 		"exit 3":                             "exit status 3",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 
 	"rrbench/foreign"
 )
@@ -75,13 +76,9 @@ func (o *standardOutput) write(s *System, buffers [][]byte) (int, error) {
 type tail []byte
 
 func (t *tail) write(p []byte) {
-	if excess := len(p) - keptOutput; excess > 0 {
-		p = p[excess:]
-	}
-	if excess := len(*t) + len(p) - keptOutput; excess > 0 {
-		*t = (*t)[:copy(*t, (*t)[excess:])]
-	}
-	*t = append(*t, p...)
+	p = p[max(len(p)-keptOutput, 0):]
+	excess := max(len(*t)+len(p)-keptOutput, 0)
+	*t = append(slices.Delete(*t, 0, excess), p...)
 }
 
 // Output is the end of what the guest wrote to standard output and error, at most 64 KiB.

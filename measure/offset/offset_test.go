@@ -70,7 +70,7 @@ func responder(t *testing.T, shift int) *net.UDPConn {
 	return socket
 }
 
-func TestTheTruthLiesWithinTheBound(t *testing.T) {
+func TestTruthLiesWithinBound(t *testing.T) {
 	for _, shift := range []int{0, 3, 86400} {
 		t.Run(fmt.Sprint(shift), func(t *testing.T) {
 			socket := responder(t, shift)
@@ -130,7 +130,7 @@ func TestFit(t *testing.T) {
 	}
 }
 
-func TestNothingAnswers(t *testing.T) {
+func TestMeasureWithoutResponder(t *testing.T) {
 	silent, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)

@@ -153,7 +153,7 @@ func (c *Cache) Keep(key string, write func(dir string) error) error {
 	return nil
 }
 
-// Blame notes why an entry could not be made, for Fault; nil is for nothing.
+// Blame records the first error of Keep, for Fault. It ignores nil.
 func (c *Cache) Blame(err error) {
 	c.lock.Lock()
 	defer c.lock.Unlock()

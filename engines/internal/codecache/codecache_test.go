@@ -199,9 +199,9 @@ func TestConcurrentCommits(t *testing.T) {
 	cache := open(t)
 	key := cache.Key([]byte("module"))
 	var group sync.WaitGroup
-	for range 8 {
+	for range 4 {
 		group.Go(func() {
-			for range 20 {
+			for range 10 {
 				// One of two simultaneous commits may lose; neither may leave a wrong entry.
 				_ = cache.Keep(key, func(dir string) error {
 					return os.WriteFile(filepath.Join(dir, "code"), []byte("code"), 0o600)

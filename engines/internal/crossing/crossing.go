@@ -131,8 +131,8 @@ func (h *Host) Failure(err error) error {
 	return fmt.Errorf("host function %s: %w", h.Path(), err)
 }
 
-// Call calls the handler for an engine through whose frames no panic must pass, since nothing would put
-// that engine's books right: a panic is an error.
+// Call calls the handler. It turns a panic into an error, for engines whose state would be wrong after a panic had passed
+// through their frames.
 func (h *Host) Call(caller engines.Instance, stack []uint64) (failure error) {
 	returned := false
 	defer func() {
@@ -149,8 +149,8 @@ func (h *Host) Call(caller engines.Instance, stack []uint64) (failure error) {
 	return nil
 }
 
-// ClearUpperHalves makes 32-bit values of the slots at these places, of which engines set one half only, or leave in
-// the other what a register held.
+// ClearUpperHalves clears the upper halves of the slots at these places, which hold 32-bit values: engines may leave
+// there what a register held.
 func ClearUpperHalves(stack []uint64, places []int) {
 	for _, place := range places {
 		stack[place] = uint64(uint32(stack[place]))

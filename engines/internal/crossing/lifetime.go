@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Lifetime has a module live until it is closed and nothing uses it, in whatever order.
+// Lifetime frees a module when it is closed and nothing uses it any more, whichever comes last.
 type Lifetime struct {
 	// Free frees the module.
 	Free func() error
