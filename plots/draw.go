@@ -223,12 +223,5 @@ func (f figure) encode(cells []*cell, note string) (contents [][]byte, err error
 		return nil, err
 	}
 	s.note = note
-	for _, extension := range extensions {
-		content, err := s.encode(extension)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", extension, err)
-		}
-		contents = append(contents, content)
-	}
-	return contents, nil
+	return s.encode()
 }

@@ -2,6 +2,8 @@ package plots
 
 import (
 	"bytes"
+	"compress/zlib"
+	"encoding/binary"
 	"encoding/xml"
 	"errors"
 	"flag"
@@ -13,7 +15,6 @@ import (
 	"testing"
 
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 
 	"rrbench/results"
@@ -27,7 +28,14 @@ func quick() resultstest.Plan {
 	plan := resultstest.Single()
 	plan.Transports = []string{"limit/memcpy", "limit/unix", "limit/tcp", "user/copy", "kernel/stream", "network/splice", "network/stream", "http/native"}
 	plan.Sizes = []int64{64 << 10, 1 << 20, 10 << 20, 100 << 20}
+	plan.Rounds, plan.Starts = 3, 3
 	return plan
+}
+
+// made are the cells of made-up trials.
+func made(trials []results.Trial, infos results.Transports) []*cell {
+	windows := resultstest.Windows(trials)
+	return cellsOf(results.Summarize(trials, windows, 0), results.MeasuredCells(trials, windows), infos)
 }
 
 // every is the largest run that is likely: every transport, two engines, two placements
@@ -61,7 +69,7 @@ func TestFiguresOfManyPlans(t *testing.T) {
 		"few starts":    {func(p *resultstest.Plan) { p.Rounds, p.Starts = 6, 2 }, bySize},
 		"unknown names": {func(p *resultstest.Plan) { p.Transports = []string{"pigeon/post", "user/copy"} }, bySize},
 		"counts": {func(p *resultstest.Plan) {
-			p.Sizes, p.Fanouts, p.Concurrencies, p.Rounds = p.Sizes[1:3], []int{1, 2, 4, 10, 20, 50, 100}, []int{1, 4}, 6
+			p.Sizes, p.Fanouts, p.Concurrencies = p.Sizes[1:3], []int{1, 2, 10, 20, 100}, []int{1, 4}
 		}, bySize + byCount},
 		"load": {func(p *resultstest.Plan) {
 			p.Sizes, p.Concurrencies, p.Rates = []int64{4 << 10, 1 << 20}, []int{1, 2, 4, 8}, []results.Rate{0, 100, 1000, 3000, 10000, 100000}
@@ -74,11 +82,10 @@ func TestFiguresOfManyPlans(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			plan := quick()
 			test.change(&plan)
-			trials := resultstest.Trials(plan)
-			r := cellsOf(resultstest.Summarize(trials), results.MeasuredCells(trials, resultstest.Windows(trials)), nil)
+			cells := made(resultstest.Trials(plan), nil)
 			count := 0
 			for _, figure := range runFigures() {
-				s, err := figure.compose(r)
+				s, err := figure.compose(cells)
 				if _, ok := errors.AsType[errNoData](err); ok {
 					continue
 				}
@@ -88,18 +95,7 @@ func TestFiguresOfManyPlans(t *testing.T) {
 				if figure.name != "crossover" { // which not every plan has
 					count++
 				}
-				s.note = strings.Repeat("note ", 15)
-				checkPicture(t, figure.name, s)
-				checkPlaces(t, figure.name, s)
-				if *keep != "" {
-					contents, err := figure.encode(r, "")
-					for i, content := range contents {
-						err = errors.Join(err, os.WriteFile(filepath.Join(*keep, strings.ReplaceAll(name, " ", "-")+"-"+figure.name+extensions[i]), content, 0o644))
-					}
-					if err != nil {
-						t.Fatal(err)
-					}
-				}
+				checkSheet(t, figure.name, s)
 			}
 			if count != test.figures {
 				t.Errorf("%d figures, want %d", count, test.figures)
@@ -108,33 +104,53 @@ func TestFiguresOfManyPlans(t *testing.T) {
 	}
 }
 
-// checkPicture expects a figure to fit a page, and nothing in it to be cut off by its edges.
-func checkPicture(t *testing.T, name string, s *sheet) {
+// checkSheet expects a figure to fit a page, nothing in it to be cut off by its edges, and its SVG to be whole.
+func checkSheet(t *testing.T, name string, s *sheet) *recording {
 	t.Helper()
+	s.note = strings.Repeat("note ", 15)
 	if s.width > pageWidth || s.height() > 9.5*vg.Inch {
 		t.Errorf("%s: %v x %v does not fit a page", name, s.width, s.height())
 	}
-	canvas := vgimg.NewWith(vgimg.UseWH(s.width, s.height()), vgimg.UseDPI(100))
-	s.draw(draw.New(canvas))
-	picture := canvas.Image()
-	size := picture.Bounds().Size()
-	for x := range size.X {
-		for y := range size.Y {
-			edge := x == 0 || y == 0 || x == size.X-1 || y == size.Y-1
-			if edge && color.GrayModel.Convert(picture.At(x, y)) != (color.Gray{255}) {
-				t.Fatalf("%s reaches its edge at %d, %d", name, x, y)
-			}
-		}
-	}
-}
-
-// checkPlaces expects an SVG to be well formed, with numbers for every place.
-func checkPlaces(t *testing.T, name string, s *sheet) {
-	t.Helper()
-	svg, err := s.encode(".svg")
+	drawn, err := s.record()
 	if err != nil {
 		t.Fatal(err)
 	}
+	canvas := vgimg.NewWith(vgimg.UseWH(s.width, s.height()), vgimg.UseDPI(60))
+	var svg bytes.Buffer
+	if err := errors.Join(drawn.ReplayOn(canvas), drawn.svg(&svg)); err != nil {
+		t.Fatal(err)
+	}
+	picture := canvas.Image()
+	last := picture.Bounds().Size()
+	white := func(x, y int) {
+		if color.GrayModel.Convert(picture.At(x, y)) != (color.Gray{255}) {
+			t.Fatalf("%s reaches its edge at %d, %d", name, x, y)
+		}
+	}
+	for x := range last.X {
+		white(x, 0)
+		white(x, last.Y-1)
+	}
+	for y := range last.Y {
+		white(0, y)
+		white(last.X-1, y)
+	}
+	checkSVG(t, name, svg.Bytes())
+	if *keep != "" {
+		contents, err := s.encode()
+		for i, content := range contents {
+			err = errors.Join(err, os.WriteFile(filepath.Join(*keep, strings.NewReplacer(" ", "-", "/", "-").Replace(t.Name()+"-"+name)+extensions[i]), content, 0o644))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return drawn
+}
+
+// checkSVG expects an SVG to be well formed, with texts and with numbers for every place.
+func checkSVG(t *testing.T, name string, svg []byte) {
+	t.Helper()
 	if bytes.Contains(svg, []byte("NaN")) || bytes.Contains(svg, []byte("Inf")) {
 		t.Errorf("%s places something nowhere", name)
 	}
@@ -153,5 +169,39 @@ func checkPlaces(t *testing.T, name string, s *sheet) {
 	}
 	if texts < 3 {
 		t.Errorf("%s has %d texts", name, texts)
+	}
+}
+
+// The text of a PDF can be searched and copied.
+func TestTextOfPDF(t *testing.T) {
+	s, err := breakdown(made(resultstest.Trials(resultstest.Single()), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawn, err := s.record()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pdf, text bytes.Buffer
+	if err := drawn.pdf(&pdf); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range bytes.Split(pdf.Bytes(), []byte("\nstream\n"))[1:] {
+		reader, err := zlib.NewReader(bytes.NewReader(part))
+		if err != nil {
+			continue // not compressed
+		}
+		if _, err := io.Copy(&text, reader); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{"user/copy · wazero", " µs"} {
+		var utf16 []byte
+		for _, r := range want {
+			utf16 = binary.BigEndian.AppendUint16(utf16, uint16(r))
+		}
+		if !bytes.Contains(text.Bytes(), utf16) {
+			t.Errorf("no %q", want)
+		}
 	}
 }

@@ -46,7 +46,7 @@ func FuzzPictures(f *testing.F) {
 	f.Fuzz(func(t *testing.T, rasterised, column uint8, first, last string) {
 		rows := make([][]string, len(whole))
 		for i := range whole {
-			rows[i] = append([]string(nil), whole[i]...)
+			rows[i] = slices.Clone(whole[i])
 		}
 		at := int(column) % len(rows[0])
 		rows[1][at], rows[len(rows)-1][at] = first, last
@@ -73,11 +73,12 @@ func FuzzPictures(f *testing.F) {
 				panic(figure.name + " does not end")
 			})
 			s, err := figure.compose(cells)
+			var drawn *recording
 			if err == nil {
-				_, err = s.record()
+				drawn, err = s.record()
 			}
 			if err == nil && i == int(rasterised)%len(catalogue()) {
-				_, err = s.encode(".png")
+				err = drawn.png(new(bytes.Buffer))
 			}
 			stuck.Stop()
 			if _, omitted := errors.AsType[errNoData](err); err != nil && !omitted && !strings.Contains(err.Error(), "do not fit") {

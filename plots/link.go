@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/recorder"
+	"gonum.org/v1/plot/vg/vgsvg"
 
 	"rrbench/results"
 )
@@ -34,20 +35,32 @@ func (l link) Plot(c draw.Canvas, p *plot.Plot) {
 // recording is a drawing without any format, and the links in it, by points of the drawing.
 type recording struct {
 	recorder.Canvas
-	links []link
+	width, height vg.Length
+	links         []link
 }
 
 // LinkTo is what links of a figure begin with, before a cell's id: a page beside the directory of figures.
 const LinkTo = "../" + results.ReportFile + "#cell-"
 
-// addLinks puts the links of a drawing of some height into its SVG. The keyboard has the list of cells.
-func (r *recording) addLinks(svg []byte, height vg.Length) []byte {
-	const end = "</svg>"
-	var links bytes.Buffer
-	for _, l := range r.links {
-		fmt.Fprintf(&links, "<a href=\"%s%s\" tabindex=\"-1\"><title>%s</title><circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill-opacity=\"0\"/></a>\n",
-			LinkTo, l.cell.ID(), html.EscapeString(l.cell.Name()), l.x, height.Points()-l.y)
+// svg has the links behind the drawing. The keyboard has the list of cells.
+func (r *recording) svg(content *bytes.Buffer) error {
+	canvas := vgsvg.New(r.width, r.height)
+	if err := r.ReplayOn(canvas); err != nil {
+		return err
 	}
-	links.WriteString(end)
-	return bytes.Replace(svg, []byte(end), links.Bytes(), 1)
+	var drawing bytes.Buffer
+	if _, err := canvas.WriteTo(&drawing); err != nil {
+		return err
+	}
+	// Not every machine has Liberation Sans: name fonts of the same metrics after it.
+	named := bytes.ReplaceAll(drawing.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"))
+	before, end, _ := bytes.Cut(named, []byte("</svg>"))
+	content.Write(before)
+	for _, l := range r.links {
+		fmt.Fprintf(content, "<a href=\"%s%s\" tabindex=\"-1\"><title>%s</title><circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill-opacity=\"0\"/></a>\n",
+			LinkTo, l.cell.ID(), html.EscapeString(l.cell.Name()), l.x, r.height.Points()-l.y)
+	}
+	content.WriteString("</svg>")
+	content.Write(end)
+	return nil
 }

@@ -14,20 +14,18 @@ import (
 
 // pdf makes a PDF of what was drawn. gonum's own canvas makes its fonts in a temporary directory,
 // embeds them whole, and knows no letters beyond Windows-1252.
-func (s *sheet) pdf(drawn *recorder.Canvas) ([]byte, error) {
-	page := pdfPage{s.height(), fpdf.NewCustom(&fpdf.InitType{UnitStr: "pt", Size: fpdf.SizeType{Wd: s.width.Points(), Ht: s.height().Points()}})}
+func (r *recording) pdf(content *bytes.Buffer) error {
+	page := pdfPage{r.height, fpdf.NewCustom(&fpdf.InitType{UnitStr: "pt", Size: fpdf.SizeType{Wd: r.width.Points(), Ht: r.height.Points()}})}
 	// The same run gives the same bytes.
 	page.SetCreationDate(time.Unix(0, 0).UTC())
 	page.SetModificationDate(time.Unix(0, 0).UTC())
 	page.SetCatalogSort(true)
 	page.AddUTF8FontFromBytes("LiberationSans", "", liberationsansregular.TTF)
 	page.AddPage()
-	for _, action := range drawn.Actions {
+	for _, action := range r.Actions {
 		page.draw(action)
 	}
-	var content bytes.Buffer
-	err := page.Output(&content)
-	return content.Bytes(), err
+	return page.Output(content)
 }
 
 type pdfPage struct {

@@ -43,20 +43,19 @@ func programTrials() (trials []results.Trial) {
 func TestProgramFigures(t *testing.T) {
 	trials := programTrials()
 	cells := cellsOf(results.Summarize(trials, nil, 0), results.MeasuredCells(trials, nil), nil)
-	var compute []*cell
-	for _, c := range cells {
-		if strings.HasPrefix(c.Transport, "compute/") {
-			compute = append(compute, c)
-		}
-	}
+	compute := where(cells, func(c *cell) bool { return strings.HasPrefix(c.Transport, "compute/") })
 	figures := append(programFigures(), figure{coldStartFigure, motivationColdStart})
 	for _, f := range figures {
 		t.Run(f.name, func(t *testing.T) {
-			contents, err := f.encode(cells, "")
+			s, err := f.compose(cells)
 			if err != nil {
 				t.Fatal(err)
 			}
-			table := string(contents[len(contents)-1])
+			checkSheet(t, f.name, s)
+			var table string
+			for _, row := range s.table {
+				table += strings.Join(row, ",") + "\n"
+			}
 			if !strings.Contains(table, "run,") || strings.Count(table, "\n") < 6 {
 				t.Errorf("the table has little in it: %s", table)
 			}

@@ -14,7 +14,6 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/recorder"
 	"gonum.org/v1/plot/vg/vgimg"
-	"gonum.org/v1/plot/vg/vgsvg"
 )
 
 // A sheet is a figure ready to be drawn: panels of one size in rows and columns, with the
@@ -57,36 +56,29 @@ const resolution = 300
 
 var extensions = []string{".png", ".svg", ".pdf", ".csv"}
 
-func (s *sheet) encode(extension string) ([]byte, error) {
-	var content bytes.Buffer
-	if extension == ".csv" {
-		err := csv.NewWriter(&content).WriteAll(s.table)
-		return content.Bytes(), err
-	}
+// encode draws the sheet once, and returns it in every format, in the order of extensions.
+func (s *sheet) encode() (contents [][]byte, err error) {
 	drawn, err := s.record()
 	if err != nil {
 		return nil, err
 	}
-	switch extension {
-	case ".pdf":
-		return s.pdf(&drawn.Canvas)
-	case ".png":
-		pixels := vgimg.NewWith(vgimg.UseWH(s.width, s.height()), vgimg.UseDPI(resolution))
-		if err := drawn.ReplayOn(pixels); err != nil {
-			return nil, err
+	for i, encode := range []func(*bytes.Buffer) error{drawn.png, drawn.svg, drawn.pdf, func(content *bytes.Buffer) error { return csv.NewWriter(content).WriteAll(s.table) }} {
+		var content bytes.Buffer
+		if err := encode(&content); err != nil {
+			return nil, fmt.Errorf("%s: %w", extensions[i], err)
 		}
-		// What little a slower compression would save takes as long as all the drawing.
-		err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&content, pixels.Image())
-		return content.Bytes(), err
+		contents = append(contents, content.Bytes())
 	}
-	canvas := vgsvg.New(s.width, s.height())
-	if err := drawn.ReplayOn(canvas); err != nil {
-		return nil, err
+	return contents, nil
+}
+
+func (r *recording) png(content *bytes.Buffer) error {
+	pixels := vgimg.NewWith(vgimg.UseWH(r.width, r.height), vgimg.UseDPI(resolution))
+	if err := r.ReplayOn(pixels); err != nil {
+		return err
 	}
-	_, err = canvas.WriteTo(&content)
-	// Not every machine has Liberation Sans: name fonts of the same metrics after it.
-	named := bytes.ReplaceAll(content.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"))
-	return drawn.addLinks(named, s.height()), err
+	// What little a slower compression would save takes as long as all the drawing.
+	return (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(content, pixels.Image())
 }
 
 // tallest is the height of a PDF's largest page, in points.
@@ -98,7 +90,7 @@ func (s *sheet) record() (*recording, error) {
 	if s.height() > tallest {
 		return nil, errNoData("taller than a page can be")
 	}
-	drawn := new(recording)
+	drawn := &recording{width: s.width, height: s.height()}
 	s.draw(draw.NewCanvas(drawn, s.width, s.height()))
 	reach := max(s.width, s.height())
 	for _, action := range drawn.Actions {

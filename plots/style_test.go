@@ -106,9 +106,7 @@ func TestStandInIsNamed(t *testing.T) {
 func TestFamiliesHavePanels(t *testing.T) {
 	plan := every()
 	plan.Sizes = plan.Sizes[:2]
-	infos := results.Transports{{Name: "user/copy", Family: "user", Place: 1, Limits: []string{"limit/memcpy"}}}
-	cells := cellsOf(resultstest.Summarize(resultstest.Trials(plan)), nil, infos)
-	f := &lineFigure{x: payload, measure: latency, cells: cells}
+	f := &lineFigure{x: payload, measure: latency, cells: made(resultstest.Trials(plan), infos)}
 	shown := f.shown()
 	whole, _ := f.facets(shown, engines(ordered(shown)), true)
 	panels, _ := f.split(whole, shown)
