@@ -113,7 +113,7 @@ func linear(p *plot.Plot, largest, unit float64, label func(float64) string) {
 	p.X.Min, p.X.Max, p.X.Tick.Marker = 0, largest/(1-wordsShare), rounded(largest, unit, label)
 }
 
-// single says that hardly anything is beside the largest of a cell's parts.
+// single reports whether a cell has hardly anything beside the largest of its parts.
 func single(parts []part, c *cell) bool {
 	largest := 0.0
 	for _, p := range parts {
@@ -159,7 +159,7 @@ func breakdown(cells []*cell) (*sheet, error) {
 		{"deserialize", "deserialize_median_ns", vermillion, func(c *cell) float64 { return c.DeserializeMedian }},
 	}
 	f := barFigure(cells, "share of the latency; the number is the median", phases...)
-	// Where bars of several colours are, those of one say nothing more than the number.
+	// Beside bars of several colours, a bar of one colour adds nothing to its number.
 	several := where(f.cells, func(c *cell) bool { return c.lacks(sum(phases, c)) == "" && !single(phases, c) })
 	if len(several) > 0 {
 		why := f.why

@@ -9,7 +9,7 @@ import (
 	"rrbench/results"
 )
 
-// A cell is a cell's statistics and what tells it from others.
+// A cell is a cell's statistics and the series that it belongs to.
 type cell struct {
 	results.Summary
 	series series
@@ -35,13 +35,12 @@ func cellsOf(summaries []results.Summary, measured []*results.Measured, transpor
 	conditions, limits := conditionsThatVary(summaries), results.LimitsOf(summaries, transports)
 	for _, summary := range summaries {
 		// Experiments may share cells: a cell is drawn once.
-		identity := results.Point{Cell: summary.Cell, Load: summary.Load, Conditions: summary.Conditions}
+		identity := summary.Point()
 		identity.Experiment = ""
 		if !known[identity] {
 			known[identity] = true
 			c := newCell(summary, transports.Of(summary.Transport))
-			c.series.condition, c.limit = conditions(&summary), limits.Of(&summary, transports)
-			c.measured = starts[results.Point{Cell: summary.Cell, Load: summary.Load, Conditions: summary.Conditions}]
+			c.series.condition, c.limit, c.measured = conditions(&summary), limits.Of(&summary, transports), starts[summary.Point()]
 			cells = append(cells, c)
 		}
 	}

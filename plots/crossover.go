@@ -84,34 +84,32 @@ func crossover(cells []*cell) (*sheet, error) {
 		s.legend.entries = append(s.legend.entries, l.look.entry(l.label))
 	}
 	var panels []*plot.Plot
-	var curves [][]curve
+	marks := make([][][]mark, len(ofPairs)) // by moment and line
 	var xs, ys []float64
-	for _, moment := range ofPairs {
+	for i, moment := range ofPairs {
 		m, err := results.MeasureOf(moment.column)
 		if err != nil {
 			return nil, err
 		}
-		var all []curve
 		for _, l := range lines {
-			var c curve
+			var of []mark
 			for _, both := range l.of {
 				ratio := both[1].measured.Sample(m).Over(both[0].measured.Sample(m))
-				c.marks = append(c.marks, mark{x: float64(both[1].SizeBytes), Estimate: ratio, cell: both[1]})
+				of = append(of, mark{x: float64(both[1].SizeBytes), Estimate: ratio, cell: both[1]})
 				xs, ys = append(xs, float64(both[1].SizeBytes)), append(ys, ratio.Value, ratio.Lo, ratio.Hi)
 				s.table = append(s.table, []string{moment.title, both[1].Transport, both[0].Transport, both[1].Engine, both[1].Placement, decimal(float64(both[1].SizeBytes)),
 					decimal(ratio.Value), decimal(ratio.Lo), decimal(ratio.Hi), both[0].ID(), both[1].ID()})
 			}
-			all = append(all, c)
+			marks[i] = append(marks[i], of)
 		}
-		curves = append(curves, all)
 	}
 	for i, moment := range ofPairs {
 		p := newPanel(plotter.Grid{Vertical: across, Horizontal: across})
 		logarithmic(&p.X, xs, 0.04, at(slices.Compact(slices.Sorted(slices.Values(xs))), payload.label, payload.apart*1.6))
 		logarithmic(&p.Y, append(ys, 1), 0.05, decades(plainLabel, 0.08))
 		p.Add(&plotter.Line{XYs: plotter.XYs{{X: p.X.Min, Y: 1}, {X: p.X.Max, Y: 1}}, LineStyle: draw.LineStyle{Color: black, Width: 0.6}})
-		for j, c := range curves[i] {
-			drawCurve(p, c.marks, lines[j].look)
+		for j, of := range marks[i] {
+			drawCurve(p, of, lines[j].look)
 		}
 		p.Add(frame{moment.title})
 		panels = append(panels, p)

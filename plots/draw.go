@@ -2,8 +2,8 @@
 // or a page of a two-column paper, and the numbers behind it as CSV.
 //
 // Colours are those of Okabe and Ito (Color Universal Design, 2008), one a family of
-// transports; a transport's shade and marker tell it from its family, a line's dash tells
-// the engine. A cell that failed or was skipped interrupts its line and is named in the
+// transports; a transport's shade and marker differ from those of its family, a line's dash from those
+// of other engines. A cell that failed or was skipped interrupts its line and is named in the
 // figure's CSV.
 package plots
 
@@ -23,7 +23,7 @@ import (
 	"rrbench/results"
 )
 
-// Report tells what Draw did.
+// Report is what Draw did.
 type Report struct {
 	// Files are the paths of the files written, in the order of the figures.
 	Files []string
@@ -50,7 +50,8 @@ func (r *Report) omit(name, reason string) {
 	r.Omitted[i].Figures = append(r.Omitted[i].Figures, name)
 }
 
-// A figure is one entry of the catalogue. Its compose function returns an error that
+// A figure is one entry of the catalogue. It gets the cells of programs alone, or of hand-offs alone; of a run without
+// any cell it says what it needs. Its compose function returns an error that
 // wraps errNoData when the run lacks what the figure shows.
 type figure struct {
 	name    string
@@ -65,32 +66,25 @@ const errNoNumbers = errNoData("no cell has the numbers")
 func (e errNoData) Error() string { return string(e) }
 
 func catalogue() []figure {
-	var all []figure
-	for _, f := range append(runFigures(), paperFigures()...) {
-		all = append(all, f.of(f.name == coldStartFigure))
-	}
-	for _, f := range programFigures() {
-		all = append(all, f.of(true))
+	all := slices.Concat(runFigures(), paperFigures(), programFigures())
+	for i, f := range all {
+		programs := f.name == coldStartFigure || i >= len(all)-len(programFigures())
+		all[i].compose = func(cells []*cell) (*sheet, error) {
+			of := where(cells, func(c *cell) bool { return c.IsProgram() == programs })
+			switch {
+			case programs && len(of) == 0:
+				kind := "coldstart"
+				if strings.HasPrefix(f.name, "compute-") {
+					kind = "compute"
+				}
+				return nil, errNoData("the run has no programs; measure some with: rrbench sweep --experiment " + kind)
+			case len(cells) > 0 && len(of) == 0:
+				return nil, errNoData("the run has no hand-offs")
+			}
+			return f.compose(of)
+		}
 	}
 	return all
-}
-
-// of is the figure for the cells of programs alone, or of hand-offs alone. A run without any cell gets the figure's own reason.
-func (f figure) of(programs bool) figure {
-	return figure{f.name, func(cells []*cell) (*sheet, error) {
-		of := where(cells, func(c *cell) bool { return c.IsProgram() == programs })
-		switch {
-		case programs && len(of) == 0:
-			kind := "coldstart"
-			if strings.HasPrefix(f.name, "compute-") {
-				kind = "compute"
-			}
-			return nil, errNoData("the run has no programs; measure some with: rrbench sweep --experiment " + kind)
-		case len(cells) > 0 && len(of) == 0:
-			return nil, errNoData("the run has no hand-offs")
-		}
-		return f.compose(of)
-	}}
 }
 
 func runFigures() []figure {
@@ -164,8 +158,7 @@ func drawAll(figures []figure, directory *results.Directory, contents *results.C
 	return report, errors.Join(failures...)
 }
 
-// writable makes a directory unless it is there, and says in one line, not for each figure, that nothing
-// can be written to it.
+// writable makes a directory unless it is there. Its error is for all figures that nothing can be written to it.
 func writable(path string) error {
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return err

@@ -23,7 +23,7 @@ type measure struct {
 	name, unit, title string
 	label             func(float64) string
 	of                func(*cell) results.Estimate
-	// higher says that more is better.
+	// higher is set where more is better.
 	higher bool
 }
 
@@ -200,7 +200,7 @@ func (f *lineFigure) best(cells []*cell) (line plotter.XYs) {
 	return line
 }
 
-// A facet is the part of the cells that one panel shows, and what tells it from the others.
+// A facet is the part of the cells that one panel shows, and what it differs in from the others.
 type facet struct {
 	title string
 	holds func(*cell) bool
@@ -349,7 +349,7 @@ func drawCurve(p *plot.Plot, marks []mark, look style) {
 // reached: its latency grows with the length of the window.
 var crossMark = draw.GlyphStyle{Color: black, Radius: 2.6, Shape: draw.CrossGlyph{}}
 
-// engineColors are those of lines that tell engines from one another, apart for colour-blind eyes too
+// engineColors are those of one line an engine; colour-blind eyes see them apart, too
 // (https://jfly.uni-koeln.de/color/).
 var engineColors = []color.Color{blue, vermillion, bluishGreen, reddishPurple, skyBlue, orange}
 

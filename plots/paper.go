@@ -296,7 +296,7 @@ func (f *paperFigure) shared(chosen [][]*cell) [][]*cell {
 	return kept
 }
 
-// comparable says that a cell differs from the paper's in nothing but the system.
+// comparable reports whether a cell differs from the paper's in nothing but the system.
 func (f *paperFigure) comparable(c *cell) bool {
 	alone := c.Placement == f.placement && c.Concurrency == 1 && c.Rate == 0 && c.SizeMix == "" && c.series.standIn == ""
 	return alone && (f.x.name == fanin.name || c.Fanin <= 1) && (f.size == 0 || c.SizeBytes == f.size) && (f.fanout == 0 || c.Fanout == f.fanout)
@@ -373,15 +373,18 @@ func (f *paperFigure) curves(chosen [][]*cell, m metric) (curves []curve) {
 		curves = append(curves, c)
 	}
 	if m.normalised {
-		scale := 1 / largestOf(curves)
-		for _, c := range curves {
-			for i := range c.marks {
-				e := &c.marks[i].Estimate
-				e.Value, e.Lo, e.Hi = e.Value*scale, e.Lo*scale, e.Hi*scale
-			}
-		}
+		normalise(curves, largestOf(curves))
 	}
 	return curves
+}
+
+func normalise(curves []curve, largest float64) {
+	for _, c := range curves {
+		for i := range c.marks {
+			e := &c.marks[i].Estimate
+			e.Value, e.Lo, e.Hi = e.Value*(1/largest), e.Lo*(1/largest), e.Hi*(1/largest)
+		}
+	}
 }
 
 func (f *paperFigure) estimate(c *cell, m metric) results.Estimate {
@@ -421,17 +424,13 @@ func (f *paperFigure) published(m metric) (curves []curve) {
 			if m.id == rate.id {
 				value = v.At() / v.Value
 			}
-			c.marks = append(c.marks, mark{x: x, Estimate: results.Estimate{Value: value, Lo: math.NaN(), Hi: math.NaN()}, from: v})
+			c.marks = append(c.marks, mark{x: x, Estimate: only(value), from: v})
 		}
 		slices.SortFunc(c.marks, func(a, b mark) int { return cmp.Compare(a.x, b.x) })
 		curves = append(curves, c)
 	}
 	if largest := largestOf(curves); m.normalised && largest > 1 { // not normalised by the authors
-		for _, c := range curves {
-			for i := range c.marks {
-				c.marks[i].Value /= largest
-			}
-		}
+		normalise(curves, largest)
 	}
 	return curves
 }
@@ -442,7 +441,7 @@ const mixed = 0.5
 func largestOf(curves []curve) (largest float64) {
 	for _, c := range curves {
 		for _, k := range c.marks {
-			if k.Value > largest { // what failed has none
+			if k.Value > largest { // false for the NaN of what failed
 				largest = k.Value
 			}
 		}

@@ -89,12 +89,12 @@ func newChart(title string, label func(float64) string) *chart {
 		"from", "program", "runtime", "phase", "unit", "value", "lo", "hi", "starts", "source", "cell_id"}}}
 }
 
-func (c *chart) number(one *cell, phase, unit string, e results.Estimate) {
-	c.table = append(c.table, []string{"run", one.program(), one.Runtime(), phase, unit, decimal(e.Value), decimal(e.Lo), decimal(e.Hi), strconv.Itoa(one.Starts), "", one.ID()})
+func (c *chart) number(one *cell, unit string, e results.Estimate) {
+	c.table = append(c.table, []string{"run", one.program(), one.Runtime(), one.Phase, unit, decimal(e.Value), decimal(e.Lo), decimal(e.Hi), strconv.Itoa(one.Starts), "", one.ID()})
 }
 
-func (c *chart) publishedNumber(v published.Value, program, phase, unit string, value float64) {
-	c.table = append(c.table, []string{"published", program, join(v.System, v.Placement), phase, unit, decimal(value), "", "", "", v.Source, ""})
+func (c *chart) publishedNumber(v published.Value, phase, unit string, value float64) {
+	c.table = append(c.table, []string{"published", v.X, join(v.System, v.Placement), phase, unit, decimal(value), "", "", "", v.Source, ""})
 }
 
 func (c *chart) explain(entries ...entry) { c.legend.entries = append(c.legend.entries, entries...) }
@@ -116,20 +116,30 @@ func (c *chart) measure(found []*cell, prefix string, steps ...step) {
 				if one.Runtime() == runtime && one.Phase == s.phase {
 					e := one.estimate("latency_median_ns")
 					all = append(all, e)
-					c.number(one, s.phase, "ns", e)
+					c.number(one, "ns", e)
 					look.Color = cmp.Or[color.Color](s.look.Color, runtimeColor(runtime))
 				}
 			}
-			switch {
-			case len(all) > 1:
+			if len(all) > 0 {
 				row.marks = append(row.marks, chartMark{geometricMean(all), look})
-			case len(all) == 1:
-				row.marks = append(row.marks, chartMark{all[0], look})
 			}
 		}
 		if len(row.marks) > 0 {
 			c.rows = append(c.rows, row)
 		}
+	}
+}
+
+// publish adds a row for each system of the study's times on its Xeon: the geometric mean over the programs.
+func (c *chart) publish(phase string, of func(published.Value) bool) {
+	values := where(published.Compute(), func(v published.Value) bool { return of(v) && strings.Contains(v.Placement, "Xeon") })
+	for _, system := range distinct(values, func(v published.Value) string { return v.System }) {
+		var all []results.Estimate
+		for _, v := range where(values, func(v published.Value) bool { return v.System == system }) {
+			all = append(all, only(v.Value*1e9))
+			c.publishedNumber(v, phase, "ns", v.Value*1e9)
+		}
+		c.rows = append(c.rows, chartRow{"published: " + system, []chartMark{{geometricMean(all), asPublished}}})
 	}
 }
 
@@ -177,7 +187,7 @@ func filled(c color.Color, shape draw.GlyphDrawer) draw.GlyphStyle {
 	return draw.GlyphStyle{Color: c, Radius: 2.2, Shape: shape}
 }
 
-// runtimeColor tells WebAssembly, native programs and containers apart.
+// runtimeColor is one for WebAssembly, one for native programs, one for containers.
 func runtimeColor(runtime string) color.NRGBA {
 	switch {
 	case runtime == containerRuntime:
@@ -197,12 +207,9 @@ func shortProgram(cells []*cell, program string) (*sheet, error) {
 	if len(c.rows) < comparedSystems {
 		return nil, errNoData("fewer than two runtimes have run it; measure it with: rrbench sweep --experiment compute --transports compute/" + program)
 	}
-	for _, v := range published.Compute() {
-		if v.Experiment == "compute-repository" && v.Metric == "execution_time_mean" && v.X == program && strings.Contains(v.Placement, "Xeon") {
-			c.rows = append(c.rows, chartRow{"published: " + v.System, []chartMark{{only(v.Value * 1e9), asPublished}}})
-			c.publishedNumber(v, program, "total", "ns", v.Value*1e9)
-		}
-	}
+	c.publish("total", func(v published.Value) bool {
+		return v.Experiment == "compute-repository" && v.Metric == "execution_time_mean" && v.X == program
+	})
 	c.explain(markEntry("this run: code kept, in a host that runs; commands from their start", filled(blue, draw.CircleGlyph{})), markEntry("as published, other hardware", asPublished))
 	if one := phaseIn(found, containerRuntime, program, "total"); one != nil {
 		for _, l := range []struct {
@@ -237,7 +244,7 @@ func slowdown(cells []*cell) (*sheet, error) {
 	}
 	c := newChart("time over that of the native program", factorLabel)
 	shapes := []draw.GlyphDrawer{draw.PlusGlyph{}, draw.CrossGlyph{}, draw.TriangleGlyph{}, draw.PyramidGlyph{}, draw.SquareGlyph{}, draw.RingGlyph{}}
-	var used []string
+	used := make(map[string]bool)
 	for _, runtime := range runtimesIn(found) {
 		row := chartRow{name: runtime}
 		var ratios []results.Estimate
@@ -251,10 +258,8 @@ func slowdown(cells []*cell) (*sheet, error) {
 			starts = one.Starts
 			ratios = append(ratios, ratio)
 			row.marks = append(row.marks, chartMark{only(ratio.Value), draw.GlyphStyle{Color: shade(runtimeColor(runtime), 2), Radius: 1.8, Shape: shapes[i]}})
-			c.number(one, one.Phase, "ratio", ratio)
-			if !slices.Contains(used, program) {
-				used = append(used, program)
-			}
+			c.number(one, "ratio", ratio)
+			used[program] = true
 		}
 		if len(ratios) == 0 {
 			continue
@@ -278,7 +283,7 @@ func slowdown(cells []*cell) (*sheet, error) {
 					if v.System == system && system != "docker" && docker.System == "docker" && docker.X == v.X {
 						ratio := v.Value / docker.Value
 						ratios = append(ratios, only(ratio))
-						c.publishedNumber(v, v.X, "run", "ratio to docker", ratio)
+						c.publishedNumber(v, "run", "ratio to docker", ratio)
 					}
 				}
 			}
@@ -291,7 +296,7 @@ func slowdown(cells []*cell) (*sheet, error) {
 	c.lines = []chartLine{{1, draw.LineStyle{Color: grey, Width: 0.8}}}
 	c.explain(markEntry("geometric mean, 95 % interval", filled(blue, draw.CircleGlyph{})))
 	for i, program := range longPrograms {
-		if slices.Contains(used, program) {
+		if used[program] {
 			c.explain(markEntry(program, draw.GlyphStyle{Color: shade(blue, 2), Radius: 1.8, Shape: shapes[i]}))
 		}
 	}
@@ -301,6 +306,9 @@ func slowdown(cells []*cell) (*sheet, error) {
 
 // geometricMean is that of ratios; its interval combines theirs, which are independent.
 func geometricMean(ratios []results.Estimate) results.Estimate {
+	if len(ratios) == 1 {
+		return ratios[0]
+	}
 	sum, squares := 0.0, 0.0
 	for _, r := range ratios {
 		sum += math.Log(r.Value)
@@ -324,19 +332,7 @@ func compileTimes(cells []*cell) (*sheet, error) {
 	if len(c.rows) == 0 {
 		return nil, errNoData("no runtime has compiled a program; measure some with: rrbench sweep --experiment compute --engines wazero,wasmtime")
 	}
-	values := where(published.Compute(), func(v published.Value) bool {
-		return v.Metric == "compile_time" && strings.Contains(v.Placement, "Xeon")
-	})
-	for _, system := range distinct(values, func(v published.Value) string { return v.System }) {
-		var all []results.Estimate
-		for _, v := range values {
-			if v.System == system {
-				all = append(all, only(v.Value*1e9))
-				c.publishedNumber(v, v.X, "compile", "ns", v.Value*1e9)
-			}
-		}
-		c.rows = append(c.rows, chartRow{"published: " + system, []chartMark{{geometricMean(all), asPublished}}})
-	}
+	c.publish("compile", func(v published.Value) bool { return v.Metric == "compile_time" })
 	for _, s := range steps {
 		c.explain(markEntry(s.label, s.look))
 	}
@@ -368,7 +364,7 @@ func motivationColdStart(cells []*cell) (*sheet, error) {
 				for _, v := range published.Of(published.Roadrunner(), "motivation-coldstart", "intra-node", part.published) {
 					if v.X == program && v.System == system {
 						row.marks = append(row.marks, chartMark{only(v.Value * part.scale), part.hollow})
-						c.publishedNumber(v, program, part.phase, "ns", v.Value*part.scale)
+						c.publishedNumber(v, part.phase, "ns", v.Value*part.scale)
 					}
 				}
 			}
@@ -418,7 +414,7 @@ func coldStartPhases(cells []*cell) (*sheet, error) {
 					continue
 				}
 				e := one.estimate("latency_median_ns")
-				table.number(one, part.phase, "ns", e)
+				table.number(one, "ns", e)
 				length := e.Value
 				if start := phaseIn(found, runtime, program, "start"); part.phase == "run" && start != nil {
 					length = max(length-start.LatencyMedian, 0) // a run holds its start
@@ -427,7 +423,7 @@ func coldStartPhases(cells []*cell) (*sheet, error) {
 				sum += length
 			}
 			if first := phaseIn(found, runtime, program, "first-byte"); first != nil {
-				table.number(first, "first-byte", "ns", first.estimate("latency_median_ns"))
+				table.number(first, "ns", first.estimate("latency_median_ns"))
 			}
 			largest = max(largest, sum)
 			rows = append(rows, barRow{name: runtime, words: results.FormatDuration(sum), pieces: bar})

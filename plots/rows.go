@@ -15,7 +15,7 @@ import (
 // A rowFigure has a row for each series and a panel for each of a few payload sizes.
 type rowFigure struct {
 	cells []*cell
-	// why tells why a cell is not drawn, or nothing.
+	// why is the reason for which a cell is not drawn, or empty.
 	why     func(*cell) string
 	columns []csvColumn
 	title   string
@@ -43,7 +43,7 @@ func (f *rowFigure) compose() (*sheet, error) {
 		f.fill(p, where(shown, func(c *cell) bool { return c.SizeBytes == size }), func(c *cell) float64 { return float64(len(all) - 1 - slices.Index(all, c.series)) })
 		var names []string
 		for i, s := range all {
-			// What tells the series from the others.
+			// What differs between the series.
 			names = append(names, join(s.variant(), s.engine, when(severalPlacements, placementName(s.placement))))
 			if i > 0 && s.family != all[i-1].family {
 				y := float64(len(all)-1-i) + 0.5

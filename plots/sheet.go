@@ -26,7 +26,7 @@ type sheet struct {
 	// panelHeight is about the height of a panel's data, titleLines how many the titles above it have.
 	panelHeight vg.Length
 	titleLines  int
-	// apart says that panels side by side have vertical axes of their own.
+	// apart is set where panels side by side have vertical axes of their own.
 	apart bool
 	// caption stands below the legend, in as many lines as it takes; note is a line at the bottom.
 	// Both may be empty.
@@ -236,7 +236,7 @@ func logarithmic(axis *plot.Axis, values []float64, share float64, ticks plot.Ti
 	axis.Min, axis.Max, axis.Scale, axis.Tick.Marker = low/margin, high*margin, plot.LogScale{}, ticks
 }
 
-// positive says that a logarithmic axis can hold a value.
+// positive reports whether a logarithmic axis can hold a value.
 func positive(value float64) bool { return value > 1e-40 && value < 1e40 }
 
 // A frame encloses a panel's data, with a title above.

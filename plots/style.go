@@ -60,7 +60,7 @@ func (o onWhite) DrawGlyph(c *draw.Canvas, look draw.GlyphStyle, at vg.Point) {
 var engineDashes = [][]vg.Length{nil, {4, 2}, {1.5, 1.5}, {5, 1.5, 1.5, 1.5}, {7, 2.5}}
 
 // styles gives each series its look. Series that differ in nothing but their engine or
-// placement look the same but for dashes and outlines, which tell the engines where dashed
+// placement look the same but for dashes and outlines, which differ between engines where dashed
 // is set.
 func styles(all []series, dashed bool) map[series]style {
 	looks := make(map[series]style, len(all))
@@ -123,7 +123,7 @@ type kind struct {
 	// place of the family in legends and rows, and of the transport among its family.
 	place, within int
 	color         color.NRGBA
-	// limit says that it is no transport but what the machine reaches without functions.
+	// limit marks what is no transport but what the machine reaches without functions.
 	limit bool
 }
 

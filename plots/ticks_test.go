@@ -2,6 +2,7 @@ package plots
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,14 +63,8 @@ func TestRepresentativeSizes(t *testing.T) {
 		{[]int64{1, 2, 10, 50, 100}, []int64{1, 10, 100}},
 		{[]int64{1, 98, 99, 100}, []int64{1, 98, 100}},
 	} {
-		got := representative(test.all)
-		if len(got) != len(test.want) {
-			t.Fatalf("%v of %v", got, test.all)
-		}
-		for i := range got {
-			if got[i] != test.want[i] {
-				t.Errorf("%v of %v, want %v", got, test.all, test.want)
-			}
+		if got := representative(test.all); !slices.Equal(got, test.want) {
+			t.Errorf("%v of %v, want %v", got, test.all, test.want)
 		}
 	}
 }

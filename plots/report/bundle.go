@@ -201,7 +201,7 @@ func scalar(text string) string {
 	return string(quoted)
 }
 
-// about is what README.md and APPENDIX.md say.
+// about holds the contents of README.md and APPENDIX.md.
 type about struct {
 	Name, System, Commit, Other, Example, Verdicts string
 	Environment, Warnings                          []string

@@ -55,7 +55,7 @@ type Report struct {
 	figures   plots.Report
 }
 
-// Complete says that the page was written.
+// Complete reports whether the page was written.
 func (r *Report) Complete() bool {
 	return len(r.Files) > 0 && filepath.Base(r.Files[len(r.Files)-1]) == results.ReportFile
 }
@@ -171,11 +171,11 @@ func when(condition bool, text string) string {
 }
 
 func (r *Report) counts() string {
-	counts := make(map[results.Status]int)
+	var cells results.Counts
 	for i := range r.contents.Summaries {
-		counts[r.contents.Summaries[i].Status]++
+		cells.Add(r.contents.Summaries[i].Status)
 	}
-	return fmt.Sprintf("%d cells ok, %d skipped, %d failed; %d hand-offs", counts[results.OK], counts[results.Skipped], counts[results.Failed], len(r.contents.Trials))
+	return fmt.Sprintf("%d cells ok, %d skipped, %d failed; %d hand-offs", cells.OK, cells.Skipped, cells.Failed, len(r.contents.Trials))
 }
 
 // verdicts counts the rows of each.
@@ -360,7 +360,7 @@ func trialsOf(all []results.Trial) map[string]string {
 	return found
 }
 
-// pretty is what the manifest says of a machine or of software.
+// pretty is a part of the manifest as JSON.
 func pretty(value any) (string, error) {
 	text, err := json.MarshalIndent(value, "", "  ")
 	return string(text), err
