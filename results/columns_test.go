@@ -7,8 +7,8 @@ import (
 
 // The columns of summary.csv are a contract with scripts outside: this test changes only
 // together with it.
-func TestSummaryColumnsAreTheContract(t *testing.T) {
-	const want = "experiment,transport,engine,codec,placement,size_bytes,fanout,concurrency,status,reason,n," +
+func TestColumnsAreTheContract(t *testing.T) {
+	const summary = "experiment,transport,engine,codec,placement,size_bytes,fanout,concurrency,status,reason,n," +
 		"latency_median_ns,latency_lo_ns,latency_hi_ns,latency_p90_ns,latency_p99_ns," +
 		"consumed_median_ns,serialize_median_ns,copy_out_median_ns,transfer_median_ns," +
 		"copy_in_median_ns,deserialize_median_ns,throughput_ops_per_s,throughput_bytes_per_s," +
@@ -17,19 +17,15 @@ func TestSummaryColumnsAreTheContract(t *testing.T) {
 		"consumed_lo_ns,consumed_hi_ns,first_median_ns,cycle_median_ns,makespan_median_ns," +
 		"throughput_lo_bytes_per_s,throughput_hi_bytes_per_s,offered_ops_per_s,cpu_function_ns_per_op," +
 		"cpu_kernel_lo_ns_per_op,cpu_kernel_hi_ns_per_op,softirq_ns_per_op,starts,origin,consume,route,fanin,fanout_order,size_mix,launcher,phase,notes"
-	if got := strings.Join(SummaryColumns(), ","); got != want {
-		t.Errorf("summary.csv\n got %s\nwant %s", got, want)
-	}
-}
-
-func TestTrialColumnsAreTheContract(t *testing.T) {
-	const want = "trial,cell,block,start,noise,rep,worker,first,cycle_ns,seed,experiment,transport,engine,codec,placement," +
+	const trials = "trial,cell,block,start,noise,rep,worker,first,cycle_ns,seed,experiment,transport,engine,codec,placement," +
 		"size_bytes,fanout,concurrency,offered_ops_per_s,origin,consume,route,fanin,fanout_order,size_mix,launcher,phase,payload_bytes," +
 		"payload,target,status,reason,t0_ns,latency_ns,consumed_ns,serialize_ns,copy_out_ns,transfer_ns," +
 		"copy_in_ns,deserialize_ns,clock,clock_bound_ns,cpu_user_ns,cpu_kernel_ns,softirq_ns,minor_faults," +
 		"ctx_switches,rss_peak_bytes,pss_peak_bytes,digest"
-	if got := strings.Join(TrialColumns(), ","); got != want {
-		t.Errorf("trials.csv\n got %s\nwant %s", got, want)
+	for want, columns := range map[string][]string{summary: SummaryColumns(), trials: TrialColumns()} {
+		if got := strings.Join(columns, ","); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ func TestCreateRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	run, live := newDirectory(t), newDirectory(t)
-	write(t, run)
+	write(t, run, nil)
 	if err := run.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -133,16 +133,6 @@ func TestManifest(t *testing.T) {
 	entries, err := os.ReadDir(directory.Path())
 	if err != nil || len(entries) != 2 {
 		t.Errorf("left behind: %v, %v", entries, err)
-	}
-}
-
-func TestManifestThatIsNone(t *testing.T) {
-	directory := newDirectory(t)
-	if err := os.WriteFile(filepath.Join(directory.Path(), "manifest.json"), []byte(`{"seed": "x"`), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := directory.Manifest(); err == nil || !strings.Contains(err.Error(), "manifest.json") {
-		t.Errorf("got %v", err)
 	}
 }
 

@@ -35,18 +35,13 @@ func newDirectory(t *testing.T) *results.Directory {
 	return directory
 }
 
-func write(t *testing.T, directory *results.Directory, batches ...[]results.Trial) {
+func write(t *testing.T, directory *results.Directory, trials []results.Trial) {
 	t.Helper()
 	journal, err := directory.CreateJournal()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, batch := range batches {
-		if err := journal.Append(batch); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := journal.Close(); err != nil {
+	if err := errors.Join(journal.Append(trials), journal.Close()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -64,15 +59,8 @@ func readStrict(t *testing.T, directory *results.Directory) []results.Trial {
 	return trials
 }
 
+// Appended rows are in the file at once, with every field, and no other run may begin there.
 func TestJournalKeepsEveryField(t *testing.T) {
-	directory, want := newDirectory(t), someTrials()
-	write(t, directory, want[:3], nil, want[3:])
-	if got := readStrict(t, directory); !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v\nwant %+v", got, want)
-	}
-}
-
-func TestRowsAreInTheFileOnceAppended(t *testing.T) {
 	directory, want := newDirectory(t), someTrials()
 	journal, err := directory.CreateJournal()
 	if err != nil {
@@ -80,12 +68,15 @@ func TestRowsAreInTheFileOnceAppended(t *testing.T) {
 	}
 	defer journal.Close()
 	for i := range want {
-		if err := journal.Append(want[i : i+1]); err != nil {
+		if err := errors.Join(journal.Append(want[i:i+1]), journal.Append(nil)); err != nil {
 			t.Fatal(err)
 		}
-		if got := readStrict(t, directory); len(got) != i+1 {
-			t.Fatalf("%d rows in the file after %d", len(got), i+1)
+		if got := readStrict(t, directory); !reflect.DeepEqual(got, want[:i+1]) {
+			t.Fatalf("got %+v\nwant %+v", got, want[:i+1])
 		}
+	}
+	if _, err = directory.CreateJournal(); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "--resume") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -214,15 +205,6 @@ func TestWindowsOfAResumedRun(t *testing.T) {
 	}
 }
 
-func TestTwoRunsCannotShareAJournal(t *testing.T) {
-	directory := newDirectory(t)
-	write(t, directory, someTrials())
-	_, err := directory.CreateJournal()
-	if !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "--resume") {
-		t.Errorf("got %v", err)
-	}
-}
-
 const journalWriter = "RESULTS_TEST_JOURNAL"
 
 // TestJournalOfAKilledProcess kills a process that appends without end, and expects the
@@ -295,7 +277,7 @@ func appendForEver(path string) {
 	}
 }
 
-// sameText says whether two histograms are written alike, or neither is there.
+// sameText reports whether two histograms are written alike, or neither is there.
 func sameText(t *testing.T, a, b *results.Histogram) bool {
 	t.Helper()
 	if a == nil || b == nil {
@@ -310,7 +292,7 @@ func sameText(t *testing.T, a, b *results.Histogram) bool {
 }
 
 // Where one file is missing, what is wrong with the other is still an error of its own.
-func TestJournaledTellsMissingFilesApart(t *testing.T) {
+func TestJournaledNamesTheFault(t *testing.T) {
 	directory := newDirectory(t)
 	if _, err := directory.Journaled(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no files: %v", err)

@@ -12,20 +12,8 @@ import (
 
 func journalText(t *testing.T, trials []results.Trial) string {
 	t.Helper()
-	directory, err := results.Create(filepath.Join(t.TempDir(), "run"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	journal, err := directory.CreateJournal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := journal.Append(trials); err != nil {
-		t.Fatal(err)
-	}
-	if err := journal.Close(); err != nil {
-		t.Fatal(err)
-	}
+	directory := newDirectory(t)
+	write(t, directory, trials)
 	content, err := os.ReadFile(filepath.Join(directory.Path(), "trials.csv"))
 	if err != nil {
 		t.Fatal(err)
@@ -85,27 +73,23 @@ func TestReadTrialsHeaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Run("as a spreadsheet saves it", func(t *testing.T) {
-		got, err := results.ReadTrials(strings.NewReader("\ufeff" + strings.ReplaceAll(text, "\n", "\r\n")))
-		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("got %v, %v", got, err)
-		}
-	})
-	t.Run("another order and more columns", func(t *testing.T) {
-		var other strings.Builder
-		for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
-			first, rest, _ := strings.Cut(line, ",")
-			extra := "x"
-			if i == 0 {
-				extra = "later"
+	var other strings.Builder
+	extra := "later"
+	for line := range strings.Lines(text) {
+		first, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ",")
+		other.WriteString(rest + "," + extra + "," + first + "\r\n")
+		extra = "x"
+	}
+	for name, text := range map[string]string{
+		"as a spreadsheet saves it":      "\ufeff" + strings.ReplaceAll(text, "\n", "\r\n"),
+		"another order and more columns": other.String(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got, err := results.ReadTrials(strings.NewReader(text)); err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("got %v, %v", got, err)
 			}
-			other.WriteString(rest + "," + extra + "," + first + "\r\n")
-		}
-		got, err := results.ReadTrials(strings.NewReader(other.String()))
-		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("got %v, %v", got, err)
-		}
-	})
+		})
+	}
 	for name, test := range map[string][2]string{
 		"missing column": {strings.Replace(text, ",digest\n", "\n", 1), "columns missing: digest"},
 		"column twice":   {strings.Replace(text, ",digest\n", ",trial\n", 1), `column "trial" occurs twice`},

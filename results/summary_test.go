@@ -283,7 +283,7 @@ func TestCoverageOfIntervals(t *testing.T) {
 	if testing.Short() {
 		t.Skip("many runs, by one goroutine")
 	}
-	const runs, rounds, truth = 2500, 5, 1e6
+	const runs, rounds, truth = 1500, 5, 1e6
 	for _, starts := range []int{3, 6, 10} {
 		for _, between := range []float64{0.01, 0.3} {
 			random := rand.New(rand.NewPCG(uint64(starts), 3))
@@ -405,23 +405,6 @@ func TestSummarizeMarksOutliers(t *testing.T) {
 	s := one(t, rows(single(100, 101, 99, 102, 98, 500, 103)...))
 	if s.Outliers != 1 || s.N != 7 || s.RSSPeak != 5000 {
 		t.Errorf("got %+v", s)
-	}
-}
-
-func TestReadSummariesNamesTheDamage(t *testing.T) {
-	var csv bytes.Buffer
-	if err := results.WriteSummaries(&csv, results.Summarize(rows([]int64{5}), nil, 0)); err != nil {
-		t.Fatal(err)
-	}
-	for text, message := range map[string]string{
-		"":      "header missing",
-		"a,b\n": "columns missing",
-		strings.Replace(csv.String(), ",ok,", ",good,", 1): "line 2: column status",
-		csv.String() + "x\n": "line 3: 1 fields",
-	} {
-		if _, err := results.ReadSummaries(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), message) {
-			t.Errorf("got %v, want %s", err, message)
-		}
 	}
 }
 

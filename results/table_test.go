@@ -81,6 +81,9 @@ func TestTableListsWhatDidNotRun(t *testing.T) {
 	if got := render(t, resultstest.Summarize(trials)); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	if got := render(t, nil); got != "" {
+		t.Errorf("of nothing %q", got)
+	}
 }
 
 func TestTableShowsFanoutWhenItVaries(t *testing.T) {
@@ -108,11 +111,5 @@ func TestTableShowsConditionsThatDiffer(t *testing.T) {
 		if !strings.Contains(out, part) {
 			t.Errorf("no %q in\n%s", part, out)
 		}
-	}
-}
-
-func TestTableOfNothing(t *testing.T) {
-	if out := render(t, nil); out != "" {
-		t.Errorf("got %q", out)
 	}
 }
