@@ -22,7 +22,7 @@ import (
 type File struct {
 	// Path is absolute.
 	Path string
-	// Pipe says that there is nothing to read at the path a second time.
+	// Pipe marks a path at which there is nothing to read a second time.
 	Pipe    bool
 	Content []byte
 }
@@ -36,7 +36,7 @@ func (f *File) Digest() Digest {
 // Digest is a SHA-256 in hexadecimal digits.
 type Digest string
 
-// Short is enough of it for a reader to tell a run's files apart.
+// Short is as much of it as it takes to know a run's files apart.
 func (d Digest) Short() string { return string(d[:min(12, len(d))]) }
 
 // HeadLength is how many bytes Kind.Check gets at most.
@@ -59,7 +59,7 @@ func (k Kind) Read(ctx context.Context, path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// To open a pipe without O_NONBLOCK is to wait for its writer, whatever the context does.
+	// Without O_NONBLOCK, opening a pipe would wait for its writer even after the context has ended.
 	file, err := os.OpenFile(absolute, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, withoutPath(err)
@@ -122,7 +122,7 @@ func awaitWriter(pipe *os.File) error {
 	}
 	return connection.Read(func(descriptor uintptr) bool {
 		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(descriptor), Events: unix.POLLIN}}, 0)
-		// A failure is the next read's to tell.
+		// The next read returns the error.
 		return ready > 0 || err != nil && !errors.Is(err, unix.EINTR)
 	})
 }

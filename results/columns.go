@@ -2,7 +2,6 @@ package results
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -148,12 +147,13 @@ type Recovered[Row any] struct {
 func recoverRows[Row any](r io.Reader) (Recovered[Row], error) {
 	var recovered Recovered[Row]
 	var rows *rowReader[Row]
-	lines, size := 0, 0 // so that a million rows are not copied as they become more
+	var size int64
 	if file, ok := r.(*os.File); ok {
-		var err error
-		if lines, size, err = measureFile(file); err != nil {
+		info, err := file.Stat()
+		if err != nil {
 			return recovered, err
 		}
+		size = info.Size()
 	}
 	reader := bufio.NewReaderSize(r, 1<<16)
 	for number := 1; ; number++ {
@@ -187,25 +187,10 @@ func recoverRows[Row any](r io.Reader) (Recovered[Row], error) {
 			continue
 		}
 		if recovered.Rows == nil {
-			recovered.Rows = make([]Row, 0, min(lines, size/rows.header)) // a row has a byte a column at the least
+			// A million rows are not copied as they become more. A sparse file has fewer than its size suggests.
+			recovered.Rows = make([]Row, 0, min(size/int64(len(line)+1), 1<<20))
 		}
 		recovered.Rows = append(recovered.Rows, row)
-	}
-}
-
-// measureFile counts lines and bytes, and leaves the file where it begins.
-func measureFile(file *os.File) (lines, size int, err error) {
-	part := make([]byte, 1<<16)
-	for {
-		n, err := file.Read(part)
-		lines, size = lines+bytes.Count(part[:n], []byte{'\n'}), size+n
-		switch {
-		case err == io.EOF:
-			_, err = file.Seek(0, io.SeekStart)
-			return lines, size, err
-		case err != nil:
-			return lines, size, err
-		}
 	}
 }
 

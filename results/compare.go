@@ -17,7 +17,7 @@ const (
 	Changed Answer = "changed"
 	// Same: the whole interval of the ratio lies within the threshold.
 	Same Answer = "same"
-	// Undecided: neither; more starts would tell.
+	// Undecided: neither; more starts may decide it.
 	Undecided Answer = "undecided"
 )
 

@@ -21,7 +21,7 @@ type Copies struct {
 	Reason      string  `csv:"reason"`
 }
 
-// Of says that a cell's hand-offs are those that were counted.
+// Of reports whether a cell's hand-offs are those that were counted.
 func (c *Copies) Of(s *Summary) bool {
 	return plainHandoff(s) && c.Transport == s.Transport && c.Engine == engineOf(s) && c.Codec == s.Codec && c.SizeBytes == s.SizeBytes
 }
@@ -29,31 +29,25 @@ func (c *Copies) Of(s *Summary) bool {
 // Auditable has a row, with nothing counted, for each transport, engine and codec of a run on one host, with the largest
 // payload that is not longer than a limit in bytes.
 func Auditable(summaries []Summary, limit int64) (rows []Copies) {
-	for i := range summaries {
-		s := &summaries[i]
-		if !plainHandoff(s) || s.Status != OK || s.SizeBytes > limit {
-			continue
+	cells := slices.DeleteFunc(slices.Clone(summaries), func(s Summary) bool { return !plainHandoff(&s) || s.Status != OK || s.SizeBytes > limit })
+	order, alike := groups(cells, func(s Summary) Copies { return Copies{Transport: s.Transport, Engine: engineOf(&s), Codec: s.Codec} })
+	for _, row := range order {
+		for _, s := range alike[row] {
+			row.SizeBytes = max(row.SizeBytes, s.SizeBytes)
 		}
-		row := Copies{Transport: s.Transport, Engine: engineOf(s), Codec: s.Codec}
-		at := slices.IndexFunc(rows, func(r Copies) bool {
-			return r.Transport == row.Transport && r.Engine == row.Engine && r.Codec == row.Codec
-		})
-		if at < 0 {
-			at, rows = len(rows), append(rows, row)
-		}
-		rows[at].SizeBytes = max(rows[at].SizeBytes, s.SizeBytes)
+		rows = append(rows, row)
 	}
 	slices.SortStableFunc(rows, func(a, b Copies) int { return cmp.Compare(a.Transport, b.Transport) })
 	return rows
 }
 
-// plainHandoff says that a cell is one source and one target on one host, without a rate.
+// plainHandoff reports whether a cell is one source and one target on one host, without a rate.
 func plainHandoff(s *Summary) bool {
 	return !s.IsProgram() && s.Placement == "intra" && s.Fanout == 1 && s.Fanin <= 1 && s.Concurrency == 1 && s.Rate == 0 && s.SizeMix == "" && s.Route == "" &&
 		s.Consume != "write"
 }
 
-// engineOf leaves out what stands in for something real.
+// engineOf is the engine without what stands in for something real.
 func engineOf(s *Summary) string {
 	engine, _, _ := strings.Cut(s.Engine, "+")
 	return engine

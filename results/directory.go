@@ -34,8 +34,8 @@ const (
 	ReportFile       = "report.html"
 )
 
-// Directory is where a run's results are. Who creates one, or resumes its journal, is its
-// only writer until Close.
+// Directory is where a run's results are. The process that creates one, or resumes its journal, is its only
+// writer until Close.
 type Directory struct {
 	path   string
 	locked *os.File
@@ -166,7 +166,7 @@ func (d *Directory) openJournal(flag int) (_ *Journal, _ Journaled, file string,
 	return &Journal{trials, windows}, journaled(rows, other), "", nil
 }
 
-// Journaled is what trials.csv and windows.csv hold. Damage tells what could not be read.
+// Journaled is what trials.csv and windows.csv hold. Damage is what could not be read.
 type Journaled struct {
 	Trials  []Trial
 	Windows []Window
@@ -203,7 +203,7 @@ type Contents struct {
 	Journaled
 	Summaries []Summary
 	Copies    []Copies
-	// Transports is what the manifest says of them, and nothing where there is no manifest.
+	// Transports are those of the manifest; none where there is no manifest.
 	Transports Transports
 	// Mixed is for a caption, empty where one program on one machine has measured all.
 	Mixed string
@@ -278,7 +278,7 @@ func readFile[Row any](path string) (Recovered[Row], error) {
 	return recovered, nil
 }
 
-// open opens a file for reading; a pipe, say, would never end.
+// open opens a regular file for reading: reading a pipe, for example, might never end.
 func open(path string) (*os.File, error) {
 	switch info, err := os.Stat(path); {
 	case err != nil:

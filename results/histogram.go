@@ -54,7 +54,7 @@ func (h *Histogram) counts() *hdrhistogram.Histogram {
 	if h.text == nil {
 		return h.Histogram
 	}
-	counts, _ := decode(h.text) // which has gone well before
+	counts, _ := decode(h.text) // UnmarshalText has accepted it
 	return counts
 }
 

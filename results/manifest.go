@@ -12,7 +12,7 @@ import (
 	"rrbench/measure"
 )
 
-// Manifest says how the numbers of a run came about.
+// Manifest is how the numbers of a run came about.
 type Manifest struct {
 	// Name is the preset, or "sweep".
 	Name    string  `json:"name"`
@@ -33,14 +33,14 @@ type Manifest struct {
 	End *time.Time `json:"end,omitempty"`
 	// Resumed are the parts of a broken run that were measured when it was taken up again.
 	Resumed []Segment `json:"segments_resumed,omitempty"`
-	// Mixed says that these, or the first part, were measured by other programs or on other
+	// Mixed is a line on those parts, the first one included, that were measured by other programs or on other
 	// machines than the rest, and by which; empty where they were not.
 	Mixed string `json:"mixed,omitempty"`
 	// Shims has the Go environment of shims of WebAssembly ("wasm") and of native ones ("native").
 	Shims  map[string][]string `json:"shim_environment,omitempty"`
 	Cells  Counts              `json:"cells"`
 	Trials Counts              `json:"trials"`
-	// TickNs is the length of a tick of the clock that tells user from kernel mode, DefaultTick
+	// TickNs is the length of a tick of the clock that divides user from kernel mode, DefaultTick
 	// where it is not known.
 	TickNs int64 `json:"cpu_tick_ns,omitempty"`
 	// SetUps are the functions' starts, those of earlier parts of a resumed run included.
@@ -157,7 +157,7 @@ type Input struct {
 	Kind InputKind `json:"kind"`
 	// Name is what the plan calls a guest.
 	Name string `json:"name,omitempty"`
-	// Path is absolute. Pipe says that there is nothing to read at it again.
+	// Path is absolute. Pipe marks a path at which there is nothing to read again.
 	Path   Text   `json:"path"`
 	Pipe   bool   `json:"pipe,omitempty"`
 	Digest string `json:"sha256"`
@@ -228,7 +228,7 @@ const LimitFamily = "limit"
 // Transports are those of a run's plan.
 type Transports []TransportInfo
 
-// Of is what the run says of a transport. One of an earlier version says nothing: the name begins with the family.
+// Of is what the manifest has of a transport. One of an earlier version has nothing: there the name begins with the family.
 func (t Transports) Of(name string) TransportInfo {
 	if i := slices.IndexFunc(t, func(info TransportInfo) bool { return info.Name == name }); i >= 0 {
 		return t[i]

@@ -29,7 +29,7 @@ func (s Sample) Over(other Sample) Estimate {
 	return Estimate{ratio, lo, hi}
 }
 
-// Zero says that every start is zero, as a phase that a transport does not have.
+// Zero reports whether every start is zero, as of a phase that a transport does not have.
 func (s Sample) Zero() bool {
 	return len(s) > 0 && !slices.ContainsFunc(s, func(value float64) bool { return value != 0 })
 }
@@ -118,7 +118,7 @@ type Measured struct {
 	windows map[startKey]*Window
 }
 
-// MeasuredCells gathers what trials and windows tell of each cell with a whole round, in the order
+// MeasuredCells gathers the trials and windows of each cell with a whole round, in the order
 // of the plan. What serves to know the run's noise is left out. They point into the
 // trials and windows.
 func MeasuredCells(trials []Trial, windows []Window) []*Measured {

@@ -51,7 +51,7 @@ func programTables(summaries []Summary) (tables []table.Writer) {
 	return tables
 }
 
-// IsProgram says that a cell is of a program's run, also where it was skipped and has no phase.
+// IsProgram reports whether a cell is of a program's run, also where it was skipped and has no phase.
 func (c Cell) IsProgram() bool {
 	return strings.HasPrefix(c.Transport, "compute/") || strings.HasPrefix(c.Transport, "coldstart/")
 }

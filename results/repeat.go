@@ -54,8 +54,8 @@ type plannedCell struct {
 	Full      bool   `json:"full"`
 }
 
-// Settings returns what measures a cell again as the run has, and the parameter of which the manifest does not say by which
-// flag. Without a readable plan nothing is said of repetitions, seed and guest.
+// Settings returns the settings that measure a cell again as the run did, and its parameter where the manifest does not
+// have the flag of it. Without a readable plan there are none for repetitions, seed and guest.
 func (m *Manifest) Settings() func(*Summary) (settings []Setting, parameter string) {
 	var plan planned
 	if json.Unmarshal(m.Plan, &plan) != nil {
@@ -105,7 +105,7 @@ func (m *Manifest) Settings() func(*Summary) (settings []Setting, parameter stri
 
 func number(n int) string { return unless(strconv.Itoa(n), "0") }
 
-// unless is nothing for the text that says as much.
+// unless is the text, and empty where the text stands for nothing.
 func unless(text, nothing string) string {
 	if text == nothing {
 		return ""

@@ -82,7 +82,7 @@ func overStarts(values []float64) (point, lo, hi float64) {
 }
 
 // ratioOfStarts returns the geometric mean of a over that of b, and Welch's interval on the
-// logarithms, with which nothing says that both vary alike. The interval is NaN where a or b has
+// logarithms, which does not assume that both vary alike. The interval is NaN where a or b has
 // too few, the ratio where one of them is not positive.
 func ratioOfStarts(a, b []float64) (ratio, lo, hi float64) {
 	w := welchOf(a, b)

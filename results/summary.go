@@ -58,7 +58,7 @@ type Summary struct {
 	Conditions
 	Notes string `csv:"notes" note:"marks, separated by semicolons: few starts; saturated; window mean; acknowledged; moved: the share of hand-offs whose pages moved, or were found by reference, where others were copied"`
 
-	// What only trials.csv and windows.csv tell; 0 where the row was read from summary.csv:
+	// What follows from trials.csv and windows.csv alone; 0 where the row was read from summary.csv:
 	// intervals of two columns above, and the median over the hand-offs that LatencyP99 is of.
 	CycleLo, CycleHi, MakespanLo, MakespanHi float64 `csv:"-"`
 	LatencyP50                               float64 `csv:"-"`
@@ -216,7 +216,7 @@ func (s *Summary) rates(windows []Window) {
 	s.BytesPerSecond, s.BytesPerSecondLo, s.BytesPerSecondHi = overStarts(each(windows, Window.throughput))
 }
 
-// cpu computes what only windows tell of CPU time: the functions' own, interrupts, and how far
+// cpu computes the CPU times that follow from windows alone: the functions' own, interrupts, and how far
 // the split into user and kernel mode can be trusted.
 func (s *Summary) cpu(windows []Window, tick float64) {
 	var functions, source []float64
@@ -246,7 +246,7 @@ const reached = 0.95
 
 func (s *Summary) achieved() float64 { return s.OpsPerSecond / float64(max(s.Fanout, 1)) }
 
-// Saturated says that the cell's hand-offs were asked for at a rate that it did not reach.
+// Saturated reports whether the cell's hand-offs were asked for at a rate that it did not reach.
 func (s *Summary) Saturated() bool { return s.Rate > 0 && s.achieved() < reached*float64(s.Rate) }
 
 func (s *Summary) note(hasWindows bool, moved float64) {
@@ -274,7 +274,7 @@ func (s *Summary) note(hasWindows bool, moved float64) {
 }
 
 // shareMoved is the part of the hand-offs that were not copied, of a transport that chooses between the two
-// each time. Their phases tell: in one memory, what is copied has no transfer; between two, what is found
+// each time. It follows from their phases: in one memory, what is copied has no transfer; between two, what is found
 // by reference comes in after its transfer, and what is copied with it.
 func shareMoved(rows []*Trial) float64 {
 	transferred, cameIn := 0, 0

@@ -18,14 +18,13 @@ import (
 // WriteTable prints what a run found for people to read.
 func WriteTable(w io.Writer, summaries []Summary, transports Transports) error {
 	var out strings.Builder
-	if writer := groupsOf(summaries, transports); writer != nil {
-		render(&out, writer)
-	}
-	for _, writer := range programTables(summaries) {
-		if out.Len() > 0 {
+	for i, writer := range tablesOf(summaries, transports) {
+		if i > 0 {
 			out.WriteByte('\n')
 		}
-		render(&out, writer)
+		for line := range strings.SplitSeq(writer.Render(), "\n") {
+			out.WriteString(strings.TrimRight(line, " ") + "\n")
+		}
 	}
 	writeOutcomes(&out, summaries, Failed)
 	writeOutcomes(&out, summaries, Skipped)
@@ -36,10 +35,7 @@ func WriteTable(w io.Writer, summaries []Summary, transports Transports) error {
 
 // WriteMarkdown prints the cells as a Markdown table, grouped by size.
 func WriteMarkdown(w io.Writer, summaries []Summary, transports Transports) error {
-	for _, writer := range append([]table.Writer{groupsOf(summaries, transports)}, programTables(summaries)...) {
-		if writer == nil {
-			continue
-		}
+	for _, writer := range tablesOf(summaries, transports) {
 		if _, err := fmt.Fprintln(w, writer.RenderMarkdown()); err != nil {
 			return err
 		}
@@ -47,14 +43,9 @@ func WriteMarkdown(w io.Writer, summaries []Summary, transports Transports) erro
 	return nil
 }
 
-func render(out *strings.Builder, writer table.Writer) {
-	for line := range strings.SplitSeq(writer.Render(), "\n") {
-		out.WriteString(strings.TrimRight(line, " ") + "\n")
-	}
-}
-
-// groupsOf has a row a cell with a whole round, or is nil without any.
-func groupsOf(summaries []Summary, transports Transports) table.Writer {
+// tablesOf has a table with a row for each cell of hand-offs with a whole round, if there is any, and those of programs.
+func tablesOf(summaries []Summary, transports Transports) []table.Writer {
+	programs := programTables(summaries)
 	shown := make([]*Summary, 0, len(summaries))
 	for i := range summaries {
 		if summaries[i].N > 0 && summaries[i].Phase == "" {
@@ -62,7 +53,7 @@ func groupsOf(summaries []Summary, transports Transports) table.Writer {
 		}
 	}
 	if len(shown) == 0 {
-		return nil
+		return programs
 	}
 	// Experiments and placements keep the plan's order.
 	experiments, placements := firsts(shown, func(s *Summary) string { return s.Experiment }), firsts(shown, func(s *Summary) string { return s.Placement })
@@ -97,7 +88,7 @@ func groupsOf(summaries []Summary, transports Transports) table.Writer {
 		}
 		writer.AppendRow(row)
 	}
-	return writer
+	return slices.Insert(programs, 0, writer)
 }
 
 type tableColumn struct {

@@ -114,7 +114,7 @@ type Conditions struct {
 	Phase       string `csv:"phase" note:"part of a program's run that latency is the time of; empty for hand-offs" json:"phase,omitempty"`
 }
 
-// Point is everything that tells one cell of a sweep from another.
+// Point is everything in which cells of a sweep differ.
 type Point struct {
 	Cell
 	Load

@@ -49,7 +49,7 @@ type Claim struct {
 	Published Published `yaml:"published"`
 	// Tolerance is the factor by which a ratio may differ and counts as reproduced.
 	Tolerance float64 `yaml:"tolerance"`
-	// Expression is empty where rrbench cannot measure the claim yet; Needs says what is missing then.
+	// Expression is empty where rrbench cannot measure the claim yet; Needs is what is missing then.
 	Expression string `yaml:"expression"`
 	Needs      string `yaml:"needs"`
 	// Cells are by the names that the expression has for them.

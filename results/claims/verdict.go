@@ -12,7 +12,7 @@ import (
 	"rrbench/results"
 )
 
-// Verdict is what a run says of a claim.
+// Verdict is the judgement of a claim by a run.
 type Verdict string
 
 const (
