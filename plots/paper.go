@@ -373,18 +373,15 @@ func (f *paperFigure) curves(chosen [][]*cell, m metric) (curves []curve) {
 		curves = append(curves, c)
 	}
 	if m.normalised {
-		normalise(curves, largestOf(curves))
-	}
-	return curves
-}
-
-func normalise(curves []curve, largest float64) {
-	for _, c := range curves {
-		for i := range c.marks {
-			e := &c.marks[i].Estimate
-			e.Value, e.Lo, e.Hi = e.Value*(1/largest), e.Lo*(1/largest), e.Hi*(1/largest)
+		scale := 1 / largestOf(curves)
+		for _, c := range curves {
+			for i := range c.marks {
+				e := &c.marks[i].Estimate
+				e.Value, e.Lo, e.Hi = e.Value*scale, e.Lo*scale, e.Hi*scale
+			}
 		}
 	}
+	return curves
 }
 
 func (f *paperFigure) estimate(c *cell, m metric) results.Estimate {
@@ -430,7 +427,11 @@ func (f *paperFigure) published(m metric) (curves []curve) {
 		curves = append(curves, c)
 	}
 	if largest := largestOf(curves); m.normalised && largest > 1 { // not normalised by the authors
-		normalise(curves, largest)
+		for _, c := range curves {
+			for i := range c.marks {
+				c.marks[i].Value /= largest
+			}
+		}
 	}
 	return curves
 }
