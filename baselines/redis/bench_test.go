@@ -33,7 +33,7 @@ func BenchmarkAgainstPlainClient(b *testing.B) {
 					b.Fatal(err)
 				}
 				defer opened.Close()
-				client, err := connect(b.Context(), opened.(*route).sender.server.place, "", time.Minute)
+				client, err := connect(b.Context(), opened.(*route).sender.server.url, "", time.Minute)
 				if err != nil {
 					b.Fatal(err)
 				}

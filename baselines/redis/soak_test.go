@@ -19,7 +19,7 @@ func TestSerializingNeedsMemory(t *testing.T) {
 			t.Logf("left out: %v", err)
 			continue
 		}
-		v := variant{New(), o.as("", o.Password)}
+		v := variant{New(), o.url}
 		setup := v.setup(engine, 2<<30, 1)
 		setup.Codec = transport.JSON
 		err := handOver(t, v, setup)
