@@ -108,8 +108,7 @@ func TestServeRefuses(t *testing.T) {
 	}
 }
 
-// A source that says nothing, or stops in the middle, is not waited for longer than the
-// deadline.
+// The wait for a source that sends nothing, or stops in the middle, ends at the deadline.
 func TestSilentSource(t *testing.T) {
 	setup := setupOf(transport.Raw, payloads.Text, 1000)
 	setup.Deadline = 100 * time.Millisecond
@@ -133,8 +132,7 @@ func TestSilentSource(t *testing.T) {
 	}
 }
 
-// Close does not wait for sources: neither idle ones nor one that is in the middle of a
-// payload.
+// Close waits for no source, idle or in the middle of a payload.
 func TestCloseEndsConnections(t *testing.T) {
 	setup := setupOf(transport.Raw, payloads.Text, 1000)
 	setup.Deadline = 0
