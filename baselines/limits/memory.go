@@ -28,11 +28,9 @@ var memoryTargets transport.Local[memoryTarget]
 
 // memoryTarget is a buffer that takes payloads.
 type memoryTarget struct {
-	name    string
-	address string
-
-	size   int64
-	writes bool
+	endpoint transport.Endpoint
+	size     int64
+	writes   bool
 
 	mutex  sync.Mutex
 	memory buffer
@@ -43,21 +41,19 @@ func (m *memoryLimit) Serve(_ context.Context, setup transport.Setup) (transport
 	if err := transport.CheckPlain(m.name, setup.Codec); err != nil {
 		return nil, err
 	}
-	t := &memoryTarget{name: m.name, size: max(setup.Size, 1), writes: setup.Consume == transport.ConsumeWrite}
+	t := &memoryTarget{size: max(setup.Size, 1), writes: setup.Consume == transport.ConsumeWrite}
 	t.memory.window = m.windows
-	if _, err := t.memory.take(max(setup.Size, 1)); err != nil {
+	if _, err := t.memory.take(t.size); err != nil {
 		return nil, fmt.Errorf("%s: target: %w", m.name, err)
 	}
-	t.address = memoryTargets.Add(t)
+	t.endpoint = transport.Endpoint{Transport: m.name, Address: memoryTargets.Add(t)}
 	return t, nil
 }
 
-func (t *memoryTarget) Endpoint() transport.Endpoint {
-	return transport.Endpoint{Transport: t.name, Address: t.address}
-}
+func (t *memoryTarget) Endpoint() transport.Endpoint { return t.endpoint }
 
 func (t *memoryTarget) Close() error {
-	memoryTargets.Remove(t.address)
+	memoryTargets.Remove(t.endpoint.Address)
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	t.closed = true
@@ -76,9 +72,9 @@ func (t *memoryTarget) take(r *memoryRoute, moves bool, d *transport.Delivery) {
 	*d = transport.Delivery{Timeline: transport.Timeline{Start: start, Serialized: start, CopiedOut: start, Received: start}}
 	switch {
 	case t.closed:
-		d.Err = errors.New(t.name + ": the target is closed")
+		d.Err = fmt.Errorf("%s: the target is closed", r.limit.name)
 	case int64(n) > t.size:
-		d.Err = fmt.Errorf("%s: payload of %d bytes is longer than the %d bytes agreed on", t.name, n, t.size)
+		d.Err = fmt.Errorf("%s: payload of %d bytes is longer than the %d bytes agreed on", r.limit.name, n, t.size)
 	case moves:
 		if d.Err = memory.Move(t.memory.pages(n), r.memory.pages(n)); d.Err == nil {
 			r.away = n
