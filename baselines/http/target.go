@@ -97,8 +97,7 @@ func (t *target) Close() error {
 // connectionKey is the key of a connection in its requests' contexts.
 type connectionKey struct{}
 
-// ServeHTTP answers GET / with an empty reply, which says that the function is ready, and
-// POST / with what became of the body.
+// ServeHTTP answers GET / with an empty reply, for the function is ready, and POST / with what became of the body.
 func (t *target) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	connection := r.Context().Value(connectionKey{}).(*accepted)
 	if !connection.admitted {
