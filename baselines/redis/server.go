@@ -36,9 +36,8 @@ type server struct {
 	// users is how many routes and targets use it; servers guards it.
 	users int
 
-	// The rest is of a private one: the program's name, its process, and the directory that holds the
-	// Unix socket.
-	name      string
+	// The rest is of a private one: its process, of which the first argument is the program's name, and the
+	// directory that holds the Unix socket.
 	daemon    *child.Daemon
 	directory *private.Directory
 }
@@ -173,15 +172,15 @@ func startAt(ctx context.Context, tcp string) (_ *server, err error) {
 	}
 	socket, password := filepath.Join(directory.Path, "socket"), rand.Text()
 	at := url.URL{Scheme: "unix", User: url.UserPassword("", password), Path: socket}
-	s := &server{url: at.String(), holds: privateCapacity, name: program, directory: directory}
+	s := &server{url: at.String(), holds: privateCapacity, directory: directory}
 	command := exec.Command(program, "-")
 	if !hasServer() {
-		s.name, command = standInName, exec.Command("/proc/self/exe", StandInCommand)
-		command.Args[0] = os.Args[0]
+		command = exec.Command("/proc/self/exe", StandInCommand)
+		command.Args[0] = standInName
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("start %s: %w", s.name, err), s.stop())
+			err = errors.Join(fmt.Errorf("start %s: %w", command.Args[0], err), s.stop())
 		}
 	}()
 	// The configuration goes through standard input, where no other user sees the password.
@@ -233,7 +232,7 @@ func (s *server) ending() error {
 	if _, message, stamped := strings.Cut(line, " # "); stamped {
 		line = message
 	}
-	return fmt.Errorf("%s ended with %v: %s", s.name, s.daemon.ProcessState, line)
+	return fmt.Errorf("%s ended with %v: %s", s.daemon.Args[0], s.daemon.ProcessState, line)
 }
 
 // explain adds how a private server has ended.

@@ -10,7 +10,7 @@ import (
 	"rrbench/transport"
 )
 
-// A guest without memory for the object and its JSON says so.
+// A guest without memory for the object and its JSON reports that.
 func TestSerializingNeedsMemory(t *testing.T) {
 	o := startOwn(t, overUnix)
 	o.ask(t, "CONFIG", "SET", "proto-max-bulk-len", "4gb")

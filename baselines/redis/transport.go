@@ -171,19 +171,19 @@ func (t through) Programs(parameter string) []string {
 
 func (t through) Versions(parameter string) map[string]string {
 	at, err := t.choose(parameter)
+	if err != nil {
+		return nil
+	}
 	name, version := program, ""
-	switch {
-	case err != nil:
-	case at.url != "":
+	if at.url != "" {
 		if c, err := connect(context.Background(), at.url, "", connectTimeout); err == nil {
 			version = c.InfoMap(context.Background(), "Server").Item("Server", "redis_version")
 			_ = c.Close()
 		}
-	case hasServer():
-		text, _ := exec.Command(program, "--version").Output() // Redis server v=7.0.15 sha=…
+	} else if text, err := exec.Command(program, "--version").Output(); err == nil { // Redis server v=7.0.15 sha=…
 		_, version, _ = strings.Cut(string(text), " v=")
 		version, _, _ = strings.Cut(version, " ")
-	default:
+	} else if !hasServer() {
 		name, version = standInName, engines.LibraryVersion("github.com/alicebob/miniredis/v2", miniredis.NewMiniRedis)
 	}
 	if version == "" {
