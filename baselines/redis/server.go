@@ -254,7 +254,7 @@ func attach(ctx context.Context, at string) (*server, error) {
 	if _, err := usage.Take(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w (allow this user INFO, or use a private server)", err), c.Close())
 	}
-	memory := c.InfoMap(ctx, memorySection).Val()[memorySection]
+	memory := c.InfoMap(ctx, "Memory").Val()["Memory"]
 	// Users that may not see the configuration learn its limits from failures: they have none here.
 	set := func(name string) string { return c.ConfigGet(ctx, name).Val()[name] }
 	return &server{url: at, usage: usage, holds: capacity{
@@ -308,8 +308,6 @@ func (holds capacity) check(n int64, message bool) error {
 	return nil
 }
 
-const memorySection = "Memory"
-
 // reportedUsage is what a user's server reports of its own usage.
 type reportedUsage struct {
 	*client
@@ -348,7 +346,7 @@ func (u *reportedUsage) Take() (measure.Usage, error) {
 func (u *reportedUsage) Memory() (measure.Memory, error) {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
-	resident, err := u.ask(memorySection, "used_memory_rss")
+	resident, err := u.ask("Memory", "used_memory_rss")
 	u.peak = max(u.peak, int64(resident[0]))
 	return measure.Memory{RSSPeak: u.peak, PSSPeak: u.peak}, err
 }
