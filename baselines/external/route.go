@@ -16,7 +16,7 @@ import (
 	"rrbench/transport"
 )
 
-// Headers that tell the function what is in the body; they are named in docs/external.md.
+// Headers that describe the body to the function; docs/external.md names them.
 const (
 	headerCodec   = "Rrbench-Codec"
 	headerPayload = "Rrbench-Payload"
@@ -93,7 +93,7 @@ func greet(ctx context.Context, route *http.Route, kind payloads.Kind, targets i
 	return nil
 }
 
-// answered takes what the function replied. Its moments are unknown, but that all of them
+// answered takes the function's reply. The function's moments are unknown, except that all of them
 // lie before the answer.
 func answered(response *nethttp.Response, body []byte, d *transport.Delivery) error {
 	where := response.Request.URL.Redacted()

@@ -83,7 +83,7 @@ func TestWorkerd(t *testing.T) {
 			}
 		}
 	}
-	// It knows no records, and says so.
+	// It knows no records, and answers that.
 	setup := setupOf(transport.JSON, payloads.Records, 1000, address)
 	_, err := New().Open(context.Background(), setup, []transport.Endpoint{{Transport: Name, Address: address}})
 	if err == nil || !strings.Contains(err.Error(), "422 Unprocessable Entity") || !strings.Contains(err.Error(), "this function knows text") {

@@ -16,20 +16,18 @@ func Codecs() []transport.Codec {
 	return []transport.Codec{transport.JSON, transport.Raw, transport.JSONStd}
 }
 
-// codec turns objects into bytes and back. The zero codec is transport.Raw: the object is
-// the payload's bytes and nothing is turned into anything.
+// codec turns objects into bytes and back.
 type codec struct {
+	// encode is nil where the object is the payload's bytes.
 	encode func(*bytes.Buffer, *payloads.Message) error
 	// decode fills an empty message, whose memory it may use again.
 	decode func([]byte, *payloads.Message) error
 }
 
-func (c *codec) raw() bool { return c.encode == nil }
-
 func codecOf(name transport.Codec) (codec, error) {
 	switch name {
 	case transport.Raw:
-		return codec{}, nil
+		return codec{decode: func(from []byte, m *payloads.Message) error { m.Bytes = from; return nil }}, nil
 	case transport.JSON:
 		return codec{
 			// The encoder appends to the buffer itself: no copy, no garbage.

@@ -11,7 +11,7 @@ import (
 // Source is function A. One goroutine at a time uses it.
 type Source struct {
 	codec codec
-	// writes is as for Target.
+	// writes is as in Target.
 	writes bool
 	// flat is A's own memory; the message is a view of it.
 	flat    []byte
@@ -26,7 +26,7 @@ func NewSource(setup transport.Setup) (*Source, error) {
 		return nil, err
 	}
 	s := &Source{codec: codec, writes: setup.Consume == transport.ConsumeWrite}
-	if !codec.raw() {
+	if codec.encode != nil {
 		// The JSON encoder keeps a quarter of what it has written free behind it.
 		s.wire.Grow(int(WireSize(setup.Codec, setup.Payload, setup.Size) * 5 / 4))
 	}
@@ -39,17 +39,14 @@ func (s *Source) Prepare(spec payloads.Spec) error {
 	if spec.Size <= 0 {
 		return fmt.Errorf("payload of %d bytes: it must have at least one", spec.Size)
 	}
-	s.message = nil
 	if spec.Size > int64(cap(s.flat)) {
 		s.flat = make([]byte, spec.Size)
 	}
 	s.flat = s.flat[:spec.Size]
-	message, err := payloads.MessageFromFlat(spec.Kind, spec.Seed, s.flat)
-	if err != nil {
+	if err := s.Hold(spec.Kind, spec.Seed, s.flat); err != nil {
 		return err
 	}
 	payloads.Fill(s.flat, spec.Kind, spec.Seed)
-	s.message = message
 	return nil
 }
 
@@ -62,14 +59,10 @@ func (s *Source) Rehearse(spec payloads.Spec) error {
 	return nil
 }
 
-// Handle reads every byte of the prepared object, and changes every page where setup says so, as
+// Handle reads every byte of the prepared object, and changes every page where the setup wants that, as
 // Target.Handle does. It returns the digest.
 func (s *Source) Handle() (digest uint64) {
-	if s.codec.raw() {
-		digest = payloads.Digest(s.flat)
-	} else {
-		digest, _ = s.message.Digest()
-	}
+	digest, _ = s.message.Digest()
 	if s.writes {
 		payloads.Rewrite(s.flat)
 	}
@@ -91,7 +84,7 @@ func (s *Source) Encode() ([]byte, error) {
 	if s.message == nil {
 		return nil, fmt.Errorf("serialize: no payload has been prepared")
 	}
-	if s.codec.raw() {
+	if s.codec.encode == nil {
 		return s.flat, nil
 	}
 	s.wire.Reset()

@@ -14,7 +14,7 @@ type Target struct {
 	limit   int64
 	wire    []byte
 	message payloads.Message
-	// writes: the handler changes what it has read.
+	// writes is whether the handler changes what it has read.
 	writes bool
 }
 
@@ -25,10 +25,9 @@ func NewTarget(setup transport.Setup) (*Target, error) {
 		return nil, err
 	}
 	return &Target{
-		codec: codec,
-		limit: WireLimit(setup.Codec, setup.Size),
-		wire:  make([]byte, 0, WireSize(setup.Codec, setup.Payload, setup.Size)),
-
+		codec:  codec,
+		limit:  WireLimit(setup.Codec, setup.Size),
+		wire:   make([]byte, 0, WireSize(setup.Codec, setup.Payload, setup.Size)),
 		writes: setup.Consume == transport.ConsumeWrite,
 	}, nil
 }
@@ -50,29 +49,19 @@ func (t *Target) Buffer(n int64) ([]byte, error) {
 	return t.wire, nil
 }
 
-// Handle takes in the object that Buffer's bytes now hold: it deserializes it, enters the
-// handler, which reads every byte and changes every page where setup says so, and fills in the delivery's Delivered, Consumed, Digest
-// and Length.
+// Handle takes in the object that Buffer's bytes now hold: it deserializes the object, enters the handler, which
+// reads every byte and changes every page where the setup wants that, and fills in the delivery's Delivered,
+// Consumed, Digest and Length.
 func (t *Target) Handle(d *transport.Delivery) error {
-	line := &d.Timeline
-	if t.codec.raw() {
-		line.Delivered = measure.Now()
-		d.Digest, d.Length = payloads.Digest(t.wire), uint64(len(t.wire))
-		if t.writes {
-			payloads.Rewrite(t.wire)
-		}
-		line.Consumed = measure.Now()
-		return nil
-	}
 	t.message.Reset()
 	if err := t.codec.decode(t.wire, &t.message); err != nil {
 		return fmt.Errorf("deserialize %d bytes: %w", len(t.wire), err)
 	}
-	line.Delivered = measure.Now()
+	d.Timeline.Delivered = measure.Now()
 	d.Digest, d.Length = t.message.Digest()
 	if t.writes {
 		t.message.Rewrite()
 	}
-	line.Consumed = measure.Now()
+	d.Timeline.Consumed = measure.Now()
 	return nil
 }

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -32,13 +33,45 @@ func (c wholeWriter) ReadFrom(r io.Reader) (int64, error) {
 		if b, ok := limited.R.(*body); ok && int64(b.Len()) <= limited.N {
 			n, err := b.WriteTo(c.TCPConn)
 			limited.N -= n
-			// A peer may close when it has answered early. Told of this error, net/http would not
-			// read the answer; a peer that has given none is found by the reading side.
+			// A peer may close when it has answered early. With this error net/http would not
+			// read the answer; the reading side finds a peer that has given none.
 			b.cut = err
 			return n, nil
 		}
 	}
 	return c.TCPConn.ReadFrom(r)
+}
+
+// body is a request's body in memory that can be used again. Its wait ends when net/http has
+// let go of it: RoundTrip may return before that (net/http, RoundTripper).
+type body struct {
+	bytes.Reader
+	closed chan struct{}
+	// cut is why a connection did not take all of it.
+	cut error
+}
+
+func newBody() *body { return &body{closed: make(chan struct{}, 1)} }
+
+// open puts data into the body. Every open needs a wait.
+func (b *body) open(data []byte) {
+	b.Reset(data)
+	b.cut = nil
+}
+
+// wait waits until net/http has closed the body.
+func (b *body) wait() {
+	<-b.closed
+	b.Reset(nil)
+}
+
+// Close never blocks.
+func (b *body) Close() error {
+	select {
+	case b.closed <- struct{}{}:
+	default:
+	}
+	return nil
 }
 
 // tunedListener tunes what it accepts.

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 	"rrbench/transport"
 )
 
-// post is the way to one peer. It is used by one goroutine at a time.
+// post sends to one peer. One goroutine at a time uses it.
 type post struct {
 	Peer
 	client *nethttp.Transport
@@ -73,10 +74,7 @@ func (p *post) reconnect(deadline time.Duration) {
 	if p.broken == nil || p.Nonce == nil {
 		return
 	}
-	if deadline <= 0 {
-		deadline = greetTimeout
-	}
-	_, p.broken = p.greet(context.Background(), deadline)
+	_, p.broken = p.greet(context.Background(), cmp.Or(max(deadline, 0), greetTimeout))
 }
 
 // send posts wire and fills the delivery in. When it returns nothing refers to wire.
@@ -131,12 +129,12 @@ func (p *post) exchange(request *nethttp.Request, d *transport.Delivery) (*netht
 		}
 		return nil, p.explain(fmt.Sprintf("read the reply (%s, incomplete after %d%s bytes)", response.Status, n, announced), err)
 	}
-	// What is missing of a refusal says no more than its status.
+	// The status of a refusal is enough where its body is incomplete.
 	return response, p.Answer(response, p.reply[:n], d)
 }
 
 // readReply reads to the end of a reply or of into. A reply that ends before its announced
-// length or its last chunk is io.ErrUnexpectedEOF, which io.ReadFull says of a short one, too.
+// length or its last chunk is io.ErrUnexpectedEOF, which io.ReadFull returns for a short one, too.
 func readReply(reply io.Reader, into []byte) (n int, err error) {
 	for n < len(into) && err == nil {
 		var more int

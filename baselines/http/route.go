@@ -177,8 +177,7 @@ func (n native) peerOf(endpoint transport.Endpoint) (Peer, error) {
 	}, nil
 }
 
-// answered takes a target's reply. A page that says 404, or some other server's 200, is an
-// error.
+// answered takes a target's reply. A page of status 404, or another server's 200, is an error.
 func answered(response *nethttp.Response, body []byte, d *transport.Delivery) error {
 	host := response.Request.Host
 	err := d.Answer(body)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	nethttp "net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -152,12 +153,7 @@ func TestRouteTrustsNoAnswer(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	setup := setupOf(transport.Raw, payloads.Text, 100)
 	target := transporttest.Serving(t, New(), setup)
-	page := nethttp.Server{Handler: nethttp.NotFoundHandler()}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = page.Serve(listener) }()
+	page := httptest.NewServer(nethttp.NotFoundHandler())
 	defer page.Close()
 
 	with := func(change func(*transport.Endpoint)) transport.Endpoint {
@@ -171,7 +167,7 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{with(func(e *transport.Endpoint) { e.Nonce = transport.NewNonce() }), "answered 401 Unauthorized: the proof is not of this endpoint's nonce"},
 		{with(func(e *transport.Endpoint) { e.Address = "nowhere" }), "missing port"},
-		{with(func(e *transport.Endpoint) { e.Address = listener.Addr().String() }), "answered 404 Not Found (is a function"},
+		{with(func(e *transport.Endpoint) { e.Address = page.Listener.Addr().String() }), "answered 404 Not Found (is a function"},
 	} {
 		route, err := New().Open(context.Background(), setup, []transport.Endpoint{test.endpoint})
 		if err == nil {
@@ -223,7 +219,7 @@ func TestConnectionIsGivenUp(t *testing.T) {
 	}
 }
 
-// The environment's proxy is not asked: it would be measured too.
+// Requests do not go through the environment's proxy: it would be measured too.
 func TestNoProxy(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	t.Setenv("http_proxy", "http://127.0.0.1:1")

@@ -30,7 +30,7 @@ func connect(ctx context.Context, network, address string) (*net.TCPConn, error)
 // tune gives a connection's socket the options that every transport over TCP has.
 func tune(connection *net.TCPConn) error { return stream.Tune(connection) }
 
-// setWatermark has a connection's reader woken when so many bytes have arrived
+// setWatermark lets a connection's reader sleep until so many bytes have arrived
 // (SO_RCVLOWAT, socket(7)), or its end.
 func setWatermark(connection *net.TCPConn, bytes int) error {
 	return stream.Control(connection, func(fd int) error {

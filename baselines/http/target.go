@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	nethttp "net/http"
 	"sync"
@@ -47,7 +48,9 @@ func (n native) Serve(ctx context.Context, setup transport.Setup) (transport.Tar
 		// A source may think between two payloads for as long as it likes.
 		IdleTimeout:    -1,
 		MaxHeaderBytes: headerLimit,
-		ConnContext:    withConnection,
+		ConnContext: func(ctx context.Context, connection net.Conn) context.Context {
+			return context.WithValue(ctx, connectionKey{}, connection)
+		},
 		ConnState: func(connection net.Conn, state nethttp.ConnState) {
 			switch state {
 			case nethttp.StateNew:
@@ -91,10 +94,13 @@ func (t *target) Close() error {
 	return err
 }
 
-// ServeHTTP answers GET / with an empty reply, which says that the function is ready, and
-// POST / with what became of the body.
+// connectionKey is the key of a connection in its requests' contexts.
+type connectionKey struct{}
+
+// ServeHTTP answers GET / with an empty reply, for the function is ready, and POST / with what became of the body.
 func (t *target) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
-	if connection := connectionOf(r); !connection.admitted {
+	connection := r.Context().Value(connectionKey{}).(*accepted)
+	if !connection.admitted {
 		if err := admit(t.admission, r.Header, w.Header()); err != nil {
 			refuse(w, nethttp.StatusUnauthorized, err)
 			return
@@ -112,7 +118,7 @@ func (t *target) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	switch r.Method {
 	case nethttp.MethodGet:
 	case nethttp.MethodPost:
-		if status, err := t.receive(r, &d); err != nil {
+		if status, err := t.receive(connection.TCPConn, r, &d); err != nil {
 			refuse(w, status, err)
 			return
 		}
@@ -124,9 +130,9 @@ func (t *target) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	answer(w, nethttp.StatusOK, d.AppendTo(t.reply[:0]))
 }
 
-// receive takes a body into the function's memory and has it handled. The error comes with
+// receive takes a body into the function's memory and lets the function handle it. The error comes with
 // its HTTP status.
-func (t *target) receive(r *nethttp.Request, d *transport.Delivery) (status int, err error) {
+func (t *target) receive(connection *net.TCPConn, r *nethttp.Request, d *transport.Delivery) (status int, err error) {
 	if r.ContentLength < 0 {
 		return nethttp.StatusLengthRequired, errors.New("the request does not tell its body's length")
 	}
@@ -137,7 +143,7 @@ func (t *target) receive(r *nethttp.Request, d *transport.Delivery) (status int,
 	copiedIn() // what came before is no part of this payload
 	// Beyond net/http's 4 KiB of read-ahead these are reads of the socket straight into
 	// buffer, as large as what the kernel has.
-	if n, err := readBody(r, buffer); err != nil {
+	if n, err := readBody(connection, r.Body, buffer); err != nil {
 		return nethttp.StatusBadRequest, fmt.Errorf("received %d of %d bytes: %w", n, len(buffer), err)
 	}
 	d.Timeline.CopiedIn = measure.Now()
@@ -146,6 +152,28 @@ func (t *target) receive(r *nethttp.Request, d *transport.Delivery) (status int,
 		return nethttp.StatusUnprocessableEntity, err
 	}
 	return nethttp.StatusOK, nil
+}
+
+// watermark is how many bytes of a long body must have arrived before its reader is woken,
+// as of a long payload in package transport/stream. Woken by every segment, the reader of
+// 100 MiB would be parked and woken 260 times instead of 20.
+const watermark = 512 << 10
+
+// readBody fills into, which is as long as the body. Of a long one only the last
+// bytes wake the reader as they come, where the connection can do that.
+func readBody(connection *net.TCPConn, body io.Reader, into []byte) (n int, err error) {
+	if early := len(into) - watermark; early >= watermark && setWatermark(connection, watermark) == nil {
+		n, err = io.ReadFull(body, into[:early])
+		// The rest is as many bytes as would wake the reader, or a few less.
+		if reset := setWatermark(connection, 1); err == nil {
+			err = reset
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+	rest, err := io.ReadFull(body, into[n:])
+	return n + rest, err
 }
 
 // refuse answers with a failure. The connection closes, as the body may be unread.
@@ -158,7 +186,7 @@ func refuse(w nethttp.ResponseWriter, status int, err error) {
 func answer(w nethttp.ResponseWriter, status int, reply []byte) {
 	header := w.Header()
 	header.Set("Content-Type", "application/octet-stream")
-	// The length is known, so it is told by net/http itself, in the same write.
+	// The length is known, so net/http adds it by itself, in the same write.
 	w.WriteHeader(status)
 	// A source that is gone already needs no answer.
 	_, _ = w.Write(reply)

@@ -73,7 +73,7 @@ func All() []transport.Transport {
 	}
 }
 
-// limit is what is said of each.
+// limit is what describes each.
 type limit struct {
 	name, summary string
 	place         int
@@ -138,7 +138,7 @@ func (s *Source) Rehearse(spec payloads.Spec) error {
 	return nil
 }
 
-// Send has the payload carried.
+// Send gives the payload to the carrier.
 func (s *Source) Send() error {
 	if s.prepared == nil {
 		return errNothing
@@ -148,7 +148,7 @@ func (s *Source) Send() error {
 
 var errNothing = errors.New("nothing was prepared")
 
-// Recycle has memory ready for a payload of that size.
+// Recycle makes memory for a payload of that size.
 func (s *Source) Recycle(size int64) error {
 	_, err := s.room.take(max(size, 1))
 	return err

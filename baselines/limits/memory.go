@@ -28,11 +28,9 @@ var memoryTargets transport.Local[memoryTarget]
 
 // memoryTarget is a buffer that takes payloads.
 type memoryTarget struct {
-	name    string
-	address string
-
-	size   int64
-	writes bool
+	endpoint transport.Endpoint
+	size     int64
+	writes   bool
 
 	mutex  sync.Mutex
 	memory buffer
@@ -43,61 +41,63 @@ func (m *memoryLimit) Serve(_ context.Context, setup transport.Setup) (transport
 	if err := transport.CheckPlain(m.name, setup.Codec); err != nil {
 		return nil, err
 	}
-	t := &memoryTarget{name: m.name, size: max(setup.Size, 1), writes: setup.Consume == transport.ConsumeWrite}
+	t := &memoryTarget{size: max(setup.Size, 1), writes: setup.Consume == transport.ConsumeWrite}
 	t.memory.window = m.windows
-	if _, err := t.memory.take(max(setup.Size, 1)); err != nil {
+	if _, err := t.memory.take(t.size); err != nil {
 		return nil, fmt.Errorf("%s: target: %w", m.name, err)
 	}
-	t.address = memoryTargets.Add(t)
+	t.endpoint = transport.Endpoint{Transport: m.name, Address: memoryTargets.Add(t)}
 	return t, nil
 }
 
-func (t *memoryTarget) Endpoint() transport.Endpoint {
-	return transport.Endpoint{Transport: t.name, Address: t.address}
-}
+func (t *memoryTarget) Endpoint() transport.Endpoint { return t.endpoint }
 
 func (t *memoryTarget) Close() error {
-	memoryTargets.Remove(t.address)
+	memoryTargets.Remove(t.endpoint.Address)
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	t.closed = true
 	return t.memory.free()
 }
 
-// take copies the payload and digests it. As in user mode, everything until the handler
-// would be entered is copy_in. The payload may go once
-// copied is done.
-func (t *memoryTarget) take(payload []byte, start int64, d *transport.Delivery, copied *sync.WaitGroup) {
+// take copies a route's payload, or moves its pages here once the other targets have copied it, and digests it. As
+// in user mode, everything until the handler would be entered is copy_in.
+func (t *memoryTarget) take(r *memoryRoute, moves bool, d *transport.Delivery) {
+	if moves {
+		r.copied.Wait()
+	}
 	t.mutex.Lock() // free but for Close
 	defer t.mutex.Unlock()
-	d.Err = t.ready(len(payload), start, d)
-	if d.Err == nil {
-		memory.Copy(t.memory.area, payload)
-		d.Timeline.CopiedIn = measure.Now()
+	n, start, line := len(r.prepared), r.handoff.Start, &d.Timeline
+	*d = transport.Delivery{Timeline: transport.Timeline{Start: start, Serialized: start, CopiedOut: start, Received: start}}
+	switch {
+	case t.closed:
+		d.Err = fmt.Errorf("%s: the target is closed", r.limit.name)
+	case int64(n) > t.size:
+		d.Err = fmt.Errorf("%s: payload of %d bytes is longer than the %d bytes agreed on", r.limit.name, n, t.size)
+	case moves:
+		if d.Err = memory.Move(t.memory.pages(n), r.memory.pages(n)); d.Err == nil {
+			r.away = n
+		}
+	default:
+		memory.Copy(t.memory.area, r.prepared)
 	}
-	copied.Done()
-	if d.Err == nil {
-		t.consume(len(payload), d)
+	line.CopiedIn = measure.Now()
+	if moves {
+		line.Received = line.CopiedIn
+	} else {
+		r.copied.Done()
 	}
+	if d.Err != nil {
+		return
+	}
+	line.Delivered = line.CopiedIn
+	d.Digest, d.Length = handle(t.memory.area[:n], t.writes), uint64(n)
+	line.Consumed = measure.Now()
+	line.Acknowledged = line.Consumed
 }
 
-// takePages has the first n bytes' pages move here and digests them; true when they have moved.
-func (t *memoryTarget) takePages(from *buffer, n int, start int64, d *transport.Delivery) bool {
-	t.mutex.Lock()
-	defer t.mutex.Unlock()
-	if d.Err = t.ready(n, start, d); d.Err != nil {
-		return false
-	}
-	if d.Err = memory.Move(t.memory.pages(n), from.pages(n)); d.Err != nil {
-		return false
-	}
-	d.Timeline.Received = measure.Now()
-	d.Timeline.CopiedIn = d.Timeline.Received
-	t.consume(n, d)
-	return true
-}
-
-// giveBack has the pages move back, unless they are gone with the target's memory.
+// giveBack moves the pages back, unless they are gone with the target's memory.
 func (t *memoryTarget) giveBack(to *buffer, n int) error {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -105,27 +105,6 @@ func (t *memoryTarget) giveBack(to *buffer, n int) error {
 		return nil
 	}
 	return memory.Move(to.pages(n), t.memory.pages(n))
-}
-
-// ready begins a delivery of n bytes.
-func (t *memoryTarget) ready(n int, start int64, d *transport.Delivery) error {
-	*d = transport.Delivery{Timeline: transport.Timeline{Start: start, Serialized: start, CopiedOut: start, Received: start}}
-	if t.closed {
-		return errors.New(t.name + ": the target is closed")
-	}
-	if int64(n) > t.size {
-		return fmt.Errorf("%s: payload of %d bytes is longer than the %d bytes agreed on", t.name, n, t.size)
-	}
-	return nil
-}
-
-// consume stands for the handler.
-func (t *memoryTarget) consume(n int, d *transport.Delivery) {
-	d.Timeline.Delivered = d.Timeline.CopiedIn
-	d.Digest = handle(t.memory.area[:n], t.writes)
-	d.Length = uint64(n)
-	d.Timeline.Consumed = measure.Now()
-	d.Timeline.Acknowledged = d.Timeline.Consumed
 }
 
 func (m *memoryLimit) Open(_ context.Context, setup transport.Setup, endpoints []transport.Endpoint) (transport.Route, error) {
@@ -156,7 +135,7 @@ type memoryRoute struct {
 	pool    *transport.Pool
 	deliver func(i int)
 	handoff *transport.Handoff
-	// copied counts the targets that still need the source's pages.
+	// copied counts the targets that have still to copy the payload.
 	copied sync.WaitGroup
 	// away is how many bytes have moved to the last target.
 	away int
@@ -164,7 +143,7 @@ type memoryRoute struct {
 
 var _ transport.Recycler = (*memoryRoute)(nil)
 
-// Recycle has pages move back from where they have moved to.
+// Recycle moves pages back from where they have moved to.
 func (r *memoryRoute) Recycle(size int64) error {
 	if n := r.away; n > 0 {
 		r.away = 0
@@ -195,22 +174,16 @@ func (r *memoryRoute) Send(handoff *transport.Handoff) error {
 	handoff.Resize(len(r.targets))
 	r.handoff = handoff
 	r.copied.Add(len(r.targets))
+	if r.limit.moves {
+		r.copied.Done() // for the last one
+	}
 	handoff.Start = measure.Now()
 	r.pool.Run(r.deliver)
 	return nil
 }
 
 func (r *memoryRoute) deliverTo(i int) {
-	t, start, d := r.targets[i], r.handoff.Start, &r.handoff.Deliveries[i]
-	if !r.limit.moves || i < len(r.targets)-1 {
-		t.take(r.prepared, start, d, &r.copied)
-		return
-	}
-	r.copied.Done()
-	r.copied.Wait()
-	if t.takePages(&r.memory, len(r.prepared), start, d) {
-		r.away = len(r.prepared)
-	}
+	r.targets[i].take(r, r.limit.moves && i == len(r.targets)-1, &r.handoff.Deliveries[i])
 }
 
 func (r *memoryRoute) Close() error {

@@ -11,7 +11,7 @@ import (
 	"rrbench/transport/stream"
 )
 
-// Receiver has payloads read into a warm buffer.
+// Receiver takes payloads into a warm buffer.
 type Receiver struct {
 	memory buffer
 	// payload is what has come.
@@ -100,7 +100,7 @@ func (m *mapper) Resolve(n uint64, reference stream.Reference) error {
 	return nil
 }
 
-// Release has pages that were written to show the file again.
+// Release makes pages that were written to show the file again.
 func (m *mapper) Release() (err error) {
 	if seen := min(memory.Enough(len(m.payload)), len(m.area)); m.writes && seen > 0 {
 		m.scratch, err = memory.Revert(m.area[:seen], m.scratch)
@@ -122,9 +122,8 @@ func (m *mapper) Close() error {
 // describer refers to the file that payloads lie in. Its descriptor goes along once.
 type describer struct {
 	file *file
-	// known is the file that all targets have, as far as it is.
-	known *memory.SealedFile
-	// longest is how much of it they have.
+	// known is the file that all targets have mapped, and longest how many bytes of it.
+	known   *memory.SealedFile
 	longest int
 	unknown func()
 }

@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"rrbench/measure"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 )
 
 // BenchmarkAgainstPlainClient alternates hand-offs with SET and GET of the same bytes, on
@@ -23,17 +23,8 @@ func BenchmarkAgainstPlainClient(b *testing.B) {
 				needServer(b)
 				setup := tr.setup("wazero", size, 1)
 				setup.Deadline = time.Minute
-				target, err := tr.Serve(context.Background(), setup)
-				if err != nil {
-					b.Fatal(err)
-				}
-				defer target.Close()
-				opened, err := tr.Open(context.Background(), setup, []transport.Endpoint{target.Endpoint()})
-				if err != nil {
-					b.Fatal(err)
-				}
-				defer opened.Close()
-				client, err := connect(b.Context(), opened.(*route).sender.server.place, "", time.Minute)
+				opened := transporttest.Opening(b, tr, setup, transporttest.Serving(b, tr, setup).Endpoint())
+				client, err := connect(b.Context(), opened.(*route).sender.server.url, "", time.Minute)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -44,10 +35,7 @@ func BenchmarkAgainstPlainClient(b *testing.B) {
 				var handoff transport.Handoff
 				var through, direct []int64
 				step := func() {
-					err := errors.Join(opened.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}), opened.Send(&handoff))
-					if err != nil || handoff.Deliveries[0].Err != nil {
-						b.Fatal(err, handoff.Deliveries[0].Err)
-					}
+					transporttest.HandOver(b, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}, &handoff)
 					through = append(through, handoff.Deliveries[0].Timeline.Latency())
 					start := measure.Now()
 					if err := errors.Join(client.Set(b.Context(), "plain", from, time.Minute).Err(), client.GetToBuffer(b.Context(), "plain", into).Err()); err != nil {
@@ -62,7 +50,6 @@ func BenchmarkAgainstPlainClient(b *testing.B) {
 					step()
 				}
 				through, direct = nil, nil
-				b.ReportAllocs()
 				for b.Loop() {
 					step()
 				}

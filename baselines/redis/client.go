@@ -19,22 +19,7 @@ import (
 	"rrbench/transport/stream"
 )
 
-// The networks over which clients reach a server.
-const (
-	overUnix = "unix"
-	overTCP  = "tcp"
-)
-
-// place is where a server is, and how to be let in.
-type place struct {
-	// Private is a server of our own, of which a user chooses the network alone.
-	Private            bool `json:"-"`
-	Network, Address   string
-	Username, Password string
-	Database           int
-}
-
-// The library logs what it returns as an error, too; a shim's output is no place for that.
+// The library also logs the errors that it returns; a shim's output is no place for that.
 func init() { logging.Disable() }
 
 var errLost = errors.New("the connection is lost")
@@ -42,30 +27,29 @@ var errLost = errors.New("the connection is lost")
 // newClient makes a client of a single connection and attempt: a payload that was sent again would be
 // two hand-offs in the time of one, and should a private server end, another user's process may listen
 // on its port: a subscription would connect to that by itself.
-func newClient(at place, deadline time.Duration) *redis.Client {
+func newClient(at string, deadline time.Duration) (*redis.Client, error) {
+	options, err := redis.ParseURL(at)
+	if err != nil {
+		return nil, err
+	}
 	var dialled atomic.Bool
-	return redis.NewClient(&redis.Options{
-		Network: at.Network, Addr: at.Address, Username: at.Username, Password: at.Password, DB: at.Database,
-		Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
-			if dialled.Swap(true) {
-				return nil, errLost
-			}
-			connection, err := new(net.Dialer).DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			if err := stream.Tune(connection); err != nil {
-				return nil, errors.Join(err, connection.Close())
-			}
-			return connection, nil
-		},
-		Protocol:              2,
-		MaxRetries:            -1,
-		DialerRetries:         1,
-		ReadTimeout:           cmp.Or(max(deadline, 0), -1), // and WriteTimeout; -1 is none
-		ContextTimeoutEnabled: true,
-		DisableIdentity:       true,
-	})
+	options.Dialer = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dialled.Swap(true) {
+			return nil, errLost
+		}
+		connection, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		if err := stream.Tune(connection); err != nil {
+			return nil, errors.Join(err, connection.Close())
+		}
+		return connection, nil
+	}
+	options.Protocol, options.MaxRetries, options.DialerRetries = 2, -1, 1
+	options.ReadTimeout = cmp.Or(max(deadline, 0), -1) // and WriteTimeout; -1 is none
+	options.ContextTimeoutEnabled, options.DisableIdentity = true, true
+	return redis.NewClient(options), nil
 }
 
 // client keeps one connection: that of commands, which is neither taken out of a pool nor probed before
@@ -83,24 +67,27 @@ const connectTimeout = 5 * time.Second
 
 // connect makes a client that is connected, and has subscribed to a channel where one is named. The
 // context bounds that alone, the deadline each command.
-func connect(ctx context.Context, at place, channel string, deadline time.Duration) (*client, error) {
+func connect(ctx context.Context, at, channel string, deadline time.Duration) (*client, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(deadline, connectTimeout))
 	defer cancel()
-	library := newClient(at, deadline)
+	library, err := newClient(at, deadline)
+	if err != nil {
+		return nil, err
+	}
 	c := &client{library.Conn(), library.Subscribe(ctx), library}
-	step, err := "connect to redis-server", error(nil)
+	step := "connect to redis-server"
 	if channel == "" {
 		err = c.Ping(ctx).Err()
 	} else if step, err = "SUBSCRIBE", c.subscription.Subscribe(ctx, channel); err == nil {
 		_, err = c.subscription.Receive(ctx) // that it holds
 	}
 	if err != nil {
-		return nil, errors.Join(explain(step+" at "+at.Address, err), c.Close())
+		return nil, errors.Join(explain(step+" at "+library.Options().Addr, err), c.Close())
 	}
 	return c, nil
 }
 
-// explain names the remedy of what a server answers.
+// explain adds the remedy, if one is known, to the error of a step.
 func explain(step string, err error) error {
 	if err == nil {
 		return nil

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"rrbench/transport"
 )
 
 func TestOutputLimit(t *testing.T) {
@@ -62,7 +64,7 @@ func TestLengthsDiffer(t *testing.T) {
 	for _, messages := range []bool{false, true} {
 		for _, sent := range []string{"", "ab", "abcd", strings.Repeat("a", 1<<20)} {
 			target := resolver{messages: messages, deadline: time.Minute}
-			if err := target.Prepare(t.Context(), encode(t, directions{o.place, "key"})); err != nil {
+			if err := target.Prepare(t.Context(), encode(t, directions{o.url, "key"})); err != nil {
 				t.Fatal(err)
 			}
 			o.ask(t, "SET", "key", sent)
@@ -83,7 +85,7 @@ func TestLengthsDiffer(t *testing.T) {
 func TestMessagesAreSkipped(t *testing.T) {
 	o := startOwn(t, overUnix)
 	target := resolver{messages: true, deadline: time.Minute}
-	if err := target.Prepare(t.Context(), encode(t, directions{o.place, "key"})); err != nil {
+	if err := target.Prepare(t.Context(), encode(t, directions{o.url, "key"})); err != nil {
 		t.Fatal(err)
 	}
 	defer target.Disconnected()
@@ -95,26 +97,26 @@ func TestMessagesAreSkipped(t *testing.T) {
 		id   uint64
 		want string
 	}{{1, "a"}, {3, "b"}, {6, "c"}} {
-		if err := target.fetch(test.id, into[:]); err != nil || target.copied == 0 || string(into[:]) != test.want {
+		if err := target.fetch(test.id, into[:]); err != nil || target.received == 0 || string(into[:]) != test.want {
 			t.Errorf("message %d is %q, %v", test.id, into, err)
 		}
 	}
 }
 
-// A server that never answers does not hold a client up for ever.
+// Waiting for a server that never answers ends.
 func TestSilentServer(t *testing.T) {
-	listener, err := net.Listen("tcp", loopback)
+	listener, err := net.Listen("tcp", transport.Loopback+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	at := place{Network: overTCP, Address: listener.Addr().String(), Password: "secret"}
+	address := listener.Addr().String()
 	for _, messages := range []bool{false, true} {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		target := resolver{messages: messages, deadline: time.Hour}
-		err := target.Prepare(ctx, encode(t, directions{at, "key"}))
+		err := target.Prepare(ctx, encode(t, directions{"redis://:secret@" + address, "key"}))
 		cancel()
-		if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), at.Address) || !strings.Contains(err.Error(), "longer deadline") {
+		if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), address) || !strings.Contains(err.Error(), "longer deadline") {
 			t.Error(err)
 		}
 	}
@@ -152,7 +154,10 @@ func TestValueIsNotCopied(t *testing.T) {
 	o := startOwn(t, overUnix)
 	value := make([]byte, 4<<20)
 	conn := &observed{memory: value}
-	library := newClient(o.place, time.Minute)
+	library, err := newClient(o.url, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer library.Close()
 	dial := library.Options().Dialer
 	library.Options().Dialer = func(ctx context.Context, network, address string) (_ net.Conn, err error) {

@@ -1,7 +1,7 @@
-// Package redis hands payloads over through a Redis server, as functions do that know
-// nothing of one another's whereabouts, and as CWASI does between hosts. Redis is a reference: a
-// payload's bytes are elsewhere, as package stream has it for Roadrunner's transports. A route begins
-// with directions to the server, by which B's shim has connected before the first payload.
+// Package redis hands payloads over through a Redis server, as functions do that do not know where
+// the other one is, and as CWASI does between hosts. A Redis key is a reference (package stream): the
+// payload's bytes are elsewhere. When a route opens, B's shim gets directions to the server and
+// connects to it, before the first payload.
 //
 //   - redis: A's shim SETs the payload straight out of A's linear memory; B's shim GETs it
 //     straight into B's. The value is set once, and deleted when every target has consumed it.
@@ -15,7 +15,7 @@
 // The server is one of A's shim's own, a redis-server without persistence, behind a password, which ends
 // when the shim does, or one that a user names. A user's server is neither started, stopped nor
 // configured; only a key of our own is written there, which expires should its source be killed. What a
-// server uses is counted as a participant's: a private one's process, else what INFO tells, with the
+// server uses is counted as a participant's: a private one's process, else what INFO reports, with the
 // work for others.
 //
 // What is tuned: connections are made beforehand and kept; go-redis writes all but the first

@@ -18,7 +18,7 @@ import (
 	"rrbench/transport/stream"
 )
 
-// route adds to hand-offs what the server takes part in.
+// route adds the server's usage to hand-offs.
 type route struct {
 	*sockets.Route
 	sender *sender
@@ -35,21 +35,21 @@ func (r *route) Send(handoff *transport.Handoff) (err error) {
 
 func (r *route) Server() transport.Server { return r.sender.server.usage }
 
-// keyPrefix says on a user's server whose key it is.
+// keyPrefix marks our keys on a user's server.
 const keyPrefix = "rrbench:payload:"
 
-// sender refers to payloads in a server, which is written to from the memory of a source.
+// sender writes payloads from a source's memory to a server, and refers to them there.
 type sender struct {
 	server *server
 	client *client
 	// key is the payload's, or the channel's name.
 	key string
-	// lifetime is when a value goes away by itself whose source was killed. It outlives each hand-off.
+	// lifetime is after what time a value expires whose source was killed. It is longer than a hand-off.
 	lifetime time.Duration
 	lastID   uint64
 
-	// publish is publishPayload where payloads are messages, of which references go first: a target has made
-	// room when one comes.
+	// publish is publishPayload where payloads are messages. A message goes after its references: targets have
+	// made room when it comes.
 	publish func() error
 	payload []byte
 	err     error
@@ -81,11 +81,8 @@ func (s *sender) Finish(*modes.Region, []byte, int) error {
 func (s *sender) Released([]uint64) {}
 func (s *sender) Close() error      { return errors.Join(s.client.Close(), s.server.release()) }
 
-// directions tell targets where payloads will be: the server, and their key or channel there.
-type directions struct {
-	place
-	Key string
-}
+// directions lead targets to payloads: the server's URL, and the key or channel there.
+type directions struct{ URL, Key string }
 
 // resolver finds payloads in a server.
 type resolver struct {
@@ -93,18 +90,19 @@ type resolver struct {
 	messages bool
 	deadline time.Duration
 
-	// client is of the source that is connected, whose payloads are at the key.
+	// client is connected to the server of the source, key is that of its payloads, and stop ends the wait for
+	// the end of the target.
 	client *client
 	key    string
 	stop   func() bool
-	// seen is the ID of the last message: they come in the order of the references, whose IDs begin with 1.
+	// seen is the ID of the last message: messages come in the order of the references, whose IDs begin with 1.
 	// broken is why they are out of step.
 	seen   uint64
 	broken error
-	// copied is when a message was there; it is zero for a value, which is read straight into its place.
-	// garbage is how many bytes came in messages since they were collected.
-	copied  int64
-	garbage int
+	// received is when a message had come; it is zero for a value, which is read straight into its place.
+	// garbage is how many bytes of messages have come since the last collection.
+	received int64
+	garbage  int
 }
 
 var (
@@ -114,7 +112,8 @@ var (
 
 // ForSource returns a resolver that fetches by a connection of its own.
 func (r *resolver) ForSource() stream.Receiver {
-	return &resolver{receiver: r.receiver, messages: r.messages, deadline: r.deadline}
+	fresh := *r // which is never prepared
+	return &fresh
 }
 
 func (r *resolver) Prepare(ctx context.Context, encoded []byte) error {
@@ -127,7 +126,7 @@ func (r *resolver) Prepare(ctx context.Context, encoded []byte) error {
 	if r.messages {
 		channel = from.Key
 	}
-	c, err := connect(ctx, from.place, channel, r.deadline)
+	c, err := connect(ctx, from.URL, channel, r.deadline)
 	if err == nil {
 		r.client, r.key, r.stop = c, from.Key, context.AfterFunc(ctx, func() { _ = c.Close() })
 	}
@@ -161,11 +160,11 @@ func (r *resolver) fetch(id uint64, into []byte) error {
 		return explain("GET the payload", err)
 	}
 	var received any
-	// What there was no place for waits to be skipped.
+	// Messages that there was no place for are skipped.
 	for ; r.broken == nil && r.seen < id; r.seen++ {
 		received, r.broken = r.client.subscription.ReceiveTimeout(context.Background(), max(r.deadline, 0))
 	}
-	r.copied = measure.Now()
+	r.received = measure.Now()
 	if message, ok := received.(*redis.Message); r.broken == nil && (!ok || len(message.Payload) != len(into)) {
 		r.broken = errors.New("something else came than what was referred to")
 	} else if r.broken == nil {
@@ -174,15 +173,15 @@ func (r *resolver) fetch(id uint64, into []byte) error {
 	return explain("wait for the message", r.broken)
 }
 
-// Consume tells when the payload had come into this process.
+// Consume fills in when the payload had come into this process.
 func (r *resolver) Consume(d *transport.Delivery) error {
-	d.Timeline.Received = cmp.Or(r.copied, d.Timeline.CopiedIn)
+	d.Timeline.Received = cmp.Or(r.received, d.Timeline.CopiedIn)
 	return r.receiver.Consume(d)
 }
 
-// garbageLimit is how many bytes of messages that were handled are left lying about. The
-// library allocates every message, and shims of WebAssembly functions leave collecting to
-// those who make garbage: between two payloads, here, the pages are still warm for the next.
+// garbageLimit is after how many bytes of messages garbage is collected. The library allocates every
+// message, and shims of WebAssembly functions leave collecting to what makes garbage: between two payloads,
+// here, the pages are still warm for the next.
 const garbageLimit = 16 << 20
 
 func (r *resolver) Release() error {

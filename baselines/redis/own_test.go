@@ -3,7 +3,6 @@ package redis
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -23,26 +22,17 @@ type own struct {
 func startOwn(t *testing.T, over string) own {
 	t.Helper()
 	needServer(t)
-	s, err := start(t.Context(), place{Network: over})
+	s, err := start(t.Context(), privately[over].host)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.stop() })
-	client, err := connect(t.Context(), s.place, "", time.Minute)
+	client, err := connect(t.Context(), s.url, "", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
 	return own{s, client}
-}
-
-// as is the parameter by which a user names the server.
-func (o own) as(user, password string) string {
-	who := url.UserPassword(user, password).String()
-	if o.Network == overUnix {
-		return fmt.Sprintf("unix://%s@%s", who, o.Address)
-	}
-	return fmt.Sprintf("redis://%s@%s", who, o.Address)
 }
 
 func (o own) ask(t *testing.T, words ...any) (answer string) {
@@ -84,7 +74,7 @@ func TestOwnServer(t *testing.T) {
 		o.ask(t, "SET", "mine", "stays")
 		before := o.ask(t, "CONFIG", "GET", "*")
 		for _, tr := range []transport.Transport{New(), NewPubSub(), NewLimit()} {
-			v := variant{tr, o.as("", o.Password)}
+			v := variant{tr, o.url}
 			transporttest.Exercise(t, v, v.setup("wazero", 300_000, 2), false)
 		}
 		if after := o.ask(t, "CONFIG", "GET", "*"); after != before {
@@ -93,7 +83,7 @@ func TestOwnServer(t *testing.T) {
 		if keys := o.ask(t, "KEYS", "*"); keys != "[mine]" {
 			t.Errorf("its keys are %v", keys)
 		}
-		private, named := New().(transport.Dependent).Versions(""), New().(transport.Dependent).Versions(o.as("", o.Password))
+		private, named := New().(transport.Dependent).Versions(""), New().(transport.Dependent).Versions(o.url)
 		if private[program] == "" || private[program] != named[program] {
 			t.Errorf("its version is %v, that of a private one %v", named, private)
 		}
@@ -103,10 +93,10 @@ func TestOwnServer(t *testing.T) {
 	}
 }
 
-// What a user's server says that it used is what its process used.
+// The usage that a user's server reports is that of its process.
 func TestOwnServerIsAccounted(t *testing.T) {
 	o := startOwn(t, overUnix)
-	s, err := attach(t.Context(), o.place)
+	s, err := attach(t.Context(), o.url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,20 +130,20 @@ func TestOwnServerRefuses(t *testing.T) {
 	const size = 4 << 20
 	for _, over := range []string{overUnix, overTCP} {
 		o := startOwn(t, over)
-		// This user cannot look at the configuration, and learns limits the hard way.
+		// This user cannot look at the configuration, and learns limits from failures.
 		o.ask(t, "ACL", "SETUSER", "blind", "on", ">secret", "~*", "&*", "+@all", "-config")
 		o.ask(t, "ACL", "SETUSER", "mute", "on", ">secret", "~*", "&*", "+@all", "-info")
-		owner, blind := o.as("", o.Password), o.as("blind", "secret")
+		owner, blind := o.url, with(t, o.url, "blind", "secret")
 		for _, test := range []struct {
 			tr               transport.Transport
 			parameter        string
 			name, value, was string
 			want             string
 		}{
-			{New(), o.as("", "wrong"), "", "", "", "give the server's user and password"},
-			{NewLimit(), o.as("nobody", "wrong"), "", "", "", "give the server's user and password"},
-			{New(), strings.Replace(owner, ":"+o.Password+"@", "", 1), "", "", "", "give the server's user and password"},
-			{New(), o.as("mute", "secret"), "", "", "", "allow this user INFO"},
+			{New(), with(t, o.url, "", "wrong"), "", "", "", "give the server's user and password"},
+			{NewLimit(), with(t, o.url, "nobody", "wrong"), "", "", "", "give the server's user and password"},
+			{New(), with(t, o.url, "", ""), "", "", "", "give the server's user and password"},
+			{New(), with(t, o.url, "mute", "secret"), "", "", "", "allow this user INFO"},
 			{New(), owner, "proto-max-bulk-len", "1mb", "512mb", "use at most 1MiB, or raise its proto-max-bulk-len"},
 			{New(), blind, "proto-max-bulk-len", "1mb", "512mb", "proto-max-bulk-len"},
 			{NewLimit(), blind, "proto-max-bulk-len", "1mb", "512mb", "proto-max-bulk-len"},
@@ -186,50 +176,34 @@ func TestOwnServerRefuses(t *testing.T) {
 	}
 }
 
-// A value that the server drops before the target asks for it fails the delivery and says
-// why; until then it is bound to expire.
+// A value that the server drops before the target asks for it fails the delivery; until then it is bound to expire.
 func TestValueIsEvicted(t *testing.T) {
 	o := startOwn(t, overUnix)
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	seen := time.Duration(0)
-	go func() {
-		defer close(stopped)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			for _, key := range o.client.Keys(t.Context(), keyPrefix+"*").Val() {
-				if left := o.client.PTTL(t.Context(), key).Val(); left != -2 {
-					seen = left
-				}
-				_ = o.client.Unlink(t.Context(), key)
-			}
-		}
-	}()
-	v := variant{New(), o.as("", o.Password)}
-	for range 200 {
-		err := handOver(t, v, v.setup("wazero", 100_000, 1))
-		if err == nil {
-			continue
-		}
-		if !strings.Contains(err.Error(), "was it evicted?") {
-			t.Error(err)
-		}
-		break
+	v := variant{New(), o.url}
+	setup := v.setup("wazero", 1000, 1)
+	target := transporttest.Serve(t, v, setup)
+	opened := transporttest.Open(t, v, setup, target.Endpoint()).(*route)
+	if _, _, err := opened.sender.Refer(nil, []byte("value")); err != nil {
+		t.Fatal(err)
 	}
-	close(stop)
-	<-stopped
-	if seen <= 0 || seen > time.Minute {
-		t.Errorf("a value would have expired after %v", seen)
+	if left := o.client.PTTL(t.Context(), opened.sender.key).Val(); left <= 0 || left > time.Minute {
+		t.Errorf("a value would expire after %v", left)
 	}
+	o.ask(t, "DEL", opened.sender.key)
+	opened.sender.key += "elsewhere" // the target asks for the key that it knows
+	transporttest.Prepare(t, opened, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: setup.Size})
+	var handoff transport.Handoff
+	transporttest.MustSend(t, opened, &handoff)
+	if err := handoff.Deliveries[0].Err; err == nil || !strings.Contains(err.Error(), "was it evicted?") {
+		t.Error(err)
+	}
+	transporttest.MustClose(t, opened, target)
 }
 
 func TestOwnServerEnds(t *testing.T) {
 	for _, tr := range []transport.Transport{New(), NewPubSub(), NewLimit()} {
 		o := startOwn(t, overTCP)
-		v := variant{tr, o.as("", o.Password)}
+		v := variant{tr, o.url}
 		setup := v.setup("wazero", 1<<20, 1)
 		target := transporttest.Serve(t, v, setup)
 		opened := transporttest.Open(t, v, setup, target.Endpoint())

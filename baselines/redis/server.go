@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,20 +30,19 @@ import (
 
 // server is what routes of this process share: a private one, or a user's.
 type server struct {
-	place
+	url   string
 	holds capacity
 	usage usage
-	// users is how many routes it has; servers guards it.
+	// users is how many routes and targets use it; servers guards it.
 	users int
 
-	// The rest is of a private one: the program's name, its process, and the directory that holds the
-	// Unix socket.
-	name      string
+	// The rest is of a private one: its process, of which the first argument is the program's name, and the
+	// directory that holds the Unix socket.
 	daemon    *child.Daemon
 	directory *private.Directory
 }
 
-// usage tells what a server uses of its machine.
+// usage meters what a server uses of its machine.
 type usage interface {
 	// Take returns what was used since the last Take, or since the beginning.
 	Take() (measure.Usage, error)
@@ -53,24 +53,25 @@ type usage interface {
 // servers are those in use, by how they were chosen.
 var servers = struct {
 	sync.Mutex
-	inUse map[place]*server
-}{inUse: make(map[place]*server)}
+	inUse map[choice]*server
+}{inUse: make(map[choice]*server)}
 
-// use returns the server of a choice: a private one runs until all routes have released it,
-// and one that has died is replaced.
-func use(ctx context.Context, at place) (_ *server, err error) {
+// use returns the server of a choice, for the caller to release: a private one runs until all have released
+// it, and one that has died is replaced.
+func use(ctx context.Context, chosen choice) (_ *server, err error) {
 	servers.Lock()
 	defer servers.Unlock()
-	s := servers.inUse[at]
+	s := servers.inUse[chosen]
 	if s == nil || s.daemon.HasEnded() {
-		begin := attach
-		if at.Private {
-			begin = start
+		if chosen.url != "" {
+			s, err = attach(ctx, chosen.url)
+		} else {
+			s, err = start(ctx, chosen.host)
 		}
-		if s, err = begin(ctx, at); err != nil {
+		if err != nil {
 			return nil, err
 		}
-		servers.inUse[at] = s
+		servers.inUse[chosen] = s
 	}
 	s.users++
 	return s, nil
@@ -82,7 +83,7 @@ func (s *server) release() error {
 	if s.users--; s.users > 0 {
 		return nil
 	}
-	maps.DeleteFunc(servers.inUse, func(_ place, other *server) bool { return other == s })
+	maps.DeleteFunc(servers.inUse, func(_ choice, other *server) bool { return other == s })
 	return s.stop()
 }
 
@@ -131,32 +132,22 @@ tcp-keepalive 0
 // is configured to keep them. With JE_ before it, it is that of servers that have jemalloc built in.
 const mallocConf = "MALLOC_CONF=oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1"
 
-// directoryPrefix begins the names of the servers' directories.
+// directoryPrefix begins the names of the servers' directories, and parents are where these may be.
 const directoryPrefix = "rrbench-redis-"
 
-// parents are where these may be: where temporary files belong, unless that is a relative path,
-// or one so long that a socket's below it is none.
-func parents() []string {
-	if parent := os.TempDir(); filepath.IsAbs(parent) && len(parent) <= 64 {
-		return []string{parent}
-	}
-	return private.ShortParents()
-}
-
-// loopback has the kernel choose the port.
-const loopback = transport.Loopback + ":0"
+var parents = private.ShortParents
 
 var errPortTaken = errors.New("another process has the port")
 
-// start starts a server and waits until it answers. A port is chosen anew where another process
-// takes it meanwhile.
-func start(ctx context.Context, chosen place) (s *server, err error) {
-	if chosen.Network != overTCP {
+// start starts a server, with an address over TCP where there is a host, and waits until it answers. It chooses
+// another port where another process takes the first one meanwhile.
+func start(ctx context.Context, host string) (s *server, err error) {
+	if host == "" {
 		return startAt(ctx, "")
 	}
 	for range 5 {
 		var listener net.Listener
-		if listener, err = net.Listen(overTCP, net.JoinHostPort(cmp.Or(chosen.Address, transport.Loopback), "0")); err != nil {
+		if listener, err = net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
 			return nil, fmt.Errorf("find a port: %w", err)
 		}
 		_ = listener.Close()
@@ -170,8 +161,8 @@ func start(ctx context.Context, chosen place) (s *server, err error) {
 // startTimeout bounds how long a server may take to answer.
 const startTimeout = 10 * time.Second
 
-// startAt starts a server with a Unix socket, by which it is asked first, and a TCP address where
-// one is given: once it answers it has both, and until then nothing is sent to that address.
+// startAt starts a server with a Unix socket, and a TCP address where one is given. It is asked at the socket
+// first: once it answers there it has both, and until then nothing is sent to the TCP address.
 func startAt(ctx context.Context, tcp string) (_ *server, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -179,21 +170,22 @@ func startAt(ctx context.Context, tcp string) (_ *server, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for %s: %w", program, err)
 	}
-	at := place{Network: overUnix, Address: filepath.Join(directory.Path, "socket"), Password: rand.Text()}
-	s := &server{place: at, holds: privateCapacity, name: program, directory: directory}
+	socket, password := filepath.Join(directory.Path, "socket"), rand.Text()
+	at := url.URL{Scheme: "unix", User: url.UserPassword("", password), Path: socket}
+	s := &server{url: at.String(), holds: privateCapacity, directory: directory}
 	command := exec.Command(program, "-")
 	if !hasServer() {
-		s.name, command = standInName, exec.Command("/proc/self/exe", StandInCommand)
-		command.Args[0] = os.Args[0]
+		command = exec.Command("/proc/self/exe", StandInCommand)
+		command.Args[0] = standInName
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("start %s: %w", s.name, err), s.stop())
+			err = errors.Join(fmt.Errorf("start %s: %w", command.Args[0], err), s.stop())
 		}
 	}()
 	// The configuration goes through standard input, where no other user sees the password.
-	host, port, _ := net.SplitHostPort(cmp.Or(tcp, loopback)) // port 0 is none
-	command.Stdin = strings.NewReader(fmt.Sprintf(configuration, host, port, at.Address, at.Password, directory.Path))
+	host, port, _ := net.SplitHostPort(cmp.Or(tcp, transport.Loopback+":0")) // port 0 is none
+	command.Stdin = strings.NewReader(fmt.Sprintf(configuration, host, port, socket, password, directory.Path))
 	command.Env, command.Dir = append(os.Environ(), mallocConf, "JE_"+mallocConf), directory.Path
 	if s.daemon, err = child.StartDaemon(command); err != nil {
 		return nil, err
@@ -207,15 +199,16 @@ func startAt(ctx context.Context, tcp string) (_ *server, err error) {
 	}
 	s.usage = meter
 	if tcp != "" {
-		s.Network, s.Address = overTCP, tcp
+		at.Scheme, at.Host, at.Path = "redis", tcp, ""
+		s.url = at.String()
 	}
 	return s, nil
 }
 
-// await waits until the server answers. What one has said that ends before is kept in a file.
+// await waits until the server answers. What a server wrote that ends before that is kept in a file.
 func (s *server) await(ctx context.Context) error {
 	for {
-		c, err := connect(ctx, s.place, "", startTimeout)
+		c, err := connect(ctx, s.url, "", startTimeout)
 		ended := s.daemon.HasEnded()
 		_, all := s.daemon.Said.Said()
 		switch {
@@ -233,13 +226,13 @@ func (s *server) await(ctx context.Context) error {
 	}
 }
 
-// ending is how the server has ended, with the last line that it said, less process and time.
+// ending is how the server has ended, with the last line that it wrote, less process and time.
 func (s *server) ending() error {
 	line, _ := s.daemon.Said.Said()
 	if _, message, stamped := strings.Cut(line, " # "); stamped {
 		line = message
 	}
-	return fmt.Errorf("%s ended with %v: %s", s.name, s.daemon.ProcessState, line)
+	return fmt.Errorf("%s ended with %v: %s", s.daemon.Args[0], s.daemon.ProcessState, line)
 }
 
 // explain adds how a private server has ended.
@@ -251,8 +244,8 @@ func (s *server) explain(step string, err error) error {
 }
 
 // attach looks at a user's server: whether it lets us in, what it holds, and whether it
-// tells its usage. It changes nothing there.
-func attach(ctx context.Context, at place) (*server, error) {
+// reports its usage. It changes nothing there.
+func attach(ctx context.Context, at string) (*server, error) {
 	c, err := connect(ctx, at, "", connectTimeout)
 	if err != nil {
 		return nil, err
@@ -261,10 +254,10 @@ func attach(ctx context.Context, at place) (*server, error) {
 	if _, err := usage.Take(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w (allow this user INFO, or use a private server)", err), c.Close())
 	}
-	memory := c.InfoMap(ctx, memorySection).Val()[memorySection]
-	// Users that may not see the configuration learn its limits from failures.
+	memory := c.InfoMap(ctx, "Memory").Val()["Memory"]
+	// Users that may not see the configuration learn its limits from failures: they have none here.
 	set := func(name string) string { return c.ConfigGet(ctx, name).Val()[name] }
-	return &server{place: at, usage: usage, holds: capacity{
+	return &server{url: at, usage: usage, holds: capacity{
 		value:  number(set("proto-max-bulk-len")),
 		output: outputLimit(set("client-output-buffer-limit")),
 		memory: number(memory["maxmemory"]),
@@ -287,11 +280,11 @@ func outputLimit(text string) int64 {
 	return number(hard)
 }
 
-// capacity is what a server holds, in bytes; what it does not tell, or does not limit, is 0.
+// capacity is what a server holds, in bytes; what it does not report, or does not limit, is 0.
 type capacity struct {
 	// value bounds a value, output what may wait for a subscriber.
 	value, output int64
-	// memory is maxmemory and used what was in use; evicts is how others make room, maxmemory-policy.
+	// memory is maxmemory and used what was in use; evicts is maxmemory-policy: what is dropped for new values.
 	memory, used int64
 	evicts       string
 }
@@ -299,8 +292,8 @@ type capacity struct {
 // privateCapacity is what Redis holds unless it is configured otherwise: proto-max-bulk-len.
 var privateCapacity = capacity{value: 512 << 20}
 
-// check refuses what the server would not take, would cut off, or would drop a user's own
-// values for.
+// check refuses a payload that the server would not take, would cut off a subscriber for, or would drop a
+// user's own values for.
 func (holds capacity) check(n int64, message bool) error {
 	size := payloads.FormatSize
 	switch {
@@ -314,8 +307,6 @@ func (holds capacity) check(n int64, message bool) error {
 	}
 	return nil
 }
-
-const memorySection = "Memory"
 
 // reportedUsage is what a user's server reports of its own usage.
 type reportedUsage struct {
@@ -338,7 +329,7 @@ func (u *reportedUsage) ask(section string, fields ...string) ([]float64, error)
 	return numbers, explain("ask redis-server what it uses", err)
 }
 
-// Take reads CPU times, to the microsecond. The server tells neither faults nor context switches.
+// Take reads CPU times, to the microsecond. The server reports neither faults nor context switches.
 func (u *reportedUsage) Take() (measure.Usage, error) {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
@@ -355,7 +346,7 @@ func (u *reportedUsage) Take() (measure.Usage, error) {
 func (u *reportedUsage) Memory() (measure.Memory, error) {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
-	resident, err := u.ask(memorySection, "used_memory_rss")
+	resident, err := u.ask("Memory", "used_memory_rss")
 	u.peak = max(u.peak, int64(resident[0]))
 	return measure.Memory{RSSPeak: u.peak, PSSPeak: u.peak}, err
 }
@@ -364,12 +355,12 @@ func (u *reportedUsage) Memory() (measure.Memory, error) {
 // redis-server: ServeStandIn.
 const StandInCommand = "redis-stand-in"
 
-// standInName is what rows say that were measured with the stand-in.
+// standInName marks rows that were measured with the stand-in.
 const standInName = "miniredis"
 
 // ServeStandIn is a server in this process that knows enough of Redis to carry payloads, for machines
-// without redis-server. It is started with StandInCommand and given the same configuration, of which it
-// heeds where to listen and the password. Its figures are those of another program than Redis.
+// without redis-server. It is started with StandInCommand and reads the same configuration, of which it
+// uses the addresses and the password. Its figures are those of another program than Redis.
 func ServeStandIn(configured io.Reader) error {
 	var host, port, path, password, directory string
 	if _, err := fmt.Fscanf(configured, configuration, &host, &port, &path, &password, &directory); err != nil {
@@ -393,11 +384,11 @@ func ServeStandIn(configured io.Reader) error {
 	}
 	// Its parent asks at the Unix socket first: it answers there when it listens everywhere.
 	if port != "0" {
-		listener, err := net.Listen(overTCP, net.JoinHostPort(host, port))
+		listener, err := net.Listen("tcp", net.JoinHostPort(host, port))
 		if err != nil {
 			return err
 		}
 		go serve(listener, nil)
 	}
-	return serve(net.Listen(overUnix, path))
+	return serve(net.Listen("unix", path))
 }

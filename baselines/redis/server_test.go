@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,11 +15,11 @@ import (
 	"time"
 
 	"rrbench/payloads"
-	"rrbench/private"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 )
 
-// What a server says that does not start is in the error.
+// The error has what a server wrote that does not start.
 func TestServerDoesNotStart(t *testing.T) {
 	directory := t.TempDir()
 	script := "#!/bin/sh\necho Reading >&2\necho '1:M 1 Jan 2026 00:00:00.000 # Bad directive' >&2\nexit 3\n"
@@ -26,52 +27,45 @@ func TestServerDoesNotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", directory+":"+os.Getenv("PATH"))
-	t.Setenv("TMPDIR", directory)
-	for _, network := range []string{overUnix, overTCP} {
-		_, err := use(context.Background(), place{Private: true, Network: network})
+	for _, chosen := range privately {
+		inOwnParent(t)
+		_, err := use(t.Context(), chosen)
 		if err == nil || !strings.Contains(err.Error(), "exit status 3: Bad directive (all that it said: ") {
 			t.Fatal(err)
 		}
 		_, path, _ := strings.Cut(err.Error(), "it said: ")
-		said, err := os.ReadFile(strings.TrimSuffix(path, ")"))
-		if err != nil || strings.Count(string(said), "\n") != 2 {
+		path = strings.TrimSuffix(path, ")")
+		said, err := os.ReadFile(path)
+		if err = errors.Join(err, os.Remove(path)); err != nil || strings.Count(string(said), "\n") != 2 {
 			t.Errorf("%q, %v", said, err)
 		}
 	}
 }
 
-// A server's socket has a short absolute path, wherever temporary files are.
-func TestServerInOddPlaces(t *testing.T) {
-	needServer(t)
-	t.Chdir(t.TempDir())
-	long := filepath.Join(t.TempDir(), strings.Repeat("d", 120))
-	if err := errors.Join(os.Mkdir("relative", 0o700), os.Mkdir(long, 0o700)); err != nil {
+// privately are the choices of a private server, by the network.
+var privately = map[string]choice{overUnix: {}, overTCP: {host: transport.Loopback}}
+
+// with is the URL of a server with another user and password.
+func with(t *testing.T, server, user, password string) string {
+	t.Helper()
+	at, err := url.Parse(server)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, odd := range []string{"relative", long} {
-		t.Setenv("TMPDIR", odd)
-		p, err := start(t.Context(), place{Network: overUnix})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := p.stop(); err != nil {
-			t.Error(err)
-		}
-	}
+	at.User = url.UserPassword(user, password)
+	return at.String()
 }
 
 // A process of another user does not get past the password.
 func TestServerHasPassword(t *testing.T) {
 	needServer(t)
-	for _, network := range []string{overUnix, overTCP} {
-		s, err := use(context.Background(), place{Private: true, Network: network})
+	for _, chosen := range privately {
+		s, err := use(t.Context(), chosen)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, password := range []string{"", "wrong"} {
-			at := s.place
-			at.Password = password
-			client, err := connect(context.Background(), at, "", time.Second)
+			client, err := connect(t.Context(), with(t, s.url, "", password), "", time.Second)
 			if err == nil {
 				_ = client.Close()
 				t.Errorf("password %q lets in", password)
@@ -85,7 +79,7 @@ func TestServerHasPassword(t *testing.T) {
 	}
 }
 
-// unheard is a listener of another process at an address, which must not be spoken to.
+// unheard is a listener of another process at an address, to which nothing must be sent.
 func unheard(t *testing.T, address string) net.Listener {
 	t.Helper()
 	listener, err := net.Listen("tcp", address)
@@ -104,35 +98,32 @@ func unheard(t *testing.T, address string) net.Listener {
 	return listener
 }
 
-// A port that another process takes just before the server does is left to it.
+// A server does not start on a port that another process takes just before.
 func TestPortIsTaken(t *testing.T) {
 	needServer(t)
-	taken := unheard(t, loopback).Addr().String()
+	inOwnParent(t)
+	taken := unheard(t, transport.Loopback+":0").Addr().String()
 	for _, path := range []string{os.Getenv("PATH"), t.TempDir()} {
 		t.Setenv("PATH", path) // with a redis-server, and without one
-		t.Setenv("TMPDIR", t.TempDir())
 		if _, err := startAt(t.Context(), taken); !errors.Is(err, errPortTaken) {
 			t.Errorf("the port of another process: %v", err)
-		}
-		if left, _ := os.ReadDir(os.TempDir()); len(left) > 0 {
-			t.Errorf("left behind: %v", left)
 		}
 	}
 }
 
-// What listens on the port of a server that has died is not spoken to.
+// Nothing is sent to what listens on the port of a server that has died.
 func TestPortIsTakenOver(t *testing.T) {
 	needServer(t)
-	p, err := start(t.Context(), place{Network: overTCP})
+	p, err := start(t.Context(), transport.Loopback)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := connect(t.Context(), p.place, "", time.Second)
+	client, err := connect(t.Context(), p.url, "", time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	subscribed := resolver{messages: true, deadline: time.Second}
-	err = subscribed.Prepare(t.Context(), encode(t, directions{p.place, "channel"}))
+	err = subscribed.Prepare(t.Context(), encode(t, directions{p.url, "channel"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +131,11 @@ func TestPortIsTakenOver(t *testing.T) {
 	if err := p.stop(); err != nil {
 		t.Fatal(err)
 	}
-	unheard(t, p.Address)
+	at, err := url.Parse(p.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unheard(t, at.Host)
 	for range 3 {
 		if err := client.Ping(t.Context()).Err(); err == nil {
 			t.Error("it answers")
@@ -151,23 +146,22 @@ func TestPortIsTakenOver(t *testing.T) {
 	}
 }
 
-func waitToBeKilled(network string) {
-	s, err := use(context.Background(), place{Private: true, Network: network})
+func waitToBeKilled(host string) {
+	s, err := start(context.Background(), host)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Println(s.daemon.Process.Pid)
+	fmt.Println(s.daemon.Process.Pid, s.directory.Path)
 	select {}
 }
 
-// A server does not outlive its process, and what that leaves behind the next one removes.
+// A server ends with its process, and the next process removes the directory that it leaves behind.
 func TestServerEndsWithParent(t *testing.T) {
 	needServer(t)
-	for _, network := range []string{overUnix, overTCP} {
-		t.Setenv("TMPDIR", t.TempDir())
+	for _, chosen := range privately {
 		parent := exec.Command("/proc/self/exe")
-		parent.Env = append(os.Environ(), parentVariable+"="+network)
+		parent.Env = append(os.Environ(), parentVariable+"="+chosen.host)
 		parent.Stderr = os.Stderr
 		output, err := parent.StdoutPipe()
 		if err != nil {
@@ -177,7 +171,8 @@ func TestServerEndsWithParent(t *testing.T) {
 			t.Fatal(err)
 		}
 		var pid int
-		_, err = fmt.Fscan(output, &pid)
+		var directory string
+		_, err = fmt.Fscan(output, &pid, &directory)
 		_ = parent.Process.Kill()
 		_ = parent.Wait()
 		if err != nil {
@@ -192,25 +187,18 @@ func TestServerEndsWithParent(t *testing.T) {
 		if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
 			t.Errorf("the server still runs: %v", err)
 		}
-		there := func() int {
-			entries, err := os.ReadDir(os.TempDir())
-			if err != nil {
-				t.Fatal(err)
-			}
-			return len(entries)
+		if _, err := os.Stat(directory); err != nil {
+			t.Errorf("there is nothing to remove: %v", err)
 		}
-		if there() == 0 {
-			t.Error("there is nothing to remove")
-		}
-		next, err := private.NewDirectoryIn(parents(), directoryPrefix)
+		next, err := start(t.Context(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := next.Remove(); err != nil {
+		if err := next.stop(); err != nil {
 			t.Error(err)
 		}
-		if n := there(); n != 0 {
-			t.Errorf("%d directories are left behind", n)
+		if _, err := os.Stat(directory); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the directory is left behind: %v", err)
 		}
 	}
 }
@@ -219,31 +207,16 @@ func TestServerEndsWithParent(t *testing.T) {
 func TestServerOfTargets(t *testing.T) {
 	host := addressOfThisHost(t)
 	for _, tr := range []transport.Transport{New(), NewPubSub()} {
-		setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.Raw, Payload: payloads.Text, Size: 1 << 20, Fanout: 1, Deadline: 10 * time.Second, Address: host}
-		target, err := tr.Serve(t.Context(), setup)
-		if err != nil {
-			t.Fatal(err)
-		}
+		setup := setupOf("wazero", 1<<20, 1)
+		setup.Address = host
+		target := transporttest.Serve(t, tr, setup)
 		endpoint := target.Endpoint()
-		there, err := New().(through).choose(endpoint.Facts[serverFact])
-		if err != nil || !strings.HasPrefix(there.Address, host+":") || !strings.HasPrefix(endpoint.Address, host+":") {
-			t.Errorf("target at %s, its server at %s, %v", endpoint.Address, there.Address, err)
+		if there := endpoint.Facts[serverFact]; !strings.Contains(there, "@"+host+":") || !strings.HasPrefix(endpoint.Address, host+":") {
+			t.Errorf("target at %s, its server at %s", endpoint.Address, there)
 		}
-		route, err := tr.Open(t.Context(), setup, []transport.Endpoint{endpoint})
-		if err != nil {
-			t.Fatal(err)
-		}
-		spec := payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1 << 20}
-		handoff := new(transport.Handoff)
-		if err := errors.Join(route.Prepare(spec), route.Send(handoff)); err != nil {
-			t.Fatal(err)
-		}
-		if d := handoff.Deliveries[0]; d.Err != nil || d.Digest != spec.Digest() {
-			t.Errorf("%+v", d)
-		}
-		if err := errors.Join(route.Close(), target.Close()); err != nil {
-			t.Error(err)
-		}
+		route := transporttest.Open(t, tr, setup, endpoint)
+		transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 1 << 20}, new(transport.Handoff))
+		transporttest.MustClose(t, route, target)
 	}
 }
 

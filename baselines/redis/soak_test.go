@@ -10,7 +10,7 @@ import (
 	"rrbench/transport"
 )
 
-// A guest without memory for the object and its JSON says so.
+// A guest without memory for the object and its JSON reports that.
 func TestSerializingNeedsMemory(t *testing.T) {
 	o := startOwn(t, overUnix)
 	o.ask(t, "CONFIG", "SET", "proto-max-bulk-len", "4gb")
@@ -19,7 +19,7 @@ func TestSerializingNeedsMemory(t *testing.T) {
 			t.Logf("left out: %v", err)
 			continue
 		}
-		v := variant{New(), o.as("", o.Password)}
+		v := variant{New(), o.url}
 		setup := v.setup(engine, 2<<30, 1)
 		setup.Codec = transport.JSON
 		err := handOver(t, v, setup)

@@ -6,11 +6,11 @@
 // how much of the cost is the guest's language. What a guest has to offer is in package
 // abi.
 //
-// A shim loads a guest, tells it whom to be and when to send, and serves its system calls
+// A shim loads a guest, makes it a source or a target, starts its hand-offs, and serves its system calls
 // (engines/wasip1): a read or write of a socket goes straight into or out of linear memory.
 // Serialization, HTTP and every moment of the timeline but none of the payload's copies in
 // the kernel lie inside the guests. The guest cannot see what its process uses: it asks
-// the host and puts that into its reply, as a native function would.
+// the host and puts the answer into its reply, as a native function would.
 //
 // Compiling, or reading compiled code from disk, starting the guest and connecting lie
 // outside a hand-off.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"rrbench/baselines/wasi/abi"
 	"rrbench/engines"
@@ -25,8 +26,7 @@ var exports = map[string][2][]engines.ValueType{
 	abi.Failure:    {nil, {engines.I64}},
 }
 
-// checkExports refuses a guest that follows another version of abi: its parameters would be
-// taken for one another.
+// checkExports refuses a guest of another version of abi: it would take one parameter for another.
 func checkExports(guest string, offered []engines.FunctionType) error {
 	for name, want := range exports {
 		i := slices.IndexFunc(offered, func(f engines.FunctionType) bool { return f.Name == name })
@@ -37,8 +37,16 @@ func checkExports(guest string, offered []engines.FunctionType) error {
 	return nil
 }
 
+// modules are the engines.Module of guests, by engine and guest, that are compiled and checked: these guests are
+// part of the program, so that reading and hashing their megabytes once is enough.
+var modules sync.Map
+
 // compiled returns a guest's code for an engine.
 func compiled(ctx context.Context, engineName, guest string) (engines.Module, error) {
+	key := [2]string{engineName, guest}
+	if known, ok := modules.Load(key); ok {
+		return known.(engines.Module), nil
+	}
 	wasm, err := Guests{}.GuestModule(guest)
 	if err != nil {
 		return nil, err
@@ -47,5 +55,9 @@ func compiled(ctx context.Context, engineName, guest string) (engines.Module, er
 	if err != nil {
 		return nil, fmt.Errorf("guest %s: %w", guest, err)
 	}
-	return module, checkExports(guest, module.Exports())
+	if err := checkExports(guest, module.Exports()); err != nil {
+		return nil, err
+	}
+	modules.Store(key, module)
+	return module, nil
 }

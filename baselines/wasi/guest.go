@@ -29,7 +29,7 @@ type guest struct {
 	ended error
 }
 
-// start makes a guest of setup and tells it what its payloads will be like. The context
+// start makes a guest of setup and begins it with what its payloads will be like. The context
 // bounds what comes until the returned function is called.
 func (g Guests) start(ctx context.Context, setup transport.Setup) (_ *guest, bounded func() error, err error) {
 	codec, kind, err := numbers(setup)
@@ -47,7 +47,7 @@ func (g Guests) start(ctx context.Context, setup transport.Setup) (_ *guest, bou
 	made := &guest{name: name}
 	if made.system, err = wasip1.New(wasip1.Config{
 		Arguments: []string{name},
-		// Of a panic the message is of use; traces would crowd it out.
+		// The message of a panic is of use; traces would crowd it out.
 		Environment: []string{"GOTRACEBACK=none"},
 		Sockets:     true,
 		Tune:        stream.TuneTCP,
@@ -64,8 +64,15 @@ func (g Guests) start(ctx context.Context, setup transport.Setup) (_ *guest, bou
 	}
 	made.within(setup.Deadline)
 	err = modes.Initialise(name, setup.Deadline, func() error {
-		if err := made.create(ctx, module, g.limit()); err != nil {
-			return err
+		if made.instance, err = module.Instantiate(ctx, engines.InstanceConfig{
+			Name:        name,
+			Imports:     append(made.system.Functions(), takeUsage, copiedIn(made.system)),
+			MemoryLimit: cmp.Or(g.memoryLimit, engines.AddressSpace-engines.PageSize),
+		}); err != nil {
+			return made.system.Explain(err)
+		}
+		if made.instance.Memory() == nil {
+			return fmt.Errorf("guest %s: %w", name, errNoMemory)
 		}
 		return made.do(abi.Begin, codec, kind, uint64(setup.Size), uint64(setup.Deadline), abi.Bool(setup.Serial), abi.Bool(setup.Consume == transport.ConsumeWrite))
 	})
@@ -79,22 +86,6 @@ func (g Guests) start(ctx context.Context, setup transport.Setup) (_ *guest, bou
 	return made, bounded, nil
 }
 
-func (g *guest) create(ctx context.Context, module engines.Module, limit uint64) error {
-	instance, err := module.Instantiate(ctx, engines.InstanceConfig{
-		Name:        g.name,
-		Imports:     append(g.system.Functions(), takeUsage, copiedIn(g.system)),
-		MemoryLimit: limit,
-	})
-	if err != nil {
-		return g.system.Explain(err)
-	}
-	g.instance = instance
-	if instance.Memory() == nil {
-		return fmt.Errorf("guest %s: %w", g.name, errNoMemory)
-	}
-	return nil
-}
-
 // within bounds how long the guest may wait from now on; zero is no bound.
 func (g *guest) within(timeout time.Duration) {
 	if timeout <= 0 {
@@ -105,7 +96,7 @@ func (g *guest) within(timeout time.Duration) {
 }
 
 // call calls an export. A guest that fails to return is not called again, and its sockets
-// are closed: it has not done so, and its peers would wait.
+// are closed: it cannot do that any more, and its peers would wait.
 func (g *guest) call(export string, params ...uint64) (uint64, error) {
 	if g.ended != nil {
 		return 0, g.ended
@@ -129,7 +120,7 @@ func (g *guest) do(export string, params ...uint64) error {
 	return err
 }
 
-// failure is what the guest says went wrong.
+// failure is the guest's own text of what went wrong.
 func (g *guest) failure() error {
 	where, err := g.call(abi.Failure)
 	if err != nil {

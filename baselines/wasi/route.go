@@ -120,8 +120,8 @@ func (r *route) Send(handoff *transport.Handoff) error {
 	return nil
 }
 
-// noteCopies has the system calls' time count as copying: out nanoseconds at the source, and what a
-// target has put before CopiedIn. On two processors these overlap; where together they take longer
+// noteCopies counts the time of system calls as copying: out nanoseconds at the source, and the target's between
+// Received and CopiedIn. On two processors these overlap; where together they take longer
 // than there was time, each gets its share of that, and nothing is left for the transfer.
 func noteCopies(line *transport.Timeline, out int64) {
 	within, in := line.CopiedIn-line.Serialized, line.CopiedIn-line.Received

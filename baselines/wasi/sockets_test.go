@@ -9,6 +9,7 @@ import (
 
 	"rrbench/baselines/http"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 )
 
 // settings are what distinguishes one TCP connection from another.
@@ -58,16 +59,9 @@ func connections(t *testing.T) []settings {
 func TestGuestsSocketsAreTunedLikeOthers(t *testing.T) {
 	of := func(t *testing.T, carrier transport.Transport, setup transport.Setup) []settings {
 		before := len(connections(t))
-		target, err := carrier.Serve(t.Context(), setup)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer target.Close()
-		route, err := carrier.Open(t.Context(), setup, []transport.Endpoint{target.Endpoint()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer route.Close()
+		target := transporttest.Serve(t, carrier, setup)
+		route := transporttest.Open(t, carrier, setup, target.Endpoint())
+		defer transporttest.MustClose(t, target, route)
 		exchange(t, route, setup)
 		return connections(t)[before:]
 	}

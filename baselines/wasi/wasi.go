@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"rrbench/baselines/wasi/abi"
-	"rrbench/engines"
 	"rrbench/transport"
 	"rrbench/workloads"
 )
@@ -18,7 +17,8 @@ const Name = "http/wasi"
 
 // Guests is the transport http/wasi.
 type Guests struct {
-	// memoryLimit bounds a guest's memory in bytes; zero is all that it can address.
+	// memoryLimit bounds a guest's memory in bytes; zero is what it can address less a page, so that the end
+	// of memory has an offset.
 	memoryLimit uint64
 }
 
@@ -51,7 +51,7 @@ func (Guests) Info() transport.Info {
 
 func (Guests) Check() error { return transport.CheckLoopback(Name) }
 
-// numbers are what the guest calls a setup's codec and kind of payload by.
+// numbers are the guest's for a setup's codec and kind of payload.
 func numbers(setup transport.Setup) (codec, kind uint64, err error) {
 	c, k := slices.Index(abi.Codecs, setup.Codec), slices.Index(abi.Kinds, setup.Payload)
 	if c < 0 || k < 0 {
@@ -71,15 +71,6 @@ func addressOf(text string) (address, port uint64, err error) {
 	}
 	four := parsed.Addr().Unmap().As4()
 	return uint64(binary.BigEndian.Uint32(four[:])), uint64(parsed.Port()), nil
-}
-
-// limit is the most memory that a guest may have: a page less than it can address, so that
-// the end of memory has an offset.
-func (g Guests) limit() uint64 {
-	if g.memoryLimit != 0 {
-		return g.memoryLimit
-	}
-	return engines.AddressSpace - engines.PageSize
 }
 
 //go:embed guests/built

@@ -56,12 +56,7 @@ func TestMixedGuests(t *testing.T) {
 		}
 		endpoint.Transport = "http/native"
 		visit(t, http.New(), setup, endpoint)
-		target, err := http.New().Serve(t.Context(), setup)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer target.Close()
-		endpoint = target.Endpoint()
+		endpoint = transporttest.Serving(t, http.New(), setup).Endpoint()
 		endpoint.Transport = Name
 		visit(t, New(), setup, endpoint)
 	})
@@ -70,58 +65,31 @@ func TestMixedGuests(t *testing.T) {
 // visit opens a route, sends over it and closes it: http-c has one source at a time.
 func visit(t *testing.T, over transport.Transport, setup transport.Setup, endpoint transport.Endpoint) {
 	t.Helper()
-	route, err := over.Open(t.Context(), setup, []transport.Endpoint{endpoint})
-	if err != nil {
-		t.Fatal(err)
-	}
+	route := transporttest.Open(t, over, setup, endpoint)
 	exchange(t, route, setup)
-	if err := route.Close(); err != nil {
-		t.Error(err)
-	}
+	transporttest.MustClose(t, route)
 }
 
-// exchange sends a payload and checks that it arrives.
-func exchange(t *testing.T, route transport.Route, setup transport.Setup) {
+// exchange sends a payload and checks that it arrives. It returns the delivery.
+func exchange(t *testing.T, route transport.Route, setup transport.Setup) *transport.Delivery {
 	t.Helper()
-	handoff := transport.Handoff{Deliveries: make([]transport.Delivery, 1)}
+	var handoff transport.Handoff
 	transporttest.HandOver(t, route, payloads.Spec{Kind: setup.Payload, Seed: 7, Size: setup.Size}, &handoff)
+	return &handoff.Deliveries[0]
 }
 
 // A payload larger than all socket buffers together takes the path on which the source
-// has to wait for the target.
-func TestLargePayloadArrives(t *testing.T) {
+// has to wait for the target. Its usage and what was copied are reported.
+func TestLargePayload(t *testing.T) {
 	eachGuest(t, func(t *testing.T, setup transport.Setup) {
 		setup.Payload, setup.Size = payloads.Bytes, 48<<20+5
-		exchange(t, transporttest.Opening(t, New(), setup, transporttest.Serving(t, New(), setup).Endpoint()), setup)
-	})
-}
-
-func TestUsageIsTold(t *testing.T) {
-	eachGuest(t, func(t *testing.T, setup transport.Setup) {
-		setup.Size = 16 << 20
-		route := transporttest.Opening(t, New(), setup, transporttest.Serving(t, New(), setup).Endpoint())
-		transporttest.Prepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
-		var handoff transport.Handoff
-		transporttest.MustSend(t, route, &handoff)
-		if used := handoff.Deliveries[0].Usage; used.CPU() <= 0 || used.MinorFaults < 0 {
-			t.Errorf("a hand-off used %+v", used)
+		d := exchange(t, transporttest.Opening(t, New(), setup, transporttest.Serving(t, New(), setup).Endpoint()), setup)
+		if d.Usage.CPU() <= 0 || d.Usage.MinorFaults < 0 {
+			t.Errorf("a hand-off used %+v", d.Usage)
 		}
-	})
-}
-
-func TestCopiesAreTold(t *testing.T) {
-	eachGuest(t, func(t *testing.T, setup transport.Setup) {
-		setup.Size = 4 << 20
-		route := transporttest.Opening(t, New(), setup, transporttest.Serving(t, New(), setup).Endpoint())
-		var handoff transport.Handoff
-		for range 3 {
-			transporttest.Prepare(t, route, payloads.Spec{Kind: setup.Payload, Seed: 1, Size: setup.Size})
-			transporttest.MustSend(t, route, &handoff)
-			line := &handoff.Deliveries[0].Timeline
-			p := line.Phases()
-			if p.CopyOut <= 0 || p.CopyIn <= 0 || p.Serialize+p.CopyOut+p.Transfer+p.CopyIn+p.Deserialize != line.Latency() || !line.Ordered() {
-				t.Errorf("phases are %+v of %d ns, moments %+v", p, line.Latency(), *line)
-			}
+		p := d.Timeline.Phases()
+		if p.CopyOut <= 0 || p.CopyIn <= 0 || p.Serialize+p.CopyOut+p.Transfer+p.CopyIn+p.Deserialize != d.Timeline.Latency() || !d.Timeline.Ordered() {
+			t.Errorf("phases are %+v of %d ns, moments %+v", p, d.Timeline.Latency(), d.Timeline)
 		}
 	})
 }

@@ -1,5 +1,5 @@
 // B of http/external as a command of WASI preview 1 with WasmEdge's sockets, which needs nothing of this project's host: an
-// HTTP server on loopback that takes payloads as docs/external.md says, raw alone. Its argument is the port.
+// HTTP server on loopback that takes payloads by docs/external.md, raw alone. Its argument is the port.
 #include "digest.h"
 #include "heap.h"
 #include "http.h"
@@ -64,7 +64,7 @@ static int answer(const Connection *c, const char *status, const Text *body) {
 	return !fd_write(c->socket, &whole, 1, &n) && n == text.length && body;
 }
 
-// consume reads a whole body and tells what it was.
+// consume reads a whole body and answers with its length and digest.
 static int consume(Connection *c) {
 	static char json[128];
 	Text text = TEXT(json);

@@ -1,9 +1,9 @@
 // Package abi is what a host and a guest of http/wasi agree on. The guest exchanges HTTP
-// over WASI's sockets by itself; the host tells it whom to be and when to send, and never
+// over WASI's sockets by itself; the host makes it a source or a target, starts each hand-off, and never
 // touches a payload.
 //
 // A guest is a WASI reactor that exports its memory and these functions. Numbers are i32
-// but where said otherwise; a status is 0 for success, and after another one failure says
+// but where another type is given; a status is 0 for success, and after another one failure returns
 // why.
 //
 //	begin(codec, kind, size i64, deadline i64, serial, writes) -> status
@@ -40,10 +40,10 @@
 // again. From the module rrbench it may import
 //
 //	copied_in() -> i64   how many nanoseconds the system took to copy into the guest's memory
-//	                     what came over its sockets, since it was last asked; a target
-//	                     asks before it reads a payload and when that is complete, and has
-//	                     received it so much earlier than it was copied in
-//	take_usage(pointer)  what the host's process used since it was last asked by whichever
+//	                     what came over its sockets, since the last call; a target
+//	                     calls it before it reads a payload and when that is complete: the
+//	                     moment Received is so much before CopiedIn
+//	take_usage(pointer)  what the host's process used since the last call of any
 //	                     guest, as 4 i64: user and kernel time in nanoseconds, minor
 //	                     faults, context switches
 //
@@ -80,13 +80,13 @@ const (
 	TakeUsage  = "take_usage"
 )
 
-// Codecs and Kinds have at each number what the guest calls by it. New ones come last.
+// Codecs and Kinds are numbered for guests by their place here. New ones come last.
 var (
 	Codecs = []transport.Codec{transport.Raw, transport.JSON, transport.JSONStd}
 	Kinds  = []payloads.Kind{payloads.Text, payloads.Records, payloads.Bytes}
 )
 
-// Kind is what guests call a kind of payload by.
+// Kind is the number of a kind of payload.
 func Kind(kind payloads.Kind) (uint64, error) {
 	number := slices.Index(Kinds, kind)
 	if number < 0 {
@@ -95,7 +95,7 @@ func Kind(kind payloads.Kind) (uint64, error) {
 	return uint64(number), nil
 }
 
-// Bool is a condition as guests know it.
+// Bool is a condition as a parameter.
 func Bool(condition bool) uint64 {
 	if condition {
 		return 1

@@ -65,7 +65,7 @@ static void end_hash(Hash *h, uint8_t digest[32]) {
 	for (int i = 0; i < 32; i++) digest[i] = (uint8_t)(h->state[i / 4] >> (24 - 8 * (i % 4)));
 }
 
-// digest is HMAC-SHA256 (RFC 2104) of what Prove in transport/admission.go says.
+// digest is HMAC-SHA256 (RFC 2104) of what Prove in transport/admission.go signs.
 static void digest_of(const uint8_t nonce[NONCE_SIZE], const char *role, const uint8_t challenge[CHALLENGE_SIZE], uint8_t digest[32]) {
 	static const uint8_t version[2] = {0, 3};
 	uint8_t pad[64];

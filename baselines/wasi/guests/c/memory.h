@@ -9,5 +9,5 @@ typedef struct {
 } Buffer;
 
 // reserve makes a buffer have room for length bytes. What was in it is lost. It returns
-// whether there is memory, and tells why not.
+// whether there is memory, and begins a failure where not.
 int reserve(Buffer *buffer, uint64_t length);

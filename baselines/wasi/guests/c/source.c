@@ -21,7 +21,7 @@ typedef struct Route {
 	uint8_t expected[ANSWER_SIZE];
 	int32_t socket;
 	Phase phase;
-	// closes says that the connection cannot be used again.
+	// closes: the connection cannot be used again.
 	int closes;
 	// sent counts the bytes of the request and the body behind it.
 	Text request;
@@ -39,7 +39,7 @@ typedef struct Route {
 
 static Route *first, **last = &first;
 static uint32_t count;
-static uint8_t *told;
+static uint8_t *encoded;
 static Subscription *wanted;
 static Event *events;
 
@@ -279,10 +279,10 @@ static void exchange(const char *method, const uint8_t *body, uint32_t length, i
 }
 
 EXPORT(open) uint32_t open(void) {
-	told = allocate((uint64_t)count * DELIVERY_LIMIT);
+	encoded = allocate((uint64_t)count * DELIVERY_LIMIT);
 	wanted = allocate((uint64_t)(2 * count + 1) * sizeof *wanted);
 	events = allocate((uint64_t)(2 * count + 1) * sizeof *events);
-	if (!told || !wanted || !events || !reserve(&payload, payload_size)) return 1;
+	if (!encoded || !wanted || !events || !reserve(&payload, payload_size)) return 1;
 	exchange("GET", 0, 0, from_now(patience));
 	for (Route *route = first; route; route = route->next) {
 		if (!route->why.length) continue;
@@ -311,13 +311,13 @@ EXPORT(rehearse) uint32_t rehearse(uint32_t kind, uint64_t seed, uint64_t size) 
 }
 
 EXPORT(send) uint32_t send(void) {
-	if (!told || !prepared) {
+	if (!encoded || !prepared) {
 		put(fail(), "the route is not open, or no payload has been prepared");
 		return 1;
 	}
 	int64_t started = now();
 	exchange("POST", payload.at, prepared, from_now(patience));
-	uint8_t *at = told;
+	uint8_t *at = encoded;
 	for (Route *route = first; route; route = route->next, at += DELIVERY_LIMIT) {
 		Delivery *delivery = (Delivery *)at;
 		*delivery = route->why.length ? (Delivery){.magic = DELIVERY_MAGIC, .text = route->why.length} : route->reply;
@@ -328,4 +328,4 @@ EXPORT(send) uint32_t send(void) {
 	return 0;
 }
 
-EXPORT(deliveries) uint8_t *deliveries(void) { return told; }
+EXPORT(deliveries) uint8_t *deliveries(void) { return encoded; }

@@ -7,7 +7,7 @@
 #include "wasi.h"
 
 #define HEADER_LIMIT (16u << 10)
-// How long who was refused has to take note of that, in nanoseconds.
+// How long a refused peer has to read the answer, in nanoseconds.
 #define LINGER 500000000
 
 static int32_t listener = -1;
@@ -177,10 +177,10 @@ static int serve_request(int32_t socket, uint32_t head, int64_t deadline) {
 	int posts = same(h.first, "post");
 	if (!posts && !same(h.first, "get")) return refuse_for(socket, "405 Method Not Allowed", "use POST");
 	if (posts) {
-		uint32_t told = find(&h, "content-length", &value);
-		if (find(&h, "transfer-encoding", &value) || !told) return refuse_for(socket, "411 Length Required", "the request does not tell its body's length");
+		uint32_t lengths = find(&h, "content-length", &value);
+		if (find(&h, "transfer-encoding", &value) || !lengths) return refuse_for(socket, "411 Length Required", "the request does not tell its body's length");
 		find(&h, "content-length", &value);
-		if (told > 1 || !number(value, &length)) return refuse_for(socket, "400 Bad Request", "the body's length is no number");
+		if (lengths > 1 || !number(value, &length)) return refuse_for(socket, "400 Bad Request", "the body's length is no number");
 		if (!length || length > payload_size) {
 			put(fail(), "object of ");
 			put_number(&failed, length);
