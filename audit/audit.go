@@ -94,11 +94,10 @@ func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
 	if err := handOver(ctx, shims, batch); err != nil {
 		return nil, err
 	}
-	found, err := counting.read(rounds)
-	if err != nil {
+	if err := counting.read(rounds); err != nil {
 		return nil, fmt.Errorf("read the counts: %w", err)
 	}
-	return newReport(cell, rounds, len(shims.Shims()), found), nil
+	return newReport(cell, rounds, len(shims.Shims()), counting), nil
 }
 
 func handOver(ctx context.Context, shims *shim.Cell, batch shim.Batch) error {

@@ -75,7 +75,7 @@ func (r *Report) rows(f Figures) []table.Row {
 	of := func(class Class) string { return r.amount(f.ByClass[class].Bytes) }
 	some := func(class Class) bool { return r.Sum.ByClass[class].Bytes > 0 }
 	faults := r.mean(f.Faults)
-	if strings.HasPrefix(r.found.faults, "not counted") {
+	if strings.HasPrefix(r.faults, "not counted") {
 		faults = "?"
 	}
 	var rows []table.Row
@@ -83,7 +83,7 @@ func (r *Report) rows(f Figures) []table.Row {
 		there  bool
 		figure table.Row
 	}{
-		{true, table.Row{"copied in user space", r.amount(f.Copied), r.found.copies}},
+		{true, table.Row{"copied in user space", r.amount(f.Copied), r.copies}},
 		{r.visible(r.Sum.Small), table.Row{"  of it in pieces under 1 KiB", r.amount(f.Small), "the same"}},
 		{true, table.Row{CopiesIn, of(CopiesIn), calls}},
 		{true, table.Row{CopiesOut, of(CopiesOut), calls}},
@@ -98,7 +98,7 @@ func (r *Report) rows(f Figures) []table.Row {
 		{true, table.Row{"taken for processes' memory", r.amount(f.UserPages), pages}},
 		{true, table.Row{"system calls", r.mean(f.calls()), calls}},
 		{true, table.Row{"  of them with data or pages", r.mean(f.calls(withData...)), calls}},
-		{true, table.Row{"page faults", faults, r.found.faults}},
+		{true, table.Row{"page faults", faults, r.faults}},
 		{true, table.Row{"context switches", r.mean(f.Switches), "tracepoint sched_switch"}},
 	} {
 		if row.there {

@@ -22,7 +22,8 @@ type Report struct {
 	Participants []*Participant
 	// Sum is what all participants did in hand-offs, Around what they did between them.
 	Sum, Around Figures
-	found       *counts
+	// copies and faults name what counted these.
+	copies, faults string
 }
 
 // Participant is a process, or several of the same role, in one hand-off.
@@ -32,7 +33,6 @@ type Participant struct {
 	Figures
 	// Calls are the system calls by their names.
 	Calls map[string]Call
-	order int
 }
 
 // Figures are sums over the counted rounds.
@@ -58,13 +58,13 @@ func (s *kernelSum) add(t kernelSum) {
 	s.Count, s.Bytes, s.Failed = s.Count+t.Count, s.Bytes+t.Bytes, s.Failed+t.Failed
 }
 
-func newReport(cell sweep.PlannedCell, rounds, shims int, found *counts) *Report {
-	report := &Report{Cell: cell, Rounds: rounds, found: found}
+func newReport(cell sweep.PlannedCell, rounds, shims int, found *counter) *Report {
+	report := &Report{Cell: cell, Rounds: rounds, copies: found.copies, faults: found.faults}
 	roles := make(map[string]*Participant)
 	for pid, p := range found.participants {
-		role, order := p.role(shims)
+		role := p.role(shims)
 		if roles[role] == nil {
-			roles[role] = &Participant{Role: role, Processes: make(map[uint32]bool), Calls: make(map[string]Call), order: order}
+			roles[role] = &Participant{Role: role, Processes: make(map[uint32]bool), Calls: make(map[string]Call)}
 		}
 		if p.shim {
 			roles[role].Processes[pid] = true
@@ -76,8 +76,7 @@ func newReport(cell sweep.PlannedCell, rounds, shims int, found *counts) *Report
 			continue
 		}
 		report.Sum.add(k, v)
-		role, _ := found.participants[k.Process].role(shims)
-		p := roles[role]
+		p := roles[found.participants[k.Process].role(shims)]
 		p.Processes[k.Process] = true
 		p.add(k, v)
 		if k.Event == kernelEventSystemCall {
@@ -105,9 +104,7 @@ func newReport(cell sweep.PlannedCell, rounds, shims int, found *counts) *Report
 			}
 		}
 	}
-	slices.SortFunc(report.Participants, func(a, b *Participant) int {
-		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Role, b.Role))
-	})
+	slices.SortFunc(report.Participants, func(a, b *Participant) int { return cmp.Compare(a.Role, b.Role) })
 	return report
 }
 
@@ -117,19 +114,20 @@ func (p *Participant) sortedCalls() []Call {
 	})
 }
 
-// role is what a process is in the hand-off, and its place among the others.
-func (p participant) role(shims int) (name string, order int) {
-	side, order := "target", 2
+// role is what a process is in the hand-off. In alphabetical order the source comes before the targets, and a shim before
+// the processes that it has started.
+func (p participant) role(shims int) string {
+	side := "target"
 	if p.family == 0 {
-		side, order = "source", 0
+		side = "source"
 	}
 	switch {
 	case shims == 1 && p.shim:
-		return "shim", order
+		return "shim"
 	case p.shim:
-		return side + " shim", order
+		return side + " shim"
 	}
-	return fmt.Sprintf("%s's %s", side, p.name), order + 1
+	return side + "'s " + p.name
 }
 
 func (f *Figures) add(k kernelKey, v kernelSum) {
