@@ -22,7 +22,7 @@ func plan(ctx context.Context, flags sweep.Config) (cell sweep.PlannedCell, setu
 		return cell, setup, info, err
 	}
 	config.Seed = new(uint64)
-	machine, err := sweep.ThisMachine(ctx)
+	machine, err := sweep.ThisMachine(ctx, flags.Containerd)
 	if err != nil {
 		return cell, setup, info, err
 	}

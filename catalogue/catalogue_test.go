@@ -31,7 +31,7 @@ func TestFind(t *testing.T) {
 		{"grpc", `unknown transport "grpc": known are kernel/stream, limit/tcp, network/splice, network/stream, user/copy`},
 		{"", `unknown transport "": known are kernel/stream, limit/tcp, network/splice, network/stream, user/copy`},
 	} {
-		found, err := find(all, c.name)
+		found, err := FindAmong(all, c.name)
 		switch {
 		case c.err == "" && (err != nil || found.Info().Name != c.name):
 			t.Errorf("%s: %v, %v", c.name, found, err)

@@ -44,7 +44,7 @@ func FuzzParseConfig(f *testing.F) {
 
 // Presets are data: what they name must be in the catalogue.
 func TestPresetsNameWhatThereIs(t *testing.T) {
-	machine, err := ThisMachine(t.Context())
+	machine, err := ThisMachine(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

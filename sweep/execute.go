@@ -40,10 +40,7 @@ func (r *Request) machine(ctx context.Context) (Machine, error) {
 	if r.Machine != nil {
 		return *r.Machine, nil
 	}
-	machine, err := ThisMachine(ctx)
-	launchers := launch.New(r.Flags.Containerd)
-	machine.Launcher, machine.CloseLaunchers, machine.Runtimes = launchers.For, launchers.Close, runtimesBy(launchers)
-	return machine, err
+	return ThisMachine(ctx, r.Flags.Containerd)
 }
 
 // Execute plans, measures and summarizes. Beside an error the outcome is what was measured, or nil.
@@ -227,9 +224,10 @@ func planOf(ctx context.Context, request Request, machine *Machine) (*Planned, e
 	return &Planned{plan, byName(machine.Transports), config.Out, inputs}, nil
 }
 
-// ThisMachine is what a plan needs to know of this machine and program. A file of crossovers
-// that was named and cannot be used is a *UsageError.
-func ThisMachine(ctx context.Context) (Machine, error) {
+// ThisMachine is what a plan needs to know of this machine and program. Launcher containerd uses the containerd of the
+// socket, or one of its own without a name. The error is a *UsageError where the user named a file of crossovers that
+// cannot be used.
+func ThisMachine(ctx context.Context, containerd string) (Machine, error) {
 	chosen, err := crossovers.Choose(ctx)
 	switch {
 	case ctx.Err() != nil:
@@ -237,37 +235,34 @@ func ThisMachine(ctx context.Context) (Machine, error) {
 	case err != nil:
 		return Machine{}, usage("%v", err)
 	}
-	return MachineWith(chosen)
+	return MachineWith(chosen, containerd)
 }
 
 // MachineWith is ThisMachine with these crossovers.
-func MachineWith(chosen crossovers.Choice) (Machine, error) {
+func MachineWith(chosen crossovers.Choice, containerd string) (Machine, error) {
 	available, err := measure.AvailableMemory()
 	if err != nil {
 		return Machine{}, fmt.Errorf("read the free memory: %w", err)
 	}
+	launchers := launch.New(containerd)
 	return Machine{
-		Transports:    catalogue.All(),
-		FindTransport: catalogue.Find,
-		Engines:       engines.Names(),
-		EngineCheck:   engines.Check,
-		GuestCheck:    checkGuest,
-		Programs:      programsOnce(),
-		Runtimes:      runtimesBy(new(launch.Launchers)),
+		Transports:  catalogue.Named(),
+		Engines:     engines.Names(),
+		EngineCheck: engines.Check,
+		GuestCheck:  checkGuest,
+		Programs:    programsOnce(),
+		Runtimes: func(added []runtimes.Command, handlers []string) []runtimes.Runtime {
+			return runtimes.All(engines.Names(), engines.Check, shimsOf, launchers.Containerd, added, handlers)
+		},
 		FunctionCheck: func(engine, guest string) (modes.Abilities, error) {
 			return modes.Check(context.Background(), engine, guest)
 		},
-		Launcher:        launch.For,
+		Launcher:        launchers.For,
+		CloseLaunchers:  launchers.Close,
 		AvailableMemory: available,
 		Resources:       shim.ReadResources(),
 		Crossovers:      chosen,
 	}, nil
-}
-
-func runtimesBy(launchers *launch.Launchers) func([]runtimes.Command, []string) []runtimes.Runtime {
-	return func(added []runtimes.Command, handlers []string) []runtimes.Runtime {
-		return runtimes.All(engines.Names(), engines.Check, shimsOf, launchers.Containerd, added, handlers)
-	}
 }
 
 func shimsOf(engine string) shim.Launcher {
@@ -289,14 +284,7 @@ func checkGuest(name string) error {
 func (p *Plan) name() string { return cmp.Or(p.Preset, "sweep") }
 
 func (p *Plan) transports(machine Machine) (infos results.Transports) {
-	all := slices.Clone(machine.Transports)
-	for _, cell := range p.Cells {
-		if t, err := machine.FindTransport(cell.Transport); err == nil && t.Info().Routes != nil {
-			all = append(all, t)
-			break
-		}
-	}
-	for _, t := range all {
+	for _, t := range machine.Transports {
 		info := t.Info()
 		if slices.ContainsFunc(p.Cells, func(c PlannedCell) bool { return c.Transport == info.Name }) {
 			one := results.TransportInfo{

@@ -3,7 +3,6 @@ package sweep
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -22,12 +21,7 @@ type faulty struct{}
 
 const faultyWarmup = 2
 
-func findFaulty(name string) (transport.Transport, error) {
-	if name != "faulty" {
-		return nil, fmt.Errorf("unknown transport %q", name)
-	}
-	return faulty{}, nil
-}
+func findFaulty(name string) (transport.Transport, error) { return machineOf(faulty{}).find(name) }
 
 func (faulty) Info() transport.Info {
 	return transport.Info{Name: "faulty", Runs: transport.Native, Codecs: []transport.Codec{transport.Raw}, Parameter: free("fault")}

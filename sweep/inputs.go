@@ -7,7 +7,6 @@ import (
 
 	"rrbench/inputs"
 	"rrbench/results"
-	"rrbench/shim/launch"
 	"rrbench/transport"
 	"rrbench/workloads"
 )
@@ -94,23 +93,18 @@ func inputOf(kind results.InputKind, name string, file *inputs.File) results.Inp
 func programs(cells []PlannedCell, machine Machine) (found []results.Input) {
 	var paths []string
 	for _, cell := range cells {
-		if cell.Kind != "" && cell.Skip == "" {
+		if cell.Skip != "" {
+			continue
+		}
+		if cell.Kind != "" {
 			if runtime, err := machine.runtimeOf(&cell); err == nil {
 				paths = append(paths, runtime.Programs()...)
 			}
-			continue
-		}
-		t, err := machine.FindTransport(cell.mechanism())
-		if err != nil || cell.Skip != "" {
-			continue
-		}
-		info, err := launch.By(t.Info(), cell.Launcher, cell.runtime())
-		if err != nil {
-			continue
-		}
-		paths = append(paths, machine.Launcher(info).Programs()...)
-		if dependent, ok := t.(transport.Dependent); ok {
-			paths = append(paths, dependent.Programs(cell.Parameter)...)
+		} else if t, info, err := machine.launched(cell); err == nil {
+			paths = append(paths, machine.Launcher(info).Programs()...)
+			if dependent, ok := t.(transport.Dependent); ok {
+				paths = append(paths, dependent.Programs(cell.Parameter)...)
+			}
 		}
 	}
 	slices.Sort(paths)

@@ -24,7 +24,7 @@ var good = map[string]string{
 // Each parameter of the table makes the same plan by flag and by file, and another one than
 // without it.
 func TestFlagAndKeyMeanTheSame(t *testing.T) {
-	machine, err := ThisMachine(t.Context())
+	machine, err := ThisMachine(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

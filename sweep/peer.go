@@ -47,20 +47,15 @@ func (p *Plan) awaitPeers(machine Machine) {
 
 func (c *PlannedCell) awaitsPeer() bool { return c.Skip == awaitingPeer }
 
-func (p *Plan) takeUp(machine Machine) error {
+func (p *Plan) takeUp(machine Machine) {
 	for i := range p.Cells {
 		cell := &p.Cells[i]
 		if !cell.awaitsPeer() {
 			continue
 		}
-		t, err := machine.FindTransport(cell.mechanism())
-		if err != nil {
-			return usage("%v", err)
-		}
-		cell.Skip, p.Stopped = machine.reasonToSkip(t, *cell), ""
+		cell.Skip, p.Stopped = machine.reasonToSkip(*cell), ""
 	}
 	p.chooseTwice(byName(machine.Transports))
-	return nil
 }
 
 func (r *Request) peerLines() []string {

@@ -16,8 +16,8 @@ import (
 	"rrbench/transport"
 )
 
-// neighbour is a peer whose shims are goroutines of the test.
-type neighbour struct {
+// peer is one whose shims are goroutines of the test.
+type peer struct {
 	shims        shim.Launcher
 	shift, bound int64
 	// gone is why it is out of reach, for so many visits.
@@ -26,8 +26,6 @@ type neighbour struct {
 	asked *atomic.Int32
 	left  *atomic.Int32
 }
-
-type peer struct{ neighbour }
 
 func (p peer) Launcher(transport.Info) shim.Launcher { return p.shims }
 func (p peer) Lacks(info transport.Info, engine string) string {
@@ -53,21 +51,19 @@ func (p peer) Facts() results.Peer { return results.Peer{Address: "there"} }
 func (p peer) Close() error        { p.left.Add(1); return nil }
 
 // newInter has a harness with cells between nodes.
-func newInter(t *testing.T, n neighbour) *harness {
+func newInter(t *testing.T, p peer) *harness {
 	t.Helper()
 	flags := Config{Axes: Axes{Reps: 4, Transports: []string{"limit/tcp", "user/copy"}, Engines: []string{"wazero"}, Placement: []string{inter}, Sizes: []Size{mib}, Fanout: []int{2}}}
 	h := newHarness(t, flags, fine)
-	n.asked, n.left = new(atomic.Int32), new(atomic.Int32)
-	n.shims = h.runner.Machine.Launcher(transport.Info{})
-	h.runner.Machine.Peers = []Peer{peer{n}, peer{n}}
-	if err := h.runner.Plan.takeUp(h.runner.Machine); err != nil {
-		t.Fatal(err)
-	}
+	p.asked, p.left = new(atomic.Int32), new(atomic.Int32)
+	p.shims = h.runner.Machine.Launcher(transport.Info{})
+	h.runner.Machine.Peers = []Peer{p, p}
+	h.runner.Plan.takeUp(h.runner.Machine)
 	return h
 }
 
 func TestPlacementInter(t *testing.T) {
-	h := newInter(t, neighbour{shift: 0, bound: 1})
+	h := newInter(t, peer{shift: 0, bound: 1})
 	if err := h.runner.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +81,7 @@ func TestPlacementInter(t *testing.T) {
 
 // A node that is gone has the rest skipped, and what is resumed measures it.
 func TestPeerIsGone(t *testing.T) {
-	first := newInter(t, neighbour{bound: 1, gone: errors.New("agent there: gone"), after: 2})
+	first := newInter(t, peer{bound: 1, gone: errors.New("agent there: gone"), after: 2})
 	if err := first.runner.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +101,7 @@ func TestPeerIsGone(t *testing.T) {
 	if err != nil || len(left) != 1 {
 		t.Fatalf("left are %+v, %v", left, err)
 	}
-	second := newInter(t, neighbour{bound: 1, after: 1 << 30})
+	second := newInter(t, peer{bound: 1, after: 1 << 30})
 	second.runner.Plan, second.runner.Done = first.runner.Plan, first.journal.done()
 	if err := second.runner.Run(t.Context()); err != nil {
 		t.Fatal(err)
@@ -132,7 +128,7 @@ func TestInterNeedsAPeer(t *testing.T) {
 	left := new(atomic.Int32)
 	request.Join = func(_ context.Context, line string) (Peer, error) {
 		joined = append(joined, line)
-		return peer{neighbour{left: left}}, nil
+		return peer{left: left}, nil
 	}
 	t.Setenv(PeerVariable, "one two")
 	if _, err := Preview(t.Context(), request); err != nil {
@@ -182,15 +178,8 @@ func TestSettle(t *testing.T) {
 // Auto is the transport that its placement asks for, and the plan says which.
 func TestAutoIsSettledByPlacement(t *testing.T) {
 	machine := testMachine()
-	machine.Peers = []Peer{peer{}}
-	known := machine.FindTransport
-	machine.FindTransport = func(name string) (transport.Transport, error) {
-		if name == "auto" {
-			return stub{info: transport.Info{Name: "auto", Codecs: []transport.Codec{transport.None},
-				Routes: map[string]string{"shim": "user/copy", "intra": "kernel/stream", "inter": "limit/tcp"}}}, nil
-		}
-		return known(name)
-	}
+	machine.Transports = append(machine.Transports, stub{info: transport.Info{Name: "auto", Codecs: []transport.Codec{transport.None},
+		Routes: map[string]string{"shim": "user/copy", "intra": "kernel/stream", "inter": "limit/tcp"}}})
 	machine.Peers = []Peer{peer{}}
 	plan := planOn(t, machine, Axes{Transports: []string{"auto", "user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{mib},
 		Placement: []string{"shim", "intra", "inter"}})
@@ -247,17 +236,15 @@ func TestCellsAwaitAPeer(t *testing.T) {
 	if waiting() == 0 {
 		t.Fatalf("%+v", plan.Cells)
 	}
-	first := newInter(t, neighbour{})
+	first := newInter(t, peer{})
 	first.runner.Machine.Peers = nil
 	first.runner.Plan = plan
 	if err := first.runner.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	second := newInter(t, neighbour{bound: 1, after: 1 << 30})
+	second := newInter(t, peer{bound: 1, after: 1 << 30})
 	second.runner.Plan, second.runner.Done = plan, first.journal.done()
-	if err := plan.takeUp(second.runner.Machine); err != nil {
-		t.Fatal(err)
-	}
+	plan.takeUp(second.runner.Machine)
 	twice := make(map[string]int)
 	for _, cell := range plan.Cells {
 		if cell.Twice {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"rrbench/catalogue"
 	"rrbench/engines"
 	"rrbench/foreign"
 	"rrbench/modes"
@@ -73,6 +74,9 @@ type PlannedCell struct {
 	Skip string `json:"skip,omitempty"`
 }
 
+// narrowing says that more starts may follow those that are planned.
+func (p *Plan) narrowing() bool { return p.UntilWidth > 0 && p.Stopped == "" }
+
 func (c *PlannedCell) mechanism() string { return cmp.Or(c.Route, c.Transport) }
 
 // runtime is the engine that runs the cell's functions.
@@ -85,9 +89,9 @@ func (c *PlannedCell) runtime() string {
 
 // Machine is what a plan needs to know of the machine and of the program.
 type Machine struct {
-	Transports    []transport.Transport
-	FindTransport func(name string) (transport.Transport, error)
-	// Engines are the names of all engines known; EngineCheck says why one cannot run.
+	// Transports are all that a user can name, those included that stand for others by placement.
+	Transports []transport.Transport
+	// Engines are the names of all known engines; EngineCheck returns why one cannot run.
 	Engines     []string
 	EngineCheck func(name string) error
 	GuestCheck  func(name string) error
@@ -320,7 +324,7 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 		return nil, e.fault("containerd-runtime", errors.New("containerd-runtime is for programs and for http/external: give experiment compute or coldstart, or that transport, as well"))
 	}
 	for _, one := range asked {
-		t, info, axes := one.Transport, one.Info(), e.Axes
+		info, axes := one.Info(), e.Axes
 		if one.byContainerd() {
 			axes.Launcher = []string{transport.LauncherContainerd}
 			info, _ = launch.By(info, transport.LauncherContainerd, transport.NativeEngine) // which it can do, by its parameter
@@ -359,7 +363,7 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 			if info.Runs == transport.Wasm {
 				cell.Guest = e.Guest
 			}
-			if cell.Skip = m.reasonToSkip(t, cell); cell.Skip == "" && across != nil {
+			if cell.Skip = m.reasonToSkip(cell); cell.Skip == "" && across != nil {
 				cell.Skip = across.Error()
 			}
 			if cell.Skip == "" && unavailable {
@@ -417,7 +421,7 @@ func (m Machine) routed(chosen []transport.Transport, a Axes) (all []routed) {
 			continue
 		}
 		for _, placement := range a.Placement {
-			if route, err := m.FindTransport(info.Routes[placement]); err == nil {
+			if route, err := m.find(info.Routes[placement]); err == nil {
 				all = append(all, routed{route, info.Name, info.Routes[placement], []string{placement}, a.given(route.Info())})
 			}
 		}
@@ -464,17 +468,32 @@ func (a Axes) origins(cell PlannedCell, info transport.Info, can ability, foreig
 	return cells
 }
 
-// chooseTransports finds those that were named, or else all but those that lack a parameter.
+func (m Machine) find(name string) (transport.Transport, error) {
+	return catalogue.FindAmong(m.Transports, name)
+}
+
+// launched is the transport of a cell, and its Info with the launcher of the cell.
+func (m Machine) launched(cell PlannedCell) (transport.Transport, transport.Info, error) {
+	t, err := m.find(cell.mechanism())
+	if err != nil {
+		return nil, transport.Info{}, err
+	}
+	info, err := launch.By(t.Info(), cell.Launcher, cell.runtime())
+	return t, info, err
+}
+
+// chooseTransports returns those that were named, or else all but those that lack a parameter or stand for others.
 func (m Machine) chooseTransports(a Axes) ([]transport.Transport, error) {
 	if a.Transports == nil {
 		return slices.DeleteFunc(slices.Clone(m.Transports), func(t transport.Transport) bool {
 			info := t.Info()
-			return info.Parameter != nil && info.Parameter.Needed != "" && a.given(info) == "" && (a.ContainerdRuntime == nil || !info.Parameter.Starts())
+			lacks := info.Parameter != nil && info.Parameter.Needed != "" && a.given(info) == "" && (a.ContainerdRuntime == nil || !info.Parameter.Starts())
+			return lacks || info.Routes != nil
 		}), nil
 	}
 	chosen := make([]transport.Transport, len(a.Transports))
 	for i, name := range a.Transports {
-		t, err := m.FindTransport(name)
+		t, err := m.find(name)
 		if err != nil {
 			return nil, a.fault("transports", err)
 		}
@@ -540,8 +559,8 @@ func codecsOf(info transport.Info, asked []string) []transport.Codec {
 	return codecs
 }
 
-func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
-	info, err := launch.By(t.Info(), cell.Launcher, cell.runtime())
+func (m Machine) reasonToSkip(cell PlannedCell) string {
+	t, info, err := m.launched(cell)
 	if err != nil {
 		return err.Error()
 	}

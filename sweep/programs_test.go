@@ -54,7 +54,7 @@ func (f fakeRuntime) Run(_ context.Context, r runtimes.Request) (runtimes.Outcom
 }
 
 func programMachine(runs *[]string) *Machine {
-	machine := faultyMachine()
+	machine := machineOf(faulty{})
 	machine.Programs = func(_ context.Context, kind runtimes.Kind, full bool) ([]runtimes.Program, error) {
 		if kind == runtimes.ColdStart {
 			return []runtimes.Program{{Name: "hello"}}, nil
@@ -75,7 +75,7 @@ func programMachine(runs *[]string) *Machine {
 		}
 		return all
 	}
-	return machine
+	return &machine
 }
 
 // Each program has a row a phase for each of its runs on each runtime; what fails or lacks something has rows with the cause.

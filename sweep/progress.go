@@ -102,6 +102,14 @@ func (p *visitProgress) whole(cell PlannedCell) int {
 	}
 }
 
+// left returns the visits that lack rows, in the order of the schedule.
+func (p *runProgress) left(plan *Plan) []Visit {
+	return slices.DeleteFunc(plan.Schedule(), func(visit Visit) bool {
+		cell := &plan.Cells[visit.Cell]
+		return p.of(visit).whole(*cell) >= cell.steps(visit)
+	})
+}
+
 func (p *Plan) checkRow(trial *results.Trial) error {
 	if trial.CellIndex < 0 || trial.CellIndex >= len(p.Cells) {
 		return fmt.Errorf("cell %d, where the plan has %d", trial.CellIndex, len(p.Cells))
@@ -123,22 +131,14 @@ func (p *Plan) checkRow(trial *results.Trial) error {
 	return nil
 }
 
-// numbered gives each hand-off of a batch its number; the rows of one fan-out share it.
+// numbered gives each hand-off of a batch its number; the rows of one fan-out follow each other and share it.
 func (p *runProgress) numbered(rows []results.Trial) []results.Trial {
-	type handoff struct {
-		cell, rep, worker int
-		first             bool
-	}
-	numbers := make(map[handoff]int, len(rows))
 	for i := range rows {
-		key := handoff{rows[i].CellIndex, rows[i].Rep, rows[i].Worker, rows[i].First}
-		number, ok := numbers[key]
-		if !ok {
-			number = p.next
-			numbers[key] = number
+		row := &rows[i]
+		if i == 0 || row.CellIndex != rows[i-1].CellIndex || row.Rep != rows[i-1].Rep || row.Worker != rows[i-1].Worker || row.First != rows[i-1].First {
 			p.next++
 		}
-		rows[i].Trial = number
+		row.Trial = p.next - 1
 	}
 	return rows
 }

@@ -14,6 +14,7 @@ import (
 	"rrbench/inputs"
 	"rrbench/measure"
 	"rrbench/results"
+	"rrbench/runtimes"
 	"rrbench/tune/crossovers"
 )
 
@@ -58,9 +59,7 @@ func resume(ctx context.Context, request Request, machine *Machine) (_ *run, err
 		if err := request.joinPeers(ctx, machine); err != nil {
 			return nil, err
 		}
-		if err := plan.takeUp(*machine); err != nil {
-			return nil, err
-		}
+		plan.takeUp(*machine)
 		if manifest.Plan, err = json.Marshal(plan); err != nil {
 			return nil, err
 		}
@@ -107,16 +106,13 @@ func (p *Plan) left(done results.Journaled) ([]PlannedCell, error) {
 	if err != nil {
 		return nil, err
 	}
-	narrowing := p.UntilWidth > 0 && p.Stopped == ""
-	indices := make(map[int]bool)
-	for _, visit := range p.Schedule() {
-		if cell := &p.Cells[visit.Cell]; past.of(visit).whole(*cell) < cell.steps(visit) {
-			indices[visit.Cell] = true
-		}
+	visited := make(map[int]bool)
+	for _, visit := range past.left(p) {
+		visited[visit.Cell] = true
 	}
 	var cells []PlannedCell
 	for i, cell := range p.Cells {
-		if indices[i] || narrowing && cell.Skip == "" {
+		if visited[i] || p.narrowing() && cell.Skip == "" {
 			cells = append(cells, cell)
 		}
 	}
@@ -126,23 +122,20 @@ func (p *Plan) left(done results.Journaled) ([]PlannedCell, error) {
 func (m Machine) check(ctx context.Context, cells []PlannedCell) error {
 	checked := make(checks)
 	for _, cell := range cells {
+		var err error
 		if cell.Kind != "" {
-			if err := m.checkProgram(ctx, &cell, checked); err != nil {
-				return usage("a cell of %s that is left: %v", cell.Transport, err)
+			var runtime runtimes.Runtime
+			var program runtimes.Program
+			if runtime, program, err = m.programOf(ctx, &cell); err == nil {
+				err = checked.of(ctx, runtime, program)
 			}
-			continue
+		} else if reason := m.reasonToSkip(cell); reason != "" {
+			err = errors.New(reason)
+		} else if cell.Guest != "" {
+			err = m.GuestCheck(cell.Guest)
 		}
-		t, err := m.FindTransport(cell.mechanism())
 		if err != nil {
-			return usage("%v", err)
-		}
-		if reason := m.reasonToSkip(t, cell); reason != "" {
-			return usage("a cell of %s that is left: %s", cell.Transport, reason)
-		}
-		if cell.Guest != "" {
-			if err := m.GuestCheck(cell.Guest); err != nil {
-				return usage("a cell of %s that is left: %v", cell.Transport, err)
-			}
+			return usage("a cell of %s that is left: %v", cell.Transport, err)
 		}
 	}
 	return nil

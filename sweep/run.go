@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"rrbench/foreign"
@@ -18,7 +17,6 @@ import (
 	"rrbench/results"
 	"rrbench/runtimes"
 	"rrbench/shim"
-	"rrbench/transport"
 )
 
 // Journal takes the rows of finished trials and windows; *results.Journal is one.
@@ -52,7 +50,6 @@ type Runner struct {
 	Save  func() error
 	Began time.Time
 
-	infos    map[string]transport.Info
 	forecast *forecast
 	past     *runProgress
 	// unwritten is why something could not be written.
@@ -74,7 +71,6 @@ type Advance struct {
 // Run visits all cells. A cell that fails gets failed rows, and skipped ones for what is not attempted after that; the error
 // is one that ends the run, as a full disk, after which the journal holds every finished batch.
 func (r *Runner) Run(ctx context.Context) (err error) {
-	r.infos = byName(r.Machine.Transports)
 	defer func() { err = errors.Join(err, r.images.Close()) }()
 	if r.past, err = loadProgress(r.Plan, r.Done); err != nil {
 		return err
@@ -82,18 +78,15 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 	if err := r.journalSkipped(); err != nil {
 		return err
 	}
-	visits := slices.DeleteFunc(r.Plan.Schedule(), func(visit Visit) bool {
-		cell := &r.Plan.Cells[visit.Cell]
-		return r.past.of(visit).whole(*cell) >= cell.steps(visit)
-	})
-	r.forecast = newForecast(r.Plan, r.infos, visits)
+	visits := r.past.left(r.Plan)
+	r.forecast = newForecast(r.Plan, byName(r.Machine.Transports), visits)
 	defer r.Progress.End()
 	for _, visit := range visits {
 		if err := r.next(ctx, visit); err != nil {
 			return err
 		}
 	}
-	if r.Plan.UntilWidth > 0 && r.Plan.Stopped == "" {
+	if r.Plan.narrowing() {
 		return r.narrow(ctx)
 	}
 	return nil
@@ -101,7 +94,7 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 
 func (r *Runner) next(ctx context.Context, visit Visit) error {
 	done, left := r.forecast.done, r.forecast.left()
-	budget := r.Plan.UntilWidth > 0 && r.Plan.Stopped == ""
+	budget := r.Plan.narrowing()
 	if rest := r.Plan.Budget - time.Since(r.Began); budget && visit.Block < r.Plan.Cells[visit.Cell].Starts {
 		left = max(left, rest)
 	} else if budget {
@@ -118,24 +111,14 @@ func (r *Runner) next(ctx context.Context, visit Visit) error {
 func (r *Runner) visit(ctx context.Context, visit Visit) error {
 	cell, progress := r.Plan.Cells[visit.Cell], r.past.of(visit)
 	defer delete(r.past.visits, visit)
-	whole := progress.whole(cell)
-	if whole >= cell.steps(visit) {
-		return nil
-	}
-	if progress.ended == "" {
-		progress.ended = r.past.failed[visit.Cell]
-	}
-	if progress.ended != "" {
-		return r.journalRest(visit, "")
-	}
-	if err := r.Machine.reach(ctx, cell); err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+	var err error
+	if progress.ended = cmp.Or(progress.ended, r.past.failed[visit.Cell]); progress.ended == "" {
+		if err = r.Machine.reach(ctx, cell); err != nil {
+			progress.ended = lacking + foreign.Error(err)
+		} else {
+			err = r.measureVisit(ctx, visit, progress.whole(cell))
 		}
-		progress.ended = lacking + foreign.Error(err)
-		return r.journalRest(visit, "")
 	}
-	err := r.measureVisit(ctx, visit, whole)
 	switch {
 	case r.unwritten != nil:
 		return r.unwritten

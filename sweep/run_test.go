@@ -96,14 +96,7 @@ func newHarness(t *testing.T, flags Config, fault string) *harness {
 		machine.Transports[i] = s
 	}
 	machine.Launcher = func(transport.Info) shim.Launcher {
-		return inProcess{func(name string) (transport.Transport, error) {
-			for _, tr := range machine.Transports {
-				if tr.Info().Name == name {
-					return tr, nil
-				}
-			}
-			return nil, errors.New("no transport " + name)
-		}, &h.open}
+		return inProcess{machine.find, &h.open}
 	}
 	plan := planFor(t, flags)
 	plan.Window = time.Millisecond
@@ -118,14 +111,13 @@ func newHarness(t *testing.T, flags Config, fault string) *harness {
 
 const fine = ""
 
-// crowd is a fan-out to several targets: each of their shims collects garbage, and of all of them, before each batch.
+// crowd is a fan-out to several targets. It is small because each of their shims collects garbage before each batch.
 const crowd = 8
 
 func TestRunJournalsEveryRoundOfEveryCell(t *testing.T) {
 	// A round of the larger size is a batch.
-	const workers = 2
-	const fanout = crowd
-	h := newHarness(t, Config{Axes: Axes{Reps: 5, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / Size(fanout*workers)}, Fanout: []int{fanout}, Concurrency: []int{workers}, Codecs: []string{"raw"}}}, fine)
+	const workers, fanout = 2, crowd
+	h := newHarness(t, Config{Axes: Axes{Reps: 5, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / (fanout * workers)}, Fanout: []int{fanout}, Concurrency: []int{workers}, Codecs: []string{"raw"}}}, fine)
 	if err := h.runner.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +193,7 @@ func TestRunEndsWhenTheJournalCannotBeWritten(t *testing.T) {
 
 func TestInterruptedRunIsResumedWithoutRepeating(t *testing.T) {
 	const fanout = crowd
-	flags := Config{Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / Size(fanout)}, Fanout: []int{fanout}}}
+	flags := Config{Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / fanout}, Fanout: []int{fanout}}}
 	interrupted := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	first := newHarness(t, flags, fine)

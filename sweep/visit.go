@@ -12,7 +12,6 @@ import (
 	"rrbench/measure"
 	"rrbench/results"
 	"rrbench/shim"
-	"rrbench/shim/launch"
 	"rrbench/transport"
 )
 
@@ -26,7 +25,7 @@ func (r *Runner) measureVisit(ctx context.Context, visit Visit, begun int) (err 
 	if cell.Kind != "" {
 		return r.measureProgram(ctx, visit, begun)
 	}
-	info, err := launch.By(r.infos[cell.mechanism()], cell.Launcher, cell.runtime())
+	_, info, err := r.Machine.launched(cell)
 	if err != nil {
 		return err
 	}

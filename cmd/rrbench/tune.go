@@ -45,7 +45,7 @@ nothing can be measured here, 2 when the request cannot be carried out as writte
   rrbench tune --out crossovers.json && ` + crossovers.Variable + `=crossovers.json rrbench sweep --transports user`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			// What crossovers there are does not matter.
-			machine, err := sweep.MachineWith(crossovers.Choice{})
+			machine, err := sweep.MachineWith(crossovers.Choice{}, flags.Containerd)
 			if err != nil {
 				return err
 			}
