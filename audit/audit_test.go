@@ -116,13 +116,12 @@ func TestHandoffs(t *testing.T) {
 }
 
 func TestRefusedFlags(t *testing.T) {
-	var usage *sweep.UsageError
 	for name, flags := range map[string]sweep.Config{
 		"transport": flagsFor("user/cpoy", 1, 1),
 		"fan-out":   flagsFor("user/copy", 1, 0),
 		"size":      flagsFor("user/copy", 0, 1),
 	} {
-		if _, err := Run(t.Context(), flags); !errors.As(err, &usage) {
+		if _, err := Run(t.Context(), flags); !errors.As(err, new(*sweep.UsageError)) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -211,8 +211,7 @@ func planOf(ctx context.Context, request Request, machine *Machine) (*Planned, e
 		}
 	}
 	if config.Seed == nil {
-		seed := rand.Uint64()
-		config.Seed = &seed
+		config.Seed = new(rand.Uint64())
 	}
 	plan, err := NewPlan(config, *machine)
 	if err != nil {

@@ -2,7 +2,6 @@ package sweep
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,22 +13,19 @@ import (
 // runFaults runs a sweep with one cell for each fault, and returns what its directory holds in the end.
 func runFaults(t *testing.T, reps int, faults []string) (*Outcome, results.Journaled) {
 	t.Helper()
-	warmup, seed, out := faultyWarmup, uint64(faultySeed), filepath.Join(t.TempDir(), "run")
-	flags := Config{Preset: "smoke", Seed: &seed, Axes: Axes{Reps: reps}, Warmup: &warmup, Deadline: time.Second, Out: out, File: filepath.Join(t.TempDir(), "faults.yaml")}
 	var text strings.Builder
 	text.WriteString("experiments:\n")
 	for _, fault := range faults {
 		fmt.Fprintf(&text, "  - {name: %q, transports: [faulty], codecs: [raw], sizes: [1000B], fanout: [3], concurrency: [2], fault: %q}\n", fault, fault)
 	}
-	if err := os.WriteFile(flags.File, []byte(text.String()), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	flags := Config{Preset: "smoke", Seed: new(uint64(faultySeed)), Axes: Axes{Reps: reps}, Warmup: new(faultyWarmup), Deadline: time.Second,
+		Out: filepath.Join(t.TempDir(), "run"), File: configFile(t, text.String())}
 	machine := machineOf(faulty{})
 	outcome, err := Execute(t.Context(), Request{Flags: flags, Progress: &quiet{}, Machine: &machine})
 	if err != nil {
 		t.Fatal(err)
 	}
-	directory, err := results.Open(out)
+	directory, err := results.Open(flags.Out)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,8 +61,7 @@ func (r reader) fault(at *yaml.Node, format string, arguments ...any) error {
 func (r reader) place(at *yaml.Node) string { return fmt.Sprintf("%s, line %d", r.name, at.Line) }
 
 func (r reader) broken(err error) error {
-	var several *yaml.TypeError
-	if errors.As(err, &several) {
+	if several, ok := errors.AsType[*yaml.TypeError](err); ok {
 		err = errors.New(several.Errors[0])
 	}
 	message := strings.TrimPrefix(foreign.Error(err), "yaml: ")

@@ -136,8 +136,7 @@ func of(p *transport.Parameter) kind {
 		if _, err := line.read(text); err != nil {
 			return nil, fmt.Errorf("%s: give %s", p.Flag, line.article)
 		}
-		var missing *transport.Unavailable
-		if _, err := p.Read(text); err != nil && !errors.As(err, &missing) {
+		if _, err := p.Read(text); err != nil && !errors.As(err, new(*transport.Unavailable)) {
 			return nil, err
 		}
 		return text, nil

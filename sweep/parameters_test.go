@@ -2,8 +2,6 @@ package sweep
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -64,10 +62,7 @@ func TestFlagAndKeyMeanTheSame(t *testing.T) {
 			if p.List() {
 				value = "[" + value + "]"
 			}
-			path := filepath.Join(t.TempDir(), "one.yaml")
-			if err := os.WriteFile(path, []byte(p.Name+": "+value+"\n"), 0o644); err != nil {
-				t.Fatal(err)
-			}
+			path := configFile(t, p.Name+": "+value+"\n")
 			file := Config{File: path}
 			if p.Name == "seed" {
 				file.Seed = flags.Seed // a flag given beside the file wins
@@ -122,13 +117,12 @@ func TestVolumeOfAPlan(t *testing.T) {
 				t.Fatal(err)
 			}
 			plan, err := NewPlan(config, machine)
-			var usage *UsageError
 			switch {
 			case test.want == "" && err == nil:
 				if estimate := plan.Estimate(byName(machine.Transports)); estimate <= 0 {
 					t.Errorf("it would take %v", estimate)
 				}
-			case test.want == "" || !errors.As(err, &usage) || !strings.Contains(err.Error(), test.want):
+			case test.want == "" || !errors.As(err, new(*UsageError)) || !strings.Contains(err.Error(), test.want):
 				t.Errorf("%v", err)
 			}
 		})

@@ -3,12 +3,11 @@ package sweep
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"rrbench/measure/offset"
 	"rrbench/results"
@@ -64,9 +63,7 @@ func newInter(t *testing.T, p peer) *harness {
 
 func TestPlacementInter(t *testing.T) {
 	h := newInter(t, peer{shift: 0, bound: 1})
-	if err := h.runner.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	h.run(t)
 	for _, row := range h.journal.rows {
 		switch {
 		case row.Transport == "user/copy":
@@ -82,9 +79,7 @@ func TestPlacementInter(t *testing.T) {
 // A node that is gone has the rest skipped, and what is resumed measures it.
 func TestPeerIsGone(t *testing.T) {
 	first := newInter(t, peer{bound: 1, gone: errors.New("agent there: gone"), after: 2})
-	if err := first.runner.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	first.run(t)
 	counts := make(map[results.Status]int)
 	for _, row := range first.journal.rows {
 		if row.Transport == "limit/tcp" {
@@ -101,12 +96,8 @@ func TestPeerIsGone(t *testing.T) {
 	if err != nil || len(left) != 1 {
 		t.Fatalf("left are %+v, %v", left, err)
 	}
-	second := newInter(t, peer{bound: 1, after: 1 << 30})
-	second.runner.Plan, second.runner.Done = first.runner.Plan, first.journal.done()
-	if err := second.runner.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range results.Latest(append(first.journal.rows, second.journal.rows...)) {
+	rows, _ := newInter(t, peer{bound: 1, after: 1 << 30}).resume(t, first)
+	for _, row := range results.Latest(rows) {
 		if row.Transport == "limit/tcp" && row.Status != results.OK {
 			t.Errorf("after the resume: %s, %s", row.Status, row.Reason)
 		}
@@ -203,15 +194,6 @@ func TestAutoIsSettledByPlacement(t *testing.T) {
 	}
 }
 
-func configFile(t *testing.T, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 // A run of both placements waits for its second node: its cells are skipped, and taken up when the run is resumed
 // with one.
 func TestCellsAwaitAPeer(t *testing.T) {
@@ -223,6 +205,7 @@ func TestCellsAwaitAPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	plan := settled.Plan
+	plan.Window = time.Millisecond
 	waiting := func() (n int) {
 		for i := range plan.Cells {
 			if cell := &plan.Cells[i]; cell.awaitsPeer() != (cell.Placement == inter && cell.Transport == "limit/tcp") {
@@ -239,11 +222,8 @@ func TestCellsAwaitAPeer(t *testing.T) {
 	first := newInter(t, peer{})
 	first.runner.Machine.Peers = nil
 	first.runner.Plan = plan
-	if err := first.runner.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	first.run(t)
 	second := newInter(t, peer{bound: 1, after: 1 << 30})
-	second.runner.Plan, second.runner.Done = plan, first.journal.done()
 	plan.takeUp(second.runner.Machine)
 	twice := make(map[string]int)
 	for _, cell := range plan.Cells {
@@ -254,16 +234,14 @@ func TestCellsAwaitAPeer(t *testing.T) {
 	if twice["near"] != 1 || twice["far"] != 1 {
 		t.Errorf("measured twice: %v", twice)
 	}
-	if err := second.runner.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	rows := results.Latest(append(first.journal.rows, second.journal.rows...))
+	rows, windows := second.resume(t, first)
+	rows = results.Latest(rows)
 	for _, row := range rows {
 		if stays := row.Transport == "user/copy" && row.Placement == inter; stays != (row.Status == results.Skipped) || strings.Contains(row.Reason, "second node") {
 			t.Errorf("%s %s: %s, %s", row.Transport, row.Engine, row.Status, row.Reason)
 		}
 	}
-	if missing := plan.account(rows, append(first.journal.windows, second.journal.windows...)); missing != nil {
+	if missing := plan.account(rows, windows); missing != nil {
 		t.Error(missing)
 	}
 }

@@ -83,8 +83,7 @@ func tryPlanOn(machine Machine, flags Config) (*Plan, error) {
 		return nil, err
 	}
 	if config.Seed == nil {
-		seed := uint64(1)
-		config.Seed = &seed
+		config.Seed = new(uint64(1))
 	}
 	return NewPlan(config, machine)
 }
@@ -137,8 +136,7 @@ func TestPlanRefusesWithTheValueAndTheRemedy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := tryPlan(test.flags)
-			var usage *UsageError
-			if !errors.As(err, &usage) {
+			if !errors.As(err, new(*UsageError)) {
 				t.Fatalf("got %v, want a usage error", err)
 			}
 			for _, word := range test.want {

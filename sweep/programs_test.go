@@ -81,8 +81,8 @@ func programMachine(runs *[]string) *Machine {
 // Each program has a row a phase for each of its runs on each runtime; what fails or lacks something has rows with the cause.
 func TestPrograms(t *testing.T) {
 	var runs []string
-	seed, out := uint64(1), filepath.Join(t.TempDir(), "run")
-	request := Request{Flags: Config{Seed: &seed, Axes: Axes{Kind: "compute", Reps: 4}, Out: out}, Progress: &quiet{}, Machine: programMachine(&runs)}
+	out := filepath.Join(t.TempDir(), "run")
+	request := Request{Flags: Config{Seed: new(uint64(1)), Axes: Axes{Kind: "compute", Reps: 4}, Out: out}, Progress: &quiet{}, Machine: programMachine(&runs)}
 	outcome, err := Execute(t.Context(), request)
 	if err != nil {
 		t.Fatal(err)
@@ -157,8 +157,7 @@ func TestPrograms(t *testing.T) {
 
 func TestIdleInstances(t *testing.T) {
 	var runs []string
-	seed := uint64(1)
-	outcome, err := Execute(t.Context(), Request{Flags: Config{Seed: &seed, Axes: Axes{Kind: "coldstart", Reps: 3, Engines: []string{"engine"}}, Out: filepath.Join(t.TempDir(), "run")},
+	outcome, err := Execute(t.Context(), Request{Flags: Config{Seed: new(uint64(1)), Axes: Axes{Kind: "coldstart", Reps: 3, Engines: []string{"engine"}}, Out: filepath.Join(t.TempDir(), "run")},
 		Progress: &quiet{}, Machine: programMachine(&runs)})
 	if err != nil || len(outcome.Missing) > 0 {
 		t.Fatal(err, outcome)
@@ -205,9 +204,8 @@ func TestRequestsOfPrograms(t *testing.T) {
 		"for transfer": {Axes{Runtime: []string{"own=run {module}"}}, "", "runtime is for programs"},
 	} {
 		var runs []string
-		seed := uint64(1)
-		_, err := Preview(t.Context(), Request{Flags: Config{Preset: test.preset, Seed: &seed, Axes: test.axes}, Machine: programMachine(&runs)})
-		if usage := new(UsageError); !errors.As(err, &usage) || !strings.Contains(err.Error(), test.want) {
+		_, err := Preview(t.Context(), Request{Flags: Config{Preset: test.preset, Seed: new(uint64(1)), Axes: test.axes}, Machine: programMachine(&runs)})
+		if !errors.As(err, new(*UsageError)) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %s", name, err, test.want)
 		}
 	}

@@ -56,15 +56,12 @@ func loadProgress(plan *Plan, done results.Journaled) (*runProgress, error) {
 const lacking = "lacking: "
 
 func reasonOf(err error) string {
-	var carrier *transport.Unavailable
-	var engine *engines.Unavailable
-	switch {
-	case errors.As(err, &carrier), errors.As(err, &engine), errors.As(err, new(*runtimes.Unavailable)):
-	case slices.ContainsFunc(exhausted, func(e error) bool { return errors.Is(err, e) }):
-	default:
-		return foreign.Error(err)
+	reason := foreign.Error(err)
+	if errors.As(err, new(*transport.Unavailable)) || errors.As(err, new(*engines.Unavailable)) || errors.As(err, new(*runtimes.Unavailable)) ||
+		slices.ContainsFunc(exhausted, func(e error) bool { return errors.Is(err, e) }) {
+		return lacking + reason
 	}
-	return lacking + foreign.Error(err)
+	return reason
 }
 
 var exhausted = []error{syscall.ENOMEM, syscall.EAGAIN, syscall.EMFILE, syscall.ENFILE, syscall.ENOSPC}

@@ -33,9 +33,7 @@ func TestResumedRunTriesAgainWhatWasLacking(t *testing.T) {
 		if test.lacks {
 			first.runner.Machine.Launcher = func(transport.Info) shim.Launcher { return missing{} }
 		}
-		if err := first.runner.Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		first.run(t)
 		if got := results.Summarize(first.journal.rows, nil, 0)[0]; got.Status != results.Failed {
 			t.Fatalf("%s: %s", got.Status, got.Reason)
 		}
@@ -43,13 +41,9 @@ func TestResumedRunTriesAgainWhatWasLacking(t *testing.T) {
 		if err != nil || (len(left) == 1) != test.lacks {
 			t.Errorf("%q: left are %+v, %v", test.fault, left, err)
 		}
-		second := newHarness(t, flags, fine)
-		second.runner.Done = first.journal.done()
-		if err := second.runner.Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		whole := results.Latest(append(first.journal.rows, second.journal.rows...))
-		if missing := second.runner.Plan.account(whole, append(first.journal.windows, second.journal.windows...)); len(missing) > 0 {
+		rows, windows := newHarness(t, flags, fine).resume(t, first)
+		whole := results.Latest(rows)
+		if missing := first.runner.Plan.account(whole, windows); len(missing) > 0 {
 			t.Errorf("missing: %q", missing)
 		}
 		if got := results.Summarize(whole, nil, 0)[0]; got.Status != test.want {

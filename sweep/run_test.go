@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -109,6 +110,22 @@ func newHarness(t *testing.T, flags Config, fault string) *harness {
 	return h
 }
 
+// run runs the plan to its end.
+func (h *harness) run(t *testing.T) {
+	t.Helper()
+	if err := h.runner.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// resume runs the plan from where another run of it has stopped, and returns the rows of both.
+func (h *harness) resume(t *testing.T, before *harness) ([]results.Trial, []results.Window) {
+	t.Helper()
+	h.runner.Plan, h.runner.Done = before.runner.Plan, before.journal.done()
+	h.run(t)
+	return slices.Concat(before.journal.rows, h.journal.rows), slices.Concat(before.journal.windows, h.journal.windows)
+}
+
 const fine = ""
 
 // crowd is a fan-out to several targets. It is small because each of their shims collects garbage before each batch.
@@ -118,9 +135,7 @@ func TestRunJournalsEveryRoundOfEveryCell(t *testing.T) {
 	// A round of the larger size is a batch.
 	const workers, fanout = 2, crowd
 	h := newHarness(t, Config{Axes: Axes{Reps: 5, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / (fanout * workers)}, Fanout: []int{fanout}, Concurrency: []int{workers}, Codecs: []string{"raw"}}}, fine)
-	if err := h.runner.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	h.run(t)
 	seen := make(map[string]bool)
 	handoffs := make(map[int]string)
 	counts := make(map[results.Status]int)
@@ -157,11 +172,8 @@ func TestRunJournalsEveryRoundOfEveryCell(t *testing.T) {
 }
 
 func TestRunGoesOnAfterAFailedCell(t *testing.T) {
-	warmup, seed := faultyWarmup, uint64(faultySeed)
-	h := newHarness(t, Config{Warmup: &warmup, Seed: &seed, Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{1000}}}, "send fails round")
-	if err := h.runner.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	h := newHarness(t, Config{Warmup: new(faultyWarmup), Seed: new(uint64(faultySeed)), Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{1000}}}, "send fails round")
+	h.run(t)
 	finished := make(map[string]int)
 	for _, row := range h.journal.rows {
 		if row.Status == results.OK {
@@ -205,13 +217,9 @@ func TestInterruptedRunIsResumedWithoutRepeating(t *testing.T) {
 	if err := first.runner.Run(ctx); !errors.Is(err, interrupted) {
 		t.Fatalf("got %v", err)
 	}
-	second := newHarness(t, flags, fine)
-	second.runner.Done = first.journal.done()
-	if err := second.runner.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	rows, _ := newHarness(t, flags, fine).resume(t, first)
 	repetitions, trials := make(map[string]int), make(map[string]bool)
-	for _, row := range append(first.journal.rows, second.journal.rows...) {
+	for _, row := range rows {
 		repetitions[fmt.Sprintf("cell %d, rep %d, first %v", row.CellIndex, row.Rep, row.First)]++
 		key := fmt.Sprintf("trial %d, target %d", row.Trial, row.Target)
 		if trials[key] {

@@ -83,8 +83,7 @@ func Measure(ctx context.Context, request Request) ([]*Curve, error) {
 
 // plan makes the sweep. An experiment has the name of the transport that chooses.
 func (r Request) plan() (*sweep.Plan, []*Curve, error) {
-	warmup := warmUp
-	config := sweep.Config{Seed: &r.Seed, Warmup: &warmup, Deadline: deadline}
+	config := sweep.Config{Seed: &r.Seed, Warmup: new(warmUp), Deadline: deadline}
 	var curves []*Curve
 	for _, t := range r.Transports {
 		info := t.Info()

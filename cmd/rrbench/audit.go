@@ -51,8 +51,7 @@ or be counted here, 2 when the request cannot be carried out as written.`,
 				flags.Sizes = []sweep.Size{10 << 20}
 			}
 			report, err := audit.Run(c.Context(), flags)
-			var usage *sweep.UsageError
-			if errors.As(err, &usage) {
+			if usage, ok := errors.AsType[*sweep.UsageError](err); ok {
 				return fmt.Errorf("%s: %w", singular.Replace(usage.Error()), errCommandLine)
 			}
 			if err != nil {

@@ -75,12 +75,9 @@ func judge(subject, detail string, err error) finding {
 		return finding{subject: subject, detail: detail}
 	}
 	f := finding{subject: subject, detail: err.Error(), lacking: true}
-	var engine *engines.Unavailable
-	var carrier *transport.Unavailable
-	switch {
-	case errors.As(err, &engine):
+	if engine, ok := errors.AsType[*engines.Unavailable](err); ok {
 		f.detail, f.remedy = engine.Reason, engine.Remedy
-	case errors.As(err, &carrier):
+	} else if carrier, ok := errors.AsType[*transport.Unavailable](err); ok {
 		f.detail, f.remedy = carrier.Reason, carrier.Remedy
 	}
 	return f

@@ -70,7 +70,7 @@ func status(stderr io.Writer, err error) int {
 	if !errors.Is(err, errFailedCells) {
 		fmt.Fprintln(stderr, "rrbench:", err)
 	}
-	if usage := usageError(nil); errors.As(err, &usage) || errors.Is(err, errCommandLine) {
+	if _, usage := errors.AsType[usageError](err); usage || errors.Is(err, errCommandLine) {
 		return exitUsage
 	}
 	return exitFailed
@@ -113,7 +113,7 @@ beside the baselines that it is compared with, on several WebAssembly runtimes.`
 }
 
 func commandLineFault(c *cobra.Command, err error) error {
-	if usage := usageError(nil); errors.As(err, &usage) {
+	if usage, ok := errors.AsType[usageError](err); ok {
 		return usage
 	}
 	return fmt.Errorf("%w: %w", err, errCommandLine)
