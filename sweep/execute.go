@@ -32,7 +32,7 @@ type Request struct {
 	Command  []string
 	Progress Progress
 	Join     func(ctx context.Context, line string) (Peer, error)
-	// Machine is what to plan with and to measure; nil stands for ThisMachine.
+	// Machine is the machine to plan for and to measure; nil stands for ThisMachine.
 	Machine *Machine
 }
 
@@ -43,7 +43,7 @@ func (r *Request) machine(ctx context.Context) (Machine, error) {
 	return ThisMachine(ctx, r.Flags.Containerd)
 }
 
-// Execute plans, measures and summarizes. Beside an error the outcome is what was measured, or nil.
+// Execute plans, measures and summarizes. With an error it returns the outcome of what was measured nevertheless, or nil.
 func Execute(ctx context.Context, request Request) (_ *Outcome, err error) {
 	machine, err := request.machine(ctx)
 	if err != nil {
@@ -201,7 +201,7 @@ func planOf(ctx context.Context, request Request, machine *Machine) (*Planned, e
 		return nil, err
 	}
 	inputs = append(inputs, guests...)
-	// Where it is one placement of several, and not by flag, its cells can wait for a node.
+	// Where inter is one placement of several, and was not given by flag, its cells can wait for a node.
 	between := func(e Experiment) bool { return slices.Contains(e.Placement, inter) }
 	apart := func(e Experiment) bool { return !between(e) || len(e.Placement) > 1 }
 	needed := slices.Contains(request.Flags.Placement, inter) || !slices.ContainsFunc(config.Experiments, apart)
@@ -223,9 +223,8 @@ func planOf(ctx context.Context, request Request, machine *Machine) (*Planned, e
 	return &Planned{plan, byName(machine.Transports), config.Out, inputs}, nil
 }
 
-// ThisMachine is what a plan needs to know of this machine and program. Launcher containerd uses the containerd of the
-// socket, or one of its own without a name. The error is a *UsageError where the user named a file of crossovers that
-// cannot be used.
+// ThisMachine describes this machine and program for a plan. The launcher containerd uses the containerd of the socket, or
+// one of its own where that is empty. The error is a *UsageError where the user named a file of crossovers that cannot be used.
 func ThisMachine(ctx context.Context, containerd string) (Machine, error) {
 	chosen, err := crossovers.Choose(ctx)
 	switch {
@@ -298,7 +297,7 @@ func (p *Plan) transports(machine Machine) (infos results.Transports) {
 	return append(infos, p.programInfos()...)
 }
 
-// askEngines asks each for its version, and whether it can keep what it compiles.
+// askEngines returns the version of each engine in use, and warns of those that cannot cache compiled modules.
 func (p *Plan) askEngines() map[string]string {
 	versions := make(map[string]string)
 	for _, name := range engines.Names() {
@@ -332,21 +331,21 @@ func serverVersions(plan *Plan, machine Machine) map[string]string {
 	return versions
 }
 
-// Outcome is what a run leaves for its user.
+// Outcome is the result of a run.
 type Outcome struct {
 	results.Manifest
 	Directory string
 	Files     []string
 	Summaries []results.Summary
-	// Missing names the cells of which planned hand-offs have no row, one line each.
+	// Missing has a line for each cell that lacks rows of planned hand-offs.
 	Missing []string
 }
 
-// Planned is a request with all that it names read, and its plan.
+// Planned is the plan of a request, with the files that the request names.
 type Planned struct {
 	*Plan
 	Infos map[string]transport.Info
-	// Out is where the results would go, empty in planOf where nothing was asked for.
+	// Out is where the results go; planOf leaves it empty where the request does not name it.
 	Out    string
 	inputs []results.Input
 }

@@ -108,7 +108,7 @@ func (m Machine) expandPrograms(ctx context.Context, e Experiment) ([]PlannedCel
 	return cells, nil
 }
 
-// checks asks runtimes whether they can run programs: commands, which try, once each.
+// checks are the results of asking commands whether they can run programs. A command tries it out, so it is asked once.
 type checks map[string]error
 
 func (c checks) of(ctx context.Context, r runtimes.Runtime, p runtimes.Program) error {
@@ -121,7 +121,7 @@ func (c checks) of(ctx context.Context, r runtimes.Runtime, p runtimes.Program) 
 	return c[r.Name()]
 }
 
-// programsOnce makes the programs of each kind when they are first asked for: each asks the compiler and draws pictures.
+// programsOnce makes the programs of each kind at first use: that runs the compiler and draws pictures.
 func programsOnce() func(context.Context, runtimes.Kind, bool) ([]runtimes.Program, error) {
 	made := make(map[[2]any][]runtimes.Program)
 	return func(ctx context.Context, kind runtimes.Kind, full bool) (programs []runtimes.Program, err error) {
@@ -204,7 +204,7 @@ func (m Machine) runtimeOf(cell *PlannedCell) (runtimes.Runtime, error) {
 	return nil, fmt.Errorf("this program has no runtime %s by %s", cell.Engine, cell.Launcher)
 }
 
-// programOf returns what a cell runs, and what runs it.
+// programOf returns the runtime and the program of a cell.
 func (m Machine) programOf(ctx context.Context, cell *PlannedCell) (runtimes.Runtime, runtimes.Program, error) {
 	r, err := m.runtimeOf(cell)
 	if err != nil {

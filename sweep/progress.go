@@ -17,14 +17,14 @@ import (
 
 type runProgress struct {
 	visits map[Visit]*visitProgress
-	// failed holds the first reason of each cell that failed in this run; a resumed one tries them again.
+	// failed holds the first reason of each cell that failed in this run; a resumed run tries these cells again.
 	failed map[int]string
 	next   int
 }
 
 type visitProgress struct {
 	rows map[handoff]bool
-	// ended is why the rounds of the visit that have no rows are not attempted.
+	// ended is the reason why the rounds of the visit that have no rows are not attempted.
 	ended string
 }
 
@@ -33,7 +33,7 @@ type handoff struct {
 	phase                string
 }
 
-// loadProgress reads what a journal holds. A visit that has all rows and has lost its window begins anew.
+// loadProgress finds out from a journal which hand-offs are measured. A visit that has all rows and no window begins anew.
 func loadProgress(plan *Plan, done results.Journaled) (*runProgress, error) {
 	p := &runProgress{visits: make(map[Visit]*visitProgress), failed: make(map[int]string)}
 	for _, trial := range done.Trials {
@@ -52,7 +52,7 @@ func loadProgress(plan *Plan, done results.Journaled) (*runProgress, error) {
 	return p, nil
 }
 
-// lacking begins the reason of a visit that is tried again when the run is resumed, for what may be there then.
+// lacking begins the reason of a visit that lacked something. The run tries it again when it is resumed.
 const lacking = "lacking: "
 
 func reasonOf(err error) string {

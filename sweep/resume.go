@@ -18,7 +18,7 @@ import (
 	"rrbench/tune/crossovers"
 )
 
-// resume takes an interrupted run up again. Whatever is in the way of that is found before anything is written.
+// resume prepares to continue an interrupted run. It writes nothing before it has checked that the run can continue.
 func resume(ctx context.Context, request Request, machine *Machine) (_ *run, err error) {
 	path := request.Flags.Resume
 	defer func() {
@@ -141,7 +141,7 @@ func (m Machine) check(ctx context.Context, cells []PlannedCell) error {
 	return nil
 }
 
-// ThisProgram is what runs, even where its file has been replaced.
+// ThisProgram is the running program, even where its file has been replaced.
 func ThisProgram() (results.Program, error) {
 	digest, err := inputs.DigestFile("/proc/self/exe")
 	if err != nil {
@@ -155,7 +155,7 @@ func ThisProgram() (results.Program, error) {
 	return results.Program{Version: version, Digest: string(digest)}, nil
 }
 
-// checkSegment refuses another program or machine than those that have measured a part of the run.
+// checkSegment refuses a program or machine that has not measured any part of the run.
 func checkSegment(before []results.Segment, now results.Segment, force bool) error {
 	if force || slices.ContainsFunc(before, func(s results.Segment) bool { return difference(s, now) == "" }) {
 		return nil

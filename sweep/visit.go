@@ -15,11 +15,11 @@ import (
 	"rrbench/transport"
 )
 
-// batchBytes bounds what one batch moves, and can be lost.
+// batchBytes bounds how much one batch moves, which is how much an interruption can lose.
 const batchBytes = 256 * mib
 
-// measureVisit measures a visit of which begun steps are in the journal already. Rows reach it as soon as their batch is over;
-// the error is why it ended, if no row says that.
+// measureVisit measures a visit whose first steps, as many as begun, are in the journal already. It journals the rows of each
+// batch at its end. It returns errors that no row has as its reason.
 func (r *Runner) measureVisit(ctx context.Context, visit Visit, begun int) (err error) {
 	cell := r.Plan.Cells[visit.Cell]
 	if cell.Kind != "" {
@@ -59,7 +59,7 @@ func (r *Runner) measureVisit(ctx context.Context, visit Visit, begun int) (err 
 	return nil
 }
 
-// checkStandIn refuses to go on with something else than what a run was begun with.
+// checkStandIn refuses to continue a run with a stand-in where it was begun without, or the reverse.
 func checkStandIn(info transport.Info, cell PlannedCell) error {
 	var name string
 	if _, s, _ := info.Parameter.Resolve(cell.Parameter); s != nil {
@@ -77,7 +77,7 @@ func checkStandIn(info transport.Info, cell PlannedCell) error {
 	}
 }
 
-// Setup is the set-up that both ends of a cell's hand-offs get.
+// Setup is the set-up for both ends of a cell's hand-offs.
 func (p *Plan) Setup(cell *PlannedCell) transport.Setup {
 	return transport.Setup{
 		Engine:    cell.runtime(),
@@ -94,8 +94,8 @@ func (p *Plan) Setup(cell *PlannedCell) transport.Setup {
 	}
 }
 
-// batch is the next batch of a visit of which done steps are over. Only the first warms up and has
-// a window; what that has shown of CPU time holds for the batches after it.
+// batch returns the next batch of a visit after done steps. Only the first one warms up and has a window, whose CPU times
+// serve for the later batches.
 func (r *Runner) batch(visit Visit, done int, first bool) shim.Batch {
 	cell := &r.Plan.Cells[visit.Cell]
 	perRound := cell.SizeBytes * int64(cell.Handoffs())
@@ -117,7 +117,7 @@ func (r *Runner) batch(visit Visit, done int, first bool) shim.Batch {
 	return batch
 }
 
-// leastInWindows is how many hand-offs the windows of a cell have all together, of each worker.
+// leastInWindows is the least number of hand-offs of each worker in all windows of a cell together.
 const leastInWindows = 3
 
 func leastInWindow(starts int) int { return (leastInWindows + starts - 1) / starts }
@@ -180,8 +180,8 @@ func explainFailures(trials []results.Trial, ended error) {
 	}
 }
 
-// expectation is what a batch must answer: one record for each step, worker and target, in
-// this order. Only a failed hand-off ends it sooner, with its round.
+// expectation checks the records of a batch: one for each step, worker and target, in this order. Only a
+// failed hand-off may end them sooner, after its round.
 type expectation struct {
 	cell    PlannedCell
 	batch   shim.Batch
