@@ -38,8 +38,8 @@ func skipUnlessCounting(t *testing.T) {
 	}
 }
 
-// TestHandoffs counts hand-offs whose cost is known.
-func TestHandoffs(t *testing.T) {
+// The copies of these hand-offs are known.
+func TestKnownCopiesAreCounted(t *testing.T) {
 	skipUnlessCounting(t)
 	const mib = 1 << 20
 	for _, test := range []struct {
@@ -132,7 +132,7 @@ func TestRefusedFlags(t *testing.T) {
 	}
 }
 
-// TestInterrupted ends an audit half-way: everything that it has started is gone.
+// An audit that is interrupted leaves no process behind.
 func TestInterrupted(t *testing.T) {
 	skipUnlessCounting(t)
 	errInterrupted := errors.New("interrupted")

@@ -21,8 +21,8 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// The object is the same on all little-endian processors: what differs is found by the types
-// of the kernel that runs. `make ebpf` builds it.
+// The object is the same on all little-endian processors: it is adapted to the running kernel by that kernel's types.
+// `make ebpf` builds it.
 //
 //go:generate go tool bpf2go -cc clang-14 -strip llvm-strip-14 -target bpfel -output-stem counts -output-dir=$EBPF_OUT -type event -type variant -type place -type look kernel counts.c -- -Wall -Wextra -Werror
 
@@ -46,7 +46,7 @@ type participant struct {
 	name   string
 }
 
-// Remedy is what makes counting possible.
+// Remedy is what the user can do to make counting possible.
 const Remedy = "run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE, on a kernel with BTF"
 
 // Check returns nil where an audit can count, else the reason why not.

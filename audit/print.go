@@ -36,7 +36,7 @@ func (r *Report) Summary() string {
 
 func (r *Report) visible(bytes uint64) bool { return r.Multiples(bytes) >= 0.005 }
 
-// amount is a sum of bytes a hand-off, in multiples of the payload unless that would read 0.00.
+// amount formats the bytes of one hand-off, in multiples of the payload unless that would read 0.00.
 func (r *Report) amount(bytes uint64) string {
 	if bytes == 0 {
 		return "0 bytes"
@@ -54,7 +54,7 @@ func (r *Report) amount(bytes uint64) string {
 	return humanize.IBytes(uint64(each + 0.5))
 }
 
-// address is address space a hand-off: it says nothing of the payload.
+// address formats the address space of one hand-off, which does not depend on the payload.
 func (r *Report) address(bytes uint64) string { return humanize.IBytes(bytes / uint64(r.Rounds)) }
 
 func (r *Report) mean(n uint64) string {
@@ -65,7 +65,7 @@ func (r *Report) mean(n uint64) string {
 	return strconv.FormatFloat(each, 'f', 0, 64)
 }
 
-// rows are the lines of the first table, without those where there is nothing.
+// rows are the lines of the first table, without those that would be zero.
 func (r *Report) rows(f Figures) []table.Row {
 	const (
 		calls       = "tracepoint sys_exit: results and arguments of every call"

@@ -13,14 +13,14 @@ import (
 	"rrbench/transport"
 )
 
-// Report is what one hand-off of a transport costs in copies and calls.
+// Report has the copies and calls of one hand-off of a transport.
 type Report struct {
 	Cell sweep.PlannedCell
-	// Rounds were counted; figures are means of them.
+	// Rounds is the number of hand-offs that were counted; what is printed are means.
 	Rounds int
-	// Participants are the processes, alike ones together.
+	// Participants are the processes, those of the same role together.
 	Participants []*Participant
-	// Sum is what all participants did in hand-offs, Around what they did between them.
+	// Sum is of all participants during hand-offs, Around of all between hand-offs.
 	Sum, Around Figures
 	// copies and faults name what counted these.
 	copies, faults string
@@ -37,10 +37,10 @@ type Participant struct {
 
 // Figures are sums over the counted rounds.
 type Figures struct {
-	// Copied is what was copied in user space, Small the part of it in copies of less than 1 KiB.
+	// Copied is the bytes copied in user space, Small the part of them in copies of less than 1 KiB.
 	Copied, Small uint64
 	ByClass       map[Class]kernelSum
-	// Lent sends with MSG_ZEROCOPY went out without a copy, NotLent ones with one.
+	// Lent is the number of sends with MSG_ZEROCOPY without a copy, NotLent that of those that the kernel copied.
 	Lent, NotLent uint64
 	// KernelPages and UserPages are bytes of memory taken from the kernel.
 	KernelPages, UserPages uint64
@@ -92,7 +92,7 @@ func newReport(cell sweep.PlannedCell, rounds, shims int, found *counter) *Repor
 		}
 		report.Participants = append(report.Participants, p)
 		if p.NotLent == 0 || p.Lent > 0 {
-			// Where the kernel copied some sends, their number is known and not their bytes.
+			// Where the kernel copied some of the sends, their number is known, but not their bytes.
 			continue
 		}
 		for name, c := range p.Calls {
@@ -184,18 +184,18 @@ func (f Figures) calls(classes ...Class) uint64 {
 // withData are the classes of the calls that deal with bytes or pages.
 var withData = []Class{CopiesIn, CopiesOut, CopiesAcross, CopiesAfterAll, ByReference, Remaps, RemapsWindow, Maps, Unknown}
 
-// Through is how many bytes the kernel copied, where it says so.
+// Through is how many bytes the kernel copied, as far as it reports that.
 func (f Figures) Through() uint64 {
 	return f.ByClass[CopiesAfterAll].Bytes + f.ByClass[CopiesIn].Bytes + f.ByClass[CopiesOut].Bytes + f.ByClass[CopiesAcross].Bytes
 }
 
-// Moved is how many bytes of payloads changed their place with their pages. A window has one payload.
+// Moved is how many bytes of payloads moved with their pages. A window has one payload.
 func (r *Report) Moved(f Figures) uint64 {
 	windows := f.ByClass[RemapsWindow]
 	return f.ByClass[Remaps].Bytes + min(windows.Bytes, windows.Count*uint64(r.Cell.SizeBytes))
 }
 
-// Multiples is a sum of bytes as multiples of the payload, a hand-off.
+// Multiples returns a sum of bytes as multiples of the payload for one hand-off.
 func (r *Report) Multiples(bytes uint64) float64 {
 	return float64(bytes) / float64(r.Rounds) / float64(r.Cell.SizeBytes)
 }
