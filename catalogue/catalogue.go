@@ -17,8 +17,7 @@ import (
 	"rrbench/transport"
 )
 
-// All returns every transport, in display order. A transport that cannot run here is in
-// the list all the same; its Check says why.
+// All returns every transport, in display order, also those that cannot run here: their Check returns why.
 func All() []transport.Transport {
 	return slices.Concat([]transport.Transport{
 		user.NewCopy(),

@@ -41,7 +41,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// What a transport leaves out, no table or figure can know.
+// Tables and figures know only the facts that a transport's Info has.
 func TestInfosAreComplete(t *testing.T) {
 	families := []transport.Family{transport.User, transport.Kernel, transport.Network, transport.HTTP, transport.Redis, transport.Limit}
 	type place struct {

@@ -44,7 +44,7 @@ func pidOf(t *testing.T, p *shim.Process) int {
 	return pid
 }
 
-// expectStillInitialising checks what became of a shim whose guest never came to be.
+// expectStillInitialising checks the error of a shim whose guest does not finish initialising, and that its process ends.
 func expectStillInitialising(t *testing.T, p *shim.Process, err error) {
 	t.Helper()
 	if !errors.Is(err, transport.ErrNoAnswer) || !strings.Contains(err.Error(), ".wasm is still initialising after 1s (--deadline)") {

@@ -53,8 +53,8 @@ func FuzzParseConfig(f *testing.F) {
 	})
 }
 
-// Presets are data: what they name must be in the catalogue.
-func TestPresetsNameWhatThereIs(t *testing.T) {
+// Presets are data: the names in them must be in the catalogue.
+func TestPresetsAreValid(t *testing.T) {
 	machine, err := ThisMachine(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestPresetsNameWhatThereIs(t *testing.T) {
 	}
 }
 
-func TestResolveLaysFlagsOverFileOverPreset(t *testing.T) {
+func TestResolvePrefersFlagsThenFileThenPreset(t *testing.T) {
 	file, err := ParseConfig("demo.yaml", []byte(`
 reps: 5
 engines: [wazero]

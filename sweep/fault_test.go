@@ -36,9 +36,9 @@ func runFaults(t *testing.T, reps int, faults []string) (*Outcome, results.Journ
 	return outcome, rows
 }
 
-// TestFaultsAreAccountedFor has every step of a transport's contract fail in every way, at
-// every moment, and expects each planned hand-off as a row, and each fault in its cell.
-func TestFaultsAreAccountedFor(t *testing.T) {
+// Every step of a transport's contract fails in every way, at every moment. Each planned hand-off must have a row, and each
+// fault must be in its cell.
+func TestEveryFaultHasItsRows(t *testing.T) {
 	faults := []string{"none"}
 	healthy := len(faults)
 	for _, step := range []string{"serve", "open", "close-target", "close-route"} {
@@ -89,7 +89,7 @@ func TestFaultsAreAccountedFor(t *testing.T) {
 		if (counts[results.Failed] == 0) != (i < healthy) {
 			t.Errorf("%s: %v", fault, counts)
 		}
-		// What has taken place before the fault is kept, unless the shim that knew is gone.
+		// Hand-offs before the fault are kept, unless the shim that had their records is gone.
 		gone := strings.Contains(fault, "panics") || strings.Contains(fault, "exits")
 		if strings.HasSuffix(fault, " round") && !gone && counts[results.OK] < 2*3 {
 			t.Errorf("%s: %v, though its first round went well", fault, counts)

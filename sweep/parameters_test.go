@@ -21,7 +21,7 @@ var good = map[string]string{
 
 // Each parameter of the table makes the same plan by flag and by file, and another one than
 // without it.
-func TestFlagAndKeyMeanTheSame(t *testing.T) {
+func TestFlagAndKeyAreEquivalent(t *testing.T) {
 	machine, err := ThisMachine(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestFlagAndKeyMeanTheSame(t *testing.T) {
 }
 
 // Sums and products of what is in bounds do not overflow: a plan that is too large is refused.
-func TestVolumeOfAPlan(t *testing.T) {
+func TestPlanVolumeIsBounded(t *testing.T) {
 	machine := testMachine()
 	machine.AvailableMemory = 1 << 60
 	many := make([]Size, maxCells+1)

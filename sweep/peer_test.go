@@ -19,7 +19,7 @@ import (
 type peer struct {
 	shims        shim.Launcher
 	shift, bound int64
-	// gone is why it is out of reach, for so many visits.
+	// gone is the error of reaching it, after so many times without one.
 	gone  error
 	after int32
 	asked *atomic.Int32
@@ -49,7 +49,7 @@ func (p peer) Clock(context.Context) (offset.Estimate, error) {
 func (p peer) Facts() results.Peer { return results.Peer{Address: "there"} }
 func (p peer) Close() error        { p.left.Add(1); return nil }
 
-// newInter has a harness with cells between nodes.
+// newInter returns a harness with cells between nodes.
 func newInter(t *testing.T, p peer) *harness {
 	t.Helper()
 	flags := Config{Axes: Axes{Reps: 4, Transports: []string{"limit/tcp", "user/copy"}, Engines: []string{"wazero"}, Placement: []string{inter}, Sizes: []Size{mib}, Fanout: []int{2}}}
@@ -61,7 +61,7 @@ func newInter(t *testing.T, p peer) *harness {
 	return h
 }
 
-func TestPlacementInter(t *testing.T) {
+func TestCellsBetweenNodesAreMeasured(t *testing.T) {
 	h := newInter(t, peer{shift: 0, bound: 1})
 	h.run(t)
 	for _, row := range h.journal.rows {
@@ -76,8 +76,8 @@ func TestPlacementInter(t *testing.T) {
 	}
 }
 
-// A node that is gone has the rest skipped, and what is resumed measures it.
-func TestPeerIsGone(t *testing.T) {
+// After a node was lost its other cells are skipped, and a resumed run measures them.
+func TestResumeAfterAPeerWasLost(t *testing.T) {
 	first := newInter(t, peer{bound: 1, gone: errors.New("agent there: gone"), after: 2})
 	first.run(t)
 	counts := make(map[results.Status]int)
@@ -104,7 +104,7 @@ func TestPeerIsGone(t *testing.T) {
 	}
 }
 
-func TestInterNeedsAPeer(t *testing.T) {
+func TestPlacementInterNeedsAPeer(t *testing.T) {
 	t.Setenv(PeerVariable, "")
 	machine := testMachine()
 	request := Request{Flags: Config{Axes: Axes{Placement: []string{transport.PlacementIntra, inter}}}, Machine: &machine}
@@ -134,8 +134,8 @@ func TestInterNeedsAPeer(t *testing.T) {
 	}
 }
 
-// Rows of two clocks have the latency that can be known.
-func TestSettle(t *testing.T) {
+// Rows of two clocks have the best latency that the clocks allow.
+func TestClocksAreTranslated(t *testing.T) {
 	const shift = int64(86400e9)
 	for name, test := range map[string]struct {
 		estimates []offset.Estimate
@@ -166,7 +166,7 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// Auto is the transport that its placement asks for, and the plan says which.
+// Auto is replaced by the transport for the placement, and the plan has that as its route.
 func TestAutoIsSettledByPlacement(t *testing.T) {
 	machine := testMachine()
 	machine.Transports = append(machine.Transports, stub{info: transport.Info{Name: "auto", Codecs: []transport.Codec{transport.None},

@@ -148,7 +148,7 @@ func TestPlanRefusesWithTheValueAndTheRemedy(t *testing.T) {
 	}
 }
 
-func TestPlanAndMemory(t *testing.T) {
+func TestPlanRefusesWhatExceedsMemory(t *testing.T) {
 	machine := testMachine()
 	machine.AvailableMemory = 3 << 30
 	if _, err := tryPlanOn(machine, Config{Axes: Axes{Sizes: []Size{2 << 30}}}); err == nil || !strings.Contains(err.Error(), "2GiB") {
@@ -219,7 +219,7 @@ func TestRoundsOfBlocksAddUp(t *testing.T) {
 	}
 }
 
-// which is a parameter that has the stand-in of that name for all but "mine".
+// which is a parameter for which all values but "mine" have the stand-in of that name.
 func which(standIn string) *transport.Parameter {
 	return &transport.Parameter{Flag: "which", Default: "ours", Read: func(value string) (*transport.StandIn, error) {
 		if standIn == "" || value == "mine" {
@@ -229,7 +229,8 @@ func which(standIn string) *transport.Parameter {
 	}}
 }
 
-// Each runtime of containerd's that is named has rows of a transport whose target it can start, beside those of an address.
+// A transport whose target containerd can start has rows for each runtime of containerd's that is named, beside those of an
+// address.
 func TestContainerdRuntimesHaveRows(t *testing.T) {
 	machine := testMachine()
 	machine.Transports = append(machine.Transports, external.New())
@@ -261,7 +262,7 @@ func TestContainerdRuntimesHaveRows(t *testing.T) {
 	}
 }
 
-// Rows that were measured with a stand-in say so; the functions run in their engine.
+// The engine column names the stand-in; the functions run in their engine.
 func TestStandInIsInTheEngineColumn(t *testing.T) {
 	machine := testMachine()
 	machine.Transports = []transport.Transport{
@@ -282,7 +283,7 @@ func TestStandInIsInTheEngineColumn(t *testing.T) {
 	if mine[0].Engine != "wazero" || mine[0].StandIn != "" {
 		t.Errorf("%+v", mine[0])
 	}
-	// What a run was begun with it goes on with.
+	// A run continues only with what it was begun with.
 	for _, test := range []struct {
 		now  string
 		cell PlannedCell
@@ -299,7 +300,7 @@ func TestStandInIsInTheEngineColumn(t *testing.T) {
 	}
 }
 
-func TestTransportThatNeedsItsParameter(t *testing.T) {
+func TestTransportThatNeedsAParameter(t *testing.T) {
 	near := transport.Info{Name: "near", Runs: transport.Native, Codecs: []transport.Codec{transport.Raw}}
 	far := near
 	far.Name, far.Acknowledged, far.Parameter = "far", true, free("where")
@@ -333,8 +334,8 @@ func TestTransportThatNeedsItsParameter(t *testing.T) {
 	}
 }
 
-// What is meant by a parameter and missing on this machine is skipped, not bad usage.
-func TestParameterIsUnavailable(t *testing.T) {
+// A value of a parameter that this machine lacks skips the cells; it is no usage error.
+func TestUnavailableParameterIsSkipped(t *testing.T) {
 	missing := &transport.Unavailable{Transport: "far", Reason: "it is too old", Remedy: "install a newer one"}
 	far := stub{info: transport.Info{
 		Name: "far", Runs: transport.Native, Codecs: []transport.Codec{transport.Raw},

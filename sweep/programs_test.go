@@ -14,7 +14,7 @@ import (
 	"rrbench/shim"
 )
 
-// fakeRuntime runs programs without doing so.
+// fakeRuntime pretends to run programs.
 type fakeRuntime struct {
 	name, launcher string
 	check          error
@@ -78,7 +78,7 @@ func programMachine(runs *[]string) *Machine {
 	return &machine
 }
 
-// Each program has a row a phase for each of its runs on each runtime; what fails or lacks something has rows with the cause.
+// Each run of a program on a runtime has a row for each phase. Runs that fail or lack something have rows with the reason.
 func TestPrograms(t *testing.T) {
 	var runs []string
 	out := filepath.Join(t.TempDir(), "run")
@@ -144,7 +144,7 @@ func TestPrograms(t *testing.T) {
 		t.Errorf("%v, %v, %+v", err, manifest.Versions, manifest.Transports)
 	}
 
-	// A run that is resumed measures nothing again, but what has failed in later blocks.
+	// A resumed run measures nothing again.
 	before := len(runs)
 	resumed := Request{Flags: Config{Resume: out}, Progress: &quiet{}, Machine: programMachine(&runs)}
 	if outcome, err = Execute(t.Context(), resumed); err != nil || len(outcome.Missing) > 0 {
@@ -174,8 +174,8 @@ func TestIdleInstances(t *testing.T) {
 	}
 }
 
-// Experiments of a preset are of several kinds; --transports leaves those that do not know the names.
-func TestProgramsOfPreset(t *testing.T) {
+// A preset has experiments of several kinds; --transports selects those that have the names.
+func TestTransportsSelectProgramsOfAPreset(t *testing.T) {
 	var runs []string
 	machine, config := programMachine(&runs), &Config{Preset: "paper"}
 	for _, test := range []struct {
@@ -189,7 +189,7 @@ func TestProgramsOfPreset(t *testing.T) {
 	}
 }
 
-func TestRequestsOfPrograms(t *testing.T) {
+func TestRequestsForProgramsAreChecked(t *testing.T) {
 	for name, test := range map[string]struct {
 		axes   Axes
 		preset string

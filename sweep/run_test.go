@@ -81,15 +81,15 @@ func (*quiet) End() {}
 type harness struct {
 	runner  *Runner
 	journal *memoryJournal
-	told    *quiet
+	shown   *quiet
 	setUps  results.SetUps
 	open    atomic.Int32
 }
 
-// newHarness has a runner over transports that move nothing and fail as fault says.
+// newHarness returns a runner of transports that move nothing and have the fault.
 func newHarness(t *testing.T, flags Config, fault string) *harness {
 	t.Helper()
-	h := &harness{journal: &memoryJournal{}, told: &quiet{}}
+	h := &harness{journal: &memoryJournal{}, shown: &quiet{}}
 	machine := testMachine()
 	for i, tr := range machine.Transports {
 		s := tr.(stub)
@@ -101,7 +101,7 @@ func newHarness(t *testing.T, flags Config, fault string) *harness {
 	}
 	plan := planFor(t, flags)
 	plan.Window = time.Millisecond
-	h.runner = &Runner{Plan: plan, Machine: machine, Journal: h.journal, Progress: h.told, SetUps: &h.setUps}
+	h.runner = &Runner{Plan: plan, Machine: machine, Journal: h.journal, Progress: h.shown, SetUps: &h.setUps}
 	t.Cleanup(func() {
 		if n := h.open.Load(); n != 0 {
 			t.Errorf("%d shims were not closed", n)
@@ -118,7 +118,7 @@ func (h *harness) run(t *testing.T) {
 	}
 }
 
-// resume runs the plan from where another run of it has stopped, and returns the rows of both.
+// resume continues the run of another harness, and returns the rows of both.
 func (h *harness) resume(t *testing.T, before *harness) ([]results.Trial, []results.Window) {
 	t.Helper()
 	h.runner.Plan, h.runner.Done = before.runner.Plan, before.journal.done()
@@ -190,12 +190,12 @@ func TestRunGoesOnAfterAFailedCell(t *testing.T) {
 	if missing := h.runner.Plan.account(h.journal.rows, h.journal.windows); len(missing) > 0 {
 		t.Errorf("missing: %q", missing)
 	}
-	if len(h.told.failures) != 2 {
-		t.Errorf("told of %q", h.told.failures)
+	if len(h.shown.failures) != 2 {
+		t.Errorf("reported %q", h.shown.failures)
 	}
 }
 
-func TestRunEndsWhenTheJournalCannotBeWritten(t *testing.T) {
+func TestRunEndsWhenTheJournalIsFull(t *testing.T) {
 	h := newHarness(t, Config{}, fine)
 	h.journal.full = true
 	if err := h.runner.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "no space left") {
