@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,7 +151,6 @@ func TestInterrupted(t *testing.T) {
 			children = append(children, p.PID)
 		}
 	}
-	slices.Sort(children)
 	if len(children) > 0 {
 		t.Errorf("processes %v are left", children)
 	}

@@ -155,7 +155,13 @@ func (r *Runner) measureBatch(ctx context.Context, shims *shim.Cell, clocks *clo
 	var memory measure.Memory
 	if failed = slices.ContainsFunc(trials, failure); failed {
 		// Participants may have stopped answering.
-		explainFailures(trials, shims.Ended())
+		if ended := shims.Ended(); ended != nil {
+			for i := range trials {
+				if failure(trials[i]) {
+					trials[i].Reason += " (" + foreign.Error(ended) + ")"
+				}
+			}
+		}
 	} else if err == nil {
 		memory, err = shims.Memory(ctx)
 		for i := range trials {
@@ -171,14 +177,6 @@ func (r *Runner) measureBatch(ctx context.Context, shims *shim.Cell, clocks *clo
 }
 
 func failure(t results.Trial) bool { return t.Status == results.Failed }
-
-func explainFailures(trials []results.Trial, ended error) {
-	for i := range trials {
-		if ended != nil && failure(trials[i]) {
-			trials[i].Reason += " (" + foreign.Error(ended) + ")"
-		}
-	}
-}
 
 // expectation checks the records of a batch: one for each step, worker and target, in this order. Only a
 // failed hand-off may end them sooner, after its round.
