@@ -2,18 +2,15 @@
 // user space, bytes that cross the kernel, system calls, page faults, context switches, for
 // each process that takes part. Nothing in a report is taken from knowledge of a transport.
 //
-// Transports are not aware of it. The functions live in shims as always; package audit has
-// the kernel run small programs (counts.c, eBPF) where system calls end, tasks are switched
-// and pages are allocated, and where the processes enter the functions that copy memory
-// (uprobes). The programs add up in the kernel, so nothing is lost, and they go when this
-// process ends, however it ends: there is nothing to clean up.
+// Transports are not aware of it. The functions live in shims as always; the kernel runs small programs of package audit
+// (counts.c, eBPF) where system calls end, tasks are switched and pages are allocated, and where the processes enter the
+// functions that copy memory (uprobes). The programs add up in the kernel, so nothing is lost, and the kernel removes them
+// when this process ends, however it ends: there is nothing to clean up.
 //
-// Two functions, enter and leave in shim/run.go, mark what belongs to a hand-off; a shim's
-// runner calls them before and after each step of a round: only what happens while a
-// recorded round is being sent is counted as the hand-off, from t0 until the source knows
-// that every target has consumed the payload. Preparing payloads lies outside. The target's
-// handler reads the payload within; reading copies nothing, but the faults of its first
-// touch count.
+// Two functions, enter and leave in shim/run.go, mark a hand-off; a shim's runner calls them before and after each step of
+// a round. A hand-off is counted from t0 until the source knows that every target has consumed the payload, in recorded
+// rounds alone. Preparing payloads lies outside. The target's handler reads the payload within; reading copies nothing, but
+// its page faults count.
 package audit
 
 import (
@@ -33,21 +30,20 @@ const (
 	// A mean over one hand-off would show whatever the processes do now and then.
 	fewestHandoffs = 3
 	mostHandoffs   = 50
-	// warmup comes before the counted hand-offs; what is made at first use is made then.
+	// warmup is the number of hand-offs before those that are counted, for everything that is made at first use.
 	warmup = 2
-	// window is sent before, so that what has to grow has grown.
+	// window is how long hand-offs go on before those that are counted, so that buffers have grown.
 	window = 200 * time.Millisecond
 )
 
 // Run counts hand-offs of the one cell that the flags describe.
 func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
-	cell, setup, info, err := plan(ctx, flags)
+	settled, info, err := plan(ctx, flags)
 	if err != nil {
 		return nil, err
 	}
-	if info, err = launch.By(info, "", setup.Engine); err != nil {
-		return nil, err
-	}
+	cell := settled.Cells[0]
+	setup := settled.Setup(&cell)
 	counting, err := newCounter()
 	if err != nil {
 		return nil, fmt.Errorf("an audit needs root: %w (%s)", err, Remedy)
@@ -58,7 +54,7 @@ func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
 		return nil, err
 	}
 	defer func() {
-		// What watches the processes goes first: they end faster without.
+		// The processes end faster when nothing watches them any more.
 		counting.close()
 		err = errors.Join(err, shims.Close())
 	}()
@@ -94,11 +90,10 @@ func Run(ctx context.Context, flags sweep.Config) (_ *Report, err error) {
 	if err := handOver(ctx, shims, batch); err != nil {
 		return nil, err
 	}
-	found, err := counting.read(rounds)
-	if err != nil {
+	if err := counting.read(rounds); err != nil {
 		return nil, fmt.Errorf("read the counts: %w", err)
 	}
-	return newReport(cell, rounds, len(shims.Shims()), found), nil
+	return newReport(cell, rounds, len(shims.Shims()), counting), nil
 }
 
 func handOver(ctx context.Context, shims *shim.Cell, batch shim.Batch) error {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,8 +37,8 @@ func skipUnlessCounting(t *testing.T) {
 	}
 }
 
-// TestHandoffs counts hand-offs whose cost is known.
-func TestHandoffs(t *testing.T) {
+// The copies of these hand-offs are known.
+func TestKnownCopiesAreCounted(t *testing.T) {
 	skipUnlessCounting(t)
 	const mib = 1 << 20
 	for _, test := range []struct {
@@ -116,13 +115,12 @@ func TestHandoffs(t *testing.T) {
 }
 
 func TestRefusedFlags(t *testing.T) {
-	var usage *sweep.UsageError
 	for name, flags := range map[string]sweep.Config{
 		"transport": flagsFor("user/cpoy", 1, 1),
 		"fan-out":   flagsFor("user/copy", 1, 0),
 		"size":      flagsFor("user/copy", 0, 1),
 	} {
-		if _, err := Run(t.Context(), flags); !errors.As(err, &usage) {
+		if _, err := Run(t.Context(), flags); !errors.As(err, new(*sweep.UsageError)) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -133,7 +131,7 @@ func TestRefusedFlags(t *testing.T) {
 	}
 }
 
-// TestInterrupted ends an audit half-way: everything that it has started is gone.
+// An audit that is interrupted leaves no process behind.
 func TestInterrupted(t *testing.T) {
 	skipUnlessCounting(t)
 	errInterrupted := errors.New("interrupted")
@@ -153,7 +151,6 @@ func TestInterrupted(t *testing.T) {
 			children = append(children, p.PID)
 		}
 	}
-	slices.Sort(children)
 	if len(children) > 0 {
 		t.Errorf("processes %v are left", children)
 	}

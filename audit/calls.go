@@ -15,26 +15,25 @@ const (
 	CopiesIn       Class = "copied into the kernel"   // from the caller's memory
 	CopiesOut      Class = "copied out of the kernel" // to the caller's memory
 	CopiesAcross   Class = "copied between processes" // from memory to memory, once
-	CopiesAfterAll Class = "copied within the kernel" // which says so; it was to be passed by reference
+	CopiesAfterAll Class = "copied within the kernel" // by the kernel's own report, instead of being passed by reference
 	ByReference    Class = "passed by reference"      // pages or contents of files, without a copy
-	Remaps         Class = "pages moved"              // memory consists of other pages than before
-	RemapsWindow   Class = "windows moved"            // the same of whole GiB of address space, with the payload at their beginning
-	Maps           Class = "mappings"                 // memory made, taken away, or to be treated otherwise
+	Remaps         Class = "pages moved"              // memory gets other pages
+	RemapsWindow   Class = "windows moved"            // the same for a GiB of address space, with the payload at its beginning
+	Maps           Class = "mappings"                 // memory made, removed, or given other properties
 	Waits          Class = "waiting"                  // for others, or waking them
-	Accounts       Class = "metering"                 // counters and clocks, by which shims meter themselves
-	Arranges       Class = "arranging"                // what does not touch a payload
-	Unknown        Class = "not classified"           // the table does not have it
+	Accounts       Class = "metering"                 // counters and clocks, with which shims measure themselves
+	Arranges       Class = "arranging"                // everything else that does not touch a payload
+	Unknown        Class = "not classified"           // not in the tables
 )
 
 type call struct {
 	name  string
 	class Class
-	// bytes is where the call tells how many bytes it dealt with.
+	// bytes is where the call has its number of bytes.
 	bytes kernelPlace
-	// flags are of another class when they have any of the bits of mask; the call is counted
-	// apart then.
+	// flags is where the call has its flags. A call with any of the bits of mask is of another class, and counted apart.
 	flags
-	// look is what else of the call is examined.
+	// look is what else the kernel's program examines.
 	look kernelLook
 }
 
@@ -60,18 +59,18 @@ func ofErrorQueue(at kernelPlace) flags {
 	return flags{at, unix.MSG_ERRQUEUE, "of the error queue", Arranges}
 }
 
-// moving are the calls that deal with bytes or pages. Each call's class, and where its bytes
-// are, is what its manual page in section 2 says:
+// moving are the calls that deal with bytes or pages. The class of each call, and the place of its number of bytes, are from
+// its manual page in section 2:
 //
 //   - read, write, send and recv in all their forms copy from or to the caller's memory and
-//     return the number of bytes. With MSG_ZEROCOPY send(2) lends pages instead; whether
-//     the kernel copied them after all is in its completions.
+//     return the number of bytes. With MSG_ZEROCOPY send(2) lends pages instead; its
+//     completions show whether the kernel copied them nevertheless.
 //   - vmsplice lends the caller's pages to a pipe; splice, tee, sendfile and copy_file_range
 //     move references between kernel objects. A payload that passes two of these calls is
 //     counted at both.
 //   - process_vm_readv and process_vm_writev copy from memory to memory.
-//   - mremap returns an address; how much it moved is its second argument, old_size. A window is
-//     1 GiB of address space (memory.Window), of which a payload is as much as it is long.
+//   - mremap returns an address; the number of bytes moved is its second argument, old_size. A
+//     window is 1 GiB of address space (memory.Window), with the payload at its beginning.
 //   - recvmmsg and sendmmsg return a number of messages: their bytes are unknown.
 //   - io_uring_enter may stand for any of these: its bytes are unknown.
 var moving = map[uint32]call{
@@ -117,7 +116,7 @@ var moving = map[uint32]call{
 	unix.SYS_FALLOCATE:       {name: "fallocate", class: Maps, bytes: fourth},
 	unix.SYS_MEMFD_CREATE:    {name: "memfd_create", class: Maps},
 
-	// To the child, which goes on counting by its own number, they return 0.
+	// They return 0 to the child, which is counted under its own number.
 	unix.SYS_CLONE:  {name: "clone", class: Arranges, look: kernelLookForParent},
 	unix.SYS_CLONE3: {name: "clone3", class: Arranges, look: kernelLookForParent},
 }
@@ -129,7 +128,7 @@ var others = map[Class]map[uint32]string{
 		unix.SYS_FUTEX: "futex", unix.SYS_NANOSLEEP: "nanosleep", unix.SYS_CLOCK_NANOSLEEP: "clock_nanosleep", unix.SYS_SCHED_YIELD: "sched_yield",
 		unix.SYS_TGKILL: "tgkill", unix.SYS_RT_SIGPROCMASK: "rt_sigprocmask", unix.SYS_RT_SIGTIMEDWAIT: "rt_sigtimedwait", unix.SYS_SIGALTSTACK: "sigaltstack",
 		unix.SYS_RESTART_SYSCALL: "restart_syscall", unix.SYS_WAIT4: "wait4", unix.SYS_WAITID: "waitid",
-		// It has replaced the registers, its number among them, when it ends.
+		// At its end it has replaced the registers, and with them its number.
 		math.MaxUint32: "rt_sigreturn",
 	},
 	Accounts: {
@@ -149,7 +148,7 @@ var others = map[Class]map[uint32]string{
 	},
 }
 
-// older are calls of amd64 that later processors do without, arch/x86/entry/syscalls/syscall_64.tbl.
+// older are calls of amd64 that other processors do not have, see arch/x86/entry/syscalls/syscall_64.tbl.
 var older = map[Class]map[uint32]string{
 	Waits:    {7: "poll", 23: "select", 34: "pause", 232: "epoll_wait"},
 	Accounts: {201: "time"},

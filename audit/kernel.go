@@ -21,40 +21,35 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// The object is the same on all little-endian processors: what differs is found by the types
-// of the kernel that runs. `make ebpf` builds it.
+// The object is the same on all little-endian processors: it is adapted to the running kernel by that kernel's types.
+// `make ebpf` builds it.
 //
 //go:generate go tool bpf2go -cc clang-14 -strip llvm-strip-14 -target bpfel -output-stem counts -output-dir=$EBPF_OUT -type event -type variant -type place -type look kernel counts.c -- -Wall -Wextra -Werror
 
-// counter has the kernel count what processes do.
+// counter makes the kernel count what processes do.
 type counter struct {
 	*ebpf.Collection
 	links []link.Link
-	// own has the functions of this program, which shims run.
-	own map[string]uint64
-	counts
-}
-
-type counts struct {
+	// own are the offsets of the functions of this program, which shims run, in its file.
+	own  map[string]uint64
 	sums map[kernelKey]kernelSum
-	// participants are the shims, and what else did anything.
+	// participants are the shims and all other processes that did something, by process number.
 	participants map[uint32]participant
-	// copies and faults say what counted these; a text that begins with "not counted" says
-	// why not.
+	// copies and faults name what counted these. A text that begins with "not counted" is the reason why they were not.
 	copies, faults string
 }
 
 type participant struct {
-	// family is that of the shim that has started it, as follow got it.
+	// family is the number that follow got for the shim which started the process.
 	family uint32
 	shim   bool
 	name   string
 }
 
-// Remedy is what makes counting possible.
+// Remedy is what the user can do to make counting possible.
 const Remedy = "run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE, on a kernel with BTF"
 
-// Check returns nil where an audit can count, else what stands in the way.
+// Check returns nil where an audit can count, else the reason why not.
 func Check() error {
 	c, err := newCounter()
 	if err == nil {
@@ -63,7 +58,7 @@ func Check() error {
 	return err
 }
 
-// newCounter has the kernel check and compile the programs, and run those at tracepoints.
+// newCounter loads the programs into the kernel, and attaches those for tracepoints.
 func newCounter() (_ *counter, err error) {
 	// Kernels before 5.11 charge maps to RLIMIT_MEMLOCK.
 	_ = rlimit.RemoveMemlock()
@@ -71,10 +66,10 @@ func newCounter() (_ *counter, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &counter{counts: counts{
+	c := &counter{
 		sums: make(map[kernelKey]kernelSum), participants: make(map[uint32]participant),
 		faults: "tracepoints page_fault_user, page_fault_kernel",
-	}}
+	}
 	if c.own, err = ownFunctions(); err != nil {
 		return nil, err
 	}
@@ -119,15 +114,14 @@ func (c *counter) follow(pid int, family uint32) error {
 	return c.Maps[kernelMapParticipants].Put(uint32(pid), family)
 }
 
-// arm puts the uprobes into every process that lives, after all has been warmed up. The source tells the rounds.
+// arm puts the uprobes into every process that lives, after the warm-up. Those in the source mark the rounds.
 func (c *counter) arm(source int) error {
 	var pid, family uint32
 	found := make(map[string]bool)
 	var missed []string
 	for each := c.Maps[kernelMapParticipants].Iterate(); each.Next(&pid, &family); {
 		names, err := c.watch(int(pid))
-		if errors.Is(err, fs.ErrNotExist) {
-			// It has ended.
+		if errors.Is(err, fs.ErrNotExist) { // the process has ended
 			continue
 		}
 		if err != nil {
@@ -156,7 +150,7 @@ func (c *counter) arm(source int) error {
 	return nil
 }
 
-// watch puts uprobes at the copying functions of a process and returns whose they are.
+// watch puts uprobes at the copying functions of a process and returns the names of what provides them.
 func (c *counter) watch(pid int) (names []string, err error) {
 	path := processFile(pid, "exe")
 	executable, err := link.OpenExecutable(path)
@@ -211,7 +205,7 @@ func (c *counter) watch(pid int) (names []string, err error) {
 	return names, nil
 }
 
-// probe runs a program where a process enters a function, known by its offset or, where that is 0, a symbol.
+// probe attaches a program to where a process enters a function, given by its offset or, where that is 0, by its symbol.
 func (c *counter) probe(file *link.Executable, pid int, symbol string, offset uint64, program string) error {
 	attached, err := file.Uprobe(symbol, c.Programs[program], &link.UprobeOptions{Address: offset, PID: pid})
 	if err != nil {
@@ -221,14 +215,14 @@ func (c *counter) probe(file *link.Executable, pid int, symbol string, offset ui
 	return nil
 }
 
-// read takes the sums. The kernel must have seen the hand-offs that were asked for.
-func (c *counter) read(rounds int) (*counts, error) {
+// read reads the sums. The kernel must have seen as many hand-offs as were asked for.
+func (c *counter) read(rounds int) error {
 	var seen uint64
 	if err := errors.Join(c.Variables[kernelVarHandoffs].Get(&seen), c.Variables[kernelVarNow].Set(kernelPhaseOff)); err != nil {
-		return nil, err
+		return err
 	}
 	if seen != uint64(rounds) {
-		return nil, fmt.Errorf("the kernel counted %d hand-offs instead of %d: does this program run in a PID namespace of its own? Run it in the first", seen, rounds)
+		return fmt.Errorf("the kernel counted %d hand-offs instead of %d: does this program run in a PID namespace of its own? Run it in the first", seen, rounds)
 	}
 	var k kernelKey
 	var v kernelSum
@@ -243,11 +237,11 @@ func (c *counter) read(rounds int) (*counts, error) {
 		}
 		p := participant{name: programName(k.Process)}
 		if err := c.Maps[kernelMapParticipants].Lookup(k.Process, &p.family); err != nil {
-			return nil, err
+			return err
 		}
 		c.participants[k.Process] = p
 	}
-	return &c.counts, each.Err()
+	return each.Err()
 }
 
 func programName(pid uint32) string {
@@ -259,10 +253,9 @@ func programName(pid uint32) string {
 	return "ended"
 }
 
-// close ends everything: descriptors hold the programs, so the kernel does it, too, when this
-// process ends.
+// close detaches and unloads everything. The kernel does the same when this process ends, since descriptors hold the programs.
 func (c *counter) close() {
-	// Each waits until no processor runs its program any more: better all at once.
+	// Each waits until no processor runs its program any more; together they wait once.
 	var closing sync.WaitGroup
 	for _, l := range c.links {
 		closing.Go(func() { _ = l.Close() })
@@ -271,10 +264,10 @@ func (c *counter) close() {
 	c.Collection.Close()
 }
 
-// ownFunctions returns where this program's functions begin in its file. It reads the table
-// that the Go runtime itself needs, which programs without symbols have too, such as tests.
-// Addresses there count from where Go's code begins, which one function tells: a breakpoint
-// at a wrong address would ruin the program.
+// ownFunctions returns the offsets of this program's functions in its file. It reads the table
+// that the Go runtime itself needs, which programs without symbols, such as tests, have too.
+// The addresses in the table are relative to the beginning of Go's code, which the address of one function
+// reveals: a breakpoint at a wrong address would break the program.
 func ownFunctions() (map[string]uint64, error) {
 	file, err := elf.Open("/proc/self/exe")
 	if err != nil {
@@ -315,7 +308,7 @@ func ownFunctions() (map[string]uint64, error) {
 	return offsets, nil
 }
 
-// runsThisProgram says whether a process runs the same file as this one.
+// runsThisProgram reports whether a process runs the same file as this one.
 func runsThisProgram(pid int) bool {
 	own, err := os.Stat("/proc/self/exe")
 	its, err2 := os.Stat(processFile(pid, "exe"))

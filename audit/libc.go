@@ -13,7 +13,7 @@ import (
 
 // place is the beginning of a function in a file.
 type place struct {
-	// path is how this process reaches the file, whatever root the other one has.
+	// path is where this process finds the file, also when the other process has another root.
 	path   string
 	offset uint64
 }
@@ -21,10 +21,9 @@ type place struct {
 // copyingFunctions of the C library; the checking ones jump to the others or are the same.
 var copyingFunctions = map[string]bool{"memcpy": true, "memmove": true, "mempcpy": true}
 
-// libcCopies returns where the C library's copying functions begin for a process. The
-// library has several of each and chooses for the processor when a program is loaded, so
-// the choice is read from where the dynamic linker has left it: the global offset tables
-// of the program and of its libraries.
+// libcCopies returns where the copying functions of the C library begin that a process uses. The library has several of
+// each, and chooses by the processor when a program is loaded. The choice is read from where the dynamic linker has put it:
+// the global offset tables of the program and of its libraries.
 func libcCopies(pid int) (map[place]bool, error) {
 	process, err := procfs.NewProc(pid)
 	if err != nil {
@@ -57,8 +56,7 @@ func libcCopies(pid int) (map[place]bool, error) {
 			}
 			address := uintptr(binary.LittleEndian.Uint64(word[:]))
 			for _, in := range mappings {
-				// One that points back into its own object has not been resolved, because it
-				// has not been called.
+				// An address in the object itself has not been resolved, because the function has not been called.
 				if address >= in.StartAddr && address < in.EndAddr && in.Perms.Execute && in.Inode != 0 && in.Pathname != m.Pathname {
 					places[place{reach(pid, in), uint64(address-in.StartAddr) + uint64(in.Offset)}] = true
 				}
@@ -68,12 +66,12 @@ func libcCopies(pid int) (map[place]bool, error) {
 	return places, nil
 }
 
-// choice names one of several, such as __memmove_avx_unaligned; the checking ones, whose
-// names go on with chk, run on into others.
+// choice matches the name of one of several, such as __memmove_avx_unaligned. The checking functions, whose names continue
+// with chk, jump to these.
 var choice = regexp.MustCompile(`^__mem(p?cpy|move)_([^c]|c[^h])`)
 
-// linkedCopies returns them for a program that the library is linked into statically: it
-// has all choices and calls one. Names of the same address are one.
+// linkedCopies returns the copying functions of a program that the library is linked into statically, by their addresses. Such
+// a program contains all choices.
 func linkedCopies(program string) (map[uint64]string, error) {
 	file, err := elf.Open(program)
 	if err != nil {
@@ -93,8 +91,8 @@ func linkedCopies(program string) (map[uint64]string, error) {
 	return found, nil
 }
 
-// copyingSlots returns the places in memory that hold addresses of the copying functions,
-// for an object that has been loaded at start.
+// copyingSlots returns the addresses in memory that hold the addresses of the copying functions, for an object that is loaded
+// at start.
 func copyingSlots(path string, start uint64) (slots []uint64, err error) {
 	file, err := elf.Open(path)
 	if err != nil {
@@ -131,8 +129,8 @@ func copyingSlots(path string, start uint64) (slots []uint64, err error) {
 	return slots, nil
 }
 
-// reach is a path by which this process opens a file that another one has mapped, also when
-// that has another root or the file has been removed.
+// reach is a path by which this process opens a file that another one has mapped, also when the other one has another root or
+// the file has been removed.
 func reach(pid int, m *procfs.ProcMap) string {
 	return processFile(pid, fmt.Sprintf("map_files/%x-%x", m.StartAddr, m.EndAddr))
 }

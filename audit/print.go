@@ -36,7 +36,7 @@ func (r *Report) Summary() string {
 
 func (r *Report) visible(bytes uint64) bool { return r.Multiples(bytes) >= 0.005 }
 
-// amount is a sum of bytes a hand-off, in multiples of the payload unless that would read 0.00.
+// amount formats the bytes of one hand-off, in multiples of the payload unless that would read 0.00.
 func (r *Report) amount(bytes uint64) string {
 	if bytes == 0 {
 		return "0 bytes"
@@ -54,7 +54,7 @@ func (r *Report) amount(bytes uint64) string {
 	return humanize.IBytes(uint64(each + 0.5))
 }
 
-// address is address space a hand-off: it says nothing of the payload.
+// address formats the address space of one hand-off, which does not depend on the payload.
 func (r *Report) address(bytes uint64) string { return humanize.IBytes(bytes / uint64(r.Rounds)) }
 
 func (r *Report) mean(n uint64) string {
@@ -65,7 +65,7 @@ func (r *Report) mean(n uint64) string {
 	return strconv.FormatFloat(each, 'f', 0, 64)
 }
 
-// rows are the lines of the first table, without those where there is nothing.
+// rows are the lines of the first table, without those that would be zero.
 func (r *Report) rows(f Figures) []table.Row {
 	const (
 		calls       = "tracepoint sys_exit: results and arguments of every call"
@@ -75,7 +75,7 @@ func (r *Report) rows(f Figures) []table.Row {
 	of := func(class Class) string { return r.amount(f.ByClass[class].Bytes) }
 	some := func(class Class) bool { return r.Sum.ByClass[class].Bytes > 0 }
 	faults := r.mean(f.Faults)
-	if strings.HasPrefix(r.found.faults, "not counted") {
+	if strings.HasPrefix(r.faults, "not counted") {
 		faults = "?"
 	}
 	var rows []table.Row
@@ -83,7 +83,7 @@ func (r *Report) rows(f Figures) []table.Row {
 		there  bool
 		figure table.Row
 	}{
-		{true, table.Row{"copied in user space", r.amount(f.Copied), r.found.copies}},
+		{true, table.Row{"copied in user space", r.amount(f.Copied), r.copies}},
 		{r.visible(r.Sum.Small), table.Row{"  of it in pieces under 1 KiB", r.amount(f.Small), "the same"}},
 		{true, table.Row{CopiesIn, of(CopiesIn), calls}},
 		{true, table.Row{CopiesOut, of(CopiesOut), calls}},
@@ -98,7 +98,7 @@ func (r *Report) rows(f Figures) []table.Row {
 		{true, table.Row{"taken for processes' memory", r.amount(f.UserPages), pages}},
 		{true, table.Row{"system calls", r.mean(f.calls()), calls}},
 		{true, table.Row{"  of them with data or pages", r.mean(f.calls(withData...)), calls}},
-		{true, table.Row{"page faults", faults, r.found.faults}},
+		{true, table.Row{"page faults", faults, r.faults}},
 		{true, table.Row{"context switches", r.mean(f.Switches), "tracepoint sched_switch"}},
 	} {
 		if row.there {

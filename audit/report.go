@@ -13,16 +13,17 @@ import (
 	"rrbench/transport"
 )
 
-// Report is what one hand-off of a transport costs in copies and calls.
+// Report has the copies and calls of one hand-off of a transport.
 type Report struct {
 	Cell sweep.PlannedCell
-	// Rounds were counted; figures are means of them.
+	// Rounds is the number of hand-offs that were counted; what is printed are means.
 	Rounds int
-	// Participants are the processes, alike ones together.
+	// Participants are the processes, those of the same role together.
 	Participants []*Participant
-	// Sum is what all participants did in hand-offs, Around what they did between them.
+	// Sum is of all participants during hand-offs, Around of all between hand-offs.
 	Sum, Around Figures
-	found       *counts
+	// copies and faults name what counted these.
+	copies, faults string
 }
 
 // Participant is a process, or several of the same role, in one hand-off.
@@ -32,15 +33,14 @@ type Participant struct {
 	Figures
 	// Calls are the system calls by their names.
 	Calls map[string]Call
-	order int
 }
 
 // Figures are sums over the counted rounds.
 type Figures struct {
-	// Copied is what was copied in user space, Small the part of it in copies of less than 1 KiB.
+	// Copied is the bytes copied in user space, Small the part of them in copies of less than 1 KiB.
 	Copied, Small uint64
 	ByClass       map[Class]kernelSum
-	// Lent sends with MSG_ZEROCOPY went out without a copy, NotLent ones with one.
+	// Lent is the number of sends with MSG_ZEROCOPY without a copy, NotLent that of those that the kernel copied.
 	Lent, NotLent uint64
 	// KernelPages and UserPages are bytes of memory taken from the kernel.
 	KernelPages, UserPages uint64
@@ -58,13 +58,13 @@ func (s *kernelSum) add(t kernelSum) {
 	s.Count, s.Bytes, s.Failed = s.Count+t.Count, s.Bytes+t.Bytes, s.Failed+t.Failed
 }
 
-func newReport(cell sweep.PlannedCell, rounds, shims int, found *counts) *Report {
-	report := &Report{Cell: cell, Rounds: rounds, found: found}
+func newReport(cell sweep.PlannedCell, rounds, shims int, found *counter) *Report {
+	report := &Report{Cell: cell, Rounds: rounds, copies: found.copies, faults: found.faults}
 	roles := make(map[string]*Participant)
 	for pid, p := range found.participants {
-		role, order := p.role(shims)
+		role := p.role(shims)
 		if roles[role] == nil {
-			roles[role] = &Participant{Role: role, Processes: make(map[uint32]bool), Calls: make(map[string]Call), order: order}
+			roles[role] = &Participant{Role: role, Processes: make(map[uint32]bool), Calls: make(map[string]Call)}
 		}
 		if p.shim {
 			roles[role].Processes[pid] = true
@@ -76,8 +76,7 @@ func newReport(cell sweep.PlannedCell, rounds, shims int, found *counts) *Report
 			continue
 		}
 		report.Sum.add(k, v)
-		role, _ := found.participants[k.Process].role(shims)
-		p := roles[role]
+		p := roles[found.participants[k.Process].role(shims)]
 		p.Processes[k.Process] = true
 		p.add(k, v)
 		if k.Event == kernelEventSystemCall {
@@ -93,7 +92,7 @@ func newReport(cell sweep.PlannedCell, rounds, shims int, found *counts) *Report
 		}
 		report.Participants = append(report.Participants, p)
 		if p.NotLent == 0 || p.Lent > 0 {
-			// Where the kernel copied some sends, their number is known and not their bytes.
+			// Where the kernel copied some of the sends, their number is known, but not their bytes.
 			continue
 		}
 		for name, c := range p.Calls {
@@ -105,9 +104,7 @@ func newReport(cell sweep.PlannedCell, rounds, shims int, found *counts) *Report
 			}
 		}
 	}
-	slices.SortFunc(report.Participants, func(a, b *Participant) int {
-		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Role, b.Role))
-	})
+	slices.SortFunc(report.Participants, func(a, b *Participant) int { return cmp.Compare(a.Role, b.Role) })
 	return report
 }
 
@@ -117,19 +114,20 @@ func (p *Participant) sortedCalls() []Call {
 	})
 }
 
-// role is what a process is in the hand-off, and its place among the others.
-func (p participant) role(shims int) (name string, order int) {
-	side, order := "target", 2
+// role is what a process is in the hand-off. In alphabetical order the source comes before the targets, and a shim before
+// the processes that it has started.
+func (p participant) role(shims int) string {
+	side := "target"
 	if p.family == 0 {
-		side, order = "source", 0
+		side = "source"
 	}
 	switch {
 	case shims == 1 && p.shim:
-		return "shim", order
+		return "shim"
 	case p.shim:
-		return side + " shim", order
+		return side + " shim"
 	}
-	return fmt.Sprintf("%s's %s", side, p.name), order + 1
+	return side + "'s " + p.name
 }
 
 func (f *Figures) add(k kernelKey, v kernelSum) {
@@ -186,18 +184,18 @@ func (f Figures) calls(classes ...Class) uint64 {
 // withData are the classes of the calls that deal with bytes or pages.
 var withData = []Class{CopiesIn, CopiesOut, CopiesAcross, CopiesAfterAll, ByReference, Remaps, RemapsWindow, Maps, Unknown}
 
-// Through is how many bytes the kernel copied, where it says so.
+// Through is how many bytes the kernel copied, as far as it reports that.
 func (f Figures) Through() uint64 {
 	return f.ByClass[CopiesAfterAll].Bytes + f.ByClass[CopiesIn].Bytes + f.ByClass[CopiesOut].Bytes + f.ByClass[CopiesAcross].Bytes
 }
 
-// Moved is how many bytes of payloads changed their place with their pages. A window has one payload.
+// Moved is how many bytes of payloads moved with their pages. A window has one payload.
 func (r *Report) Moved(f Figures) uint64 {
 	windows := f.ByClass[RemapsWindow]
 	return f.ByClass[Remaps].Bytes + min(windows.Bytes, windows.Count*uint64(r.Cell.SizeBytes))
 }
 
-// Multiples is a sum of bytes as multiples of the payload, a hand-off.
+// Multiples returns a sum of bytes as multiples of the payload for one hand-off.
 func (r *Report) Multiples(bytes uint64) float64 {
 	return float64(bytes) / float64(r.Rounds) / float64(r.Cell.SizeBytes)
 }

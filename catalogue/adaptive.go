@@ -6,20 +6,18 @@ import (
 	"rrbench/transport"
 )
 
-// adaptive is a transport that chooses by payload size, with the crossover in the setup: so
-// the functions at both ends have the same, which a plan has written down.
+// adaptive is a transport that chooses by payload size. The crossover is in the setup, where a plan has put it, so that
+// the functions at both ends have the same one.
 type adaptive struct {
 	with func(crossover int64) transport.Transport
-	// learning is for a transport that starts at a crossover and learns from there; nil for others.
+	// learning makes a transport that starts at a crossover and learns from there; nil for one that does not learn.
 	learning  func(start int64) transport.Transport
 	crossover transport.Crossover
 }
 
 func (a adaptive) standard() transport.Transport {
-	if a.learning != nil {
-		return a.learning(a.crossover.Default)
-	}
-	return a.with(a.crossover.Default)
+	t, _ := a.choose("") // the built-in crossover can be read
+	return t
 }
 
 func (a adaptive) Info() transport.Info {
@@ -28,7 +26,10 @@ func (a adaptive) Info() transport.Info {
 		Flag: "crossover",
 		Help: "`SIZE` from which user, kernel and network hand over by reference, never, or default " +
 			"(default: as rrbench tune has measured; user and kernel start there and learn)",
-		Read:      func(value string) (*transport.StandIn, error) { return nil, check(value) },
+		Read: func(value string) (*transport.StandIn, error) {
+			_, _, err := a.read(value)
+			return nil, err
+		},
 		Crossover: &a.crossover,
 	}
 	return info
@@ -52,29 +53,26 @@ func (a adaptive) Open(ctx context.Context, setup transport.Setup, targets []tra
 	return chosen.Open(ctx, setup, targets)
 }
 
-// choose is the transport that a parameter stands for.
+// choose returns the transport that a parameter stands for.
 func (a adaptive) choose(parameter string) (transport.Transport, error) {
-	start, learns, err := transport.ReadStart(parameter)
+	crossover, learns, err := transport.ReadStart(parameter)
+	if !learns {
+		crossover, learns, err = a.read(parameter)
+	}
 	switch {
 	case err != nil:
 		return nil, err
 	case learns && a.learning != nil:
-		return a.learning(start), nil
-	case parameter == "" || parameter == transport.BuiltIn:
-		return a.standard(), nil
-	}
-	crossover, err := transport.ParseCrossover(parameter)
-	if err != nil {
-		return nil, err
+		return a.learning(crossover), nil
 	}
 	return a.with(crossover), nil
 }
 
-// check refuses what a user cannot mean.
-func check(parameter string) error {
+// read reads what a user may give: a crossover, or nothing or a word for the built-in one.
+func (a adaptive) read(parameter string) (crossover int64, builtIn bool, err error) {
 	if parameter == "" || parameter == transport.BuiltIn {
-		return nil
+		return a.crossover.Default, true, nil
 	}
-	_, err := transport.ParseCrossover(parameter)
-	return err
+	crossover, err = transport.ParseCrossover(parameter)
+	return crossover, false, err
 }

@@ -48,8 +48,8 @@ func TestAdaptiveTransportsTakeTheirCrossover(t *testing.T) {
 	}
 }
 
-// What a user of user/remap would see of the endpoint tells which mechanism was chosen.
-func TestNeverMovesNothing(t *testing.T) {
+// The facts of the endpoint show which mechanism was chosen.
+func TestCrossoverNeverMovesNoPages(t *testing.T) {
 	tr, err := Find("user")
 	if err != nil {
 		t.Fatal(err)

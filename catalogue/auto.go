@@ -7,8 +7,8 @@ import (
 	"rrbench/transport"
 )
 
-// auto is the family that fits where the targets run, as CWASI chooses by locality (docs/two-nodes.md). A
-// plan settles which; no function is ever started by this name, so it is not among All.
+// auto stands for the family that fits the place of the targets, as CWASI chooses by locality (docs/two-nodes.md). A
+// plan settles which; no function is ever started by this name, so All does not contain it.
 type auto struct{}
 
 func (auto) Info() transport.Info {

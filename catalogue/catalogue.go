@@ -17,8 +17,7 @@ import (
 	"rrbench/transport"
 )
 
-// All returns every transport, in display order. A transport that cannot run here is in
-// the list all the same; its Check says why.
+// All returns every transport, in display order, also those that cannot run here: their Check returns why.
 func All() []transport.Transport {
 	return slices.Concat([]transport.Transport{
 		user.NewCopy(),
@@ -46,19 +45,19 @@ func All() []transport.Transport {
 // Named returns those that a user can name: every transport, and those that stand for one of them.
 func Named() []transport.Transport { return append(All(), auto{}) }
 
-// Find returns the transport of that name. The error names those that the name may stand
-// for, or else all.
-func Find(name string) (transport.Transport, error) { return find(Named(), name) }
+// Find returns the transport of that name.
+func Find(name string) (transport.Transport, error) { return FindAmong(Named(), name) }
 
-func find(all []transport.Transport, name string) (transport.Transport, error) {
+// FindAmong returns the transport of that name. The error suggests similar names, or lists all where none is similar.
+func FindAmong(all []transport.Transport, name string) (transport.Transport, error) {
+	if i := slices.IndexFunc(all, func(t transport.Transport) bool { return t.Info().Name == name }); i >= 0 {
+		return all[i], nil
+	}
 	var names, near []string
 	for _, t := range all {
 		known := t.Info().Name
-		if known == name {
-			return t, nil
-		}
 		names = append(names, known)
-		// What was meant may be a part of it ("copy", "kernel/"), or a slip or two away.
+		// The user may have meant a part of the name ("copy", "kernel/"), or mistyped a letter or two.
 		if lower := strings.ToLower(name); len(lower) >= 3 && strings.Contains(known, lower) || distance(known, lower) <= 2 {
 			near = append(near, known)
 		}

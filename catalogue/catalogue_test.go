@@ -31,7 +31,7 @@ func TestFind(t *testing.T) {
 		{"grpc", `unknown transport "grpc": known are kernel/stream, limit/tcp, network/splice, network/stream, user/copy`},
 		{"", `unknown transport "": known are kernel/stream, limit/tcp, network/splice, network/stream, user/copy`},
 	} {
-		found, err := find(all, c.name)
+		found, err := FindAmong(all, c.name)
 		switch {
 		case c.err == "" && (err != nil || found.Info().Name != c.name):
 			t.Errorf("%s: %v, %v", c.name, found, err)
@@ -41,7 +41,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// What a transport leaves out, no table or figure can know.
+// Tables and figures know only the facts that a transport's Info has.
 func TestInfosAreComplete(t *testing.T) {
 	families := []transport.Family{transport.User, transport.Kernel, transport.Network, transport.HTTP, transport.Redis, transport.Limit}
 	type place struct {

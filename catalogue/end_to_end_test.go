@@ -59,7 +59,7 @@ func open(t *testing.T, c cell) *shim.Cell {
 	return s
 }
 
-// kill ends a shim as the kernel would.
+// kill sends SIGKILL to a shim.
 func kill(t *testing.T, p *shim.Process) {
 	t.Helper()
 	pid, err := p.PID()
@@ -71,7 +71,7 @@ func kill(t *testing.T, p *shim.Process) {
 	}
 }
 
-// setups are all ways in which a transport can run here.
+// setups returns all engines and codecs with which a transport can run here.
 func setups(t *testing.T, tr transport.Transport) []transport.Setup {
 	t.Helper()
 	info := tr.Info()
@@ -91,8 +91,7 @@ func setups(t *testing.T, tr transport.Transport) []transport.Setup {
 	return found
 }
 
-// each runs a test for every transport that is chosen and every way in which it can run
-// here.
+// each runs a test for every transport that is chosen, with every engine and codec that can run here.
 func each(t *testing.T, chosen func(transport.Info) bool, test func(*testing.T, transport.Transport, transport.Setup)) {
 	for _, tr := range All() {
 		if !chosen(tr.Info()) {
@@ -201,7 +200,7 @@ func ordered(t transport.Timeline) bool {
 	})
 }
 
-// The codec is not at issue.
+// One codec is enough: it does not matter here.
 func TestTargetShimIsKilled(t *testing.T) {
 	each(t, apart, func(t *testing.T, tr transport.Transport, setup transport.Setup) {
 		if setup.Codec != tr.Info().Codecs[0] {

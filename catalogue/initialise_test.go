@@ -3,11 +3,12 @@ package catalogue
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/prometheus/procfs"
 
 	engines "rrbench/engines/catalogue"
 	"rrbench/payloads"
@@ -44,7 +45,7 @@ func pidOf(t *testing.T, p *shim.Process) int {
 	return pid
 }
 
-// expectStillInitialising checks what became of a shim whose guest never came to be.
+// expectStillInitialising checks the error of a shim whose guest does not finish initialising, and that its process ends.
 func expectStillInitialising(t *testing.T, p *shim.Process, err error) {
 	t.Helper()
 	if !errors.Is(err, transport.ErrNoAnswer) || !strings.Contains(err.Error(), ".wasm is still initialising after 1s (--deadline)") {
@@ -131,24 +132,16 @@ func TestProcessesEndWithTheirShim(t *testing.T) {
 	}
 }
 
-// children are the processes that any thread of a process has started, see proc(5).
+// children returns the processes that a process has started.
 func children(t *testing.T, pid int) (found []int) {
 	t.Helper()
-	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	all, err := procfs.AllProcs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, thread := range threads {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, thread.Name()))
-		if err != nil {
-			t.Skip(err)
-		}
-		for _, word := range strings.Fields(string(text)) {
-			var child int
-			if _, err := fmt.Sscan(word, &child); err != nil {
-				t.Fatal(err)
-			}
-			found = append(found, child)
+	for _, p := range all {
+		if stat, err := p.Stat(); err == nil && stat.PPID == pid {
+			found = append(found, p.PID)
 		}
 	}
 	return found

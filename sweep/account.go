@@ -4,15 +4,22 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"rrbench/results"
 	"rrbench/transport"
 )
 
-// account names each cell that lacks some of what was planned: every hand-off must have ended as ok, failed or skipped,
-// and every start that has gone well had a window.
+// account names each cell that lacks rows: every planned hand-off must have ended as ok, failed or skipped, and every
+// start without a failure must have a window.
 func (p *Plan) account(trials []results.Trial, windows []results.Window) (missing []string) {
-	rows, lacking := make([]int, len(p.Cells)), make([]int, len(p.Cells))
+	rows, planned := make([]int, len(p.Cells)), make([]int, len(p.Cells))
+	lacking, starts := make([]int, len(p.Cells)), make([]int, len(p.Cells))
+	for _, visit := range p.Schedule() {
+		cell := &p.Cells[visit.Cell]
+		starts[visit.Cell]++
+		planned[visit.Cell] += cell.steps(visit) * len(slices.Collect(cell.handoffs(0)))
+	}
 	for i := range trials {
 		if row := &trials[i]; p.checkRow(row) == nil {
 			rows[row.CellIndex]++
@@ -22,23 +29,21 @@ func (p *Plan) account(trials []results.Trial, windows []results.Window) (missin
 		lacking[visit.Cell]++
 	}
 	for i, cell := range p.Cells {
-		more := cell.More * (cell.firsts() + cell.Reps/cell.Starts)
-		planned := ((cell.Reps+cell.firsts()*cell.Starts)*cell.halves() + more) * cell.rowsOfStep()
 		if cell.Skip != "" {
-			planned = 1 // the row that says why
+			planned[i] = 1 // the row with the reason
 		}
 		lack := func(n, of int, what string) {
 			if n > 0 {
 				missing = append(missing, fmt.Sprintf("cell %d, %s %s %s %d bytes: %d of %d %s", i, cell.Transport, cell.Engine, cell.Codec, cell.SizeBytes, n, of, what))
 			}
 		}
-		lack(planned-rows[i], planned, "hand-offs have no row in trials.csv")
-		lack(lacking[i], cell.Starts*cell.halves()+cell.More, "starts have no row in windows.csv")
+		lack(planned[i]-rows[i], planned[i], "hand-offs have no row in trials.csv")
+		lack(lacking[i], starts[i], "starts have no row in windows.csv")
 	}
 	return missing
 }
 
-// withoutWindow are the visits whose hand-offs have all gone well and whose window has no row.
+// withoutWindow returns the visits whose hand-offs are all ok and whose window has no row.
 func (p *Plan) withoutWindow(trials []results.Trial, windows []results.Window) (visits []Visit) {
 	if p.Window == 0 {
 		return nil

@@ -13,8 +13,8 @@ import (
 	"rrbench/transport"
 )
 
-// Config is what a user asks for, in flags, a YAML file or a preset, which Resolve lays over one another. A zero
-// field is one that was not given. Parameters says how each is read.
+// Config is a request: that of the flags, of a YAML file or of a preset. Resolve combines these. A field that is zero was not
+// given. Parameters is the table of how each is read.
 type Config struct {
 	Preset string
 	Axes
@@ -24,11 +24,11 @@ type Config struct {
 	Warmup   *int
 	Seed     *uint64
 	Deadline time.Duration
-	// UntilWidth is how narrow each interval is to become, Budget how long that may take.
+	// UntilWidth is how narrow each interval must become, Budget how long that may take.
 	UntilWidth Share
 	Budget     time.Duration
 	Out        string
-	// File is the configuration file, Resume the directory of the run to go on with.
+	// File is the path of the configuration file, Resume the directory of the run to go on with.
 	File, Resume  string
 	Peer          []string
 	Containerd    string
@@ -54,30 +54,30 @@ type Axes struct {
 	Fanin       []int
 	Concurrency []int
 	Placement   []string
-	// SizeMix stands for Sizes: each payload has one of these.
+	// SizeMix takes the place of Sizes: each payload has one of these sizes.
 	SizeMix []Size
-	// Rate is in hand-offs a second; none is a closed loop.
+	// Rate is in hand-offs a second; without one hand-offs follow each other in a closed loop.
 	Rate []int
-	// Origin is where payloads lie; none is as the functions have it.
+	// Origin is where payloads lie; by default where the functions put them.
 	Origin      []transport.Origin
 	Consume     []transport.Consume
 	FanoutOrder []string
-	// Kind is what is measured: empty or "size" is hand-offs, else a runtimes.Kind. Runtime are commands that run
-	// programs, beside those that are known; Full asks for published arguments.
+	// Kind is "size" or empty for hand-offs, or a runtimes.Kind. Runtime are commands that run programs, beside the known
+	// ones; Full asks for the published arguments.
 	Kind    string
 	Runtime []string
 	Full    bool
-	// Launcher names what starts the shims; none is as each transport has it.
+	// Launcher names the launchers of the shims; by default each transport has its own.
 	Launcher []string
 	// ContainerdRuntime names other runtimes of containerd that run programs, or a transport's target.
 	ContainerdRuntime []string
-	// Reps is the number of measured rounds of a cell; Starts, of Rounds each, say the same.
+	// Reps is the number of measured rounds of a cell; Starts of Rounds each are the other way to give it.
 	Reps, Starts, Rounds int
 	Payload              payloads.Kind
 	Guest                string
-	// Parameters are what a user tells single transports, by transport.Parameter.Flag.
+	// Parameters are the values for single transports, by transport.Parameter.Flag.
 	Parameters map[string]string
-	// from says of parameters where in which file they stand, for errors.
+	// from is the file and line of each parameter that a file gave, for errors.
 	from map[string]string
 }
 
@@ -91,8 +91,8 @@ type Size int64
 
 func (s Size) String() string { return payloads.FormatSize(int64(s)) }
 
-// Resolve settles one request from the flags, a file and the preset that either names. Flags narrow every experiment; the
-// axes at the top of the file are what its experiments do not give themselves; the preset, or "quick", serves for the rest.
+// Resolve makes one request of the flags, a file and the preset that one of them names. The flags apply to every experiment.
+// An experiment of the file takes what it does not give itself from the top of the file. The preset, or "quick", gives the rest.
 func Resolve(flags, file Config) (Config, error) {
 	settled := flags.over(file)
 	name := settled.Preset
@@ -127,7 +127,7 @@ func (a Axes) given(info transport.Info) string {
 	return a.Parameters[info.Parameter.Flag]
 }
 
-// fault is a *UsageError about a parameter, which says where its value comes from.
+// fault is a *UsageError about a parameter, with the flag or the place in the file that gave its value.
 func (a Axes) fault(name string, cause error) error {
 	if place := a.from[name]; place != "" {
 		return usage("%s: %v", place, named(name, cause))
@@ -146,7 +146,7 @@ func (c Config) check() error {
 
 func (c Config) over(base Config) Config {
 	own := c
-	// What is said of repetitions in one place is not mixed with what the other says.
+	// Repetitions are taken from one of the two alone.
 	if own.Reps != 0 {
 		base.Starts, base.Rounds = 0, 0
 	} else if own.Starts != 0 || own.Rounds != 0 {
@@ -176,8 +176,8 @@ func (a Axes) over(base Axes) Axes { return Config{Axes: a}.over(Config{Axes: ba
 
 const mib = 1 << 20
 
-// presets are configuration files like a user's own. What stands above the experiments of one
-// is what they share, and what a sweep without experiments falls back to.
+// presets are configuration files like a user's own. What stands above the experiments holds for all of them, and for a
+// sweep without experiments.
 //
 //go:embed presets/*.yaml
 var presets embed.FS
@@ -192,7 +192,7 @@ func preset(name string) (Config, error) {
 		return Config{}, presetNames.check("preset", name)
 	}
 	c, err := ParseConfig(file, content, Parameters(nil))
-	// What the user can change are the flags.
+	// The user cannot change the file: errors name the flags.
 	c.from = nil
 	for i := range c.Experiments {
 		c.Experiments[i].from = nil
@@ -200,12 +200,12 @@ func preset(name string) (Config, error) {
 	return c, err
 }
 
-// UsageError is a request that cannot be carried out as it was written.
+// UsageError is the error of a request that cannot be carried out as it was written.
 type UsageError struct{ message string }
 
 func (e *UsageError) Error() string { return e.message }
 
-// Usage marks an error of usage.
+// Usage marks the error as one of usage.
 func (*UsageError) Usage() {}
 
 func usage(format string, arguments ...any) error {

@@ -2,6 +2,8 @@ package sweep
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -20,8 +22,7 @@ func TestParseConfigNamesLineAndKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseConfig("demo.yaml", []byte(test.text), Parameters(nil))
-			var usage *UsageError
-			if !errors.As(err, &usage) {
+			if !errors.As(err, new(*UsageError)) {
 				t.Fatalf("got %v, want a usage error", err)
 			}
 			message := err.Error()
@@ -30,6 +31,16 @@ func TestParseConfigNamesLineAndKey(t *testing.T) {
 			}
 		})
 	}
+}
+
+// configFile writes a configuration file and returns its path.
+func configFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func FuzzParseConfig(f *testing.F) {
@@ -42,9 +53,9 @@ func FuzzParseConfig(f *testing.F) {
 	})
 }
 
-// Presets are data: what they name must be in the catalogue.
-func TestPresetsNameWhatThereIs(t *testing.T) {
-	machine, err := ThisMachine(t.Context())
+// Presets are data: the names in them must be in the catalogue.
+func TestPresetsAreValid(t *testing.T) {
+	machine, err := ThisMachine(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +71,7 @@ func TestPresetsNameWhatThereIs(t *testing.T) {
 	}
 }
 
-func TestResolveLaysFlagsOverFileOverPreset(t *testing.T) {
+func TestResolvePrefersFlagsThenFileThenPreset(t *testing.T) {
 	file, err := ParseConfig("demo.yaml", []byte(`
 reps: 5
 engines: [wazero]

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"rrbench/results"
-	"rrbench/shim"
 	"rrbench/transport"
 	"rrbench/tune/crossovers"
 )
@@ -42,16 +41,8 @@ func TestPlanSettlesCrossovers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			machine := Machine{
-				Transports:      []transport.Transport{choosing()},
-				Engines:         []string{"fast", "slow"},
-				EngineCheck:     func(string) error { return nil },
-				GuestCheck:      func(string) error { return nil },
-				FunctionCheck:   ableFunctions,
-				Launcher:        func(transport.Info) shim.Launcher { return shim.Child{} },
-				AvailableMemory: 1 << 40,
-				Crossovers:      chosen,
-			}
+			machine := machineOf(choosing())
+			machine.Engines, machine.Crossovers = []string{"fast", "slow"}, chosen
 			axes := defaults(1 * mib)
 			if test.given != "" {
 				axes.Parameters = map[string]string{"crossover": test.given}

@@ -13,13 +13,13 @@ import (
 const (
 	visitSeconds   = 0.07
 	processSeconds = 0.05
-	// guestSeconds is what it takes to start a guest with a language's runtime, of which code is cached.
+	// guestSeconds is how long a guest with a language's runtime takes to start when its code is cached.
 	guestSeconds = 0.35
-	// Bytes a second of a function that makes a payload, or takes it in.
+	// Bytes a second at which a function makes or reads a payload.
 	bytesPerSecond     = 1.5e9
 	rawPerSecond       = 0.8e9
 	linkBytesPerSecond = 0.117e9 // 1 Gbit/s
-	// wasmSlowdown is what serializing costs a WebAssembly function more than a native one.
+	// wasmSlowdown is how many times longer a WebAssembly function takes to serialize than a native one.
 	wasmSlowdown = 2
 )
 
@@ -53,7 +53,7 @@ func (p *Plan) estimate(v Visit, infos map[string]transport.Info) float64 {
 	return seconds + window + float64(cell.steps(v)+p.Warmup)*handoff
 }
 
-// Estimate is about how long the whole plan takes.
+// Estimate returns about how long the whole plan takes.
 func (p *Plan) Estimate(infos map[string]transport.Info) time.Duration {
 	var seconds float64
 	for _, visit := range p.Schedule() {
@@ -70,8 +70,8 @@ func byName(transports []transport.Transport) map[string]transport.Info {
 	return infos
 }
 
-// forecast is what a run knows of how long it takes: by the visits of each cell so far, or by its estimate and the
-// pace of all visits.
+// forecast predicts how long the rest of a run takes: by the visits of each cell so far, or before the first one by its
+// estimate and the pace of all visits.
 type forecast struct {
 	cells     []visited
 	done      time.Duration
@@ -84,8 +84,8 @@ type visited struct {
 	estimated  float64
 }
 
-// trusted is for how many seconds of estimated work the estimates are believed, whatever the first visits
-// take: they compile, and read what is cached afterwards.
+// trusted is the weight of the estimates against the first visits, in seconds of work: those visits take longer, because
+// they compile modules and fill caches.
 const trusted = 10
 
 func newForecast(plan *Plan, infos map[string]transport.Info, visits []Visit) *forecast {

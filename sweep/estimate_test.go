@@ -6,13 +6,12 @@ import (
 	"time"
 )
 
-// Whatever the estimates are wrong by, cell by cell, when all cells have been visited twice it is known how long
-// the rest takes.
+// However wrong the estimates of single cells are, the forecast is right after two visits of each cell.
 func TestForecast(t *testing.T) {
 	plan := planFor(t, Config{Axes: Axes{Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{1000, 10 << 20}, Starts: 10, Rounds: 1}})
 	for i := range plan.Cells {
 		if i%2 == 0 {
-			plan.Cells[i].Starts = 4 // what takes long ends sooner
+			plan.Cells[i].Starts = 4 // the slow cells end sooner
 		}
 	}
 	visits := plan.Schedule()
@@ -24,7 +23,7 @@ func TestForecast(t *testing.T) {
 	f := newForecast(plan, nil, visits)
 	for _, v := range visits {
 		if ratio := f.left().Seconds() / left.Seconds(); v.Block >= 2 && math.Abs(math.Log(ratio)) > math.Log(4./3) {
-			t.Fatalf("block %d: %v left, said to be %v", v.Block, left, f.left())
+			t.Fatalf("block %d: %v left, forecast %v", v.Block, left, f.left())
 		}
 		f.took(v, takes(v))
 		left -= takes(v)

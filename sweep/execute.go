@@ -32,7 +32,7 @@ type Request struct {
 	Command  []string
 	Progress Progress
 	Join     func(ctx context.Context, line string) (Peer, error)
-	// Machine is what to plan with and to measure; nil stands for ThisMachine.
+	// Machine is the machine to plan for and to measure; nil stands for ThisMachine.
 	Machine *Machine
 }
 
@@ -40,13 +40,10 @@ func (r *Request) machine(ctx context.Context) (Machine, error) {
 	if r.Machine != nil {
 		return *r.Machine, nil
 	}
-	machine, err := ThisMachine(ctx)
-	launchers := launch.New(r.Flags.Containerd)
-	machine.Launcher, machine.CloseLaunchers, machine.Runtimes = launchers.For, launchers.Close, runtimesBy(launchers)
-	return machine, err
+	return ThisMachine(ctx, r.Flags.Containerd)
 }
 
-// Execute plans, measures and summarizes. Beside an error the outcome is what was measured, or nil.
+// Execute plans, measures and summarizes. With an error it returns the outcome of what was measured nevertheless, or nil.
 func Execute(ctx context.Context, request Request) (_ *Outcome, err error) {
 	machine, err := request.machine(ctx)
 	if err != nil {
@@ -204,7 +201,7 @@ func planOf(ctx context.Context, request Request, machine *Machine) (*Planned, e
 		return nil, err
 	}
 	inputs = append(inputs, guests...)
-	// Where it is one placement of several, and not by flag, its cells can wait for a node.
+	// Where inter is one placement of several, and was not given by flag, its cells can wait for a node.
 	between := func(e Experiment) bool { return slices.Contains(e.Placement, inter) }
 	apart := func(e Experiment) bool { return !between(e) || len(e.Placement) > 1 }
 	needed := slices.Contains(request.Flags.Placement, inter) || !slices.ContainsFunc(config.Experiments, apart)
@@ -214,8 +211,7 @@ func planOf(ctx context.Context, request Request, machine *Machine) (*Planned, e
 		}
 	}
 	if config.Seed == nil {
-		seed := rand.Uint64()
-		config.Seed = &seed
+		config.Seed = new(rand.Uint64())
 	}
 	plan, err := NewPlan(config, *machine)
 	if err != nil {
@@ -227,9 +223,9 @@ func planOf(ctx context.Context, request Request, machine *Machine) (*Planned, e
 	return &Planned{plan, byName(machine.Transports), config.Out, inputs}, nil
 }
 
-// ThisMachine is what a plan needs to know of this machine and program. A file of crossovers
-// that was named and cannot be used is a *UsageError.
-func ThisMachine(ctx context.Context) (Machine, error) {
+// ThisMachine describes this machine and program for a plan. The launcher containerd uses the containerd of the socket, or
+// one of its own where that is empty. The error is a *UsageError where the user named a file of crossovers that cannot be used.
+func ThisMachine(ctx context.Context, containerd string) (Machine, error) {
 	chosen, err := crossovers.Choose(ctx)
 	switch {
 	case ctx.Err() != nil:
@@ -237,37 +233,34 @@ func ThisMachine(ctx context.Context) (Machine, error) {
 	case err != nil:
 		return Machine{}, usage("%v", err)
 	}
-	return MachineWith(chosen)
+	return MachineWith(chosen, containerd)
 }
 
 // MachineWith is ThisMachine with these crossovers.
-func MachineWith(chosen crossovers.Choice) (Machine, error) {
+func MachineWith(chosen crossovers.Choice, containerd string) (Machine, error) {
 	available, err := measure.AvailableMemory()
 	if err != nil {
 		return Machine{}, fmt.Errorf("read the free memory: %w", err)
 	}
+	launchers := launch.New(containerd)
 	return Machine{
-		Transports:    catalogue.All(),
-		FindTransport: catalogue.Find,
-		Engines:       engines.Names(),
-		EngineCheck:   engines.Check,
-		GuestCheck:    checkGuest,
-		Programs:      programsOnce(),
-		Runtimes:      runtimesBy(new(launch.Launchers)),
+		Transports:  catalogue.Named(),
+		Engines:     engines.Names(),
+		EngineCheck: engines.Check,
+		GuestCheck:  checkGuest,
+		Programs:    programsOnce(),
+		Runtimes: func(added []runtimes.Command, handlers []string) []runtimes.Runtime {
+			return runtimes.All(engines.Names(), engines.Check, shimsOf, launchers.Containerd, added, handlers)
+		},
 		FunctionCheck: func(engine, guest string) (modes.Abilities, error) {
 			return modes.Check(context.Background(), engine, guest)
 		},
-		Launcher:        launch.For,
+		Launcher:        launchers.For,
+		CloseLaunchers:  launchers.Close,
 		AvailableMemory: available,
 		Resources:       shim.ReadResources(),
 		Crossovers:      chosen,
 	}, nil
-}
-
-func runtimesBy(launchers *launch.Launchers) func([]runtimes.Command, []string) []runtimes.Runtime {
-	return func(added []runtimes.Command, handlers []string) []runtimes.Runtime {
-		return runtimes.All(engines.Names(), engines.Check, shimsOf, launchers.Containerd, added, handlers)
-	}
 }
 
 func shimsOf(engine string) shim.Launcher {
@@ -289,14 +282,7 @@ func checkGuest(name string) error {
 func (p *Plan) name() string { return cmp.Or(p.Preset, "sweep") }
 
 func (p *Plan) transports(machine Machine) (infos results.Transports) {
-	all := slices.Clone(machine.Transports)
-	for _, cell := range p.Cells {
-		if t, err := machine.FindTransport(cell.Transport); err == nil && t.Info().Routes != nil {
-			all = append(all, t)
-			break
-		}
-	}
-	for _, t := range all {
+	for _, t := range machine.Transports {
 		info := t.Info()
 		if slices.ContainsFunc(p.Cells, func(c PlannedCell) bool { return c.Transport == info.Name }) {
 			one := results.TransportInfo{
@@ -311,7 +297,7 @@ func (p *Plan) transports(machine Machine) (infos results.Transports) {
 	return append(infos, p.programInfos()...)
 }
 
-// askEngines asks each for its version, and whether it can keep what it compiles.
+// askEngines returns the version of each engine in use, and warns of those that cannot cache compiled modules.
 func (p *Plan) askEngines() map[string]string {
 	versions := make(map[string]string)
 	for _, name := range engines.Names() {
@@ -345,21 +331,21 @@ func serverVersions(plan *Plan, machine Machine) map[string]string {
 	return versions
 }
 
-// Outcome is what a run leaves for its user.
+// Outcome is the result of a run.
 type Outcome struct {
 	results.Manifest
 	Directory string
 	Files     []string
 	Summaries []results.Summary
-	// Missing names the cells of which planned hand-offs have no row, one line each.
+	// Missing has a line for each cell that lacks rows of planned hand-offs.
 	Missing []string
 }
 
-// Planned is a request with all that it names read, and its plan.
+// Planned is the plan of a request, with the files that the request names.
 type Planned struct {
 	*Plan
 	Infos map[string]transport.Info
-	// Out is where the results would go, empty in planOf where nothing was asked for.
+	// Out is where the results go; planOf leaves it empty where the request does not name it.
 	Out    string
 	inputs []results.Input
 }

@@ -3,7 +3,6 @@ package sweep
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -22,12 +21,7 @@ type faulty struct{}
 
 const faultyWarmup = 2
 
-func findFaulty(name string) (transport.Transport, error) {
-	if name != "faulty" {
-		return nil, fmt.Errorf("unknown transport %q", name)
-	}
-	return faulty{}, nil
-}
+func findFaulty(name string) (transport.Transport, error) { return machineOf(faulty{}).find(name) }
 
 func (faulty) Info() transport.Info {
 	return transport.Info{Name: "faulty", Runs: transport.Native, Codecs: []transport.Codec{transport.Raw}, Parameter: free("fault")}
@@ -63,7 +57,7 @@ func parseFault(text string) fault {
 	return fault{words[0], words[1], words[2]}
 }
 
-// strike is one step; the faults that do not concern deliveries happen here.
+// strike makes the fault happen if it is of that step, unless it concerns deliveries.
 func (f fault) strike(step string) error {
 	if f.step != step {
 		return nil
@@ -90,7 +84,7 @@ func (t *faultyTarget) Close() error { return t.fault.strike("close-target") }
 // faultySeed is the seed of plans with faults.
 const faultySeed = 7
 
-// ofWindows are the seeds that windows of such plans begin with, of whichever visit.
+// ofWindows are the first seeds of the windows of all visits of such plans.
 var ofWindows = sync.OnceValue(func() map[uint64]bool {
 	const cells, blocks = 100, 3
 	plan, seeds := Plan{Seed: faultySeed}, make(map[uint64]bool)
@@ -130,8 +124,7 @@ func (r *faultyRoute) Prepare(spec payloads.Spec) error {
 
 func (*faultyRoute) Rehearse(payloads.Spec) error { return nil }
 
-// now says that the fault's moment has come. A round that is not recorded comes before those that
-// are.
+// now reports whether the fault's moment has come. Rounds that are not recorded come before those that are.
 func (r *faultyRoute) now() bool {
 	switch r.moment {
 	case "first":

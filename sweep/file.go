@@ -29,7 +29,7 @@ func ReadConfig(ctx context.Context, path string, table []*Parameter) (Config, *
 	return c, file, err
 }
 
-// ParseConfig reads YAML text. A *UsageError names the path, the line, the key and what is expected.
+// ParseConfig parses YAML text. The error is a *UsageError with the path, the line, the key and what is expected.
 func ParseConfig(path string, content []byte, table []*Parameter) (Config, error) {
 	r := reader{"config file " + path, OfRun, table}
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
@@ -49,7 +49,7 @@ func ParseConfig(path string, content []byte, table []*Parameter) (Config, error
 
 type reader struct {
 	name string
-	// scope is the widest that a key may have.
+	// scope is the widest scope that a key may have here.
 	scope Scope
 	table []*Parameter
 }
@@ -61,8 +61,7 @@ func (r reader) fault(at *yaml.Node, format string, arguments ...any) error {
 func (r reader) place(at *yaml.Node) string { return fmt.Sprintf("%s, line %d", r.name, at.Line) }
 
 func (r reader) broken(err error) error {
-	var several *yaml.TypeError
-	if errors.As(err, &several) {
+	if several, ok := errors.AsType[*yaml.TypeError](err); ok {
 		err = errors.New(several.Errors[0])
 	}
 	message := strings.TrimPrefix(foreign.Error(err), "yaml: ")
@@ -77,7 +76,7 @@ func (r reader) read(mapping *yaml.Node) (c Config, err error) {
 	if mapping.Kind != yaml.MappingNode {
 		return c, r.fault(mapping, "give keys with values, such as reps: 5")
 	}
-	// This finds keys that are there twice, and follows those that merge.
+	// This finds duplicate keys, and follows merge keys.
 	var values map[string]yaml.Node
 	if err := mapping.Decode(&values); err != nil {
 		return c, r.broken(err)

@@ -7,13 +7,12 @@ import (
 
 	"rrbench/inputs"
 	"rrbench/results"
-	"rrbench/shim/launch"
 	"rrbench/transport"
 	"rrbench/workloads"
 )
 
-// ReadGuests reads the files that a settled request names as guests, and has it name them by their content. From then on
-// this process knows them, and gives them to its shims.
+// ReadGuests reads the files that a settled request names as guests, and replaces their paths by names of their content. From
+// then on this process can give these guests to its shims.
 func (c *Config) ReadGuests(ctx context.Context) ([]results.Input, error) {
 	var read []results.Input
 	references := make(map[string]string)
@@ -39,8 +38,8 @@ func (c *Config) ReadGuests(ctx context.Context) ([]results.Input, error) {
 	return read, nil
 }
 
-// readAgain makes a run's guests known again, from another file or from where they were read. They must be what they
-// were, and may be absent only where nothing is left to be measured with them.
+// readAgain reads a run's guests again, from the given file or from where they were read first. Their content must be the
+// same. A guest may be absent only where no cell that is left needs it.
 func readAgain(ctx context.Context, guests []results.Input, given string, left []PlannedCell) error {
 	var other *inputs.File
 	if given != "" {
@@ -79,7 +78,7 @@ func readAgain(ctx context.Context, guests []results.Input, given string, left [
 	return nil
 }
 
-// unread is an error of reading: the user's to mend, but where the user has ended the wait.
+// unread makes an error of reading a *UsageError with a remedy, unless the user has ended the wait.
 func unread(ctx context.Context, err error, remedy string) error {
 	if ctx.Err() != nil {
 		return err
@@ -94,28 +93,23 @@ func inputOf(kind results.InputKind, name string, file *inputs.File) results.Inp
 func programs(cells []PlannedCell, machine Machine) (found []results.Input) {
 	var paths []string
 	for _, cell := range cells {
-		if cell.Kind != "" && cell.Skip == "" {
+		if cell.Skip != "" {
+			continue
+		}
+		if cell.Kind != "" {
 			if runtime, err := machine.runtimeOf(&cell); err == nil {
 				paths = append(paths, runtime.Programs()...)
 			}
-			continue
-		}
-		t, err := machine.FindTransport(cell.mechanism())
-		if err != nil || cell.Skip != "" {
-			continue
-		}
-		info, err := launch.By(t.Info(), cell.Launcher, cell.runtime())
-		if err != nil {
-			continue
-		}
-		paths = append(paths, machine.Launcher(info).Programs()...)
-		if dependent, ok := t.(transport.Dependent); ok {
-			paths = append(paths, dependent.Programs(cell.Parameter)...)
+		} else if t, info, err := machine.launched(cell); err == nil {
+			paths = append(paths, machine.Launcher(info).Programs()...)
+			if dependent, ok := t.(transport.Dependent); ok {
+				paths = append(paths, dependent.Programs(cell.Parameter)...)
+			}
 		}
 	}
 	slices.Sort(paths)
 	for _, path := range slices.Compact(paths) {
-		// Of one that may be run and not read no more is known than where it is.
+		// A program that may be run but not read has no digest.
 		digest, _ := inputs.DigestFile(path)
 		if absolute, err := filepath.Abs(path); err == nil {
 			path = absolute

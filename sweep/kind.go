@@ -16,14 +16,14 @@ import (
 	"rrbench/transport"
 )
 
-// kind is what the values of a parameter may be, in a flag, a file or the plan in a manifest.
+// kind describes the valid values of a parameter, in a flag, a file or the plan of a manifest.
 type kind struct {
 	name string
-	// article and bounds say together what to give: "an integer from" and "1 to 5".
+	// article and bounds together describe a valid value: "an integer from" and "1 to 5".
 	article, bounds string
-	// tag is what YAML takes a value for; empty where its text alone counts.
+	// tag is the tag that YAML must give to the value; empty where its text alone counts.
 	tag string
-	// read makes a value of text. The error is errUnmeant where expects says it all.
+	// read parses text. The error is errUnmeant where expects is all that there is to say.
 	read func(text string) (any, error)
 }
 
@@ -31,7 +31,7 @@ var errUnmeant = errors.New("not meant")
 
 var (
 	decimal = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
-	// octal is a number that some programs read in base 8, and others do not.
+	// octal matches numbers that some programs read in base 8 and others in base 10.
 	octal = regexp.MustCompile(`^[+-]?0[0-9]`)
 )
 
@@ -121,7 +121,7 @@ func oneOf[T ~string](names ...T) kind {
 	return k
 }
 
-// text is what a terminal and a file can show in one line: a name, or a path.
+// text is the kind of names and paths that a terminal and a file can show in one line.
 func text(name string, most int) kind {
 	return kind{name, fmt.Sprintf("a line of 1 to %d printable characters", most), "", "", func(text string) (any, error) {
 		unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
@@ -129,15 +129,15 @@ func text(name string, most int) kind {
 	}}
 }
 
-// of is what a transport accepts. It is left to the transport to repeat a value, which may hold a password.
+// of is the kind of values that a transport accepts. Its errors do not repeat the value, which may hold a password, unless
+// the transport's own error does.
 func of(p *transport.Parameter) kind {
 	line := text("text", maxText)
 	return kind{line.name, line.article, "", "", func(text string) (any, error) {
 		if _, err := line.read(text); err != nil {
 			return nil, fmt.Errorf("%s: give %s", p.Flag, line.article)
 		}
-		var missing *transport.Unavailable
-		if _, err := p.Read(text); err != nil && !errors.As(err, &missing) {
+		if _, err := p.Read(text); err != nil && !errors.As(err, new(*transport.Unavailable)) {
 			return nil, err
 		}
 		return text, nil

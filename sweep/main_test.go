@@ -6,6 +6,7 @@ import (
 	"rrbench/modes"
 	"rrbench/shim"
 	"rrbench/shim/shimtest"
+	"rrbench/transport"
 )
 
 // TestMain lets the test program be its own shims.
@@ -23,7 +24,14 @@ func defaults(sizes ...Size) Axes {
 	return config.Axes
 }
 
-// ableFunctions are guests that can do everything.
-func ableFunctions(_, _ string) (modes.Abilities, error) {
-	return modes.Abilities{Produces: true, Buffer: true, Heap: true, Writes: true}, nil
+// machineOf is a machine with these transports, without engines, on which guests can do everything.
+func machineOf(transports ...transport.Transport) Machine {
+	good := func(string) error { return nil }
+	return Machine{
+		Transports: transports, EngineCheck: good, GuestCheck: good, AvailableMemory: 1 << 40,
+		FunctionCheck: func(_, _ string) (modes.Abilities, error) {
+			return modes.Abilities{Produces: true, Buffer: true, Heap: true, Writes: true}, nil
+		},
+		Launcher: func(transport.Info) shim.Launcher { return shim.Child{} },
+	}
 }

@@ -15,33 +15,32 @@ import (
 	"rrbench/transport"
 )
 
-// Bounds of what a plan accepts. With them no product of values that parse overflows, and
-// three deadlines, the longest that is waited for, are far from it.
+// Bounds of a plan. Within them no product of valid values overflows, nor do three deadlines, the longest wait.
 const (
 	maxFanout      = 1000
 	maxFanin       = 1000
 	maxConcurrency = 256
 	maxReps        = 100_000
 	maxRate        = 10_000_000
-	// maxText is of a name or a path, in bytes.
+	// maxText is the length of a name or a path, in bytes.
 	maxText = 4096
-	// maxCells, maxHandoffs and maxBytes are of a whole plan.
+	// maxCells, maxHandoffs and maxBytes bound a whole plan.
 	maxCells        = 10_000
 	maxHandoffs     = 1_000_000_000
 	maxBytes        = 1 << 56
 	longestDeadline = 24 * time.Hour
-	// usualBudget is of --until-width, mostMore how many starts it adds to a cell at most.
+	// usualBudget is the default of --budget, mostMore how many starts --until-width adds to a cell at most.
 	usualBudget = 30 * time.Minute
 	mostMore    = 1000
 )
 
-// Orders in which the targets of a fan-out are served.
+// Orders of serving the targets of a fan-out.
 const (
 	parallel = "parallel"
 	serial   = "serial"
 )
 
-// The kinds of what a plan has as well.
+// The kinds of values that a plan contains, too.
 var (
 	presetNames   = oneOf(Presets()...)
 	sizes         = size()
@@ -55,8 +54,8 @@ var (
 	deadlines     = duration(time.Millisecond, longestDeadline) // a round that is worth one takes longer
 )
 
-// Parameters is the table of all that a user may ask of a sweep, in the order of the help: flags, and but for those of the
-// command line alone keys of files. A new one is a line here, and the field that it fills.
+// Parameters is the table of a sweep's parameters, in the order of the help. Each is a flag and, unless its scope is
+// OfCommand, a key of configuration files. A new one is a line here, and the field that it fills.
 func Parameters(transports []transport.Transport) []*Parameter {
 	name, file := text("name", maxText), text("file", maxText)
 	table := []*Parameter{
@@ -108,32 +107,33 @@ func Parameters(transports []transport.Transport) []*Parameter {
 	}...)
 }
 
-// Scope is what a parameter holds for, and so where it may stand.
+// Scope is what a parameter applies to, and so where it may stand.
 type Scope int
 
 const (
 	// OfCells may differ from experiment to experiment.
 	OfCells Scope = iota
-	// OfTransports may too; single transports have it.
+	// OfTransports may differ as well, and applies to single transports.
 	OfTransports
-	// OfRun is one for all experiments.
+	// OfRun is the same for all experiments.
 	OfRun
-	// OfCommand is of the command line, not of what is measured: a flag alone.
+	// OfCommand concerns the command, not the measurement, and is a flag alone.
 	OfCommand
 )
 
-// Parameter is one thing that a user may ask for.
+// Parameter is one parameter of a sweep.
 type Parameter struct {
 	Name string
 	kind
 	Scope Scope
-	// at points to the field that it fills: a value, a pointer to one, or a list; or it is the map from names to values.
+	// at returns a pointer to the field that it fills: a value, a pointer to one, or a list; or the map of the values of
+	// transports' parameters.
 	at func(*Config) any
-	// standard says what is in use where nothing is given; empty where that is a preset's.
+	// standard describes the default; empty where a preset has it.
 	standard, help string
 }
 
-// List says that there may be several values.
+// List reports whether the parameter may have several values.
 func (p *Parameter) List() bool {
 	return reflect.TypeOf(p.at(new(Config))).Elem().Kind() == reflect.Slice
 }
@@ -156,7 +156,7 @@ func (p *Parameter) values(c *Config) (texts []string) {
 	return texts
 }
 
-// set adds to what c asks for; a name other than the parameter's is for errors.
+// set parses text and puts the value, or adds it to the list, into c. Errors contain name.
 func (p *Parameter) set(c *Config, name, text string) error {
 	parsed, err := p.parse(name, text)
 	if err != nil {
@@ -195,7 +195,7 @@ func (p *Parameter) check(c *Config) error {
 	return nil
 }
 
-// Help is one line, with the bounds of the value and what is in use where it is not given.
+// Help returns one line, with the bounds of the value and the default.
 func (p *Parameter) Help() string {
 	text, standard := p.help, p.standard
 	if p.bounds != "" {
@@ -218,7 +218,7 @@ var unsaid = sync.OnceValue(func() Config {
 	return base
 })
 
-// Flag is a parameter on a command line, where it adds to what the Config asks for.
+// Flag is a parameter on a command line. Its value goes into Config.
 type Flag struct {
 	*Parameter
 	Config *Config
@@ -226,7 +226,7 @@ type Flag struct {
 	Single string
 }
 
-// Set takes the text of the flag. Its error is of type *UsageError and names the flag.
+// Set parses the text of the flag. The error is a *UsageError and names the flag.
 func (f Flag) Set(text string) error {
 	name, texts := cmp.Or(f.Single, f.Name), []string{text}
 	if f.several() {
@@ -255,5 +255,5 @@ func (f Flag) Type() string {
 	return f.name
 }
 
-// String is empty: Help says what is in use.
+// String is empty: Help has the default.
 func (Flag) String() string { return "" }

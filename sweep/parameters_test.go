@@ -2,8 +2,6 @@ package sweep
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,8 +21,8 @@ var good = map[string]string{
 
 // Each parameter of the table makes the same plan by flag and by file, and another one than
 // without it.
-func TestFlagAndKeyMeanTheSame(t *testing.T) {
-	machine, err := ThisMachine(t.Context())
+func TestFlagAndKeyAreEquivalent(t *testing.T) {
+	machine, err := ThisMachine(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,10 +62,7 @@ func TestFlagAndKeyMeanTheSame(t *testing.T) {
 			if p.List() {
 				value = "[" + value + "]"
 			}
-			path := filepath.Join(t.TempDir(), "one.yaml")
-			if err := os.WriteFile(path, []byte(p.Name+": "+value+"\n"), 0o644); err != nil {
-				t.Fatal(err)
-			}
+			path := configFile(t, p.Name+": "+value+"\n")
 			file := Config{File: path}
 			if p.Name == "seed" {
 				file.Seed = flags.Seed // a flag given beside the file wins
@@ -94,7 +89,7 @@ func TestFlagAndKeyMeanTheSame(t *testing.T) {
 }
 
 // Sums and products of what is in bounds do not overflow: a plan that is too large is refused.
-func TestVolumeOfAPlan(t *testing.T) {
+func TestPlanVolumeIsBounded(t *testing.T) {
 	machine := testMachine()
 	machine.AvailableMemory = 1 << 60
 	many := make([]Size, maxCells+1)
@@ -122,13 +117,12 @@ func TestVolumeOfAPlan(t *testing.T) {
 				t.Fatal(err)
 			}
 			plan, err := NewPlan(config, machine)
-			var usage *UsageError
 			switch {
 			case test.want == "" && err == nil:
 				if estimate := plan.Estimate(byName(machine.Transports)); estimate <= 0 {
 					t.Errorf("it would take %v", estimate)
 				}
-			case test.want == "" || !errors.As(err, &usage) || !strings.Contains(err.Error(), test.want):
+			case test.want == "" || !errors.As(err, new(*UsageError)) || !strings.Contains(err.Error(), test.want):
 				t.Errorf("%v", err)
 			}
 		})

@@ -20,21 +20,21 @@ const inter = transport.PlacementInter
 // Peer is another node, on which targets run.
 type Peer interface {
 	Launcher(transport.Info) shim.Launcher
-	// Lacks says why a transport or an engine cannot run there, empty where both can.
+	// Lacks returns why a transport or an engine cannot run there, empty where both can.
 	Lacks(info transport.Info, engine string) string
 	Memory() int64
-	// Reach makes sure that the node is there. What it cannot mend it returns again each time.
+	// Reach makes sure that the node is there. An error that cannot be mended comes back at each call.
 	Reach(context.Context) error
-	// Clock asks for the difference of the clocks, in an exchange of some milliseconds.
+	// Clock estimates the difference of the clocks, which takes some milliseconds.
 	Clock(context.Context) (offset.Estimate, error)
 	Facts() results.Peer
 	Close() error
 }
 
-// PeerVariable is the environment variable for lines of peers, where the flag is not given.
+// PeerVariable is the environment variable with the lines of peers, used where the flag is not given.
 const PeerVariable = "RRBENCH_PEER"
 
-// awaitingPeer is why a cell is skipped for want of another node. The run that is resumed with one takes it up.
+// awaitingPeer is the reason of a cell that is skipped because it needs another node. A run that is resumed with one measures it.
 const awaitingPeer = lacking + "no second node was given: run rrbench agent there, and rrbench sweep --resume DIR --peer JOIN here"
 
 func (p *Plan) awaitPeers(machine Machine) {
@@ -47,20 +47,15 @@ func (p *Plan) awaitPeers(machine Machine) {
 
 func (c *PlannedCell) awaitsPeer() bool { return c.Skip == awaitingPeer }
 
-func (p *Plan) takeUp(machine Machine) error {
+func (p *Plan) takeUp(machine Machine) {
 	for i := range p.Cells {
 		cell := &p.Cells[i]
 		if !cell.awaitsPeer() {
 			continue
 		}
-		t, err := machine.FindTransport(cell.mechanism())
-		if err != nil {
-			return usage("%v", err)
-		}
-		cell.Skip, p.Stopped = machine.reasonToSkip(t, *cell), ""
+		cell.Skip, p.Stopped = machine.reasonToSkip(*cell), ""
 	}
 	p.chooseTwice(byName(machine.Transports))
-	return nil
 }
 
 func (r *Request) peerLines() []string {
@@ -142,13 +137,13 @@ func (m *Machine) reach(ctx context.Context, cell PlannedCell) error {
 
 type clocks struct {
 	peers []Peer
-	// estimates are of each peer, nil where one was not to be had.
+	// estimates are those of each peer, nil after one that failed.
 	estimates [][]offset.Estimate
 }
 
 func newClocks(peers []Peer) *clocks { return &clocks{peers, make([][]offset.Estimate, len(peers))} }
 
-// read asks each peer, between batches. One that does not answer has later rows acknowledged.
+// read reads the clock of each peer, between batches. Rows after a failure have acknowledged latencies.
 func (c *clocks) read(ctx context.Context) {
 	for i, peer := range c.peers {
 		if e, err := peer.Clock(ctx); err == nil {
@@ -159,11 +154,12 @@ func (c *clocks) read(ctx context.Context) {
 	}
 }
 
-// boundShare is what part of a latency the clocks' bound may be.
+// boundShare is how many times the clocks' bound a latency must be, to be taken by the clocks.
 const boundShare = 20
 
-// translate has the rows of a batch, whose moments are of two clocks, say what can be known of their latencies: by the
-// clocks' offset if its bound is small beside each of them and their moments are in order then, else until the source knew.
+// translate corrects the latencies of a batch, whose moments are of two clocks. It subtracts the clocks' offset where the
+// bound of that is small beside each latency and all moments are in order afterwards; else latencies last until the source
+// received the acknowledgement.
 func (c *clocks) translate(trials []results.Trial, acknowledged []int64) {
 	if len(c.estimates) == 0 { // all share one clock
 		return

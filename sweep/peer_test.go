@@ -3,12 +3,11 @@ package sweep
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"rrbench/measure/offset"
 	"rrbench/results"
@@ -16,18 +15,16 @@ import (
 	"rrbench/transport"
 )
 
-// neighbour is a peer whose shims are goroutines of the test.
-type neighbour struct {
+// peer is one whose shims are goroutines of the test.
+type peer struct {
 	shims        shim.Launcher
 	shift, bound int64
-	// gone is why it is out of reach, for so many visits.
+	// gone is the error of reaching it, after so many times without one.
 	gone  error
 	after int32
 	asked *atomic.Int32
 	left  *atomic.Int32
 }
-
-type peer struct{ neighbour }
 
 func (p peer) Launcher(transport.Info) shim.Launcher { return p.shims }
 func (p peer) Lacks(info transport.Info, engine string) string {
@@ -52,25 +49,21 @@ func (p peer) Clock(context.Context) (offset.Estimate, error) {
 func (p peer) Facts() results.Peer { return results.Peer{Address: "there"} }
 func (p peer) Close() error        { p.left.Add(1); return nil }
 
-// newInter has a harness with cells between nodes.
-func newInter(t *testing.T, n neighbour) *harness {
+// newInter returns a harness with cells between nodes.
+func newInter(t *testing.T, p peer) *harness {
 	t.Helper()
 	flags := Config{Axes: Axes{Reps: 4, Transports: []string{"limit/tcp", "user/copy"}, Engines: []string{"wazero"}, Placement: []string{inter}, Sizes: []Size{mib}, Fanout: []int{2}}}
 	h := newHarness(t, flags, fine)
-	n.asked, n.left = new(atomic.Int32), new(atomic.Int32)
-	n.shims = h.runner.Machine.Launcher(transport.Info{})
-	h.runner.Machine.Peers = []Peer{peer{n}, peer{n}}
-	if err := h.runner.Plan.takeUp(h.runner.Machine); err != nil {
-		t.Fatal(err)
-	}
+	p.asked, p.left = new(atomic.Int32), new(atomic.Int32)
+	p.shims = h.runner.Machine.Launcher(transport.Info{})
+	h.runner.Machine.Peers = []Peer{p, p}
+	h.runner.Plan.takeUp(h.runner.Machine)
 	return h
 }
 
-func TestPlacementInter(t *testing.T) {
-	h := newInter(t, neighbour{shift: 0, bound: 1})
-	if err := h.runner.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+func TestCellsBetweenNodesAreMeasured(t *testing.T) {
+	h := newInter(t, peer{shift: 0, bound: 1})
+	h.run(t)
 	for _, row := range h.journal.rows {
 		switch {
 		case row.Transport == "user/copy":
@@ -83,12 +76,10 @@ func TestPlacementInter(t *testing.T) {
 	}
 }
 
-// A node that is gone has the rest skipped, and what is resumed measures it.
-func TestPeerIsGone(t *testing.T) {
-	first := newInter(t, neighbour{bound: 1, gone: errors.New("agent there: gone"), after: 2})
-	if err := first.runner.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+// After a node was lost its other cells are skipped, and a resumed run measures them.
+func TestResumeAfterAPeerWasLost(t *testing.T) {
+	first := newInter(t, peer{bound: 1, gone: errors.New("agent there: gone"), after: 2})
+	first.run(t)
 	counts := make(map[results.Status]int)
 	for _, row := range first.journal.rows {
 		if row.Transport == "limit/tcp" {
@@ -105,19 +96,15 @@ func TestPeerIsGone(t *testing.T) {
 	if err != nil || len(left) != 1 {
 		t.Fatalf("left are %+v, %v", left, err)
 	}
-	second := newInter(t, neighbour{bound: 1, after: 1 << 30})
-	second.runner.Plan, second.runner.Done = first.runner.Plan, first.journal.done()
-	if err := second.runner.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range results.Latest(append(first.journal.rows, second.journal.rows...)) {
+	rows, _ := newInter(t, peer{bound: 1, after: 1 << 30}).resume(t, first)
+	for _, row := range results.Latest(rows) {
 		if row.Transport == "limit/tcp" && row.Status != results.OK {
 			t.Errorf("after the resume: %s, %s", row.Status, row.Reason)
 		}
 	}
 }
 
-func TestInterNeedsAPeer(t *testing.T) {
+func TestPlacementInterNeedsAPeer(t *testing.T) {
 	t.Setenv(PeerVariable, "")
 	machine := testMachine()
 	request := Request{Flags: Config{Axes: Axes{Placement: []string{transport.PlacementIntra, inter}}}, Machine: &machine}
@@ -132,7 +119,7 @@ func TestInterNeedsAPeer(t *testing.T) {
 	left := new(atomic.Int32)
 	request.Join = func(_ context.Context, line string) (Peer, error) {
 		joined = append(joined, line)
-		return peer{neighbour{left: left}}, nil
+		return peer{left: left}, nil
 	}
 	t.Setenv(PeerVariable, "one two")
 	if _, err := Preview(t.Context(), request); err != nil {
@@ -147,8 +134,8 @@ func TestInterNeedsAPeer(t *testing.T) {
 	}
 }
 
-// Rows of two clocks have the latency that can be known.
-func TestSettle(t *testing.T) {
+// Rows of two clocks have the best latency that the clocks allow.
+func TestClocksAreTranslated(t *testing.T) {
 	const shift = int64(86400e9)
 	for name, test := range map[string]struct {
 		estimates []offset.Estimate
@@ -179,18 +166,11 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// Auto is the transport that its placement asks for, and the plan says which.
+// Auto is replaced by the transport for the placement, and the plan has that as its route.
 func TestAutoIsSettledByPlacement(t *testing.T) {
 	machine := testMachine()
-	machine.Peers = []Peer{peer{}}
-	known := machine.FindTransport
-	machine.FindTransport = func(name string) (transport.Transport, error) {
-		if name == "auto" {
-			return stub{info: transport.Info{Name: "auto", Codecs: []transport.Codec{transport.None},
-				Routes: map[string]string{"shim": "user/copy", "intra": "kernel/stream", "inter": "limit/tcp"}}}, nil
-		}
-		return known(name)
-	}
+	machine.Transports = append(machine.Transports, stub{info: transport.Info{Name: "auto", Codecs: []transport.Codec{transport.None},
+		Routes: map[string]string{"shim": "user/copy", "intra": "kernel/stream", "inter": "limit/tcp"}}})
 	machine.Peers = []Peer{peer{}}
 	plan := planOn(t, machine, Axes{Transports: []string{"auto", "user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{mib},
 		Placement: []string{"shim", "intra", "inter"}})
@@ -214,15 +194,6 @@ func TestAutoIsSettledByPlacement(t *testing.T) {
 	}
 }
 
-func configFile(t *testing.T, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 // A run of both placements waits for its second node: its cells are skipped, and taken up when the run is resumed
 // with one.
 func TestCellsAwaitAPeer(t *testing.T) {
@@ -234,6 +205,7 @@ func TestCellsAwaitAPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	plan := settled.Plan
+	plan.Window = time.Millisecond
 	waiting := func() (n int) {
 		for i := range plan.Cells {
 			if cell := &plan.Cells[i]; cell.awaitsPeer() != (cell.Placement == inter && cell.Transport == "limit/tcp") {
@@ -247,17 +219,12 @@ func TestCellsAwaitAPeer(t *testing.T) {
 	if waiting() == 0 {
 		t.Fatalf("%+v", plan.Cells)
 	}
-	first := newInter(t, neighbour{})
+	first := newInter(t, peer{})
 	first.runner.Machine.Peers = nil
 	first.runner.Plan = plan
-	if err := first.runner.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	second := newInter(t, neighbour{bound: 1, after: 1 << 30})
-	second.runner.Plan, second.runner.Done = plan, first.journal.done()
-	if err := plan.takeUp(second.runner.Machine); err != nil {
-		t.Fatal(err)
-	}
+	first.run(t)
+	second := newInter(t, peer{bound: 1, after: 1 << 30})
+	plan.takeUp(second.runner.Machine)
 	twice := make(map[string]int)
 	for _, cell := range plan.Cells {
 		if cell.Twice {
@@ -267,16 +234,14 @@ func TestCellsAwaitAPeer(t *testing.T) {
 	if twice["near"] != 1 || twice["far"] != 1 {
 		t.Errorf("measured twice: %v", twice)
 	}
-	if err := second.runner.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	rows := results.Latest(append(first.journal.rows, second.journal.rows...))
+	rows, windows := second.resume(t, first)
+	rows = results.Latest(rows)
 	for _, row := range rows {
 		if stays := row.Transport == "user/copy" && row.Placement == inter; stays != (row.Status == results.Skipped) || strings.Contains(row.Reason, "second node") {
 			t.Errorf("%s %s: %s, %s", row.Transport, row.Engine, row.Status, row.Reason)
 		}
 	}
-	if missing := plan.account(rows, append(first.journal.windows, second.journal.windows...)); missing != nil {
+	if missing := plan.account(rows, windows); missing != nil {
 		t.Error(missing)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"rrbench/catalogue"
 	"rrbench/engines"
 	"rrbench/foreign"
 	"rrbench/modes"
@@ -24,54 +25,57 @@ import (
 	"rrbench/tune/crossovers"
 )
 
-// Plan is a settled sweep, as it is written to the manifest and taken from there when the run is resumed.
+// Plan is a settled sweep. The manifest holds it, and a run that is resumed takes it from there.
 type Plan struct {
 	Preset string `json:"preset,omitempty"`
 	Seed   uint64 `json:"seed"`
-	// Blocks is how many passes there are: the most starts that a cell has.
+	// Blocks is the number of passes: the largest number of starts that a cell has.
 	Blocks int `json:"blocks"`
 	Warmup int `json:"warmup"`
-	// Window is how long the windows of a cell are, all of its starts together.
+	// Window is the length of the windows of a cell, all of its starts together.
 	Window   time.Duration `json:"window_ns"`
 	Deadline time.Duration `json:"deadline_ns"`
-	// UntilWidth is the share of its latency to which each cell's interval is to be narrowed by more starts, 0 for
-	// those planned alone; Budget ends that, and Stopped says what has.
+	// UntilWidth is the width, as a share of the latency, to which more starts narrow each cell's interval; 0 measures the
+	// planned starts alone. Budget is the time after which no more are begun, Stopped the reason why none are.
 	UntilWidth float64       `json:"until_width,omitempty"`
 	Budget     time.Duration `json:"budget_ns,omitempty"`
 	Stopped    string        `json:"stopped,omitempty"`
-	// Crossovers says where the cells' crossovers come from; empty where no cell has one.
+	// Crossovers is the origin of the cells' crossovers; empty where no cell has one.
 	Crossovers string        `json:"crossovers,omitempty"`
 	Cells      []PlannedCell `json:"cells"`
 	Warnings   []string      `json:"warnings,omitempty"`
 }
 
-// PlannedCell is a cell with what it takes to run it.
+// PlannedCell is a cell with everything that running it takes.
 type PlannedCell struct {
 	results.Point
-	// Reps is the number of measured rounds, spread over so many starts of fresh functions.
+	// Reps is the number of measured rounds, spread over Starts of fresh functions.
 	Reps   int `json:"reps"`
 	Starts int `json:"starts"`
-	// More is how many starts of as many rounds there were beside these, for UntilWidth.
+	// More is the number of further starts of as many rounds, for UntilWidth.
 	More int `json:"more_starts,omitempty"`
-	// Twice: the cell has as many starts again, for the noise of the run.
+	// Twice is set where the cell has twice the starts: the second half shows the noise of the run.
 	Twice   bool          `json:"twice,omitempty"`
 	Payload payloads.Kind `json:"payload"`
 	Guest   string        `json:"guest,omitempty"`
 	// Kind is that of an experiment on programs, empty for hand-offs; Phases are those of a run, separated by commas, and
-	// Command is the command of a runtime that the user has added. Full says that arguments are the published ones.
+	// Command is the command of a runtime that the user has added. Full is set for the published arguments.
 	Kind      runtimes.Kind `json:"kind,omitempty"`
 	Phases    string        `json:"phases,omitempty"`
 	Command   string        `json:"command,omitempty"`
 	Full      bool          `json:"full,omitempty"`
 	Parameter string        `json:"parameter,omitempty"`
-	// StandIn is the name of what takes part for want of the real thing. The cell's engine
-	// column says so behind the engine's name.
+	// StandIn is the name of what takes the place of a missing participant. The cell's engine column has it behind the
+	// engine's name.
 	StandIn string `json:"stand_in,omitempty"`
-	// Clock is what results.Trial says of it; empty stands for one that all share.
+	// Clock is that of results.Trial; empty stands for one that all share.
 	Clock string `json:"clock,omitempty"`
 	// Skip is the reason why this cell cannot run here; empty when it can.
 	Skip string `json:"skip,omitempty"`
 }
+
+// narrowing reports whether more starts may follow those that are planned.
+func (p *Plan) narrowing() bool { return p.UntilWidth > 0 && p.Stopped == "" }
 
 func (c *PlannedCell) mechanism() string { return cmp.Or(c.Route, c.Transport) }
 
@@ -83,33 +87,32 @@ func (c *PlannedCell) runtime() string {
 	return strings.TrimSuffix(c.Engine, "+"+c.StandIn)
 }
 
-// Machine is what a plan needs to know of the machine and of the program.
+// Machine describes the machine and the program for a plan.
 type Machine struct {
-	Transports    []transport.Transport
-	FindTransport func(name string) (transport.Transport, error)
-	// Engines are the names of all engines known; EngineCheck says why one cannot run.
+	// Transports are all that a user can name, those included that stand for others by placement.
+	Transports []transport.Transport
+	// Engines are the names of all known engines; EngineCheck returns why one cannot run.
 	Engines     []string
 	EngineCheck func(name string) error
 	GuestCheck  func(name string) error
-	// FunctionCheck says what a guest can do as a function on an engine, or why it cannot be one.
+	// FunctionCheck returns the abilities of a guest as a function on an engine, or why it cannot be one.
 	FunctionCheck func(engine, guest string) (modes.Abilities, error)
 	Peers         []Peer
 	Crossovers    crossovers.Choice
-	// Programs are those of an experiment, Runtimes what runs them, with the commands that a user adds.
+	// Programs returns those of an experiment, Runtimes all that can run them, with the commands that a user adds.
 	Programs func(context.Context, runtimes.Kind, bool) ([]runtimes.Program, error)
 	Runtimes func(added []runtimes.Command, handlers []string) []runtimes.Runtime
-	// Launcher finds what starts the shims of a transport. CloseLaunchers, when not nil, ends what
-	// launchers have in common.
+	// Launcher returns the launcher of the shims of a transport. CloseLaunchers, when not nil, ends what launchers share.
 	Launcher        func(transport.Info) shim.Launcher
 	CloseLaunchers  func() error
 	AvailableMemory int64
 	Resources       shim.Resources
 }
 
-// processMemory is what a shim needs beside payloads, roughly, in bytes.
+// processMemory is about how much memory a shim needs beside payloads, in bytes.
 const processMemory = 48 * mib
 
-// NewPlan turns a settled request into a plan. A *UsageError names the value and the remedy.
+// NewPlan turns a settled request into a plan. The error is a *UsageError with the value and the remedy.
 func NewPlan(config Config, machine Machine) (*Plan, error) {
 	if err := config.check(); err != nil {
 		return nil, err
@@ -160,7 +163,7 @@ func tooManyCells(n float64) error {
 	return usage("%s cells are more than the %s that a run may have: give shorter lists, or several runs", humanize.Commaf(n), humanize.Comma(maxCells))
 }
 
-// checkVolume refuses what no machine ends, and what would make sums of a run overflow.
+// checkVolume refuses plans that no machine could finish, or whose sums would overflow.
 func (p *Plan) checkVolume() error {
 	var handoffs, bytes float64
 	for _, cell := range p.Cells {
@@ -175,13 +178,13 @@ func (p *Plan) checkVolume() error {
 	return nil
 }
 
-// windows of a cell, all of its starts together, by preset: where the run is a trial of the machine, and where ten starts
-// would take longer than a second of windows in them.
+// windows are the lengths of the windows of a cell, all of its starts together, by preset: short where the run only tries
+// the machine out, long where ten starts take longer than a second of windows.
 var windows = map[string]time.Duration{"smoke": 100 * time.Millisecond, "paper": longWindow}
 
 const longWindow = 2 * time.Second
 
-// chooseTwice has one cell of each experiment measured twice, unless one is: that of middling length.
+// chooseTwice marks one cell of each experiment to be measured twice, the one of median length, unless one is marked already.
 func (p *Plan) chooseTwice(infos map[string]transport.Info) {
 	byExperiment := make(map[string][]int)
 	for i, cell := range p.Cells {
@@ -202,7 +205,7 @@ func (p *Plan) chooseTwice(infos map[string]transport.Info) {
 	}
 }
 
-// mostStarts and leastStarts bound over how many starts the rounds of --reps are spread.
+// mostStarts and leastStarts bound the number of starts over which the rounds of --reps are spread.
 const (
 	mostStarts  = 10
 	leastStarts = 3
@@ -246,7 +249,7 @@ func (c *PlannedCell) sizes() []int64 {
 	return sizes
 }
 
-// product is of lists of values. Beyond what a run may have points are only counted.
+// product is the product of lists of values. Points beyond the number that a run may have are only counted.
 type product struct {
 	points []results.Point
 	count  float64
@@ -320,10 +323,10 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 		return nil, e.fault("containerd-runtime", errors.New("containerd-runtime is for programs and for http/external: give experiment compute or coldstart, or that transport, as well"))
 	}
 	for _, one := range asked {
-		t, info, axes := one.Transport, one.Info(), e.Axes
+		info, axes := one.Info(), e.Axes
 		if one.byContainerd() {
 			axes.Launcher = []string{transport.LauncherContainerd}
-			info, _ = launch.By(info, transport.LauncherContainerd, transport.NativeEngine) // which it can do, by its parameter
+			info, _ = launch.By(info, transport.LauncherContainerd, transport.NativeEngine) // byContainerd implies that it can
 		}
 		value, replacement, err := info.Parameter.Resolve(one.given)
 		cannot, unavailable := errors.AsType[*transport.Unavailable](err)
@@ -359,7 +362,7 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 			if info.Runs == transport.Wasm {
 				cell.Guest = e.Guest
 			}
-			if cell.Skip = m.reasonToSkip(t, cell); cell.Skip == "" && across != nil {
+			if cell.Skip = m.reasonToSkip(cell); cell.Skip == "" && across != nil {
 				cell.Skip = across.Error()
 			}
 			if cell.Skip == "" && unavailable {
@@ -390,7 +393,7 @@ func (m Machine) expand(e Experiment) ([]PlannedCell, error) {
 	return cells, nil
 }
 
-// routed is a transport with what it is asked for, or what stands for it at some placements.
+// routed is a transport with the value of its parameter, or the transport that another one stands for at some placements.
 type routed struct {
 	transport.Transport
 	name, route string
@@ -400,7 +403,8 @@ type routed struct {
 
 func (r routed) byContainerd() bool { return strings.HasPrefix(r.given, transport.ByContainerd) }
 
-// routed finds what stands for a transport at each placement, and with each runtime of containerd's that starts its target.
+// routed finds the transport for each placement of those that stand for others, and adds one for each runtime of containerd's
+// that starts a target.
 func (m Machine) routed(chosen []transport.Transport, a Axes) (all []routed) {
 	for _, t := range chosen {
 		info := t.Info()
@@ -417,7 +421,7 @@ func (m Machine) routed(chosen []transport.Transport, a Axes) (all []routed) {
 			continue
 		}
 		for _, placement := range a.Placement {
-			if route, err := m.FindTransport(info.Routes[placement]); err == nil {
+			if route, err := m.find(info.Routes[placement]); err == nil {
 				all = append(all, routed{route, info.Name, info.Routes[placement], []string{placement}, a.given(route.Info())})
 			}
 		}
@@ -430,7 +434,7 @@ type ability struct {
 	fault error
 }
 
-// origins makes a cell of each origin that was asked for, or the first that the function can.
+// origins makes a cell for each origin that was asked for, by default the first one that the function supports.
 func (a Axes) origins(cell PlannedCell, info transport.Info, can ability, foreignGuest bool) []PlannedCell {
 	switch {
 	case info.Runs == transport.NoFunction:
@@ -464,17 +468,32 @@ func (a Axes) origins(cell PlannedCell, info transport.Info, can ability, foreig
 	return cells
 }
 
-// chooseTransports finds those that were named, or else all but those that lack a parameter.
+func (m Machine) find(name string) (transport.Transport, error) {
+	return catalogue.FindAmong(m.Transports, name)
+}
+
+// launched is the transport of a cell, and its Info with the launcher of the cell.
+func (m Machine) launched(cell PlannedCell) (transport.Transport, transport.Info, error) {
+	t, err := m.find(cell.mechanism())
+	if err != nil {
+		return nil, transport.Info{}, err
+	}
+	info, err := launch.By(t.Info(), cell.Launcher, cell.runtime())
+	return t, info, err
+}
+
+// chooseTransports returns those that were named, or else all but those that lack a parameter or stand for others.
 func (m Machine) chooseTransports(a Axes) ([]transport.Transport, error) {
 	if a.Transports == nil {
 		return slices.DeleteFunc(slices.Clone(m.Transports), func(t transport.Transport) bool {
 			info := t.Info()
-			return info.Parameter != nil && info.Parameter.Needed != "" && a.given(info) == "" && (a.ContainerdRuntime == nil || !info.Parameter.Starts())
+			lacks := info.Parameter != nil && info.Parameter.Needed != "" && a.given(info) == "" && (a.ContainerdRuntime == nil || !info.Parameter.Starts())
+			return lacks || info.Routes != nil
 		}), nil
 	}
 	chosen := make([]transport.Transport, len(a.Transports))
 	for i, name := range a.Transports {
-		t, err := m.FindTransport(name)
+		t, err := m.find(name)
 		if err != nil {
 			return nil, a.fault("transports", err)
 		}
@@ -485,7 +504,7 @@ func (m Machine) chooseTransports(a Axes) ([]transport.Transport, error) {
 
 func (m Machine) chooseEngines(a Axes) ([]string, error) {
 	if a.Engines == nil {
-		// What was left out of a build is no gap of a run that does not ask for it.
+		// An engine that was left out of the build has no rows in a run that does not ask for it.
 		return slices.DeleteFunc(slices.Clone(m.Engines), func(name string) bool { return engines.IsNotBuilt(m.EngineCheck(name)) }), nil
 	}
 	for _, name := range a.Engines {
@@ -522,10 +541,10 @@ func enginesOf(info transport.Info, asked []string) []string {
 	return slices.DeleteFunc(slices.Clone(asked), func(name string) bool { return name == transport.NativeEngine })
 }
 
-// usualCodecs are where the user names none: the strong JSON, and what tells fewer copies from no JSON.
+// usualCodecs are used where the user names none: the faster JSON, and one that separates the cost of copies from that of JSON.
 var usualCodecs = []transport.Codec{transport.JSON, transport.Raw}
 
-// codecsOf keeps codecs that were asked for and that the transport does not have, for a row that says so.
+// codecsOf keeps codecs that were asked for and that the transport does not have: their rows have the reason.
 func codecsOf(info transport.Info, asked []string) []transport.Codec {
 	if len(info.Codecs) == 1 && info.Codecs[0] == transport.None {
 		return info.Codecs
@@ -540,8 +559,8 @@ func codecsOf(info transport.Info, asked []string) []transport.Codec {
 	return codecs
 }
 
-func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
-	info, err := launch.By(t.Info(), cell.Launcher, cell.runtime())
+func (m Machine) reasonToSkip(cell PlannedCell) string {
+	t, info, err := m.launched(cell)
 	if err != nil {
 		return err.Error()
 	}
@@ -572,7 +591,7 @@ func (m Machine) reasonToSkip(t transport.Transport, cell PlannedCell) string {
 	if info.Runs == transport.Wasm {
 		err := m.EngineCheck(cell.runtime())
 		if err == nil {
-			instances := cell.Sources() // of the shim that has most
+			instances := cell.Sources() // in the shim with the most of them
 			if info.Hosting == transport.SharedProcess {
 				instances += cell.Concurrency * cell.Fanout
 			}
@@ -605,7 +624,7 @@ func memoryOf(info transport.Info, cell PlannedCell) int64 {
 	return buffersOf(info, cell)*cell.SizeBytes + int64(shim.ShimsOf(info, cell.Fanout))*processMemory
 }
 
-// distinct drops cells that are there twice.
+// distinct drops duplicate cells.
 func distinct(cells []PlannedCell) []PlannedCell {
 	seen := make(map[PlannedCell]bool, len(cells))
 	return slices.DeleteFunc(cells, func(cell PlannedCell) bool {
@@ -615,8 +634,8 @@ func distinct(cells []PlannedCell) []PlannedCell {
 	})
 }
 
-// parameterFor is a cell's parameter: for a transport that chooses by size the crossover in bytes, so that both ends of
-// a hand-off, and a run that is resumed elsewhere or later, have the same.
+// parameterFor returns a cell's parameter. For a transport that chooses by size it is the crossover in bytes, so that both
+// ends of a hand-off, and a run that is resumed elsewhere or later, use the same.
 func (m Machine) parameterFor(info transport.Info, value, engine string) string {
 	choice := info.Crossover()
 	if choice == nil {

@@ -3,13 +3,13 @@ package sweep
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 
 	"rrbench/baselines/external"
+	"rrbench/results"
 	"rrbench/shim"
 	"rrbench/transport"
 )
@@ -39,33 +39,21 @@ func testMachine() Machine {
 		stub{info: transport.Info{Name: "limit/tcp", Across: true, Runs: transport.NoFunction, Codecs: none, CopiesPerTarget: 1, CopiesAtSource: 1}},
 		stub{info: transport.Info{Name: "odd", Codecs: none}, err: &transport.Unavailable{Transport: "odd", Reason: "no such thing", Remedy: "none"}},
 	}
-	return Machine{
-		Transports: transports,
-		FindTransport: func(name string) (transport.Transport, error) {
-			for _, t := range transports {
-				if t.Info().Name == name {
-					return t, nil
-				}
-			}
-			return nil, fmt.Errorf("unknown transport %q: known are user/copy and others", name)
-		},
-		Engines:  []string{"wazero", "wasmtime"},
-		Launcher: func(transport.Info) shim.Launcher { return shim.Child{} },
-		EngineCheck: func(name string) error {
-			if name == "wasmtime" {
-				return errors.New("built without cgo")
-			}
-			return nil
-		},
-		GuestCheck: func(name string) error {
-			if name == "c" {
-				return nil
-			}
-			return errors.New("no guest " + name)
-		},
-		FunctionCheck:   ableFunctions,
-		AvailableMemory: 8 << 30,
+	machine := machineOf(transports...)
+	machine.Engines, machine.AvailableMemory = []string{"wazero", "wasmtime"}, 8<<30
+	machine.EngineCheck = func(name string) error {
+		if name == "wasmtime" {
+			return errors.New("built without cgo")
+		}
+		return nil
 	}
+	machine.GuestCheck = func(name string) error {
+		if name == "c" {
+			return nil
+		}
+		return errors.New("no guest " + name)
+	}
+	return machine
 }
 
 func planFor(t *testing.T, flags Config) *Plan {
@@ -95,8 +83,7 @@ func tryPlanOn(machine Machine, flags Config) (*Plan, error) {
 		return nil, err
 	}
 	if config.Seed == nil {
-		seed := uint64(1)
-		config.Seed = &seed
+		config.Seed = new(uint64(1))
 	}
 	return NewPlan(config, machine)
 }
@@ -149,8 +136,7 @@ func TestPlanRefusesWithTheValueAndTheRemedy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := tryPlan(test.flags)
-			var usage *UsageError
-			if !errors.As(err, &usage) {
+			if !errors.As(err, new(*UsageError)) {
 				t.Fatalf("got %v, want a usage error", err)
 			}
 			for _, word := range test.want {
@@ -162,7 +148,7 @@ func TestPlanRefusesWithTheValueAndTheRemedy(t *testing.T) {
 	}
 }
 
-func TestPlanAndMemory(t *testing.T) {
+func TestPlanRefusesWhatExceedsMemory(t *testing.T) {
 	machine := testMachine()
 	machine.AvailableMemory = 3 << 30
 	if _, err := tryPlanOn(machine, Config{Axes: Axes{Sizes: []Size{2 << 30}}}); err == nil || !strings.Contains(err.Error(), "2GiB") {
@@ -233,7 +219,7 @@ func TestRoundsOfBlocksAddUp(t *testing.T) {
 	}
 }
 
-// which is a parameter that has the stand-in of that name for all but "mine".
+// which is a parameter for which all values but "mine" have the stand-in of that name.
 func which(standIn string) *transport.Parameter {
 	return &transport.Parameter{Flag: "which", Default: "ours", Read: func(value string) (*transport.StandIn, error) {
 		if standIn == "" || value == "mine" {
@@ -243,11 +229,11 @@ func which(standIn string) *transport.Parameter {
 	}}
 }
 
-// Each runtime of containerd's that is named has rows of a transport whose target it can start, beside those of an address.
+// A transport whose target containerd can start has rows for each runtime of containerd's that is named, beside those of an
+// address.
 func TestContainerdRuntimesHaveRows(t *testing.T) {
 	machine := testMachine()
 	machine.Transports = append(machine.Transports, external.New())
-	machine.FindTransport = func(string) (transport.Transport, error) { return external.New(), nil }
 	plan := func(axes Axes) []string {
 		axes.Transports, axes.Sizes, axes.ContainerdRuntime = []string{"http/external"}, []Size{mib}, []string{"a.v1", "b.v1"}
 		var lines []string
@@ -276,14 +262,13 @@ func TestContainerdRuntimesHaveRows(t *testing.T) {
 	}
 }
 
-// Rows that were measured with a stand-in say so; the functions run in their engine.
+// The engine column names the stand-in; the functions run in their engine.
 func TestStandInIsInTheEngineColumn(t *testing.T) {
 	machine := testMachine()
 	machine.Transports = []transport.Transport{
 		stub{info: transport.Info{Name: "user/copy", Codecs: []transport.Codec{transport.None}, Parameter: which("toy")}},
 		stub{info: transport.Info{Name: "limit/tcp", Runs: transport.NoFunction, Codecs: []transport.Codec{transport.None}, Parameter: which("toy")}},
 	}
-	machine.FindTransport = func(name string) (transport.Transport, error) { return machine.Transports[0], nil }
 	cellsOf := func(parameters map[string]string) []PlannedCell {
 		return planOn(t, machine, Axes{Sizes: []Size{mib}, Engines: []string{"wazero"}, Parameters: parameters}).Cells
 	}
@@ -298,7 +283,7 @@ func TestStandInIsInTheEngineColumn(t *testing.T) {
 	if mine[0].Engine != "wazero" || mine[0].StandIn != "" {
 		t.Errorf("%+v", mine[0])
 	}
-	// What a run was begun with it goes on with.
+	// A run continues only with what it was begun with.
 	for _, test := range []struct {
 		now  string
 		cell PlannedCell
@@ -312,5 +297,54 @@ func TestStandInIsInTheEngineColumn(t *testing.T) {
 		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q now, begun with %q: %v", test.now, test.cell.StandIn, err)
 		}
+	}
+}
+
+func TestTransportThatNeedsAParameter(t *testing.T) {
+	near := transport.Info{Name: "near", Runs: transport.Native, Codecs: []transport.Codec{transport.Raw}}
+	far := near
+	far.Name, far.Acknowledged, far.Parameter = "far", true, free("where")
+	far.Parameter.Needed = "no server was named: use --where"
+	machine := machineOf(stub{info: far}, stub{info: near})
+	for _, test := range []struct {
+		transports []string
+		given      map[string]string
+		cells      int
+		skip       string
+	}{
+		{nil, nil, 1, ""},
+		{nil, map[string]string{"where": "there"}, 2, ""},
+		{[]string{"far"}, nil, 1, "no server was named: use --where"},
+		{[]string{"far"}, map[string]string{"where": "there"}, 1, ""},
+	} {
+		axes := defaults(1 * mib)
+		axes.Transports, axes.Parameters = test.transports, test.given
+		cells, err := machine.expand(Experiment{Axes: axes})
+		if err != nil || len(cells) != test.cells {
+			t.Errorf("%+v: %d cells, %v", test, len(cells), err)
+			continue
+		}
+		if cells[0].Skip != test.skip {
+			t.Errorf("%+v: skipped for %q", test, cells[0].Skip)
+		}
+		want := map[string]string{"far": results.ClockAcknowledged, "near": results.ClockShared}[cells[0].Transport]
+		if clock := row(cells[0], shim.Record{}).Clock; clock != want {
+			t.Errorf("clock %q, want %q", clock, want)
+		}
+	}
+}
+
+// A value of a parameter that this machine lacks skips the cells; it is no usage error.
+func TestUnavailableParameterIsSkipped(t *testing.T) {
+	missing := &transport.Unavailable{Transport: "far", Reason: "it is too old", Remedy: "install a newer one"}
+	far := stub{info: transport.Info{
+		Name: "far", Runs: transport.Native, Codecs: []transport.Codec{transport.Raw},
+		Parameter: &transport.Parameter{Flag: "where", Read: func(string) (*transport.StandIn, error) { return nil, missing }},
+	}}
+	axes := defaults(1 * mib)
+	axes.Parameters = map[string]string{"where": "there"}
+	cells, err := machineOf(far).expand(Experiment{Axes: axes})
+	if err != nil || len(cells) != 1 || cells[0].Skip != missing.Error() {
+		t.Errorf("%+v, %v", cells, err)
 	}
 }

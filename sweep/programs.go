@@ -108,7 +108,7 @@ func (m Machine) expandPrograms(ctx context.Context, e Experiment) ([]PlannedCel
 	return cells, nil
 }
 
-// checks asks runtimes whether they can run programs: commands, which try, once each.
+// checks are the results of asking commands whether they can run programs. A command tries it out, so it is asked once.
 type checks map[string]error
 
 func (c checks) of(ctx context.Context, r runtimes.Runtime, p runtimes.Program) error {
@@ -121,21 +121,15 @@ func (c checks) of(ctx context.Context, r runtimes.Runtime, p runtimes.Program) 
 	return c[r.Name()]
 }
 
-// programsOnce makes the programs of each kind when they are first asked for: each asks the compiler and draws pictures.
+// programsOnce makes the programs of each kind at first use: that runs the compiler and draws pictures.
 func programsOnce() func(context.Context, runtimes.Kind, bool) ([]runtimes.Program, error) {
-	type key struct {
-		kind runtimes.Kind
-		full bool
-	}
-	made := make(map[key][]runtimes.Program)
+	made := make(map[[2]any][]runtimes.Program)
 	return func(ctx context.Context, kind runtimes.Kind, full bool) (programs []runtimes.Program, err error) {
-		programs, known := made[key{kind, full}]
-		if !known {
-			if programs, err = runtimes.Programs(ctx, kind, full); err == nil {
-				made[key{kind, full}] = programs
-			}
+		key := [2]any{kind, full}
+		if made[key] == nil {
+			made[key], err = runtimes.Programs(ctx, kind, full)
 		}
-		return programs, err
+		return made[key], err
 	}
 }
 
@@ -160,11 +154,15 @@ func (a Axes) choosePrograms(kind runtimes.Kind, all []runtimes.Program) (chosen
 }
 
 func (a Axes) chooseRuntimes(m Machine) (chosen []runtimes.Runtime, err error) {
-	all, err := m.runtimes(a)
-	if err != nil {
-		return nil, err
+	var added []runtimes.Command
+	for _, text := range a.Runtime {
+		c, err := runtimes.ParseCommand(text)
+		if err != nil {
+			return nil, usage("%v (--runtime)", err)
+		}
+		added = append(added, c)
 	}
-	all = slices.DeleteFunc(all, func(r runtimes.Runtime) bool {
+	all := slices.DeleteFunc(m.Runtimes(added, a.ContainerdRuntime), func(r runtimes.Runtime) bool {
 		if a.Launcher == nil {
 			return r.Launcher() == transport.LauncherContainerd && a.ContainerdRuntime == nil
 		}
@@ -190,18 +188,6 @@ func (a Axes) chooseRuntimes(m Machine) (chosen []runtimes.Runtime, err error) {
 	return chosen, nil
 }
 
-func (m Machine) runtimes(a Axes) ([]runtimes.Runtime, error) {
-	var added []runtimes.Command
-	for _, text := range a.Runtime {
-		c, err := runtimes.ParseCommand(text)
-		if err != nil {
-			return nil, usage("%v (--runtime)", err)
-		}
-		added = append(added, c)
-	}
-	return m.Runtimes(added, a.ContainerdRuntime), nil
-}
-
 func (m Machine) runtimeOf(cell *PlannedCell) (runtimes.Runtime, error) {
 	if cell.Command != "" {
 		return runtimes.ParseCommand(cell.Command)
@@ -218,28 +204,21 @@ func (m Machine) runtimeOf(cell *PlannedCell) (runtimes.Runtime, error) {
 	return nil, fmt.Errorf("this program has no runtime %s by %s", cell.Engine, cell.Launcher)
 }
 
-func (m Machine) programOf(ctx context.Context, cell *PlannedCell) (runtimes.Program, error) {
+// programOf returns the runtime and the program of a cell.
+func (m Machine) programOf(ctx context.Context, cell *PlannedCell) (runtimes.Runtime, runtimes.Program, error) {
+	r, err := m.runtimeOf(cell)
+	if err != nil {
+		return nil, runtimes.Program{}, err
+	}
 	programs, err := m.Programs(ctx, cell.Kind, cell.Full)
 	if err != nil {
-		return runtimes.Program{}, err
+		return nil, runtimes.Program{}, err
 	}
 	i := slices.IndexFunc(programs, func(p runtimes.Program) bool { return p.Line() == string(cell.Payload) })
 	if i < 0 {
-		return runtimes.Program{}, fmt.Errorf("this program has no %q", cell.Payload)
+		return nil, runtimes.Program{}, fmt.Errorf("this program has no %q", cell.Payload)
 	}
-	return programs[i], nil
-}
-
-func (m Machine) checkProgram(ctx context.Context, cell *PlannedCell, checked checks) error {
-	r, err := m.runtimeOf(cell)
-	if err != nil {
-		return err
-	}
-	p, err := m.programOf(ctx, cell)
-	if err != nil {
-		return err
-	}
-	return checked.of(ctx, r, p)
+	return r, programs[i], nil
 }
 
 func (c *PlannedCell) checkProgram() error {
@@ -268,11 +247,7 @@ func (c *PlannedCell) programSeconds() float64 {
 
 func (r *Runner) measureProgram(ctx context.Context, visit Visit, begun int) error {
 	cell := r.Plan.Cells[visit.Cell]
-	runtime, err := r.Machine.runtimeOf(&cell)
-	if err != nil {
-		return err
-	}
-	program, err := r.Machine.programOf(ctx, &cell)
+	runtime, program, err := r.Machine.programOf(ctx, &cell)
 	if err != nil {
 		return err
 	}

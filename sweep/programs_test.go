@@ -14,7 +14,7 @@ import (
 	"rrbench/shim"
 )
 
-// fakeRuntime runs programs without doing so.
+// fakeRuntime pretends to run programs.
 type fakeRuntime struct {
 	name, launcher string
 	check          error
@@ -54,7 +54,7 @@ func (f fakeRuntime) Run(_ context.Context, r runtimes.Request) (runtimes.Outcom
 }
 
 func programMachine(runs *[]string) *Machine {
-	machine := faultyMachine()
+	machine := machineOf(faulty{})
 	machine.Programs = func(_ context.Context, kind runtimes.Kind, full bool) ([]runtimes.Program, error) {
 		if kind == runtimes.ColdStart {
 			return []runtimes.Program{{Name: "hello"}}, nil
@@ -75,14 +75,14 @@ func programMachine(runs *[]string) *Machine {
 		}
 		return all
 	}
-	return machine
+	return &machine
 }
 
-// Each program has a row a phase for each of its runs on each runtime; what fails or lacks something has rows with the cause.
+// Each run of a program on a runtime has a row for each phase. Runs that fail or lack something have rows with the reason.
 func TestPrograms(t *testing.T) {
 	var runs []string
-	seed, out := uint64(1), filepath.Join(t.TempDir(), "run")
-	request := Request{Flags: Config{Seed: &seed, Axes: Axes{Kind: "compute", Reps: 4}, Out: out}, Progress: &quiet{}, Machine: programMachine(&runs)}
+	out := filepath.Join(t.TempDir(), "run")
+	request := Request{Flags: Config{Seed: new(uint64(1)), Axes: Axes{Kind: "compute", Reps: 4}, Out: out}, Progress: &quiet{}, Machine: programMachine(&runs)}
 	outcome, err := Execute(t.Context(), request)
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ func TestPrograms(t *testing.T) {
 		t.Errorf("%v, %v, %+v", err, manifest.Versions, manifest.Transports)
 	}
 
-	// A run that is resumed measures nothing again, but what has failed in later blocks.
+	// A resumed run measures nothing again.
 	before := len(runs)
 	resumed := Request{Flags: Config{Resume: out}, Progress: &quiet{}, Machine: programMachine(&runs)}
 	if outcome, err = Execute(t.Context(), resumed); err != nil || len(outcome.Missing) > 0 {
@@ -157,8 +157,7 @@ func TestPrograms(t *testing.T) {
 
 func TestIdleInstances(t *testing.T) {
 	var runs []string
-	seed := uint64(1)
-	outcome, err := Execute(t.Context(), Request{Flags: Config{Seed: &seed, Axes: Axes{Kind: "coldstart", Reps: 3, Engines: []string{"engine"}}, Out: filepath.Join(t.TempDir(), "run")},
+	outcome, err := Execute(t.Context(), Request{Flags: Config{Seed: new(uint64(1)), Axes: Axes{Kind: "coldstart", Reps: 3, Engines: []string{"engine"}}, Out: filepath.Join(t.TempDir(), "run")},
 		Progress: &quiet{}, Machine: programMachine(&runs)})
 	if err != nil || len(outcome.Missing) > 0 {
 		t.Fatal(err, outcome)
@@ -175,8 +174,8 @@ func TestIdleInstances(t *testing.T) {
 	}
 }
 
-// Experiments of a preset are of several kinds; --transports leaves those that do not know the names.
-func TestProgramsOfPreset(t *testing.T) {
+// A preset has experiments of several kinds; --transports selects those that have the names.
+func TestTransportsSelectProgramsOfAPreset(t *testing.T) {
 	var runs []string
 	machine, config := programMachine(&runs), &Config{Preset: "paper"}
 	for _, test := range []struct {
@@ -190,7 +189,7 @@ func TestProgramsOfPreset(t *testing.T) {
 	}
 }
 
-func TestRequestsOfPrograms(t *testing.T) {
+func TestRequestsForProgramsAreChecked(t *testing.T) {
 	for name, test := range map[string]struct {
 		axes   Axes
 		preset string
@@ -205,9 +204,8 @@ func TestRequestsOfPrograms(t *testing.T) {
 		"for transfer": {Axes{Runtime: []string{"own=run {module}"}}, "", "runtime is for programs"},
 	} {
 		var runs []string
-		seed := uint64(1)
-		_, err := Preview(t.Context(), Request{Flags: Config{Preset: test.preset, Seed: &seed, Axes: test.axes}, Machine: programMachine(&runs)})
-		if usage := new(UsageError); !errors.As(err, &usage) || !strings.Contains(err.Error(), test.want) {
+		_, err := Preview(t.Context(), Request{Flags: Config{Preset: test.preset, Seed: new(uint64(1)), Axes: test.axes}, Machine: programMachine(&runs)})
+		if !errors.As(err, new(*UsageError)) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %s", name, err, test.want)
 		}
 	}

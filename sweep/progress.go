@@ -17,14 +17,14 @@ import (
 
 type runProgress struct {
 	visits map[Visit]*visitProgress
-	// failed holds the first reason of each cell that failed in this run; a resumed one tries them again.
+	// failed holds the first reason of each cell that failed in this run; a resumed run tries these cells again.
 	failed map[int]string
 	next   int
 }
 
 type visitProgress struct {
 	rows map[handoff]bool
-	// ended is why the rounds of the visit that have no rows are not attempted.
+	// ended is the reason why the rounds of the visit that have no rows are not attempted.
 	ended string
 }
 
@@ -33,7 +33,7 @@ type handoff struct {
 	phase                string
 }
 
-// loadProgress reads what a journal holds. A visit that has all rows and has lost its window begins anew.
+// loadProgress finds out from a journal which hand-offs are measured. A visit that has all rows and no window begins anew.
 func loadProgress(plan *Plan, done results.Journaled) (*runProgress, error) {
 	p := &runProgress{visits: make(map[Visit]*visitProgress), failed: make(map[int]string)}
 	for _, trial := range done.Trials {
@@ -52,19 +52,16 @@ func loadProgress(plan *Plan, done results.Journaled) (*runProgress, error) {
 	return p, nil
 }
 
-// lacking begins the reason of a visit that is tried again when the run is resumed, for what may be there then.
+// lacking begins the reason of a visit that lacked something. The run tries it again when it is resumed.
 const lacking = "lacking: "
 
 func reasonOf(err error) string {
-	var carrier *transport.Unavailable
-	var engine *engines.Unavailable
-	switch {
-	case errors.As(err, &carrier), errors.As(err, &engine), errors.As(err, new(*runtimes.Unavailable)):
-	case slices.ContainsFunc(exhausted, func(e error) bool { return errors.Is(err, e) }):
-	default:
-		return foreign.Error(err)
+	reason := foreign.Error(err)
+	if errors.As(err, new(*transport.Unavailable)) || errors.As(err, new(*engines.Unavailable)) || errors.As(err, new(*runtimes.Unavailable)) ||
+		slices.ContainsFunc(exhausted, func(e error) bool { return errors.Is(err, e) }) {
+		return lacking + reason
 	}
-	return lacking + foreign.Error(err)
+	return reason
 }
 
 var exhausted = []error{syscall.ENOMEM, syscall.EAGAIN, syscall.EMFILE, syscall.ENFILE, syscall.ENOSPC}
@@ -102,6 +99,14 @@ func (p *visitProgress) whole(cell PlannedCell) int {
 	}
 }
 
+// left returns the visits that lack rows, in the order of the schedule.
+func (p *runProgress) left(plan *Plan) []Visit {
+	return slices.DeleteFunc(plan.Schedule(), func(visit Visit) bool {
+		cell := &plan.Cells[visit.Cell]
+		return p.of(visit).whole(*cell) >= cell.steps(visit)
+	})
+}
+
 func (p *Plan) checkRow(trial *results.Trial) error {
 	if trial.CellIndex < 0 || trial.CellIndex >= len(p.Cells) {
 		return fmt.Errorf("cell %d, where the plan has %d", trial.CellIndex, len(p.Cells))
@@ -123,22 +128,14 @@ func (p *Plan) checkRow(trial *results.Trial) error {
 	return nil
 }
 
-// numbered gives each hand-off of a batch its number; the rows of one fan-out share it.
+// numbered gives each hand-off of a batch its number; the rows of one fan-out follow each other and share it.
 func (p *runProgress) numbered(rows []results.Trial) []results.Trial {
-	type handoff struct {
-		cell, rep, worker int
-		first             bool
-	}
-	numbers := make(map[handoff]int, len(rows))
 	for i := range rows {
-		key := handoff{rows[i].CellIndex, rows[i].Rep, rows[i].Worker, rows[i].First}
-		number, ok := numbers[key]
-		if !ok {
-			number = p.next
-			numbers[key] = number
+		row := &rows[i]
+		if i == 0 || row.CellIndex != rows[i-1].CellIndex || row.Rep != rows[i-1].Rep || row.Worker != rows[i-1].Worker || row.First != rows[i-1].First {
 			p.next++
 		}
-		rows[i].Trial = number
+		row.Trial = p.next - 1
 	}
 	return rows
 }

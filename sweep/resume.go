@@ -14,10 +14,11 @@ import (
 	"rrbench/inputs"
 	"rrbench/measure"
 	"rrbench/results"
+	"rrbench/runtimes"
 	"rrbench/tune/crossovers"
 )
 
-// resume takes an interrupted run up again. Whatever is in the way of that is found before anything is written.
+// resume prepares to continue an interrupted run. It writes nothing before it has checked that the run can continue.
 func resume(ctx context.Context, request Request, machine *Machine) (_ *run, err error) {
 	path := request.Flags.Resume
 	defer func() {
@@ -58,9 +59,7 @@ func resume(ctx context.Context, request Request, machine *Machine) (_ *run, err
 		if err := request.joinPeers(ctx, machine); err != nil {
 			return nil, err
 		}
-		if err := plan.takeUp(*machine); err != nil {
-			return nil, err
-		}
+		plan.takeUp(*machine)
 		if manifest.Plan, err = json.Marshal(plan); err != nil {
 			return nil, err
 		}
@@ -107,16 +106,13 @@ func (p *Plan) left(done results.Journaled) ([]PlannedCell, error) {
 	if err != nil {
 		return nil, err
 	}
-	narrowing := p.UntilWidth > 0 && p.Stopped == ""
-	indices := make(map[int]bool)
-	for _, visit := range p.Schedule() {
-		if cell := &p.Cells[visit.Cell]; past.of(visit).whole(*cell) < cell.steps(visit) {
-			indices[visit.Cell] = true
-		}
+	visited := make(map[int]bool)
+	for _, visit := range past.left(p) {
+		visited[visit.Cell] = true
 	}
 	var cells []PlannedCell
 	for i, cell := range p.Cells {
-		if indices[i] || narrowing && cell.Skip == "" {
+		if visited[i] || p.narrowing() && cell.Skip == "" {
 			cells = append(cells, cell)
 		}
 	}
@@ -126,29 +122,26 @@ func (p *Plan) left(done results.Journaled) ([]PlannedCell, error) {
 func (m Machine) check(ctx context.Context, cells []PlannedCell) error {
 	checked := make(checks)
 	for _, cell := range cells {
+		var err error
 		if cell.Kind != "" {
-			if err := m.checkProgram(ctx, &cell, checked); err != nil {
-				return usage("a cell of %s that is left: %v", cell.Transport, err)
+			var runtime runtimes.Runtime
+			var program runtimes.Program
+			if runtime, program, err = m.programOf(ctx, &cell); err == nil {
+				err = checked.of(ctx, runtime, program)
 			}
-			continue
+		} else if reason := m.reasonToSkip(cell); reason != "" {
+			err = errors.New(reason)
+		} else if cell.Guest != "" {
+			err = m.GuestCheck(cell.Guest)
 		}
-		t, err := m.FindTransport(cell.mechanism())
 		if err != nil {
-			return usage("%v", err)
-		}
-		if reason := m.reasonToSkip(t, cell); reason != "" {
-			return usage("a cell of %s that is left: %s", cell.Transport, reason)
-		}
-		if cell.Guest != "" {
-			if err := m.GuestCheck(cell.Guest); err != nil {
-				return usage("a cell of %s that is left: %v", cell.Transport, err)
-			}
+			return usage("a cell of %s that is left: %v", cell.Transport, err)
 		}
 	}
 	return nil
 }
 
-// ThisProgram is what runs, even where its file has been replaced.
+// ThisProgram is the running program, even where its file has been replaced.
 func ThisProgram() (results.Program, error) {
 	digest, err := inputs.DigestFile("/proc/self/exe")
 	if err != nil {
@@ -162,7 +155,7 @@ func ThisProgram() (results.Program, error) {
 	return results.Program{Version: version, Digest: string(digest)}, nil
 }
 
-// checkSegment refuses another program or machine than those that have measured a part of the run.
+// checkSegment refuses a program or machine that has not measured any part of the run.
 func checkSegment(before []results.Segment, now results.Segment, force bool) error {
 	if force || slices.ContainsFunc(before, func(s results.Segment) bool { return difference(s, now) == "" }) {
 		return nil

@@ -21,8 +21,8 @@ func (missing) Prepare(string) (shim.Pod, error) {
 	return nil, &transport.Unavailable{Transport: "here", Reason: "nothing is here", Remedy: "wait"}
 }
 
-// What a visit lacked is no outcome: the resumed run measures it. A failure is one, and stays.
-func TestResumedRunTriesAgainWhatWasLacking(t *testing.T) {
+// A resumed run measures visits that lacked something. A failure is a result, and stays.
+func TestResumeRepeatsVisitsThatLackedSomething(t *testing.T) {
 	flags := Config{Axes: Axes{Reps: 4, Transports: []string{"user/copy"}, Engines: []string{"wazero"}, Sizes: []Size{mib}}}
 	for _, test := range []struct {
 		fault string
@@ -33,9 +33,7 @@ func TestResumedRunTriesAgainWhatWasLacking(t *testing.T) {
 		if test.lacks {
 			first.runner.Machine.Launcher = func(transport.Info) shim.Launcher { return missing{} }
 		}
-		if err := first.runner.Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		first.run(t)
 		if got := results.Summarize(first.journal.rows, nil, 0)[0]; got.Status != results.Failed {
 			t.Fatalf("%s: %s", got.Status, got.Reason)
 		}
@@ -43,13 +41,9 @@ func TestResumedRunTriesAgainWhatWasLacking(t *testing.T) {
 		if err != nil || (len(left) == 1) != test.lacks {
 			t.Errorf("%q: left are %+v, %v", test.fault, left, err)
 		}
-		second := newHarness(t, flags, fine)
-		second.runner.Done = first.journal.done()
-		if err := second.runner.Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		whole := results.Latest(append(first.journal.rows, second.journal.rows...))
-		if missing := second.runner.Plan.account(whole, append(first.journal.windows, second.journal.windows...)); len(missing) > 0 {
+		rows, windows := newHarness(t, flags, fine).resume(t, first)
+		whole := results.Latest(rows)
+		if missing := first.runner.Plan.account(whole, windows); len(missing) > 0 {
 			t.Errorf("missing: %q", missing)
 		}
 		if got := results.Summarize(whole, nil, 0)[0]; got.Status != test.want {
@@ -58,7 +52,7 @@ func TestResumedRunTriesAgainWhatWasLacking(t *testing.T) {
 	}
 }
 
-func TestSegmentsThatDiffer(t *testing.T) {
+func TestDifferentSegmentsAreRefused(t *testing.T) {
 	here := results.Segment{
 		Program:     results.Program{Version: "here", Digest: "11"},
 		Environment: measure.Environment{CPUModel: "Abacus", CPUs: 2, KernelRelease: "6.1"},
@@ -92,14 +86,14 @@ func TestSegmentsThatDiffer(t *testing.T) {
 		if err := checkSegment([]results.Segment{then}, here, true); err != nil {
 			t.Errorf("%s, by force: %v", name, err)
 		}
-		// Who goes back to where it was begun goes on with what is mixed already.
+		// A run that was mixed already may continue where it was begun.
 		if err := checkSegment([]results.Segment{here, then}, here, false); err != nil {
 			t.Errorf("%s, going back: %v", name, err)
 		}
 	}
 }
 
-func TestGuestsAreReadAgain(t *testing.T) {
+func TestGuestsAreReadAgainOnResume(t *testing.T) {
 	directory := t.TempDir()
 	file := func(name string, last byte) string {
 		path := filepath.Join(directory, name)
@@ -160,7 +154,7 @@ func TestGuestsAreReadAgain(t *testing.T) {
 	}
 }
 
-func TestProgramsThatHaveChanged(t *testing.T) {
+func TestChangedProgramsAreRefused(t *testing.T) {
 	program := func(path, digest string) []results.Input {
 		return []results.Input{{Kind: results.ProgramInput, Path: results.Text(path), Digest: digest}}
 	}
@@ -175,7 +169,7 @@ func TestProgramsThatHaveChanged(t *testing.T) {
 	}
 }
 
-// Two cells of a guest have the module that was read once, whatever becomes of its file.
+// The file of a guest is read once for all cells, and not needed afterwards.
 func TestGuestsAreReadOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "own.wasm")
 	if err := os.WriteFile(path, []byte("\x00asm\x01\x00\x00\x00"), 0o600); err != nil {

@@ -1,6 +1,6 @@
-// Package sweep plans and runs a sweep: it expands what was asked for into cells, visits
-// them in a block-randomised order, and writes a row a trial as it happens. It knows no
-// transport by name and is never on the data path.
+// Package sweep plans and runs a sweep: it expands a request into cells, visits them in a
+// block-randomised order, and writes the row of each trial as soon as it is measured. It contains
+// no transport's name and is never on the data path.
 package sweep
 
 import (
@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"rrbench/foreign"
@@ -18,7 +17,6 @@ import (
 	"rrbench/results"
 	"rrbench/runtimes"
 	"rrbench/shim"
-	"rrbench/transport"
 )
 
 // Journal takes the rows of finished trials and windows; *results.Journal is one.
@@ -43,38 +41,36 @@ type Runner struct {
 	Progress Progress
 	SetUps   *results.SetUps
 	Measured time.Duration
-	// Done is what the journal of the run that is resumed holds, nothing for a fresh one.
+	// Done is the content of the journal of a run that is resumed, empty for a new one.
 	Done results.Journaled
 
-	// Found summarizes the rows that are journaled, and Save records the plan, for Plan.UntilWidth. Began is
-	// when the run would have begun in one piece.
+	// Found summarizes the rows that are journaled, and Save records the plan, for Plan.UntilWidth. Began is when the run
+	// would have begun without interruptions.
 	Found func() ([]results.Summary, error)
 	Save  func() error
 	Began time.Time
 
-	infos    map[string]transport.Info
 	forecast *forecast
 	past     *runProgress
-	// unwritten is why something could not be written.
+	// unwritten is the error of the write that failed.
 	unwritten error
 	images    runtimes.Store
 }
 
 // Advance is how far a run is.
 type Advance struct {
-	// Cell is what is visited now, in a block of so many.
+	// Cell is the cell that is visited now, in Block of Blocks.
 	Block, Blocks int
 	Cell          PlannedCell
-	// Done is how long visits have taken, and Left how long those will take that are to come; where UpTo is set,
-	// which more starts are needed is not known yet, and Left is the most.
+	// Done is how long visits have taken, and Left how long the others will take. UpTo is set where Left is an upper bound,
+	// because it is not known yet how many more starts are needed.
 	Done, Left time.Duration
 	UpTo       bool
 }
 
-// Run visits all cells. A cell that fails gets failed rows, and skipped ones for what is not attempted after that; the error
-// is one that ends the run, as a full disk, after which the journal holds every finished batch.
+// Run visits all cells. A cell that fails gets failed rows, and skipped rows for hand-offs that are not attempted after that.
+// Run returns only errors that end the run, such as a full disk; the journal holds every finished batch then.
 func (r *Runner) Run(ctx context.Context) (err error) {
-	r.infos = byName(r.Machine.Transports)
 	defer func() { err = errors.Join(err, r.images.Close()) }()
 	if r.past, err = loadProgress(r.Plan, r.Done); err != nil {
 		return err
@@ -82,18 +78,15 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 	if err := r.journalSkipped(); err != nil {
 		return err
 	}
-	visits := slices.DeleteFunc(r.Plan.Schedule(), func(visit Visit) bool {
-		cell := &r.Plan.Cells[visit.Cell]
-		return r.past.of(visit).whole(*cell) >= cell.steps(visit)
-	})
-	r.forecast = newForecast(r.Plan, r.infos, visits)
+	visits := r.past.left(r.Plan)
+	r.forecast = newForecast(r.Plan, byName(r.Machine.Transports), visits)
 	defer r.Progress.End()
 	for _, visit := range visits {
 		if err := r.next(ctx, visit); err != nil {
 			return err
 		}
 	}
-	if r.Plan.UntilWidth > 0 && r.Plan.Stopped == "" {
+	if r.Plan.narrowing() {
 		return r.narrow(ctx)
 	}
 	return nil
@@ -101,7 +94,7 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 
 func (r *Runner) next(ctx context.Context, visit Visit) error {
 	done, left := r.forecast.done, r.forecast.left()
-	budget := r.Plan.UntilWidth > 0 && r.Plan.Stopped == ""
+	budget := r.Plan.narrowing()
 	if rest := r.Plan.Budget - time.Since(r.Began); budget && visit.Block < r.Plan.Cells[visit.Cell].Starts {
 		left = max(left, rest)
 	} else if budget {
@@ -114,28 +107,18 @@ func (r *Runner) next(ctx context.Context, visit Visit) error {
 	return err
 }
 
-// visit runs one visit, after which every hand-off that is planned for it has its row.
+// visit runs one visit. Afterwards every hand-off that is planned for it has a row.
 func (r *Runner) visit(ctx context.Context, visit Visit) error {
 	cell, progress := r.Plan.Cells[visit.Cell], r.past.of(visit)
 	defer delete(r.past.visits, visit)
-	whole := progress.whole(cell)
-	if whole >= cell.steps(visit) {
-		return nil
-	}
-	if progress.ended == "" {
-		progress.ended = r.past.failed[visit.Cell]
-	}
-	if progress.ended != "" {
-		return r.journalRest(visit, "")
-	}
-	if err := r.Machine.reach(ctx, cell); err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+	var err error
+	if progress.ended = cmp.Or(progress.ended, r.past.failed[visit.Cell]); progress.ended == "" {
+		if err = r.Machine.reach(ctx, cell); err != nil {
+			progress.ended = lacking + foreign.Error(err)
+		} else {
+			err = r.measureVisit(ctx, visit, progress.whole(cell))
 		}
-		progress.ended = lacking + foreign.Error(err)
-		return r.journalRest(visit, "")
 	}
-	err := r.measureVisit(ctx, visit, whole)
 	switch {
 	case r.unwritten != nil:
 		return r.unwritten
@@ -154,7 +137,7 @@ func (r *Runner) append(rows []results.Trial) error {
 	return r.written(r.Journal.Append(r.past.numbered(rows)))
 }
 
-// written notes why something could not be written, which ends the run.
+// written keeps the error of a write, which ends the run.
 func (r *Runner) written(err error) error {
 	if err != nil {
 		r.unwritten = fmt.Errorf("write the trials: %w", err)
@@ -162,7 +145,7 @@ func (r *Runner) written(err error) error {
 	return r.unwritten
 }
 
-// appendVisit journals what a visit has found.
+// appendVisit journals the rows of a visit.
 func (r *Runner) appendVisit(visit Visit, rows []results.Trial) error {
 	for i := range rows {
 		r.past.of(visit).add(r.Plan, &rows[i])
@@ -200,11 +183,11 @@ func (r *Runner) failed(visit Visit, reason string) {
 	r.past.of(visit).ended = reason
 }
 
-// notAttempted begins the reason of a round that was left out since an earlier one had failed.
+// notAttempted begins the reason of a round that was left out because an earlier one had failed.
 const notAttempted = "not attempted after: "
 
-// journalRest writes skipped rows for what a visit lacks. Where a reason is given, no row tells of the failure yet: the first
-// round without rows, or the last one if there is none, has failed.
+// journalRest writes skipped rows for the hand-offs of a visit that have none. A reason is that of a failure which has no row
+// yet: it becomes that of the first round without rows, or of the last round if all have rows.
 func (r *Runner) journalRest(visit Visit, reason string) error {
 	cell, progress := r.Plan.Cells[visit.Cell], r.past.of(visit)
 	steps := cell.steps(visit)
@@ -233,13 +216,13 @@ func (r *Runner) journalRest(visit Visit, reason string) error {
 }
 
 func (r *Runner) journalSkipped() error {
-	told := make(map[int]string)
+	reasons := make(map[int]string)
 	for i := range r.Done.Trials {
-		told[r.Done.Trials[i].CellIndex] = r.Done.Trials[i].Reason
+		reasons[r.Done.Trials[i].CellIndex] = r.Done.Trials[i].Reason
 	}
 	var rows []results.Trial
 	for i, cell := range r.Plan.Cells {
-		if cell.Skip != "" && (told[i] == "" || told[i] == awaitingPeer && !cell.awaitsPeer()) {
+		if cell.Skip != "" && (reasons[i] == "" || reasons[i] == awaitingPeer && !cell.awaitsPeer()) {
 			row := outcome(cell, results.Skipped, cell.Skip)
 			row.CellIndex = i
 			rows = append(rows, row)
@@ -252,8 +235,8 @@ func outcome(cell PlannedCell, status results.Status, reason string) results.Tri
 	return results.Trial{Point: cell.Point, Payload: string(cell.Payload), Status: status, Reason: reason, Clock: cmp.Or(cell.Clock, results.ClockShared)}
 }
 
-// narrow measures more blocks, each a start of the cells whose interval is wider than asked for, until there is none
-// or the budget has ended. A start is in the recorded plan before its first row is journaled.
+// narrow measures more blocks, each with a start of every cell whose interval is too wide, until there is none or the budget
+// has ended. A start is in the recorded plan before its first row is journaled.
 func (r *Runner) narrow(ctx context.Context) error {
 	p := r.Plan
 	for {
@@ -314,7 +297,7 @@ func (r *Runner) wide() (indices []int, err error) {
 	return indices, nil
 }
 
-// startsMissing is about how many starts more narrow an interval, which shrinks with the root of their number.
+// startsMissing estimates how many more starts narrow an interval by that factor: it shrinks with the root of their number.
 func startsMissing(factor float64, starts int) int {
 	if math.IsNaN(factor) {
 		return max(leastStarts-starts, 1)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -80,15 +81,15 @@ func (*quiet) End() {}
 type harness struct {
 	runner  *Runner
 	journal *memoryJournal
-	told    *quiet
+	shown   *quiet
 	setUps  results.SetUps
 	open    atomic.Int32
 }
 
-// newHarness has a runner over transports that move nothing and fail as fault says.
+// newHarness returns a runner of transports that move nothing and have the fault.
 func newHarness(t *testing.T, flags Config, fault string) *harness {
 	t.Helper()
-	h := &harness{journal: &memoryJournal{}, told: &quiet{}}
+	h := &harness{journal: &memoryJournal{}, shown: &quiet{}}
 	machine := testMachine()
 	for i, tr := range machine.Transports {
 		s := tr.(stub)
@@ -96,18 +97,11 @@ func newHarness(t *testing.T, flags Config, fault string) *harness {
 		machine.Transports[i] = s
 	}
 	machine.Launcher = func(transport.Info) shim.Launcher {
-		return inProcess{func(name string) (transport.Transport, error) {
-			for _, tr := range machine.Transports {
-				if tr.Info().Name == name {
-					return tr, nil
-				}
-			}
-			return nil, errors.New("no transport " + name)
-		}, &h.open}
+		return inProcess{machine.find, &h.open}
 	}
 	plan := planFor(t, flags)
 	plan.Window = time.Millisecond
-	h.runner = &Runner{Plan: plan, Machine: machine, Journal: h.journal, Progress: h.told, SetUps: &h.setUps}
+	h.runner = &Runner{Plan: plan, Machine: machine, Journal: h.journal, Progress: h.shown, SetUps: &h.setUps}
 	t.Cleanup(func() {
 		if n := h.open.Load(); n != 0 {
 			t.Errorf("%d shims were not closed", n)
@@ -116,19 +110,32 @@ func newHarness(t *testing.T, flags Config, fault string) *harness {
 	return h
 }
 
+// run runs the plan to its end.
+func (h *harness) run(t *testing.T) {
+	t.Helper()
+	if err := h.runner.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// resume continues the run of another harness, and returns the rows of both.
+func (h *harness) resume(t *testing.T, before *harness) ([]results.Trial, []results.Window) {
+	t.Helper()
+	h.runner.Plan, h.runner.Done = before.runner.Plan, before.journal.done()
+	h.run(t)
+	return slices.Concat(before.journal.rows, h.journal.rows), slices.Concat(before.journal.windows, h.journal.windows)
+}
+
 const fine = ""
 
-// crowd is a fan-out to several targets: each of their shims collects garbage, and of all of them, before each batch.
+// crowd is a fan-out to several targets. It is small because each of their shims collects garbage before each batch.
 const crowd = 8
 
 func TestRunJournalsEveryRoundOfEveryCell(t *testing.T) {
 	// A round of the larger size is a batch.
-	const workers = 2
-	const fanout = crowd
-	h := newHarness(t, Config{Axes: Axes{Reps: 5, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / Size(fanout*workers)}, Fanout: []int{fanout}, Concurrency: []int{workers}, Codecs: []string{"raw"}}}, fine)
-	if err := h.runner.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	const workers, fanout = 2, crowd
+	h := newHarness(t, Config{Axes: Axes{Reps: 5, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / (fanout * workers)}, Fanout: []int{fanout}, Concurrency: []int{workers}, Codecs: []string{"raw"}}}, fine)
+	h.run(t)
 	seen := make(map[string]bool)
 	handoffs := make(map[int]string)
 	counts := make(map[results.Status]int)
@@ -165,11 +172,8 @@ func TestRunJournalsEveryRoundOfEveryCell(t *testing.T) {
 }
 
 func TestRunGoesOnAfterAFailedCell(t *testing.T) {
-	warmup, seed := faultyWarmup, uint64(faultySeed)
-	h := newHarness(t, Config{Warmup: &warmup, Seed: &seed, Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{1000}}}, "send fails round")
-	if err := h.runner.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	h := newHarness(t, Config{Warmup: new(faultyWarmup), Seed: new(uint64(faultySeed)), Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{1000}}}, "send fails round")
+	h.run(t)
 	finished := make(map[string]int)
 	for _, row := range h.journal.rows {
 		if row.Status == results.OK {
@@ -186,12 +190,12 @@ func TestRunGoesOnAfterAFailedCell(t *testing.T) {
 	if missing := h.runner.Plan.account(h.journal.rows, h.journal.windows); len(missing) > 0 {
 		t.Errorf("missing: %q", missing)
 	}
-	if len(h.told.failures) != 2 {
-		t.Errorf("told of %q", h.told.failures)
+	if len(h.shown.failures) != 2 {
+		t.Errorf("reported %q", h.shown.failures)
 	}
 }
 
-func TestRunEndsWhenTheJournalCannotBeWritten(t *testing.T) {
+func TestRunEndsWhenTheJournalIsFull(t *testing.T) {
 	h := newHarness(t, Config{}, fine)
 	h.journal.full = true
 	if err := h.runner.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "no space left") {
@@ -201,7 +205,7 @@ func TestRunEndsWhenTheJournalCannotBeWritten(t *testing.T) {
 
 func TestInterruptedRunIsResumedWithoutRepeating(t *testing.T) {
 	const fanout = crowd
-	flags := Config{Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / Size(fanout)}, Fanout: []int{fanout}}}
+	flags := Config{Axes: Axes{Reps: 9, Transports: []string{"user/copy", "kernel/stream"}, Engines: []string{"wazero"}, Sizes: []Size{1000, batchBytes / fanout}, Fanout: []int{fanout}}}
 	interrupted := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	first := newHarness(t, flags, fine)
@@ -213,13 +217,9 @@ func TestInterruptedRunIsResumedWithoutRepeating(t *testing.T) {
 	if err := first.runner.Run(ctx); !errors.Is(err, interrupted) {
 		t.Fatalf("got %v", err)
 	}
-	second := newHarness(t, flags, fine)
-	second.runner.Done = first.journal.done()
-	if err := second.runner.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	rows, _ := newHarness(t, flags, fine).resume(t, first)
 	repetitions, trials := make(map[string]int), make(map[string]bool)
-	for _, row := range append(first.journal.rows, second.journal.rows...) {
+	for _, row := range rows {
 		repetitions[fmt.Sprintf("cell %d, rep %d, first %v", row.CellIndex, row.Rep, row.First)]++
 		key := fmt.Sprintf("trial %d, target %d", row.Trial, row.Target)
 		if trials[key] {

@@ -47,7 +47,7 @@ func (c *PlannedCell) rounds(v Visit) int {
 
 func (c *PlannedCell) steps(v Visit) int { return c.firsts() + c.rounds(v) }
 
-// firsts is 1 where the first hand-off of fresh functions is recorded; all runs of a program are of a fresh one.
+// firsts is 1 where the first hand-off of fresh functions has rows of its own, 0 for programs: each run starts a fresh one.
 func (c *PlannedCell) firsts() int {
 	if c.Kind != "" {
 		return 0
@@ -55,14 +55,14 @@ func (c *PlannedCell) firsts() int {
 	return 1
 }
 
-// phases are those of a program's run; of a hand-off there is one without a name.
+// phases are those of a program's run; a hand-off has one without a name.
 func (c *PlannedCell) phases() []string { return strings.Split(c.Phases, ",") }
 
-// handoffs are what a step has rows of: each target of each source, or the phases of a program's run.
+// handoffs yields what has a row of its own in a step: each target of each source, or each phase of a program's run.
 func (c *PlannedCell) handoffs(step int) iter.Seq[handoff] {
 	workers, targets := c.Sources(), c.Fanout
 	if c.Kind != "" {
-		workers, targets = 1, 1 // one row tells of all that run at once
+		workers, targets = 1, 1 // one row is for all that run at once
 	}
 	return func(yield func(handoff) bool) {
 		for worker := range workers {
@@ -75,13 +75,6 @@ func (c *PlannedCell) handoffs(step int) iter.Seq[handoff] {
 			}
 		}
 	}
-}
-
-func (c *PlannedCell) rowsOfStep() int {
-	if c.Kind != "" {
-		return len(c.phases())
-	}
-	return c.Handoffs()
 }
 
 // firstRep numbers a visit's first round among all rounds of a cell, those of its second half last.
@@ -127,7 +120,7 @@ func (c *PlannedCell) placeOf(row *results.Trial) (Visit, int) {
 	return v, row.Rep - c.firstRep(v) + c.firsts()
 }
 
-// payloadSeed is what the seeds of a batch derive from; done steps of the visit precede it.
+// payloadSeed is the seed from which those of a batch derive; done steps of the visit precede the batch.
 func (p *Plan) payloadSeed(v Visit, done int) uint64 {
 	half := uint64(0)
 	if v.Noise {

@@ -12,8 +12,7 @@ import (
 	"rrbench/results"
 )
 
-// resumedFrom goes on with a run whose trials.csv is as given, with the plan of a harness, and
-// returns what the file holds then.
+// resumedFrom continues a run with this trials.csv and the plan of a harness, and returns the rows of the file afterwards.
 func resumedFrom(t *testing.T, path string, flags Config, journal []byte) (trials []results.Trial, missing []string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(path, "trials.csv"), journal, 0o644); err != nil {
@@ -39,9 +38,8 @@ func resumedFrom(t *testing.T, path string, flags Config, journal []byte) (trial
 	return rows.Trials, h.runner.Plan.account(rows.Trials, rows.Windows)
 }
 
-// TestTornJournalIsCompleted cuts a journal at many bytes (a small one at every byte, in the
-// slow form), resumes, and expects what a run
-// that nothing has disturbed has.
+// A journal is cut at many bytes (a small one at every byte, in the slow form). The resumed run must have the same rows as a
+// run without interruption.
 func TestTornJournalIsCompleted(t *testing.T) {
 	flags := Config{Axes: Axes{
 		Reps:       4,

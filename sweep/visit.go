@@ -12,21 +12,20 @@ import (
 	"rrbench/measure"
 	"rrbench/results"
 	"rrbench/shim"
-	"rrbench/shim/launch"
 	"rrbench/transport"
 )
 
-// batchBytes bounds what one batch moves, and can be lost.
+// batchBytes bounds how much one batch moves, which is how much an interruption can lose.
 const batchBytes = 256 * mib
 
-// measureVisit measures a visit of which begun steps are in the journal already. Rows reach it as soon as their batch is over;
-// the error is why it ended, if no row says that.
+// measureVisit measures a visit whose first steps, as many as begun, are in the journal already. It journals the rows of each
+// batch at its end. It returns errors that no row has as its reason.
 func (r *Runner) measureVisit(ctx context.Context, visit Visit, begun int) (err error) {
 	cell := r.Plan.Cells[visit.Cell]
 	if cell.Kind != "" {
 		return r.measureProgram(ctx, visit, begun)
 	}
-	info, err := launch.By(r.infos[cell.mechanism()], cell.Launcher, cell.runtime())
+	_, info, err := r.Machine.launched(cell)
 	if err != nil {
 		return err
 	}
@@ -60,7 +59,7 @@ func (r *Runner) measureVisit(ctx context.Context, visit Visit, begun int) (err 
 	return nil
 }
 
-// checkStandIn refuses to go on with something else than what a run was begun with.
+// checkStandIn refuses to continue a run with a stand-in where it was begun without, or the reverse.
 func checkStandIn(info transport.Info, cell PlannedCell) error {
 	var name string
 	if _, s, _ := info.Parameter.Resolve(cell.Parameter); s != nil {
@@ -78,7 +77,7 @@ func checkStandIn(info transport.Info, cell PlannedCell) error {
 	}
 }
 
-// Setup is the set-up that both ends of a cell's hand-offs get.
+// Setup is the set-up for both ends of a cell's hand-offs.
 func (p *Plan) Setup(cell *PlannedCell) transport.Setup {
 	return transport.Setup{
 		Engine:    cell.runtime(),
@@ -95,8 +94,8 @@ func (p *Plan) Setup(cell *PlannedCell) transport.Setup {
 	}
 }
 
-// batch is the next batch of a visit of which done steps are over. Only the first warms up and has
-// a window; what that has shown of CPU time holds for the batches after it.
+// batch returns the next batch of a visit after done steps. Only the first one warms up and has a window, whose CPU times
+// serve for the later batches.
 func (r *Runner) batch(visit Visit, done int, first bool) shim.Batch {
 	cell := &r.Plan.Cells[visit.Cell]
 	perRound := cell.SizeBytes * int64(cell.Handoffs())
@@ -118,7 +117,7 @@ func (r *Runner) batch(visit Visit, done int, first bool) shim.Batch {
 	return batch
 }
 
-// leastInWindows is how many hand-offs the windows of a cell have all together, of each worker.
+// leastInWindows is the least number of hand-offs of each worker in all windows of a cell together.
 const leastInWindows = 3
 
 func leastInWindow(starts int) int { return (leastInWindows + starts - 1) / starts }
@@ -156,7 +155,13 @@ func (r *Runner) measureBatch(ctx context.Context, shims *shim.Cell, clocks *clo
 	var memory measure.Memory
 	if failed = slices.ContainsFunc(trials, failure); failed {
 		// Participants may have stopped answering.
-		explainFailures(trials, shims.Ended())
+		if ended := shims.Ended(); ended != nil {
+			for i := range trials {
+				if failure(trials[i]) {
+					trials[i].Reason += " (" + foreign.Error(ended) + ")"
+				}
+			}
+		}
 	} else if err == nil {
 		memory, err = shims.Memory(ctx)
 		for i := range trials {
@@ -173,16 +178,8 @@ func (r *Runner) measureBatch(ctx context.Context, shims *shim.Cell, clocks *clo
 
 func failure(t results.Trial) bool { return t.Status == results.Failed }
 
-func explainFailures(trials []results.Trial, ended error) {
-	for i := range trials {
-		if ended != nil && failure(trials[i]) {
-			trials[i].Reason += " (" + foreign.Error(ended) + ")"
-		}
-	}
-}
-
-// expectation is what a batch must answer: one record for each step, worker and target, in
-// this order. Only a failed hand-off ends it sooner, with its round.
+// expectation checks the records of a batch: one for each step, worker and target, in this order. Only a
+// failed hand-off may end them sooner, after its round.
 type expectation struct {
 	cell    PlannedCell
 	batch   shim.Batch

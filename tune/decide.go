@@ -9,14 +9,14 @@ import (
 	"rrbench/transport"
 )
 
-// Point is what was measured at one size.
+// Point is the result for one size.
 type Point struct {
 	Size int64
 	// Below and From are the median times of the two mechanisms until every byte was read, in nanoseconds.
 	Below, From float64
-	// Ratio is From's time over Below's, the median of the visits'; Lo and Hi are the extremes.
+	// Ratio is the time of From over that of Below, the median of the visits; Lo and Hi are the extremes.
 	Ratio, Lo, Hi float64
-	// LatencyRatio is the same of the latencies.
+	// LatencyRatio is the same ratio for latencies.
 	LatencyRatio float64
 	Visits       int
 
@@ -31,7 +31,8 @@ const (
 	alwaysFast  = "measured: by reference was faster at every size"
 )
 
-// decide returns the crossover in bytes that the points, by size, speak for, and why. The built-in one is among them.
+// decide returns the best crossover in bytes, and the reason for it. The points are in the order of their sizes, of which the
+// built-in crossover is one.
 func decide(points []Point, builtIn int64) (from int64, because string) {
 	logs := make([]float64, len(points))
 	for i, p := range points {
@@ -54,7 +55,7 @@ func decide(points []Point, builtIn int64) (from int64, because string) {
 	return between(points[best-1].Size, points[best].Size, logs[best-1], logs[best]), measured
 }
 
-// divide returns the index from which on the sum of the logarithms is least, of several the closest to now.
+// divide returns the index from which on the sum of the logarithms is least, and among equal ones the closest to now.
 func divide(logs []float64, now int) int {
 	distance := func(i int) int { return max(i-now, now-i) }
 	best, least, sum := len(logs), 0.0, 0.0
@@ -67,11 +68,11 @@ func divide(logs []float64, now int) int {
 	return best
 }
 
-// dissent is how many visits may disagree with all the others about what is better: of
-// nine visits, one or none does so by chance with a probability of 4 % (a sign test).
+// dissent is how many visits may disagree with all others about which division is better: among nine visits, at most one
+// disagrees by chance with a probability of 4 % (a sign test).
 const dissent = 1
 
-// better says that the visits found the sizes between the divisions now and best to be faster if they change sides.
+// better reports whether the sizes between the divisions now and best were faster with the other mechanism.
 func better(points []Point, now, best int) bool {
 	changing, sign := points[min(now, best):max(now, best)], 1.0
 	if best > now {
@@ -90,7 +91,7 @@ func better(points []Point, now, best int) bool {
 	return against <= dissent
 }
 
-// between is where the logarithm of the ratio passes zero, were it a straight line over that of the size.
+// between interpolates the size at which the logarithm of the ratio passes zero, linearly over the logarithm of the size.
 func between(lower, upper int64, atLower, atUpper float64) int64 {
 	if atLower <= 0 || atUpper >= 0 {
 		return upper
@@ -105,12 +106,12 @@ func median(values []float64) float64 {
 	return middle
 }
 
-// pageSize is that of the machines whose crossovers are built in: it is pages that are handed over.
+// pageSize is that of the machines whose crossovers are built in. Hand-offs by reference move whole pages.
 const pageSize = 4096
 
 func wholePages(size int64) int64 { return (size + pageSize - 1) / pageSize * pageSize }
 
-// ladder returns sizes around a crossover, and it: close where it is likely to be right, far enough to find out.
+// ladder returns sizes around a crossover, and the crossover itself: dense near it, and wide enough to find another one.
 func ladder(builtIn int64) (sizes []int64) {
 	for _, part := range []float64{1. / 8, 1. / 4, 1. / 2, 3. / 4, 1, 3. / 2, 2, 4, 8} {
 		size := int64(float64(builtIn) * part)

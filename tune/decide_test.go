@@ -58,8 +58,7 @@ func TestDecideFindsTheCrossover(t *testing.T) {
 	}
 }
 
-// One size that came out wrong does not matter unless it is next to the crossover, nor does
-// one visit.
+// One wrong size does not matter unless it is next to the crossover, nor does one wrong visit.
 func TestDecideIsRobust(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	const builtIn = 256 << 10
@@ -81,8 +80,8 @@ func TestDecideIsRobust(t *testing.T) {
 	}
 }
 
-// Where there is nothing but noise the built-in crossover stays, nearly always.
-func TestDecideKeepsWhatIsBuiltInWithinNoise(t *testing.T) {
+// With nothing but noise the built-in crossover nearly always stays.
+func TestDecideKeepsTheBuiltInCrossoverWithinNoise(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	const builtIn, times = 144 << 10, 500
 	changed := 0
@@ -111,8 +110,8 @@ func TestLadder(t *testing.T) {
 	}
 }
 
-// Rows of a sweep become the points of the curve whose experiment and engine they are of.
-func TestConclude(t *testing.T) {
+// The rows of an experiment and an engine become the points of their curve.
+func TestCurveIsMadeOfItsRows(t *testing.T) {
 	curve := &Curve{
 		Transport: "user", Engine: "wazero", Crossover: transport.Crossover{Below: "user/copy", From: "user/remap", Default: 8192},
 		Points: []Point{{Size: 4096}, {Size: 8192}},

@@ -1,18 +1,15 @@
 // Package tune measures a machine's crossovers: the payload sizes from which the transports
 // user, kernel and network hand over by reference in less time than by copying.
 //
-// What measures is a sweep: the two mechanisms on each engine, over a ladder of sizes around
-// the built-in crossover. A block of it visits each size with both, in random order, and whatever
-// disturbs the machine for longer disturbs both.
+// It measures by a sweep: the two mechanisms on each engine, over a ladder of sizes around the built-in crossover. Each block
+// visits every size with both mechanisms, in random order, so that a longer disturbance affects both.
 //
-// What decides is the time from t0 until the target's handler has read every byte: a
-// hand-off by reference leaves to the reader what a copy has done before the handler is
-// entered. The ratio of the latencies is shown beside it.
+// The time from t0 until the target's handler has read every byte decides: after a hand-off by reference the reader does work
+// that a copy has done before the handler is entered. The ratio of the latencies is shown beside it.
 //
-// The crossover divides the ladder so that the total of the logarithms of the times is
-// least: one size that came out wrong does not move it. It takes the place of the built-in
-// one only if the visits agree, but for one at most, that the sizes between the two are the
-// better for it.
+// The crossover divides the ladder so that the total of the logarithms of the times is least: one wrong result does not move
+// it. It replaces the built-in crossover only if all visits but at most one find that the sizes between the two crossovers
+// are faster with it.
 package tune
 
 import (
@@ -30,17 +27,17 @@ import (
 )
 
 const (
-	// visits is how often the functions of a size are started, rounds how many hand-offs each
-	// start measures, after warmUp ones.
+	// visits is how often the functions of a size are started, rounds how many hand-offs each start measures, after as many
+	// as warmUp.
 	visits   = 9
 	rounds   = 25
 	warmUp   = 5
 	deadline = 10 * time.Second
 )
 
-// Request says what to measure.
+// Request is what to measure, and how.
 type Request struct {
-	// Transports are those whose crossovers are sought; others are left out.
+	// Transports are those to find crossovers for; those without one are left out.
 	Transports []transport.Transport
 	Engines    []string
 	Seed       uint64
@@ -53,13 +50,13 @@ type Curve struct {
 	Transport, Engine string
 	transport.Crossover
 	Points []Point
-	// Chosen is the crossover in bytes, Because says why.
+	// Chosen is the crossover in bytes, Because the reason for it.
 	Chosen  int64
 	Because string
 	Skipped string
 }
 
-// Measure finds the crossovers by a sweep, which the first hand-off that fails ends.
+// Measure finds the crossovers by a sweep. The first hand-off that fails ends it.
 func Measure(ctx context.Context, request Request) ([]*Curve, error) {
 	plan, curves, err := request.plan()
 	if err != nil {
@@ -81,10 +78,9 @@ func Measure(ctx context.Context, request Request) ([]*Curve, error) {
 	return curves, nil
 }
 
-// plan makes the sweep. An experiment has the name of the transport that chooses.
+// plan makes the sweep. Each experiment has the name of the transport whose crossover it measures.
 func (r Request) plan() (*sweep.Plan, []*Curve, error) {
-	warmup := warmUp
-	config := sweep.Config{Seed: &r.Seed, Warmup: &warmup, Deadline: deadline}
+	config := sweep.Config{Seed: &r.Seed, Warmup: new(warmUp), Deadline: deadline}
 	var curves []*Curve
 	for _, t := range r.Transports {
 		info := t.Info()
@@ -111,7 +107,7 @@ func (r Request) plan() (*sweep.Plan, []*Curve, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	// Neither CPU time nor noise is looked at.
+	// Windows and second halves serve CPU times and noise, which are not used.
 	plan.Window = 0
 	for i := range plan.Cells {
 		plan.Cells[i].Twice = false
@@ -178,7 +174,7 @@ func (p *Point) conclude(found [][2]times) {
 
 func logRatio(a, b []float64) float64 { return math.Log(median(a) / median(b)) }
 
-// Choice is the name of the mechanism that payloads of a size get.
+// Choice is the name of the mechanism for payloads of a size.
 func (c *Curve) Choice(size int64) string {
 	if size < c.Chosen {
 		return c.Below
@@ -186,7 +182,7 @@ func (c *Curve) Choice(size int64) string {
 	return c.From
 }
 
-// File is what to write of the curves that were measured, now and on this machine.
+// File is the content of the file of crossovers for the curves that were measured, with the present time and machine.
 func File(curves []*Curve) *crossovers.File {
 	f := &crossovers.File{Format: crossovers.Format, Measured: time.Now().UTC().Truncate(time.Second), Machine: crossovers.ThisMachine()}
 	for _, c := range curves {

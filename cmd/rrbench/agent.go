@@ -63,7 +63,7 @@ for the clock. With the agent ends whatever it has started.`,
 	return c
 }
 
-// allow has the shims of this process take these guests alone, and those that are built in.
+// allow restricts the shims of this process to these guests and those that are built in.
 func allow(ctx context.Context, paths []string) error {
 	digests := make([]string, len(paths))
 	for i, path := range paths {

@@ -51,8 +51,7 @@ or be counted here, 2 when the request cannot be carried out as written.`,
 				flags.Sizes = []sweep.Size{10 << 20}
 			}
 			report, err := audit.Run(c.Context(), flags)
-			var usage *sweep.UsageError
-			if errors.As(err, &usage) {
+			if usage, ok := errors.AsType[*sweep.UsageError](err); ok {
 				return fmt.Errorf("%s: %w", singular.Replace(usage.Error()), errCommandLine)
 			}
 			if err != nil {
@@ -74,13 +73,13 @@ or be counted here, 2 when the request cannot be carried out as written.`,
 	return c
 }
 
-// singular names the flags of this command where a sweep would name its own.
+// singular replaces the names of a sweep's flags by those of this command.
 var singular = strings.NewReplacer("--transports", "--transport", "--engines", "--engine", "--codecs", "--codec", "--sizes", "--size")
 
-// auditedSize is how long payloads are at most, in bytes: longer ones copy no other share.
+// auditedSize is the largest size of payloads, in bytes: of longer ones the same share is copied.
 const auditedSize = 10 << 20
 
-// auditRun counts the hand-offs of a run's transports. What cannot be counted has its reason in its row.
+// auditRun counts the hand-offs of a run's transports. Those that cannot be counted have a row with the reason.
 func auditRun(ctx context.Context, path string) error {
 	directory, contents, err := openRun(path)
 	if err != nil {

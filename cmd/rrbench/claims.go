@@ -68,7 +68,7 @@ of the run is damaged; 2 when there is no such run, or the claims file has a fau
 	return c
 }
 
-// readClaims reads a claims file, the built-in one without a path.
+// readClaims reads a claims file, without a path the built-in one.
 func readClaims(path string) ([]byte, []claims.Claim, error) {
 	if path == "" {
 		return claims.BuiltInFile(), claims.BuiltIn(), nil
@@ -84,7 +84,7 @@ func readClaims(path string) ([]byte, []claims.Claim, error) {
 	return content, chosen, nil
 }
 
-// readRun reads a run that has at least one cell to read.
+// readRun reads a run, which must have a cell that was measured.
 func readRun(path string) (*results.Directory, results.Contents, error) {
 	directory, contents, err := openRun(path)
 	if err == nil && len(contents.Measured()) == 0 {
@@ -97,7 +97,7 @@ func readRun(path string) (*results.Directory, results.Contents, error) {
 	return directory, contents, err
 }
 
-// printClaims prints what was tested, then what was not and how to.
+// printClaims prints the claims that were tested, and for the others how to test them.
 func printClaims(rows []claims.Row) {
 	tested := make(map[string]bool)
 	out := newTable("claim", "published", "by", "engine", "here [95 % interval]", "verdict")

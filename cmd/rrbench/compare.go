@@ -109,7 +109,7 @@ func (q *comparison) run(paths []string) error {
 	return nil
 }
 
-// threshold is a ratio, and words for where it is from.
+// threshold returns a ratio, and a description of it.
 func (q *comparison) threshold(noises []results.Noise) (float64, string, error) {
 	noise, known := results.Largest(noises)
 	if q.failAbove == "" {
@@ -153,7 +153,7 @@ func (q *comparison) pairs(runs []results.Contents, paths []string) (pairs []res
 	return pairs, err
 }
 
-// print prints a table, with words where no change was found.
+// print prints a table.
 func (q *comparison) print(comparisons []results.Comparison) {
 	out := newTable("cell", "latency", "against", "its latency", "change", "95 % interval", "answer")
 	for _, c := range comparisons {

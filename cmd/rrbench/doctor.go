@@ -55,13 +55,13 @@ func doctorCommand() *cobra.Command {
 // finding is the outcome of one examination.
 type finding struct {
 	subject, detail string
-	// lacking is set where something makes measurements noisier or leaves a part out.
+	// lacking is set where something makes measurements noisier, or leaves out a part of them.
 	lacking bool
-	// remedy is the command or the change that mends it.
+	// remedy is the command or the change that helps.
 	remedy string
 }
 
-// remedied is the finding with the remedy if something is lacking.
+// remedied adds the remedy if something is lacking.
 func (f finding) remedied(lacking bool, remedy string) finding {
 	if lacking {
 		f.lacking, f.remedy = true, remedy
@@ -69,27 +69,24 @@ func (f finding) remedied(lacking bool, remedy string) finding {
 	return f
 }
 
-// judge is what an error says, or else the detail.
+// judge makes a finding of an error, or of the detail where there is none.
 func judge(subject, detail string, err error) finding {
 	if err == nil {
 		return finding{subject: subject, detail: detail}
 	}
 	f := finding{subject: subject, detail: err.Error(), lacking: true}
-	var engine *engines.Unavailable
-	var carrier *transport.Unavailable
-	switch {
-	case errors.As(err, &engine):
+	if engine, ok := errors.AsType[*engines.Unavailable](err); ok {
 		f.detail, f.remedy = engine.Reason, engine.Remedy
-	case errors.As(err, &carrier):
+	} else if carrier, ok := errors.AsType[*transport.Unavailable](err); ok {
 		f.detail, f.remedy = carrier.Reason, carrier.Remedy
 	}
 	return f
 }
 
-// comfortableMemory runs the paper's largest payload on every transport.
+// comfortableMemory is enough for the paper's largest payload on every transport, in bytes.
 const comfortableMemory = 4 << 30
 
-// pipeBytes is the pipe size below which network/splice does not come near what it can do.
+// pipeBytes is the pipe size below which network/splice is much slower than it can be.
 const pipeBytes = 1 << 20
 
 // examine looks at everything. It changes nothing.
@@ -111,7 +108,7 @@ func examine(ctx context.Context) []finding {
 	if pipe != "" {
 		pipes = humanize.IBytes(limit) + " at most"
 	}
-	// Those of runs that were killed together with their runc or containerd.
+	// A run leaves containers behind when it is killed together with its runc or containerd.
 	left := append(runc.Leftovers(), containerd.Leftovers()...)
 	findings := []finding{
 		{subject: "operating system", detail: runtime.GOOS + "/" + runtime.GOARCH},
@@ -161,13 +158,13 @@ func examine(ctx context.Context) []finding {
 		counting())
 }
 
-// line is what a file of the kernel's says, empty where there is none.
+// line is the content of a file of the kernel's, empty where it cannot be read.
 func line(path string) string {
 	text, _ := os.ReadFile(path)
 	return strings.TrimSpace(string(text))
 }
 
-// tuned says whether transports that choose by size do so as this machine was measured.
+// tuned reports whether transports that choose by size use crossovers that were measured on this machine.
 func tuned(ctx context.Context) finding {
 	chosen, err := crossovers.Choose(ctx)
 	f := judge("crossovers", chosen.Origin(), err)
@@ -180,8 +177,7 @@ func tuned(ctx context.Context) finding {
 	return f.remedied(!chosen.Measured(), "rrbench tune")
 }
 
-// counting says whether an audit can count here. Nothing of an audit outlives its process:
-// the kernel takes its programs and probes away.
+// counting reports whether an audit can count here. The kernel removes an audit's programs and probes at the end of its process.
 func counting() finding {
 	err := audit.Check()
 	return judge("copy audit", "the kernel counts copies and system calls", err).remedied(err != nil, audit.Remedy)

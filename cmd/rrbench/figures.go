@@ -46,8 +46,8 @@ func draw(path string) (plots.Report, error) {
 	return plots.Draw(directory, &contents)
 }
 
-// openRun reads a run; of one that cannot be read there is the directory, unless that is none. A million
-// rows are half a GiB that stays: the collector must not wait for as much again.
+// openRun reads a run. The directory is nil only where there is no such run. A million rows are half a GiB that stays in
+// memory: the garbage collector must not wait for as much again.
 func openRun(path string) (*results.Directory, results.Contents, error) {
 	debug.SetGCPercent(20)
 	directory, err := results.Open(path)

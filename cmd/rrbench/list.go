@@ -88,7 +88,7 @@ func listCommand() *cobra.Command {
 	}
 }
 
-// listCrossovers says from which size transports that choose by size hand over by reference.
+// listCrossovers lists the sizes from which transports that choose by size hand over by reference.
 func listCrossovers(chosen crossovers.Choice) {
 	out := newTable("crossover of", "on", "from", "where it comes from")
 	for _, t := range transports.All() {

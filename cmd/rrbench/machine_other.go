@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// machineCommands need Linux; the others read what was measured there.
+// machineCommands need Linux; the other commands read results.
 func machineCommands() (commands []*cobra.Command) {
 	for _, name := range []string{"sweep", "agent", "list", "doctor", "audit", "tune", "image"} {
 		commands = append(commands, &cobra.Command{

@@ -21,10 +21,10 @@ const (
 	exitUsage  = 2
 )
 
-// errInterrupted is the cause of a context that a signal has ended.
+// errInterrupted is the cause of a context that was cancelled by a signal.
 var errInterrupted = errors.New("interrupted")
 
-// errFailedCells ends a run whose failures have been printed already.
+// errFailedCells is the error of a run whose failures have been printed already.
 var errFailedCells = errors.New("at least one trial failed")
 
 func main() {
@@ -34,7 +34,7 @@ func main() {
 	os.Exit(status(os.Stderr, cmp.Or(err, stdout.err)))
 }
 
-// stdout is where commands print. The first error is kept, and fails a command that has no other.
+// stdout is where commands print. It keeps the first error of printing, which fails a command that has no other.
 var stdout = &output{Writer: os.Stdout}
 
 type output struct {
@@ -49,8 +49,8 @@ func (o *output) Write(text []byte) (n int, err error) {
 	return n, err
 }
 
-// interruptible ends its context at the first SIGINT, SIGTERM or, unless nohup has it ignored, SIGHUP;
-// the second one ends the program at once.
+// interruptible returns a context that the first SIGINT, SIGTERM or, unless nohup ignores it, SIGHUP cancels. The second
+// signal ends the program at once.
 func interruptible() (context.Context, func()) {
 	ending := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -70,19 +70,19 @@ func status(stderr io.Writer, err error) int {
 	if !errors.Is(err, errFailedCells) {
 		fmt.Fprintln(stderr, "rrbench:", err)
 	}
-	if usage := usageError(nil); errors.As(err, &usage) || errors.Is(err, errCommandLine) {
+	if _, usage := errors.AsType[usageError](err); usage || errors.Is(err, errCommandLine) {
 		return exitUsage
 	}
 	return exitFailed
 }
 
-// usageError is one that says what is wrong with a request.
+// usageError is the error of a wrong request.
 type usageError interface {
 	error
 	Usage()
 }
 
-// errCommandLine marks what cobra refuses.
+// errCommandLine marks errors in the command line.
 var errCommandLine = errors.New("see rrbench --help")
 
 func command() *cobra.Command {
@@ -113,7 +113,7 @@ beside the baselines that it is compared with, on several WebAssembly runtimes.`
 }
 
 func commandLineFault(c *cobra.Command, err error) error {
-	if usage := usageError(nil); errors.As(err, &usage) {
+	if usage, ok := errors.AsType[usageError](err); ok {
 		return usage
 	}
 	return fmt.Errorf("%w: %w", err, errCommandLine)

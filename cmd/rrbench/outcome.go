@@ -34,7 +34,7 @@ func printOutcome(o *sweep.Outcome, figures int) {
 	fmt.Fprintf(stdout, "\nresults: %s  (%s)\n", o.Directory, strings.Join(written, ", "))
 }
 
-// printPlan writes the plan's cells and what it takes to run them.
+// printPlan writes the plan's cells, and how much time and memory they take.
 func printPlan(p *sweep.Planned) {
 	skipped, peak := 0, int64(0)
 	for _, cell := range p.Cells {
@@ -72,7 +72,7 @@ func printPlan(p *sweep.Planned) {
 		p.Estimate(p.Infos).Round(time.Second), humanize.IBytes(uint64(peak)), p.Out)
 }
 
-// repetitions says how often cells are measured.
+// repetitions lists how often cells are measured.
 func repetitions(cells []sweep.PlannedCell) string {
 	var all []string
 	for _, cell := range cells {
@@ -83,7 +83,7 @@ func repetitions(cells []sweep.PlannedCell) string {
 	return strings.Join(all, ", or ")
 }
 
-// conditions is what else tells one cell from another, with two spaces before it.
+// conditions lists the other properties by which cells differ, with two spaces before them.
 func conditions(p results.Point) string {
 	words := []string{p.Origin, p.Consume}
 	if p.SizeMix != "" {

@@ -15,8 +15,7 @@ import (
 	"rrbench/sweep"
 )
 
-// newProgress shows a bar on a terminal that can draw one, a line now and then elsewhere, failures
-// alone when quiet.
+// newProgress shows a bar on a terminal that can draw one, elsewhere a line from time to time, and failures alone when quiet.
 func newProgress(out *os.File, quiet bool) sweep.Progress {
 	if quiet {
 		return errorsOnly{out}
@@ -27,7 +26,7 @@ func newProgress(out *os.File, quiet bool) sweep.Progress {
 	return &lines{errorsOnly: errorsOnly{out}}
 }
 
-// columns is the width of a terminal, and 0 where there is none or it does not say.
+// columns is the width of a terminal, and 0 where there is none or its width is unknown.
 func columns(out *os.File) int {
 	width, _, err := term.GetSize(int(out.Fd()))
 	if err != nil {
@@ -36,7 +35,7 @@ func columns(out *os.File) int {
 	return width
 }
 
-// fitting cuts what is drawn over and over in one line of a terminal: what wraps stays.
+// fitting cuts the lines that are drawn over each other to the width of the terminal: a wrapped line could not be erased.
 type fitting struct{ terminal *os.File }
 
 func (f fitting) Write(text []byte) (int, error) {
@@ -53,7 +52,7 @@ func (f fitting) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// errorsOnly tells of failures alone.
+// errorsOnly prints failures alone.
 type errorsOnly struct{ out *os.File }
 
 func (errorsOnly) Visiting(sweep.Advance) {}

@@ -34,7 +34,7 @@ the page says then; 2 when there is no such run, or the claims file has a fault.
 	}
 }
 
-// writeReport judges by the claims that the run has, else by those that are built in.
+// writeReport writes the report with the claims of the run's directory, or with the built-in ones.
 func writeReport(path string) (report.Report, error) {
 	directory, contents, err := readRun(path)
 	if err != nil {

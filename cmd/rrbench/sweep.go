@@ -94,7 +94,7 @@ func givenFlags(c *cobra.Command, allowed ...string) (given []string) {
 	return given
 }
 
-// parameters are flags of a command, which fill what is asked for.
+// parameters adds flags to a command, which fill a request.
 type parameters struct {
 	flags *pflag.FlagSet
 	asked *sweep.Config
@@ -106,7 +106,7 @@ func newParameters(flags *pflag.FlagSet, asked *sweep.Config) parameters {
 	return parameters{flags, asked, sweep.Parameters(transports.All())}
 }
 
-// every makes a flag of each that is wanted.
+// every adds a flag for each parameter that is wanted.
 func (p parameters) every(wanted func(*sweep.Parameter) bool) {
 	for _, parameter := range p.table {
 		if wanted(parameter) {
@@ -115,8 +115,8 @@ func (p parameters) every(wanted func(*sweep.Parameter) bool) {
 	}
 }
 
-// one makes a flag of the one of that name, with a help of its own unless that is empty. Where
-// single is not empty, it is the flag's name, and the flag takes one value of a list.
+// one adds a flag for the parameter of that name, with another help unless that is empty. A single that is not empty is the
+// name of the flag, which then takes one value in place of a list.
 func (p parameters) one(name, single, help string) {
 	i := slices.IndexFunc(p.table, func(parameter *sweep.Parameter) bool { return parameter.Name == name })
 	p.add(sweep.Flag{Parameter: p.table[i], Config: p.asked, Single: single}, help)

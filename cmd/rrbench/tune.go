@@ -44,8 +44,8 @@ nothing can be measured here, 2 when the request cannot be carried out as writte
   rrbench tune --transports user --engines wazero
   rrbench tune --out crossovers.json && ` + crossovers.Variable + `=crossovers.json rrbench sweep --transports user`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			// What crossovers there are does not matter.
-			machine, err := sweep.MachineWith(crossovers.Choice{})
+			// The crossovers in use do not matter.
+			machine, err := sweep.MachineWith(crossovers.Choice{}, flags.Containerd)
 			if err != nil {
 				return err
 			}
@@ -73,7 +73,7 @@ nothing can be measured here, 2 when the request cannot be carried out as writte
 			if len(file.Crossovers) == 0 {
 				return fmt.Errorf("nothing was measured: %s", curves[0].Skipped)
 			}
-			// Whatever is wrong with an older file, it is replaced.
+			// An older file that cannot be read is replaced.
 			older, _, _ := crossovers.Read(c.Context(), path)
 			if err := older.Update(file).Write(path); err != nil {
 				return err
@@ -95,7 +95,7 @@ nothing can be measured here, 2 when the request cannot be carried out as writte
 	return c
 }
 
-// narrow leaves what was asked for, and refuses what cannot be.
+// narrow restricts a request to the given transports and engines, or returns why that is impossible.
 func narrow(request *tune.Request, names, engines []string) error {
 	if names != nil {
 		request.Transports = nil
@@ -121,7 +121,7 @@ func narrow(request *tune.Request, names, engines []string) error {
 	return nil
 }
 
-// tunedPath finds out before the measurement that its outcome can be written.
+// tunedPath returns where the result goes, and checks before the measurement that it can be written.
 func tunedPath(out string) (path string, err error) {
 	if path = out; path == "" {
 		if path, err = crossovers.DefaultPath(); err != nil {

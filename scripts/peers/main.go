@@ -1,4 +1,4 @@
-// Peers measures what others take to hand a payload over, for docs/peers.md: gRPC over a Unix socket, Extism, and a
+// Peers measures how long others take to hand a payload over, for docs/peers.md: gRPC over a Unix socket, Extism, and a
 // bare copy between two modules of wazero. It prints a name, a size in bytes and the median in nanoseconds of the
 // time from when the payload is ready until its receiver has all of it. With "table" it makes a table of such lines.
 //
@@ -60,7 +60,7 @@ func run(args []string) error {
 	return fmt.Errorf("%q is not known", args[0])
 }
 
-// measure hands over payloads of each size, which send does and says how long it took.
+// measure hands over payloads of each size. send hands over one and returns how long that took.
 func measure(name string, sizes []string, send func(payload []byte) (ns int64, err error)) error {
 	for _, text := range sizes {
 		size, err := strconv.Atoi(text)
@@ -115,7 +115,7 @@ func serveGRPC(path string) error {
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(limit))
 	server.RegisterService(&method, nil)
 	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin) // its end is the parent's
+		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the parent
 		server.Stop()
 	}()
 	return server.Serve(listener)
@@ -154,7 +154,7 @@ func overGRPC(sizes []string) error {
 	})
 }
 
-// overExtism measures a whole call: when the plugin has its input it cannot tell.
+// overExtism measures whole calls: a plugin cannot read the clock when it has its input.
 func overExtism(module string, sizes []string) error {
 	ctx := context.Background()
 	plugin, err := extism.NewPlugin(ctx, extism.Manifest{Wasm: []extism.Wasm{extism.WasmFile{Path: module}}}, extism.PluginConfig{EnableWasi: true}, nil)
@@ -245,13 +245,13 @@ func table(from io.Reader, to io.Writer) error {
 	return nil
 }
 
-// duration has two or three digits.
+// duration formats a time with at most three digits.
 func duration(ns float64) string {
-	for _, unit := range []string{"ns", "µs", "ms"} {
-		if ns < 1000 || unit == "ms" {
-			return fmt.Sprintf("%.3g %s", ns, unit)
+	unit := "ns"
+	for _, larger := range []string{"µs", "ms"} {
+		if ns >= 1000 {
+			ns, unit = ns/1000, larger
 		}
-		ns /= 1000
 	}
-	return ""
+	return fmt.Sprintf("%.3g %s", ns, unit)
 }
