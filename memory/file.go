@@ -35,7 +35,7 @@ func Detach(memory []byte) error {
 }
 
 func mapFile(memory []byte, fd int, offset int64, flags int) error {
-	if err := check(memory, memory[:len(memory):len(memory)]); err != nil {
+	if err := check(memory, memory); err != nil {
 		return err
 	}
 	_, err := unix.MmapPtr(fd, offset, pointer(memory), uintptr(len(memory)), unix.PROT_READ|unix.PROT_WRITE, flags|unix.MAP_FIXED)

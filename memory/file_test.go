@@ -79,7 +79,7 @@ func TestFilesInMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, "blank", memory, 99, 0, 0, 0, 0, 0)
-	scratch, err := Revert(elsewhere, nil)
+	_, scratch, err := Revert(elsewhere, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,11 +87,11 @@ func TestFilesInMemory(t *testing.T) {
 	set(shared[:Size], 10)
 	expect(t, "written to the file after that", elsewhere, 10, 2, 30, 40)
 	// Again, with nothing to do, and with all of it.
-	if _, err = Revert(elsewhere, scratch); err != nil {
+	if _, _, err = Revert(elsewhere, scratch); err != nil {
 		t.Fatal(err)
 	}
 	set(elsewhere, 7)
-	if _, err = Revert(elsewhere, scratch); err != nil {
+	if _, _, err = Revert(elsewhere, scratch); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, "reverted", elsewhere, 10, 2, 30, 40)
@@ -118,7 +118,7 @@ func TestRevertManyPages(t *testing.T) {
 		memory[i*Size] = 9
 	}
 	set(memory[(entriesRead-2)*Size:(entriesRead+2)*Size], 8)
-	if _, err := Revert(memory, nil); err != nil {
+	if _, _, err := Revert(memory, nil); err != nil {
 		t.Fatal(err)
 	}
 	for i := range count {
@@ -142,7 +142,7 @@ func TestFilesAreRefused(t *testing.T) {
 		"between pages":   MapShared(memory[8:Size+8], fd, 0),
 		"odd offset":      MapShared(memory[:Size], fd, 8),
 		"no descriptor":   MapPrivate(memory[:Size], -1, 0),
-		"reverting parts": func() error { _, err := Revert(memory[1:], nil); return err }(),
+		"reverting parts": func() error { _, _, err := Revert(memory[1:], nil); return err }(),
 	} {
 		if err == nil {
 			t.Errorf("%s: no error", name)

@@ -349,7 +349,7 @@ func (r *Ring) Read(p []byte, until int64) error {
 		from := q.data[at:min(at+(q.peer-q.own), q.capacity)]
 		n := min(len(from), len(p), ringPart)
 		if past && n == ringPart {
-			n -= int(-misalignment(p[n:]) % cacheLine) // so that the next part begins with a line
+			n -= int(address(p[n:]) % cacheLine) // so that the next part begins with a line
 		}
 		copyPart(p[:n], from, past)
 		q.own += uint32(n)
