@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"rrbench/engines"
+	"rrbench/payloads"
+	"rrbench/transport"
 )
 
 // document is where a function author reads on.
@@ -71,6 +73,25 @@ func abilitiesOf(module engines.Module) (a Abilities) {
 		}
 	}
 	return a
+}
+
+// Reason says why the guest cannot be the source of payloads of a kind with an origin, empty where
+// it can.
+func (a Abilities) Reason(origin transport.Origin, kind payloads.Kind) string {
+	const instead = " (" + document + "): use --origin host"
+	switch {
+	case origin == transport.OriginHost:
+		return ""
+	case !a.Produces:
+		return "the guest does not export produce" + instead
+	case kind != payloads.Text:
+		return fmt.Sprintf("guests make payloads of the kind %s alone, not %s%s", payloads.Text, kind, instead)
+	case origin == transport.OriginBuffer && !a.Buffer:
+		return "the guest does not import output_buffer" + instead
+	case origin == transport.OriginHeap && !a.Heap:
+		return "the guest does not import locate_memory_region" + instead
+	}
+	return ""
 }
 
 // checkExports returns an error that names every export which is missing or has another

@@ -556,10 +556,10 @@ func TestCompiledOnce(t *testing.T) {
 		}}
 		cancelled, cancel := context.WithCancel(context.Background())
 		cancel()
-		_, _ = c.module(cancelled, engine, wasm)
+		_, _, _ = c.module(cancelled, engine, wasm)
 		compilations = 0
 		for range 3 {
-			if _, err := c.module(context.Background(), engine, wasm); err != nil {
+			if _, _, err := c.module(context.Background(), engine, wasm); err != nil {
 				t.Fatal(err)
 			}
 		}

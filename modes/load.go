@@ -20,44 +20,39 @@ import (
 // guest is compiled once a process and engine. The error names the guest, and the export
 // or import that is not as the ABI wants it. The context bounds the set-up alone.
 func Load(ctx context.Context, setup transport.Setup, send Sender) (*Function, error) {
-	return loadGuest(ctx, setup, send, false)
+	return LoadWithWindow(ctx, setup, send, noWindow)
 }
+
+// noWindow is why a function has no window that was not asked for.
+const noWindow = "it was to have none"
 
 // LoadWithWindow is Load for a function with a window (package memory), if it can have one and there
-// is no reason against it; that is what Windowless says then.
+// is no reason against it. Windowless returns that reason.
 func LoadWithWindow(ctx context.Context, setup transport.Setup, send Sender, against string) (*Function, error) {
-	f, err := loadGuest(ctx, setup, send, against == "")
-	if err == nil && against != "" {
-		f.windowless = errors.New(against)
-	}
-	return f, err
-}
-
-func loadGuest(ctx context.Context, setup transport.Setup, send Sender, window bool) (*Function, error) {
 	wasm, err := workloads.Guest(setup.Guest)
 	if err != nil {
 		return nil, err
 	}
-	return loadModule(ctx, setup, wasm, send, window)
+	return loadModule(ctx, setup, wasm, send, against)
 }
 
 // LoadModule is Load for a guest that is not one of package workloads: setup.Guest is only
 // its name. What it makes by itself is of setup.Payload's kind.
 func LoadModule(ctx context.Context, setup transport.Setup, wasm []byte, send Sender) (*Function, error) {
-	f, err := loadModule(ctx, setup, wasm, send, false)
+	f, err := loadModule(ctx, setup, wasm, send, noWindow)
 	if err == nil {
 		f.makes = setup.Payload
 	}
 	return f, err
 }
 
-func loadModule(ctx context.Context, setup transport.Setup, wasm []byte, send Sender, window bool) (*Function, error) {
-	module, err := compiled.module(ctx, setup.Engine, wasm)
+func loadModule(ctx context.Context, setup transport.Setup, wasm []byte, send Sender, windowless string) (*Function, error) {
+	module, movable, err := compiled.module(ctx, setup.Engine, wasm)
 	if err != nil {
 		return nil, fmt.Errorf("guest %s: %w", setup.Guest, err)
 	}
-	limit, movable := memoryLimit(setup), compiled.movable(setup.Engine)
-	if window && movable {
+	limit := memoryLimit(setup)
+	if windowless == "" && movable {
 		limit = windowLimit(setup)
 	}
 	f, err := instantiate(ctx, module, setup, limit, send)
@@ -65,15 +60,17 @@ func loadModule(ctx context.Context, setup transport.Setup, wasm []byte, send Se
 		return nil, err
 	}
 	f.movable = movable
-	if window {
-		err := Initialise(f.name, setup.Deadline, func() error {
-			f.windowless = f.takeWindow()
-			return nil
-		})
-		if err != nil {
-			// The guest is in its allocator, and stays there.
-			return nil, err
-		}
+	if windowless != "" {
+		f.windowless = errors.New(windowless)
+		return f, nil
+	}
+	err = Initialise(f.name, setup.Deadline, func() error {
+		f.windowless = f.takeWindow()
+		return nil
+	})
+	if err != nil {
+		// The guest is in its allocator, and stays there.
+		return nil, err
 	}
 	return f, nil
 }

@@ -99,7 +99,7 @@ func openNative(b *testing.B, codec transport.Codec, kind payloads.Kind, size in
 // openSocket connects by the blocking sockets of package stream.
 func openSocket(b *testing.B, size int64) *sender {
 	b.Helper()
-	listener, err := stream.ListenTCP("127.0.0.1:0")
+	listener, err := stream.Listen("127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -51,15 +51,9 @@ func (c *learning) pick(region *modes.Region, size int) {
 	c.size, c.way = size, c.learner.Pick(size, false)
 }
 
-// BeforeFill has the payload lie in a memory file where it is to be referred to. Once it does, it goes on doing
-// so: to be copied it may as well lie there.
 func (c *learning) BeforeFill(region *modes.Region) {
 	c.pick(region, int(region.Len()))
-	if c.way == copyingWays {
-		c.memfd.BeforeFill(region)
-	} else if c.buffer != nil {
-		c.fill(region, (*buffer).roomToCopy)
-	}
+	c.prepare(region, c.way == copyingWays)
 }
 
 func (c *learning) Refer(region *modes.Region, payload []byte) (reference stream.Reference, ok bool, err error) {

@@ -106,6 +106,16 @@ func lendable(region *modes.Region) []byte {
 // is not possible the region stays as it is, and its payload is copied.
 func (l *memfd) BeforeFill(region *modes.Region) { l.fill(region, (*buffer).room) }
 
+// prepare is BeforeFill for a payload that is to be referred to, or else copied. Once payloads lie in a
+// memory file they continue to: a payload that is copied may as well lie there.
+func (l *memfd) prepare(region *modes.Region, refer bool) {
+	if refer {
+		l.BeforeFill(region)
+	} else if l.buffer != nil {
+		l.fill(region, (*buffer).roomToCopy)
+	}
+}
+
 // fill is BeforeFill with what makes room in a windowed buffer.
 func (l *memfd) fill(region *modes.Region, room func(*buffer, []byte, int) error) {
 	if l.region != nil && l.region != region {

@@ -246,7 +246,7 @@ func newWorld(t *testing.T, random *rand.Rand, tr transport.Transport, most int6
 		referrer, err := newReferrer(function, processes)
 		switch r := referrer.(type) {
 		case *choosing:
-			w.memfd, w.from = r.From.(*memfd), int(r.Crossover)
+			w.memfd, w.from = &r.memfd, int(r.crossover)
 		case *memfd:
 			w.memfd = r
 		}
@@ -273,7 +273,7 @@ func newWorld(t *testing.T, random *rand.Rand, tr transport.Transport, most int6
 	for _, target := range w.all {
 		if target.onward != nil && w.memfd != nil {
 			target.real.lock.Lock()
-			target.onward.referrer.(*choosing).Crossover = int64(w.from)
+			target.onward.referrer.(*choosing).crossover = int64(w.from)
 			target.real.lock.Unlock()
 		}
 	}
@@ -306,7 +306,7 @@ func (w *world) newTwin(tr transport.Transport, with transport.Setup, next *twin
 		w.t.Fatal(err)
 	}
 	target.real = &guarded{resolver: newResolver(function)}
-	if target.listener, err = stream.ListenUnix(); err != nil {
+	if target.listener, err = stream.Listen(""); err != nil {
 		w.t.Fatal(err)
 	}
 	target.listener.Serve(stream.Service{Receiver: target.real, Limit: uint64(with.Size), Deadline: with.Deadline, Ring: tr.(*sockets.Transport).Ring})
@@ -325,7 +325,7 @@ func (w *world) newOnward(tr transport.Transport, next *twin) *onward {
 	}
 	o := &onward{fan: fan}
 	if name != cmaName {
-		o.referrer = choose(0) // from where on is known when the route is opened
+		o.referrer = &choosing{} // from where on is known when the route is opened
 	} else if o.referrer, err = NewRemoteRead(fan.Processes()); err != nil {
 		w.t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"rrbench/memory"
+	"rrbench/modes"
 	"rrbench/modes/sockets"
 	"rrbench/transport"
 )
@@ -17,29 +18,28 @@ const ringName = "kernel/ring"
 // but that each side can harm itself alone (package memory).
 func NewRing() transport.Transport {
 	return &sockets.Transport{
-		Name:    ringName,
-		Summary: "two shims, linear memory to linear memory through a ring in shared memory",
-		Family:  transport.Kernel,
-		Place:   5,
-		Limits:  []string{"limit/ring", "limit/spin"},
-		Probe:   probeRing,
-		Ring:    memory.Learning,
+		About: modes.Info(ringName, "two shims, linear memory to linear memory through a ring in shared memory", transport.Kernel, 5, "limit/ring", "limit/spin"),
+		Probe: probeRing(ringName),
+		Ring:  memory.Learning,
 	}
 }
 
-// probeRing makes one.
-var probeRing = sync.OnceValue(func() error {
+// probeRing makes a ring, once in a process, on behalf of a transport.
+func probeRing(name string) func() error {
+	return func() error {
+		return unavailable(name, tryRing(), "it needs memfd_create(2) and futex(2) permitted")
+	}
+}
+
+var tryRing = sync.OnceValue(func() error {
 	alive := func() error { return nil }
 	one, err := memory.NewRing(memory.Learning, alive)
-	if err == nil {
-		var other *memory.Ring
-		if other, err = memory.OpenRing(one.Descriptor(), memory.Learning, alive); err == nil {
-			err = other.Close()
-		}
-		err = errors.Join(err, one.Close())
-	}
 	if err != nil {
-		return &transport.Unavailable{Transport: ringName, Reason: err.Error(), Remedy: "it needs memfd_create(2) and futex(2) permitted"}
+		return err
 	}
-	return nil
+	other, err := memory.OpenRing(one.Descriptor(), memory.Learning, alive)
+	if err == nil {
+		err = other.Close()
+	}
+	return errors.Join(err, one.Close())
 })

@@ -25,23 +25,15 @@ func NewLocalSource(source *modes.Function, windows bool) *LocalSource {
 		return nil
 	}
 	l := &LocalSource{memfd: memfd{exact: !windows}}
-	source.SetLender(l)
-	source.PrepareInBlocks()
+	lend(source, l)
 	return l
 }
 
-// Lend says whether the payload that is prepared next is to lie in a memory file. Once payloads do, they
-// go on doing so: to be copied they may as well lie there.
+// Lend sets whether the payload that is prepared next is to be referred to.
 func (l *LocalSource) Lend(lend bool) { l.lends = lend }
 
 // BeforeFill implements modes.Lender.
-func (l *LocalSource) BeforeFill(region *modes.Region) {
-	if l.lends {
-		l.memfd.BeforeFill(region)
-	} else if l.buffer != nil {
-		l.fill(region, (*buffer).roomToCopy)
-	}
-}
+func (l *LocalSource) BeforeFill(region *modes.Region) { l.prepare(region, l.lends) }
 
 // Withdraw has the source's memory consist of nothing but pages of its own. After an error it may still show a
 // file, until the next payload is prepared.

@@ -257,7 +257,7 @@ func observe(tr *sockets.Transport, writers *[]*referring) {
 	tr.NewWriter = func() (stream.Writer, error) {
 		w, err := make()
 		if c, ok := w.(*choosing); ok {
-			if r, ok := c.From.(*referring); ok {
+			if r, ok := c.large.(*referring); ok {
 				*writers = append(*writers, r)
 			}
 		}

@@ -39,7 +39,7 @@ func OpenFan(ctx context.Context, endpoints []transport.Endpoint, options FanOpt
 		return nil, errors.New("open a route: it needs at least one target")
 	}
 	if options.NewWriter == nil {
-		options.NewWriter = NewCopying
+		options.NewWriter = func() (Writer, error) { return NewCopying(), nil }
 	}
 	setup := transport.Setup{Serial: options.Serial}
 	fan := &Fan{pool: setup.Pool(len(endpoints)), serial: options.Serial}
