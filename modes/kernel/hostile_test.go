@@ -20,77 +20,7 @@ import (
 	"rrbench/workloads/hostile"
 )
 
-// Functions that misbehave as targets fail their own delivery, with the cause, and leave
-// the others and the shim alone.
-func TestHostileTargets(t *testing.T) {
-	forEach(t, func(t *testing.T, tr transport.Transport, engine string) {
-		var opened []interface{ Close() error }
-		var endpoints []transport.Endpoint
-		names := []string{"handle-traps", "", "allocate-zero", "allocate-outside", "allocate-straddles", "allocate-wraps", "allocate-traps", "handle-exits", "handle-frees", "handle-grows", ""}
-		well := map[string]bool{"": true, "handle-frees": true, "handle-grows": true}
-		for _, name := range names {
-			with := setup(engine, 1<<20, len(names))
-			if name != "" {
-				with.Guest = hostile.Guest(t, name)
-			}
-			target := transporttest.Serve(t, tr, with)
-			opened, endpoints = append(opened, target), append(endpoints, target.Endpoint())
-		}
-		route := transporttest.Open(t, tr, setup(engine, 1<<20, len(names)), endpoints...)
-		var handoff transport.Handoff
-		for seed := range uint64(3) {
-			spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: 1 << 20}
-			digest, err := spec.Digest(), route.Prepare(spec)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := route.Send(&handoff); err != nil {
-				t.Fatal(err)
-			}
-			for i, name := range names {
-				d := &handoff.Deliveries[i]
-				switch {
-				case well[name] && (d.Err != nil || d.Digest != digest):
-					t.Errorf("target %d (%s) suffers: %v", i, name, d.Err)
-				case !well[name] && d.Err == nil:
-					t.Errorf("%s did not fail", name)
-				}
-			}
-		}
-		transporttest.MustClose(t, append(opened, route)...)
-	})
-}
-
-// Functions that misbehave as sources fail, and the target serves the next one.
-func TestHostileSources(t *testing.T) {
-	forEach(t, func(t *testing.T, tr transport.Transport, engine string) {
-		const size = 1 << 20
-		target := transporttest.Serve(t, tr, setup(engine, size, 1))
-		for _, name := range []string{"send-traps", "send-never", "send-lies-longer", "send-lies-shorter", "send-wraps", "send-nothing", "send-unallocated", "send-twice"} {
-			with := setup(engine, size, 1)
-			with.Guest = hostile.Guest(t, name)
-			route := transporttest.Open(t, tr, with, target.Endpoint())
-			if err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
-				t.Fatal(err)
-			}
-			var handoff transport.Handoff
-			if err := route.Send(&handoff); err == nil {
-				t.Errorf("%s succeeds", name)
-			}
-			transporttest.MustClose(t, route)
-		}
-		with := setup(engine, size, 1)
-		with.Guest = hostile.Guest(t, "send-from-own-memory")
-		route := transporttest.Open(t, tr, with, target.Endpoint())
-		var handoff transport.Handoff
-		for seed := range uint64(3) {
-			transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &handoff)
-		}
-		transporttest.MustClose(t, route, target)
-	})
-}
-
-// file makes a memory file for a hostile source.
+// memoryFile makes a memory file for a hostile source.
 func memoryFile(t *testing.T, flags int, size int64, seals int) int {
 	t.Helper()
 	fd, err := unix.MemfdCreate("rrbench-test", unix.MFD_CLOEXEC|flags)

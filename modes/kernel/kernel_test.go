@@ -8,7 +8,6 @@ import (
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
-	"rrbench/workloads"
 )
 
 func all() []transport.Transport {
@@ -63,20 +62,5 @@ func forEachEngine(t *testing.T, test func(t *testing.T, engine string)) {
 func TestConformance(t *testing.T) {
 	for _, tr := range append(all(), NewLearning(DefaultCrossover)) {
 		transporttest.Run(t, func() transport.Transport { return tr }, transporttest.Options{})
-	}
-}
-
-func TestEveryGuest(t *testing.T) {
-	for _, guest := range workloads.Guests() {
-		t.Run(guest, func(t *testing.T) {
-			if _, err := workloads.Guest(guest); err != nil {
-				t.Skip(err)
-			}
-			with := setup("wazero", 300_000, 1)
-			with.Guest = guest
-			for _, tr := range all() {
-				transporttest.Exercise(t, tr, with, false)
-			}
-		})
 	}
 }

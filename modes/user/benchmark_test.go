@@ -9,13 +9,14 @@ import (
 	"rrbench/memory"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 )
 
 func benchmarkSend(b *testing.B, by transport.Transport, engine string, size int64, fanout int) {
 	setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Fanout: fanout}
 	var targets []transport.Target
 	for range fanout {
-		targets = append(targets, serveBy(b, by, setup))
+		targets = append(targets, transporttest.Serving(b, by, setup))
 	}
 	route := openBy(b, by, setup, targets...)
 	var handoff transport.Handoff

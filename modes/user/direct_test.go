@@ -12,6 +12,7 @@ import (
 	"rrbench/modes"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 	"rrbench/workloads/hostile"
 )
 
@@ -33,7 +34,7 @@ func TestDirectAndLong(t *testing.T) {
 				from := transport.Setup{Engine: engine, Guest: guest(source), Codec: transport.None, Size: 1 << 20}
 				to := from
 				to.Guest = guest(target)
-				directTarget, longTarget := serve(t, to), serve(t, to)
+				directTarget, longTarget := transporttest.Serving(t, NewCopy(), to), transporttest.Serving(t, NewCopy(), to)
 				direct, long := openBy(t, NewCopy(), from, directTarget), openBy(t, NewCopy(), from, longTarget)
 				asks := source != "send-traps" && source != "send-never"
 				if want := engine != "wazero" && asks; (direct.direct != nil) != want {
@@ -85,7 +86,7 @@ func sendBoth(t *testing.T, direct, long *route) {
 			t.Fatalf("%d bytes: %016x, %d, %v and %016x, %d, %v", size, one.Digest, one.Length, one.Err, other.Digest, other.Length, other.Err)
 		}
 		if err == nil && one.Err == nil {
-			check(t, &a, one.Digest, size)
+			transporttest.CheckDelivery(t, &a, 0, size, one.Digest)
 		}
 		if !bytes.Equal(direct.source.Memory(), long.source.Memory()) {
 			t.Fatalf("%d bytes: the sources' memories differ", size)

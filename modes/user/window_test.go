@@ -24,16 +24,6 @@ const beside = 8 << 20
 // windowOf is the beginning of a function's window.
 func windowOf(memoryOf []byte) []byte { return memoryOf[memory.WindowStart:][:beside] }
 
-func handOver(t *testing.T, route *route, spec payloads.Spec) {
-	t.Helper()
-	var handoff transport.Handoff
-	digest := spec.Digest()
-	if err := errors.Join(route.Prepare(spec), route.Send(&handoff)); err != nil {
-		t.Fatal(err)
-	}
-	check(t, &handoff, digest, spec.Size)
-}
-
 func zero(area []byte) bool { return bytes.Count(area, []byte{0}) == len(area) }
 
 // TestWindowsAreApart has a source and a target that write into their windows whatever they like, at
@@ -42,7 +32,7 @@ func TestWindowsAreApart(t *testing.T) {
 	for _, engine := range enginesHere(t) {
 		for _, origin := range []transport.Origin{transport.OriginBuffer, transport.OriginHost} {
 			setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 3 << 20, Origin: origin}
-			target := serveBy(t, NewRemap(), setup)
+			target := transporttest.Serving(t, NewRemap(), setup)
 			route := openBy(t, NewRemap(), setup, target)
 			there := route.targets[0].function
 			seed := uint64(0)
@@ -84,12 +74,12 @@ func TestLongerThanAWindow(t *testing.T) {
 	transporttest.SmallBlocks(t)
 	setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None, Size: int64(memory.Window)}
 	for _, by := range []transport.Transport{NewMemfd(), NewAdaptive(4096)} {
-		both := openBy(t, by, setup, serveBy(t, by, setup))
+		both := openTo(t, by, setup, setup)
 		for seed, size := range []int64{100_000, int64(memory.Window) + 1, int64(memory.Window), 3 * int64(memory.Window), 5000, 3 * int64(memory.Window)} {
 			handOver(t, both, payloads.Spec{Kind: payloads.Bytes, Seed: uint64(seed), Size: size})
 		}
 	}
-	route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup))
+	route := openTo(t, NewRemap(), setup, setup)
 	handOver(t, route, payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: 100_000})
 	if err := route.Recycle(50_000); err != nil {
 		t.Fatal(err)
@@ -109,7 +99,7 @@ func TestWindowTaken(t *testing.T) {
 			setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Origin: transport.OriginBuffer, Consume: transport.ConsumeWrite}
 			keeper := setup
 			keeper.Guest = hostile.Guest(t, "rewrite-keeps")
-			route := openBy(t, by, setup, serveBy(t, by, keeper))
+			route := openTo(t, by, setup, keeper)
 			kept := func() []byte { return windowOf(route.targets[0].function.Memory())[:size] }
 			for seed := range uint64(5) {
 				handOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: seed, Size: size})
@@ -131,7 +121,7 @@ func TestShownIsHidden(t *testing.T) {
 	for _, engine := range enginesHere(t) {
 		const size = 1 << 20
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Origin: transport.OriginBuffer}
-		target := serveBy(t, NewMemfd(), setup)
+		target := transporttest.Serving(t, NewMemfd(), setup)
 		first, second := openBy(t, NewMemfd(), setup, target), openBy(t, NewMemfd(), setup, target)
 		if first.local == nil || second.local == nil {
 			t.Fatalf("%s: pages are not shared", engine)
@@ -168,7 +158,7 @@ func TestWrittenTo(t *testing.T) {
 		for _, by := range []transport.Transport{NewMemfd(), NewAdaptive(4096), NewLearning(4096)} {
 			const size = 1 << 20
 			setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Origin: transport.OriginBuffer, Consume: transport.ConsumeWrite}
-			route := openBy(t, by, setup, serveBy(t, by, setup))
+			route := openTo(t, by, setup, setup)
 			for seed := range uint64(8) {
 				spec := payloads.Spec{Kind: payloads.Text, Seed: seed, Size: size}
 				handOver(t, route, spec)
@@ -197,7 +187,7 @@ func TestNoWindow(t *testing.T) {
 		} {
 			bad := setup
 			bad.Guest = hostile.Guest(t, name)
-			target := serveBy(t, NewRemap(), bad)
+			target := transporttest.Serving(t, NewRemap(), bad)
 			if fact := target.Endpoint().Facts["pages"]; !strings.Contains(fact, "there is no window: ") || !strings.Contains(fact, reason) {
 				t.Errorf("%s: pages %s", name, fact)
 			}
@@ -229,7 +219,7 @@ func TestLittleAddressSpace(t *testing.T) {
 	for _, engine := range engines {
 		// The engine takes what it takes for itself.
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 9 << 20}
-		handOver(t, openBy(t, NewCopy(), setup, serve(t, setup)), payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 100})
+		handOver(t, openTo(t, NewCopy(), setup, setup), payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 100})
 	}
 	for _, engine := range engines {
 		if engine != "wazero" && engine != "wasmtime" {
@@ -242,7 +232,7 @@ func TestLittleAddressSpace(t *testing.T) {
 		}
 		setLimit(t, addressSpace(t)+2*limit+500<<20)
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 9 << 20}
-		target := serveBy(t, NewRemap(), setup)
+		target := transporttest.Serving(t, NewRemap(), setup)
 		route := openBy(t, NewRemap(), setup, target)
 		handOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 9 << 20})
 		if moved, copied := route.Moves(); moved != 1 || copied != 0 {
@@ -292,7 +282,7 @@ func TestCyclesLeaveNothing(t *testing.T) {
 func cyclesLeaveNothing(t *testing.T, by transport.Transport) {
 	for _, engine := range enginesHere(t) {
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 200_000, Origin: transport.OriginBuffer}
-		route := openBy(t, by, setup, serveBy(t, by, setup))
+		route := openTo(t, by, setup, setup)
 		memories := [][]byte{}
 		var before transporttest.Holdings
 		for seed := range uint64(1000) {
