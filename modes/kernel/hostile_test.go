@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"rrbench/engines/catalogue"
 	"rrbench/memory"
+	"rrbench/modes/modestest"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/stream"
@@ -44,10 +43,7 @@ func TestMalformedLocators(t *testing.T) {
 	if err := NewMemfd().Check(); err != nil {
 		t.Skip(err)
 	}
-	for _, engine := range catalogue.BuiltIn() {
-		if catalogue.Check(engine) != nil {
-			continue
-		}
+	for _, engine := range modestest.Engines(t) {
 		t.Run(engine, func(t *testing.T) {
 			before := transporttest.Descriptors(t)
 			page := int64(memory.Size)
@@ -121,10 +117,7 @@ func TestMalformedLocators(t *testing.T) {
 // source's guest runs on with a memory that no other process can see.
 func TestDyingTarget(t *testing.T) {
 	for _, tr := range []transport.Transport{NewMemfd(), NewCMA()} {
-		for _, engine := range catalogue.BuiltIn() {
-			if catalogue.Check(engine) != nil {
-				continue
-			}
+		for _, engine := range modestest.Engines(t) {
 			t.Run(tr.Info().Name+"/"+engine, func(t *testing.T) {
 				if err := tr.Check(); err != nil {
 					t.Skip(err)
@@ -183,7 +176,7 @@ func TestNoDescriptorsLeft(t *testing.T) {
 		o := openInside(t, engine, size, "c")
 		defer o.close(t)
 		transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: size}, &o.handoff)
-		withoutDescriptors(t, func() {
+		modestest.WithoutDescriptors(t, func() {
 			// The target cannot receive the one that the source has.
 			transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: 2, Size: size}, &o.handoff)
 			// The source cannot make another.
@@ -199,25 +192,6 @@ func TestNoDescriptorsLeft(t *testing.T) {
 			t.Error("the source makes no memory files any more")
 		}
 	})
-}
-
-// withoutDescriptors lets this process open no more files while something runs.
-func withoutDescriptors(t *testing.T, run func()) {
-	t.Helper()
-	runtime.GC() // finalizers would close files
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-			t.Fatal(err)
-		}
-	}()
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: limit.Max}); err != nil {
-		t.Fatal(err)
-	}
-	run()
 }
 
 // When too many mappings are in use already, both sides copy.

@@ -1,10 +1,11 @@
 package kernel
 
 import (
+	"strings"
 	"testing"
 	"time"
 
-	"rrbench/engines/catalogue"
+	"rrbench/modes/modestest"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
@@ -31,11 +32,8 @@ func setup(engine string, size int64, fanout int) transport.Setup {
 func forEach(t *testing.T, test func(t *testing.T, tr transport.Transport, engine string)) {
 	transporttest.SmallBlocks(t)
 	for _, tr := range all()[2:] {
-		for _, engine := range catalogue.BuiltIn() {
+		for _, engine := range modestest.Engines(t) {
 			t.Run(tr.Info().Name+"/"+engine, func(t *testing.T) {
-				if err := catalogue.Check(engine); err != nil {
-					t.Skip(err)
-				}
 				if err := tr.Check(); err != nil {
 					t.Skip(err)
 				}
@@ -63,4 +61,14 @@ func TestConformance(t *testing.T) {
 	for _, tr := range append(all(), NewLearning(DefaultCrossover)) {
 		transporttest.Run(t, func() transport.Transport { return tr }, transporttest.Options{})
 	}
+}
+
+// mappings counts the mappings of payloads' memory files in this process.
+func mappings(t testing.TB) int {
+	t.Helper()
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(maps), "rrbench-payload")
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"rrbench/modes"
+	"rrbench/modes/modestest"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
@@ -28,7 +29,7 @@ func TestDirectAndLong(t *testing.T) {
 		}
 		return hostile.Guest(t, name)
 	}
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		pair := func(source, target string) {
 			t.Run(engine+"/"+source+"/"+target, func(t *testing.T) {
 				from := transport.Setup{Engine: engine, Guest: guest(source), Codec: transport.None, Size: 1 << 20}
@@ -117,7 +118,7 @@ func strip(err error) string {
 
 // TestShortSharesTargets has two routes to one target, which may be closed under them.
 func TestShortSharesTargets(t *testing.T) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 64}
 		target, err := NewCopy().Serve(context.Background(), setup)
 		if err != nil {

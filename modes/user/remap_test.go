@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"testing"
@@ -13,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rrbench/memory"
+	"rrbench/modes/modestest"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
@@ -23,7 +22,7 @@ import (
 // TestPagesMove looks at which payloads have pages that move, with every guest: nothing
 // else would tell from outside.
 func TestPagesMove(t *testing.T) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		for _, guest := range workloads.Guests() {
 			t.Run(engine+"/"+guest, func(t *testing.T) {
 				if _, err := workloads.Guest(guest); err != nil {
@@ -105,7 +104,7 @@ func TestIsolation(t *testing.T) {
 }
 
 func isolation(t *testing.T, size int64, seeds uint64) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		setup := withoutWindow(transport.Setup{Engine: engine, Guest: "c", Codec: transport.None})
 		writer := setup
 		writer.Guest = hostile.Guest(t, "handle-obeys")
@@ -169,7 +168,7 @@ func TestKeptForEver(t *testing.T) {
 // TestFallsBack has sources whose pages belong to several mappings and stay where they are: the payload is copied, and no hand-off fails.
 func TestFallsBack(t *testing.T) {
 	transporttest.SmallBlocks(t)
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		size, before := int64(1<<20), uint64(0)
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size}
 		route := openTo(t, NewRemap(), setup, setup)
@@ -203,17 +202,11 @@ func TestFallsBack(t *testing.T) {
 // payloads arrive all the same, and their pages move again afterwards.
 func TestOutOfMappings(t *testing.T) {
 	transporttest.SmallBlocks(t)
-	const child = "RRBENCH_TEST_OUT_OF_MAPPINGS"
-	if os.Getenv(child) == "" {
-		command := exec.Command(os.Args[0], "-test.run=^TestOutOfMappings$", "-test.v")
-		command.Env = append(os.Environ(), child+"=1")
-		if output, err := command.CombinedOutput(); err != nil || !bytes.Contains(output, []byte("--- PASS")) {
-			t.Errorf("%v:\n%s", err, output)
-		}
+	if !modestest.InChild(t, nil) {
 		return
 	}
 	runtime.LockOSThread()
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		size := int64(1 << 20)
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size}
 		route := openTo(t, NewRemap(), setup, setup)
@@ -235,7 +228,7 @@ func TestOutOfMappings(t *testing.T) {
 		handOver(several)
 		// The Go runtime would not survive where it cannot map memory.
 		debug.SetGCPercent(-1)
-		release := takeMappings(t)
+		release := modestest.TakeMappings(t)
 		for range 5 {
 			handOver(route)
 			handOver(several)
@@ -259,23 +252,15 @@ func TestOutOfMappings(t *testing.T) {
 // payload is copied to every target.
 func TestNoDescriptorsLeft(t *testing.T) {
 	transporttest.SmallBlocks(t)
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		const size = 300_000
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size}
 		route := openBy(t, NewRemap(), setup, serveMany(t, NewRemap(), setup, 3)...)
-		var limit unix.Rlimit
-		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-			t.Fatal(err)
-		}
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: limit.Max}); err != nil {
-			t.Fatal(err)
-		}
-		for seed := range uint64(3) {
-			handOver(t, route, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
-		}
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-			t.Fatal(err)
-		}
+		modestest.WithoutDescriptors(t, func() {
+			for seed := range uint64(3) {
+				handOver(t, route, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
+			}
+		})
 		if route.mover.shared.Load() != 0 {
 			t.Error("pages were shared without a file")
 		}
@@ -291,7 +276,7 @@ func TestNoDescriptorsLeft(t *testing.T) {
 func TestGuestsDoAsTheyLike(t *testing.T) {
 	transporttest.SmallBlocks(t)
 	const size = 100_000
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		for _, way := range []struct {
 			by      transport.Transport
 			fanout  int
@@ -322,41 +307,14 @@ func TestGuestsDoAsTheyLike(t *testing.T) {
 	}
 }
 
-// takeMappings makes as many mappings as the kernel lets it but four.
-func takeMappings(t *testing.T) (release func()) {
-	const most = 1 << 20
-	area, err := unix.Mmap(-1, 0, most*os.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := func(i int) []byte { return area[i*os.Getpagesize():][:os.Getpagesize()] }
-	taken := 1
-	for unix.Mprotect(page(taken), unix.PROT_READ) == nil {
-		if taken += 2; taken >= most {
-			t.Fatal("the kernel does not limit mappings")
-		}
-	}
-	for range 2 {
-		taken -= 2
-		if err := unix.Mprotect(page(taken), unix.PROT_NONE); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return func() {
-		if err := unix.Munmap(area); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 // TestSoak is long with the tag soak. Functions that keep payloads, send them on and grow
 // must not take more of anything with time.
 func TestSoak(t *testing.T) {
 	transporttest.SmallBlocks(t)
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		for _, several := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/several=%v", engine, several), func(t *testing.T) {
-				soak(t, engine, several, soakHandoffs/len(enginesHere(t))/2)
+				soak(t, engine, several, soakHandoffs/len(modestest.Engines(t))/2)
 			})
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"rrbench/engines/catalogue"
+	"rrbench/modes/modestest"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
@@ -47,19 +47,6 @@ func all() []transport.Transport {
 	return []transport.Transport{NewCopy(), NewRemap(), NewMemfd(), NewAdaptive(DefaultCrossover)}
 }
 
-// enginesHere are those that this program can run.
-func enginesHere(tb testing.TB) []string {
-	var here []string
-	for _, engine := range catalogue.BuiltIn() {
-		if err := catalogue.Check(engine); err != nil {
-			tb.Log(err)
-			continue
-		}
-		here = append(here, engine)
-	}
-	return here
-}
-
 func TestConformance(t *testing.T) {
 	for _, tr := range all() {
 		transporttest.Run(t, func() transport.Transport { return tr }, transporttest.Options{})
@@ -69,7 +56,7 @@ func TestConformance(t *testing.T) {
 func TestFanOut(t *testing.T) {
 	transporttest.SmallBlocks(t)
 	for _, by := range all() {
-		for _, engine := range enginesHere(t) {
+		for _, engine := range modestest.Engines(t) {
 			for _, fanout := range []int{2, 50} {
 				t.Run(fmt.Sprintf("%s/%s/%d", by.Info().Name, engine, fanout), func(t *testing.T) {
 					const size = 300_001

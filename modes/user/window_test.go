@@ -3,15 +3,11 @@ package user
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"rrbench/memory"
+	"rrbench/modes/modestest"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
@@ -29,7 +25,7 @@ func zero(area []byte) bool { return bytes.Count(area, []byte{0}) == len(area) }
 // TestWindowsAreApart has a source and a target that write into their windows whatever they like, at
 // any time, beside the payload as well.
 func TestWindowsAreApart(t *testing.T) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		for _, origin := range []transport.Origin{transport.OriginBuffer, transport.OriginHost} {
 			setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 3 << 20, Origin: origin}
 			target := transporttest.Serving(t, NewRemap(), setup)
@@ -93,7 +89,7 @@ func TestLongerThanAWindow(t *testing.T) {
 // TestWindowTaken has a target that keeps what it gets: there is one payload a window, and what comes
 // after it is copied.
 func TestWindowTaken(t *testing.T) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		for _, by := range []transport.Transport{NewRemap(), NewMemfd()} {
 			const size = 1 << 20
 			setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Origin: transport.OriginBuffer, Consume: transport.ConsumeWrite}
@@ -118,7 +114,7 @@ func TestWindowTaken(t *testing.T) {
 // TestShownIsHidden has a target with two sources: while its guest runs with what one has sent, the
 // other is not suspended, so that its window does not show in the target's.
 func TestShownIsHidden(t *testing.T) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		const size = 1 << 20
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Origin: transport.OriginBuffer}
 		target := transporttest.Serving(t, NewMemfd(), setup)
@@ -154,7 +150,7 @@ func TestShownIsHidden(t *testing.T) {
 // TestWrittenTo has a target that writes to all that it gets: none of it reaches the source or the next payload, and
 // user has the pages move from the second payload on.
 func TestWrittenTo(t *testing.T) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		for _, by := range []transport.Transport{NewMemfd(), NewAdaptive(4096), NewLearning(4096)} {
 			const size = 1 << 20
 			setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Origin: transport.OriginBuffer, Consume: transport.ConsumeWrite}
@@ -179,7 +175,7 @@ func TestWrittenTo(t *testing.T) {
 // TestNoWindow has guests whose allocators give no window: payloads are handed over all the same, and
 // the endpoint says why.
 func TestNoWindow(t *testing.T) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 1 << 20}
 		for name, reason := range map[string]string{
 			"allocate-zero": "allocate_memory returned 0", "allocate-outside": "not inside its memory", "allocate-traps": "unreachable",
@@ -206,16 +202,10 @@ func TestNoWindow(t *testing.T) {
 // TestLittleAddressSpace runs in a process of its own: memories begin where they can, and payloads are
 // copied or move in blocks.
 func TestLittleAddressSpace(t *testing.T) {
-	const child = "RRBENCH_TEST_LITTLE_ADDRESS_SPACE"
-	if os.Getenv(child) == "" {
-		command := exec.Command(os.Args[0], "-test.run=^TestLittleAddressSpace$", "-test.v")
-		command.Env = append(os.Environ(), child+"=1")
-		if output, err := command.CombinedOutput(); err != nil || !bytes.Contains(output, []byte("--- PASS")) {
-			t.Errorf("%v:\n%s", err, output)
-		}
+	if !modestest.InChild(t, nil) {
 		return
 	}
-	engines := enginesHere(t)
+	engines := modestest.Engines(t)
 	for _, engine := range engines {
 		// The engine takes what it takes for itself.
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 9 << 20}
@@ -230,7 +220,7 @@ func TestLittleAddressSpace(t *testing.T) {
 		if engine == "wasmtime" {
 			limit = 4<<30 + 64<<20
 		}
-		setLimit(t, addressSpace(t)+2*limit+500<<20)
+		restore := modestest.LimitAddressSpace(t, 2*limit+500<<20)
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 9 << 20}
 		target := transporttest.Serving(t, NewRemap(), setup)
 		route := openBy(t, NewRemap(), setup, target)
@@ -241,35 +231,8 @@ func TestLittleAddressSpace(t *testing.T) {
 		if route.source.Windowless() == nil || !strings.Contains(route.source.Windowless().Error(), "ulimit -v") {
 			t.Errorf("%s: the source has no window: %v", engine, route.source.Windowless())
 		}
-		setLimit(t, unix.RLIM_INFINITY)
+		restore()
 	}
-}
-
-// setLimit bounds the address space, in bytes.
-func setLimit(t *testing.T, most uint64) {
-	t.Helper()
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil {
-		t.Fatal(err)
-	}
-	limit.Cur = min(most, limit.Max)
-	if err := unix.Setrlimit(unix.RLIMIT_AS, &limit); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// addressSpace is how much of it is in use, in bytes.
-func addressSpace(t *testing.T) uint64 {
-	t.Helper()
-	status, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages := uint64(0)
-	if _, err := fmt.Sscan(string(status), &pages); err != nil {
-		t.Fatal(err)
-	}
-	return pages * uint64(memory.Size)
 }
 
 // TestCyclesLeaveNothing moves windows a thousand times, and shows them.
@@ -280,7 +243,7 @@ func TestCyclesLeaveNothing(t *testing.T) {
 }
 
 func cyclesLeaveNothing(t *testing.T, by transport.Transport) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 200_000, Origin: transport.OriginBuffer}
 		route := openTo(t, by, setup, setup)
 		memories := [][]byte{}
