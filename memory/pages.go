@@ -94,7 +94,7 @@ func check(dst, src []byte) error {
 	return nil
 }
 
-// PreferLarge has the kernel make memory of large pages where it can (MADV_HUGEPAGE, madvise(2)),
+// PreferLarge asks the kernel for large pages (MADV_HUGEPAGE, madvise(2)),
 // best before the memory is first touched. What is shorter than a block contains none.
 func PreferLarge(memory []byte) {
 	if from, to := Whole(memory); to-from >= Block {
@@ -103,6 +103,6 @@ func PreferLarge(memory []byte) {
 	}
 }
 
-// Populate has all pages of memory there before they are needed. Linux before 5.14 cannot, which
+// Populate makes all pages of memory present before they are needed. Linux before 5.14 cannot, which
 // costs a page fault each.
 func Populate(memory []byte) { _ = unix.Madvise(memory, unix.MADV_POPULATE_WRITE) }

@@ -76,8 +76,8 @@ func newSealedFile(place []byte) (_ *SealedFile, err error) {
 	return f, nil
 }
 
-// Populate has the beginning of the file be there, whose pages are area's now, so that nothing of it
-// needs a page fault later: an error now and not a SIGBUS later is what a lack of memory leads to.
+// Populate allocates the beginning of the file, whose pages are area's now, so that it needs no page
+// fault later: a lack of memory is an error now and not a SIGBUS later.
 // Blocks become large pages where the kernel has some (MADV_COLLAPSE, madvise(2), Linux 6.1): what
 // else maps the file then has a block there with one fault.
 func (f *SealedFile) Populate(area []byte) error {
@@ -161,7 +161,7 @@ func allocate(fd, offset, length int) error {
 	return nil
 }
 
-// FileID tells memory files apart while they live.
+// FileID identifies a memory file as long as it exists.
 type FileID struct{ device, inode uint64 }
 
 // CheckSealed refuses a descriptor whose content could go away under a mapping, or that is

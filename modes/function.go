@@ -44,7 +44,7 @@ type Function struct {
 
 	allocateExport, deallocateExport, handleExport, sendExport, produceExport export
 
-	// origin says who makes payloads, and where; makes is the kind that the guest can make.
+	// origin is where payloads are made, and by which side; makes is the kind that the guest can make.
 	origin transport.Origin
 	makes  payloads.Kind
 	// prepared is the region that Send sends: the host's buffer, or memory of the guest's own.
@@ -306,7 +306,8 @@ func (f *Function) AllocateAligned(n uint32, alignment memory.Alignment) (*Regio
 	if n <= math.MaxUint32-alignment.Slack() {
 		region, err := f.allocateBlock(n + alignment.Slack())
 		if err == nil {
-			region.aim(n, alignment)
+			skip := alignment.Skip(f.memory.Bytes()[region.block:region.blockEnd()])
+			region.pointer, region.length = region.block+uint32(skip), n
 			return region, nil
 		}
 		if f.broken != nil {
@@ -451,11 +452,7 @@ func (f *Function) Close() error {
 	f.buffer = nil
 	memory.ReturnPlaces(f.moved)
 	f.moved = 0
-	err := f.instance.Close()
-	if f.system != nil {
-		err = errors.Join(err, f.system.Close())
-	}
-	return err
+	return f.discard()
 }
 
 // beyondParams is how many parameters an export has at most that Call calls.

@@ -526,7 +526,7 @@ func TestTrapStaysInItsInstance(t *testing.T) {
 	})
 }
 
-func TestGoGuestTellsWhyItPanics(t *testing.T) {
+func TestGoGuestReportsItsPanic(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine string) {
 		if _, err := workloads.Guest("go"); err != nil {
 			t.Skip(err)

@@ -28,7 +28,7 @@ const (
 	never = -iota
 	// refused: the guest is not loaded.
 	refused
-	// noticed: who compares what arrived with what was prepared sees that it is not the same.
+	// noticed: what arrives is not what was prepared, which a comparison of the two shows.
 	noticed
 )
 
@@ -49,7 +49,7 @@ type attack struct {
 	setting
 }
 
-// setting is who makes the payloads at the hostile source, and what targets do with them.
+// setting is the origin of the payloads at the hostile source, and what targets do with them.
 type setting struct {
 	origin  transport.Origin
 	consume transport.Consume

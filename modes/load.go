@@ -10,6 +10,7 @@ import (
 	"rrbench/engines/catalogue"
 	"rrbench/engines/wasip1"
 	"rrbench/measure"
+	"rrbench/memory"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/workloads"
@@ -53,7 +54,8 @@ func loadModule(ctx context.Context, setup transport.Setup, wasm []byte, send Se
 	}
 	limit := memoryLimit(setup)
 	if windowless == "" && movable {
-		limit = windowLimit(setup)
+		// What lies before the window's end is address space, of which the guest uses little.
+		limit = min(limit+uint64(memory.WindowEnd()), most)
 	}
 	f, err := instantiate(ctx, module, setup, limit, send)
 	if err != nil {
@@ -125,16 +127,9 @@ func instantiate(ctx context.Context, module engines.Module, setup transport.Set
 		needs := map[transport.Origin]string{transport.OriginBuffer: bufferName, transport.OriginHeap: locateName}[f.origin]
 		return nil, fmt.Errorf("it does not import %s, without which its payloads have no origin %s: see %s", needs, f.origin, document)
 	}
-	offered := f.hostFunctions()
-	needsWASI, err := checkImports(module.Imports(), offered)
+	offered, err := f.offered(module)
 	if err != nil {
 		return nil, err
-	}
-	if needsWASI {
-		if f.system, err = wasip1.New(wasip1.Config{Arguments: []string{f.name}, Monotonic: measure.Now}); err != nil {
-			return nil, fmt.Errorf("set up WASI: %w", err)
-		}
-		offered = append(offered, f.system.Functions()...)
 	}
 	var instance engines.Instance
 	err = Initialise(f.name, setup.Deadline, func() (err error) {
@@ -195,21 +190,29 @@ func Check(ctx context.Context, engineName, guest string) (can Abilities, err er
 		return can, err
 	}
 	can = abilitiesOf(module)
-	offered := new(Function).hostFunctions()
-	needsWASI, err := checkImports(module.Imports(), offered)
-	if err != nil || !needsWASI {
-		return can, err
+	f := &Function{name: guest}
+	defer f.discard()
+	offered, err := f.offered(module)
+	if err == nil {
+		_, err = engines.Resolve(module.Imports(), offered)
 	}
-	system, err := wasip1.New(wasip1.Config{})
-	if err != nil {
-		return can, fmt.Errorf("set up WASI: %w", err)
-	}
-	defer system.Close()
-	_, err = engines.Resolve(module.Imports(), append(offered, system.Functions()...))
 	return can, err
 }
 
-// discard ends a function that never came to be.
+// offered returns the host's functions for a module, and those of WASI, which it sets up, if the module needs it.
+func (f *Function) offered(module engines.Module) ([]engines.HostFunction, error) {
+	offered := f.hostFunctions()
+	needsWASI, err := checkImports(module.Imports(), offered)
+	if err != nil || !needsWASI {
+		return offered, err
+	}
+	if f.system, err = wasip1.New(wasip1.Config{Arguments: []string{f.name}, Monotonic: measure.Now}); err != nil {
+		return nil, fmt.Errorf("set up WASI: %w", err)
+	}
+	return append(offered, f.system.Functions()...), nil
+}
+
+// discard ends what there is of a function.
 func (f *Function) discard() error {
 	var err error
 	if f.instance != nil {

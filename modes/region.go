@@ -84,7 +84,7 @@ func (r *Region) MayMove() bool {
 }
 
 // SetShared says whether the region shows pages of a file that others map as well. They are
-// not to be moved on: who got them would see what is written to the file later.
+// not to be moved on: the function that got them would see what is written to the file later.
 func (r *Region) SetShared(shared bool) { r.shared = shared }
 
 // Shared is what SetShared has said of the region since it was allocated.
@@ -109,12 +109,6 @@ func (r *Region) RestorePages() error {
 	r.function.moved--
 	memory.ReturnPlaces(1)
 	return nil
-}
-
-// aim puts the region at an alignment inside its block, which has the slack for that.
-func (r *Region) aim(n uint32, alignment memory.Alignment) {
-	block := r.function.memory.Bytes()[r.block:r.blockEnd()]
-	r.pointer, r.length = r.block+uint32(alignment.Skip(block)), n
 }
 
 // blockEnd is 64 bits wide, as end is.

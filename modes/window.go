@@ -8,12 +8,6 @@ import (
 	"rrbench/transport"
 )
 
-// windowLimit is memoryLimit for a function with a window: what lies before the window's end is
-// address space, of which the guest uses little.
-func windowLimit(setup transport.Setup) uint64 {
-	return min(memoryLimit(setup)+uint64(memory.WindowEnd()), most)
-}
-
 // probeSize is how much the guest gives away for the host to learn where its heap begins, in bytes.
 const probeSize = 16
 

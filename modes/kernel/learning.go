@@ -20,7 +20,7 @@ const (
 // cheapest one for payloads of a size, from what its hand-offs cost. Whichever that is, frames go through the
 // ring. It starts as if crossover were where a memory file costs what copying does.
 func NewLearning(crossover int64) transport.Transport {
-	return adaptive(int64(memory.Size), func() mechanism { return newLearning(crossover) })
+	return adaptive(int64(memory.Size), func() mechanism { return &learning{crossover: crossover} })
 }
 
 // learning is a source of three mechanisms.
@@ -36,8 +36,6 @@ type learning struct {
 }
 
 var _ sockets.Chooser = (*learning)(nil)
-
-func newLearning(crossover int64) *learning { return &learning{crossover: crossover} }
 
 func (c *learning) pick(region *modes.Region, size int) {
 	if c.size == size {

@@ -80,7 +80,7 @@ type memfd struct {
 
 	locator locator
 	encoded []byte
-	// open is room for listOpen.
+	// open are the IDs of buffers that are still there.
 	open []uint64
 	// outdated: the targets may have files that are closed here.
 	outdated bool
@@ -239,7 +239,12 @@ func (l *memfd) Refer(region *modes.Region, payload []byte) (reference stream.Re
 	if b.known && !l.outdated {
 		return reference, true, nil
 	}
-	l.listOpen()
+	l.open = l.open[:0]
+	for _, there := range append([]*buffer{l.sent, l.buffer, l.spare}, l.held...) {
+		if there != nil {
+			l.open = append(l.open, there.id)
+		}
+	}
 	l.locator = locator{oldest: slices.Min(l.open)}
 	if b.windowed {
 		b.known, l.outdated = true, false
@@ -273,16 +278,6 @@ func (l *memfd) copied(payload []byte) *buffer {
 		memory.Copy(b.Place, payload[first:end])
 	}
 	return b
-}
-
-// listOpen lists the IDs of buffers that are still there.
-func (l *memfd) listOpen() {
-	l.open = l.open[:0]
-	for _, b := range append([]*buffer{l.sent, l.buffer, l.spare}, l.held...) {
-		if b != nil {
-			l.open = append(l.open, b.id)
-		}
-	}
 }
 
 // Finish takes the buffer away from the source's guest when a target holds it.

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"os"
 	"sync"
 
@@ -64,3 +65,23 @@ func tryReading() error {
 	}
 	return nil
 }
+
+// probeRing makes a ring, once in a process, on behalf of a transport.
+func probeRing(name string) func() error {
+	return func() error {
+		return unavailable(name, tryRing(), "it needs memfd_create(2) and futex(2) permitted")
+	}
+}
+
+var tryRing = sync.OnceValue(func() error {
+	alive := func() error { return nil }
+	one, err := memory.NewRing(memory.Learning, alive)
+	if err != nil {
+		return err
+	}
+	other, err := memory.OpenRing(one.Descriptor(), memory.Learning, alive)
+	if err == nil {
+		err = other.Close()
+	}
+	return errors.Join(err, one.Close())
+})

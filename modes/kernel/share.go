@@ -80,13 +80,12 @@ func (l *LocalTarget) Consume(delivery *transport.Delivery) error {
 // Writes says that the guest writes to much of what it gets, each page of which is copied then.
 func (l *LocalTarget) Writes() bool { return l.writing.left > 0 }
 
-// Hide has the function's window show nothing of a source's any more, before the guest runs with other
-// payloads. After an error the guest must not run.
+// Hide removes a source's pages from the function's window, before the guest runs with other payloads. After an error the guest must not run.
 func (l *LocalTarget) Hide() error { return l.views.hide() }
 
 // Shows says that the function's window shows a file of this one's source.
 func (l *LocalTarget) Shows() bool { return slices.Contains(l.views.all, l.views.shown) }
 
-// lastID is that of the buffer made last in this process: targets of several sources tell
-// buffers apart by it.
+// lastID is that of the buffer made last in this process: targets of several sources distinguish
+// buffers by it.
 var lastID atomic.Uint64

@@ -20,7 +20,7 @@ import (
 )
 
 // TestPagesMove looks at which payloads have pages that move, with every guest: nothing
-// else would tell from outside.
+// else shows that from outside.
 func TestPagesMove(t *testing.T) {
 	for _, engine := range modestest.Engines(t) {
 		for _, guest := range workloads.Guests() {

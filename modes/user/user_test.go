@@ -26,6 +26,13 @@ func openTo(tb testing.TB, by transport.Transport, setup, target transport.Setup
 	return openBy(tb, by, setup, transporttest.Serving(tb, by, target))
 }
 
+// Moves returns how many hand-offs of this route moved pages, and how many copied the
+// payload where pages should have moved: the engine's memory cannot, the kernel refused, or
+// too many places are in use.
+func (r *route) Moves() (moved, copied uint64) {
+	return r.mover.moved.Load(), r.mover.copied.Load()
+}
+
 // handOver hands a payload over, and checks every delivery.
 func handOver(t *testing.T, by *route, spec payloads.Spec) {
 	t.Helper()

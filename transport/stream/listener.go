@@ -30,7 +30,7 @@ const (
 type Listener struct {
 	listener net.Listener
 	nonce    []byte
-	// admission checks who connects, pending holds those that have not proven anything.
+	// admission checks the proofs of connections, pending holds those that have not proven anything.
 	admission *transport.Admission
 	pending   transport.Pending
 

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -111,7 +112,7 @@ func (f *Fan) encode(reference Reference, length int) {
 
 // refer sends the frame of a reference, and says whether an acknowledgement will follow.
 func (l *link) refer(frame, control, payload []byte, d *transport.Delivery) bool {
-	setSequence(frame, l.sequence)
+	binary.LittleEndian.PutUint64(frame[8:], l.sequence)
 	l.until = momentAfter(l.deadline)
 	first, byRing := frame, l.socket.ring != nil
 	if byRing {

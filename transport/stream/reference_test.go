@@ -34,7 +34,7 @@ type resolver struct {
 	process  int
 }
 
-// will tells the target what to do from now on.
+// will sets what the target does from now on.
 func (r *resolver) will(resolve, fail error, held bool, released uint64) {
 	r.lock.Lock()
 	defer r.lock.Unlock()

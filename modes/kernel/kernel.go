@@ -16,6 +16,7 @@ import (
 const (
 	memfdName = "kernel/memfd"
 	cmaName   = "kernel/cma"
+	ringName  = "kernel/ring"
 	bestName  = "kernel"
 )
 
@@ -55,6 +56,18 @@ func NewCMA() transport.Transport {
 			return NewRemoteRead(processes)
 		},
 		NewResolver: newTarget,
+	}
+}
+
+// NewRing is kernel/ring: A's shim copies the payload into a ring in memory that it shares with B's,
+// which copies it into B's linear memory. A receiver spins for some microseconds where payloads have
+// lately come that soon, else it sleeps (futex(2)). It is what publish-subscribe systems in shared memory do,
+// but that each side can harm itself alone (package memory).
+func NewRing() transport.Transport {
+	return &sockets.Transport{
+		About: modes.Info(ringName, "two shims, linear memory to linear memory through a ring in shared memory", transport.Kernel, 5, "limit/ring", "limit/spin"),
+		Probe: probeRing(ringName),
+		Ring:  memory.Learning,
 	}
 }
 
