@@ -375,8 +375,8 @@ func (q *consumer) check() error {
 	return nil
 }
 
-// show makes what was read visible to the peer, and wakes the peer if it sleeps and has much room. That is done once for ringPart bytes: what
-// has not been shown of an empty ring leaves the peer room enough.
+// show makes what was read visible to the peer, and wakes the peer if it sleeps and has much room. That is
+// done once for ringPart bytes: what has not been shown of an empty ring leaves the peer room enough.
 func (q *consumer) show() {
 	q.shown = q.own
 	atomic.StoreUint32(q.read, q.own)

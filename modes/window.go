@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"rrbench/memory"
-	"rrbench/transport"
 )
 
 // probeSize is how much the guest gives away for the host to learn where its heap begins, in bytes.

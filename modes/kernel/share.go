@@ -80,7 +80,8 @@ func (l *LocalTarget) Consume(delivery *transport.Delivery) error {
 // Writes says that the guest writes to much of what it gets, each page of which is copied then.
 func (l *LocalTarget) Writes() bool { return l.writing.left > 0 }
 
-// Hide removes a source's pages from the function's window, before the guest runs with other payloads. After an error the guest must not run.
+// Hide removes a source's pages from the function's window, before the guest runs with other payloads.
+// After an error the guest must not run.
 func (l *LocalTarget) Hide() error { return l.views.hide() }
 
 // Shows says that the function's window shows a file of this one's source.

@@ -204,7 +204,7 @@ func (r *resolver) orGiveUp(err error) error {
 
 // allocate makes a region of n bytes the payload's, and returns a view of it. whole bytes after the head
 // are pages, so they begin where a block does if they contain one. The window is hidden first: the guest's
-// allocator runs while its source is not suspended.
+// allocator runs, and must not see what the window shows.
 func (r *resolver) allocate(n uint32, head, whole int) (view []byte, err error) {
 	if err := r.views.hide(); err != nil {
 		return nil, err
