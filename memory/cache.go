@@ -16,7 +16,7 @@ const never = math.MaxInt
 const usualCache = 32 << 20
 
 // lastLevelCache is the size of the largest cache of the first processor in bytes, as
-// Linux tells it: Documentation/ABI/testing/sysfs-devices-system-cpu.
+// Linux reports it: Documentation/ABI/testing/sysfs-devices-system-cpu.
 func lastLevelCache() int {
 	sizes, _ := filepath.Glob("/sys/devices/system/cpu/cpu0/cache/index*/size")
 	largest := int64(0)

@@ -28,7 +28,7 @@ func Copy(dst, src []byte) int {
 // copyPart copies a part of a payload, past the cache if the payload is large.
 func copyPart(dst, src []byte, past bool) int {
 	n := min(len(dst), len(src))
-	head := copy(dst[:n], src[:min(n, int(misalignment(dst)))])
+	head := copy(dst[:n], src[:min(n, int(-address(dst)%cacheLine))])
 	switch {
 	case past:
 		head += stream(dst[head:n], src[head:n])

@@ -35,7 +35,7 @@ func Detach(memory []byte) error {
 }
 
 func mapFile(memory []byte, fd int, offset int64, flags int) error {
-	if err := check(memory, memory[:len(memory):len(memory)]); err != nil {
+	if err := check(memory, memory); err != nil {
 		return err
 	}
 	_, err := unix.MmapPtr(fd, offset, pointer(memory), uintptr(len(memory)), unix.PROT_READ|unix.PROT_WRITE, flags|unix.MAP_FIXED)
@@ -43,7 +43,7 @@ func mapFile(memory []byte, fd int, offset int64, flags int) error {
 		return nil
 	}
 	// Where there are too many mappings, the kernel refuses at once as a rule, and memory is
-	// still mapped: msync(2) without anything to do tells.
+	// still mapped. msync(2) fails if it is not, and has nothing to do otherwise.
 	if unix.Msync(memory, unix.MS_ASYNC) != nil {
 		if remapped := Blank(memory); remapped != nil {
 			panic(fmt.Sprintf("pages: mapping %d bytes of a file failed (%v) and left a gap that could not be closed: %v", len(memory), err, remapped))

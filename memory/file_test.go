@@ -45,16 +45,10 @@ func expect(t *testing.T, what string, memory []byte, want ...byte) {
 	}
 }
 
-func set(page []byte, value byte) {
-	for i := range page {
-		page[i] = value
-	}
-}
-
 func TestFilesInMemory(t *testing.T) {
 	fd := fileOf(t, 4)
 	memory, shared, elsewhere := blankOf(t, 6), blankOf(t, 4), blankOf(t, 4)
-	set(memory[:Size], 99)
+	fill(memory[:Size], 99)
 	private := memory[Size : 5*Size]
 	if err := MapShared(shared, fd, 0); err != nil {
 		t.Fatal(err)
@@ -63,11 +57,11 @@ func TestFilesInMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, "mapped", memory, 99, 1, 2, 3, 4, 0)
-	set(private[Size:3*Size], 50)
+	fill(private[Size:3*Size], 50)
 	expect(t, "written privately", private, 1, 50, 50, 4)
 	expect(t, "written privately elsewhere", shared, 1, 2, 3, 4)
-	set(shared[3*Size:], 40)
-	set(shared[2*Size:3*Size], 30)
+	fill(shared[3*Size:], 40)
+	fill(shared[2*Size:3*Size], 30)
 	expect(t, "written to the file", private, 1, 50, 50, 40)
 
 	// Moved, a mapping stays what it is, with what was written to it.
@@ -79,19 +73,19 @@ func TestFilesInMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, "blank", memory, 99, 0, 0, 0, 0, 0)
-	scratch, err := Revert(elsewhere, nil)
+	_, scratch, err := Revert(elsewhere, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	expect(t, "reverted", elsewhere, 1, 2, 30, 40)
-	set(shared[:Size], 10)
+	fill(shared[:Size], 10)
 	expect(t, "written to the file after that", elsewhere, 10, 2, 30, 40)
 	// Again, with nothing to do, and with all of it.
-	if _, err = Revert(elsewhere, scratch); err != nil {
+	if _, _, err = Revert(elsewhere, scratch); err != nil {
 		t.Fatal(err)
 	}
-	set(elsewhere, 7)
-	if _, err = Revert(elsewhere, scratch); err != nil {
+	fill(elsewhere, 7)
+	if _, _, err = Revert(elsewhere, scratch); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, "reverted", elsewhere, 10, 2, 30, 40)
@@ -117,8 +111,8 @@ func TestRevertManyPages(t *testing.T) {
 	for i := 0; i < count; i += 3 {
 		memory[i*Size] = 9
 	}
-	set(memory[(entriesRead-2)*Size:(entriesRead+2)*Size], 8)
-	if _, err := Revert(memory, nil); err != nil {
+	fill(memory[(entriesRead-2)*Size:(entriesRead+2)*Size], 8)
+	if _, _, err := Revert(memory, nil); err != nil {
 		t.Fatal(err)
 	}
 	for i := range count {
@@ -135,14 +129,14 @@ func TestRevertManyPages(t *testing.T) {
 func TestFilesAreRefused(t *testing.T) {
 	fd := fileOf(t, 2)
 	memory := blankOf(t, 3)
-	set(memory, 5)
+	fill(memory, 5)
 	for name, err := range map[string]error{
 		"no pages":        MapPrivate(nil, fd, 0),
 		"half a page":     MapPrivate(memory[:Size/2], fd, 0),
 		"between pages":   MapShared(memory[8:Size+8], fd, 0),
 		"odd offset":      MapShared(memory[:Size], fd, 8),
 		"no descriptor":   MapPrivate(memory[:Size], -1, 0),
-		"reverting parts": func() error { _, err := Revert(memory[1:], nil); return err }(),
+		"reverting parts": func() error { _, _, err := Revert(memory[1:], nil); return err }(),
 	} {
 		if err == nil {
 			t.Errorf("%s: no error", name)
@@ -160,11 +154,11 @@ func TestDetach(t *testing.T) {
 	if err := MapPrivate(memory, fd, 0); err != nil {
 		t.Fatal(err)
 	}
-	set(memory[Size:2*Size], 50)
+	fill(memory[Size:2*Size], 50)
 	if err := Detach(memory); err != nil {
 		t.Fatal(err)
 	}
-	set(shared, 60)
+	fill(shared, 60)
 	expect(t, "detached", memory, 1, 50, 3, 4)
 	expect(t, "the file", shared, 60, 60, 60, 60)
 }

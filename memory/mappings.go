@@ -22,8 +22,8 @@ type Slot struct {
 	// offset is where the mapping begins in the file.
 	offset uint64
 	// place is where the mapping is while it is not in use.
-	place, reserved []byte
-	inUse           bool
+	place []byte
+	inUse bool
 }
 
 // slotLimit bounds the mappings kept; a source uses one file at a time, or two when the guest
@@ -39,7 +39,7 @@ func (c *MappingCache) Map(key uint64, fd int, file FileID, offset uint64, memor
 			continue
 		}
 		if Move(memory, s.place) != nil {
-			c.drop(i)
+			c.drop(s)
 			break
 		}
 		s.inUse = true
@@ -58,21 +58,18 @@ func (c *MappingCache) Put(s *Slot, memory []byte, written bool) {
 	if s == nil {
 		return
 	}
+	var err error
 	if written {
-		var err error
-		if c.scratch, err = Revert(memory, c.scratch); err != nil {
-			c.remove(s)
-			return
-		}
+		_, c.scratch, err = Revert(memory, c.scratch)
 	}
-	if s.place == nil {
-		var err error
-		if s.place, s.reserved, err = reserveLike(memory); err != nil {
-			return
-		}
+	if err == nil && s.place == nil {
+		s.place, err = ReserveAt(len(memory), AlignmentOf(memory))
 	}
-	if Move(s.place, memory) != nil {
-		c.remove(s)
+	if err == nil {
+		err = Move(s.place, memory)
+	}
+	if err != nil {
+		c.drop(s)
 		return
 	}
 	s.inUse = false
@@ -81,17 +78,19 @@ func (c *MappingCache) Put(s *Slot, memory []byte, written bool) {
 	}
 	c.slots = append(c.slots, s)
 	if len(c.slots) > slotLimit {
-		c.drop(0)
+		c.drop(c.slots[0])
 	}
 }
 
 // Forget gives up the mappings that are not in use and have a key below oldest.
 func (c *MappingCache) Forget(oldest uint64) {
-	for i := len(c.slots) - 1; i >= 0; i-- {
-		if c.slots[i].key < oldest && !c.slots[i].inUse {
-			c.drop(i)
+	c.slots = slices.DeleteFunc(c.slots, func(s *Slot) bool {
+		forgotten := s.key < oldest && !s.inUse
+		if forgotten {
+			_ = s.close()
 		}
-	}
+		return forgotten
+	})
 }
 
 // Clear gives up everything.
@@ -104,22 +103,14 @@ func (c *MappingCache) Clear() error {
 	return errors.Join(errs...)
 }
 
-func (c *MappingCache) drop(i int) {
-	s := c.slots[i]
-	c.slots = slices.Delete(c.slots, i, i+1)
-	_ = s.close()
-}
-
-func (c *MappingCache) remove(s *Slot) {
-	if i := slices.Index(c.slots, s); i >= 0 {
-		c.drop(i)
-		return
-	}
+// drop gives up a mapping, which the cache may have or not.
+func (c *MappingCache) drop(s *Slot) {
+	c.slots = slices.DeleteFunc(c.slots, func(other *Slot) bool { return other == s })
 	_ = s.close()
 }
 
 func (s *Slot) close() error {
-	reserved := s.reserved
-	s.reserved, s.place = nil, nil
-	return Free(reserved)
+	place := s.place
+	s.place = nil
+	return Free(place)
 }

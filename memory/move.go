@@ -59,7 +59,7 @@ func Blank(memory []byte) error {
 	if len(memory) == 0 {
 		return nil
 	}
-	if err := check(memory, memory[:len(memory):len(memory)]); err != nil {
+	if err := check(memory, memory); err != nil {
 		return err
 	}
 	if err := mapFresh(memory); err != nil {
@@ -100,17 +100,6 @@ func Drop(memory []byte) error {
 		return fmt.Errorf("drop %d bytes of pages: %w", len(memory), err)
 	}
 	return nil
-}
-
-// reserveLike reserves address space and returns a place in it from which pages move to memory, or
-// back, cheaply.
-func reserveLike(memory []byte) (place, reserved []byte, err error) {
-	alignment := AlignmentOf(memory)
-	if reserved, err = Reserve(len(memory) + int(alignment.Slack())); err != nil {
-		return nil, nil, err
-	}
-	skip := alignment.Skip(reserved)
-	return reserved[skip : skip+len(memory) : skip+len(memory)], reserved, nil
 }
 
 // Free unmaps what Reserve returned.

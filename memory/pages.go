@@ -9,7 +9,13 @@
 // way, with the difference that what was moved away shows the file again.
 package memory
 
-import "os"
+import (
+	"fmt"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
 
 // Size is the size of a page in bytes.
 var Size = os.Getpagesize()
@@ -72,3 +78,31 @@ func (a Alignment) Slack() uint32 { return uint32(a.Modulus) }
 func (a Alignment) Skip(memory []byte) int {
 	return int((a.Offset - address(memory)) & (a.Modulus - 1))
 }
+
+// address is where a slice begins. It is computed with and never followed.
+func address(memory []byte) uintptr {
+	return uintptr(unsafe.Pointer(unsafe.SliceData(memory)))
+}
+
+// check refuses what is not whole pages: the kernel would round lengths up, over memory
+// that the caller has not shown to be its own.
+func check(dst, src []byte) error {
+	mask := uintptr(Size - 1)
+	if len(dst) != len(src) || len(dst) == 0 || (address(dst)|address(src)|uintptr(len(dst)))&mask != 0 {
+		return fmt.Errorf("pages: %d bytes at %#x and %d bytes at %#x are not equally many whole pages", len(dst), address(dst), len(src), address(src))
+	}
+	return nil
+}
+
+// PreferLarge asks the kernel for large pages (MADV_HUGEPAGE, madvise(2)),
+// best before the memory is first touched. What is shorter than a block contains none.
+func PreferLarge(memory []byte) {
+	if from, to := Whole(memory); to-from >= Block {
+		// A kernel without large pages says EINVAL: the memory is as it was.
+		_ = unix.Madvise(memory[from:to], unix.MADV_HUGEPAGE)
+	}
+}
+
+// Populate makes all pages of memory present before they are needed. Linux before 5.14 cannot, which
+// costs a page fault each.
+func Populate(memory []byte) { _ = unix.Madvise(memory, unix.MADV_POPULATE_WRITE) }

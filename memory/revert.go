@@ -24,16 +24,10 @@ const entriesRead = 4096
 var pagemap = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/self/pagemap") })
 
 // Revert makes whole pages that MapPrivate has mapped show the file again where they were
-// written to; the others stay as they are, populated or not. buffer is for the work, and
-// returned for the next time.
-func Revert(memory, buffer []byte) ([]byte, error) {
-	_, buffer, err := RevertCounted(memory, buffer)
-	return buffer, err
-}
-
-// RevertCounted is Revert and returns how many pages were written to.
-func RevertCounted(memory, buffer []byte) (pages int, _ []byte, err error) {
-	if err := check(memory, memory[:len(memory):len(memory)]); err != nil {
+// written to, and returns how many that were; the others stay as they are, populated or not. buffer
+// is for the work, and returned for the next time.
+func Revert(memory, buffer []byte) (pages int, _ []byte, err error) {
+	if err := check(memory, memory); err != nil {
 		return 0, buffer, err
 	}
 	file, err := pagemap()

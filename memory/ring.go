@@ -216,7 +216,7 @@ func (r *Ring) Close() error {
 	return errors.Join(r.Forget(), unix.Munmap(area))
 }
 
-// Interrupt has every call under way, and every later one that would wait, fail.
+// Interrupt makes every call under way fail, and every later one that would wait.
 func (r *Ring) Interrupt() {
 	r.interrupted.Store(true)
 	// This end's own sleep: until the peer's words change.
@@ -265,7 +265,7 @@ func (r *Ring) put(p []byte) error {
 	return nil
 }
 
-// show tells the peer what was written, and wakes it if it sleeps.
+// show makes what was written visible to the peer, and wakes the peer if it sleeps.
 func (q *producer) show() {
 	q.showPart()
 	if atomic.LoadUint32(q.consumerSleeps) != 0 {
@@ -349,7 +349,7 @@ func (r *Ring) Read(p []byte, until int64) error {
 		from := q.data[at:min(at+(q.peer-q.own), q.capacity)]
 		n := min(len(from), len(p), ringPart)
 		if past && n == ringPart {
-			n -= int(-misalignment(p[n:]) % cacheLine) // so that the next part begins with a line
+			n -= int(address(p[n:]) % cacheLine) // so that the next part begins with a line
 		}
 		copyPart(p[:n], from, past)
 		q.own += uint32(n)
@@ -375,8 +375,8 @@ func (q *consumer) check() error {
 	return nil
 }
 
-// show tells the peer what was read, and wakes it if it sleeps and has much room. That is done once for ringPart bytes: what
-// has not been shown of an empty ring leaves the peer room enough.
+// show makes what was read visible to the peer, and wakes the peer if it sleeps and has much room. That is
+// done once for ringPart bytes: what has not been shown of an empty ring leaves the peer room enough.
 func (q *consumer) show() {
 	q.shown = q.own
 	atomic.StoreUint32(q.read, q.own)
@@ -424,18 +424,15 @@ func (r *Ring) await(word, sleeps *uint32, old uint32, spin int64) (value uint32
 			}
 		} else {
 			atomic.StoreUint32(sleeps, 1)
-			sleep(word, old, min(sleepLimit, remaining(r.until, now)))
+			limit := int64(sleepLimit)
+			if r.until != 0 {
+				limit = min(limit, max(r.until-now, 0)+1)
+			}
+			sleep(word, old, limit)
 			atomic.StoreUint32(sleeps, 0)
 		}
 		now = measure.Now()
 	}
-}
-
-func remaining(until, now int64) int64 {
-	if until == 0 {
-		return sleepLimit
-	}
-	return max(until-now, 0) + 1
 }
 
 // sleep returns when the word is not old, when it was woken or a signal came, and after so many
@@ -445,7 +442,7 @@ func sleep(word *uint32, old uint32, ns int64) {
 	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWait, uintptr(old), uintptr(unsafe.Pointer(&timeout)), 0, 0)
 }
 
-// wake has whatever sleeps on the word go on: FUTEX_WAKE.
+// wake ends the sleep of a process that sleeps on the word: FUTEX_WAKE.
 func wake(word *uint32) {
 	_, _, _ = unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWake, 1, 0, 0, 0)
 }

@@ -13,7 +13,7 @@ import (
 type SealedFile struct {
 	fd int
 	// Place is where the pages are when they are not elsewhere.
-	Place, reserved []byte
+	Place []byte
 	// populated is how much of the file is there before it is needed, in bytes, and blocks what the
 	// kernel counted then.
 	populated int
@@ -28,11 +28,11 @@ const seals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_FUTURE_WRITE |
 // NewSealedFile makes a file for the content of area, which is whole pages, with its place at an
 // alignment from which pages move to area cheaply, and populates it. The caller closes the file.
 func NewSealedFile(area []byte) (*SealedFile, error) {
-	place, reserved, err := reserveLike(area)
+	place, err := ReserveAt(len(area), AlignmentOf(area))
 	if err != nil {
 		return nil, fmt.Errorf("make a memory file for a payload: %w", err)
 	}
-	f, err := newSealedFile(place, reserved)
+	f, err := newSealedFile(place)
 	if err != nil {
 		return nil, err
 	}
@@ -50,12 +50,12 @@ func NewSealedWindow() (*SealedFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSealedFile(place, place)
+	return newSealedFile(place)
 }
 
 // newSealedFile makes a file that is as long as its place.
-func newSealedFile(place, reserved []byte) (_ *SealedFile, err error) {
-	f := &SealedFile{fd: -1, Place: place, reserved: reserved}
+func newSealedFile(place []byte) (_ *SealedFile, err error) {
+	f := &SealedFile{fd: -1, Place: place}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("make a memory file for a payload: %w", err), f.Close())
@@ -76,8 +76,8 @@ func newSealedFile(place, reserved []byte) (_ *SealedFile, err error) {
 	return f, nil
 }
 
-// Populate has the beginning of the file be there, whose pages are area's now, so that nothing of it
-// needs a page fault later: an error now and not a SIGBUS later is what a lack of memory leads to.
+// Populate allocates the beginning of the file, whose pages are area's now, so that it needs no page
+// fault later: a lack of memory is an error now and not a SIGBUS later.
 // Blocks become large pages where the kernel has some (MADV_COLLAPSE, madvise(2), Linux 6.1): what
 // else maps the file then has a block there with one fault.
 func (f *SealedFile) Populate(area []byte) error {
@@ -126,9 +126,9 @@ func (f *SealedFile) Close() error {
 		err = unix.Close(f.fd)
 		f.fd = -1
 	}
-	reserved := f.reserved
-	f.reserved, f.Place = nil, nil
-	return errors.Join(err, Free(reserved))
+	place := f.Place
+	f.Place = nil
+	return errors.Join(err, Free(place))
 }
 
 // createFile asks for a file that cannot be executed, as some systems demand
@@ -161,7 +161,7 @@ func allocate(fd, offset, length int) error {
 	return nil
 }
 
-// FileID tells memory files apart while they live.
+// FileID identifies a memory file as long as it exists.
 type FileID struct{ device, inode uint64 }
 
 // CheckSealed refuses a descriptor whose content could go away under a mapping, or that is

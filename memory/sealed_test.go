@@ -27,7 +27,7 @@ func TestSealedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 3 {
-		set(area[i*Size:(i+1)*Size], byte(i+1))
+		fill(area[i*Size:(i+1)*Size], byte(i+1))
 	}
 	read := make([]byte, 2*Size)
 	if err := ReadFile(f.Descriptor(), read, int64(Size)); err != nil {
@@ -114,13 +114,13 @@ func TestMappingCache(t *testing.T) {
 		}
 		return slot
 	}
-	set(f.Place, 1)
+	fill(f.Place, 1)
 	slot := mapIt(1)
 	expect(t, "mapped", area, 1, 1)
-	set(area[Size:], 99)
+	fill(area[Size:], 99)
 	cache.Put(slot, area, true)
 	expect(t, "put back", area, 1, 1) // what was moved away shows the file again
-	set(f.Place, 2)
+	fill(f.Place, 2)
 	if again := mapIt(2); again != slot {
 		t.Error("the mapping was not used again")
 	}
@@ -183,7 +183,7 @@ func TestSealedWindow(t *testing.T) {
 		if there := f.count() * 512; there < int64(length) || there > int64(max(length, f.populated))+int64(Block) {
 			t.Errorf("%d bytes are there after %d", there, length)
 		}
-		set(f.Place[:length], 7)
+		fill(f.Place[:length], 7)
 		if f.Swollen() {
 			t.Errorf("touching what was populated counts, %d bytes", length)
 		}

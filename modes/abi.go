@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"rrbench/engines"
+	"rrbench/payloads"
+	"rrbench/transport"
 )
 
 // document is where a function author reads on.
@@ -73,6 +75,25 @@ func abilitiesOf(module engines.Module) (a Abilities) {
 	return a
 }
 
+// Reason says why the guest cannot be the source of payloads of a kind with an origin, empty where
+// it can.
+func (a Abilities) Reason(origin transport.Origin, kind payloads.Kind) string {
+	const instead = " (" + document + "): use --origin host"
+	switch {
+	case origin == transport.OriginHost:
+		return ""
+	case !a.Produces:
+		return "the guest does not export produce" + instead
+	case kind != payloads.Text:
+		return fmt.Sprintf("guests make payloads of the kind %s alone, not %s%s", payloads.Text, kind, instead)
+	case origin == transport.OriginBuffer && !a.Buffer:
+		return "the guest does not import output_buffer" + instead
+	case origin == transport.OriginHeap && !a.Heap:
+		return "the guest does not import locate_memory_region" + instead
+	}
+	return ""
+}
+
 // checkExports returns an error that names every export which is missing or has another
 // signature than the ABI's. Those that a function may lack are checked where they are there.
 func checkExports(module engines.Module, wanted ...engines.FunctionType) error {
@@ -131,4 +152,45 @@ next:
 		return needsWASI, nil
 	}
 	return needsWASI, fmt.Errorf("it %s: see %s", strings.Join(wrong, ", "), document)
+}
+
+// Status is what the host's functions return to a guest: OK, or a negative number.
+type Status int32
+
+const (
+	OK Status = 0
+	// Invalid: a length of 0, or a region that reaches beyond the memory.
+	Invalid Status = -1
+	// UnknownRegion: no region begins at that pointer.
+	UnknownRegion Status = -2
+	// LengthDiffers: a region begins there, of another length.
+	LengthDiffers Status = -3
+	// Leased: a transfer still needs the region.
+	Leased Status = -4
+	// Released: the region was given back already.
+	Released Status = -5
+	// NoMemory: the host cannot take in more.
+	NoMemory Status = -6
+	// TransferFailed: at least one target did not get the payload.
+	TransferFailed Status = -7
+	// NotPossible: the call makes no sense at this moment, or in this function.
+	NotPossible Status = -8
+)
+
+func (s Status) String() string {
+	texts := [...]string{
+		"ok",
+		"-1, invalid pointer or length",
+		"-2, unknown region",
+		"-3, length differs from the region's",
+		"-4, region is leased",
+		"-5, region was released already",
+		"-6, no memory",
+		"-7, transfer failed",
+		"-8, not possible here",
+	}
+	if i := -int(s); i >= 0 && i < len(texts) {
+		return texts[i]
+	}
+	return fmt.Sprintf("%d, no status of the ABI", int32(s))
 }

@@ -18,7 +18,8 @@ var compiled = cache{newEngine: func(name string) (engines.Engine, error) {
 // Compile returns the code of a guest on an engine, which this process makes once. It is not to be
 // closed.
 func Compile(ctx context.Context, engineName string, wasm []byte) (engines.Module, error) {
-	return compiled.module(ctx, engineName, wasm)
+	module, _, err := compiled.module(ctx, engineName, wasm)
+	return module, err
 }
 
 type cache struct {
@@ -35,36 +36,26 @@ type moduleKey struct {
 	wasm   [sha256.Size]byte
 }
 
-// module is compiled by whom asks first; the others wait for it. A failure is not kept:
-// it may have been the context's.
+// module is compiled for the first caller; the others wait for it. A failure is not kept:
+// the context may have caused it.
 type module struct {
 	lock     sync.Mutex
 	compiled engines.Module
 }
 
-func (c *cache) module(ctx context.Context, engineName string, wasm []byte) (engines.Module, error) {
+// module also says whether the pages of the engine's linear memories can move.
+func (c *cache) module(ctx context.Context, engineName string, wasm []byte) (_ engines.Module, movable bool, err error) {
 	engine, entry, err := c.entry(moduleKey{engineName, sha256.Sum256(wasm)})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	entry.lock.Lock()
 	defer entry.lock.Unlock()
 	if entry.compiled == nil {
 		entry.compiled, err = engine.Compile(ctx, wasm)
 	}
-	return entry.compiled, err
-}
-
-// movable says whether the pages of an engine's linear memories can move.
-func (c *cache) movable(engineName string) bool {
-	c.lock.Lock()
-	defer c.lock.Unlock()
-	engine := c.engines[engineName]
-	if engine == nil {
-		return false
-	}
 	can := engine.Capabilities()
-	return can.StableBase && can.PrivateAnonymousMemory
+	return entry.compiled, can.StableBase && can.PrivateAnonymousMemory, err
 }
 
 func (c *cache) entry(key moduleKey) (engines.Engine, *module, error) {

@@ -44,7 +44,7 @@ type Function struct {
 
 	allocateExport, deallocateExport, handleExport, sendExport, produceExport export
 
-	// origin says who makes payloads, and where; makes is the kind that the guest can make.
+	// origin is where payloads are made, and by which side; makes is the kind that the guest can make.
 	origin transport.Origin
 	makes  payloads.Kind
 	// prepared is the region that Send sends: the host's buffer, or memory of the guest's own.
@@ -306,7 +306,8 @@ func (f *Function) AllocateAligned(n uint32, alignment memory.Alignment) (*Regio
 	if n <= math.MaxUint32-alignment.Slack() {
 		region, err := f.allocateBlock(n + alignment.Slack())
 		if err == nil {
-			region.aim(n, alignment)
+			skip := alignment.Skip(f.memory.Bytes()[region.block:region.blockEnd()])
+			region.pointer, region.length = region.block+uint32(skip), n
 			return region, nil
 		}
 		if f.broken != nil {
@@ -451,9 +452,27 @@ func (f *Function) Close() error {
 	f.buffer = nil
 	memory.ReturnPlaces(f.moved)
 	f.moved = 0
-	err := f.instance.Close()
-	if f.system != nil {
-		err = errors.Join(err, f.system.Close())
+	return f.discard()
+}
+
+// beyondParams is how many parameters an export has at most that Call calls.
+const beyondParams = 4
+
+// Call calls an export that a guest has beyond those of the ABI, and returns its result,
+// or 0 when it has none. It is for what a transport and a guest of its own agree on; the
+// number of parameters must be the export's. Errors are as those of the ABI's calls.
+func (f *Function) Call(name string, params ...uint64) (uint64, error) {
+	if f.broken != nil {
+		return 0, f.broken
 	}
-	return err
+	function, ok := f.instance.Function(name)
+	if !ok {
+		return 0, fmt.Errorf("guest %s does not export %s", f.name, name)
+	}
+	var stack [beyondParams]uint64
+	copy(stack[:], params)
+	if err := function.Call(stack[:]); err != nil {
+		return 0, f.fail(err)
+	}
+	return stack[0], nil
 }

@@ -9,6 +9,26 @@ import (
 	"rrbench/workloads"
 )
 
+// Info describes a mode: it hands over the bytes of a Wasm function's object as they are, between two
+// shims unless Hosting is changed. limits are as for transport.Info.
+func Info(name, summary string, family transport.Family, place int, limits ...string) transport.Info {
+	return transport.Info{
+		Name:            name,
+		Summary:         summary,
+		Family:          family,
+		Place:           place,
+		Limits:          limits,
+		Hosting:         transport.SeparateProcesses,
+		FansIn:          true,
+		Across:          family == transport.Network,
+		Runs:            transport.Wasm,
+		Codecs:          []transport.Codec{transport.None},
+		Origins:         transport.Origins(),
+		CopiesPerTarget: 1,
+		CopiesAtSource:  1,
+	}
+}
+
 // GuestOf names the guest that a transport runs for a codec where that one was asked for, or
 // none. The built-in functions stand for a guest of the transport's own, which is the same
 // function for another ABI. The error says why what was asked for cannot be meant, and what can.

@@ -526,7 +526,7 @@ func TestTrapStaysInItsInstance(t *testing.T) {
 	})
 }
 
-func TestGoGuestTellsWhyItPanics(t *testing.T) {
+func TestGoGuestReportsItsPanic(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine string) {
 		if _, err := workloads.Guest("go"); err != nil {
 			t.Skip(err)
@@ -556,10 +556,10 @@ func TestCompiledOnce(t *testing.T) {
 		}}
 		cancelled, cancel := context.WithCancel(context.Background())
 		cancel()
-		_, _ = c.module(cancelled, engine, wasm)
+		_, _, _ = c.module(cancelled, engine, wasm)
 		compilations = 0
 		for range 3 {
-			if _, err := c.module(context.Background(), engine, wasm); err != nil {
+			if _, _, err := c.module(context.Background(), engine, wasm); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"rrbench/engines/catalogue"
 	"rrbench/engines/wasip1"
 	"rrbench/measure"
+	"rrbench/memory"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/workloads"
@@ -20,60 +21,58 @@ import (
 // guest is compiled once a process and engine. The error names the guest, and the export
 // or import that is not as the ABI wants it. The context bounds the set-up alone.
 func Load(ctx context.Context, setup transport.Setup, send Sender) (*Function, error) {
-	return loadGuest(ctx, setup, send, false)
+	return LoadWithWindow(ctx, setup, send, noWindow)
 }
+
+// noWindow is why a function has no window that was not asked for.
+const noWindow = "it was to have none"
 
 // LoadWithWindow is Load for a function with a window (package memory), if it can have one and there
-// is no reason against it; that is what Windowless says then.
+// is no reason against it. Windowless returns that reason.
 func LoadWithWindow(ctx context.Context, setup transport.Setup, send Sender, against string) (*Function, error) {
-	f, err := loadGuest(ctx, setup, send, against == "")
-	if err == nil && against != "" {
-		f.windowless = errors.New(against)
-	}
-	return f, err
-}
-
-func loadGuest(ctx context.Context, setup transport.Setup, send Sender, window bool) (*Function, error) {
 	wasm, err := workloads.Guest(setup.Guest)
 	if err != nil {
 		return nil, err
 	}
-	return loadModule(ctx, setup, wasm, send, window)
+	return loadModule(ctx, setup, wasm, send, against)
 }
 
 // LoadModule is Load for a guest that is not one of package workloads: setup.Guest is only
 // its name. What it makes by itself is of setup.Payload's kind.
 func LoadModule(ctx context.Context, setup transport.Setup, wasm []byte, send Sender) (*Function, error) {
-	f, err := loadModule(ctx, setup, wasm, send, false)
+	f, err := loadModule(ctx, setup, wasm, send, noWindow)
 	if err == nil {
 		f.makes = setup.Payload
 	}
 	return f, err
 }
 
-func loadModule(ctx context.Context, setup transport.Setup, wasm []byte, send Sender, window bool) (*Function, error) {
-	module, err := compiled.module(ctx, setup.Engine, wasm)
+func loadModule(ctx context.Context, setup transport.Setup, wasm []byte, send Sender, windowless string) (*Function, error) {
+	module, movable, err := compiled.module(ctx, setup.Engine, wasm)
 	if err != nil {
 		return nil, fmt.Errorf("guest %s: %w", setup.Guest, err)
 	}
-	limit, movable := memoryLimit(setup), compiled.movable(setup.Engine)
-	if window && movable {
-		limit = windowLimit(setup)
+	limit := memoryLimit(setup)
+	if windowless == "" && movable {
+		// What lies before the window's end is address space, of which the guest uses little.
+		limit = min(limit+uint64(memory.WindowEnd()), most)
 	}
 	f, err := instantiate(ctx, module, setup, limit, send)
 	if err != nil {
 		return nil, err
 	}
 	f.movable = movable
-	if window {
-		err := Initialise(f.name, setup.Deadline, func() error {
-			f.windowless = f.takeWindow()
-			return nil
-		})
-		if err != nil {
-			// The guest is in its allocator, and stays there.
-			return nil, err
-		}
+	if windowless != "" {
+		f.windowless = errors.New(windowless)
+		return f, nil
+	}
+	err = Initialise(f.name, setup.Deadline, func() error {
+		f.windowless = f.takeWindow()
+		return nil
+	})
+	if err != nil {
+		// The guest is in its allocator, and stays there.
+		return nil, err
 	}
 	return f, nil
 }
@@ -128,16 +127,9 @@ func instantiate(ctx context.Context, module engines.Module, setup transport.Set
 		needs := map[transport.Origin]string{transport.OriginBuffer: bufferName, transport.OriginHeap: locateName}[f.origin]
 		return nil, fmt.Errorf("it does not import %s, without which its payloads have no origin %s: see %s", needs, f.origin, document)
 	}
-	offered := f.hostFunctions()
-	needsWASI, err := checkImports(module.Imports(), offered)
+	offered, err := f.offered(module)
 	if err != nil {
 		return nil, err
-	}
-	if needsWASI {
-		if f.system, err = wasip1.New(wasip1.Config{Arguments: []string{f.name}, Monotonic: measure.Now}); err != nil {
-			return nil, fmt.Errorf("set up WASI: %w", err)
-		}
-		offered = append(offered, f.system.Functions()...)
 	}
 	var instance engines.Instance
 	err = Initialise(f.name, setup.Deadline, func() (err error) {
@@ -198,21 +190,29 @@ func Check(ctx context.Context, engineName, guest string) (can Abilities, err er
 		return can, err
 	}
 	can = abilitiesOf(module)
-	offered := new(Function).hostFunctions()
-	needsWASI, err := checkImports(module.Imports(), offered)
-	if err != nil || !needsWASI {
-		return can, err
+	f := &Function{name: guest}
+	defer f.discard()
+	offered, err := f.offered(module)
+	if err == nil {
+		_, err = engines.Resolve(module.Imports(), offered)
 	}
-	system, err := wasip1.New(wasip1.Config{})
-	if err != nil {
-		return can, fmt.Errorf("set up WASI: %w", err)
-	}
-	defer system.Close()
-	_, err = engines.Resolve(module.Imports(), append(offered, system.Functions()...))
 	return can, err
 }
 
-// discard ends a function that never came to be.
+// offered returns the host's functions for a module, and those of WASI, which it sets up, if the module needs it.
+func (f *Function) offered(module engines.Module) ([]engines.HostFunction, error) {
+	offered := f.hostFunctions()
+	needsWASI, err := checkImports(module.Imports(), offered)
+	if err != nil || !needsWASI {
+		return offered, err
+	}
+	if f.system, err = wasip1.New(wasip1.Config{Arguments: []string{f.name}, Monotonic: measure.Now}); err != nil {
+		return nil, fmt.Errorf("set up WASI: %w", err)
+	}
+	return append(offered, f.system.Functions()...), nil
+}
+
+// discard ends what there is of a function.
 func (f *Function) discard() error {
 	var err error
 	if f.instance != nil {

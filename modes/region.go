@@ -84,7 +84,7 @@ func (r *Region) MayMove() bool {
 }
 
 // SetShared says whether the region shows pages of a file that others map as well. They are
-// not to be moved on: who got them would see what is written to the file later.
+// not to be moved on: the function that got them would see what is written to the file later.
 func (r *Region) SetShared(shared bool) { r.shared = shared }
 
 // Shared is what SetShared has said of the region since it was allocated.
@@ -111,12 +111,6 @@ func (r *Region) RestorePages() error {
 	return nil
 }
 
-// aim puts the region at an alignment inside its block, which has the slack for that.
-func (r *Region) aim(n uint32, alignment memory.Alignment) {
-	block := r.function.memory.Bytes()[r.block:r.blockEnd()]
-	r.pointer, r.length = r.block+uint32(alignment.Skip(block)), n
-}
-
 // blockEnd is 64 bits wide, as end is.
 func (r *Region) blockEnd() uint64 { return uint64(r.block) + uint64(r.blockLength) }
 
@@ -127,3 +121,19 @@ func (r *Region) end() uint64 { return uint64(r.pointer) + uint64(r.length) }
 func inside(pointer, length uint32, size uint64) bool {
 	return length != 0 && uint64(pointer)+uint64(length) <= size
 }
+
+// Lender lends pages to the regions of a function that more than this function can read:
+// pages of a file, which another process maps as well.
+type Lender interface {
+	// BeforeFill may put other pages in the place of a buffer's (Region.MayMove), whose content is
+	// about to be overwritten. What these contain the function may see: nothing but what it has
+	// written itself.
+	BeforeFill(region *Region)
+	// BeforeFree takes lent pages out of a region before the guest gets its memory back. It is
+	// called for every region that has MayMove, lent to or not, and leaves anonymous pages there.
+	BeforeFree(region *Region)
+}
+
+// SetLender makes the lender known; a function has one or none. Close does not call it:
+// with the memory all that was lent is unmapped.
+func (f *Function) SetLender(lender Lender) { f.lender = lender }

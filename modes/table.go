@@ -16,7 +16,7 @@ type table struct {
 	live []*Region
 	// spare holds records of released regions.
 	spare []*Region
-	// gone holds the pointers released last, to tell a second release from a pointer that
+	// gone holds the pointers released last, to distinguish a second release from a pointer that
 	// never was a region.
 	gone [16]uint32
 	// goneAll counts them all.

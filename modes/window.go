@@ -5,14 +5,7 @@ import (
 	"fmt"
 
 	"rrbench/memory"
-	"rrbench/transport"
 )
-
-// windowLimit is memoryLimit for a function with a window: what lies before the window's end is
-// address space, of which the guest uses little.
-func windowLimit(setup transport.Setup) uint64 {
-	return min(memoryLimit(setup)+uint64(memory.WindowEnd()), most)
-}
 
 // probeSize is how much the guest gives away for the host to learn where its heap begins, in bytes.
 const probeSize = 16
@@ -67,12 +60,7 @@ func (f *Function) checkWindow(block *Region) error {
 }
 
 // Windowless says why the function has no window, or is nil.
-func (f *Function) Windowless() error {
-	if f.window == nil && f.windowless == nil {
-		return errors.New("it was to have none")
-	}
-	return f.windowless
-}
+func (f *Function) Windowless() error { return f.windowless }
 
 // AllocateInWindow returns a region of n bytes at the beginning of the function's window, nil where
 // it has none that is free. Nothing else of the window contains anything but what the guest has

@@ -42,22 +42,6 @@ func ReadStart(parameter string) (bytes int64, ok bool, err error) {
 	return bytes, ok, err
 }
 
-// BySize is two mechanisms of which the payload's size chooses one. All transports that choose
-// by size do so here.
-type BySize[M any] struct {
-	// Below is for payloads of fewer than Crossover bytes, From for others.
-	Below, From M
-	Crossover   int64
-}
-
-// For returns the mechanism for a payload of that size in bytes.
-func (b *BySize[M]) For(size int) M {
-	if int64(size) < b.Crossover {
-		return b.Below
-	}
-	return b.From
-}
-
 const (
 	// Never is the crossover that no payload reaches, in bytes.
 	Never int64 = math.MaxInt64

@@ -64,7 +64,7 @@ func (d *Delivery) AppendTo(to []byte) []byte {
 }
 
 // DeliveryTextSize returns how many bytes of text follow the first DeliverySize bytes of a
-// delivery, for those who read from a stream.
+// delivery, for reading from a stream.
 func DeliveryTextSize(wire []byte) (int, error) {
 	if len(wire) < DeliverySize || binary.LittleEndian.Uint32(wire) != deliveryMagic {
 		return 0, errNoDelivery
@@ -107,8 +107,8 @@ func ParseDelivery(wire []byte, d *Delivery) (size int, err error) {
 }
 
 // Answer takes what a target has answered, a whole delivery, into the source's: the moments
-// of the source stay. It trusts nothing; its error is that of an answer which is none, and
-// not the target's, which is in d.Err.
+// of the source stay. It trusts nothing. It returns an error for a malformed answer; the error that the
+// target reports is in d.Err.
 func (d *Delivery) Answer(wire []byte) error {
 	var answer Delivery
 	size, err := ParseDelivery(wire, &answer)

@@ -26,7 +26,7 @@ func (l *Local[Target]) Add(target *Target) (address string) {
 	return address
 }
 
-// Remove has no route find the target of an address any more.
+// Remove makes a target unreachable for new routes.
 func (l *Local[Target]) Remove(address string) {
 	l.lock.Lock()
 	defer l.lock.Unlock()

@@ -2,7 +2,7 @@ package transport
 
 import "cmp"
 
-// Parameter is what a user may tell a transport. It reaches the transport as Setup.Parameter.
+// Parameter is a value that a user may give to a transport. It reaches the transport as Setup.Parameter.
 type Parameter struct {
 	// Flag is the flag of rrbench sweep that carries it, and its key in configuration files.
 	// Transports may share one.

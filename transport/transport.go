@@ -142,7 +142,7 @@ type Info struct {
 	// Acknowledged says that the targets' clock is unknown: Delivered and Consumed are the
 	// moment at which the source knew.
 	Acknowledged bool
-	// Parameter is the one thing that a user may tell this transport; nil for most.
+	// Parameter describes the one value that a user may give to this transport; nil for most.
 	Parameter *Parameter
 }
 
@@ -283,7 +283,7 @@ type Setup struct {
 // Listen is the TCP address for a target to listen on, with a port that the kernel chooses.
 func (s *Setup) Listen() string { return net.JoinHostPort(cmp.Or(s.Address, Loopback), "0") }
 
-// Endpoint tells a source how to reach a target. It is plain data: it travels through the
+// Endpoint describes to a source how to reach a target. It is plain data: it travels through the
 // driver, possibly to another host.
 type Endpoint struct {
 	Transport string `json:"transport"`

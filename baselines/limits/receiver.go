@@ -103,7 +103,7 @@ func (m *mapper) Resolve(n uint64, reference stream.Reference) error {
 // Release makes pages that were written to show the file again.
 func (m *mapper) Release() (err error) {
 	if seen := min(memory.Enough(len(m.payload)), len(m.area)); m.writes && seen > 0 {
-		m.scratch, err = memory.Revert(m.area[:seen], m.scratch)
+		_, m.scratch, err = memory.Revert(m.area[:seen], m.scratch)
 	}
 	return err
 }

@@ -6,19 +6,14 @@ import (
 
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
-	"rrbench/workloads/hostile"
 )
 
 // TestSoak is long with the tag soak. Functions that keep payloads, send them on and grow
 // must not take more of anything with time.
 func TestSoak(t *testing.T) {
 	forEach(t, func(t *testing.T, tr transport.Transport, engine string) {
-		guests := map[string]string{"c": "c"}
-		for _, name := range []string{"handle-obeys", "send-from-own-memory", "send-writes", "send-frees"} {
-			guests[name] = hostile.Guest(t, name)
-		}
 		for _, most := range mostOf() {
-			w := newWorld(t, rand.New(rand.NewPCG(3, 7)), tr, most, func() string { return engine }, guests)
+			w := newWorld(t, rand.New(rand.NewPCG(3, 7)), tr, most, func() string { return engine })
 			soak(t, w)
 			w.close()
 		}

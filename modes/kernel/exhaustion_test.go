@@ -1,11 +1,8 @@
 package kernel
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -14,58 +11,17 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"rrbench/engines/catalogue"
 	"rrbench/memory"
 	"rrbench/modes"
+	"rrbench/modes/modestest"
 	"rrbench/payloads"
 	"rrbench/transport/transporttest"
 )
 
-// inChild runs the rest of a test in a process of its own: true there.
-func inChild(t *testing.T, attributes *syscall.SysProcAttr) bool {
-	t.Helper()
-	const child = "RRBENCH_TEST_CHILD"
-	if os.Getenv(child) == t.Name() {
-		return true
-	}
-	command := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
-	command.Env = append(os.Environ(), child+"="+t.Name())
-	command.SysProcAttr = attributes
-	if output, err := command.CombinedOutput(); err != nil || !bytes.Contains(output, []byte("--- PASS")) {
-		t.Errorf("%v:\n%s", err, output)
-	}
-	return false
-}
-
 // When the kernel gives the process no more mappings, payloads arrive all the same, and are
 // mapped again afterwards.
 func TestOutOfMappings(t *testing.T) {
-	without(t, 2<<20, func(t *testing.T) (again func()) {
-		const most = 1 << 20
-		area, err := unix.Mmap(-1, 0, most*os.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
-		if err != nil {
-			t.Fatal(err)
-		}
-		page := func(i int) []byte { return area[i*os.Getpagesize():][:os.Getpagesize()] }
-		taken := 1
-		for ; unix.Mprotect(page(taken), unix.PROT_READ) == nil; taken += 2 {
-			if taken+2 >= most {
-				t.Fatal("the kernel does not limit mappings")
-			}
-		}
-		// Some for threads that the Go runtime may start.
-		for range 2 {
-			taken -= 2
-			if err := unix.Mprotect(page(taken), unix.PROT_NONE); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return func() {
-			if err := unix.Munmap(area); err != nil {
-				t.Error(err)
-			}
-		}
-	})
+	without(t, 2<<20, modestest.TakeMappings)
 }
 
 // When the process may not have much more memory than it has (RLIMIT_AS, setrlimit(2)),
@@ -73,28 +29,7 @@ func TestOutOfMappings(t *testing.T) {
 func TestOutOfMemory(t *testing.T) {
 	// Enough for the stack of a thread that the runtimes may start, and not for a payload.
 	const left, longest = 12 << 20, 16 << 20
-	without(t, longest, func(t *testing.T) (again func()) {
-		var limit unix.Rlimit
-		if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil {
-			t.Fatal(err)
-		}
-		statm, err := os.ReadFile("/proc/self/statm")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var mapped uint64
-		if _, err := fmt.Sscan(string(statm), &mapped); err != nil {
-			t.Fatal(err)
-		}
-		if err := unix.Setrlimit(unix.RLIMIT_AS, &unix.Rlimit{Cur: mapped*uint64(os.Getpagesize()) + left, Max: limit.Max}); err != nil {
-			t.Fatal(err)
-		}
-		return func() {
-			if err := unix.Setrlimit(unix.RLIMIT_AS, &limit); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
+	without(t, longest, func(t *testing.T) (again func()) { return modestest.LimitAddressSpace(t, left) })
 }
 
 // callOnThreads has guests called on more threads than hand-offs use: the first call on a thread
@@ -132,14 +67,11 @@ func without(t *testing.T, longest int64, take func(t *testing.T) (again func())
 	if err := NewMemfd().Check(); err != nil {
 		t.Skip(err)
 	}
-	if !inChild(t, nil) {
+	if !modestest.InChild(t, nil) {
 		return
 	}
 	transporttest.SmallBlocks(t)
-	for _, engine := range catalogue.BuiltIn() {
-		if catalogue.Check(engine) != nil {
-			continue
-		}
+	for _, engine := range modestest.Engines(t) {
 		o := openInside(t, engine, longest, "c", "c")
 		size := longest
 		handOver := func() {
@@ -171,7 +103,7 @@ func TestReadingIsRefused(t *testing.T) {
 	if uid := os.Getuid(); uid != 0 && uid != nobody {
 		t.Skip("only root can start a process of another user")
 	}
-	if !inChild(t, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}) {
+	if !modestest.InChild(t, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}) {
 		return
 	}
 	var r reader

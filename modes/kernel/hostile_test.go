@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"rrbench/engines/catalogue"
 	"rrbench/memory"
+	"rrbench/modes/modestest"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/stream"
@@ -20,77 +19,7 @@ import (
 	"rrbench/workloads/hostile"
 )
 
-// Functions that misbehave as targets fail their own delivery, with the cause, and leave
-// the others and the shim alone.
-func TestHostileTargets(t *testing.T) {
-	forEach(t, func(t *testing.T, tr transport.Transport, engine string) {
-		var opened []interface{ Close() error }
-		var endpoints []transport.Endpoint
-		names := []string{"handle-traps", "", "allocate-zero", "allocate-outside", "allocate-straddles", "allocate-wraps", "allocate-traps", "handle-exits", "handle-frees", "handle-grows", ""}
-		well := map[string]bool{"": true, "handle-frees": true, "handle-grows": true}
-		for _, name := range names {
-			with := setup(engine, 1<<20, len(names))
-			if name != "" {
-				with.Guest = hostile.Guest(t, name)
-			}
-			target := transporttest.Serve(t, tr, with)
-			opened, endpoints = append(opened, target), append(endpoints, target.Endpoint())
-		}
-		route := transporttest.Open(t, tr, setup(engine, 1<<20, len(names)), endpoints...)
-		var handoff transport.Handoff
-		for seed := range uint64(3) {
-			spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: 1 << 20}
-			digest, err := spec.Digest(), route.Prepare(spec)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := route.Send(&handoff); err != nil {
-				t.Fatal(err)
-			}
-			for i, name := range names {
-				d := &handoff.Deliveries[i]
-				switch {
-				case well[name] && (d.Err != nil || d.Digest != digest):
-					t.Errorf("target %d (%s) suffers: %v", i, name, d.Err)
-				case !well[name] && d.Err == nil:
-					t.Errorf("%s did not fail", name)
-				}
-			}
-		}
-		transporttest.MustClose(t, append(opened, route)...)
-	})
-}
-
-// Functions that misbehave as sources fail, and the target serves the next one.
-func TestHostileSources(t *testing.T) {
-	forEach(t, func(t *testing.T, tr transport.Transport, engine string) {
-		const size = 1 << 20
-		target := transporttest.Serve(t, tr, setup(engine, size, 1))
-		for _, name := range []string{"send-traps", "send-never", "send-lies-longer", "send-lies-shorter", "send-wraps", "send-nothing", "send-unallocated", "send-twice"} {
-			with := setup(engine, size, 1)
-			with.Guest = hostile.Guest(t, name)
-			route := transporttest.Open(t, tr, with, target.Endpoint())
-			if err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 1, Size: size}); err != nil {
-				t.Fatal(err)
-			}
-			var handoff transport.Handoff
-			if err := route.Send(&handoff); err == nil {
-				t.Errorf("%s succeeds", name)
-			}
-			transporttest.MustClose(t, route)
-		}
-		with := setup(engine, size, 1)
-		with.Guest = hostile.Guest(t, "send-from-own-memory")
-		route := transporttest.Open(t, tr, with, target.Endpoint())
-		var handoff transport.Handoff
-		for seed := range uint64(3) {
-			transporttest.HandOver(t, route, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &handoff)
-		}
-		transporttest.MustClose(t, route, target)
-	})
-}
-
-// file makes a memory file for a hostile source.
+// memoryFile makes a memory file for a hostile source.
 func memoryFile(t *testing.T, flags int, size int64, seals int) int {
 	t.Helper()
 	fd, err := unix.MemfdCreate("rrbench-test", unix.MFD_CLOEXEC|flags)
@@ -114,10 +43,7 @@ func TestMalformedLocators(t *testing.T) {
 	if err := NewMemfd().Check(); err != nil {
 		t.Skip(err)
 	}
-	for _, engine := range catalogue.BuiltIn() {
-		if catalogue.Check(engine) != nil {
-			continue
-		}
+	for _, engine := range modestest.Engines(t) {
 		t.Run(engine, func(t *testing.T) {
 			before := transporttest.Descriptors(t)
 			page := int64(memory.Size)
@@ -191,10 +117,7 @@ func TestMalformedLocators(t *testing.T) {
 // source's guest runs on with a memory that no other process can see.
 func TestDyingTarget(t *testing.T) {
 	for _, tr := range []transport.Transport{NewMemfd(), NewCMA()} {
-		for _, engine := range catalogue.BuiltIn() {
-			if catalogue.Check(engine) != nil {
-				continue
-			}
+		for _, engine := range modestest.Engines(t) {
 			t.Run(tr.Info().Name+"/"+engine, func(t *testing.T) {
 				if err := tr.Check(); err != nil {
 					t.Skip(err)
@@ -253,7 +176,7 @@ func TestNoDescriptorsLeft(t *testing.T) {
 		o := openInside(t, engine, size, "c")
 		defer o.close(t)
 		transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: size}, &o.handoff)
-		withoutDescriptors(t, func() {
+		modestest.WithoutDescriptors(t, func() {
 			// The target cannot receive the one that the source has.
 			transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: 2, Size: size}, &o.handoff)
 			// The source cannot make another.
@@ -269,25 +192,6 @@ func TestNoDescriptorsLeft(t *testing.T) {
 			t.Error("the source makes no memory files any more")
 		}
 	})
-}
-
-// withoutDescriptors lets this process open no more files while something runs.
-func withoutDescriptors(t *testing.T, run func()) {
-	t.Helper()
-	runtime.GC() // finalizers would close files
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-			t.Fatal(err)
-		}
-	}()
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: limit.Max}); err != nil {
-		t.Fatal(err)
-	}
-	run()
 }
 
 // When too many mappings are in use already, both sides copy.

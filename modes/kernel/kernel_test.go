@@ -1,14 +1,15 @@
 package kernel
 
 import (
+	"os"
+	"strings"
 	"testing"
 	"time"
 
-	"rrbench/engines/catalogue"
+	"rrbench/modes/modestest"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
-	"rrbench/workloads"
 )
 
 func all() []transport.Transport {
@@ -32,11 +33,8 @@ func setup(engine string, size int64, fanout int) transport.Setup {
 func forEach(t *testing.T, test func(t *testing.T, tr transport.Transport, engine string)) {
 	transporttest.SmallBlocks(t)
 	for _, tr := range all()[2:] {
-		for _, engine := range catalogue.BuiltIn() {
+		for _, engine := range modestest.Engines(t) {
 			t.Run(tr.Info().Name+"/"+engine, func(t *testing.T) {
-				if err := catalogue.Check(engine); err != nil {
-					t.Skip(err)
-				}
 				if err := tr.Check(); err != nil {
 					t.Skip(err)
 				}
@@ -66,17 +64,12 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-func TestEveryGuest(t *testing.T) {
-	for _, guest := range workloads.Guests() {
-		t.Run(guest, func(t *testing.T) {
-			if _, err := workloads.Guest(guest); err != nil {
-				t.Skip(err)
-			}
-			with := setup("wazero", 300_000, 1)
-			with.Guest = guest
-			for _, tr := range all() {
-				transporttest.Exercise(t, tr, with, false)
-			}
-		})
+// mappings counts the mappings of payloads' memory files in this process.
+func mappings(t testing.TB) int {
+	t.Helper()
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
 	}
+	return strings.Count(string(maps), "rrbench-payload")
 }

@@ -20,7 +20,7 @@ const (
 // cheapest one for payloads of a size, from what its hand-offs cost. Whichever that is, frames go through the
 // ring. It starts as if crossover were where a memory file costs what copying does.
 func NewLearning(crossover int64) transport.Transport {
-	return adaptive(int64(memory.Size), func() mechanism { return newLearning(crossover) })
+	return adaptive(int64(memory.Size), func() mechanism { return &learning{crossover: crossover} })
 }
 
 // learning is a source of three mechanisms.
@@ -37,8 +37,6 @@ type learning struct {
 
 var _ sockets.Chooser = (*learning)(nil)
 
-func newLearning(crossover int64) *learning { return &learning{crossover: crossover} }
-
 func (c *learning) pick(region *modes.Region, size int) {
 	if c.size == size {
 		return
@@ -51,15 +49,9 @@ func (c *learning) pick(region *modes.Region, size int) {
 	c.size, c.way = size, c.learner.Pick(size, false)
 }
 
-// BeforeFill has the payload lie in a memory file where it is to be referred to. Once it does, it goes on doing
-// so: to be copied it may as well lie there.
 func (c *learning) BeforeFill(region *modes.Region) {
 	c.pick(region, int(region.Len()))
-	if c.way == copyingWays {
-		c.memfd.BeforeFill(region)
-	} else if c.buffer != nil {
-		c.fill(region, (*buffer).roomToCopy)
-	}
+	c.prepare(region, c.way == copyingWays)
 }
 
 func (c *learning) Refer(region *modes.Region, payload []byte) (reference stream.Reference, ok bool, err error) {

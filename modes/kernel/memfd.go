@@ -80,7 +80,7 @@ type memfd struct {
 
 	locator locator
 	encoded []byte
-	// open is room for listOpen.
+	// open are the IDs of buffers that are still there.
 	open []uint64
 	// outdated: the targets may have files that are closed here.
 	outdated bool
@@ -105,6 +105,16 @@ func lendable(region *modes.Region) []byte {
 // BeforeFill makes the region's pages those of a buffer that no target uses. Where that
 // is not possible the region stays as it is, and its payload is copied.
 func (l *memfd) BeforeFill(region *modes.Region) { l.fill(region, (*buffer).room) }
+
+// prepare is BeforeFill for a payload that is to be referred to, or else copied. Once payloads lie in a
+// memory file they continue to: a payload that is copied may as well lie there.
+func (l *memfd) prepare(region *modes.Region, refer bool) {
+	if refer {
+		l.BeforeFill(region)
+	} else if l.buffer != nil {
+		l.fill(region, (*buffer).roomToCopy)
+	}
+}
 
 // fill is BeforeFill with what makes room in a windowed buffer.
 func (l *memfd) fill(region *modes.Region, room func(*buffer, []byte, int) error) {
@@ -229,7 +239,12 @@ func (l *memfd) Refer(region *modes.Region, payload []byte) (reference stream.Re
 	if b.known && !l.outdated {
 		return reference, true, nil
 	}
-	l.listOpen()
+	l.open = l.open[:0]
+	for _, there := range append([]*buffer{l.sent, l.buffer, l.spare}, l.held...) {
+		if there != nil {
+			l.open = append(l.open, there.id)
+		}
+	}
 	l.locator = locator{oldest: slices.Min(l.open)}
 	if b.windowed {
 		b.known, l.outdated = true, false
@@ -263,16 +278,6 @@ func (l *memfd) copied(payload []byte) *buffer {
 		memory.Copy(b.Place, payload[first:end])
 	}
 	return b
-}
-
-// listOpen lists the IDs of buffers that are still there.
-func (l *memfd) listOpen() {
-	l.open = l.open[:0]
-	for _, b := range append([]*buffer{l.sent, l.buffer, l.spare}, l.held...) {
-		if b != nil {
-			l.open = append(l.open, b.id)
-		}
-	}
 }
 
 // Finish takes the buffer away from the source's guest when a target holds it.

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,16 +9,15 @@ import (
 	"testing"
 	"time"
 
-	"rrbench/engines/catalogue"
 	"rrbench/measure"
 	"rrbench/memory"
 	"rrbench/modes"
+	"rrbench/modes/modestest"
 	"rrbench/modes/sockets"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/stream"
 	"rrbench/transport/transporttest"
-	"rrbench/workloads/hostile"
 )
 
 // adaptiveFrom is the crossover of the transport that uses two mechanisms.
@@ -35,8 +33,8 @@ type twin struct {
 	listener *stream.Listener
 	// onward is how the real one sends on what it received, or nil.
 	onward *onward
-	// guards lie between payloads: regions that must stay untouched, the real one's first.
-	guards [][2]*modes.Region
+	// guards lie between payloads.
+	guards modestest.Guards
 	// kept are regions that both guests keep, the real one's first.
 	kept [][2]*modes.Region
 	// holds: it holds on to the file of the payload that came last, in the model.
@@ -233,7 +231,8 @@ func (w *world) BeforeFree(*modes.Region) {}
 // window is as long.
 func mostOf() [2]int64 { return [2]int64{int64(memory.Window), 16 << 20} }
 
-func newWorld(t *testing.T, random *rand.Rand, tr transport.Transport, most int64, engine func() string, guests map[string]string) *world {
+func newWorld(t *testing.T, random *rand.Rand, tr transport.Transport, most int64, engine func() string) *world {
+	guests := modestest.Guests(t, "handle-obeys", "send-from-own-memory", "send-writes", "send-frees")
 	w := &world{t: t, random: random, maps: tr.Info().Name != cmaName, most: most}
 	hooked := *tr.(*sockets.Transport)
 	w.windowless = hooked.Windowless
@@ -246,7 +245,7 @@ func newWorld(t *testing.T, random *rand.Rand, tr transport.Transport, most int6
 		referrer, err := newReferrer(function, processes)
 		switch r := referrer.(type) {
 		case *choosing:
-			w.memfd, w.from = r.From.(*memfd), int(r.Crossover)
+			w.memfd, w.from = &r.memfd, int(r.crossover)
 		case *memfd:
 			w.memfd = r
 		}
@@ -273,7 +272,7 @@ func newWorld(t *testing.T, random *rand.Rand, tr transport.Transport, most int6
 	for _, target := range w.all {
 		if target.onward != nil && w.memfd != nil {
 			target.real.lock.Lock()
-			target.onward.referrer.(*choosing).Crossover = int64(w.from)
+			target.onward.referrer.(*choosing).crossover = int64(w.from)
 			target.real.lock.Unlock()
 		}
 	}
@@ -306,7 +305,7 @@ func (w *world) newTwin(tr transport.Transport, with transport.Setup, next *twin
 		w.t.Fatal(err)
 	}
 	target.real = &guarded{resolver: newResolver(function)}
-	if target.listener, err = stream.ListenUnix(); err != nil {
+	if target.listener, err = stream.Listen(""); err != nil {
 		w.t.Fatal(err)
 	}
 	target.listener.Serve(stream.Service{Receiver: target.real, Limit: uint64(with.Size), Deadline: with.Deadline, Ring: tr.(*sockets.Transport).Ring})
@@ -325,7 +324,7 @@ func (w *world) newOnward(tr transport.Transport, next *twin) *onward {
 	}
 	o := &onward{fan: fan}
 	if name != cmaName {
-		o.referrer = choose(0) // from where on is known when the route is opened
+		o.referrer = &choosing{} // from where on is known when the route is opened
 	} else if o.referrer, err = NewRemoteRead(fan.Processes()); err != nil {
 		w.t.Fatal(err)
 	}
@@ -433,11 +432,8 @@ func (w *world) size() int64 {
 func (w *world) step() {
 	size := w.size()
 	switch w.random.IntN(10) {
-	case 8:
-		w.guard()
-		return
-	case 9:
-		w.dropGuard()
+	case 8, 9:
+		w.changeGuards(w.random.IntN(2) == 0)
 		return
 	case 0:
 		w.scribbleAtSource()
@@ -483,44 +479,15 @@ func (w *world) step() {
 	}
 }
 
-// guard has a target allocate a region beside those of payloads.
-func (w *world) guard() {
+// changeGuards has a target and its model allocate a region beside those of payloads, or release one.
+func (w *world) changeGuards(more bool) {
 	target := w.all[w.random.IntN(len(w.all))]
-	if len(target.guards) == 8 {
-		return
-	}
 	target.real.lock.Lock()
 	defer target.real.lock.Unlock()
-	size := uint32(1 + w.random.IntN(3*memory.Size))
-	var pair [2]*modes.Region
-	for i, function := range []*modes.Function{target.real.function, target.model} {
-		region, err := function.Allocate(size)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		for j, view := 0, region.Bytes(); j < len(view); j++ {
-			view[j] = byte(size)
-		}
-		pair[i] = region
-	}
-	if pair[0].Pointer() != pair[1].Pointer() {
-		w.t.Fatal("the model allocates elsewhere")
-	}
-	target.guards = append(target.guards, pair)
-}
-
-func (w *world) dropGuard() {
-	target := w.all[w.random.IntN(len(w.all))]
-	if len(target.guards) == 0 {
-		return
-	}
-	target.real.lock.Lock()
-	defer target.real.lock.Unlock()
-	i := w.random.IntN(len(target.guards))
-	pair := target.guards[i]
-	target.guards = append(target.guards[:i:i], target.guards[i+1:]...)
-	if err := errors.Join(target.real.function.Release(pair[0]), target.model.Release(pair[1])); err != nil {
-		w.t.Fatal(err)
+	if more {
+		target.guards.Add(w.t, w.random, target.real.function, target.model)
+	} else {
+		target.guards.Drop(w.t, w.random)
 	}
 }
 
@@ -587,11 +554,7 @@ func (w *world) compare() {
 		} else {
 			w.same(target.name, real, model)
 		}
-		for _, guard := range target.guards {
-			if n := bytes.Count(guard[0].Bytes(), []byte{byte(guard[0].Len())}); n != int(guard[0].Len()) {
-				w.t.Fatalf("%s: a guard of %d bytes has changed", target.name, guard[0].Len())
-			}
-		}
+		target.guards.Check(w.t, target.name)
 		target.real.lock.Unlock()
 	}
 }
@@ -605,17 +568,7 @@ func (w *world) beside(who string, real, model []byte, from, to int) {
 
 func (w *world) same(who string, real, model []byte) {
 	w.t.Helper()
-	if bytes.Equal(real, model) {
-		return
-	}
-	if len(real) != len(model) {
-		w.t.Fatalf("%s has a memory of %d bytes, the model's has %d", who, len(real), len(model))
-	}
-	for i := range real {
-		if real[i] != model[i] {
-			w.t.Fatalf("%s: byte %d is %#x, the model's is %#x (payload of %d bytes)", who, i, real[i], model[i], w.spec.Size)
-		}
-	}
+	modestest.Same(w.t, who, w.spec.Size, real, model)
 }
 
 func (w *world) close() {
@@ -634,16 +587,7 @@ func (w *world) close() {
 // between hand-offs, which no other may see; on all engines.
 func TestPropertyHandoffs(t *testing.T) {
 	transporttest.SmallBlocks(t)
-	var engines []string
-	for _, engine := range catalogue.BuiltIn() {
-		if catalogue.Check(engine) == nil {
-			engines = append(engines, engine)
-		}
-	}
-	guests := map[string]string{"c": "c"}
-	for _, name := range []string{"handle-obeys", "send-from-own-memory", "send-writes", "send-frees"} {
-		guests[name] = hostile.Guest(t, name)
-	}
+	engines := modestest.Engines(t)
 	var transports []transport.Transport
 	for _, tr := range []transport.Transport{NewMemfd(), NewMemfd(), NewMemfd(), NewAdaptive(adaptiveFrom), NewCMA()} {
 		if err := tr.Check(); err != nil {
@@ -657,7 +601,7 @@ func TestPropertyHandoffs(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	before, count := transporttest.Descriptors(t), 0
 	for end := time.Now().Add(propertyTime); time.Now().Before(end); {
-		w := newWorld(t, random, transports[random.IntN(len(transports))], mostOf()[random.IntN(2)], func() string { return engines[random.IntN(len(engines))] }, guests)
+		w := newWorld(t, random, transports[random.IntN(len(transports))], mostOf()[random.IntN(2)], func() string { return engines[random.IntN(len(engines))] })
 		for step := range 60 {
 			w.step()
 			// Looking at large memories takes longer than all the rest.

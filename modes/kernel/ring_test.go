@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"rrbench/engines/catalogue"
+	"rrbench/modes/modestest"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
@@ -68,12 +68,7 @@ func ringTransports(t *testing.T) (transports []transport.Transport, engine func
 		}
 		transports = append(transports, tr)
 	}
-	var engines []string
-	for _, name := range catalogue.BuiltIn() {
-		if catalogue.Check(name) == nil {
-			engines = append(engines, name)
-		}
-	}
+	engines := modestest.Engines(t)
 	return transports, func(random *rand.Rand) string { return engines[random.IntN(len(engines))] }
 }
 

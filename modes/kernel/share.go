@@ -25,23 +25,15 @@ func NewLocalSource(source *modes.Function, windows bool) *LocalSource {
 		return nil
 	}
 	l := &LocalSource{memfd: memfd{exact: !windows}}
-	source.SetLender(l)
-	source.PrepareInBlocks()
+	lend(source, l)
 	return l
 }
 
-// Lend says whether the payload that is prepared next is to lie in a memory file. Once payloads do, they
-// go on doing so: to be copied they may as well lie there.
+// Lend sets whether the payload that is prepared next is to be referred to.
 func (l *LocalSource) Lend(lend bool) { l.lends = lend }
 
 // BeforeFill implements modes.Lender.
-func (l *LocalSource) BeforeFill(region *modes.Region) {
-	if l.lends {
-		l.memfd.BeforeFill(region)
-	} else if l.buffer != nil {
-		l.fill(region, (*buffer).roomToCopy)
-	}
-}
+func (l *LocalSource) BeforeFill(region *modes.Region) { l.prepare(region, l.lends) }
 
 // Withdraw has the source's memory consist of nothing but pages of its own. After an error it may still show a
 // file, until the next payload is prepared.
@@ -88,13 +80,13 @@ func (l *LocalTarget) Consume(delivery *transport.Delivery) error {
 // Writes says that the guest writes to much of what it gets, each page of which is copied then.
 func (l *LocalTarget) Writes() bool { return l.writing.left > 0 }
 
-// Hide has the function's window show nothing of a source's any more, before the guest runs with other
-// payloads. After an error the guest must not run.
+// Hide removes a source's pages from the function's window, before the guest runs with other payloads.
+// After an error the guest must not run.
 func (l *LocalTarget) Hide() error { return l.views.hide() }
 
 // Shows says that the function's window shows a file of this one's source.
 func (l *LocalTarget) Shows() bool { return slices.Contains(l.views.all, l.views.shown) }
 
-// lastID is that of the buffer made last in this process: targets of several sources tell
-// buffers apart by it.
+// lastID is that of the buffer made last in this process: targets of several sources distinguish
+// buffers by it.
 var lastID atomic.Uint64

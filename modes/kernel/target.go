@@ -83,12 +83,7 @@ func (r *resolver) Place(n uint64) ([]byte, error) {
 	if n > math.MaxUint32 {
 		return nil, fmt.Errorf("a payload of %d bytes does not fit into a 32-bit memory", n)
 	}
-	region, err := r.allocate(uint32(n), 0, 0)
-	if err != nil {
-		return nil, err
-	}
-	r.now = mappedPayload{region: region}
-	return region.Bytes(), nil
+	return r.allocate(uint32(n), 0, 0)
 }
 
 // Resolve puts a payload into the function's memory from where its locator says.
@@ -136,20 +131,15 @@ func (r *resolver) view(n uint64, v *view) error {
 	}
 	reference := stream.Reference{ID: v.id, Descriptor: v.fd}
 	if r.writing.copies() {
-		region, err := r.allocate(uint32(n), 0, 0)
+		into, err := r.allocate(uint32(n), 0, 0)
 		if err != nil {
 			return err
 		}
-		r.now = mappedPayload{region: region}
 		if v.mapped && v != r.views.shown && v.see(v.place, int(n)) == nil {
-			memory.Copy(region.Bytes(), v.place[:n])
+			memory.Copy(into, v.place[:n])
 			return nil
 		}
-		if err := memory.ReadFile(v.fd, region.Bytes(), 0); err != nil {
-			r.now = mappedPayload{}
-			return errors.Join(err, r.function.Release(region))
-		}
-		return nil
+		return r.orGiveUp(memory.ReadFile(v.fd, into, 0))
 	}
 	region := r.views.show(v, int(n))
 	if region == nil {
@@ -179,30 +169,21 @@ func (r *resolver) faulted() int64 {
 
 // read copies a payload out of the source's process.
 func (r *resolver) read(n uint32, reference stream.Reference, address uintptr) error {
-	region, err := r.allocate(n, 0, 0)
+	into, err := r.allocate(n, 0, 0)
 	if err != nil {
 		return err
 	}
-	if err := r.reader.follow(reference, region.Bytes(), address); err != nil {
-		_ = r.function.Release(region)
-		return err
-	}
-	r.now = mappedPayload{region: region}
-	return nil
+	return r.orGiveUp(r.reader.follow(reference, into, address))
 }
 
 // mapPayload makes a region consist of a payload's pages, of a file that was checked.
 func (r *resolver) mapPayload(n uint32, reference stream.Reference, d *locator, held memory.FileID) error {
 	head, whole := len(d.head), int(n)-len(d.head)-len(d.tail)
-	region, err := r.allocate(n, head, whole)
+	into, err := r.allocate(n, head, whole)
 	if err != nil {
 		return err
 	}
-	r.now = mappedPayload{region: region}
-	into := region.Bytes()
-	if err := r.fill(into[head:head+whole], reference, d, held); err != nil {
-		r.now = mappedPayload{}
-		_ = r.function.Release(region)
+	if err := r.orGiveUp(r.fill(into[head:head+whole], reference, d, held)); err != nil {
 		return err
 	}
 	copy(into, d.head)
@@ -211,17 +192,34 @@ func (r *resolver) mapPayload(n uint32, reference stream.Reference, d *locator, 
 	return nil
 }
 
-// allocate returns a region of n bytes of which whole bytes after the head are pages, so
-// that they begin where a block does if they contain one. The window shows nothing of the source's
-// any more, for the guest runs, and not with what is in there.
-func (r *resolver) allocate(n uint32, head, whole int) (*modes.Region, error) {
+// orGiveUp releases the region that was allocated for a payload, if there was an error.
+func (r *resolver) orGiveUp(err error) error {
+	if err == nil {
+		return nil
+	}
+	region := r.now.region
+	r.now = mappedPayload{}
+	return errors.Join(err, r.function.Release(region))
+}
+
+// allocate makes a region of n bytes the payload's, and returns a view of it. whole bytes after the head
+// are pages, so they begin where a block does if they contain one. The window is hidden first: the guest's
+// allocator runs, and must not see what the window shows.
+func (r *resolver) allocate(n uint32, head, whole int) (view []byte, err error) {
 	if err := r.views.hide(); err != nil {
 		return nil, err
 	}
+	var region *modes.Region
 	if whole < memory.Block {
-		return r.function.Allocate(n)
+		region, err = r.function.Allocate(n)
+	} else {
+		region, err = r.function.AllocateAligned(n, memory.AlignmentOf(r.function.Memory()).Before(head))
 	}
-	return r.function.AllocateAligned(n, memory.AlignmentOf(r.function.Memory()).Before(head))
+	if err != nil {
+		return nil, err
+	}
+	r.now = mappedPayload{region: region}
+	return region.Bytes(), nil
 }
 
 // fill makes memory the payload's whole pages: blocks are mapped, for the reasons that

@@ -148,7 +148,7 @@ func (v *view) see(mapping []byte, n int) error {
 func (w *views) revert() (pages int) {
 	seen := w.window.Window()[:w.shown.seen]
 	var err error
-	if pages, w.scratch, err = memory.RevertCounted(seen, w.scratch); err != nil {
+	if pages, w.scratch, err = memory.Revert(seen, w.scratch); err != nil {
 		_ = memory.Drop(seen)
 	}
 	return pages

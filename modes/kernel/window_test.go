@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"strings"
@@ -16,8 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"rrbench/engines/catalogue"
 	"rrbench/memory"
+	"rrbench/modes/modestest"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/stream"
@@ -31,10 +30,7 @@ func forEachWindow(t *testing.T, test func(t *testing.T, engine string)) {
 	if err := NewMemfd().Check(); err != nil {
 		t.Skip(err)
 	}
-	for _, engine := range catalogue.BuiltIn() {
-		if catalogue.Check(engine) != nil {
-			continue
-		}
+	for _, engine := range modestest.Engines(t) {
 		t.Run(engine, func(t *testing.T) {
 			before := transporttest.Descriptors(t)
 			t.Run("", func(t *testing.T) { test(t, engine) }) // with what it cleans up
@@ -175,33 +171,16 @@ func TestLittleAddressSpace(t *testing.T) {
 	if err := NewMemfd().Check(); err != nil {
 		t.Skip(err)
 	}
-	if !inChild(t, nil) {
+	if !modestest.InChild(t, nil) {
 		return
 	}
 	const size = 9 << 20
-	var unlimited unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_AS, &unlimited); err != nil {
-		t.Fatal(err)
-	}
-	limit := func(left uint64) {
-		statm, err := os.ReadFile("/proc/self/statm")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var pages uint64
-		if _, err := fmt.Sscan(string(statm), &pages); err != nil {
-			t.Fatal(err)
-		}
-		if err := unix.Setrlimit(unix.RLIMIT_AS, &unix.Rlimit{Cur: min(pages*uint64(memory.Size)+left, unlimited.Max), Max: unlimited.Max}); err != nil {
-			t.Fatal(err)
-		}
-	}
 	handOver := func(o *opened, seed uint64) {
 		t.Helper()
 		transporttest.HandOver(t, o, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &o.handoff)
 	}
-	for _, engine := range catalogue.BuiltIn() {
-		if catalogue.Check(engine) != nil || engine != "wazero" && engine != "wasmtime" { // others reserve as much as they like
+	for _, engine := range modestest.Engines(t) {
+		if engine != "wazero" && engine != "wasmtime" { // others reserve as much as they like
 			continue
 		}
 		o := openInside(t, engine, size, "c") // the engine takes what it takes for itself
@@ -213,37 +192,37 @@ func TestLittleAddressSpace(t *testing.T) {
 		if engine == "wasmtime" {
 			each = 4<<30 + 64<<20
 		}
-		limit(2*each + 500<<20)
+		restore := modestest.LimitAddressSpace(t, 2*each+500<<20)
 		o = openInside(t, engine, size, "c")
 		handOver(o, 1)
 		if err := o.source.Windowless(); err == nil || !strings.Contains(err.Error(), "ulimit -v") {
 			t.Errorf("%s: the source has no window: %v", engine, err)
 		}
-		limit(math.MaxUint64 >> 1)
+		restore()
 		o.close(t)
 
 		o = openInside(t, engine, size, "c")
 		if fact := o.targets[0].Endpoint().Facts["pages"]; fact != Pages(nil) {
 			t.Errorf("%s: pages %s", engine, fact)
 		}
-		limit(200 << 20)
+		restore = modestest.LimitAddressSpace(t, 200<<20)
 		handOver(o, 2)
 		if b := o.memfd.buffer; b != nil {
 			t.Errorf("%s: a memory file is mapped as a window", engine)
 		}
-		limit(math.MaxUint64 >> 1)
+		restore()
 		handOver(o, 3)
 		if b := o.memfd.buffer; b == nil || !b.windowed {
 			t.Errorf("%s: no memory file is mapped as a window any more", engine)
 		}
 		// The target has no place for the file when it takes it down.
-		limit(200 << 20)
+		restore = modestest.LimitAddressSpace(t, 200<<20)
 		o.inside[0].lock.Lock()
 		if err := o.inside[0].views.hide(); err != nil || o.inside[0].views.all[0].mapped {
 			t.Errorf("%s: %v", engine, err)
 		}
 		o.inside[0].lock.Unlock()
-		limit(math.MaxUint64 >> 1)
+		restore()
 		handOver(o, 4)
 		o.close(t)
 	}

@@ -34,6 +34,12 @@ func linkTransports() []transport.Transport {
 // TestMain lets the test program be the process of a target.
 func TestMain(m *testing.M) { transporttest.Main(m, linkTransports()...) }
 
+func TestConformance(t *testing.T) {
+	for _, tr := range linkTransports() {
+		transporttest.Run(t, func() transport.Transport { return tr }, transporttest.Options{})
+	}
+}
+
 // link is a cable between two network namespaces without names, which end with the last
 // process or descriptor that uses them, however this process ends.
 type link struct{ source, target netns.NsHandle }
@@ -257,7 +263,7 @@ func observe(tr *sockets.Transport, writers *[]*referring) {
 	tr.NewWriter = func() (stream.Writer, error) {
 		w, err := make()
 		if c, ok := w.(*choosing); ok {
-			if r, ok := c.From.(*referring); ok {
+			if r, ok := c.large.(*referring); ok {
 				*writers = append(*writers, r)
 			}
 		}

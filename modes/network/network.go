@@ -4,19 +4,17 @@
 package network
 
 import (
+	"rrbench/modes"
 	"rrbench/modes/sockets"
 	"rrbench/transport"
+	"rrbench/transport/stream"
 )
 
 // NewStream is network/stream, the control for the others: A's shim writes the region from
 // A's linear memory to TCP, B's shim reads it straight into B's.
 func NewStream() transport.Transport {
 	return &sockets.Transport{
-		Name:    "network/stream",
-		Summary: "two shims, linear memory to linear memory, write to TCP",
-		Family:  transport.Network,
-		Place:   3,
-		Limits:  []string{"limit/tcp"},
+		About: modes.Info("network/stream", "two shims, linear memory to linear memory, write to TCP", transport.Network, 3, "limit/tcp"),
 	}
 }
 
@@ -26,11 +24,7 @@ func NewStream() transport.Transport {
 // region is leased until then.
 func NewSplice() transport.Transport {
 	return &sockets.Transport{
-		Name:      "network/splice",
-		Summary:   "two shims, A's pages spliced through a pipe to TCP, read into B's linear memory",
-		Family:    transport.Network,
-		Place:     1,
-		Limits:    []string{"limit/splice"},
+		About:     modes.Info("network/splice", "two shims, A's pages spliced through a pipe to TCP, read into B's linear memory", transport.Network, 1, "limit/splice"),
 		NewWriter: NewSplicing,
 		Detach:    Detach,
 		Facts:     PipeFacts,
@@ -44,12 +38,8 @@ func NewSplice() transport.Transport {
 // after all; the endpoint's facts say so.
 func NewZerocopy() transport.Transport {
 	return &sockets.Transport{
-		Name:      zerocopyName,
-		Summary:   "two shims, TCP sends A's pages themselves (MSG_ZEROCOPY), read into B's linear memory",
-		Family:    transport.Network,
-		Place:     2,
-		Limits:    []string{"limit/tcp"},
-		NewWriter: choose(zerocopyFrom, newReferring),
+		About:     modes.Info(zerocopyName, "two shims, TCP sends A's pages themselves (MSG_ZEROCOPY), read into B's linear memory", transport.Network, 2, "limit/tcp"),
+		NewWriter: choose(zerocopyFrom, func() (stream.Writer, error) { return &referring{}, nil }),
 		Detach:    Detach,
 		Facts:     zerocopyFacts,
 		Probe:     probeZerocopy,
@@ -68,13 +58,45 @@ const DefaultCrossover = 192 << 10
 // them, smaller ones as network/stream.
 func NewAdaptive(crossover int64) transport.Transport {
 	return &sockets.Transport{
-		Name:      "network",
-		Summary:   "two shims, TCP copies small payloads and is lent the pages of large ones",
-		Family:    transport.Network,
-		Place:     4,
-		Limits:    []string{"limit/tcp", "limit/splice"},
+		About:     modes.Info("network", "two shims, TCP copies small payloads and is lent the pages of large ones", transport.Network, 4, "limit/tcp", "limit/splice"),
 		NewWriter: choose(crossover, NewSplicing),
 		Detach:    Detach,
 		Facts:     PipeFacts,
 	}
 }
+
+// choosing writes payloads of at least crossover bytes by one writer and others by another, into the
+// same connection.
+type choosing struct {
+	small, large stream.Writer
+	crossover    int64
+}
+
+var _ stream.Awaiter = (*choosing)(nil)
+
+// choose makes writers that copy small payloads, and write large ones as those that large makes.
+func choose(crossover int64, large func() (stream.Writer, error)) func() (stream.Writer, error) {
+	return func() (stream.Writer, error) {
+		w, err := large()
+		if err != nil {
+			return nil, err
+		}
+		return &choosing{stream.NewCopying(), w, crossover}, nil
+	}
+}
+
+func (c *choosing) Write(socket int, header, payload []byte, until int64) error {
+	if int64(len(payload)) < c.crossover {
+		return c.small.Write(socket, header, payload, until)
+	}
+	return c.large.Write(socket, header, payload, until)
+}
+
+func (c *choosing) AwaitCompletion(socket int, until int64) error {
+	if awaiter, ok := c.large.(stream.Awaiter); ok {
+		return awaiter.AwaitCompletion(socket, until)
+	}
+	return nil
+}
+
+func (c *choosing) Close() error { return c.large.Close() }

@@ -11,8 +11,8 @@ import (
 
 // pipeSize is the capacity asked for, in bytes: every pipe full costs one vmsplice and one
 // splice, which waits for TCP, and the default of 64 KiB would make that many. More than
-// fs.pipe-max-size, 1 MiB as a rule, is for the privileged; a user who is not and has many
-// pipes gets less than that, too (pipe(7)).
+// fs.pipe-max-size, 1 MiB as a rule, needs a privilege; without it, a user that has many
+// pipes gets even less (pipe(7)).
 const pipeSize = 4 << 20
 
 // splicing moves the pages of a payload through a pipe into a socket.

@@ -31,8 +31,6 @@ type referring struct {
 
 var _ stream.Awaiter = (*referring)(nil)
 
-func newReferring() (stream.Writer, error) { return &referring{}, nil }
-
 // Write sends the header by a copy of its own, which goes out with the first bytes of the
 // payload: its memory is used again sooner than the payload's.
 func (r *referring) Write(socket int, header, payload []byte, until int64) error {
@@ -129,8 +127,8 @@ func (r *referring) reap(socket int, until int64) error {
 	}
 }
 
-// take counts a notification. Ranges do not overlap and all are of sends, so that their sum
-// tells when all are complete, in whatever order they come.
+// take counts a notification. Ranges do not overlap and all are of sends, so their sum
+// shows when all are complete, in whatever order they come.
 func (r *referring) take(n notification) error {
 	if n.count() > r.sent-r.done {
 		return fmt.Errorf("the kernel is done with sends %d to %d, only %d are under way", n.first, n.last, r.sent-r.done)

@@ -19,7 +19,7 @@ type Source interface {
 	// Rehearse is as for transport.Route.
 	Rehearse(spec payloads.Spec) error
 	// Send has the Carrier called once with the payload, which does not change until that
-	// returns. The error is the Carrier's, or tells why it was not called.
+	// returns. The error is the Carrier's, or the reason why it was not called.
 	Send() error
 	Close() error
 }

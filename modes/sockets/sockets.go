@@ -19,11 +19,7 @@ import (
 
 // Transport is one of the modes.
 type Transport struct {
-	// These are as in transport.Info.
-	Name, Summary string
-	Family        transport.Family
-	Place         int
-	Limits        []string
+	About transport.Info
 	// NewWriter makes the part that puts regions into a connection; nil copies them.
 	NewWriter func() (stream.Writer, error)
 	// Detach is set when the writer lets the kernel refer to a region's pages. It gives
@@ -38,7 +34,7 @@ type Transport struct {
 	// Probe, when set, says what this machine lacks for the transport, a *transport.Unavailable
 	// as a rule.
 	Probe func() error
-	// NewReferrer, when set, makes the part of a source that tells targets where a payload is;
+	// NewReferrer, when set, makes the part of a source that sends targets the place of a payload;
 	// processes are those of the targets.
 	NewReferrer func(source *modes.Function, processes []int) (Referrer, error)
 	// NewResolver, when set, makes the part of a target that finds it there.
@@ -58,29 +54,12 @@ type Resolver interface {
 
 var _ transport.Transport = (*Transport)(nil)
 
-// Info describes the transport.
-func (t *Transport) Info() transport.Info {
-	return transport.Info{
-		Name:            t.Name,
-		Summary:         t.Summary,
-		Family:          t.Family,
-		Place:           t.Place,
-		Limits:          t.Limits,
-		Hosting:         transport.SeparateProcesses,
-		FansIn:          true,
-		Across:          t.Family == transport.Network,
-		Runs:            transport.Wasm,
-		Codecs:          []transport.Codec{transport.None},
-		Origins:         transport.Origins(),
-		CopiesPerTarget: 1,
-		CopiesAtSource:  1,
-	}
-}
+func (t *Transport) Info() transport.Info { return t.About }
 
 // Check looks for loopback, and asks the probe.
 func (t *Transport) Check() error {
-	if t.Family == transport.Network {
-		if err := transport.CheckLoopback(t.Name); err != nil {
+	if t.About.Family == transport.Network {
+		if err := transport.CheckLoopback(t.About.Name); err != nil {
 			return err
 		}
 	}
@@ -94,7 +73,7 @@ func (t *Transport) checkSetup(setup transport.Setup) error {
 	if err := t.Check(); err != nil {
 		return err
 	}
-	return transport.CheckPlain(t.Name, setup.Codec)
+	return transport.CheckPlain(t.About.Name, setup.Codec)
 }
 
 // Serve makes a fresh function reachable at an address of its own.
@@ -104,7 +83,7 @@ func (t *Transport) Serve(ctx context.Context, setup transport.Setup) (transport
 	}
 	function, err := t.load(ctx, setup, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%s: target: %w", t.Name, err)
+		return nil, fmt.Errorf("%s: target: %w", t.About.Name, err)
 	}
 	service := stream.Service{
 		Receiver: &modes.Receiver{Function: function},
@@ -125,10 +104,10 @@ func (t *Transport) Serve(ctx context.Context, setup transport.Setup) (transport
 		close = func() error { return errors.Join(function.Close(), resolver.Close()) }
 	}
 	address := ""
-	if t.Family == transport.Network {
+	if t.About.Family == transport.Network {
 		address = setup.Listen()
 	}
-	return stream.Serve(t.Name, address, service, close)
+	return stream.Serve(t.About.Name, address, service, close)
 }
 
 // load makes a function, which is a source where there is a sender.
@@ -146,7 +125,7 @@ func (t *Transport) Open(ctx context.Context, setup transport.Setup, endpoints [
 	}
 	var function *modes.Function
 	options := Options{
-		FanOptions: stream.FanOptions{Transport: t.Name, Deadline: setup.Deadline, Serial: setup.Serial, NewWriter: t.NewWriter, Ring: t.Ring},
+		FanOptions: stream.FanOptions{Transport: t.About.Name, Deadline: setup.Deadline, Serial: setup.Serial, NewWriter: t.NewWriter, Ring: t.Ring},
 		NewSource: func(carry Carrier) (_ Source, err error) {
 			function, err = t.load(ctx, setup, carry.Send)
 			if err == nil {
@@ -165,3 +144,24 @@ func (t *Transport) Open(ctx context.Context, setup transport.Setup, endpoints [
 	}
 	return route, nil
 }
+
+// largePages has a source's regions consist of large pages where the kernel has some. The kernel
+// finds and counts each page that it is lent, which is most of what lending costs, and a large page
+// is one of them to MSG_ZEROCOPY. What copies from them has fewer to find, too.
+type largePages struct {
+	// What was advised last, as the guest sees it.
+	pointer, length uint32
+}
+
+var _ modes.Lender = (*largePages)(nil)
+
+// BeforeFill gives its advice before the region's pages are first touched, as a rule.
+func (l *largePages) BeforeFill(region *modes.Region) {
+	if l.pointer != region.Pointer() || l.length != region.Len() {
+		l.pointer, l.length = region.Pointer(), region.Len()
+		memory.PreferLarge(region.Bytes())
+	}
+}
+
+// BeforeFree leaves the pages where they are: they are the function's own.
+func (*largePages) BeforeFree(*modes.Region) {}

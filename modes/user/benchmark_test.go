@@ -7,15 +7,17 @@ import (
 
 	"rrbench/measure"
 	"rrbench/memory"
+	"rrbench/modes/modestest"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 )
 
 func benchmarkSend(b *testing.B, by transport.Transport, engine string, size int64, fanout int) {
 	setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Fanout: fanout}
 	var targets []transport.Target
 	for range fanout {
-		targets = append(targets, serveBy(b, by, setup))
+		targets = append(targets, transporttest.Serving(b, by, setup))
 	}
 	route := openBy(b, by, setup, targets...)
 	var handoff transport.Handoff
@@ -48,7 +50,7 @@ func benchmarkSend(b *testing.B, by transport.Transport, engine string, size int
 // allocation in B, the copy, B's handler, which reads every byte, and the release.
 func BenchmarkHandoff(b *testing.B) {
 	for _, by := range all() {
-		for _, engine := range enginesHere(b) {
+		for _, engine := range modestest.Engines(b) {
 			for _, size := range []int64{64, 256, 1 << 10, 4 << 10, 64 << 10, 1 << 20, 10 << 20, 100 << 20} {
 				b.Run(fmt.Sprintf("%s/%s/%s", by.Info().Name, engine, payloads.FormatSize(size)), func(b *testing.B) {
 					benchmarkSend(b, by, engine, size, 1)
@@ -60,7 +62,7 @@ func BenchmarkHandoff(b *testing.B) {
 
 func BenchmarkFanOut(b *testing.B) {
 	for _, by := range all() {
-		for _, engine := range enginesHere(b) {
+		for _, engine := range modestest.Engines(b) {
 			for _, fanout := range []int{2, 10, 100} {
 				b.Run(fmt.Sprintf("%s/%s/1MiB/%d", by.Info().Name, engine, fanout), func(b *testing.B) {
 					benchmarkSend(b, by, engine, 1<<20, fanout)

@@ -10,8 +10,10 @@ import (
 	"testing"
 
 	"rrbench/modes"
+	"rrbench/modes/modestest"
 	"rrbench/payloads"
 	"rrbench/transport"
+	"rrbench/transport/transporttest"
 	"rrbench/workloads/hostile"
 )
 
@@ -27,13 +29,13 @@ func TestDirectAndLong(t *testing.T) {
 		}
 		return hostile.Guest(t, name)
 	}
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		pair := func(source, target string) {
 			t.Run(engine+"/"+source+"/"+target, func(t *testing.T) {
 				from := transport.Setup{Engine: engine, Guest: guest(source), Codec: transport.None, Size: 1 << 20}
 				to := from
 				to.Guest = guest(target)
-				directTarget, longTarget := serve(t, to), serve(t, to)
+				directTarget, longTarget := transporttest.Serving(t, NewCopy(), to), transporttest.Serving(t, NewCopy(), to)
 				direct, long := openBy(t, NewCopy(), from, directTarget), openBy(t, NewCopy(), from, longTarget)
 				asks := source != "send-traps" && source != "send-never"
 				if want := engine != "wazero" && asks; (direct.direct != nil) != want {
@@ -85,7 +87,7 @@ func sendBoth(t *testing.T, direct, long *route) {
 			t.Fatalf("%d bytes: %016x, %d, %v and %016x, %d, %v", size, one.Digest, one.Length, one.Err, other.Digest, other.Length, other.Err)
 		}
 		if err == nil && one.Err == nil {
-			check(t, &a, one.Digest, size)
+			transporttest.CheckDelivery(t, &a, 0, size, one.Digest)
 		}
 		if !bytes.Equal(direct.source.Memory(), long.source.Memory()) {
 			t.Fatalf("%d bytes: the sources' memories differ", size)
@@ -116,7 +118,7 @@ func strip(err error) string {
 
 // TestShortSharesTargets has two routes to one target, which may be closed under them.
 func TestShortSharesTargets(t *testing.T) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 64}
 		target, err := NewCopy().Serve(context.Background(), setup)
 		if err != nil {

@@ -152,7 +152,7 @@ func (m *mover) retrieve(l lent) (released bool) {
 	return true
 }
 
-// wipe has nothing be left of what the target has written.
+// wipe clears what the target has written.
 func (l *lent) wipe() {
 	clear(l.region.Bytes()[l.first:l.end])
 	if window := l.region.Window(); window != nil {
@@ -160,7 +160,7 @@ func (l *lent) wipe() {
 	}
 }
 
-// empty has whole pages read as zeros, without any if that can be.
+// empty makes whole pages read as zeros, without any pages if possible.
 func empty(area []byte) {
 	if memory.Drop(area) != nil {
 		clear(area)

@@ -1,7 +1,6 @@
 package user
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -13,10 +12,10 @@ import (
 
 	"rrbench/memory"
 	"rrbench/modes"
+	"rrbench/modes/modestest"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
-	"rrbench/workloads/hostile"
 )
 
 // twin is a function that really takes part in hand-offs, and its model: the same guest on
@@ -33,12 +32,7 @@ type twin struct {
 	// next is whom it sends on to, or nil.
 	next *twin
 	// guards lie between payloads: regions that must stay untouched.
-	guards []guard
-}
-
-type guard struct {
-	real, model *modes.Region
-	fill        byte
+	guards modestest.Guards
 }
 
 // world is some functions and one route through them.
@@ -348,10 +342,11 @@ func (w *world) step() {
 	w.shown = false
 	switch w.random.IntN(10) {
 	case 0:
-		w.guard()
+		tw := w.any()
+		tw.guards.Add(w.t, w.random, tw.real.function, tw.model)
 		return
 	case 1:
-		w.dropGuard()
+		w.any().guards.Drop(w.t, w.random)
 		return
 	case 2:
 		// It may turn out to be for another size than the payload has.
@@ -428,43 +423,7 @@ func (w *world) both(what string, real, model error) {
 	}
 }
 
-// guard has a function allocate a region beside those of payloads.
-func (w *world) guard() {
-	tw := w.all[w.random.IntN(len(w.all))]
-	if len(tw.guards) == 8 {
-		return
-	}
-	size := uint32(1 + w.random.IntN(3*memory.Size))
-	real, err := tw.real.function.Allocate(size)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	model, err := tw.model.Allocate(size)
-	if err != nil || real.Pointer() != model.Pointer() {
-		w.t.Fatal("the model allocates elsewhere", err)
-	}
-	g := guard{real, model, byte(w.random.Uint32())}
-	for _, region := range []*modes.Region{real, model} {
-		view := region.Bytes()
-		for i := range view {
-			view[i] = g.fill
-		}
-	}
-	tw.guards = append(tw.guards, g)
-}
-
-func (w *world) dropGuard() {
-	tw := w.all[w.random.IntN(len(w.all))]
-	if len(tw.guards) == 0 {
-		return
-	}
-	i := w.random.IntN(len(tw.guards))
-	g := tw.guards[i]
-	tw.guards = append(tw.guards[:i:i], tw.guards[i+1:]...)
-	if err := errors.Join(tw.real.function.Release(g.real), tw.model.Release(g.model)); err != nil {
-		w.t.Fatal(err)
-	}
-}
+func (w *world) any() *twin { return w.all[w.random.IntN(len(w.all))] }
 
 // compare looks at every byte of every memory.
 func (w *world) compare() {
@@ -500,11 +459,7 @@ func (w *world) compare() {
 			real, model = real[memory.WindowEnd():], model[memory.WindowEnd():]
 		}
 		w.same(tw.name, real, model)
-		for _, g := range tw.guards {
-			if n := bytes.Count(g.real.Bytes(), []byte{g.fill}); n != int(g.real.Len()) {
-				w.t.Fatalf("%s: a guard of %d bytes has changed", tw.name, g.real.Len())
-			}
-		}
+		tw.guards.Check(w.t, tw.name)
 	}
 }
 
@@ -529,17 +484,7 @@ func (w *world) compareWindow(real, model []byte) {
 
 func (w *world) same(who string, real, model []byte) {
 	w.t.Helper()
-	if bytes.Equal(real, model) {
-		return
-	}
-	if len(real) != len(model) {
-		w.t.Fatalf("%s has a memory of %d bytes, the model's has %d", who, len(real), len(model))
-	}
-	for i := range real {
-		if real[i] != model[i] {
-			w.t.Fatalf("%s: byte %d is %#x, the model's is %#x (payload of %d bytes)", who, i, real[i], model[i], w.spec.Size)
-		}
-	}
+	modestest.Same(w.t, who, w.spec.Size, real, model)
 }
 
 // close ends everything in any order, and looks whether what is left is as it was.
@@ -569,7 +514,7 @@ func (w *world) close() {
 // that write to payloads, keep them, give them back late, grow and allocate, on all engines.
 func TestPropertyHandoffs(t *testing.T) {
 	transporttest.SmallBlocks(t)
-	engines, guests := enginesHere(t), guestsOf(t)
+	engines, guests := modestest.Engines(t), guestsOf(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -600,9 +545,5 @@ func TestPropertyHandoffs(t *testing.T) {
 
 // guestsOf are the guests of a world.
 func guestsOf(t *testing.T) map[string]string {
-	guests := map[string]string{"c": "c"}
-	for _, name := range []string{"handle-obeys", "send-from-own-memory", "send-twice", "send-writes", "send-frees"} {
-		guests[name] = hostile.Guest(t, name)
-	}
-	return guests
+	return modestest.Guests(t, "handle-obeys", "send-from-own-memory", "send-twice", "send-writes", "send-frees")
 }

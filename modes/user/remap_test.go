@@ -2,11 +2,8 @@ package user
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"testing"
@@ -14,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rrbench/memory"
+	"rrbench/modes/modestest"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
@@ -22,9 +20,9 @@ import (
 )
 
 // TestPagesMove looks at which payloads have pages that move, with every guest: nothing
-// else would tell from outside.
+// else shows that from outside.
 func TestPagesMove(t *testing.T) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		for _, guest := range workloads.Guests() {
 			t.Run(engine+"/"+guest, func(t *testing.T) {
 				if _, err := workloads.Guest(guest); err != nil {
@@ -32,21 +30,16 @@ func TestPagesMove(t *testing.T) {
 				}
 				setup := transport.Setup{Engine: engine, Guest: guest, Codec: transport.None, Size: 9 << 20}
 				const least = 4096 // a page
-				target := serveBy(t, NewRemap(), setup)
+				target := transporttest.Serving(t, NewRemap(), setup)
 				if fact := target.Endpoint().Facts["pages"]; fact != "move" {
 					t.Errorf("pages %s", fact)
 				}
 				route := openBy(t, NewRemap(), setup, target)
-				var handoff transport.Handoff
 				for i, size := range []int64{1, 4095, 8192, 65536, 1 << 20, 2<<20 - 1, least, 9 << 20, 9 << 20, 100} {
 					spec := payloads.Spec{Kind: payloads.Bytes, Seed: uint64(i), Size: size}
-					digest := spec.Digest()
 					for range 3 {
 						before, _ := route.Moves()
-						if err := errors.Join(route.Prepare(spec), route.Send(&handoff)); err != nil {
-							t.Fatal(err)
-						}
-						check(t, &handoff, digest, size)
+						handOver(t, route, spec)
 						if after, copied := route.Moves(); after-before != uint64(min(1, size/least)) || copied != 0 {
 							t.Errorf("%d bytes: moved %d times, copied %d times", size, after-before, copied)
 						}
@@ -60,7 +53,7 @@ func TestPagesMove(t *testing.T) {
 // A payload that the host prepares moves as a whole, to the last block that is full.
 func TestWholePayloadMoves(t *testing.T) {
 	setup := withoutWindow(transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None})
-	route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup))
+	route := openTo(t, NewRemap(), setup, setup)
 	var handoff transport.Handoff
 	for size, moves := range map[int]int{memory.Block: memory.Block, 3*memory.Block - 1: 2 * memory.Block} {
 		if err := route.Prepare(payloads.Spec{Kind: payloads.Text, Seed: 7, Size: int64(size)}); err != nil {
@@ -92,19 +85,11 @@ func TestAdaptive(t *testing.T) {
 
 func adaptive(t *testing.T, setup transport.Setup) {
 	by := NewAdaptive(100_000)
-	route := openBy(t, by, setup, serveBy(t, by, setup))
-	var handoff transport.Handoff
+	route := openTo(t, by, setup, setup)
 	for size, want := range map[int64]uint64{64: 0, 99_999: 0, 100_000: 1, 1 << 20: 1} {
 		spec := payloads.Spec{Kind: payloads.Text, Seed: 7, Size: size}
-		digest, err := spec.Digest(), route.Prepare(spec)
-		if err != nil {
-			t.Fatal(err)
-		}
 		before := route.mover.shared.Load() + route.mover.moved.Load()
-		if err := route.Send(&handoff); err != nil {
-			t.Fatal(err)
-		}
-		check(t, &handoff, digest, size)
+		handOver(t, route, spec)
 		if after := route.mover.shared.Load() + route.mover.moved.Load(); after-before != want {
 			t.Errorf("%d bytes: shared or moved %d times", size, after-before)
 		}
@@ -119,13 +104,12 @@ func TestIsolation(t *testing.T) {
 }
 
 func isolation(t *testing.T, size int64, seeds uint64) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		setup := withoutWindow(transport.Setup{Engine: engine, Guest: "c", Codec: transport.None})
 		writer := setup
 		writer.Guest = hostile.Guest(t, "handle-obeys")
-		alone := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), writer))
-		several := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), writer), serveBy(t, NewRemap(), setup))
-		var handoff transport.Handoff
+		alone := openTo(t, NewRemap(), setup, writer)
+		several := openBy(t, NewRemap(), setup, transporttest.Serving(t, NewRemap(), writer), transporttest.Serving(t, NewRemap(), setup))
 		for seed := range seeds {
 			route := alone
 			if seed%2 == 1 {
@@ -133,10 +117,7 @@ func isolation(t *testing.T, size int64, seeds uint64) {
 			}
 			spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}
 			for range 2 {
-				if err := errors.Join(route.Prepare(spec), route.Send(&handoff)); err != nil {
-					t.Fatal(err)
-				}
-				check(t, &handoff, spec.Digest(), size)
+				handOver(t, route, spec)
 				for _, written := range []string{"\xB1\xB1\xB1\xB1\xB1\xB1", "\xB2\xB2\xB2\xB2\xB2\xB2"} {
 					if bytes.Contains(route.source.Memory(), []byte(written)) {
 						t.Fatal("the source sees what the target has written")
@@ -157,19 +138,11 @@ func TestKeptForEver(t *testing.T) {
 	keeper.Guest = hostile.Guest(t, "handle-keeps")
 	before := transporttest.Held(t)
 	for range 2 {
-		target := serveBy(t, NewRemap(), keeper)
+		target := transporttest.Serving(t, NewRemap(), keeper)
 		route := openBy(t, NewRemap(), setup, target)
-		var handoff transport.Handoff
 		for seed := uint64(0); ; seed++ {
 			spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}
-			digest, err := spec.Digest(), route.Prepare(spec)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := route.Send(&handoff); err != nil {
-				t.Fatal(err)
-			}
-			check(t, &handoff, digest, size)
+			handOver(t, route, spec)
 			if moved, copied := route.Moves(); copied == 10 {
 				if during := transporttest.Held(t); moved < 1000 || during.Mappings > 30_000 {
 					t.Errorf("moved %d times, %d mappings", moved, during.Mappings)
@@ -195,19 +168,16 @@ func TestKeptForEver(t *testing.T) {
 // TestFallsBack has sources whose pages belong to several mappings and stay where they are: the payload is copied, and no hand-off fails.
 func TestFallsBack(t *testing.T) {
 	transporttest.SmallBlocks(t)
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		size, before := int64(1<<20), uint64(0)
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size}
-		route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup))
+		route := openTo(t, NewRemap(), setup, setup)
 		var handoff transport.Handoff
 		for _, split := range []bool{false, true, false} {
 			size += 10_000
 			for seed := range uint64(3) {
 				spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}
-				digest, err := spec.Digest(), route.Prepare(spec)
-				if err != nil {
-					t.Fatal(err)
-				}
+				digest := transporttest.Prepare(t, route, spec)
 				if split && seed == 0 {
 					// The middle of the payload gets a mapping of its own.
 					middle := len(route.source.Memory()) / 2
@@ -217,10 +187,7 @@ func TestFallsBack(t *testing.T) {
 					route.mover.plan = plan{}
 					route.mover.plan.by = route.choose(route.source.Prepared(), true)
 				}
-				if err := route.Send(&handoff); err != nil {
-					t.Fatal(err)
-				}
-				check(t, &handoff, digest, size)
+				transporttest.Send(t, route, spec, digest, &handoff)
 			}
 			moved, _ := route.Moves()
 			if want := map[bool]uint64{false: 3, true: 0}[split]; moved-before != want {
@@ -235,20 +202,14 @@ func TestFallsBack(t *testing.T) {
 // payloads arrive all the same, and their pages move again afterwards.
 func TestOutOfMappings(t *testing.T) {
 	transporttest.SmallBlocks(t)
-	const child = "RRBENCH_TEST_OUT_OF_MAPPINGS"
-	if os.Getenv(child) == "" {
-		command := exec.Command(os.Args[0], "-test.run=^TestOutOfMappings$", "-test.v")
-		command.Env = append(os.Environ(), child+"=1")
-		if output, err := command.CombinedOutput(); err != nil || !bytes.Contains(output, []byte("--- PASS")) {
-			t.Errorf("%v:\n%s", err, output)
-		}
+	if !modestest.InChild(t, nil) {
 		return
 	}
 	runtime.LockOSThread()
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		size := int64(1 << 20)
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size}
-		route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup))
+		route := openTo(t, NewRemap(), setup, setup)
 		// Wasmtime ends the process where it finds no room for the signal stack of a thread that
 		// it has not seen before, so it is called on one thread alone.
 		several := route
@@ -261,21 +222,13 @@ func TestOutOfMappings(t *testing.T) {
 			seed++
 			// Other regions than before need other mappings.
 			size += 5000
-			spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}
-			digest, err := spec.Digest(), through.Prepare(spec)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := through.Send(&handoff); err != nil {
-				t.Fatal(err)
-			}
-			check(t, &handoff, digest, size)
+			transporttest.HandOver(t, through, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}, &handoff)
 		}
 		handOver(route)
 		handOver(several)
 		// The Go runtime would not survive where it cannot map memory.
 		debug.SetGCPercent(-1)
-		release := takeMappings(t)
+		release := modestest.TakeMappings(t)
 		for range 5 {
 			handOver(route)
 			handOver(several)
@@ -299,40 +252,19 @@ func TestOutOfMappings(t *testing.T) {
 // payload is copied to every target.
 func TestNoDescriptorsLeft(t *testing.T) {
 	transporttest.SmallBlocks(t)
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		const size = 300_000
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size}
 		route := openBy(t, NewRemap(), setup, serveMany(t, NewRemap(), setup, 3)...)
-		var handoff transport.Handoff
-		handOver := func(seed uint64, size int64) {
-			t.Helper()
-			spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size}
-			digest, err := spec.Digest(), route.Prepare(spec)
-			if err != nil {
-				t.Fatal(err)
+		modestest.WithoutDescriptors(t, func() {
+			for seed := range uint64(3) {
+				handOver(t, route, payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size})
 			}
-			if err := route.Send(&handoff); err != nil {
-				t.Fatal(err)
-			}
-			check(t, &handoff, digest, size)
-		}
-		var limit unix.Rlimit
-		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-			t.Fatal(err)
-		}
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: limit.Max}); err != nil {
-			t.Fatal(err)
-		}
-		for seed := range uint64(3) {
-			handOver(seed, size)
-		}
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-			t.Fatal(err)
-		}
+		})
 		if route.mover.shared.Load() != 0 {
 			t.Error("pages were shared without a file")
 		}
-		handOver(4, size-5000)
+		handOver(t, route, payloads.Spec{Kind: payloads.Bytes, Seed: 4, Size: size - 5000})
 		if route.mover.shared.Load() != 1 {
 			t.Error("pages are not shared again")
 		}
@@ -344,7 +276,7 @@ func TestNoDescriptorsLeft(t *testing.T) {
 func TestGuestsDoAsTheyLike(t *testing.T) {
 	transporttest.SmallBlocks(t)
 	const size = 100_000
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		for _, way := range []struct {
 			by      transport.Transport
 			fanout  int
@@ -362,43 +294,15 @@ func TestGuestsDoAsTheyLike(t *testing.T) {
 				var handoff transport.Handoff
 				for seed := range uint64(50) {
 					spec := payloads.Spec{Kind: payloads.Bytes, Seed: seed, Size: size + int64(seed%3)*5000}
-					digest, err := spec.Digest(), route.Prepare(spec)
-					if err != nil {
-						t.Fatal(err)
-					}
+					digest := transporttest.Prepare(t, route, spec)
 					if err := route.Send(&handoff); (err == nil) == (source == "send-twice") {
 						t.Fatalf("%s: %v", source, err)
 					}
-					check(t, &handoff, digest, size+int64(seed%3)*5000)
+					for i := range handoff.Deliveries {
+						transporttest.CheckDelivery(t, &handoff, i, spec.Size, digest)
+					}
 				}
 			}
-		}
-	}
-}
-
-// takeMappings makes as many mappings as the kernel lets it but four.
-func takeMappings(t *testing.T) (release func()) {
-	const most = 1 << 20
-	area, err := unix.Mmap(-1, 0, most*os.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := func(i int) []byte { return area[i*os.Getpagesize():][:os.Getpagesize()] }
-	taken := 1
-	for unix.Mprotect(page(taken), unix.PROT_READ) == nil {
-		if taken += 2; taken >= most {
-			t.Fatal("the kernel does not limit mappings")
-		}
-	}
-	for range 2 {
-		taken -= 2
-		if err := unix.Mprotect(page(taken), unix.PROT_NONE); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return func() {
-		if err := unix.Munmap(area); err != nil {
-			t.Error(err)
 		}
 	}
 }
@@ -407,10 +311,10 @@ func takeMappings(t *testing.T) (release func()) {
 // must not take more of anything with time.
 func TestSoak(t *testing.T) {
 	transporttest.SmallBlocks(t)
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		for _, several := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/several=%v", engine, several), func(t *testing.T) {
-				soak(t, engine, several, soakHandoffs/len(enginesHere(t))/2)
+				soak(t, engine, several, soakHandoffs/len(modestest.Engines(t))/2)
 			})
 		}
 	}

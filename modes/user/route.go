@@ -167,13 +167,6 @@ func (r *route) Rehearse(spec payloads.Spec) error {
 	return r.source.Rehearse(spec)
 }
 
-// Moves returns how many hand-offs of this route moved pages, and how many copied the
-// payload where pages should have moved: the engine's memory cannot, the kernel refused, or
-// too many places are in use.
-func (r *route) Moves() (moved, copied uint64) {
-	return r.mover.moved.Load(), r.mover.copied.Load()
-}
-
 func (r *route) Send(handoff *transport.Handoff) error {
 	handoff.Resize(len(r.targets))
 	for i := range handoff.Deliveries {

@@ -53,7 +53,7 @@ func newTarget(m *mode, function *modes.Function) *target {
 	return t
 }
 
-// Endpoint tells of a target to which payloads should go by reference whether they can.
+// Endpoint has a fact about how pages get to the target, if payloads should go by reference.
 func (t *target) Endpoint() transport.Endpoint {
 	endpoint := transport.Endpoint{Transport: t.mode.name, Address: t.address}
 	if t.mode.copies() {
@@ -92,8 +92,8 @@ func (t *target) Close() error {
 	return err
 }
 
-// hide has the function's window show nothing of a source's any more, before the guest runs with what
-// another has sent.
+// hide removes the pages of a source from the function's window, before the guest runs with what another
+// source has sent.
 func (t *target) hide() error {
 	if t.local == nil {
 		return nil

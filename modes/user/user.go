@@ -119,20 +119,9 @@ func (m *mode) newLearner() *modes.Learner {
 }
 
 func (m *mode) Info() transport.Info {
-	return transport.Info{
-		Name:            m.name,
-		Summary:         m.summary,
-		Family:          transport.User,
-		Place:           m.place,
-		Limits:          m.limits,
-		Hosting:         transport.SharedProcess,
-		FansIn:          true,
-		Runs:            transport.Wasm,
-		Codecs:          []transport.Codec{transport.None},
-		Origins:         transport.Origins(),
-		CopiesPerTarget: 1,
-		CopiesAtSource:  1,
-	}
+	info := modes.Info(m.name, m.summary, transport.User, m.place, m.limits...)
+	info.Hosting = transport.SharedProcess
+	return info
 }
 
 // Check implements transport.Transport: where an engine runs, so does this.

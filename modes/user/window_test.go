@@ -3,15 +3,11 @@ package user
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"rrbench/memory"
+	"rrbench/modes/modestest"
 	"rrbench/payloads"
 	"rrbench/transport"
 	"rrbench/transport/transporttest"
@@ -24,25 +20,15 @@ const beside = 8 << 20
 // windowOf is the beginning of a function's window.
 func windowOf(memoryOf []byte) []byte { return memoryOf[memory.WindowStart:][:beside] }
 
-func handOver(t *testing.T, route *route, spec payloads.Spec) {
-	t.Helper()
-	var handoff transport.Handoff
-	digest := spec.Digest()
-	if err := errors.Join(route.Prepare(spec), route.Send(&handoff)); err != nil {
-		t.Fatal(err)
-	}
-	check(t, &handoff, digest, spec.Size)
-}
-
 func zero(area []byte) bool { return bytes.Count(area, []byte{0}) == len(area) }
 
 // TestWindowsAreApart has a source and a target that write into their windows whatever they like, at
 // any time, beside the payload as well.
 func TestWindowsAreApart(t *testing.T) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		for _, origin := range []transport.Origin{transport.OriginBuffer, transport.OriginHost} {
 			setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 3 << 20, Origin: origin}
-			target := serveBy(t, NewRemap(), setup)
+			target := transporttest.Serving(t, NewRemap(), setup)
 			route := openBy(t, NewRemap(), setup, target)
 			there := route.targets[0].function
 			seed := uint64(0)
@@ -84,12 +70,12 @@ func TestLongerThanAWindow(t *testing.T) {
 	transporttest.SmallBlocks(t)
 	setup := transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None, Size: int64(memory.Window)}
 	for _, by := range []transport.Transport{NewMemfd(), NewAdaptive(4096)} {
-		both := openBy(t, by, setup, serveBy(t, by, setup))
+		both := openTo(t, by, setup, setup)
 		for seed, size := range []int64{100_000, int64(memory.Window) + 1, int64(memory.Window), 3 * int64(memory.Window), 5000, 3 * int64(memory.Window)} {
 			handOver(t, both, payloads.Spec{Kind: payloads.Bytes, Seed: uint64(seed), Size: size})
 		}
 	}
-	route := openBy(t, NewRemap(), setup, serveBy(t, NewRemap(), setup))
+	route := openTo(t, NewRemap(), setup, setup)
 	handOver(t, route, payloads.Spec{Kind: payloads.Bytes, Seed: 1, Size: 100_000})
 	if err := route.Recycle(50_000); err != nil {
 		t.Fatal(err)
@@ -103,13 +89,13 @@ func TestLongerThanAWindow(t *testing.T) {
 // TestWindowTaken has a target that keeps what it gets: there is one payload a window, and what comes
 // after it is copied.
 func TestWindowTaken(t *testing.T) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		for _, by := range []transport.Transport{NewRemap(), NewMemfd()} {
 			const size = 1 << 20
 			setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Origin: transport.OriginBuffer, Consume: transport.ConsumeWrite}
 			keeper := setup
 			keeper.Guest = hostile.Guest(t, "rewrite-keeps")
-			route := openBy(t, by, setup, serveBy(t, by, keeper))
+			route := openTo(t, by, setup, keeper)
 			kept := func() []byte { return windowOf(route.targets[0].function.Memory())[:size] }
 			for seed := range uint64(5) {
 				handOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: seed, Size: size})
@@ -128,10 +114,10 @@ func TestWindowTaken(t *testing.T) {
 // TestShownIsHidden has a target with two sources: while its guest runs with what one has sent, the
 // other is not suspended, so that its window does not show in the target's.
 func TestShownIsHidden(t *testing.T) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		const size = 1 << 20
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Origin: transport.OriginBuffer}
-		target := serveBy(t, NewMemfd(), setup)
+		target := transporttest.Serving(t, NewMemfd(), setup)
 		first, second := openBy(t, NewMemfd(), setup, target), openBy(t, NewMemfd(), setup, target)
 		if first.local == nil || second.local == nil {
 			t.Fatalf("%s: pages are not shared", engine)
@@ -164,11 +150,11 @@ func TestShownIsHidden(t *testing.T) {
 // TestWrittenTo has a target that writes to all that it gets: none of it reaches the source or the next payload, and
 // user has the pages move from the second payload on.
 func TestWrittenTo(t *testing.T) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		for _, by := range []transport.Transport{NewMemfd(), NewAdaptive(4096), NewLearning(4096)} {
 			const size = 1 << 20
 			setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: size, Origin: transport.OriginBuffer, Consume: transport.ConsumeWrite}
-			route := openBy(t, by, setup, serveBy(t, by, setup))
+			route := openTo(t, by, setup, setup)
 			for seed := range uint64(8) {
 				spec := payloads.Spec{Kind: payloads.Text, Seed: seed, Size: size}
 				handOver(t, route, spec)
@@ -189,7 +175,7 @@ func TestWrittenTo(t *testing.T) {
 // TestNoWindow has guests whose allocators give no window: payloads are handed over all the same, and
 // the endpoint says why.
 func TestNoWindow(t *testing.T) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 1 << 20}
 		for name, reason := range map[string]string{
 			"allocate-zero": "allocate_memory returned 0", "allocate-outside": "not inside its memory", "allocate-traps": "unreachable",
@@ -197,7 +183,7 @@ func TestNoWindow(t *testing.T) {
 		} {
 			bad := setup
 			bad.Guest = hostile.Guest(t, name)
-			target := serveBy(t, NewRemap(), bad)
+			target := transporttest.Serving(t, NewRemap(), bad)
 			if fact := target.Endpoint().Facts["pages"]; !strings.Contains(fact, "there is no window: ") || !strings.Contains(fact, reason) {
 				t.Errorf("%s: pages %s", name, fact)
 			}
@@ -216,20 +202,14 @@ func TestNoWindow(t *testing.T) {
 // TestLittleAddressSpace runs in a process of its own: memories begin where they can, and payloads are
 // copied or move in blocks.
 func TestLittleAddressSpace(t *testing.T) {
-	const child = "RRBENCH_TEST_LITTLE_ADDRESS_SPACE"
-	if os.Getenv(child) == "" {
-		command := exec.Command(os.Args[0], "-test.run=^TestLittleAddressSpace$", "-test.v")
-		command.Env = append(os.Environ(), child+"=1")
-		if output, err := command.CombinedOutput(); err != nil || !bytes.Contains(output, []byte("--- PASS")) {
-			t.Errorf("%v:\n%s", err, output)
-		}
+	if !modestest.InChild(t, nil) {
 		return
 	}
-	engines := enginesHere(t)
+	engines := modestest.Engines(t)
 	for _, engine := range engines {
 		// The engine takes what it takes for itself.
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 9 << 20}
-		handOver(t, openBy(t, NewCopy(), setup, serve(t, setup)), payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 100})
+		handOver(t, openTo(t, NewCopy(), setup, setup), payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 100})
 	}
 	for _, engine := range engines {
 		if engine != "wazero" && engine != "wasmtime" {
@@ -240,9 +220,9 @@ func TestLittleAddressSpace(t *testing.T) {
 		if engine == "wasmtime" {
 			limit = 4<<30 + 64<<20
 		}
-		setLimit(t, addressSpace(t)+2*limit+500<<20)
+		restore := modestest.LimitAddressSpace(t, 2*limit+500<<20)
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 9 << 20}
-		target := serveBy(t, NewRemap(), setup)
+		target := transporttest.Serving(t, NewRemap(), setup)
 		route := openBy(t, NewRemap(), setup, target)
 		handOver(t, route, payloads.Spec{Kind: payloads.Text, Seed: 1, Size: 9 << 20})
 		if moved, copied := route.Moves(); moved != 1 || copied != 0 {
@@ -251,35 +231,8 @@ func TestLittleAddressSpace(t *testing.T) {
 		if route.source.Windowless() == nil || !strings.Contains(route.source.Windowless().Error(), "ulimit -v") {
 			t.Errorf("%s: the source has no window: %v", engine, route.source.Windowless())
 		}
-		setLimit(t, unix.RLIM_INFINITY)
+		restore()
 	}
-}
-
-// setLimit bounds the address space, in bytes.
-func setLimit(t *testing.T, most uint64) {
-	t.Helper()
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil {
-		t.Fatal(err)
-	}
-	limit.Cur = min(most, limit.Max)
-	if err := unix.Setrlimit(unix.RLIMIT_AS, &limit); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// addressSpace is how much of it is in use, in bytes.
-func addressSpace(t *testing.T) uint64 {
-	t.Helper()
-	status, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages := uint64(0)
-	if _, err := fmt.Sscan(string(status), &pages); err != nil {
-		t.Fatal(err)
-	}
-	return pages * uint64(memory.Size)
 }
 
 // TestCyclesLeaveNothing moves windows a thousand times, and shows them.
@@ -290,9 +243,9 @@ func TestCyclesLeaveNothing(t *testing.T) {
 }
 
 func cyclesLeaveNothing(t *testing.T, by transport.Transport) {
-	for _, engine := range enginesHere(t) {
+	for _, engine := range modestest.Engines(t) {
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 200_000, Origin: transport.OriginBuffer}
-		route := openBy(t, by, setup, serveBy(t, by, setup))
+		route := openTo(t, by, setup, setup)
 		memories := [][]byte{}
 		var before transporttest.Holdings
 		for seed := range uint64(1000) {

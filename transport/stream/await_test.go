@@ -27,15 +27,14 @@ func (s *awaiting) AwaitCompletion(fd int, until int64) error {
 // The writer is waited for after each acknowledgement, whatever it says, and a payload that
 // the kernel does not let go of is one whose connection broke.
 func TestAwaitCompletion(t *testing.T) {
-	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
+	overEach(t, func(t *testing.T, address string) {
 		b := &buffer{}
-		l, endpoint := mustServe(t, listen, Service{Receiver: b, Deadline: 20 * time.Second})
+		l, endpoint := mustServe(t, address, Service{Receiver: b, Deadline: 20 * time.Second})
 		defer mustClose(t, l)
 		var w *awaiting
 		fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 20 * time.Second, NewWriter: func() (Writer, error) {
-			copying, err := NewCopying()
-			w = &awaiting{Writer: copying}
-			return w, err
+			w = &awaiting{Writer: NewCopying()}
+			return w, nil
 		}}, endpoint)
 		defer mustClose(t, fan)
 		p := payload(100_000, 1)

@@ -42,11 +42,11 @@ func TestUnixSocketsLieInADirectoryOfTheirOwn(t *testing.T) {
 	if err := left.Release(); err != nil {
 		t.Fatal(err)
 	}
-	first, err := ListenUnix()
+	first, err := Listen("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := ListenUnix()
+	second, err := Listen("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestUnixSocketsLieInADirectoryOfTheirOwn(t *testing.T) {
 
 func TestUnixSocketsNeedADirectory(t *testing.T) {
 	socketsIn(t, "/nowhere", "/nowhere/else")
-	if _, err := ListenUnix(); err == nil || !strings.Contains(err.Error(), "/nowhere/else") {
+	if _, err := Listen(""); err == nil || !strings.Contains(err.Error(), "/nowhere/else") {
 		t.Errorf("error is %v", err)
 	}
 	parent := t.TempDir()
@@ -78,7 +78,7 @@ func TestUnixSocketsNeedADirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	socketsIn(t, deep)
-	if _, err := ListenUnix(); err == nil {
+	if _, err := Listen(""); err == nil {
 		t.Error("listens at a path that is too long")
 	}
 	if names := entries(t, deep); len(names) != 0 {

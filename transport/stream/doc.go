@@ -15,7 +15,7 @@
 //	connector → listener   hello:    magic u32, version u16, zero u16, proof
 //	listener → connector   verdict:  magic u32, version u16, verdict u16, answer
 //
-// The handshake admits those who belong here. It does not encrypt or sign what follows: what
+// The handshake admits the processes of this run. It does not encrypt or sign what follows: what
 // is altered on the way is revealed by the digests.
 //
 // # Frames

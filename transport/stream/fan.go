@@ -24,7 +24,7 @@ type Fan struct {
 	payload []byte
 	flags   flags
 	handoff *transport.Handoff
-	// send is deliverTo, made once.
+	// send sends to one target; it is made once, so that sending allocates nothing.
 	send func(i int)
 
 	// Of references: the frame, the same for all targets but for its sequence number, the
@@ -39,11 +39,13 @@ func OpenFan(ctx context.Context, endpoints []transport.Endpoint, options FanOpt
 		return nil, errors.New("open a route: it needs at least one target")
 	}
 	if options.NewWriter == nil {
-		options.NewWriter = NewCopying
+		options.NewWriter = func() (Writer, error) { return NewCopying(), nil }
 	}
 	setup := transport.Setup{Serial: options.Serial}
 	fan := &Fan{pool: setup.Pool(len(endpoints)), serial: options.Serial}
-	fan.send = fan.deliverTo
+	fan.send = func(i int) {
+		fan.links[i].deliver(fan.flags, fan.payload, fan.handoff.Start, &fan.handoff.Deliveries[i])
+	}
 	for i, endpoint := range endpoints {
 		l, err := openLink(ctx, endpoint, options)
 		if err != nil {
@@ -53,11 +55,6 @@ func OpenFan(ctx context.Context, endpoints []transport.Endpoint, options FanOpt
 		fan.links = append(fan.links, l)
 	}
 	return fan, nil
-}
-
-// deliverTo sends to one target.
-func (f *Fan) deliverTo(i int) {
-	f.links[i].deliver(f.flags, f.payload, f.handoff.Start, &f.handoff.Deliveries[i])
 }
 
 // Send hands the payload to every target, all started together or one after the other, and

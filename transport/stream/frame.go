@@ -47,11 +47,6 @@ func (h header) encode(p *[headerSize]byte) {
 	binary.LittleEndian.PutUint64(p[32:], uint64(h.locator))
 }
 
-// setSequence changes the sequence number of an encoded frame.
-func setSequence(frame []byte, sequence uint64) {
-	binary.LittleEndian.PutUint64(frame[8:], sequence)
-}
-
 func parseHeader(p *[headerSize]byte) (header, error) {
 	if magic := binary.LittleEndian.Uint32(p[0:]); magic != headerMagic {
 		return header{}, fmt.Errorf("frame header starts with %#08x, not with %#08x", magic, headerMagic)

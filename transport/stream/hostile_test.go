@@ -70,8 +70,8 @@ func altered(hello []byte, at int) []byte {
 }
 
 func TestUnprovenConnectionsAreClosed(t *testing.T) {
-	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
-		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}, Deadline: 10 * time.Second})
+	overEach(t, func(t *testing.T, address string) {
+		l, endpoint := mustServe(t, address, Service{Receiver: &buffer{}, Deadline: 10 * time.Second})
 		defer mustClose(t, l)
 		malformed := make([]byte, 1<<16)
 		_, _ = rand.Read(malformed)
@@ -112,8 +112,8 @@ func TestUnprovenConnectionsAreClosed(t *testing.T) {
 
 // Connections that keep silent keep no source out, and are gone after the handshake's deadline.
 func TestSilentConnections(t *testing.T) {
-	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
-		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}, Deadline: 10 * time.Second})
+	overEach(t, func(t *testing.T, address string) {
+		l, endpoint := mustServe(t, address, Service{Receiver: &buffer{}, Deadline: 10 * time.Second})
 		defer mustClose(t, l)
 		// On a busy machine they may be gone before the honest source has even come.
 		for tries := 5; ; tries-- {
@@ -153,9 +153,9 @@ func frame(sequence, length uint64) []byte {
 // A source that is known may still go mad or die: the target drops it, frees what it held
 // and serves the next one.
 func TestMadSource(t *testing.T) {
-	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
+	overEach(t, func(t *testing.T, address string) {
 		b := &buffer{}
-		l, endpoint := mustServe(t, listen, Service{Receiver: b, Limit: 1 << 20, Deadline: time.Second})
+		l, endpoint := mustServe(t, address, Service{Receiver: b, Limit: 1 << 20, Deadline: time.Second})
 		defer mustClose(t, l)
 		for _, test := range []struct {
 			name  string
@@ -214,7 +214,7 @@ func TestMadSource(t *testing.T) {
 // A source that sends drop by drop is bounded as a whole.
 func TestDripping(t *testing.T) {
 	b := &buffer{}
-	l, endpoint := mustServe(t, ListenUnix, Service{Receiver: b, Deadline: time.Second})
+	l, endpoint := mustServe(t, "", Service{Receiver: b, Deadline: time.Second})
 	defer mustClose(t, l)
 	s := mustDial(t, endpoint)
 	defer s.close()
@@ -233,9 +233,9 @@ func TestDripping(t *testing.T) {
 
 // fakeTarget is a listener in the test's hands: it does the handshake with the endpoint's
 // nonce, unless the test wants another, and then what the test wants.
-func fakeTarget(t *testing.T, listen func() (*Listener, error), after func(net.Conn)) transport.Endpoint {
+func fakeTarget(t *testing.T, address string, after func(*Listener, net.Conn)) transport.Endpoint {
 	t.Helper()
-	l, err := listen()
+	l, err := Listen(address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,21 +248,13 @@ func fakeTarget(t *testing.T, listen func() (*Listener, error), after func(net.C
 		}
 		defer connection.Close()
 		_ = connection.SetDeadline(time.Now().Add(10 * time.Second))
-		after(connection)
+		after(l, connection)
 	}()
 	t.Cleanup(func() {
 		mustClose(t, l)
 		<-done
 	})
 	return l.Endpoint("test")
-}
-
-func welcomed(l **Listener, listen func() (*Listener, error)) func() (*Listener, error) {
-	return func() (*Listener, error) {
-		made, err := listen()
-		*l = made
-		return made, err
-	}
 }
 
 func TestMadListener(t *testing.T) {
@@ -281,7 +273,7 @@ func TestMadListener(t *testing.T) {
 		{"unknown verdict", altered(bytes.Clone(outsider), 7), "verdict 256 is unknown"},
 		{"an impostor", outsider, "does not know the endpoint's nonce"},
 	} {
-		endpoint := fakeTarget(t, ListenUnix, func(c net.Conn) {
+		endpoint := fakeTarget(t, "", func(_ *Listener, c net.Conn) {
 			_, _ = io.CopyN(io.Discard, c, int64(helloSize))
 			_, _ = c.Write(test.words)
 		})
@@ -297,7 +289,7 @@ func TestMadListener(t *testing.T) {
 // A listener that keeps silent ends Open when its context ends.
 func TestMuteListener(t *testing.T) {
 	released := make(chan struct{})
-	endpoint := fakeTarget(t, ListenUnix, func(net.Conn) { <-released })
+	endpoint := fakeTarget(t, "", func(*Listener, net.Conn) { <-released })
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	_, err := OpenFan(ctx, []transport.Endpoint{endpoint}, FanOptions{Transport: "test"})
@@ -336,9 +328,8 @@ func TestMadTarget(t *testing.T) {
 		{"another sequence", headerSize + size, answer(envelope{sequence: 2}, ""), "hand-off 2 came instead of that to 1"},
 		{"stops reading, with a word", 1 << 20, answer(envelope{status: statusMalformed}, "too\nmuch!"), "too much!"},
 	} {
-		overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
-			var l *Listener
-			endpoint := fakeTarget(t, welcomed(&l, listen), func(c net.Conn) {
+		overEach(t, func(t *testing.T, address string) {
+			endpoint := fakeTarget(t, address, func(l *Listener, c net.Conn) {
 				if _, answer, err := l.handshake(c); err != nil || sendVerdict(c, verdictWelcome, answer) != nil {
 					return
 				}
@@ -354,17 +345,15 @@ func TestMadTarget(t *testing.T) {
 				t.Errorf("%s: error is %v, want %q in it", test.name, err, test.want)
 			}
 			mustClose(t, fan)
-			mustClose(t, l)
 		})
 	}
 }
 
 // A target that stops reading lets the source's deadline pass.
 func TestStalledTarget(t *testing.T) {
-	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
-		var l *Listener
+	overEach(t, func(t *testing.T, address string) {
 		released := make(chan struct{})
-		endpoint := fakeTarget(t, welcomed(&l, listen), func(c net.Conn) {
+		endpoint := fakeTarget(t, address, func(l *Listener, c net.Conn) {
 			if _, answer, err := l.handshake(c); err == nil && sendVerdict(c, verdictWelcome, answer) == nil {
 				<-released
 			}
@@ -377,14 +366,13 @@ func TestStalledTarget(t *testing.T) {
 		}
 		close(released)
 		mustClose(t, fan)
-		mustClose(t, l)
 	})
 }
 
 // Reads and writes survive signals.
 func TestSignals(t *testing.T) {
-	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
-		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}, Deadline: 20 * time.Second})
+	overEach(t, func(t *testing.T, address string) {
+		l, endpoint := mustServe(t, address, Service{Receiver: &buffer{}, Deadline: 20 * time.Second})
 		defer mustClose(t, l)
 		fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 20 * time.Second}, endpoint)
 		defer mustClose(t, fan)

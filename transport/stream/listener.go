@@ -30,7 +30,7 @@ const (
 type Listener struct {
 	listener net.Listener
 	nonce    []byte
-	// admission checks who connects, pending holds those that have not proven anything.
+	// admission checks the proofs of connections, pending holds those that have not proven anything.
 	admission *transport.Admission
 	pending   transport.Pending
 
@@ -46,19 +46,6 @@ type Listener struct {
 	close   context.CancelFunc
 }
 
-// ListenUnix listens on a Unix socket in the process's directory of those.
-func ListenUnix() (*Listener, error) {
-	path, err := newPath()
-	if err != nil {
-		return nil, err
-	}
-	listener, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, errors.Join(err, leavePath())
-	}
-	return newListener(listener), nil
-}
-
 // Deferring has a listener on TCP accept no connection without a byte (TCP_DEFER_ACCEPT, tcp(7)).
 var Deferring = net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
 	failed := raw.Control(func(fd uintptr) {
@@ -67,27 +54,33 @@ var Deferring = net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn)
 	return errors.Join(failed, err)
 }}
 
-// ListenTCP listens on an IP address and port, such as "127.0.0.1:0"; port 0 lets the
-// kernel choose.
-func ListenTCP(address string) (*Listener, error) {
-	if _, err := netip.ParseAddrPort(address); err != nil {
+// Listen listens on an IP address and port, such as "127.0.0.1:0", where port 0 lets the kernel choose;
+// or, if the address is empty, on a Unix socket in the process's directory for these.
+func Listen(address string) (*Listener, error) {
+	config := Deferring
+	network := "tcp"
+	if address == "" {
+		path, err := newPath()
+		if err != nil {
+			return nil, err
+		}
+		config, network, address = net.ListenConfig{}, "unix", path
+	} else if _, err := netip.ParseAddrPort(address); err != nil {
 		return nil, fmt.Errorf("listen: address %q is not IP:port: %w", address, err)
 	}
-	config := Deferring
 	config.KeepAlive = -1
 	config.SetMultipathTCP(false)
-	listener, err := config.Listen(context.Background(), "tcp", address)
+	listener, err := config.Listen(context.Background(), network, address)
+	if err != nil && network == "unix" {
+		err = errors.Join(err, leavePath())
+	}
 	if err != nil {
 		return nil, err
 	}
-	return newListener(listener), nil
-}
-
-func newListener(listener net.Listener) *Listener {
 	l := &Listener{listener: listener, nonce: transport.NewNonce(), places: make(chan struct{}, mostSources)}
 	l.closing, l.close = context.WithCancel(context.Background())
 	l.admission = transport.NewAdmission(l.nonce)
-	return l
+	return l, nil
 }
 
 // Endpoint describes this listener to a source.

@@ -1,7 +1,7 @@
 package stream
 
 import (
-	"errors"
+	"encoding/binary"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -112,51 +112,38 @@ func (f *Fan) encode(reference Reference, length int) {
 
 // refer sends the frame of a reference, and says whether an acknowledgement will follow.
 func (l *link) refer(frame, control, payload []byte, d *transport.Delivery) bool {
-	setSequence(frame, l.sequence)
+	binary.LittleEndian.PutUint64(frame[8:], l.sequence)
 	l.until = momentAfter(l.deadline)
-	first, n, err := frame, 0, error(nil)
-	if l.socket.ring != nil {
-		first = frame[:1] // for the descriptor to come with; the frame goes through the ring
+	first, byRing := frame, l.socket.ring != nil
+	if byRing {
+		first = frame[:min(1, len(control))] // the frame goes through the ring; one byte goes with a descriptor
 	}
-	for l.socket.ring == nil || len(control) > 0 {
+	n, err := 0, error(nil)
+	for len(first) > 0 {
 		if n, err = unix.SendmsgN(l.socket.fd, first, control, nil, 0); err != unix.EINTR {
 			break
 		}
 	}
-	if n <= 0 && isExhaustion(err) {
-		// No byte was sent. The frame that is sent instead has this one's sequence number.
+	if n <= 0 && (err == unix.ETOOMANYREFS || err == unix.ENOBUFS || err == unix.ENOMEM) {
+		// Too many descriptors are in flight (unix(7)), or memory is short. No byte was sent. The frame that is
+		// sent instead has this one's sequence number.
 		l.sequence--
 		l.deliver(0, payload, d.Timeline.Start, d)
 		l.resent = true
 		return false
 	}
-	if l.socket.ring != nil {
-		if n == len(first) || len(control) == 0 {
-			err = l.writer.Write(l.socket.fd, frame, nil, l.until)
-		} else {
-			err = CheckSent(n, err, l.until)
-		}
-		if err != nil {
-			l.abort(d, fmt.Errorf("send the payload's reference: %w%s", err, l.targetError()))
-		}
-		return err == nil
-	}
-	if n < len(frame) {
+	if n < len(first) {
 		if err = CheckSent(n, err, l.until); err == nil {
-			err = writeFull(l.socket.fd, frame[n:], l.until)
-		}
-		if err != nil {
-			l.abort(d, fmt.Errorf("send the payload's reference: %w%s", err, l.targetError()))
-			return false
+			err = writeFull(l.socket.fd, first[n:], l.until)
 		}
 	}
-	return true
-}
-
-// isExhaustion says that a descriptor cannot be sent for lack of something: too many are in
-// flight (unix(7), ETOOMANYREFS), or memory.
-func isExhaustion(err error) bool {
-	return errors.Is(err, unix.ETOOMANYREFS) || errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENOMEM)
+	if err == nil && byRing {
+		err = l.writer.Write(l.socket.fd, frame, nil, l.until)
+	}
+	if err != nil {
+		l.abort(d, fmt.Errorf("send the payload's reference: %w%s", err, l.targetError()))
+	}
+	return err == nil
 }
 
 // collect reads an acknowledgement. Targets are asked in turn and each may take until the

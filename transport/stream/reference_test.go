@@ -34,7 +34,7 @@ type resolver struct {
 	process  int
 }
 
-// will tells the target what to do from now on.
+// will sets what the target does from now on.
 func (r *resolver) will(resolve, fail error, held bool, released uint64) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
@@ -111,7 +111,7 @@ func testReferences(t *testing.T, serial bool) {
 	var endpoints []transport.Endpoint
 	for range 3 {
 		r := newResolver()
-		l, endpoint := mustServe(t, ListenUnix, Service{Receiver: r, Deadline: 10 * time.Second})
+		l, endpoint := mustServe(t, "", Service{Receiver: r, Deadline: 10 * time.Second})
 		defer mustClose(t, l)
 		targets, endpoints = append(targets, r), append(endpoints, endpoint)
 	}
@@ -223,7 +223,7 @@ func (p *prepared) Consume(d *transport.Delivery) error {
 // A target is prepared before the first payload, gets payloads that follow their references,
 // and fills in what it knows of a delivery.
 func TestPreparation(t *testing.T) {
-	overAddresses(t, func(t *testing.T, address string) {
+	overEach(t, func(t *testing.T, address string) {
 		p := &prepared{resolver: newResolver()}
 		p.follow = make(chan []byte, 1)
 		target, err := Serve("test", address, Service{Receiver: p, Deadline: 10 * time.Second, Facts: map[string]string{"a": "fact"}}, func() error { return nil })
@@ -267,7 +267,7 @@ func TestPreparation(t *testing.T) {
 func TestPreparationFails(t *testing.T) {
 	for locator, want := range map[string]string{"there": "there is no server", strings.Repeat("x", LocatorLimit+1): "possible are 1 to"} {
 		p := &prepared{resolver: newResolver(), err: errors.New("there is no server")}
-		l, endpoint := mustServe(t, ListenUnix, Service{Receiver: p, Deadline: 10 * time.Second})
+		l, endpoint := mustServe(t, "", Service{Receiver: p, Deadline: 10 * time.Second})
 		_, err := OpenFan(context.Background(), []transport.Endpoint{endpoint}, FanOptions{Transport: "test", Preparation: []byte(locator)})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
@@ -281,7 +281,7 @@ func TestPreparationFails(t *testing.T) {
 func TestReferenceToADyingTarget(t *testing.T) {
 	r := newResolver()
 	r.blocking = make(chan struct{})
-	l, endpoint := mustServe(t, ListenUnix, Service{Receiver: r, Deadline: time.Second})
+	l, endpoint := mustServe(t, "", Service{Receiver: r, Deadline: time.Second})
 	fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 300 * time.Millisecond}, endpoint)
 	p := payload(1000, 1)
 	fd := memoryFile(t, p)
@@ -334,7 +334,7 @@ func TestMadReferences(t *testing.T) {
 			if test.plain {
 				receiver = &r.buffer
 			}
-			l, endpoint := mustServe(t, ListenUnix, Service{Receiver: receiver, Deadline: 10 * time.Second})
+			l, endpoint := mustServe(t, "", Service{Receiver: receiver, Deadline: 10 * time.Second})
 			s := mustDial(t, endpoint)
 			if _, err := unix.SendmsgN(s.fd, test.frame, test.control, nil, 0); err != nil {
 				t.Fatal(err)

@@ -41,7 +41,7 @@ func TestRingMadSource(t *testing.T) {
 	for _, waiting := range []memory.Waiting{memory.Learning, memory.Sleeping, memory.Spinning} {
 		before := transporttest.Descriptors(t)
 		b := &buffer{}
-		l, endpoint := mustServe(t, ListenUnix, Service{Receiver: b, Limit: 8 << 20, Deadline: time.Second, Ring: waiting})
+		l, endpoint := mustServe(t, "", Service{Receiver: b, Limit: 8 << 20, Deadline: time.Second, Ring: waiting})
 		for name, do := range map[string]func(*link) error{
 			"dies before a frame":     func(*link) error { return nil },
 			"dies in the header":      func(s *link) error { return s.socket.ring.Write(frame(1, 8)[:9], nil, 0) },
@@ -85,7 +85,7 @@ func TestRingTargetGoes(t *testing.T) {
 			if name == "written to" {
 				service.Receiver = &stalled{buffer: b}
 			}
-			l, endpoint := mustServe(t, ListenUnix, service)
+			l, endpoint := mustServe(t, "", service)
 			fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 20 * time.Second, Ring: waiting}, endpoint)
 			closed := make(chan error)
 			go func() {
@@ -123,12 +123,12 @@ func (s *stalled) Place(uint64) ([]byte, error) {
 
 // A target opens rings only when it is to, one a connection, and of files that are such.
 func TestRingRefused(t *testing.T) {
-	l, endpoint := mustServe(t, ListenUnix, Service{Receiver: &buffer{}, Deadline: 5 * time.Second})
+	l, endpoint := mustServe(t, "", Service{Receiver: &buffer{}, Deadline: 5 * time.Second})
 	defer mustClose(t, l)
 	if _, err := OpenFan(t.Context(), []transport.Endpoint{endpoint}, FanOptions{Transport: "test", Deadline: 5 * time.Second, Ring: memory.Learning}); err == nil || !strings.Contains(err.Error(), "no ring") {
 		t.Errorf("error is %v", err)
 	}
-	r, ringed := mustServe(t, ListenUnix, Service{Receiver: &buffer{}, Deadline: 5 * time.Second, Ring: memory.Learning})
+	r, ringed := mustServe(t, "", Service{Receiver: &buffer{}, Deadline: 5 * time.Second, Ring: memory.Learning})
 	defer mustClose(t, r)
 	s := mustDial(t, ringed)
 	defer s.close()

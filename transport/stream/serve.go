@@ -208,8 +208,12 @@ func (c *connection) refuse(length uint64, until int64, cause error) error {
 	if c.scratch == nil {
 		c.scratch = make([]byte, discardSize)
 	}
-	if err := c.socket.discard(length, c.scratch, until); err != nil {
-		return err
+	for length > 0 {
+		part := c.scratch[:min(length, discardSize)]
+		if err := c.socket.readFull(part, until); err != nil {
+			return err
+		}
+		length -= uint64(len(part))
 	}
 	return c.answer(statusRefused, cause)
 }

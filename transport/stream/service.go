@@ -17,7 +17,7 @@ type Service struct {
 	// waiting for the next payload is not bounded. Zero means no bound.
 	Deadline time.Duration
 	// Ring, when set, has sources bring rings along: a ring carries payloads and their answers then, and
-	// the socket tells when the peer is gone.
+	// the socket is closed when the peer is gone.
 	Ring memory.Waiting
 	// Facts are part of the endpoint.
 	Facts map[string]string

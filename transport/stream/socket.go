@@ -152,18 +152,6 @@ func (s *socket) readPayload(p []byte, until int64) error {
 	return s.receiveFull(p[last:], waitAll, until)
 }
 
-// discard reads n bytes and forgets them.
-func (s *socket) discard(n uint64, scratch []byte, until int64) error {
-	for n > 0 {
-		part := scratch[:min(n, uint64(len(scratch)))]
-		if err := s.readFull(part, until); err != nil {
-			return err
-		}
-		n -= uint64(len(part))
-	}
-	return nil
-}
-
 // pending reads what has already arrived, without waiting, and fails when that is less
 // than p.
 func (s *socket) pending(p []byte) error {

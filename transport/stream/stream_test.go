@@ -57,29 +57,22 @@ func (b *buffer) Release() error {
 	return nil
 }
 
-// overEach is for what makes a listener, and overAddresses for the address that it has.
-func overEach(t *testing.T, test func(t *testing.T, listen func() (*Listener, error))) {
-	overAddresses(t, func(t *testing.T, address string) {
-		test(t, func() (*Listener, error) { return listen(address) })
-	})
-}
-
-func overAddresses(t *testing.T, test func(t *testing.T, address string)) {
-	// The two kinds of sockets; every test that can runs over both.
+// overEach runs a test over each kind of socket, at the address for Listen.
+func overEach(t *testing.T, test func(t *testing.T, address string)) {
 	for name, address := range map[string]string{"unix": "", "tcp": "127.0.0.1:0", "tcp6": "[::1]:0"} {
 		t.Run(name, func(t *testing.T) {
 			if name == "tcp6" && !hasIPv6() {
 				t.Skip("this machine has no IPv6 on loopback")
 			}
 			before := transporttest.Descriptors(t)
+			t.Cleanup(func() { transporttest.CheckDescriptors(t, before) })
 			test(t, address)
-			transporttest.CheckDescriptors(t, before)
 		})
 	}
 }
 
 func hasIPv6() bool {
-	l, err := ListenTCP("[::1]:0")
+	l, err := Listen("[::1]:0")
 	if err != nil {
 		return false
 	}
@@ -87,9 +80,9 @@ func hasIPv6() bool {
 	return true
 }
 
-func mustServe(t *testing.T, listen func() (*Listener, error), service Service) (*Listener, transport.Endpoint) {
+func mustServe(t *testing.T, address string, service Service) (*Listener, transport.Endpoint) {
 	t.Helper()
-	l, err := listen()
+	l, err := Listen(address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,12 +125,12 @@ func checkDelivery(t *testing.T, d *transport.Delivery, p []byte) {
 }
 
 func TestPayloadsArrive(t *testing.T) {
-	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
+	overEach(t, func(t *testing.T, address string) {
 		for _, fanout := range []int{1, 3} {
 			var endpoints []transport.Endpoint
 			var opened []*Listener
 			for range fanout {
-				l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}, Deadline: 20 * time.Second})
+				l, endpoint := mustServe(t, address, Service{Receiver: &buffer{}, Deadline: 20 * time.Second})
 				opened, endpoints = append(opened, l), append(endpoints, endpoint)
 			}
 			fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 20 * time.Second}, endpoints...)
@@ -163,8 +156,8 @@ func TestPayloadsArrive(t *testing.T) {
 }
 
 func TestSendAllocatesNothing(t *testing.T) {
-	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
-		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{memory: make([]byte, 4096)}, Deadline: time.Second})
+	overEach(t, func(t *testing.T, address string) {
+		l, endpoint := mustServe(t, address, Service{Receiver: &buffer{memory: make([]byte, 4096)}, Deadline: time.Second})
 		defer mustClose(t, l)
 		fan := mustOpen(t, FanOptions{Transport: "test", Deadline: time.Second}, endpoint)
 		defer mustClose(t, fan)
@@ -181,9 +174,9 @@ func TestSendAllocatesNothing(t *testing.T) {
 // A target that cannot take a payload says why, and the next hand-off on the same
 // connection succeeds.
 func TestFailureKeepsConnection(t *testing.T) {
-	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
+	overEach(t, func(t *testing.T, address string) {
 		b := &buffer{}
-		l, endpoint := mustServe(t, listen, Service{Receiver: b, Limit: 2 << 20, Deadline: 20 * time.Second})
+		l, endpoint := mustServe(t, address, Service{Receiver: b, Limit: 2 << 20, Deadline: 20 * time.Second})
 		defer mustClose(t, l)
 		fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 20 * time.Second}, endpoint)
 		defer mustClose(t, fan)
@@ -220,11 +213,11 @@ func TestFailureKeepsConnection(t *testing.T) {
 
 // One target fails, the others get their payload, then and later.
 func TestOneTargetOfMany(t *testing.T) {
-	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
+	overEach(t, func(t *testing.T, address string) {
 		var endpoints []transport.Endpoint
 		var opened []*Listener
 		for range 3 {
-			l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}, Deadline: 20 * time.Second})
+			l, endpoint := mustServe(t, address, Service{Receiver: &buffer{}, Deadline: 20 * time.Second})
 			opened, endpoints = append(opened, l), append(endpoints, endpoint)
 			defer mustClose(t, l)
 		}
@@ -250,7 +243,7 @@ func TestOneTargetOfMany(t *testing.T) {
 // A payload of a second source waits until the handler is done with the first one's.
 func TestSourcesTakeTurns(t *testing.T) {
 	b := &buffer{blocking: make(chan struct{})}
-	l, endpoint := mustServe(t, ListenUnix, Service{Receiver: b, Deadline: 20 * time.Second})
+	l, endpoint := mustServe(t, "", Service{Receiver: b, Deadline: 20 * time.Second})
 	defer mustClose(t, l)
 	var sending sync.WaitGroup
 	for source := range uint64(3) {
@@ -274,7 +267,7 @@ func TestSourcesTakeTurns(t *testing.T) {
 
 // A target that has its most sources refuses another, until one goes.
 func TestTooManySources(t *testing.T) {
-	l, endpoint := mustServe(t, ListenUnix, Service{Receiver: &buffer{}, Deadline: time.Second})
+	l, endpoint := mustServe(t, "", Service{Receiver: &buffer{}, Deadline: time.Second})
 	defer mustClose(t, l)
 	for range mostSources {
 		l.places <- struct{}{}
@@ -291,9 +284,9 @@ func TestTooManySources(t *testing.T) {
 
 // A handler that takes longer than the deadline fails its delivery, not the process.
 func TestSlowHandler(t *testing.T) {
-	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
+	overEach(t, func(t *testing.T, address string) {
 		b := &buffer{blocking: make(chan struct{})}
-		l, endpoint := mustServe(t, listen, Service{Receiver: b, Deadline: 20 * time.Second})
+		l, endpoint := mustServe(t, address, Service{Receiver: b, Deadline: 20 * time.Second})
 		fan := mustOpen(t, FanOptions{Transport: "test", Deadline: 50 * time.Millisecond}, endpoint)
 		var handoff transport.Handoff
 		if closed := fan.Send(payload(64, 1), &handoff); closed != 1 {
@@ -313,7 +306,7 @@ func TestSlowHandler(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	l, good := mustServe(t, ListenUnix, Service{Receiver: &buffer{}})
+	l, good := mustServe(t, "", Service{Receiver: &buffer{}})
 	defer mustClose(t, l)
 	with := func(change func(*transport.Endpoint)) transport.Endpoint {
 		e := good
@@ -354,8 +347,8 @@ func TestOpenRefuses(t *testing.T) {
 
 // A writer that cannot be made fails Open and leaves nothing open.
 func TestOpenWithoutWriter(t *testing.T) {
-	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
-		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}})
+	overEach(t, func(t *testing.T, address string) {
+		l, endpoint := mustServe(t, address, Service{Receiver: &buffer{}})
 		defer mustClose(t, l)
 		want := errors.New("no pipe")
 		if _, err := OpenFan(context.Background(), []transport.Endpoint{endpoint}, FanOptions{Transport: "test", NewWriter: func() (Writer, error) { return nil, want }}); !errors.Is(err, want) {
@@ -365,8 +358,8 @@ func TestOpenWithoutWriter(t *testing.T) {
 }
 
 func TestCloseEndsHandler(t *testing.T) {
-	overEach(t, func(t *testing.T, listen func() (*Listener, error)) {
-		l, endpoint := mustServe(t, listen, Service{Receiver: &buffer{}})
+	overEach(t, func(t *testing.T, address string) {
+		l, endpoint := mustServe(t, address, Service{Receiver: &buffer{}})
 		fan := mustOpen(t, FanOptions{Transport: "test"}, endpoint)
 		mustClose(t, l)
 		mustClose(t, l)
@@ -381,8 +374,8 @@ func TestCloseEndsHandler(t *testing.T) {
 }
 
 func TestAddresses(t *testing.T) {
-	for _, address := range []string{"", "127.0.0.1", "localhost:0", "127.0.0.1:99999", "203.0.113.1:1"} {
-		if l, err := ListenTCP(address); err == nil {
+	for _, address := range []string{"127.0.0.1", "localhost:0", "127.0.0.1:99999", "203.0.113.1:1"} {
+		if l, err := Listen(address); err == nil {
 			mustClose(t, l)
 			t.Errorf("listens on %q", address)
 		} else if !strings.Contains(err.Error(), fmt.Sprintf("%.9s", address)) {

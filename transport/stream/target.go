@@ -14,10 +14,10 @@ type target struct {
 	close    func() error
 }
 
-// Serve begins to serve on TCP, at an address as ListenTCP has it, or on a Unix socket where that is
-// empty. It takes over what close ends, the function or memory behind the service, also where it fails.
+// Serve begins to serve at an address as Listen describes. It takes over what close ends, the function
+// or memory behind the service, even after an error.
 func Serve(name, address string, service Service, close func() error) (transport.Target, error) {
-	listener, err := listen(address)
+	listener, err := Listen(address)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: target: %w", name, err), close())
 	}
@@ -25,13 +25,6 @@ func Serve(name, address string, service Service, close func() error) (transport
 	t := &target{listener.Endpoint(name), listener, close}
 	t.endpoint.Facts = service.Facts
 	return t, nil
-}
-
-func listen(address string) (*Listener, error) {
-	if address == "" {
-		return ListenUnix()
-	}
-	return ListenTCP(address)
 }
 
 func (t *target) Endpoint() transport.Endpoint { return t.endpoint }

@@ -13,18 +13,6 @@ import (
 // twice as long; beyond 512 KiB nothing is gained.
 const unixSendBuffer = 1 << 20
 
-// tuneUnix sets the send buffer, which on a Unix socket bounds what is in flight
-// (unix(7)). Without CAP_NET_ADMIN the kernel caps it at net.core.wmem_max.
-func tuneUnix(fd int) error {
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, unixSendBuffer) == nil {
-		return nil
-	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, unixSendBuffer); err != nil {
-		return fmt.Errorf("set a socket's send buffer: %w", err)
-	}
-	return nil
-}
-
 // Tune gives a connection of package net, TCP or a Unix socket, the options that this package's
 // sockets have.
 func Tune(connection net.Conn) error {
@@ -32,7 +20,16 @@ func Tune(connection net.Conn) error {
 		if peer, ok := connection.RemoteAddr().(*net.TCPAddr); ok {
 			return TuneTCP(fd, peer.AddrPort().Addr())
 		}
-		return tuneUnix(fd)
+		// On a Unix socket the send buffer bounds what is in flight (unix(7)). Without CAP_NET_ADMIN the
+		// kernel caps it at net.core.wmem_max.
+		err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, unixSendBuffer)
+		if err != nil {
+			err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, unixSendBuffer)
+		}
+		if err != nil {
+			return fmt.Errorf("set a socket's send buffer: %w", err)
+		}
+		return nil
 	})
 }
 
