@@ -16,13 +16,13 @@ import (
 	"rrbench/transport/transporttest"
 )
 
-// parentVariable makes the test binary start a server at that host, print its process and directory, and
-// wait to be killed.
+// parentVariable makes the test binary start a server at a host, with its directory in another one, print its
+// process and its directory, and wait to be killed.
 const parentVariable = "REDIS_TEST_PARENT"
 
 func TestMain(m *testing.M) {
-	if host, parent := os.LookupEnv(parentVariable); parent {
-		waitToBeKilled(host)
+	if chosen, parent := os.LookupEnv(parentVariable); parent {
+		waitToBeKilled(chosen)
 	}
 	if len(os.Args) > 1 && os.Args[1] == StandInCommand {
 		if err := ServeStandIn(os.Stdin); err != nil {

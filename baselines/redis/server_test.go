@@ -146,7 +146,9 @@ func TestPortIsTakenOver(t *testing.T) {
 	}
 }
 
-func waitToBeKilled(host string) {
+func waitToBeKilled(chosen string) {
+	host, directories, _ := strings.Cut(chosen, " ")
+	parents = func() []string { return []string{directories} }
 	s, err := start(context.Background(), host)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -159,9 +161,10 @@ func waitToBeKilled(host string) {
 // A server ends with its process, and the next process removes the directory that it leaves behind.
 func TestServerEndsWithParent(t *testing.T) {
 	needServer(t)
+	inOwnParent(t) // where no other process removes it
 	for _, chosen := range privately {
 		parent := exec.Command("/proc/self/exe")
-		parent.Env = append(os.Environ(), parentVariable+"="+chosen.host)
+		parent.Env = append(os.Environ(), parentVariable+"="+chosen.host+" "+parents()[0])
 		parent.Stderr = os.Stderr
 		output, err := parent.StdoutPipe()
 		if err != nil {
