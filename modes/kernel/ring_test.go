@@ -98,6 +98,10 @@ func TestPropertyRings(t *testing.T) {
 func TestSoakRings(t *testing.T) {
 	transports, engine := ringTransports(t)
 	random := rand.New(rand.NewPCG(3, 8))
+	handoffs := soakHandoffs
+	if testing.Short() {
+		handoffs /= 4
+	}
 	for _, tr := range transports {
 		r := openRinging(t, random, tr, func() string { return engine(random) })
 		send := func(count int) transporttest.Holdings {
@@ -106,8 +110,8 @@ func TestSoakRings(t *testing.T) {
 			}
 			return transporttest.Held(t)
 		}
-		before := send(soakHandoffs / 4)
-		after := send(soakHandoffs)
+		before := send(handoffs / 4)
+		after := send(handoffs)
 		t.Logf("%s: %+v, then %+v", tr.Info().Name, before, after)
 		transporttest.CheckFlat(t, before, after, 8)
 		transporttest.MustClose(t, r.all...)

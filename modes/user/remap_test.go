@@ -98,7 +98,7 @@ func adaptive(t *testing.T, setup transport.Setup) {
 
 // TestIsolation has a target that overwrites what it gets and a source that looks.
 func TestIsolation(t *testing.T) {
-	t.Run("blocks", func(t *testing.T) { isolation(t, 5_000_000, 20) })
+	t.Run("blocks", func(t *testing.T) { isolation(t, 5_000_000, 8) })
 	transporttest.SmallBlocks(t)
 	t.Run("small blocks", func(t *testing.T) { isolation(t, 100_000, 200) })
 }
@@ -131,6 +131,9 @@ func isolation(t *testing.T, size int64, seeds uint64) {
 // TestKeptForEver has a target that keeps every payload. Places for pages run out before
 // mappings do, and come back when the target ends.
 func TestKeptForEver(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine goes on for long")
+	}
 	transporttest.SmallBlocks(t)
 	const size = 5 << 12
 	setup := withoutWindow(transport.Setup{Engine: "wazero", Guest: "c", Codec: transport.None})
