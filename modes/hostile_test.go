@@ -184,10 +184,10 @@ func all() []mode {
 	}
 }
 
-// eachMode runs a test with each mode on each engine, and checks that no descriptor is left over.
-func eachMode(t *testing.T, test func(t *testing.T, m mode, engine string)) {
+// eachMode runs a test with each mode on engines, and checks that no descriptor is left over.
+func eachMode(t *testing.T, engines []string, test func(t *testing.T, m mode, engine string)) {
 	transporttest.SmallBlocks(t)
-	for _, engine := range catalogue.BuiltIn() {
+	for _, engine := range engines {
 		for _, m := range all() {
 			t.Run(engine+"/"+m.Info().Name, func(t *testing.T) {
 				if err := errors.Join(catalogue.Check(engine), m.Check()); err != nil {
@@ -202,10 +202,7 @@ func eachMode(t *testing.T, test func(t *testing.T, m mode, engine string)) {
 }
 
 func TestEveryGuest(t *testing.T) {
-	eachMode(t, func(t *testing.T, m mode, engine string) {
-		if engine != "wazero" {
-			t.Skip("one engine is enough")
-		}
+	eachMode(t, []string{"wazero"}, func(t *testing.T, m mode, engine string) {
 		for _, guest := range workloads.Guests() {
 			if _, err := workloads.Guest(guest); err != nil {
 				t.Log(err)
@@ -219,7 +216,7 @@ func TestEveryGuest(t *testing.T) {
 // TestTargetsFailAlone has good targets between several hostile ones, each of which fails with the cause and
 // keeps its connection.
 func TestTargetsFailAlone(t *testing.T) {
-	eachMode(t, func(t *testing.T, m mode, engine string) {
+	eachMode(t, catalogue.BuiltIn(), func(t *testing.T, m mode, engine string) {
 		names := []string{"handle-traps", "", "allocate-zero", "allocate-outside", "allocate-traps", "handle-exits", ""}
 		setup := transport.Setup{Engine: engine, Guest: "c", Codec: transport.None, Size: 300_000, Fanout: len(names)}
 		var opened []interface{ Close() error }
@@ -283,7 +280,7 @@ func TestAttacks(t *testing.T) {
 			}
 		}
 	}
-	eachMode(t, func(t *testing.T, m mode, engine string) {
+	eachMode(t, catalogue.BuiltIn(), func(t *testing.T, m mode, engine string) {
 		w.t = t
 		before := count(t)
 		for _, a := range attacks {

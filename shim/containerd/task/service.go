@@ -314,8 +314,9 @@ func (s *service) Start(_ context.Context, r *taskapi.StartRequest) (*taskapi.St
 	return &taskapi.StartResponse{Pid: f.pid()}, nil
 }
 
-// grace is how long a function of a pod that waits for something may take to end.
-const grace = 100 * time.Millisecond
+// grace is how long a function of a pod that waits for something may take to end, before the others end with it. On a
+// busy machine it needs a while to run at all.
+const grace = time.Second
 
 func (s *service) Kill(_ context.Context, r *taskapi.KillRequest) (*emptypb.Empty, error) {
 	f, status, err := s.find(r)
