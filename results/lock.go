@@ -37,13 +37,16 @@ func writer(directory *os.File) string {
 	if err != nil {
 		return unknown
 	}
-	locks, _ := os.ReadFile("/proc/locks")
 	inode := fmt.Sprintf(":%d", info.Sys().(*syscall.Stat_t).Ino)
-	for line := range strings.Lines(string(locks)) {
-		// 1: FLOCK ADVISORY WRITE 4711 fe:00:12345 0 EOF
-		fields := strings.Fields(line)
-		if len(fields) > 5 && fields[1] == "FLOCK" && strings.HasSuffix(fields[5], inode) {
-			return "process " + fields[4]
+	// The kernel makes the list page by page: when locks go meanwhile, others are left out.
+	for range 3 {
+		locks, _ := os.ReadFile("/proc/locks")
+		for line := range strings.Lines(string(locks)) {
+			// 1: FLOCK ADVISORY WRITE 4711 fe:00:12345 0 EOF
+			fields := strings.Fields(line)
+			if len(fields) > 5 && fields[1] == "FLOCK" && strings.HasSuffix(fields[5], inode) {
+				return "process " + fields[4]
+			}
 		}
 	}
 	return unknown
