@@ -121,7 +121,7 @@ func (f *lineFigure) compose() (*sheet, error) {
 		l.entries = append(l.entries, markEntry("rate not reached", crossMark))
 	}
 	if split {
-		l.entries = append(l.entries, lineEntry("best of what has every place of the axis", bestLine), lineEntry("fastest limit of the panel's transports", limitLine))
+		l.entries = append(l.entries, lineEntry("best of the transports with every point", bestLine), lineEntry("fastest limit of the panel's transports", limitLine))
 	}
 	return f.sheet(facets, columns, l, all, looks)
 }
