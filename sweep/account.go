@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 
 	"rrbench/results"
 	"rrbench/transport"
@@ -18,7 +17,7 @@ func (p *Plan) account(trials []results.Trial, windows []results.Window) (missin
 	for _, visit := range p.Schedule() {
 		cell := &p.Cells[visit.Cell]
 		starts[visit.Cell]++
-		planned[visit.Cell] += cell.steps(visit) * len(slices.Collect(cell.handoffs(0)))
+		planned[visit.Cell] += cell.steps(visit)
 	}
 	for i := range trials {
 		if row := &trials[i]; p.checkRow(row) == nil {
@@ -29,6 +28,11 @@ func (p *Plan) account(trials []results.Trial, windows []results.Window) (missin
 		lacking[visit.Cell]++
 	}
 	for i, cell := range p.Cells {
+		perStep := 0
+		for range cell.handoffs(0) {
+			perStep++
+		}
+		planned[i] *= perStep
 		if cell.Skip != "" {
 			planned[i] = 1 // the row with the reason
 		}

@@ -77,27 +77,27 @@ func (g *Guards) Drop(t *testing.T, random *rand.Rand) {
 }
 
 // Check checks the bytes of the function's guards.
-func (g Guards) Check(t *testing.T, who string) {
+func (g Guards) Check(t *testing.T, name string) {
 	t.Helper()
 	for _, pair := range g {
 		if n := bytes.Count(pair[0].Bytes(), []byte{byte(pair[0].Len())}); n != int(pair[0].Len()) {
-			t.Fatalf("%s: a guard of %d bytes has changed", who, pair[0].Len())
+			t.Fatalf("%s: a guard of %d bytes has changed", name, pair[0].Len())
 		}
 	}
 }
 
 // Same compares a memory, or a part of it, with the model's. size is that of the payload sent last.
-func Same(t *testing.T, who string, size int64, real, model []byte) {
+func Same(t *testing.T, name string, size int64, real, model []byte) {
 	t.Helper()
 	if bytes.Equal(real, model) {
 		return
 	}
 	if len(real) != len(model) {
-		t.Fatalf("%s has a memory of %d bytes, the model's has %d", who, len(real), len(model))
+		t.Fatalf("%s has a memory of %d bytes, the model's has %d", name, len(real), len(model))
 	}
 	for i := range real {
 		if real[i] != model[i] {
-			t.Fatalf("%s: byte %d is %#x, the model's is %#x (payload of %d bytes)", who, i, real[i], model[i], size)
+			t.Fatalf("%s: byte %d is %#x, the model's is %#x (payload of %d bytes)", name, i, real[i], model[i], size)
 		}
 	}
 }
